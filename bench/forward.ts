@@ -1,0 +1,47 @@
+// The forward pass alone, batches of 25 in memory: torchvision's ResNet in PyTorch against our graph in ONNX Runtime, in turns.
+//   node dist/bench/forward.js [--backbone resnet50] [--size 125] [--batches 12] [--runs 5]
+import { availableParallelism } from 'node:os';
+import { buildFromPixels } from '../src/backbones/backbone.js';
+import { loadBackbone } from '../src/backbones/registry.js';
+import { toOnnx } from '../src/engine/graph/to-onnx.js';
+import { createSession } from '../src/engine/runtime/session.js';
+import { flag, machine, PYTHON, runJson, spread } from './common.js';
+
+const name = flag('backbone', 'resnet50');
+const size = Number(flag('size', '125'));
+const batches = Number(flag('batches', '12'));
+const runs = Number(flag('runs', '5'));
+const threads = availableParallelism();
+
+const backbone = await loadBackbone({ backbone: name, weights: 'formula', sizePx: size, cacheDir: '' });
+const { graph, features } = buildFromPixels(backbone);
+graph.output('features', features);
+const model = toOnnx(graph);
+
+async function ours(): Promise<number> {
+  const session = await createSession(model, { threads });
+  const pixels = () =>
+    ({ dtype: 'uint8', shape: [25, size, size, 3], data: new Uint8Array(25 * size * size * 3).fill(127) }) as const;
+  for (let i = 0; i < 2; i++) await session.run({ pixels: pixels() }, { handOver: true });
+  const started = performance.now();
+  for (let i = 0; i < batches; i++) await session.run({ pixels: pixels() }, { handOver: true });
+  const rate = (25 * batches * 1000) / (performance.now() - started);
+  await session.close();
+  return rate;
+}
+
+function theirs(): number {
+  const args = ['bench/peers/forward.py', name, `${size}`, `${batches}`, `${threads}`];
+  return runJson<{ imagesPerSecond: number }>(PYTHON, args).result.imagesPerSecond;
+}
+
+console.log(`${machine()}\n${name}, ${size} px, batches of 25, ${threads} threads; ${runs} runs in turns`);
+const ratios: number[] = [];
+for (let run = 1; run <= runs; run++) {
+  const [peer, own] = [theirs(), await ours()];
+  ratios.push(own / peer);
+  console.log(
+    `${run}: PyTorch ${peer.toFixed(1)} images/s, eyeball ${own.toFixed(1)} images/s, ratio ${(own / peer).toFixed(2)}`,
+  );
+}
+console.log(`times PyTorch's forward pass: ${spread(ratios)}`);

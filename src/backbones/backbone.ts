@@ -1,0 +1,68 @@
+import { add, cast, mul, transpose } from '../engine/graph/build.js';
+import { Graph, type Value } from '../engine/graph/graph.js';
+import type { BackboneOutput } from './resnet.js';
+
+/** How a pixel p of 0..255 enters a network: `(p * scale - mean) / std`, with mean and std for red, green and blue. */
+export interface Normalization {
+  readonly scale: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+/** ImageNet's normalisation, as torchvision and timm use it. */
+export const imagenetNormalization: Normalization = {
+  scale: 1 / 255,
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+/** A linear layer on features x `[N, D]`: `x * weight + bias`, weight `[D]`. */
+export interface LinearHead {
+  readonly weight: Float32Array;
+  readonly bias: number;
+}
+
+/** A pretrained network with its weights at hand, and what a user should know of it. */
+export interface Backbone {
+  /** `face`, `resnet50`, or the name of a file. */
+  readonly name: string;
+  /** Where the weights come from, for people. */
+  readonly source: string;
+  /** Licence of the weights, as an SPDX name where there is one. */
+  readonly license: string;
+  /** Hex digest of the weights; the feature cache is keyed by it. */
+  readonly sha256: string;
+  /** Width and height in pixels of the pictures it takes, which are stretched to that size. */
+  readonly sizePx: number;
+  readonly normalization: Normalization;
+  /** D, the number of features. */
+  readonly width: number;
+  /** The network on x `[N, 3, H, W]`, normalised. */
+  build(x: Value): BackboneOutput;
+  /** The linear layer that comes with formula weights; Adam starts from it. */
+  readonly head?: LinearHead;
+}
+
+/** A graph that takes pixels, up to the backbone's features. */
+export interface PixelGraph extends BackboneOutput {
+  readonly graph: Graph;
+}
+
+/** The backbone on an input `pixels`, uint8 RGB `[N, H, W, 3]`: cast, normalisation and network. */
+export function buildFromPixels(backbone: Backbone): PixelGraph {
+  const graph = new Graph();
+  const { sizePx, normalization } = backbone;
+  const pixels = graph.input('pixels', 'uint8', ['N', sizePx, sizePx, 3]);
+  return { graph, ...backbone.build(normalize(pixels, normalization)) };
+}
+
+// [N, H, W, 3] of 0..255 -> [N, 3, H, W]; (p * scale - mean) / std as one product and one sum.
+function normalize(pixels: Value, { scale, mean, std }: Normalization): Value {
+  const channels = (numbers: number[]) =>
+    pixels.graph.constant({ dtype: 'float32', shape: [3, 1, 1], data: Float32Array.from(numbers) });
+  // The transpose comes before the cast, while an element is one byte.
+  const planes = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
+  const factor = std.map(s => scale / s);
+  const shift = mean.map((m, i) => -m / std[i]!);
+  return add(mul(planes, channels(factor)), channels(shift));
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
+import { reshape } from '../engine/graph/build.js';
+import { Graph, type Value } from '../engine/graph/graph.js';
+import { toOnnx } from '../engine/graph/to-onnx.js';
+import { decodeModel } from '../engine/onnx/decode.js';
+import type { OnnxModel, OnnxNode, OnnxValueInfo, Shape } from '../engine/onnx/model.js';
+import { createSession } from '../engine/runtime/session.js';
+import { sizeOf } from '../engine/tensor.js';
+import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
+
+/** How somebody else's ONNX file is to be fed. */
+export interface ForeignOptions {
+  readonly path: string;
+  /** Width and height in pixels; needed where the file leaves them open. */
+  readonly sizePx?: number | undefined;
+  /** Default: ImageNet's. */
+  readonly normalization?: Normalization | undefined;
+}
+
+const OLDEST_OPSET = 13;
+const PREFIX = 'backbone/';
+
+/**
+ * Any ONNX file as a frozen backbone. Its one input must be float32 `[N, 3, H, W]`; its features are what enters its last Gemm or
+ * MatMul, else its first output, flattened to `[N, D]`.
+ *
+ * @throws InputError where the file cannot be read or has another form.
+ * @throws UsageError where the size is needed, or is not the one in the file.
+ */
+export async function loadForeign({ path, sizePx, normalization }: ForeignOptions): Promise<Backbone> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new InputError(expected(path, 'an ONNX file', `"${reasonOf(cause)}"`), { cause });
+  }
+  const model = decodeModel(bytes, path);
+  const opset = model.opsets.get('') ?? 0;
+  if (opset < OLDEST_OPSET) {
+    throw new InputError(
+      expected(
+        path,
+        `operator set ${OLDEST_OPSET} or newer`,
+        `${opset}`,
+        `export it with opset ${OLDEST_OPSET} or newer`,
+      ),
+    );
+  }
+  const input = onlyInput(model, path);
+  const size = inputSize(input, sizePx, path);
+  const features = featureName(model, path);
+  const shape = await measure(model, input, features, size, path);
+  return {
+    name: basename(path).replace(/\.onnx$/, ''),
+    source: `the file ${basename(path)}`,
+    license: 'unknown',
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sizePx: size,
+    normalization: normalization ?? imagenetNormalization,
+    width: sizeOf(shape.slice(1).map(Number)),
+    build(x) {
+      const value = append(x, model, input, features, ['N', ...shape.slice(1)]);
+      return { features: shape.length === 2 ? value : reshape(value, [0, -1]), stages: new Map() };
+    },
+  };
+}
+
+function onlyInput(model: OnnxModel, path: string): OnnxValueInfo {
+  const [input, ...others] = model.inputs;
+  if (input === undefined || others.length > 0) {
+    throw new InputError(expected(path, 'one input', `${model.inputs.length}`));
+  }
+  if (
+    input.dtype !== 'float32' ||
+    input.shape?.length !== 4 ||
+    (typeof input.shape[1] === 'number' && input.shape[1] !== 3)
+  ) {
+    const got = `${input.dtype} [${input.shape?.join(', ') ?? 'unknown'}]`;
+    throw new InputError(expected(`${path}: "${input.name}"`, 'float32 [N, 3, H, W]', got));
+  }
+  return input;
+}
+
+function inputSize(input: OnnxValueInfo, asked: number | undefined, path: string): number {
+  const [height, width] = input.shape!.slice(2);
+  const fixed = [height, width].filter((dim): dim is number => typeof dim === 'number');
+  if (fixed.length === 2 && fixed[0] !== fixed[1]) {
+    throw new InputError(expected(`${path}: "${input.name}"`, 'square pictures', `${width} x ${height}`));
+  }
+  if (fixed[0] !== undefined && asked !== undefined && asked !== fixed[0]) {
+    throw new UsageError(expected('--size', `${fixed[0]}, the size in ${path}`, `${asked}`));
+  }
+  const size = fixed[0] ?? asked;
+  if (size === undefined)
+    throw new UsageError(expected('--size', `the picture size for ${path}, which leaves it open`, 'none'));
+  return size;
+}
+
+function featureName(model: OnnxModel, path: string): string {
+  const weighs = (node: OnnxNode) => node.domain === '' && (node.opType === 'Gemm' || node.opType === 'MatMul');
+  const last = model.nodes.findLast(weighs);
+  const name = last?.inputs[0] ?? model.outputs[0]?.name;
+  if (name === undefined) throw new InputError(expected(path, 'an output', 'none'));
+  return name;
+}
+
+const WIDEST = 65_536;
+
+/** The shape of the features for two pictures, found by running the file once. */
+async function measure(
+  model: OnnxModel,
+  input: OnnxValueInfo,
+  features: string,
+  size: number,
+  path: string,
+): Promise<Shape> {
+  const graph = new Graph();
+  const pictures = [2, 3, size, size];
+  const x = graph.input('x', 'float32', pictures);
+  graph.output('features', append(x, model, input, features, pictures));
+  let shape: readonly number[];
+  try {
+    const session = await createSession(toOnnx(graph));
+    const data = new Float32Array(sizeOf(pictures));
+    shape = (await session.run({ x: { dtype: 'float32', shape: pictures, data } })).features!.shape;
+    await session.close();
+  } catch (cause) {
+    throw new InputError(
+      expected(path, `a model that runs on two pictures of ${size} x ${size} px`, `"${reasonOf(cause)}"`),
+      {
+        cause,
+      },
+    );
+  }
+  if (shape[0] !== 2 || sizeOf(shape) > 2 * WIDEST) {
+    throw new InputError(expected(path, `features [2, D] for two pictures, D up to ${WIDEST}`, `[${shape}]`));
+  }
+  return shape;
+}
+
+/** Adds what `features` needs of `model` to x's graph, with names of its own, and returns it as it stands in the file. */
+function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, shape: Shape): Value {
+  const { graph } = x;
+  for (const [domain, version] of model.opsets) graph.opsets.set(domain, version);
+  graph.irVersion = Math.max(graph.irVersion, model.irVersion);
+
+  const needed = new Set([features]);
+  const nodes = model.nodes.toReversed().filter(node => {
+    const used = node.outputs.some(name => needed.has(name));
+    if (used) for (const name of node.inputs) needed.add(name);
+    return used;
+  });
+  const rename = (name: string) => (name === '' ? '' : name === input.name ? x.name : PREFIX + name);
+  for (const [name, tensor] of model.initializers) if (needed.has(name)) graph.constant(tensor, rename(name));
+  for (const node of nodes.reverse()) {
+    graph.addForeign({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) });
+  }
+  return graph.foreignValue(rename(features), { dtype: 'float32', shape });
+}

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
+import { loadFace } from './face.js';
+import { loadForeign } from './foreign.js';
+import { formulaHead, formulaParameters } from './formula.js';
+import { buildResnet, type ParameterSource, parametersFrom, type ResnetPlan, resnetWidth } from './resnet.js';
+import { fetchFromHub } from './weights/hub.js';
+import { readWeights } from './weights/read-weights.js';
+
+/** What eyeball knows of a ResNet before any weights are read. */
+export interface ResnetEntry {
+  readonly plan: ResnetPlan;
+  /** Parameters, the classifier of one number included. */
+  readonly parameters: number;
+  /** The hub's name for torchvision's IMAGENET1K_V1 weights, under the file `model.safetensors`. */
+  readonly hub: string;
+  /** How the SHA-256 of torchvision's own file of those weights begins, as its name says. */
+  readonly checksum: string;
+}
+
+/** The ResNets by name; all take RGB pictures of any size from 32 px (224 by default), stretched bilinearly, with ImageNet's mean and std. */
+export const resnets = {
+  resnet18: {
+    plan: { block: 'basic', depths: [2, 2, 2, 2] },
+    parameters: 11_177_025,
+    hub: 'timm/resnet18.tv_in1k',
+    checksum: 'f37072fd',
+  },
+  resnet34: {
+    plan: { block: 'basic', depths: [3, 4, 6, 3] },
+    parameters: 21_285_185,
+    hub: 'timm/resnet34.tv_in1k',
+    checksum: 'b627a593',
+  },
+  resnet50: {
+    plan: { block: 'bottleneck', depths: [3, 4, 6, 3] },
+    parameters: 23_510_081,
+    hub: 'timm/resnet50.tv_in1k',
+    checksum: '0676ba61',
+  },
+  resnet101: {
+    plan: { block: 'bottleneck', depths: [3, 4, 23, 3] },
+    parameters: 42_502_209,
+    hub: 'timm/resnet101.tv_in1k',
+    checksum: '63fe2227',
+  },
+  resnet152: {
+    plan: { block: 'bottleneck', depths: [3, 8, 36, 3] },
+    parameters: 58_145_857,
+    hub: 'timm/resnet152.tv_in1k',
+    checksum: '394f9c45',
+  },
+} as const satisfies Record<string, ResnetEntry>;
+
+/** Names that `--backbone` knows; beside them it takes the path of an ONNX file. */
+export const backboneNames = ['face', ...Object.keys(resnets)] as const;
+
+/** Which backbone, with which weights. */
+export interface BackboneOptions {
+  /** One of `backboneNames`, or the path of an ONNX file. Default: `face`. */
+  readonly backbone?: string | undefined;
+  /** For ResNets: a weight file, a hub name such as `timm/resnet50.tv_in1k`, or `formula`. Default: the hub's ImageNet weights. */
+  readonly weights?: string | undefined;
+  /** Width and height in pixels. Default: 224; `face` takes no other. */
+  readonly sizePx?: number | undefined;
+  /** Mean and std of red, green and blue in 0..1, for ONNX files. Default: ImageNet's. */
+  readonly mean?: readonly [number, number, number] | undefined;
+  readonly std?: readonly [number, number, number] | undefined;
+  /** Where downloads are kept. */
+  readonly cacheDir: string;
+}
+
+const SMALLEST_PX = 32;
+
+/**
+ * The backbone that `options` ask for, with its weights read.
+ *
+ * @throws UsageError for an unknown name or an option that this backbone has no use for.
+ * @throws InputError where weights cannot be read or fetched, or are those of another network.
+ */
+export async function loadBackbone(options: BackboneOptions, watch: Watch = {}): Promise<Backbone> {
+  const { backbone = 'face', weights, sizePx, mean, std } = options;
+  const refuse = (option: string, value: unknown, why: string) => {
+    if (value !== undefined) throw new UsageError(`${option}: ${why}; leave it out`);
+  };
+  const resnet = Object.hasOwn(resnets, backbone) ? (backbone as keyof typeof resnets) : undefined;
+  const foreign = resnet === undefined && backbone !== 'face';
+  if (!foreign) {
+    refuse('--mean', mean, `${backbone} has a normalisation of its own`);
+    refuse('--std', std, `${backbone} has a normalisation of its own`);
+  }
+  if (resnet === undefined) refuse('--weights', weights, `${backbone} carries its own weights`);
+  if (backbone === 'face') {
+    if (sizePx !== undefined && sizePx !== 224) refuse('--size', sizePx, 'face takes pictures of 224 px');
+    return await loadFace();
+  }
+  if (resnet !== undefined) return await loadResnet(resnet, options, watch);
+  if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {
+    throw new UsageError(`--backbone: expected ${backboneNames.join(', ')} or an ONNX file, got "${backbone}"`);
+  }
+  const normalization: Normalization = {
+    scale: 1 / 255,
+    mean: mean ?? imagenetNormalization.mean,
+    std: std ?? imagenetNormalization.std,
+  };
+  return await loadForeign({ path: backbone, sizePx, normalization });
+}
+
+async function loadResnet(name: keyof typeof resnets, options: BackboneOptions, watch: Watch): Promise<Backbone> {
+  const { plan }: ResnetEntry = resnets[name];
+  const { sizePx = 224 } = options;
+  if (sizePx < SMALLEST_PX) throw new UsageError(`--size: expected at least ${SMALLEST_PX} px, got ${sizePx}`);
+  const width = resnetWidth(plan);
+  const { parameters, ...about } = await resnetParameters(name, options, watch);
+  const backbone = { name, sizePx, normalization: imagenetNormalization, width, ...about };
+  return { ...backbone, build: x => buildResnet(x, plan, parameters) };
+}
+
+type WeightsInfo = Pick<Backbone, 'source' | 'license' | 'sha256' | 'head'> & { parameters: ParameterSource };
+
+async function resnetParameters(
+  name: keyof typeof resnets,
+  options: BackboneOptions,
+  watch: Watch,
+): Promise<WeightsInfo> {
+  const entry: ResnetEntry = resnets[name];
+  const { weights = entry.hub, cacheDir } = options;
+  if (weights === 'formula') {
+    return {
+      source: 'a formula (random weights, for tests and benchmarks)',
+      license: 'MIT',
+      sha256: `formula-${name}`,
+      parameters: formulaParameters(entry.plan),
+      head: formulaHead(resnetWidth(entry.plan)),
+    };
+  }
+  const fromHub =
+    !existsSync(weights) && /^[\w.-]+\/[\w.-]+$/.test(weights) && !/\.(pth|pt|safetensors|bin)$/.test(weights);
+  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir: join(cacheDir, 'hub'), ...watch }) : weights;
+  const { tensors, sha256 } = await readWeights(path);
+  const torchvision = weights === entry.hub || sha256.startsWith(entry.checksum);
+  return {
+    source: torchvision ? `torchvision ${name} IMAGENET1K_V1 (${entry.hub} on the Hugging Face hub)` : weights,
+    license: torchvision ? 'BSD-3-Clause' : 'unknown',
+    sha256,
+    parameters: parametersFrom(tensors, path),
+  };
+}

@@ -1,0 +1,104 @@
+import { expected, InputError } from '../base/errors.js';
+import { add, batchNormalization, conv, globalAveragePool, maxPool, relu } from '../engine/graph/build.js';
+import type { Value } from '../engine/graph/graph.js';
+import { type Tensor, toFloat32 } from '../engine/tensor.js';
+
+/** The plan of a ResNet: which residual block, and how many in each of the four stages. */
+export interface ResnetPlan {
+  readonly block: 'basic' | 'bottleneck';
+  readonly depths: readonly [number, number, number, number];
+}
+
+/** What a backbone makes of a batch of pictures. */
+export interface BackboneOutput {
+  /** The pooled features, `[N, D]`. */
+  readonly features: Value;
+  /** The value after each stage, by its name in the paper's code, in order; what fine-tuning can start from. */
+  readonly stages: ReadonlyMap<string, Value>;
+}
+
+/** D, the width of the features. */
+export const resnetWidth = (plan: ResnetPlan): number => (plan.block === 'basic' ? 512 : 2048);
+
+/** The name of the last batch norm of a residual block. */
+export const lastNorm = (plan: ResnetPlan): string => (plan.block === 'basic' ? 'bn2' : 'bn3');
+
+/** Where the network's parameters come from: a tensor for a name and the shape it must have. */
+export type ParameterSource = (name: string, shape: readonly number[]) => Tensor<'float32'>;
+
+/**
+ * The parameters of a weight file, checked one by one as they are asked for.
+ *
+ * @param where What errors start with: the file.
+ * @throws InputError for a parameter that is missing or has another shape.
+ */
+export function parametersFrom(tensors: ReadonlyMap<string, Tensor>, where: string): ParameterSource {
+  return (name, shape) => {
+    const found = tensors.get(name);
+    if (found === undefined) {
+      throw new InputError(expected(where, `a tensor "${name}"`, 'none', 'is it the weight file of another network?'));
+    }
+    if (found.shape.join() !== shape.join()) {
+      throw new InputError(
+        expected(
+          `${where}: "${name}"`,
+          `shape [${shape}]`,
+          `[${found.shape}]`,
+          'is it the weight file of another network?',
+        ),
+      );
+    }
+    return toFloat32(found);
+  };
+}
+
+/**
+ * The ResNet of `plan` on x `[N, 3, H, W]`, up to the global pooling; batch norm uses its running statistics.
+ *
+ * Reference: He et al., https://arxiv.org/abs/1512.03385; numbers and parameter names as torchvision.models.resnet (stride on the
+ * 3 x 3 convolution of a bottleneck).
+ */
+export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSource): BackboneOutput {
+  const { graph } = x;
+  const parameter = (name: string, shape: readonly number[]) => graph.constant(parameters(name, shape), name);
+  // [N, from, H, W] -> [N, to, H / stride, W / stride]
+  const convolution = (input: Value, name: string, to: number, kernel: number, stride = 1) => {
+    const weight = parameter(`${name}.weight`, [to, Number(input.shape[1]), kernel, kernel]);
+    return conv(input, weight, { stride, pads: (kernel - 1) / 2 });
+  };
+  const norm = (input: Value, name: string) => {
+    const width = [Number(input.shape[1])];
+    const [scale, bias, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(leaf =>
+      parameter(`${name}.${leaf}`, width),
+    ) as [Value, Value, Value, Value];
+    return batchNormalization(input, scale, bias, mean, variance);
+  };
+  const block = (input: Value, name: string, width: number, stride: number) => {
+    const out = plan.block === 'basic' ? width : 4 * width;
+    let branch = input;
+    if (plan.block === 'basic') {
+      branch = relu(norm(convolution(branch, `${name}.conv1`, width, 3, stride), `${name}.bn1`));
+      branch = norm(convolution(branch, `${name}.conv2`, width, 3), `${name}.bn2`);
+    } else {
+      branch = relu(norm(convolution(branch, `${name}.conv1`, width, 1), `${name}.bn1`));
+      branch = relu(norm(convolution(branch, `${name}.conv2`, width, 3, stride), `${name}.bn2`));
+      branch = norm(convolution(branch, `${name}.conv3`, out, 1), `${name}.bn3`);
+    }
+    const projected = stride !== 1 || input.shape[1] !== out;
+    const shortcut = projected
+      ? norm(convolution(input, `${name}.downsample.0`, out, 1, stride), `${name}.downsample.1`)
+      : input;
+    return relu(add(branch, shortcut));
+  };
+
+  const stages = new Map<string, Value>();
+  let value = relu(norm(convolution(x, 'conv1', 64, 7, 2), 'bn1'));
+  value = maxPool(value, 3, { stride: 2, pads: 1 });
+  plan.depths.forEach((depth, stage) => {
+    for (let i = 0; i < depth; i++) {
+      value = block(value, `layer${stage + 1}.${i}`, 64 * 2 ** stage, i === 0 && stage > 0 ? 2 : 1);
+    }
+    stages.set(`layer${stage + 1}`, value);
+  });
+  return { features: globalAveragePool(value), stages };
+}

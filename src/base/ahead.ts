@@ -1,0 +1,26 @@
+import { throwIfAborted } from './errors.js';
+
+/**
+ * The results of `work(0)`, `work(1)`, ... `work(count - 1)` in that order, with up to `limit` of them under way at a time: work runs
+ * ahead of whoever takes the results, and what is held is bounded.
+ *
+ * @throws AbortedError once `signal` is aborted; whatever `work` throws.
+ */
+export async function* ahead<T>(
+  count: number,
+  limit: number,
+  work: (index: number) => Promise<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<T> {
+  const pending: Promise<T>[] = [];
+  try {
+    for (let next = 0, done = 0; done < count; done++) {
+      throwIfAborted(signal);
+      while (next < count && pending.length < limit) pending.push(work(next++));
+      yield await pending.shift()!;
+    }
+  } finally {
+    // What is still under way when the taker stops must not become an unhandled rejection.
+    await Promise.allSettled(pending);
+  }
+}

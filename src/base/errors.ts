@@ -1,0 +1,79 @@
+/** What went wrong, for programs: `input` the user can mend it, `usage` the call itself is wrong, the rest name their subject. */
+export type ErrorCode = 'input' | 'usage' | 'shape' | 'unsupported-op' | 'aborted';
+
+/** The root of every error that eyeball throws on purpose; anything else that surfaces is a bug. */
+export class EyeballError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** Something the user handed over and can mend: a file, a folder, a label, a picture. The command line exits with 1. */
+export class InputError extends EyeballError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('input', message, options);
+  }
+}
+
+/** An option or a combination of options that cannot be meant. The command line exits with 2. */
+export class UsageError extends EyeballError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('usage', message, options);
+  }
+}
+
+/** Tensors whose shapes do not fit an operation; thrown while a graph is built, never while it runs. */
+export class ShapeError extends EyeballError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('shape', message, options);
+  }
+}
+
+/** An operation in somebody else's file that eyeball has no rule for. */
+export class UnsupportedOpError extends EyeballError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('unsupported-op', message, options);
+  }
+}
+
+/** The work was given up because its AbortSignal said so. The command line exits with 130. */
+export class AbortedError extends EyeballError {
+  constructor() {
+    super('aborted', 'stopped before the end');
+  }
+}
+
+/** The one form of an error text: `<where>: expected <what>, got <value>[; <way out>]`. */
+export function expected(where: string, what: string, got: string, wayOut?: string): string {
+  return `${where}: expected ${what}, got ${got}${wayOut === undefined ? '' : `; ${wayOut}`}`;
+}
+
+/** A broken promise inside eyeball itself: never the user's fault, always a bug. */
+export function internal(message: string): Error {
+  return new Error(`internal: ${message}`);
+}
+
+/** The text of whatever was thrown, as one line. */
+export function reasonOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+/** Throws AbortedError once `signal` has been aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortedError();
+}
+
+const MAX_NAMED = 20;
+
+/** One InputError for many faults: their count and the first twenty texts, a line each. */
+export function inputErrors(summary: string, faults: readonly string[]): InputError {
+  const rest = faults.length - MAX_NAMED;
+  const lines = faults.slice(0, MAX_NAMED);
+  if (rest > 0) lines.push(`and ${rest} more`);
+  return new InputError(faults.length === 1 ? faults[0]! : `${summary}\n${lines.map(line => `  ${line}`).join('\n')}`);
+}

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { expected, InputError, reasonOf } from './errors.js';
+
+/** A folder of results that appears whole or not at all. */
+export interface OutputFolder {
+  /** Where the results will be. */
+  readonly path: string;
+  /** Writes a file into it; `name` may lie in a sub-folder. */
+  write(name: string, content: string | Uint8Array): Promise<void>;
+  /** Puts the folder in its place; an older one is moved aside first. Returns where to, if there was one. */
+  commit(): Promise<string | undefined>;
+  /** Removes what was written; does nothing after `commit`. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Starts a folder of results at `path`. Files are written beside it and moved there by `commit`.
+ *
+ * @param options.force True allows that `path` exists.
+ * @throws InputError, before any work is done, where `path` exists without `force` or cannot be written.
+ */
+export async function createOutputFolder(path: string, { force }: { readonly force: boolean }): Promise<OutputFolder> {
+  const target = resolve(path);
+  if (existsSync(target) && !force) {
+    throw new InputError(
+      expected(path, 'a new folder', 'one that exists', 'choose another, or add --force to move it aside'),
+    );
+  }
+  const partial = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
+  const unwritable = (cause: unknown) =>
+    new InputError(expected(path, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
+  try {
+    await rm(partial, { recursive: true, force: true });
+    await mkdir(partial, { recursive: true });
+  } catch (cause) {
+    throw unwritable(cause);
+  }
+  return {
+    path,
+    async write(name, content) {
+      try {
+        await mkdir(dirname(join(partial, name)), { recursive: true });
+        await writeFile(join(partial, name), content, { flush: true });
+      } catch (cause) {
+        throw unwritable(cause);
+      }
+    },
+    async commit() {
+      try {
+        const aside = existsSync(target) ? await moveAside(target) : undefined;
+        await rename(partial, target);
+        await syncFolder(dirname(target));
+        return aside;
+      } catch (cause) {
+        throw unwritable(cause);
+      }
+    },
+    discard: () => rm(partial, { recursive: true, force: true }),
+  };
+}
+
+async function moveAside(target: string): Promise<string> {
+  const names = new Set(await readdir(dirname(target)));
+  let count = 1;
+  while (names.has(`${basename(target)}.old-${count}`)) count++;
+  const aside = `${target}.old-${count}`;
+  await rename(target, aside);
+  return aside;
+}
+
+// A rename survives a power cut once its folder is on disk too; Windows has no such call and needs none.
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  await handle.sync();
+  await handle.close();
+}

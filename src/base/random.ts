@@ -1,0 +1,66 @@
+/** Seeded random numbers: the same seed gives the same numbers on every machine. */
+export interface Random {
+  /** The next number in [0, 1), with 32 random bits. */
+  uniform(): number;
+  /** The next whole number in [0, n). */
+  integer(n: number): number;
+  /** The next standard normal number. */
+  normal(): number;
+  /** The elements of `items` in a new random order; `items` stays as it is. */
+  shuffle<T>(items: readonly T[]): T[];
+  /** A generator of its own for `name`, whose numbers do not depend on how many were drawn here. */
+  fork(name: string): Random;
+}
+
+/**
+ * The 32-bit FNV-1a hash of `text` as UTF-8.
+ *
+ * Reference: Fowler, Noll, Vo, http://www.isthe.com/chongo/tech/comp/fnv/
+ */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/**
+ * A generator that starts from `seed` (any whole number, taken modulo 2^32) and, if given, a `stream` name.
+ *
+ * Reference: sfc32 of PractRand, seeded and warmed up as its author does (12 rounds).
+ */
+export function createRandom(seed: number, stream = ''): Random {
+  // Kept as signed 32-bit integers: unsigned ones are boxed, and two to four times slower.
+  let a = seed | 0;
+  let b = fnv1a(stream) | 0;
+  let c = 0x9e3779b9 | 0;
+  let counter = 1;
+  const next = (): number => {
+    const out = (a + b + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + out) | 0;
+    return out;
+  };
+  for (let round = 0; round < 12; round++) next();
+
+  const uniform = () => (next() >>> 0) / 2 ** 32;
+  const integer = (n: number) => Math.floor(uniform() * n);
+  return {
+    uniform,
+    integer,
+    normal() {
+      // Box-Muller; 1 - u keeps the logarithm away from 0.
+      return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+    },
+    shuffle<T>(items: readonly T[]): T[] {
+      const out = [...items];
+      for (let i = out.length - 1; i > 0; i--) {
+        const j = integer(i + 1);
+        [out[i], out[j]] = [out[j]!, out[i]!];
+      }
+      return out;
+    },
+    fork: name => createRandom(seed, `${stream}/${name}`),
+  };
+}

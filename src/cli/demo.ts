@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { DemoResult } from '../operations/run-demo.js';
+import { seedOption, type TalkFlags, talkOptions, whole } from './options.js';
+import { duration, type Terminal } from './terminal.js';
+
+interface Flags extends TalkFlags {
+  readonly out: string;
+  readonly images: number;
+  readonly seed: number;
+}
+
+/** `eyeball demo` */
+export function demoCommand(terminal: Terminal): Command {
+  const command = new Command('demo')
+    .summary('see it all on drawn faces, offline')
+    .description(
+      'Draw faces whose looks depend on an age, then inspect, train, evaluate and predict them; offline, about a minute.',
+    )
+    .option('--out <dir>', 'the folder to make; an earlier demo there is replaced', 'eyeball-demo')
+    .option('--images <n>', 'how many faces to draw', whole(50), 800);
+  seedOption(command);
+  talkOptions(command).addHelpText(
+    'after',
+    `
+Examples:
+  eyeball demo
+  eyeball demo --images 2000 --seed 7 --out more-faces`,
+  );
+  return command.action(async (flags: Flags) => {
+    const { runDemo } = await import('../operations/run-demo.js');
+    const result = await runDemo({ ...flags, ...terminal.watch(flags) });
+    if (flags.json) terminal.printJson(result);
+    else terminal.print(summary(result));
+  });
+}
+
+function summary({ out, data, training, evaluation, predictions, totalSeconds }: DemoResult): string {
+  const { rmse, mae, baseline } = evaluation;
+  return [
+    '',
+    ...predictions.map(
+      ({ file, value, error }) => `  ${file}: ${value === null ? error : `${value.toFixed(1)} years`}`,
+    ),
+    '',
+    `Done in ${duration(totalSeconds)}: trained on ${training.images} drawn faces, measured on ${evaluation.images} others.`,
+    `RMSE ${rmse.toFixed(1)} and MAE ${mae.toFixed(1)} years, where always answering the mean has ${baseline.mean.rmse.toFixed(1)} and ${baseline.mean.mae.toFixed(1)}.`,
+    '',
+    'Open:',
+    `  ${join(out, 'evaluation', 'report.html')}    the report: plots, groups, best and worst`,
+    `  ${join(out, 'inspection', 'inspect.html')}    the data set: labels, sizes, samples, what is broken`,
+    `  ${join(out, 'evaluation', 'worst.png')}      the worst predictions on one sheet`,
+    `  ${data.truth}    which faults were planted`,
+    '',
+    'On your own pictures, in folders named by their number:',
+    '  npx eyeball inspect DATA --out look',
+    '  npx eyeball train DATA --out my-model',
+    '  npx eyeball evaluate my-model TEST_DATA',
+    '  npx eyeball predict my-model photo.jpg',
+  ].join('\n');
+}

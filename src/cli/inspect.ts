@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { InspectResult } from '../operations/inspect-dataset.js';
+import { type DataFlags, dataOptions, forceOption, seedOption, type TalkFlags, talkOptions } from './options.js';
+import type { Terminal } from './terminal.js';
+import { skippedLines } from './train.js';
+
+interface Flags extends DataFlags, TalkFlags {
+  readonly out?: string;
+  readonly seed: number;
+  readonly force?: boolean;
+}
+
+/** `eyeball inspect` */
+export function inspectCommand(terminal: Terminal): Command {
+  const command = new Command('inspect')
+    .summary('look at a data set')
+    .description(
+      'Open every picture of a data set: counts, labels, sizes, what is broken and why; with --out a page and a sheet of samples.',
+    )
+    .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
+    .option('--out <dir>', 'the folder for inspect.html and samples.png');
+  dataOptions(command);
+  seedOption(command).addOption(forceOption());
+  talkOptions(command).addHelpText(
+    'after',
+    `
+Examples:
+  eyeball inspect faces/train
+  eyeball inspect faces/train --out look
+  eyeball inspect houses/metadata.csv --target price --json`,
+  );
+  return command.action(async (data: string, flags: Flags) => {
+    const { inspectDataset } = await import('../operations/inspect-dataset.js');
+    const result = await inspectDataset({ data, ...flags, ...terminal.watch(flags) });
+    if (flags.json) terminal.printJson(result);
+    else terminal.print(summary(result));
+  });
+}
+
+const BAR = 40;
+const SIZES = 5;
+
+function summary({ images, skipped, labels, histogram, sizes, formats, grayscale, out }: InspectResult): string {
+  const show = (value: number) => String(Number(value.toPrecision(4)));
+  const most = Math.max(...histogram.map(bin => bin.images));
+  const names = histogram.map(({ from, to }) => `${show(from)} to ${show(to)}`);
+  const width = Math.max(...names.map(name => name.length));
+  const rest = sizes.length - SIZES;
+  return [
+    `${images} pictures: ${formats.map(({ format, images: n }) => `${n} ${format}`).join(', ')}; ${grayscale} without colour`,
+    `sizes: ${sizes
+      .slice(0, SIZES)
+      .map(s => `${s.width} x ${s.height} (${s.images})`)
+      .join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`,
+    `labels: ${show(labels.min)} to ${show(labels.max)}, mean ${show(labels.mean)}, median ${show(labels.median)}, standard deviation ${show(labels.std)}`,
+    '',
+    ...histogram.map(
+      ({ images: n }, i) => `${names[i]!.padStart(width)}  ${'█'.repeat(Math.ceil((BAR * n) / most)).padEnd(BAR)} ${n}`,
+    ),
+    '',
+    ...skippedLines(skipped),
+    out === undefined
+      ? 'add --out DIR for a page and a sheet of samples'
+      : `page: ${join(out, 'inspect.html')}; sheet: ${join(out, 'samples.png')}`,
+  ].join('\n');
+}

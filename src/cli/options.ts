@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+// Options that several commands share, and how their texts become values.
+
+/** A finite number. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
+  return value;
+}
+
+/** A whole number of at least `least`. */
+export const whole =
+  (least: number) =>
+  (text: string): number => {
+    const value = number(text);
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+
+/** Three numbers with commas between them. */
+export function triple(text: string): [number, number, number] {
+  const values = text.split(',').map(number);
+  if (values.length !== 3) throw new InvalidArgumentError('Expected three numbers such as 0.485,0.456,0.406.');
+  return values as [number, number, number];
+}
+
+/** How a command finds its data. */
+export interface DataFlags {
+  readonly target?: string;
+  readonly labelFrom?: string;
+  readonly limit?: number;
+}
+
+/** Adds DATA's options: --target, --label-from, --limit. */
+export function dataOptions(command: Command): Command {
+  return command
+    .option('--target <name>', 'the number to learn: a column of the table; for folders, what to call it')
+    .option('--label-from <regex>', "take the number from each file's name, as '^(\\d+)_' does for 37_1.jpg")
+    .option('--limit <n>', 'only the first N pictures in path order', whole(1));
+}
+
+/** How a command talks. */
+export interface TalkFlags {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Adds --json and --quiet. */
+export function talkOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON value on stdout and nothing else there')
+    .option('--quiet', 'no progress and no messages on stderr');
+}
+
+/** Adds --seed and --force. */
+export function seedOption(command: Command): Command {
+  return command.addOption(new Option('--seed <n>', 'start of all random numbers').argParser(whole(0)).default(0));
+}
+
+export const forceOption = () => new Option('--force', 'move an existing output folder aside');

@@ -1,0 +1,106 @@
+import { SingleBar } from 'cli-progress';
+import type { Progress, Watch } from '../base/progress.js';
+
+const LINE_EVERY_MS = 10_000;
+
+/** The one place that prints: results to stdout, progress and messages to stderr. */
+export class Terminal {
+  /** Set where the work was done but a part of it failed: the exit code is 1. */
+  failed = false;
+  private quiet = false;
+  private shown: { phase: string; started: number; lastLine: number; bar: SingleBar | undefined } | undefined;
+
+  constructor(readonly signal: AbortSignal) {}
+
+  /** What an operation is given, so that its progress shows here. */
+  watch({ quiet = false }: { readonly quiet?: boolean | undefined } = {}): Watch {
+    this.quiet = quiet;
+    return {
+      signal: this.signal,
+      onProgress: progress => this.progress(progress),
+      onMessage: line => this.message(line),
+    };
+  }
+
+  /** A result: text to stdout. */
+  print(text: string): void {
+    this.endProgress();
+    process.stdout.write(`${text}\n`);
+  }
+
+  /** A result as one JSON value. */
+  printJson(value: unknown): void {
+    this.print(JSON.stringify(value, null, 2));
+  }
+
+  /** Something worth reading on the way; not shown with --quiet. */
+  message(line: string): void {
+    if (this.quiet) return;
+    this.endProgress();
+    process.stderr.write(`${line}\n`);
+  }
+
+  /** Why the work failed. */
+  error(text: string): void {
+    this.endProgress();
+    process.stderr.write(`eyeball: ${text}\n`);
+  }
+
+  close(): void {
+    this.endProgress();
+  }
+
+  private progress({ phase, done, total, unit }: Progress): void {
+    if (this.quiet) return;
+    const now = performance.now();
+    if (this.shown?.phase !== phase) {
+      this.endProgress();
+      this.shown = {
+        phase,
+        started: now,
+        lastLine: now,
+        bar: process.stderr.isTTY ? startBar(phase, unit, total) : undefined,
+      };
+    }
+    const { shown } = this;
+    const seconds = (now - shown.started) / 1000;
+    const rate = seconds > 0 ? done / seconds : 0;
+    const left = rate > 0 ? (total - done) / rate : 0;
+    if (shown.bar !== undefined) {
+      shown.bar.update(done, { rate: rate.toFixed(rate < 10 ? 1 : 0), left: duration(left) });
+    } else if (done >= total || now - shown.lastLine >= LINE_EVERY_MS) {
+      shown.lastLine = now;
+      const rest = done >= total ? `in ${duration(seconds)}` : `${rate.toFixed(0)} ${unit}/s, ${duration(left)} left`;
+      process.stderr.write(`${phase}: ${done} of ${total} ${unit}, ${rest}\n`);
+    }
+    if (done >= total) this.endProgress();
+  }
+
+  private endProgress(): void {
+    this.shown?.bar?.stop();
+    this.shown = undefined;
+  }
+}
+
+function startBar(phase: string, unit: string, total: number): SingleBar {
+  const bar = new SingleBar({
+    format: `${phase} {bar} {value}/{total} ${unit}, {rate} ${unit}/s, {left} left`,
+    barsize: 24,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+    stream: process.stderr,
+    gracefulExit: false,
+  });
+  bar.start(total, 0, { rate: '-', left: '-' });
+  return bar;
+}
+
+/** Seconds as people say them: `8 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

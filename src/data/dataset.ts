@@ -1,0 +1,23 @@
+/** One picture and its number. */
+export interface Sample {
+  /** Path of the picture relative to the data set's root, with forward slashes; absolute where a table named it so. */
+  readonly file: string;
+  readonly label: number;
+}
+
+/** A file that could not be used, and the reason as one line. */
+export interface Skipped {
+  readonly file: string;
+  readonly reason: string;
+}
+
+/** The pictures of a data set in the order of their paths; no picture has been opened yet. */
+export interface Dataset {
+  /** Absolute path that the samples' files are relative to. */
+  readonly root: string;
+  /** What the number is called: the column of a table, else `value`. */
+  readonly target: string;
+  readonly samples: readonly Sample[];
+  /** Files that carry no usable label. */
+  readonly skipped: readonly Skipped[];
+}

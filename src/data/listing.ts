@@ -1,0 +1,144 @@
+import type { Dirent, Stats } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import type { Skipped } from './dataset.js';
+
+/** Folders read, or links followed, at the same time; Node has four threads for the file system. */
+export const AT_ONCE = 8;
+
+/** A folder on its way to be read. */
+export interface Visit {
+  /** Path relative to the root, with forward slashes; empty for the root itself. */
+  readonly path: string;
+  /** Real paths of the linked folders that led here. */
+  readonly links: readonly string[];
+}
+
+const TOP: Visit = { path: '', links: [] };
+
+/** What is right inside one folder. */
+export interface Content {
+  /** Paths relative to the root, with forward slashes, in no order. */
+  readonly files: readonly string[];
+  readonly folders: readonly Visit[];
+  /** What is neither file nor folder. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** The visible files at and below a folder. */
+export interface Listing {
+  /** Paths relative to the root, with forward slashes, in code-unit order. */
+  readonly files: readonly string[];
+  /** What is neither file nor folder: broken links, pipes. */
+  readonly skipped: readonly Skipped[];
+}
+
+/**
+ * All files in `root` and its folders, however deep, with one reading of each folder and no question about single files.
+ *
+ * Names that start with a dot are left out, and so is `__MACOSX`, which macOS adds to zip archives. A symbolic link
+ * counts as what it points to, but is not followed into a folder that it lies in.
+ *
+ * @param shown the root as the user wrote it, for errors
+ * @param from only these folders of the root, as readFolder gave them; default all, and the root's own files
+ * @throws InputError where a folder cannot be read; AbortedError
+ */
+export async function listFiles(
+  root: string,
+  shown: string,
+  { from = [TOP], signal }: { from?: readonly Visit[]; signal?: AbortSignal | undefined } = {},
+): Promise<Listing> {
+  const files: string[] = [];
+  const skipped: Skipped[] = [];
+  let level = from;
+  while (level.length > 0) {
+    const below: Visit[] = [];
+    await mapBounded(level, AT_ONCE, async visit => {
+      throwIfAborted(signal);
+      const content = await readFolder(root, shown, visit);
+      for (const file of content.files) files.push(file);
+      below.push(...content.folders);
+      skipped.push(...content.skipped);
+    });
+    level = below;
+  }
+  return { files: files.sort(), skipped };
+}
+
+/** The visible content of one folder of `root`, by default of `root` itself; see listFiles for links and errors. */
+export async function readFolder(root: string, shown: string, at = TOP): Promise<Content> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(join(root, at.path), { withFileTypes: true });
+  } catch (thrown) {
+    throw pathError(join(shown, at.path), 'a folder that can be read', thrown);
+  }
+  const files: string[] = [];
+  const folders: Visit[] = [];
+  const skipped: Skipped[] = [];
+  const symbolic: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
+    const path = at.path === '' ? entry.name : `${at.path}/${entry.name}`;
+    if (entry.isFile()) files.push(path);
+    else if (entry.isDirectory()) folders.push({ path, links: at.links });
+    else if (entry.isSymbolicLink()) symbolic.push(path);
+    else skipped.push({ file: path, reason: `expected a file, got ${kindOf(entry)}` });
+  }
+  await mapBounded(symbolic, AT_ONCE, async path => {
+    try {
+      const target = await stat(join(root, path));
+      if (target.isFile()) files.push(path);
+      else if (target.isDirectory()) {
+        const [here, there] = await Promise.all([realpath(join(root, at.path)), realpath(join(root, path))]);
+        // Links between two folders that point at each other are met again under the same real path.
+        if (`${here}${sep}`.startsWith(`${there}${sep}`) || at.links.includes(there)) {
+          skipped.push({ file: path, reason: 'expected a file, got a link to a folder that it lies in' });
+        } else folders.push({ path, links: [...at.links, there] });
+      } else skipped.push({ file: path, reason: `expected a file, got a link to ${kindOf(target)}` });
+    } catch (thrown) {
+      skipped.push({ file: path, reason: `expected a file, got a broken link (${codeOf(thrown)})` });
+    }
+  });
+  return { files, folders, skipped };
+}
+
+/** Runs `work` on every item, at most `atOnce` at a time, and stops at the first that throws. */
+export async function mapBounded<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+}
+
+/** What an entry is that is neither a file nor a folder. */
+export function kindOf(entry: Dirent | Stats): string {
+  if (entry.isDirectory()) return 'a folder';
+  if (entry.isFIFO()) return 'a pipe';
+  if (entry.isSocket()) return 'a socket';
+  return 'a device';
+}
+
+/** The code of a file system error, such as ENOENT; else the error's text. */
+export function codeOf(thrown: unknown): string {
+  const code = (thrown as NodeJS.ErrnoException | null)?.code;
+  return typeof code === 'string' ? code : reasonOf(thrown);
+}
+
+/** The error of a path that cannot be used as `what`; `shown` is the path as the user wrote it. */
+export function pathError(shown: string, what: string, thrown: unknown): InputError {
+  const code = codeOf(thrown);
+  const [got, wayOut] =
+    code === 'ENOENT'
+      ? ['nothing there', 'check the path']
+      : code === 'EACCES' || code === 'EPERM'
+        ? [`no permission to read it (${code})`, 'change its permissions']
+        : [reasonOf(thrown), undefined];
+  return new InputError(expected(shown, what, got!, wayOut), { cause: thrown });
+}

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises';
+import { reasonOf } from '../base/errors.js';
+
+const MAX_DOWNLOAD_BYTES = 50 * 2 ** 20;
+const TIMEOUT_MS = 30_000;
+
+/** True for `http:` and `https:` addresses. */
+export const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
+
+/**
+ * The encoded bytes of a picture: of a file, of an address (50 MB and 30 s at most), or as they are.
+ *
+ * @throws Error with a reason of one line, without the name of the source.
+ */
+export async function readSource(source: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  if (typeof source !== 'string') return source;
+  if (isUrl(source)) return await download(source, signal);
+  try {
+    return await readFile(source);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new Error('there is no such file', { cause });
+    if (code === 'EISDIR') throw new Error('it is a folder', { cause });
+    throw cause;
+  }
+}
+
+async function download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const response = await fetch(url, { signal: signal === undefined ? limit : AbortSignal.any([signal, limit]) });
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of response.body ?? []) {
+      size += chunk.byteLength;
+      if (size > MAX_DOWNLOAD_BYTES) throw new Error(`it is larger than ${MAX_DOWNLOAD_BYTES / 2 ** 20} MB`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (cause) {
+    if (limit.aborted) throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`, { cause });
+    const inner = (cause as { cause?: unknown }).cause;
+    throw new Error(reasonOf(inner ?? cause), { cause });
+  }
+}

@@ -1,0 +1,94 @@
+import { ahead } from '../base/ahead.js';
+import { reasonOf } from '../base/errors.js';
+import type { Tensor } from '../engine/tensor.js';
+import { decodePicture } from './picture.js';
+
+/** Pictures to send through a model, and how. */
+export interface PictureRun {
+  /** Computes the outputs for `pixels`, uint8 RGB `[N, H, W, 3]`, whose memory it may take over. */
+  compute(pixels: Tensor<'uint8'>): Promise<Record<string, Tensor>>;
+  /** Width and height of the pictures in `pixels`. */
+  readonly sizePx: number;
+  /** How many pictures there are; they are known by their index below it. */
+  readonly count: number;
+  /** The encoded bytes of a picture, or undefined where there is nothing to do for it. */
+  read(index: number): Promise<Uint8Array | undefined>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What became of some pictures: outputs with a row for each of `indices`, and those that are already dealt with or failed. */
+export interface PictureResults {
+  readonly indices: readonly number[];
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly failed: readonly { readonly index: number; readonly reason: string }[];
+  /** How many pictures this batch settles, those without work included. */
+  readonly settled: number;
+}
+
+// 25 pictures are a batch: more gains nothing on CPU and costs memory, fewer leaves threads waiting for each other.
+const BATCH = 25;
+// Pictures being read and decoded at a time: two batches, so that one is ready when the engine has finished another.
+const AHEAD = 2 * BATCH;
+
+/**
+ * Runs the model on every picture, in order, a batch at a time. Reading and decoding run ahead of the engine on the thread pool,
+ * two batches are always in the engine's hands, and memory is bounded by those whatever the count.
+ *
+ * @throws AbortedError once the signal is aborted.
+ */
+export async function* runPictures(run: PictureRun): AsyncGenerator<PictureResults> {
+  const inEngine: Promise<PictureResults>[] = [];
+  for await (const batch of decodedBatches(run)) {
+    inEngine.push(settle(run, batch));
+    if (inEngine.length === 2) yield await inEngine.shift()!;
+  }
+  while (inEngine.length > 0) yield await inEngine.shift()!;
+}
+
+interface DecodedBatch extends Omit<PictureResults, 'outputs'> {
+  readonly pixels: readonly Uint8Array[];
+}
+
+async function settle({ compute, sizePx }: PictureRun, batch: DecodedBatch): Promise<PictureResults> {
+  const { pixels, ...rest } = batch;
+  if (pixels.length === 0) return { ...rest, outputs: {} };
+  const each = sizePx * sizePx * 3;
+  const data = new Uint8Array(pixels.length * each);
+  pixels.forEach((picture, i) => {
+    data.set(picture, i * each);
+  });
+  return { ...rest, outputs: await compute({ dtype: 'uint8', shape: [pixels.length, sizePx, sizePx, 3], data }) };
+}
+
+async function* decodedBatches({ count, read, sizePx, signal }: PictureRun): AsyncGenerator<DecodedBatch> {
+  const decode = async (index: number) => {
+    try {
+      const bytes = await read(index);
+      return { index, pixels: bytes && (await decodePicture(bytes, { width: sizePx, height: sizePx })) };
+    } catch (thrown) {
+      return { index, reason: reasonOf(thrown) };
+    }
+  };
+  const empty = () => ({
+    indices: [] as number[],
+    pixels: [] as Uint8Array[],
+    failed: [] as { index: number; reason: string }[],
+  });
+  let batch = empty();
+  let settled = 0;
+  for await (const result of ahead(count, AHEAD, decode, signal)) {
+    settled++;
+    if ('reason' in result) batch.failed.push({ index: result.index, reason: result.reason! });
+    else if (result.pixels !== undefined) {
+      batch.indices.push(result.index);
+      batch.pixels.push(result.pixels);
+    }
+    // Pictures without work are reported as often as batches are, so that progress shows them.
+    if (batch.pixels.length === BATCH || settled === 20 * BATCH) {
+      yield { ...batch, settled };
+      batch = empty();
+      settled = 0;
+    }
+  }
+  if (settled > 0) yield { ...batch, settled };
+}

@@ -1,0 +1,116 @@
+import { internal } from '../../base/errors.js';
+import type { OnnxNode, Shape } from '../onnx/model.js';
+import type { DType, Tensor } from '../tensor.js';
+import { type OpAttributes, type OpName, shapeRules, type ValueType } from './ops.js';
+
+/** One tensor of a graph: what it is called, what it holds, and the graph it belongs to. */
+export interface Value {
+  readonly graph: Graph;
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** One of our own operations, with what its shape rule says of the outputs. */
+export interface OpNode<K extends OpName = OpName> {
+  readonly kind: 'op';
+  readonly op: K;
+  readonly attributes: OpAttributes[K];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/** An operation out of somebody else's file, kept as it stood there. */
+export interface ForeignNode {
+  readonly kind: 'foreign';
+  readonly node: OnnxNode;
+}
+
+export type Node = { [K in OpName]: OpNode<K> }[OpName] | ForeignNode;
+
+/**
+ * A computation as a list of operations in the order they run. Values are made by `input`, `constant` and the builders of
+ * `build.ts`; shapes are checked as each operation is added.
+ */
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly inputs: Value[] = [];
+  readonly constants = new Map<string, Tensor>();
+  readonly outputs = new Map<string, Value>();
+  /**
+   * Operator set version by domain. 17 runs everywhere; the builders use only forms that are the same from 13 on, so that a
+   * graph can take over the version of a foreign one that it contains.
+   */
+  readonly opsets = new Map<string, number>([['', 17]]);
+  /** The oldest ONNX file format that holds this graph; a foreign part raises it. */
+  irVersion = 8;
+  private readonly names = new Set<string>();
+
+  /** A value that is fed when the graph runs; dimensions may be names, such as `N`. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    const value = this.value(name, { dtype, shape });
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** A value that is part of the model: a weight (then with a `name` of its own) or a plain number. */
+  constant(tensor: Tensor, name = this.freshName('constant')): Value {
+    this.constants.set(name, tensor);
+    return this.value(name, tensor);
+  }
+
+  /** A float32 constant of the shape of `numbers`: a scalar for a number, `[n]` for a list. */
+  float(numbers: number | ArrayLike<number>): Value {
+    const scalar = typeof numbers === 'number';
+    const data = Float32Array.from(scalar ? [numbers] : numbers);
+    return this.constant({ dtype: 'float32', shape: scalar ? [] : [data.length], data });
+  }
+
+  /** Makes `value` an output called `name`. */
+  output(name: string, value: Value): void {
+    if (this.outputs.has(name)) throw internal(`two outputs called ${name}`);
+    this.outputs.set(name, value);
+  }
+
+  /**
+   * Adds one operation and returns its outputs.
+   *
+   * @throws ShapeError, naming the operation and the shapes, where they do not fit.
+   */
+  add<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value[] {
+    for (const input of inputs) {
+      if (input.graph !== this) throw internal(`${op} takes ${input.name} of another graph`);
+    }
+    const outputs = shapeRules[op](inputs, attributes).map(type => this.value(this.freshName(op), type));
+    this.nodes.push({ kind: 'op', op, attributes, inputs, outputs } as unknown as Node);
+    return outputs;
+  }
+
+  /** Adds an operation of another file; the names of its outputs must be new here. */
+  addForeign(node: OnnxNode): void {
+    for (const output of node.outputs) if (output !== '') this.reserve(output);
+    this.nodes.push({ kind: 'foreign', node });
+  }
+
+  /** A value that a foreign operation made, with the type its reader knows of it. */
+  foreignValue(name: string, type: ValueType): Value {
+    if (!this.names.has(name)) throw internal(`no value called ${name}`);
+    return { graph: this, name, ...type };
+  }
+
+  private value(name: string, { dtype, shape }: ValueType): Value {
+    this.reserve(name);
+    return { graph: this, name, dtype, shape };
+  }
+
+  private reserve(name: string): void {
+    if (this.names.has(name)) throw internal(`two values called ${name}`);
+    this.names.add(name);
+  }
+
+  private freshName(stem: string): string {
+    let count = this.names.size;
+    while (this.names.has(`${stem}_${count}`)) count++;
+    return `${stem}_${count}`;
+  }
+}

@@ -1,0 +1,166 @@
+import { expected, InputError } from '../../base/errors.js';
+import { arrayTypes, type DType, sizeOf, type Tensor } from '../tensor.js';
+import { type Dim, dataTypes, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './model.js';
+import { type Field, readFields, readPacked } from './wire.js';
+
+const dtypeOf = new Map(Object.entries(dataTypes).map(([dtype, number]) => [number, dtype as DType]));
+const text = (field: Field) => new TextDecoder().decode(field.bytes);
+
+/**
+ * The model in the bytes of an ONNX file. Tensors are views of `bytes` where their alignment allows it.
+ *
+ * @param where What errors start with: the file's path.
+ * @throws InputError for bytes that are no ONNX model, weights kept outside of the file, control flow, functions inside the
+ *   model, and element types that eyeball has no array for.
+ */
+export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
+  let irVersion = 0;
+  let graph: Uint8Array | undefined;
+  const opsets = new Map<string, number>();
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 1) irVersion = Number(field.integer);
+    else if (field.number === 7) graph = field.bytes;
+    else if (field.number === 8) {
+      let domain = '';
+      let version = 0;
+      for (const part of readFields(field.bytes, where)) {
+        if (part.number === 1) domain = text(part);
+        else if (part.number === 2) version = Number(part.integer);
+      }
+      opsets.set(domain, version);
+    } else if (field.number === 25) {
+      throw new InputError(
+        expected(where, 'plain operators', 'a model with functions of its own', 'export it with functions inlined'),
+      );
+    }
+  }
+  if (graph === undefined || irVersion === 0) {
+    throw new InputError(expected(where, 'an ONNX model', 'a file without a graph'));
+  }
+  return { irVersion, opsets, ...decodeGraph(graph, where) };
+}
+
+function decodeGraph(bytes: Uint8Array, where: string): Omit<OnnxModel, 'irVersion' | 'opsets'> {
+  let name = '';
+  const nodes: OnnxNode[] = [];
+  const initializers = new Map<string, Tensor>();
+  const inputs: OnnxValueInfo[] = [];
+  const outputs: OnnxValueInfo[] = [];
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 1) nodes.push(decodeNode(field.bytes, where));
+    else if (field.number === 2) name = text(field);
+    else if (field.number === 5) initializers.set(...decodeTensor(field.bytes, where));
+    else if (field.number === 11) inputs.push(decodeValueInfo(field.bytes, where));
+    else if (field.number === 12) outputs.push(decodeValueInfo(field.bytes, where));
+    else if (field.number === 15) throw new InputError(expected(where, 'dense weights', 'sparse ones'));
+  }
+  // Older files list the weights among the inputs too.
+  return { name, nodes, initializers, inputs: inputs.filter(input => !initializers.has(input.name)), outputs };
+}
+
+function decodeNode(bytes: Uint8Array, where: string): OnnxNode {
+  let opType = '';
+  let domain = '';
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const rawAttributes: Uint8Array[] = [];
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 1) inputs.push(text(field));
+    else if (field.number === 2) outputs.push(text(field));
+    else if (field.number === 4) opType = text(field);
+    else if (field.number === 5) rawAttributes.push(field.bytes);
+    else if (field.number === 7) domain = text(field);
+  }
+  for (const raw of rawAttributes) {
+    for (const part of readFields(raw, where)) {
+      if (part.number === 6 || part.number === 11) {
+        throw new InputError(expected(where, 'a graph without control flow', `a node "${opType}" with a graph inside`));
+      }
+    }
+  }
+  return { opType, domain, inputs, outputs, attributes: {}, rawAttributes };
+}
+
+function decodeValueInfo(bytes: Uint8Array, where: string): OnnxValueInfo {
+  let name = '';
+  let dtype: DType | undefined;
+  let shape: Dim[] | undefined;
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 1) name = text(field);
+    if (field.number !== 2) continue;
+    for (const type of readFields(field.bytes, where)) {
+      if (type.number !== 1) continue;
+      for (const part of readFields(type.bytes, where)) {
+        if (part.number === 1) dtype = dtypeOf.get(Number(part.integer));
+        else if (part.number === 2) shape = [...readFields(part.bytes, where)].map(dim => decodeDim(dim.bytes, where));
+      }
+    }
+  }
+  if (dtype === undefined) throw new InputError(expected(`${where}: "${name}"`, 'a tensor of numbers', 'another type'));
+  return { name, dtype, shape };
+}
+
+function decodeDim(bytes: Uint8Array, where: string): Dim {
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 1) return Number(field.integer);
+    if (field.number === 2) return text(field);
+  }
+  return '?';
+}
+
+function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: Tensor] {
+  let name = '';
+  let typeNumber = 0;
+  let raw: Uint8Array | undefined;
+  const shape: number[] = [];
+  const numbers: (number | bigint)[] = [];
+  for (const field of readFields(bytes, where)) {
+    const view = new DataView(field.bytes.buffer, field.bytes.byteOffset, field.bytes.byteLength);
+    const integers = () => (field.bytes.byteLength > 0 ? readPacked(field.bytes) : [field.integer]);
+    if (field.number === 1) shape.push(...integers().map(Number));
+    else if (field.number === 2) typeNumber = Number(field.integer);
+    else if (field.number === 4)
+      for (let at = 0; at < view.byteLength; at += 4) numbers.push(view.getFloat32(at, true));
+    else if (field.number === 10)
+      for (let at = 0; at < view.byteLength; at += 8) numbers.push(view.getFloat64(at, true));
+    else if (field.number === 5 || field.number === 7 || field.number === 11) numbers.push(...integers());
+    else if (field.number === 8) name = text(field);
+    else if (field.number === 9) raw = field.bytes;
+    else if (field.number === 13 || (field.number === 14 && field.integer === 1n)) {
+      throw new InputError(
+        expected(where, 'weights inside the file', `"${name}" kept outside of it`, 'save the model as one file'),
+      );
+    }
+  }
+  const dtype = dtypeOf.get(typeNumber);
+  if (dtype === undefined) {
+    throw new InputError(expected(`${where}: "${name}"`, 'a tensor of numbers', `element type ${typeNumber}`));
+  }
+  const data = raw === undefined ? fromNumbers(dtype, numbers) : fromBytes(dtype, raw);
+  if (data === undefined || data.length !== sizeOf(shape)) {
+    throw new InputError(
+      expected(
+        `${where}: "${name}"`,
+        `${sizeOf(shape)} elements for shape [${shape}]`,
+        `${data?.length ?? 'a part of one'}`,
+      ),
+    );
+  }
+  return [name, { dtype, shape, data }];
+}
+
+function fromBytes(dtype: DType, raw: Uint8Array): Tensor['data'] | undefined {
+  const ArrayType = arrayTypes[dtype];
+  const width = ArrayType.BYTES_PER_ELEMENT;
+  if (raw.byteLength % width !== 0) return undefined;
+  const aligned = raw.byteOffset % width === 0 ? raw : raw.slice();
+  return new ArrayType(aligned.buffer as ArrayBuffer, aligned.byteOffset, raw.byteLength / width);
+}
+
+function fromNumbers(dtype: DType, numbers: (number | bigint)[]): Tensor['data'] {
+  if (dtype === 'int64') return BigInt64Array.from(numbers, BigInt);
+  if (dtype === 'uint64') return BigUint64Array.from(numbers, BigInt);
+  const ArrayType = arrayTypes[dtype] as Uint8ArrayConstructor;
+  // Varints of negative numbers arrive as 64-bit two's complement.
+  return ArrayType.from(numbers, n => (typeof n === 'bigint' ? Number(BigInt.asIntN(64, n)) : n)) as Tensor['data'];
+}

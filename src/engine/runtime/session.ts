@@ -1,0 +1,85 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Tensor } from '../tensor.js';
+import type { Reply, Request } from './session-worker.js';
+
+/** How a model is run. */
+export interface SessionOptions {
+  /** Threads that one run computes on, 1 or more. Default: the cores this process may use. */
+  readonly threads?: number;
+  /** Fixed sizes for named dimensions, such as `{ N: 25 }`: every run must then have them. Default: none. */
+  readonly dimensions?: Readonly<Record<string, number>>;
+}
+
+/** A model that is loaded and ready to compute. */
+export interface Session {
+  /**
+   * The outputs for `feeds`, by name.
+   *
+   * @param options.outputs The outputs to compute. Default: all.
+   * @param options.handOver True gives the feeds' memory away instead of copying it: the arrays are empty afterwards.
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    options?: { readonly outputs?: readonly string[]; readonly handOver?: boolean },
+  ): Promise<Record<string, Tensor>>;
+  /** Frees the model. Runs that are under way end first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads an ONNX model, given as its bytes or as the path of its file, for CPU.
+ *
+ * A run of the runtime blocks the thread it is called on, so all sessions live in one worker thread: progress, Ctrl-C and the
+ * decoding of the next pictures go on while it computes. The worker does not keep the process alive when nothing is under way.
+ *
+ * @throws Error with the runtime's reason where the model cannot be loaded.
+ */
+export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
+  const threads = options.threads ?? availableParallelism();
+  const id = (await ask({ kind: 'create', model, threads, dimensions: options.dimensions ?? {} })) as number;
+  return {
+    async run(feeds, { outputs, handOver = false } = {}) {
+      const buffers = handOver ? Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer) : [];
+      return (await ask({ kind: 'run', id, feeds, outputs }, buffers)) as Record<string, Tensor>;
+    },
+    async close() {
+      await ask({ kind: 'close', id });
+    },
+  };
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(reason: Error): void;
+}
+
+let worker: Worker | undefined;
+let lastTicket = 0;
+const pending = new Map<number, Pending>();
+
+function ask(request: Request, transfer: ArrayBuffer[] = []): Promise<unknown> {
+  worker ??= startWorker();
+  const ticket = ++lastTicket;
+  const answer = new Promise<unknown>((resolve, reject) => pending.set(ticket, { resolve, reject }));
+  worker.ref();
+  worker.postMessage({ ticket, request }, transfer);
+  return answer;
+}
+
+function startWorker(): Worker {
+  const started = new Worker(new URL('./session-worker.js', import.meta.url));
+  started.on('message', ({ ticket, value, error }: Reply) => {
+    const { resolve, reject } = pending.get(ticket)!;
+    pending.delete(ticket);
+    if (pending.size === 0) started.unref();
+    if (error === undefined) resolve(value);
+    else reject(new Error(error));
+  });
+  started.on('error', reason => {
+    worker = undefined;
+    for (const { reject } of pending.values()) reject(reason);
+    pending.clear();
+  });
+  return started;
+}

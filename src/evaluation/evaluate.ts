@@ -1,0 +1,136 @@
+import { expected, InputError } from '../base/errors.js';
+import type { Skipped } from '../data/dataset.js';
+import { bootstrapInterval, type Interval } from '../metrics/bootstrap.js';
+import {
+  meanAbsoluteError,
+  meanBias,
+  meanSquaredError,
+  r2Score,
+  rootMeanSquaredError,
+  shareWithin,
+} from '../metrics/regression.js';
+import { groupByLabel } from './groups.js';
+import { evaluationWarnings } from './warnings.js';
+
+/** What a model said about one picture, beside what is true. */
+export interface Prediction {
+  /** The picture's path as the data set names it. */
+  readonly file: string;
+  /** The true number. */
+  readonly label: number;
+  /** The predicted number. */
+  readonly value: number;
+}
+
+/** The errors of the pictures whose true number lies from `from` (included) to `to` (excluded). */
+export interface GroupErrors {
+  readonly from: number;
+  readonly to: number;
+  readonly images: number;
+  readonly mae: number;
+  readonly bias: number;
+}
+
+/** RMSE and MAE in the target's unit. */
+export interface ErrorPair {
+  readonly rmse: number;
+  readonly mae: number;
+}
+
+/** How good a model's predictions are; `JSON.stringify` of it is what `eyeball evaluate --json` prints. */
+export interface Evaluation {
+  /** Pictures with a prediction: the ones all numbers below are about. */
+  readonly images: number;
+  /** Files that could not be used. */
+  readonly skipped: readonly Skipped[];
+  readonly mse: number;
+  readonly rmse: number;
+  readonly mae: number;
+  /** Share of the variance explained, 1 at best; null for a single picture, where it is not defined (JSON has no NaN). */
+  readonly r2: number | null;
+  /** Share of the predictions at most 5 off, 0 to 1. */
+  readonly cs5: number;
+  /** Mean of prediction - truth: above 0 the model answers too high. */
+  readonly bias: number;
+  /** By true number, ascending, in the groups of `groupByLabel`. */
+  readonly byGroup: readonly GroupErrors[];
+  /** The errors of always answering the mean, or the median, of the training labels. */
+  readonly baseline: { readonly mean: ErrorPair; readonly median: ErrorPair };
+  /** 95 % bootstrap intervals: how far chance in the choice of test pictures moves the two numbers. */
+  readonly interval95: { readonly rmse: Interval; readonly mae: Interval };
+  /** What a reader must know before believing the numbers, a sentence or two each; empty where nothing is wrong. */
+  readonly warnings: readonly string[];
+}
+
+/** The centre of the labels a model was trained on, which a constant answer is made from. */
+export interface TrainingLabels {
+  readonly mean: number;
+  readonly median: number;
+}
+
+export interface EvaluateOptions {
+  readonly trainingLabels: TrainingLabels;
+  /** Files without a prediction, passed on as they are. Default none. */
+  readonly skipped?: readonly Skipped[];
+  /** Start of the bootstrap's random numbers. Default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * The metrics of `predictions`, by group, against a constant answer, with intervals and warnings.
+ *
+ * The constant comes from the training labels, as the model itself does: the mean of the test labels would know too much.
+ * Throws InputError where there are no predictions or one is not a finite number.
+ */
+export function evaluate(
+  predictions: readonly Prediction[],
+  { trainingLabels, skipped = [], seed = 0 }: EvaluateOptions,
+): Evaluation {
+  if (predictions.length === 0) {
+    const why = skipped[0] === undefined ? '' : ` (${skipped.length} skipped, the first because: ${skipped[0].reason})`;
+    throw new InputError(expected('evaluate', 'at least one picture with a prediction', `none${why}`));
+  }
+  const wrong = predictions.find(({ label, value }) => !Number.isFinite(label) || !Number.isFinite(value));
+  if (wrong !== undefined) {
+    const got = Number.isFinite(wrong.label) ? `a prediction of ${wrong.value}` : `a label of ${wrong.label}`;
+    throw new InputError(expected(wrong.file, 'finite numbers', got));
+  }
+
+  const yTrue = Float64Array.from(predictions, ({ label }) => label);
+  const yPred = Float64Array.from(predictions, ({ value }) => value);
+  const r2 = r2Score(yTrue, yPred);
+  const measured = {
+    mse: meanSquaredError(yTrue, yPred),
+    rmse: rootMeanSquaredError(yTrue, yPred),
+    mae: meanAbsoluteError(yTrue, yPred),
+    r2: Number.isNaN(r2) ? null : r2,
+    cs5: shareWithin(yTrue, yPred, 5),
+    bias: meanBias(yTrue, yPred),
+  };
+  const baseline = { mean: errorsOf(yTrue, trainingLabels.mean), median: errorsOf(yTrue, trainingLabels.median) };
+  return {
+    images: predictions.length,
+    skipped,
+    ...measured,
+    byGroup: groupByLabel(yTrue).map(({ from, to, indices }) => {
+      const truth = indices.map(i => yTrue[i]!);
+      const predicted = indices.map(i => yPred[i]!);
+      return {
+        from,
+        to,
+        images: indices.length,
+        mae: meanAbsoluteError(truth, predicted),
+        bias: meanBias(truth, predicted),
+      };
+    }),
+    baseline,
+    interval95: bootstrapInterval(yTrue, yPred, { seed }),
+    warnings: evaluationWarnings(yTrue, yPred, { ...measured, baseline }),
+  };
+}
+
+/** The errors of one constant answer. */
+function errorsOf(yTrue: Float64Array, constant: number): ErrorPair {
+  const answers = new Float64Array(yTrue.length).fill(constant);
+  return { rmse: rootMeanSquaredError(yTrue, answers), mae: meanAbsoluteError(yTrue, answers) };
+}

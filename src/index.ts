@@ -1,0 +1,20 @@
+export {
+  AbortedError,
+  type ErrorCode,
+  EyeballError,
+  InputError,
+  ShapeError,
+  UnsupportedOpError,
+  UsageError,
+} from './base/errors.js';
+export type { Progress, Watch } from './base/progress.js';
+export type { Sample, Skipped } from './data/dataset.js';
+export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
+export type { Manifest } from './model/manifest.js';
+export { loadModel, type Model, type PicturePrediction } from './model/model.js';
+export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } from './operations/evaluate-model.js';
+export { type InspectOptions, type InspectResult, inspectDataset } from './operations/inspect-dataset.js';
+export { type PredictOptions, predictPictures } from './operations/predict-pictures.js';
+export { type DemoOptions, type DemoResult, runDemo } from './operations/run-demo.js';
+export { type TrainOptions, type TrainResult, trainModel } from './operations/train-model.js';
+export type { Epoch } from './training/adam-head.js';

@@ -1,0 +1,65 @@
+import { expected, UsageError } from '../base/errors.js';
+import { createRandom } from '../base/random.js';
+import { checkPairs } from './regression.js';
+import { quantile } from './statistics.js';
+
+/** A lower and an upper end, both in the unit of what they bound. */
+export type Interval = readonly [low: number, high: number];
+
+export interface BootstrapOptions {
+  /** Start of the random numbers, any whole number. Default 0. */
+  readonly seed?: number;
+  /** How many times the pairs are drawn anew, at least 1. Default 1000. */
+  readonly resamples?: number;
+  /** The share of resamples that the interval covers, above 0 and below 1. Default 0.95. */
+  readonly level?: number;
+}
+
+/**
+ * Percentile bootstrap intervals of RMSE and MAE, both from the same resamples.
+ *
+ * They say how far the two numbers would move with another set of test pictures of the same kind and number, not how far
+ * a single prediction may be off. The time is that of N x resamples random numbers: one to two seconds for 50,000 pairs. The
+ * same seed gives the same interval. Throws InputError where the lengths differ or are 0, UsageError for options outside their range.
+ *
+ * Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+ */
+export function bootstrapInterval(
+  yTrue: ArrayLike<number>,
+  yPred: ArrayLike<number>,
+  { seed = 0, resamples = 1000, level = 0.95 }: BootstrapOptions = {},
+): { readonly rmse: Interval; readonly mae: Interval } {
+  checkPairs('bootstrapInterval', yTrue, yPred);
+  if (!Number.isInteger(resamples) || resamples < 1) {
+    throw new UsageError(expected('bootstrapInterval', 'a whole number of resamples from 1', String(resamples)));
+  }
+  if (!(level > 0 && level < 1)) {
+    throw new UsageError(expected('bootstrapInterval', 'a level between 0 and 1', String(level)));
+  }
+
+  const n = yTrue.length;
+  const absolute = new Float64Array(n);
+  for (let i = 0; i < n; i++) absolute[i] = Math.abs(yPred[i]! - yTrue[i]!);
+
+  const random = createRandom(seed, 'bootstrap');
+  const rmse = new Float64Array(resamples);
+  const mae = new Float64Array(resamples);
+  for (let resample = 0; resample < resamples; resample++) {
+    let sum = 0;
+    let sumOfSquares = 0;
+    for (let draw = 0; draw < n; draw++) {
+      const error = absolute[random.integer(n)]!;
+      sum += error;
+      sumOfSquares += error * error;
+    }
+    rmse[resample] = Math.sqrt(sumOfSquares / n);
+    mae[resample] = sum / n;
+  }
+  rmse.sort();
+  mae.sort();
+  const tail = (1 - level) / 2;
+  return {
+    rmse: [quantile(rmse, tail), quantile(rmse, 1 - tail)],
+    mae: [quantile(mae, tail), quantile(mae, 1 - tail)],
+  };
+}

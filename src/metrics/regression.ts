@@ -1,0 +1,83 @@
+import { expected, InputError } from '../base/errors.js';
+import { mean } from './statistics.js';
+
+/** Throws InputError unless there is one prediction for each true value, and at least one of them. */
+export function checkPairs(where: string, yTrue: ArrayLike<number>, yPred: ArrayLike<number>): void {
+  if (yPred.length !== yTrue.length) {
+    throw new InputError(expected(where, `${yTrue.length} predictions, one a true value`, String(yPred.length)));
+  }
+  if (yTrue.length === 0) throw new InputError(expected(where, 'at least one pair of values', 'none'));
+}
+
+/** The mean of `f(yPred - yTrue)` over all pairs. */
+function meanOfErrors(
+  where: string,
+  yTrue: ArrayLike<number>,
+  yPred: ArrayLike<number>,
+  f: (error: number) => number,
+): number {
+  checkPairs(where, yTrue, yPred);
+  let sum = 0;
+  for (let i = 0; i < yTrue.length; i++) sum += f(yPred[i]! - yTrue[i]!);
+  return sum / yTrue.length;
+}
+
+/**
+ * sum((yPred - yTrue)^2) / N, in the target's unit squared.
+ * Throws InputError where the lengths differ or are 0, as all metrics here do.
+ *
+ * Reference: sklearn.metrics.mean_squared_error.
+ */
+export function meanSquaredError(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
+  return meanOfErrors('meanSquaredError', yTrue, yPred, error => error * error);
+}
+
+/**
+ * The square root of `meanSquaredError`, in the target's unit; large errors weigh more than in the MAE.
+ *
+ * Reference: sklearn.metrics.root_mean_squared_error.
+ */
+export function rootMeanSquaredError(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
+  return Math.sqrt(meanOfErrors('rootMeanSquaredError', yTrue, yPred, error => error * error));
+}
+
+/**
+ * sum(|yPred - yTrue|) / N, in the target's unit.
+ *
+ * Reference: sklearn.metrics.mean_absolute_error.
+ */
+export function meanAbsoluteError(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
+  return meanOfErrors('meanAbsoluteError', yTrue, yPred, Math.abs);
+}
+
+/** sum(yPred - yTrue) / N, in the target's unit: above 0 the predictions are too high. */
+export function meanBias(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
+  return meanOfErrors('meanBias', yTrue, yPred, error => error);
+}
+
+/** The share, 0 to 1, of predictions that are at most `tolerance` (in the target's unit) off. CS(5) is `shareWithin(..., 5)`. */
+export function shareWithin(yTrue: ArrayLike<number>, yPred: ArrayLike<number>, tolerance: number): number {
+  return meanOfErrors('shareWithin', yTrue, yPred, error => (Math.abs(error) <= tolerance ? 1 : 0));
+}
+
+/**
+ * The share of the variance of `yTrue` that the predictions explain, 1 - sum((yPred - yTrue)^2) / sum((yTrue - mean)^2).
+ *
+ * 1 is perfect, 0 is as good as the mean of `yTrue`, below 0 is worse. Where all of `yTrue` are equal it is 1 for perfect
+ * predictions and else 0; NaN for a single pair, whose variance is not defined.
+ *
+ * Reference: sklearn.metrics.r2_score with its default force_finite=True.
+ */
+export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
+  checkPairs('r2Score', yTrue, yPred);
+  if (yTrue.length < 2) return Number.NaN;
+  const centre = mean(yTrue);
+  let residual = 0;
+  let total = 0;
+  for (let i = 0; i < yTrue.length; i++) {
+    residual += (yPred[i]! - yTrue[i]!) ** 2;
+    total += (yTrue[i]! - centre) ** 2;
+  }
+  if (total === 0) return residual === 0 ? 1 : 0;
+  return 1 - residual / total;
+}

@@ -1,0 +1,60 @@
+import { expected, InputError } from '../base/errors.js';
+
+/** Throws unless there is at least one value: no statistic of nothing is a number. */
+function checkNotEmpty(where: string, values: ArrayLike<number>): void {
+  if (values.length === 0) throw new InputError(expected(where, 'at least one value', 'none'));
+}
+
+/** The arithmetic mean, sum(x) / N. Throws InputError where `values` is empty. */
+export function mean(values: ArrayLike<number>): number {
+  checkNotEmpty('mean', values);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+/**
+ * The standard deviation of the values themselves, sqrt(sum((x - mean)^2) / N); 0 for a single value.
+ * Throws InputError where `values` is empty.
+ *
+ * Reference: numpy.std with its default ddof=0.
+ */
+export function standardDeviation(values: ArrayLike<number>): number {
+  checkNotEmpty('standardDeviation', values);
+  const centre = mean(values);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i]! - centre) ** 2;
+  return Math.sqrt(sum / values.length);
+}
+
+/**
+ * The value below which a share `p` in [0, 1] of `sorted` (ascending) lies, linear between neighbours.
+ * Throws InputError where `sorted` is empty.
+ *
+ * Reference: numpy.quantile with its default method "linear".
+ */
+export function quantile(sorted: ArrayLike<number>, p: number): number {
+  checkNotEmpty('quantile', sorted);
+  const position = p * (sorted.length - 1);
+  const below = Math.floor(position);
+  const low = sorted[below]!;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)]!;
+  return low + (position - below) * (high - low);
+}
+
+/** The value in the middle; the mean of the two in the middle where N is even. Throws InputError where `values` is empty. */
+export function median(values: ArrayLike<number>): number {
+  return quantile(Float64Array.from(values).sort(), 0.5);
+}
+
+/** The lowest and the highest value. Throws InputError where `values` is empty. */
+export function extent(values: ArrayLike<number>): { readonly min: number; readonly max: number } {
+  checkNotEmpty('extent', values);
+  let min = values[0]!;
+  let max = values[0]!;
+  for (let i = 1; i < values.length; i++) {
+    if (values[i]! < min) min = values[i]!;
+    if (values[i]! > max) max = values[i]!;
+  }
+  return { min, max };
+}

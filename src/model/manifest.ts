@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { formulaUniform } from '../backbones/formula.js';
+import { expected, InputError } from '../base/errors.js';
+
+/** The version of the artefact's form that this eyeball writes, and the newest that it reads. */
+export const SCHEMA_VERSION = 1;
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const manifestSchema = z.object({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  /** What the number is, and what it is counted in (null where nobody said). */
+  target: z.object({ name: z.string(), unit: z.string().nullable() }),
+  /** Pictures are stretched to sizePx x sizePx by this kernel, whole. */
+  input: z.object({ sizePx: z.int().positive(), kernel: z.literal('linear'), fit: z.literal('fill') }),
+  backbone: z.object({
+    name: z.string(),
+    source: z.string(),
+    license: z.string(),
+    sha256: z.string(),
+    features: z.int().positive(),
+    normalization: z.object({ scale: z.number(), mean: triple, std: triple }),
+  }),
+  /** Of model.onnx. */
+  sha256,
+  /** How it was trained: solver, strength or learning rate, seed. */
+  configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  /** What it was trained on. */
+  dataset: z.object({
+    images: z.int(),
+    skipped: z.int(),
+    fingerprint: z.string(),
+    labels: z.object({ min: z.number(), max: z.number(), mean: z.number(), median: z.number(), std: z.number() }),
+  }),
+  /** On the pictures held out of training. */
+  metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
+  versions: z.record(z.string(), z.string()),
+  createdAt: z.iso.datetime(),
+  /** The value that the model must give for `selfTestPixels`. */
+  selfTest: z.object({ value: z.number() }),
+});
+
+/** `eyeball.json`: all that is known of a model beside its weights. */
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/**
+ * The manifest in the text of an `eyeball.json`.
+ *
+ * @throws InputError where it is damaged, or of a newer eyeball.
+ */
+export function parseManifest(text: string, where: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(expected(where, 'JSON', 'a damaged file', 'train again or fetch it again'), { cause });
+  }
+  const version = (json as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+    throw new InputError(
+      expected(where, `schema version ${SCHEMA_VERSION} or older`, `${version}`, 'update eyeball-ml'),
+    );
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new InputError(
+      expected(
+        `${where}: "${issue?.path.join('.')}"`,
+        'a manifest of eyeball',
+        issue?.message ?? 'another form',
+        'train again',
+      ),
+      { cause: parsed.error },
+    );
+  }
+  return parsed.data;
+}
+
+/** The picture of the self-test: uint8 RGB `[sizePx, sizePx, 3]` by a formula. */
+export function selfTestPixels(sizePx: number): Uint8Array {
+  return Uint8Array.from(formulaUniform('self-test', sizePx * sizePx * 3), u => Math.floor((u + 1) * 128));
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { readSource } from '../data/read-source.js';
+import { runPictures } from '../data/run-pictures.js';
+import { createSession, type SessionOptions } from '../engine/runtime/session.js';
+import type { Tensor } from '../engine/tensor.js';
+import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
+
+/** What a model says of one picture: its value, or null and the reason why there is none. */
+export interface PicturePrediction {
+  /** The path or address as it was given; `image 1`, `image 2`, ... for bytes. */
+  readonly file: string;
+  readonly value: number | null;
+  readonly error?: string;
+}
+
+/** A trained model, loaded. */
+export interface Model {
+  readonly manifest: Manifest;
+  /** The value of each picture, in order; a picture that cannot be read has an `error` and leaves the others alone. */
+  predict(
+    pictures: readonly (string | Uint8Array)[],
+    watch?: Watch & { readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined },
+  ): Promise<PicturePrediction[]>;
+  /** The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size. */
+  run(pixels: Tensor<'uint8'>): Promise<{ value: Tensor<'float32'>; features: Tensor<'float32'> }>;
+  /** Frees the model. */
+  close(): Promise<void>;
+}
+
+// The arithmetic of other machines differs in the last digits of the features; a wrong model is off by whole units.
+const SELF_TEST_TOLERANCE = 1e-2;
+
+/**
+ * Loads the model in the folder `path` (or beside the `model.onnx` that `path` names), and checks that it is whole: the checksum of
+ * its network, and the value that it must give for a picture made by a formula.
+ *
+ * @throws InputError where a file is missing or changed, or the model is of a newer eyeball.
+ */
+export async function loadModel(path: string, options: SessionOptions = {}): Promise<Model> {
+  const folder = basename(path) === 'model.onnx' ? dirname(path) : path;
+  const manifest = parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), join(folder, 'eyeball.json'));
+  const network = await readPart(folder, 'model.onnx', null);
+  const sha256 = createHash('sha256').update(network).digest('hex');
+  if (sha256 !== manifest.sha256) {
+    throw new InputError(
+      expected(
+        join(folder, 'model.onnx'),
+        `the checksum ${manifest.sha256.slice(0, 12)}...`,
+        `${sha256.slice(0, 12)}...`,
+        'it was changed or is damaged; train again or fetch it again',
+      ),
+    );
+  }
+  const { sizePx } = manifest.input;
+  const session = await createSession(network, options);
+  const run: Model['run'] = async pixels => {
+    const outputs = await session.run({ pixels }, { handOver: true });
+    return outputs as { value: Tensor<'float32'>; features: Tensor<'float32'> };
+  };
+  const probe = selfTestPixels(sizePx);
+  const { value } = await run({ dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: probe });
+  const slack = SELF_TEST_TOLERANCE * Math.max(1, manifest.dataset.labels.std);
+  if (!(Math.abs(value.data[0]! - manifest.selfTest.value) <= slack)) {
+    await session.close();
+    throw new InputError(
+      expected(
+        folder,
+        `${manifest.selfTest.value} in the model's self-test`,
+        `${value.data[0]}`,
+        'the runtime on this machine computes it wrongly',
+      ),
+    );
+  }
+  return {
+    manifest,
+    run,
+    close: () => session.close(),
+    async predict(pictures, { onProgress, onPrediction, signal } = {}) {
+      const name = (index: number) => {
+        const picture = pictures[index]!;
+        return typeof picture === 'string' ? picture : `image ${index + 1}`;
+      };
+      const out: PicturePrediction[] = [];
+      const results = runPictures({
+        compute: pixels => session.run({ pixels }, { outputs: ['value'], handOver: true }),
+        sizePx,
+        count: pictures.length,
+        read: index => readSource(pictures[index]!, signal),
+        signal,
+      });
+      let done = 0;
+      for await (const { indices, outputs, failed, settled } of results) {
+        indices.forEach((index, row) => {
+          out[index] = { file: name(index), value: Number(outputs.value!.data[row]) };
+        });
+        for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
+        for (let index = done; index < done + settled; index++) onPrediction?.(out[index]!);
+        done += settled;
+        onProgress?.({ phase: 'predicting', done, total: pictures.length, unit: 'images' });
+      }
+      return out;
+    },
+  };
+}
+
+async function readPart(folder: string, name: string, encoding: 'utf8'): Promise<string>;
+async function readPart(folder: string, name: string, encoding: null): Promise<Buffer>;
+async function readPart(folder: string, name: string, encoding: 'utf8' | null): Promise<string | Buffer> {
+  const path = join(folder, name);
+  try {
+    return await readFile(path, encoding);
+  } catch (cause) {
+    const there = await stat(folder).then(
+      found => found.isDirectory(),
+      () => false,
+    );
+    if (!there)
+      throw new InputError(expected(folder, 'the folder of a model', 'none', 'make one with eyeball train'), { cause });
+    throw new InputError(
+      expected(path, 'a file of the model', `"${reasonOf(cause)}"`, 'train again or fetch it again'),
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,37 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Sample } from '../data/dataset.js';
+import { thumbnail } from '../data/sheet.js';
+import { extent, mean, median, standardDeviation } from '../metrics/statistics.js';
+
+/** Where features and downloads are kept when nobody says otherwise: `$XDG_CACHE_HOME/eyeball`, else `~/.cache/eyeball`. */
+export function defaultCacheDir(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'eyeball');
+}
+
+/** The most memory this process has held so far, its threads included, in bytes. */
+export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** The samples with small versions of their pictures, for pages. */
+export async function withThumbnails<T extends Pick<Sample, 'file'>>(
+  samples: readonly T[],
+  pathOf: (file: string) => string,
+): Promise<(T & { dataUri: string })[]> {
+  return await Promise.all(
+    samples.map(async sample => ({ ...sample, dataUri: await thumbnail(pathOf(sample.file), 160) })),
+  );
+}
+
+/** Labels in five numbers. */
+export interface LabelStatistics {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly median: number;
+  readonly std: number;
+}
+
+/** The labels of a data set in five numbers. */
+export function labelStatistics(labels: ArrayLike<number>): LabelStatistics {
+  return { ...extent(labels), mean: mean(labels), median: median(labels), std: standardDeviation(labels) };
+}

@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { ahead } from '../base/ahead.js';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import { createOutputFolder } from '../base/output-folder.js';
+import type { Watch } from '../base/progress.js';
+import { createRandom } from '../base/random.js';
+import { eyeballVersion } from '../base/versions.js';
+import type { Sample, Skipped } from '../data/dataset.js';
+import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
+import { decodePicture, probePicture } from '../data/picture.js';
+import { sheetPng } from '../data/sheet.js';
+import { histogram } from '../evaluation/groups.js';
+import { inspectPage } from '../report/inspect-page.js';
+import { type LabelStatistics, labelStatistics, withThumbnails } from './common.js';
+
+/** Which data to look at. */
+export interface InspectOptions extends Watch, OpenDatasetOptions {
+  /** The folder of results: inspect.html and samples.png. Default: none is written. */
+  readonly out?: string | undefined;
+  /** Start of the random choice of samples, a whole number. Default 0. */
+  readonly seed?: number | undefined;
+  /** True moves an existing `out` aside. Default false: that is an error. */
+  readonly force?: boolean | undefined;
+}
+
+/** The keys of `inspect --json`. */
+export interface InspectResult {
+  /** Pictures that can be used. */
+  readonly images: number;
+  readonly skipped: readonly Skipped[];
+  readonly labels: LabelStatistics;
+  /** Pictures by label, from `from` (included) to `to` (excluded, but for the last). */
+  readonly histogram: readonly { readonly from: number; readonly to: number; readonly images: number }[];
+  /** Sizes in pixels, the most frequent first. */
+  readonly sizes: readonly { readonly width: number; readonly height: number; readonly images: number }[];
+  readonly formats: readonly { readonly format: string; readonly images: number }[];
+  /** Pictures without colour. */
+  readonly grayscale: number;
+  readonly out?: string;
+}
+
+const AHEAD = 16;
+const SAMPLES = 40;
+
+/**
+ * Opens every picture of a data set and says what is there: counts, labels, sizes, and what is broken and why.
+ *
+ * @throws InputError where the data cannot be used at all, or `out` exists.
+ */
+export async function inspectDataset(options: InspectOptions): Promise<InspectResult> {
+  const { out, seed = 0, force = false, onProgress, onMessage } = options;
+  const folder = out === undefined ? undefined : await createOutputFolder(out, { force });
+  try {
+    const { root, samples, skipped: unlabelled, target } = await openDataset(options);
+    const usable: Sample[] = [];
+    const skipped = [...unlabelled];
+    const sizes = new Counter();
+    const formats = new Counter();
+    let grayscale = 0;
+    let done = 0;
+    const look = async (index: number) => {
+      try {
+        const bytes = await readFile(resolve(root, samples[index]!.file));
+        const seen = await probePicture(bytes);
+        // Only decoding finds a picture that ends early.
+        await decodePicture(bytes, { width: 8, height: 8 });
+        return seen;
+      } catch (thrown) {
+        return reasonOf(thrown);
+      }
+    };
+    for await (const seen of ahead(samples.length, AHEAD, look, options.signal)) {
+      const sample = samples[done++]!;
+      if (typeof seen === 'string') skipped.push({ file: sample.file, reason: seen });
+      else {
+        usable.push(sample);
+        sizes.count(`${seen.width} ${seen.height}`);
+        formats.count(seen.format);
+        if (seen.grayscale) grayscale++;
+      }
+      onProgress?.({ phase: 'looking at pictures', done, total: samples.length, unit: 'images' });
+    }
+    if (usable.length === 0) {
+      const got = `none of ${samples.length}: ${skipped.at(-1)?.reason}`;
+      throw new InputError(expected(options.data, 'at least one picture that can be read', got));
+    }
+    const labels = Float64Array.from(usable, sample => sample.label);
+    const result: InspectResult = {
+      images: usable.length,
+      skipped,
+      labels: labelStatistics(labels),
+      histogram: histogram(labels),
+      sizes: sizes.entries().map(([size, images]) => {
+        const [width, height] = size.split(' ').map(Number) as [number, number];
+        return { width, height, images };
+      }),
+      formats: formats.entries().map(([format, images]) => ({ format, images })),
+      grayscale,
+    };
+    if (folder === undefined) return result;
+
+    const chosen = createRandom(seed, 'samples').shuffle(usable).slice(0, SAMPLES);
+    const shown = chosen.toSorted((a, b) => a.label - b.label);
+    const pathOf = (file: string) => resolve(root, file);
+    await folder.write(
+      'samples.png',
+      await sheetPng(shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` }))),
+    );
+    const page = inspectPage({
+      title: basename(resolve(options.data)),
+      target,
+      ...result,
+      samples: await withThumbnails(shown, pathOf),
+      made: [
+        ['data', options.data],
+        ['samples drawn with seed', seed],
+        ['eyeball', eyeballVersion()],
+      ],
+    });
+    await folder.write('inspect.html', page);
+    const aside = await folder.commit();
+    if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
+    return { ...result, out: folder.path };
+  } finally {
+    await folder?.discard();
+  }
+}
+
+/** Counts by name, the most frequent first. */
+class Counter {
+  private readonly counts = new Map<string, number>();
+
+  count(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+
+  entries(): [name: string, count: number][] {
+    return [...this.counts].sort((a, b) => b[1] - a[1]);
+  }
+}

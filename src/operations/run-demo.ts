@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { type GeneratedPortraits, generatePortraits } from '../data/portraits/generate-portraits.js';
+import type { PicturePrediction } from '../model/model.js';
+import { type EvaluateModelResult, evaluateModel } from './evaluate-model.js';
+import { type InspectResult, inspectDataset } from './inspect-dataset.js';
+import { predictPictures } from './predict-pictures.js';
+import { type TrainResult, trainModel } from './train-model.js';
+
+/** Where the demo goes and how large it is. */
+export interface DemoOptions extends Watch {
+  /** The folder to make; an earlier demo there is replaced. Default `eyeball-demo`. */
+  readonly out?: string | undefined;
+  /** Faces to draw, from 50. Default 800. */
+  readonly images?: number | undefined;
+  /** Start of all random numbers, a whole number. Default 0. */
+  readonly seed?: number | undefined;
+}
+
+/** What each step of the demo came to. */
+export interface DemoResult {
+  readonly out: string;
+  readonly data: GeneratedPortraits;
+  readonly inspection: InspectResult;
+  readonly training: TrainResult;
+  readonly evaluation: EvaluateModelResult;
+  readonly predictions: readonly PicturePrediction[];
+  readonly totalSeconds: number;
+}
+
+// Says that a folder is a demo's, so that the next one may replace it.
+const MARK = '.eyeball-demo';
+
+/**
+ * The whole path on nobody's face: draws a data set of portraits with known faults, then inspects it, trains on it, evaluates the
+ * model and predicts a few pictures.
+ *
+ * @throws InputError where `out` is a folder that no demo made, or cannot be written.
+ */
+export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
+  const started = performance.now();
+  const { out = 'eyeball-demo', images = 800, seed = 0, onMessage } = options;
+  const watch: Watch = { onProgress: options.onProgress, onMessage, signal: options.signal };
+  await clear(out);
+  const step = (text: string) => onMessage?.(`\n${text}`);
+
+  step(`1. Drawing ${images} portraits, some with faults planted: ${join(out, 'data')}`);
+  const data = await generatePortraits({ out: join(out, 'data'), images, seed, ...watch });
+  const train = join(out, 'data', 'train');
+  const test = join(out, 'data', 'test');
+  const model = join(out, 'model');
+
+  step(`2. eyeball inspect ${train} --out ${join(out, 'inspection')}`);
+  const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...watch });
+
+  step(`3. eyeball train ${train} --target age --unit years --out ${model}`);
+  const training = await trainModel({
+    data: train,
+    target: 'age',
+    unit: 'years',
+    out: model,
+    seed,
+    cacheDir: join(out, 'cache'),
+    ...watch,
+  });
+
+  step(`4. eyeball evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
+  const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
+
+  step(`5. eyeball predict ${model} ${test}`);
+  const some = (await readdir(test)).slice(0, 5).map(age => join(test, age));
+  const predictions = await predictPictures({ model, pictures: some, ...watch });
+  return {
+    out,
+    data,
+    inspection,
+    training,
+    evaluation,
+    predictions,
+    totalSeconds: (performance.now() - started) / 1000,
+  };
+}
+
+async function clear(out: string): Promise<void> {
+  try {
+    if (existsSync(out) && !existsSync(join(out, MARK)) && (await readdir(out)).length > 0) {
+      throw new InputError(
+        expected(out, 'a new folder or an earlier demo', 'something else', 'name another with --out'),
+      );
+    }
+    await rm(out, { recursive: true, force: true });
+    await mkdir(out, { recursive: true });
+    await writeFile(join(out, MARK), '');
+  } catch (cause) {
+    if (cause instanceof InputError) throw cause;
+    throw new InputError(expected(out, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
+  }
+}

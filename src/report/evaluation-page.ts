@@ -1,0 +1,205 @@
+import type { ErrorPair, Evaluation, Prediction, TrainingLabels } from '../evaluation/evaluate.js';
+import { extent } from '../metrics/statistics.js';
+import { capital, type Format, formatCount, formatPercent, plural, unitSuffix } from './format.js';
+import { html, type Markup } from './html.js';
+import { page } from './page.js';
+import {
+  barCell,
+  type GridPicture,
+  type MadeBy,
+  madeSection,
+  pictureGrid,
+  plotFigure,
+  type Stat,
+  section,
+  skippedSection,
+  statTiles,
+  table,
+} from './parts.js';
+import { type EpochLoss, errorHistogramPlot, lossPlot, residualPlot, scatterPlot, type Target } from './plots.js';
+import { formatOf, summarize } from './summary.js';
+
+/** A picture with its true and its predicted number. */
+export interface PredictedPicture extends Prediction {
+  /** A small version of the picture as a data URI. */
+  readonly dataUri: string;
+}
+
+export interface EvaluationPageOptions extends Target {
+  /** The heading: the model's name, say. */
+  readonly title: string;
+  readonly evaluation: Evaluation;
+  /** All predictions the evaluation is about, for the plots. */
+  readonly predictions: readonly Prediction[];
+  readonly trainingLabels: TrainingLabels;
+  /** The pictures with the smallest errors, smallest first. */
+  readonly best: readonly PredictedPicture[];
+  /** The pictures with the largest errors, largest first. */
+  readonly worst: readonly PredictedPicture[];
+  /** Model, data, backbone, solver, seed, versions, times. */
+  readonly made: MadeBy;
+  /** The losses of the training; left out or empty where it had no epochs. */
+  readonly epochs?: readonly EpochLoss[];
+}
+
+/** The page of an evaluation: what the numbers are and mean, where the model fails, and how it was made. */
+export function evaluationPage(options: EvaluationPageOptions): string {
+  const { title, target, unit, evaluation, best, worst, made } = options;
+  const format = formatOf(evaluation, unit);
+  const grid = (pictures: readonly PredictedPicture[], tone: 'good' | 'bad') =>
+    pictureGrid(
+      pictures.map(picture => gridPicture(picture, target, format)),
+      tone,
+    );
+  const { images, skipped } = evaluation;
+  return page({
+    title,
+    kind: 'Evaluation',
+    lead: `${capital(target)} of ${plural(images, 'picture')}${skipped.length > 0 ? `, ${formatCount(skipped.length)} skipped` : ''}`,
+    main: [
+      result(options, format),
+      constants(options, format),
+      plots(options),
+      groups(options, format),
+      best.length > 0 && section('Best predictions', '', grid(best, 'good')),
+      worst.length > 0 && section('Worst predictions', WORST_NOTE, grid(worst, 'bad')),
+      skippedSection('Skipped files', skipped),
+      madeSection(made),
+    ],
+  });
+}
+
+const WORST_NOTE = 'Look here first: some of these may be wrong labels rather than wrong answers.';
+
+function result(options: EvaluationPageOptions, format: Format): Markup {
+  const { evaluation, unit } = options;
+  return section('Result', '', [
+    evaluation.warnings.length > 0 && warnings(evaluation.warnings),
+    html`<p class="summary">${summarize(evaluation, options)}</p>\n`,
+    statTiles(headline(evaluation, unit, format)),
+  ]);
+}
+
+function warnings(texts: readonly string[]): Markup {
+  return html`<div class="warning" role="note"><strong>Careful</strong>
+<ul>${texts.map(text => html`<li>${text}</li>`)}</ul></div>
+`;
+}
+
+function headline(evaluation: Evaluation, unit: string | undefined, format: Format): Stat[] {
+  const { images, mae, rmse, r2, cs5, baseline, interval95 } = evaluation;
+  const error = (name: string, key: 'rmse' | 'mae', value: number): Stat => {
+    const [low, high] = interval95[key];
+    return {
+      name,
+      value: format.figure(value),
+      unit,
+      notes: [
+        // One picture drawn again and again is always itself: its interval would claim certainty.
+        ...(images > 1 ? [`95 % interval ${format.figure(low)} to ${format.figure(high)}`] : []),
+        `constant answer ${format.figure(Math.min(baseline.mean[key], baseline.median[key]))}`,
+      ],
+    };
+  };
+  return [
+    error('Mean absolute error', 'mae', mae),
+    error('Root mean squared error', 'rmse', rmse),
+    {
+      name: 'Variance explained, R\u00b2',
+      value: r2 === null ? '\u2013' : formatR2(r2),
+      notes: [r2 === null ? 'not defined for one picture' : '1 is perfect, 0 a constant'],
+    },
+    // Within 5 of a price, or of a ratio, is none or all: a number that says nothing.
+    ...(cs5 >= 0.01 && cs5 < 1
+      ? [{ name: `Within 5${unitSuffix(unit)}`, value: formatPercent(cs5), notes: ['share of the predictions'] }]
+      : []),
+  ];
+}
+
+function constants({ evaluation, trainingLabels }: EvaluationPageOptions, format: Format): Markup {
+  const { rmse, mae, baseline } = evaluation;
+  const longest = Math.max(mae, baseline.mean.mae, baseline.median.mae) || 1;
+  const row = (name: string, errors: ErrorPair, isOurs: boolean) => html`
+<tr${isOurs && html` class="ours"`}><th scope="row">${name}</th><td>${format.figure(errors.rmse)}</td><td>${format.figure(errors.mae)}</td>${barCell(errors.mae / longest)}</tr>`;
+  const title = 'Against a constant answer';
+  return section(
+    title,
+    'What the model adds to giving the same answer, taken from the training labels, for every picture.',
+    table(
+      title,
+      html`<th scope="col">Answer</th><th scope="col">RMSE</th><th scope="col">MAE</th><td class="bar"></td>`,
+      [
+        row('This model', { rmse, mae }, true),
+        row(`Always the mean, ${format.prediction(trainingLabels.mean)}`, baseline.mean, false),
+        row(`Always the median, ${format.prediction(trainingLabels.median)}`, baseline.median, false),
+      ],
+    ),
+  );
+}
+
+function plots({ target, unit, predictions, epochs = [] }: EvaluationPageOptions): Markup | '' {
+  const axes = { target, unit };
+  const figures = [
+    ...(predictions.length > 1
+      ? [
+          plotFigure(
+            scatterPlot(predictions, axes),
+            `Predicted on true ${target}`,
+            'On the dashed line prediction and truth are equal.',
+          ),
+          plotFigure(
+            residualPlot(predictions, axes),
+            `Error by true ${target}`,
+            'Steps: mean of a group; bands: one standard deviation.',
+          ),
+          plotFigure(
+            errorHistogramPlot(predictions, axes),
+            'Distribution of errors',
+            'Left of 0 too low, right of it too high.',
+          ),
+        ]
+      : []),
+    ...(epochs.length > 0 ? [plotFigure(lossPlot(epochs), 'Training', 'Loss after each epoch.')] : []),
+  ];
+  return figures.length === 0 ? '' : section('Predictions and truth', '', html`<div class="plots">${figures}</div>`);
+}
+
+function groups({ evaluation, predictions, target }: EvaluationPageOptions, format: Format): Markup {
+  const { byGroup } = evaluation;
+  const isWhole = predictions.every(({ label }) => Number.isInteger(label));
+  const longest = extent(byGroup.map(({ mae }) => mae)).max || 1;
+  return section(
+    `By true ${target}`,
+    'Bias is the mean of prediction \u2212 truth: above 0 the model answers too high.',
+    table(
+      `Errors by true ${target}`,
+      html`<th scope="col">${capital(target)}</th><th scope="col">Pictures</th><th scope="col">Bias</th><th scope="col">MAE</th><td class="bar"></td>`,
+      byGroup.map(
+        ({ from, to, images, mae, bias }) => html`
+<tr><th scope="row">${range(from, to, isWhole, format)}</th><td>${formatCount(images)}</td><td>${format.signed(bias)}</td><td>${format.figure(mae)}</td>${barCell(mae / longest)}</tr>`,
+      ),
+    ),
+  );
+}
+
+function gridPicture({ dataUri, file, label, value }: PredictedPicture, target: string, format: Format): GridPicture {
+  const truth = format.label(label);
+  const predicted = format.prediction(value);
+  return {
+    dataUri,
+    file,
+    alt: `${file}: true ${target} ${truth}, predicted ${predicted}`,
+    caption: html`<span class="pair"><span>true ${truth}</span><span class="off">${format.signed(value - label)}</span></span>predicted ${predicted}`,
+  };
+}
+
+/** What a group holds: of whole numbers `10 \u2013 19`, of others `1.5 to < 2`. */
+function range(from: number, to: number, isWhole: boolean, format: Format): string {
+  if (!isWhole || !Number.isInteger(to)) return `${format.label(from)} to < ${format.label(to)}`;
+  return from >= to - 1 ? format.label(from) : `${format.label(from)} \u2013 ${format.label(to - 1)}`;
+}
+
+/** `r2` with two decimals; what is not quite 1 is never written so. */
+function formatR2(r2: number): string {
+  return r2 < 1 && r2 >= 0.995 ? '> 0.99' : r2.toFixed(2).replace('-', '\u2212');
+}

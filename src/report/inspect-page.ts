@@ -1,0 +1,153 @@
+import type { Skipped } from '../data/dataset.js';
+import type { HistogramBin } from '../evaluation/groups.js';
+import { type Format, formatCount, formatFor, formatPercent, plural } from './format.js';
+import { html, type Markup } from './html.js';
+import { page } from './page.js';
+import {
+  barCell,
+  type MadeBy,
+  madeSection,
+  pictureGrid,
+  plotFigure,
+  section,
+  skippedSection,
+  statTiles,
+  table,
+} from './parts.js';
+import { labelHistogramPlot, type Target } from './plots.js';
+
+/** A picture with its number. */
+export interface LabelledPicture {
+  readonly file: string;
+  readonly label: number;
+  /** A small version of the picture as a data URI. */
+  readonly dataUri: string;
+}
+
+export interface InspectPageOptions extends Target {
+  /** The heading: the data set's name. */
+  readonly title: string;
+  /** Pictures that can be used. */
+  readonly images: number;
+  /** Files that cannot, with reasons. */
+  readonly skipped: readonly Skipped[];
+  readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
+  readonly histogram: readonly HistogramBin[];
+  /** Sizes in pixels with their counts, in any order. */
+  readonly sizes: readonly { readonly width: number; readonly height: number; readonly images: number }[];
+  /** File formats (`jpeg`) with their counts, in any order. */
+  readonly formats: readonly { readonly format: string; readonly images: number }[];
+  /** Pictures without colour. */
+  readonly grayscale: number;
+  readonly samples: readonly LabelledPicture[];
+  readonly made: MadeBy;
+}
+
+/** Sizes named one by one; the rest is counted. */
+const MAX_SIZES = 6;
+
+/** The page of a data set: what is in it, how its numbers are distributed, and what is wrong with it. */
+export function inspectPage(options: InspectPageOptions): string {
+  const { title, target, images, skipped, labels, samples, made } = options;
+  const format = formatFor(labels.std, options.unit);
+  const pictures = samples.map(({ dataUri, file, label }) => ({
+    dataUri,
+    file,
+    alt: `${file}: ${target} ${format.label(label)}`,
+    caption: html`<span class="off">${format.label(label)}</span>`,
+  }));
+  return page({
+    title,
+    kind: 'Data set',
+    lead: `${plural(images, 'picture')} labelled with ${target}`,
+    main: [
+      contents(options, format),
+      distribution(options),
+      samples.length > 0 && section('Samples', 'Do the numbers fit the pictures?', pictureGrid(pictures)),
+      skippedSection('Broken and unlabelled files', skipped),
+      madeSection(made),
+    ],
+  });
+}
+
+function contents({ target, unit, images, skipped, labels, grayscale }: InspectPageOptions, format: Format): Markup {
+  return section(
+    'Contents',
+    '',
+    statTiles([
+      {
+        name: 'Pictures',
+        value: formatCount(images),
+        notes: [skipped.length === 0 ? 'none skipped' : `${formatCount(skipped.length)} skipped`],
+      },
+      {
+        name: `Mean ${target}`,
+        value: format.figure(labels.mean),
+        unit,
+        notes: [`standard deviation ${format.figure(labels.std)}`],
+      },
+      {
+        name: `Range of ${target}`,
+        value: `${format.label(labels.min)} \u2013 ${format.label(labels.max)}`,
+        unit,
+        notes: ['lowest to highest'],
+      },
+      {
+        name: 'Without colour',
+        value: formatPercent(grayscale / Math.max(images, 1)),
+        notes: [plural(grayscale, 'picture')],
+      },
+    ]),
+  );
+}
+
+function distribution({ target, unit, images, histogram, sizes, formats }: InspectPageOptions): Markup {
+  return section(
+    'Numbers and files',
+    '',
+    html`<div class="plots">
+${
+  histogram.length > 0 &&
+  plotFigure(
+    labelHistogramPlot(histogram, { target, unit }),
+    `Pictures by ${target}`,
+    'Where pictures are few, a model learns little.',
+  )
+}<div class="stack">
+${sizeTable(sizes, images)}
+${formatTable(formats, images)}
+</div></div>`,
+  );
+}
+
+function sizeTable(sizes: InspectPageOptions['sizes'], images: number): Markup {
+  const ordered = sizes.toSorted((a, b) => b.images - a.images || a.width - b.width || a.height - b.height);
+  const rows = ordered
+    .slice(0, MAX_SIZES)
+    .map(size => ({ name: `${size.width} \u00d7 ${size.height}`, images: size.images }));
+  const rest = ordered.slice(MAX_SIZES);
+  if (rest.length > 0) {
+    rows.push({ name: plural(rest.length, 'other size'), images: rest.reduce((sum, size) => sum + size.images, 0) });
+  }
+  return countTable('Size in pixels', rows, images);
+}
+
+function formatTable(formats: InspectPageOptions['formats'], images: number): Markup {
+  const ordered = formats.toSorted((a, b) => b.images - a.images || (a.format < b.format ? -1 : 1));
+  return countTable(
+    'Format',
+    ordered.map(({ format, images }) => ({ name: format.toUpperCase(), images })),
+    images,
+  );
+}
+
+function countTable(name: string, rows: readonly { name: string; images: number }[], images: number): Markup {
+  return table(
+    name,
+    html`<th scope="col">${name}</th><th scope="col">Pictures</th><th scope="col">Share</th><td class="bar"></td>`,
+    rows.map(
+      row => html`
+<tr><th scope="row">${row.name}</th><td>${formatCount(row.images)}</td><td>${formatPercent(row.images / Math.max(images, 1))}</td>${barCell(row.images / Math.max(images, 1))}</tr>`,
+    ),
+  );
+}

@@ -1,0 +1,102 @@
+import type { Skipped } from '../data/dataset.js';
+import { formatCount, plural } from './format.js';
+import { type Content, html, type Markup, pictureUri, trusted } from './html.js';
+
+/** One headline number. */
+export interface Stat {
+  readonly name: string;
+  readonly value: string;
+  /** Unit or the like, small beside the number. */
+  readonly unit?: string | undefined;
+  /** Lines below the number. */
+  readonly notes?: readonly string[];
+}
+
+/** A picture of a grid, the words below it, and what is said of it to those who cannot see it. */
+export interface GridPicture {
+  /** A data URI: pages load nothing. */
+  readonly dataUri: string;
+  readonly file: string;
+  readonly alt: string;
+  /** Lines below the picture; the file's name follows. */
+  readonly caption: Content;
+}
+
+/** What a page says about how its numbers came about: name and value, in this order. */
+export type MadeBy = readonly (readonly [name: string, value: string | number])[];
+
+/** Files named one by one; the rest is counted. */
+const MAX_SKIPPED = 50;
+/** Rows of a table that stand on the page without scrolling: all of a table by group. */
+const MAX_ROWS = 15;
+
+export function section(title: string, note: Content, content: Content): Markup {
+  return html`<section>
+<h2>${title}</h2>
+${note === undefined || note === '' ? '' : html`<p class="note">${note}</p>\n`}${content}
+</section>
+`;
+}
+
+export function statTiles(stats: readonly Stat[]): Markup {
+  return html`<dl class="stats">${stats.map(
+    ({ name, value, unit, notes = [] }) => html`
+<div class="card"><dt>${name}</dt><dd class="big">${value}${unit === undefined ? '' : html` <small>${unit}</small>`}</dd>${notes.map(
+      note => html`<dd class="note">${note}</dd>`,
+    )}</div>`,
+  )}
+</dl>`;
+}
+
+/** A plot with its heading and, if there is one, a line that says how to read it. */
+export function plotFigure(svg: string, title: string, note?: string): Markup {
+  return html`<figure class="card"><figcaption><h3>${title}</h3>${
+    note === undefined ? '' : html`<p class="note">${note}</p>`
+  }</figcaption>${trusted(svg)}</figure>
+`;
+}
+
+/** A table that scrolls, by keyboard too: sideways where the page is too narrow for it, down where it has many rows. */
+export function table(name: string, head: Content, rows: readonly Markup[]): Markup {
+  return html`<div class="card table${rows.length > MAX_ROWS && ' long'}" role="region" aria-label="${name}" tabindex="0"><table>
+<thead><tr>${head}</tr></thead>
+<tbody>${rows}
+</tbody></table></div>`;
+}
+
+/** The cell of a bar whose length is `share`, 0 to 1, of its column; the number itself must stand in another cell. */
+export function barCell(share: number): Markup {
+  const percent = Math.round(Math.min(Math.max(share, 0), 1) * 1000) / 10;
+  return html`<td class="bar"><i style="width: ${percent}%"></i></td>`;
+}
+
+export function pictureGrid(pictures: readonly GridPicture[], tone: 'plain' | 'good' | 'bad' = 'plain'): Markup {
+  return html`<ul class="pictures ${tone}">${pictures.map(
+    ({ dataUri, file, alt, caption }) => html`
+<li><figure><img src="${pictureUri(dataUri)}" alt="${alt}"><figcaption>${caption}<span class="file" title="${file}">${file}</span></figcaption></figure></li>`,
+  )}
+</ul>`;
+}
+
+/** The files that could not be used, fifty by name; nothing where there are none. */
+export function skippedSection(title: string, skipped: readonly Skipped[]): Markup | '' {
+  if (skipped.length === 0) return '';
+  const shown = skipped.slice(0, MAX_SKIPPED);
+  const rest = skipped.length - shown.length;
+  const rows = shown.map(
+    ({ file, reason }) => html`
+<tr><th scope="row">${file}</th><td class="text">${reason}</td></tr>`,
+  );
+  return section(
+    title,
+    `${plural(skipped.length, 'file')} could not be used.`,
+    html`<div class="files">${table(title, html`<th scope="col">File</th><th scope="col" class="text">Reason</th>`, rows)}</div>
+${rest > 0 && html`<p class="note">and ${formatCount(rest)} more</p>`}`,
+  );
+}
+
+export function madeSection(made: MadeBy): Markup | '' {
+  if (made.length === 0) return '';
+  const rows = made.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>\n`);
+  return section('How this was made', '', html`<dl class="card made">${rows}</dl>`);
+}

@@ -1,0 +1,284 @@
+// Observable Plot and its document take a third of a second to load: import this file only where something is drawn.
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import { groupByLabel, type HistogramBin, histogram } from '../evaluation/groups.js';
+import { extent, mean, median, quantile, standardDeviation } from '../metrics/statistics.js';
+import { axis, compact, wholeTicks } from './axes.js';
+import { formatCount } from './format.js';
+
+/** What the number is called and what it is counted in, for the axes: `age`, `years`. */
+export interface Target {
+  readonly target: string;
+  readonly unit?: string | undefined;
+}
+
+/** A true and a predicted number. */
+export interface Point {
+  readonly label: number;
+  readonly value: number;
+}
+
+/** The losses after one pass over the training pictures. */
+export interface EpochLoss {
+  /** Counts from 1. */
+  readonly epoch: number;
+  readonly trainMse: number;
+  /** Null where nothing was kept for validation. */
+  readonly valMse: number | null;
+}
+
+const { document } = parseHTML('<!doctype html><html><body></body></html>');
+
+const WIDTH = 480;
+const ACCENT = 'var(--accent, #2f6fde)';
+const CONTRAST = 'var(--contrast, #c2410c)';
+// More dots than this hide each other and make the page heavy: 50,000 are 5 MB as dots, 100 kB as hexagons.
+const MAX_DOTS = 2000;
+const ERROR_AXIS = 'error: prediction \u2212 truth';
+
+/**
+ * Predicted against true numbers as an SVG, both axes of the same range, with the line on which all would lie if they were
+ * right. Up to 2,000 points are dots; more are hexagons, the darker the more points lie there. Both axes are logarithmic
+ * where all numbers are above 0 and the largest true one is more than ten times their median, as with prices.
+ */
+export function scatterPlot(points: readonly Point[], target: Target): string {
+  const { min, max } = extent(points.flatMap(({ label, value }) => [label, value]));
+  const domain: [number, number] = [min, max];
+  const type = isSkewed(points) && min > 0 ? 'log' : 'linear';
+  return draw(
+    {
+      id: 'scatter',
+      title: `Predicted on true ${target.target}`,
+      description: `${formatCount(points.length)} predictions; on the diagonal line prediction and truth are equal.`,
+    },
+    {
+      x: { ...axis(`true ${target.target}`, target.unit, domain, type), nice: type === 'linear' },
+      y: { ...axis(`predicted ${target.target}`, target.unit, domain, type), nice: type === 'linear' },
+      marks: [cloud(points, 'value'), diagonal(domain)],
+    },
+  );
+}
+
+/**
+ * Errors (prediction - truth) by true number as an SVG, with a line at 0 and, for each group of `groupByLabel`, the mean
+ * error and a band of one standard deviation around it. Of more than 2,000 errors the outermost 0.2 % are left out.
+ */
+export function residualPlot(points: readonly Point[], target: Target): string {
+  const residuals = points.map(({ label, value }) => ({ label, error: value - label }));
+  const labels = points.map(({ label }) => label);
+  const groups = groupByLabel(labels).map(({ from, to, indices }) => {
+    const errors = indices.map(i => residuals[i]!.error);
+    const centre = mean(errors);
+    const spread = standardDeviation(errors);
+    return { from, to, centre, low: centre - spread, high: centre + spread };
+  });
+  const type = isSkewed(points) && groups[0]!.from > 0 ? 'log' : 'linear';
+  const { min, max } = errorRange(residuals.map(({ error }) => error));
+  const shown = residuals.filter(({ error }) => error >= min && error <= max);
+  // The line at 0 belongs to the picture, even where all errors lie on one side of it.
+  const heights = [0, min, max, ...groups.flatMap(({ low, high }) => [low, high])];
+  const range = extent(heights);
+  return draw(
+    {
+      id: 'residuals',
+      title: `Error by true ${target.target}`,
+      description:
+        'Prediction minus truth. Steps show the mean error of each group, bands one standard deviation around it.',
+    },
+    {
+      x: axis(`true ${target.target}`, target.unit, [groups[0]!.from, groups.at(-1)!.to], type),
+      y: { ...axis(ERROR_AXIS, target.unit, [range.min, range.max]), nice: true },
+      marks: [
+        cloud(shown, 'error'),
+        Plot.rect(groups, { x1: 'from', x2: 'to', y1: 'low', y2: 'high', fill: CONTRAST, fillOpacity: 0.16 }),
+        Plot.ruleY([0], { strokeOpacity: 0.6 }),
+        Plot.ruleY(groups, { x1: 'from', x2: 'to', y: 'centre', stroke: CONTRAST, strokeWidth: 2.5 }),
+        ...outside(residuals.length - shown.length),
+      ],
+    },
+  );
+}
+
+/** How many pictures carry which number, as an SVG; `bins` as `histogram` of the evaluation folder makes them. */
+export function labelHistogramPlot(bins: readonly HistogramBin[], target: Target): string {
+  return bars(
+    bins,
+    { name: target.target, unit: target.unit },
+    {
+      id: 'labels',
+      title: `Distribution of ${target.target}`,
+      description: `${formatCount(bins.reduce((sum, { images }) => sum + images, 0))} pictures by ${target.target}.`,
+    },
+  );
+}
+
+/** How many predictions are how far off, as an SVG with a line at 0; of more than 2,000 the outermost 0.2 % are left out. */
+export function errorHistogramPlot(points: readonly Point[], target: Target): string {
+  const errors = points.map(({ label, value }) => value - label);
+  const { min, max } = errorRange(errors);
+  const shown = errors.filter(error => error >= min && error <= max);
+  return bars(
+    histogram(shown),
+    { name: ERROR_AXIS, unit: target.unit },
+    {
+      id: 'errors',
+      title: 'Distribution of errors',
+      description: `${formatCount(points.length)} predictions by how far they are off.`,
+    },
+    [Plot.ruleX([0], { strokeOpacity: 0.6, strokeDasharray: '4 3' }), ...outside(errors.length - shown.length)],
+  );
+}
+
+/**
+ * The loss of each epoch as an SVG: training dashed, validation solid. The axis starts at 0, unless the largest loss is
+ * more than ten times the smallest: then it is logarithmic.
+ */
+export function lossPlot(epochs: readonly EpochLoss[]): string {
+  const validated = epochs.filter(({ valMse }) => valMse !== null);
+  const losses = [...epochs.map(({ trainMse }) => trainMse), ...validated.map(({ valMse }) => valMse!)];
+  const { min, max } = extent(losses);
+  const isLog = min > 0 && max / min > 10;
+  const first = epochs[0]!.epoch;
+  const last = epochs.at(-1)!.epoch;
+  const key = (text: string, dy: number, colour: string) =>
+    Plot.text([text], { frameAnchor: 'top-right', dy, dx: -4, fill: colour, fontWeight: 600 });
+  const line = (rows: readonly EpochLoss[], y: string, stroke: string, strokeDasharray?: string) => [
+    Plot.line(rows, {
+      x: 'epoch',
+      y,
+      stroke,
+      strokeWidth: 2,
+      ...(strokeDasharray === undefined ? {} : { strokeDasharray }),
+    }),
+    ...(rows.length <= 40 ? [Plot.dot(rows, { x: 'epoch', y, fill: stroke, r: 2.5 })] : []),
+  ];
+  return draw(
+    {
+      id: 'loss',
+      title: 'Loss by epoch',
+      description: `Mean squared error of training${validated.length > 0 ? ' (dashed) and validation' : ''} after each of ${epochs.length} epochs.`,
+    },
+    {
+      height: 320,
+      x: {
+        label: 'epoch',
+        domain: first === last ? [first - 1, last + 1] : [first, last],
+        ticks: wholeTicks(first, last),
+        tickFormat: 'd',
+      },
+      y: {
+        ...axis(
+          isLog ? 'mean squared error (logarithmic)' : 'mean squared error',
+          undefined,
+          isLog ? [min, max] : [0, max],
+          isLog ? 'log' : 'linear',
+        ),
+        nice: !isLog,
+      },
+      marks: [
+        ...line(epochs, 'trainMse', ACCENT, '5 3'),
+        ...line(validated, 'valMse', CONTRAST),
+        key('training', 6, ACCENT),
+        ...(validated.length > 0 ? [key('validation', 24, CONTRAST)] : []),
+      ],
+    },
+  );
+}
+
+/** The points themselves, or where they are many the hexagons they fall into. */
+function cloud(rows: readonly { readonly label: number }[], y: string) {
+  if (rows.length <= MAX_DOTS) {
+    const fillOpacity = rows.length <= 300 ? 0.6 : 0.35;
+    return Plot.dot(rows, { x: 'label', y, r: rows.length <= 300 ? 3 : 2.2, fill: ACCENT, fillOpacity });
+  }
+  return Plot.hexagon(rows, Plot.hexbin({ fillOpacity: 'count' }, { x: 'label', y, fill: ACCENT, binWidth: 9 }));
+}
+
+function diagonal([low, high]: readonly number[]) {
+  const ends = [{ at: low }, { at: high }];
+  return Plot.line(ends, { x: 'at', y: 'at', strokeOpacity: 0.6, strokeDasharray: '4 3' });
+}
+
+function bars(
+  bins: readonly HistogramBin[],
+  { name, unit }: { name: string; unit: string | undefined },
+  about: About,
+  marks: readonly Plot.Markish[] = [],
+): string {
+  const highest = Math.max(...bins.map(({ images }) => images));
+  return draw(about, {
+    height: 320,
+    x: axis(name, unit, [bins[0]!.from, bins.at(-1)!.to]),
+    y: { ...axis('pictures', undefined, [0, highest]), ticks: wholeTicks(0, highest), tickFormat: compact },
+    marks: [
+      Plot.rectY(bins, { x1: 'from', x2: 'to', y: 'images', fill: ACCENT, insetLeft: 0.5, insetRight: 0.5 }),
+      Plot.ruleY([0], { strokeOpacity: 0.6 }),
+      ...marks,
+    ],
+  });
+}
+
+/** Whether most of the true numbers would lie in the first tenth of an even axis. */
+function isSkewed(points: readonly Point[]): boolean {
+  const labels = points.map(({ label }) => label);
+  return extent(labels).max > 10 * median(labels);
+}
+
+/** From the lowest to the highest error; of many, without the outermost 0.1 % at each end, which would squeeze the rest. */
+function errorRange(errors: readonly number[]): { readonly min: number; readonly max: number } {
+  if (errors.length <= MAX_DOTS) return extent(errors);
+  const sorted = Float64Array.from(errors).sort();
+  return { min: quantile(sorted, 0.001), max: quantile(sorted, 0.999) };
+}
+
+/** A line of text that says how many errors are not shown; none where all are. */
+function outside(count: number): Plot.Markish[] {
+  if (count === 0) return [];
+  const text = `${formatCount(count)} larger errors not shown`;
+  return [Plot.text([text], { frameAnchor: 'top-right', dx: -2, dy: 2, fillOpacity: 0.7 })];
+}
+
+interface About {
+  /** Part of the ids of title and description: one plot of a kind a page. */
+  readonly id: string;
+  readonly title: string;
+  readonly description: string;
+}
+
+/** The SVG text of a plot: as wide as its place, in the colours of the page around it, named for those who cannot see it. */
+function draw({ id, title, description }: About, options: Plot.PlotOptions): string {
+  const svg = Plot.plot({
+    width: WIDTH,
+    height: 440,
+    marginLeft: 56,
+    marginRight: 16,
+    marginTop: 34,
+    marginBottom: 46,
+    ...options,
+    opacity: { type: 'sqrt', range: [0.12, 1] },
+    x: { labelAnchor: 'center', labelArrow: 'none', labelOffset: 40, ...options.x },
+    y: { labelAnchor: 'top', labelArrow: 'none', labelOffset: 54, grid: true, ...options.y },
+    className: 'plot',
+    document,
+  });
+  // Plot's own style sheet names rules that the page has; one a plot would be noise.
+  svg.querySelector('style')?.remove();
+  svg.setAttribute('font-size', '12');
+  svg.setAttribute('font-family', 'inherit');
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('style', 'display: block; width: 100%; height: auto');
+  svg.setAttribute('aria-labelledby', `plot-${id}-title plot-${id}-description`);
+  for (const [tag, name, text] of [
+    ['desc', 'description', description],
+    ['title', 'title', title],
+  ] as const) {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    element.setAttribute('id', `plot-${id}-${name}`);
+    element.textContent = text;
+    svg.prepend(element);
+  }
+  // A hundredth of a pixel is enough, and halves the size. Only attributes: a tick may well say 0.0005.
+  return (svg.outerHTML as string).replace(/="[^"]*"/g, attribute =>
+    attribute.replace(/-?\d+\.\d{3,}/g, number => String(Number(Number(number).toFixed(2)))),
+  );
+}

@@ -1,0 +1,181 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { expected, InputError, internal, reasonOf } from '../base/errors.js';
+
+// A cache folder holds segments, two files each: NAME.rows, the features one row after another, and NAME.index, a record for each
+// row: 16 bytes of the picture's SHA-256 and the row's CRC-32. A process appends to a segment of its own, rows before records,
+// and never to one that it found: so any kill leaves at most a row that no record names, and two processes cannot harm each other.
+const HASH_BYTES = 16;
+const RECORD_BYTES = HASH_BYTES + 4;
+
+/** What a picture is known by in the cache: 128 bits of the SHA-256 of its file, in hex. */
+export function contentHash(bytes: Uint8Array): string {
+  return createHash('sha256')
+    .update(bytes)
+    .digest('hex')
+    .slice(0, 2 * HASH_BYTES);
+}
+
+/** Feature rows of a data set, on disk: `length` rows of `width` numbers. */
+export interface FeatureRows {
+  readonly length: number;
+  readonly width: number;
+  /** The rows of these indices, one after another: `[indices.length, width]`. */
+  read(indices: ArrayLike<number>): Float32Array;
+}
+
+interface Place {
+  /** File descriptor of the segment's rows. */
+  readonly rows: number;
+  readonly row: number;
+  readonly crc: number;
+  verified: boolean;
+}
+
+/** Features on disk by the content of their picture. Rows never lie in memory as a whole. */
+export class FeatureCache {
+  private readonly places = new Map<string, Place>();
+  private readonly descriptors: number[] = [];
+  private own: { readonly rows: FileHandle; readonly index: FileHandle; count: number } | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    readonly width: number,
+  ) {}
+
+  /**
+   * Opens the cache in `folder`, made if it is not there, for rows of `width` float32 numbers.
+   *
+   * @throws InputError where the folder cannot be made or read.
+   */
+  static async open(folder: string, width: number): Promise<FeatureCache> {
+    const cache = new FeatureCache(folder, width);
+    try {
+      await mkdir(folder, { recursive: true });
+      for (const name of (await readdir(folder)).sort()) {
+        if (name.endsWith('.index')) await cache.openSegment(name.slice(0, -'.index'.length));
+      }
+    } catch (cause) {
+      cache.closeDescriptors();
+      throw new InputError(
+        expected(folder, 'a folder for cached features', `"${reasonOf(cause)}"`, 'choose another with --cache'),
+        {
+          cause,
+        },
+      );
+    }
+    return cache;
+  }
+
+  /** True where the picture's row is here and whole. A row that does not match its checksum is forgotten. */
+  has(hash: string): boolean {
+    const place = this.places.get(hash);
+    if (place === undefined) return false;
+    if (!place.verified) {
+      const row = new Uint8Array(4 * this.width);
+      if (readAt(place.rows, row, place.row * row.byteLength) && crc32(row) === place.crc) place.verified = true;
+      else this.places.delete(hash);
+    }
+    return place.verified;
+  }
+
+  /** Adds the rows `[hashes.length, width]` of these pictures; they survive a kill once this has resolved. */
+  async append(hashes: readonly string[], rows: Float32Array): Promise<void> {
+    if (rows.length !== hashes.length * this.width) throw internal(`${rows.length} numbers for ${hashes.length} rows`);
+    try {
+      this.own ??= await this.startSegment();
+      const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
+      const records = Buffer.alloc(hashes.length * RECORD_BYTES);
+      const each = 4 * this.width;
+      hashes.forEach((hash, i) => {
+        const crc = crc32(bytes.subarray(i * each, (i + 1) * each));
+        records.write(hash, i * RECORD_BYTES, 'hex');
+        records.writeUInt32LE(crc, i * RECORD_BYTES + HASH_BYTES);
+        this.places.set(hash, { rows: this.own!.rows.fd, row: this.own!.count + i, crc, verified: true });
+      });
+      await this.own.rows.writeFile(bytes);
+      await this.own.index.writeFile(records);
+      this.own.count += hashes.length;
+    } catch (cause) {
+      throw new InputError(
+        expected(this.folder, 'room for cached features', `"${reasonOf(cause)}"`, 'choose another with --cache'),
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  /** The rows of these pictures in their order; each must be here. */
+  rows(hashes: readonly string[]): FeatureRows {
+    const { width } = this;
+    const places = hashes.map(hash => this.places.get(hash) ?? missing(hash));
+    return {
+      length: hashes.length,
+      width,
+      read(indices) {
+        const out = new Float32Array(indices.length * width);
+        for (let i = 0; i < indices.length; ) {
+          // Neighbours on disk are read at once.
+          const first = places[indices[i]!]!;
+          let run = 1;
+          while (i + run < indices.length && follows(first, run, places[indices[i + run]!]!)) run++;
+          const target = new Uint8Array(out.buffer, i * 4 * width, run * 4 * width);
+          if (!readAt(first.rows, target, first.row * 4 * width)) throw internal('a cached row has gone');
+          i += run;
+        }
+        return out;
+      },
+    };
+  }
+
+  /** Closes the files. Rows handed out cannot be read afterwards. */
+  async close(): Promise<void> {
+    await this.own?.rows.close();
+    await this.own?.index.close();
+    this.closeDescriptors();
+  }
+
+  private async openSegment(name: string): Promise<void> {
+    const index = await readFile(join(this.folder, `${name}.index`));
+    const rows = openSync(join(this.folder, `${name}.rows`), 'r');
+    this.descriptors.push(rows);
+    for (let row = 0; (row + 1) * RECORD_BYTES <= index.byteLength; row++) {
+      const at = row * RECORD_BYTES;
+      const hash = index.toString('hex', at, at + HASH_BYTES);
+      this.places.set(hash, { rows, row, crc: index.readUInt32LE(at + HASH_BYTES), verified: false });
+    }
+  }
+
+  private async startSegment() {
+    const name = join(this.folder, randomBytes(8).toString('hex'));
+    const rows = await open(`${name}.rows`, 'wx+');
+    return { rows, index: await open(`${name}.index`, 'wx'), count: 0 };
+  }
+
+  private closeDescriptors(): void {
+    for (const descriptor of this.descriptors.splice(0)) closeSync(descriptor);
+  }
+}
+
+function follows(first: Place, distance: number, place: Place): boolean {
+  return place.rows === first.rows && place.row === first.row + distance;
+}
+
+function missing(hash: string): never {
+  throw internal(`no cached row for ${hash}`);
+}
+
+/** Fills `target` from `position` on; false where the file ends before. */
+function readAt(descriptor: number, target: Uint8Array, position: number): boolean {
+  let done = 0;
+  while (done < target.byteLength) {
+    const count = readSync(descriptor, target, done, target.byteLength - done, position + done);
+    if (count === 0) return false;
+    done += count;
+  }
+  return true;
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { InputError } from '../../../src/base/errors.js';
+import { createRandom, type Random } from '../../../src/base/random.js';
+
+/** A committed file, made by fixtures/make_fixtures.py. */
+export function fixture(name: string): string {
+  return join(process.cwd(), 'test/backbones/weights/fixtures', name);
+}
+
+/** A folder that is gone when the tests of this file are done. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'eyeball-weights-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Fails unless what was done since `start` took less than a second of the processor: waiting for it does not count. */
+export function expectFast(start: NodeJS.CpuUsage, what: string): void {
+  const { user, system } = process.cpuUsage(start);
+  const elapsedMs = (user + system) / 1000;
+  assert.ok(elapsedMs < 1000, `${what}: ${elapsedMs} ms`);
+}
+
+/** Fails unless `work` is refused within a second with exactly `text`, as an InputError of one line. */
+export async function expectRefused(work: () => Promise<unknown>, text: string): Promise<void> {
+  const start = process.cpuUsage();
+  await assert.rejects(work, error => {
+    assert.ok(error instanceof InputError, String(error));
+    assert.equal(error.message, text);
+    assert.ok(!text.includes('\n'));
+    return true;
+  });
+  expectFast(start, text);
+}
+
+/** Reads `count` random mutations of `bytes`: each must be read or refused as one line about the file, within a second. */
+export async function expectFuzzProof(
+  bytes: Uint8Array,
+  count: number,
+  read: (path: string) => Promise<unknown>,
+): Promise<{ read: number; refused: number }> {
+  const path = join(temporaryFolder(), 'mutated');
+  const random = createRandom(1);
+  const outcomes = { read: 0, refused: 0 };
+  for (let i = 0; i < count; i++) {
+    writeFileSync(path, mutate(bytes, random));
+    const start = process.cpuUsage();
+    try {
+      await read(path);
+      outcomes.read++;
+    } catch (error) {
+      assert.ok(error instanceof InputError, `mutation ${i}: ${error instanceof Error ? error.stack : error}`);
+      assert.match(error.message, /^.*mutated: expected .*, got .*$/, `mutation ${i}`);
+      outcomes.refused++;
+    }
+    expectFast(start, `mutation ${i}`);
+  }
+  return outcomes;
+}
+
+function mutate(bytes: Uint8Array, random: Random): Uint8Array {
+  const at = random.integer(bytes.length);
+  const kind = random.integer(8);
+  if (kind === 0) return bytes.subarray(0, at);
+  if (kind === 1) return Buffer.concat([bytes.subarray(0, at), bytes.subarray(random.integer(bytes.length))]);
+  const out = Uint8Array.from(bytes);
+  const changes = 1 + random.integer(3);
+  for (let i = 0; i < changes; i++)
+    out[random.integer(out.length)] = [0, 1, 0x7f, 0xff, random.integer(256)][random.integer(5)]!;
+  return out;
+}
+
+/** A zip file of uncompressed entries; `count` is what it claims to hold. */
+export function zipOf(entries: Readonly<Record<string, Uint8Array>>, count = Object.keys(entries).length): Uint8Array {
+  const files: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let position = 0;
+  for (const [name, data] of Object.entries(entries)) {
+    const header = Buffer.alloc(26);
+    header.writeUInt32LE(crc32(data), 10);
+    header.writeUInt32LE(data.length, 14);
+    header.writeUInt32LE(data.length, 18);
+    header.writeUInt16LE(name.length, 22);
+    const place = Buffer.alloc(14);
+    place.writeUInt32LE(position, 10);
+    const file = Buffer.concat([Buffer.from('PK\x03\x04'), header, Buffer.from(name), data]);
+    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\0\0'), header, place.subarray(0, 14), Buffer.from(name)]));
+    files.push(file);
+    position += file.length;
+  }
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06');
+  end.writeUInt16LE(count, 8);
+  end.writeUInt16LE(count, 10);
+  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(position, 16);
+  return Buffer.concat([...files, ...directory, end]);
+}

@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import sharp, { type Sharp } from 'sharp';
+import { decodePicture, MAX_PICTURE_PIXELS, probePicture } from '../../src/data/picture.js';
+import { PICTURE_FORMATS } from '../../src/data/picture-format.js';
+import { expectNumbersClose } from '../close.js';
+import { failureOf, tempFolder } from './temp.js';
+
+const faces = resolve(process.env.EYEBALL_FACES ?? '../shared/data/faces');
+const allowed = 'expected a photo (jpeg, png, webp, gif, tiff, avif)';
+
+/** A picture of one colour, 16 x 16. */
+const plain = (r: number, g: number, b: number): Sharp =>
+  sharp({ create: { width: 16, height: 16, channels: 3, background: { r, g, b } } });
+
+const rawPicture = (data: Uint8Array | Uint16Array, width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp =>
+  sharp(data, { raw: { width, height, channels } });
+
+/** Noise that no format can make small, so that a cut hits pixels. */
+const noise = (): Sharp =>
+  rawPicture(
+    Uint8Array.from({ length: 256 * 256 * 3 }, (_, i) => ((i * 2654435761) >>> 13) & 255),
+    256,
+    256,
+    3,
+  );
+
+/** The colour of the whole picture, after checking that all of its pixels have it within `atol`. */
+async function colourOf(bytes: Uint8Array, atol = 0): Promise<number[]> {
+  const pixels = await decodePicture(bytes, { width: 4, height: 4 });
+  const colour = [...pixels.subarray(0, 3)];
+  expectNumbersClose(
+    pixels,
+    Array.from({ length: 48 }, (_, i) => colour[i % 3]!),
+    { rtol: 0, atol },
+  );
+  return colour;
+}
+
+test('every format gives [H, W, 3] in RGB order, row by row', async () => {
+  // Red above blue; 32 px, so that lossy formats keep the halves apart.
+  const rows = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i % 3 === (i < 16 * 32 * 3 ? 0 : 2) ? 250 : 10));
+  for (const format of PICTURE_FORMATS) {
+    const bytes = await rawPicture(rows, 32, 32, 3).toFormat(format).toBuffer();
+    const pixels = await decodePicture(bytes, { width: 3, height: 8 });
+    assert.equal(pixels.length, 3 * 8 * 3);
+    expectNumbersClose(pixels.subarray(0, 9), [250, 10, 10, 250, 10, 10, 250, 10, 10], { rtol: 0, atol: 8 });
+    expectNumbersClose(pixels.subarray(-9), [10, 10, 250, 10, 10, 250, 10, 10, 250], { rtol: 0, atol: 8 });
+    assert.equal(pixels.constructor, Uint8Array);
+    assert.deepEqual(await probePicture(bytes), { format, width: 32, height: 32, grayscale: false });
+  }
+});
+
+test('at its own size a picture keeps its pixels; at another it is stretched linearly', async () => {
+  const ramp = Uint8Array.from({ length: 5 * 3 }, (_, i) => 40 * Math.floor(i / 3)); // [1, 5, 3]: 0 40 80 120 160
+  const bytes = await rawPicture(ramp, 5, 1, 3).png().toBuffer();
+  assert.deepEqual([...(await decodePicture(bytes, { width: 5, height: 1 }))], [...ramp]);
+  const wide = await decodePicture(bytes, { width: 10, height: 2 });
+  // Half-pixel centres: x = (i + 0.5) / 2 - 0.5, clamped at the edges.
+  const line = [0, 10, 30, 50, 70, 90, 110, 130, 150, 160].flatMap(v => [v, v, v]);
+  expectNumbersClose(wide, [...line, ...line], { rtol: 0, atol: 1 });
+});
+
+test('shrinking is linear too: a triangle as wide as the shrinking asks for', async () => {
+  const levels = [0, 200, 40, 240, 80, 10, 160, 250, 30];
+  const row = Uint8Array.from(levels.flatMap(v => [v, v, v]));
+  const bytes = await rawPicture(row, 9, 1, 3).png().toBuffer();
+  const scale = 9 / 5;
+  const expected = [0, 1, 2, 3, 4].map(i => {
+    let [sum, weights] = [0, 0];
+    for (let x = -9; x < 18; x++) {
+      const weight = Math.max(0, 1 - Math.abs((x + 0.5 - (i + 0.5) * scale) / scale));
+      sum += weight * levels[Math.min(Math.max(x, 0), 8)]!;
+      weights += weight;
+    }
+    return sum / weights;
+  });
+  const pixels = await decodePicture(bytes, { width: 5, height: 1 });
+  expectNumbersClose(
+    [...pixels].filter((_, i) => i % 3 === 0),
+    expected,
+    { rtol: 0, atol: 4 },
+  );
+});
+
+test('EXIF orientation 1 to 8 is applied, also where width and height change places', async () => {
+  // Stored 3 x 2 (letters are gray levels):  a b c / d e f. What a viewer shows for each orientation, by the EXIF standard.
+  const [a, b, c, d, e, f] = [10, 50, 90, 130, 170, 210];
+  const shown: Record<number, number[][]> = {
+    1: [
+      [a, b, c],
+      [d, e, f],
+    ],
+    2: [
+      [c, b, a],
+      [f, e, d],
+    ],
+    3: [
+      [f, e, d],
+      [c, b, a],
+    ],
+    4: [
+      [d, e, f],
+      [a, b, c],
+    ],
+    5: [
+      [a, d],
+      [b, e],
+      [c, f],
+    ],
+    6: [
+      [d, a],
+      [e, b],
+      [f, c],
+    ],
+    7: [
+      [f, c],
+      [e, b],
+      [d, a],
+    ],
+    8: [
+      [c, f],
+      [b, e],
+      [a, d],
+    ],
+  };
+  const stored = Uint8Array.from([a, b, c, d, e, f].flatMap(v => [v, v, v]));
+  for (const [orientation, rows] of Object.entries(shown)) {
+    const size = { width: rows[0]!.length, height: rows.length };
+    for (const format of ['png', 'tiff'] as const) {
+      const image = rawPicture(stored, 3, 2, 3).withMetadata({ orientation: Number(orientation) });
+      const bytes = await image.toFormat(format, { compression: 'none' }).toBuffer();
+      const pixels = await decodePicture(bytes, size);
+      assert.deepEqual(
+        [...pixels].filter((_, i) => i % 3 === 0),
+        rows.flat(),
+        `${format}, orientation ${orientation}`,
+      );
+      const { width, height } = await probePicture(bytes);
+      assert.deepEqual({ width, height }, size, `${format}, orientation ${orientation}`);
+    }
+  }
+});
+
+test('a large turned JPEG, which is decoded at a fraction of its size, is turned too', async () => {
+  const left = Uint8Array.from({ length: 640 * 320 * 3 }, (_, i) => (Math.floor(i / 3) % 640 < 320 ? 200 : 20));
+  const bytes = await rawPicture(left, 640, 320, 3).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+  const pixels = await decodePicture(bytes, { width: 2, height: 8 });
+  // A quarter turn clockwise brings the left half to the top.
+  const column = [...pixels].filter((_, i) => i % 6 === 0);
+  expectNumbersClose(column.slice(0, 3), [200, 200, 200], { rtol: 0, atol: 4 });
+  expectNumbersClose(column.slice(5), [20, 20, 20], { rtol: 0, atol: 4 });
+});
+
+test('gray becomes three equal channels', async () => {
+  const levels = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const image = () => rawPicture(levels, 16, 16, 1).toColourspace('b-w');
+  const files = {
+    png: await image().png().toBuffer(),
+    tiff: await image().tiff({ compression: 'none' }).toBuffer(),
+    webp: await image().webp({ lossless: true }).toBuffer(),
+    jpeg: await image().jpeg({ quality: 100 }).toBuffer(),
+  };
+  for (const [format, bytes] of Object.entries(files)) {
+    const pixels = await decodePicture(bytes, { width: 16, height: 16 });
+    expectNumbersClose(
+      pixels,
+      [...levels].flatMap(v => [v, v, v]),
+      { rtol: 0, atol: format === 'jpeg' ? 2 : 0 },
+    );
+    for (let i = 0; i < pixels.length; i += 3) assert.ok(pixels[i] === pixels[i + 1] && pixels[i] === pixels[i + 2]);
+    // WebP knows colour only.
+    assert.equal((await probePicture(bytes)).grayscale, format !== 'webp', format);
+  }
+});
+
+test('16 bits become the upper 8, not clipped', async () => {
+  const colour = (at: number) => [0x8000, 0xffff, 0x01ff][at % 3]!;
+  const rgb = rawPicture(
+    Uint16Array.from({ length: 768 }, (_, i) => colour(i)),
+    16,
+    16,
+    3,
+  ).toColourspace('rgb16');
+  for (const format of ['png', 'tiff'] as const) {
+    const bytes = await rgb.clone().toFormat(format, { compression: 'none' }).toBuffer();
+    assert.equal((await sharp(bytes).metadata()).depth, 'ushort'); // that the fixture is what it should be
+    assert.deepEqual(await colourOf(bytes), [0x80, 0xff, 0x01], format);
+  }
+  const gray = await rawPicture(new Uint16Array(256).fill(0x40ff), 16, 16, 1).toColourspace('grey16').png().toBuffer();
+  assert.deepEqual(await colourOf(gray), [0x40, 0x40, 0x40]);
+  assert.equal((await probePicture(gray)).grayscale, true);
+  const avif = await plain(200, 80, 40).avif({ bitdepth: 10, quality: 90 }).toBuffer();
+  expectNumbersClose(await colourOf(avif), [200, 80, 40], { rtol: 0, atol: 2 });
+});
+
+test('transparency is laid on white, at every depth and without colour', async () => {
+  // Half-transparent c over white: (c + 255) / 2.
+  const rgba = Uint8Array.from({ length: 1024 }, (_, i) => [255, 0, 100, 128][i % 4]!);
+  const over = (c: number) => c * (128 / 255) + 255 * (127 / 255);
+  for (const format of ['png', 'tiff'] as const) {
+    const bytes = await rawPicture(rgba, 16, 16, 4).toFormat(format, { compression: 'none' }).toBuffer();
+    expectNumbersClose(await colourOf(bytes), [over(255), over(0), over(100)], { rtol: 0, atol: 1 });
+  }
+  const deep = rawPicture(
+    Uint16Array.from(rgba, v => v * 257),
+    16,
+    16,
+    4,
+  ).toColourspace('rgb16');
+  expectNumbersClose(await colourOf(await deep.png().toBuffer()), [over(255), over(0), over(100)], {
+    rtol: 0,
+    atol: 1,
+  });
+  const gray = await rawPicture(
+    Uint8Array.from({ length: 512 }, (_, i) => [50, 128][i % 2]!),
+    16,
+    16,
+    2,
+  )
+    .png()
+    .toBuffer();
+  expectNumbersClose(await colourOf(gray), [over(50), over(50), over(50)], { rtol: 0, atol: 1 });
+  const clear = Uint8Array.from({ length: 1024 }, (_, i) => [200, 10, 10, 0][i % 4]!);
+  for (const format of ['gif', 'webp', 'avif'] as const) {
+    const bytes = await rawPicture(clear, 16, 16, 4).toFormat(format).toBuffer();
+    assert.deepEqual(await colourOf(bytes), [255, 255, 255], format);
+  }
+});
+
+test('palettes and one bit a pixel are spread out', async () => {
+  const palette = await plain(200, 80, 40).png({ palette: true, colours: 4 }).toBuffer();
+  assert.equal((await sharp(palette).metadata()).isPalette, true);
+  assert.deepEqual(await colourOf(palette), [200, 80, 40]);
+  const bit = await plain(255, 255, 255).toColourspace('b-w').tiff({ bitdepth: 1 }).toBuffer();
+  assert.deepEqual(await colourOf(bit), [255, 255, 255]);
+});
+
+test('CMYK becomes sRGB, as Adobe stores it in JPEG (inverted) and as TIFF stores it', async () => {
+  const jpeg = await plain(200, 80, 40).toColourspace('cmyk').jpeg({ quality: 95 }).toBuffer();
+  assert.ok(jpeg.includes('Adobe'));
+  const tiff = await plain(200, 80, 40).toColourspace('cmyk').tiff({ compression: 'none' }).toBuffer();
+  for (const bytes of [jpeg, tiff]) {
+    assert.equal((await sharp(bytes).metadata()).space, 'cmyk');
+    // Inks cannot show every colour: near enough to tell it from an inverted one.
+    expectNumbersClose(await colourOf(bytes, 2), [200, 80, 40], { rtol: 0, atol: 40 });
+  }
+  // Ink by ink: cyan, magenta, yellow, black, none.
+  const inks: [number[], number[]][] = [
+    [
+      [255, 0, 0, 0],
+      [0, 160, 220],
+    ],
+    [
+      [0, 255, 0, 0],
+      [225, 10, 130],
+    ],
+    [
+      [0, 0, 255, 0],
+      [255, 235, 30],
+    ],
+    [
+      [0, 0, 0, 255],
+      [35, 35, 35],
+    ],
+    [
+      [0, 0, 0, 0],
+      [255, 255, 255],
+    ],
+  ];
+  const offset = tiff.indexOf(Uint8Array.from((await cmykOf(tiff)).slice(0, 16)));
+  assert.ok(offset > 0);
+  for (const [ink, colour] of inks) {
+    const printed = Buffer.from(tiff);
+    for (let i = 0; i < 1024; i++) printed[offset + i] = ink[i % 4]!;
+    expectNumbersClose(await colourOf(printed), colour, { rtol: 0, atol: 36 });
+  }
+});
+
+/** The bytes of the inks that a CMYK file holds. */
+const cmykOf = (bytes: Uint8Array) => sharp(bytes).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer();
+
+test('an embedded wide-gamut profile is brought to sRGB at 8, 10 and 16 bits', async () => {
+  // Display P3 values of the sRGB colour (200, 80, 40): about (186, 88, 52), which is what ignoring the profile would give.
+  const p3 = () => plain(200, 80, 40).withIccProfile('p3');
+  const pictures = {
+    png: await p3().png().toBuffer(),
+    'png 16': await p3().toColourspace('rgb16').withIccProfile('p3').png().toBuffer(),
+    'tiff 16': await p3().toColourspace('rgb16').withIccProfile('p3').tiff({ compression: 'none' }).toBuffer(),
+    jpeg: await p3().jpeg({ quality: 100 }).toBuffer(),
+    avif: await p3().avif({ quality: 90 }).toBuffer(),
+    'avif 12': await p3().toColourspace('rgb16').withIccProfile('p3').avif({ bitdepth: 12, quality: 90 }).toBuffer(),
+  };
+  for (const [name, bytes] of Object.entries(pictures)) {
+    const { data: stored } = await sharp(bytes, { ignoreIcc: true }).raw().toBuffer({ resolveWithObject: true });
+    assert.ok(Math.abs(stored[0]! - 186) < 3, `${name}: the fixture holds Display P3, got ${stored[0]}`);
+    expectNumbersClose(await colourOf(bytes, 1), [200, 80, 40], { rtol: 0, atol: 4 });
+  }
+});
+
+test('an animation gives its first frame', async () => {
+  const frames = await Promise.all([plain(250, 0, 0), plain(0, 0, 250)].map(frame => frame.png().toBuffer()));
+  for (const format of ['gif', 'webp'] as const) {
+    const bytes = await sharp(frames, { join: { animated: true } })
+      .toFormat(format, { lossless: true })
+      .toBuffer();
+    assert.equal((await sharp(bytes).metadata()).pages, 2);
+    assert.deepEqual(await colourOf(bytes), [250, 0, 0], format);
+    assert.deepEqual(await probePicture(bytes), { format, width: 16, height: 16, grayscale: false });
+  }
+});
+
+const ascii = (text: string) => Buffer.from(text, 'latin1');
+const ftyp = (brands: string) => Buffer.concat([ascii(`\0\0\0\x18ftyp${brands}`), Buffer.alloc(100)]);
+const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>';
+
+test('anything that is no photo is refused by its name', async () => {
+  const refused: [string, Uint8Array][] = [
+    ['an empty file', Buffer.alloc(0)],
+    ['an SVG drawing', ascii(svg)],
+    [
+      'an SVG drawing',
+      ascii(`\ufeff<?xml version="1.0"?>\n<!-- drawn by hand -->\n${svg}`.replace('\ufeff', '\xef\xbb\xbf')),
+    ],
+    ['an HTML page', ascii('\n<!DOCTYPE html><html><body>404</body></html>')],
+    ['an HTML page', ascii(`<html><body>${svg}</body></html>`)],
+    ['an XML document', ascii('<?xml version="1.0"?><a/>')],
+    ['a PDF document', ascii('%PDF-1.4\n1 0 obj')],
+    ['a HEIC photo', ftyp('heic\0\0\0\0mif1heic')],
+    ['a HEIC photo', ftyp('mif1\0\0\0\0mif1heic')],
+    ['an animated AVIF', ftyp('avis\0\0\0\0avifmsf1')],
+    ['a video (mp4)', ftyp('isom\0\0\0\0isommp42')],
+    ['a BMP picture', Buffer.concat([ascii('BM'), Buffer.alloc(60)])],
+    ['a JPEG XL picture', Buffer.concat([Buffer.of(0xff, 0x0a), Buffer.alloc(60)])],
+    ['a Photoshop document (PSD)', Buffer.concat([ascii('8BPS\0\x01'), Buffer.alloc(60)])],
+    ['a ZIP archive', Buffer.concat([ascii('PK\x03\x04'), Buffer.alloc(60)])],
+    ['a sound recording (wav)', Buffer.concat([ascii('RIFF\0\0\0\0WAVEfmt '), Buffer.alloc(60)])],
+    ["a camera's raw file (cr2)", Buffer.concat([ascii('II*\0\x10\0\0\0CR\x02\0'), Buffer.alloc(60)])],
+    ['text starting with "a note about picture"', ascii('a note about pictures, no picture')],
+    ['unknown content starting with 01', Buffer.of(1)],
+    ['unknown content starting with 00 00 00 00 00 00 00 00', Buffer.alloc(500)],
+    ['unknown content starting with 3c 21 00 fe', Buffer.of(0x3c, 0x21, 0x00, 0xfe)],
+  ];
+  for (const [name, bytes] of refused) {
+    const text = `InputError: ${allowed}, got ${name}`;
+    assert.equal(await failureOf(() => decodePicture(bytes, { width: 4, height: 4 })), text);
+    assert.equal(await failureOf(() => probePicture(bytes)), text);
+  }
+});
+
+test('no loader but those of the allowed formats and of our own drawings is left in libvips', async t => {
+  // Of the loaders in sharp's own libvips that is the one for VIPS files; a libvips of the system has many more.
+  const path = join(tempFolder(t), 'x.v');
+  await plain(1, 2, 3).toFile(path);
+  assert.match(await failureOf(() => sharp(path).metadata()), /Input file contains unsupported image format/);
+  // A drawing behind a photo's first bytes is read as that photo.
+  for (const head of ['GIF89a', '\xff\xd8\xff\xe0', 'II*\0', '\x89PNG\r\n\x1a\n']) {
+    const text = await failureOf(() => decodePicture(ascii(head + svg), { width: 4, height: 4 }));
+    assert.match(
+      text,
+      /^InputError: expected a whole (gif|jpeg|tiff|png), got one that is cut short or damaged \([^\n]*\)$/,
+    );
+  }
+});
+
+test('a file cut short is refused whatever its format and the size wanted, in one line', async () => {
+  for (const format of [...PICTURE_FORMATS, 'progressive'] as const) {
+    const whole = await (format === 'progressive'
+      ? noise().jpeg({ progressive: true })
+      : noise().toFormat(format)
+    ).toBuffer();
+    const name = format === 'progressive' ? 'jpeg' : format;
+    for (const share of [0.1, 0.5, 0.97]) {
+      for (const px of [8, 256, 300]) {
+        const bytes = whole.subarray(0, Math.floor(whole.length * share));
+        const text = await failureOf(() => decodePicture(bytes, { width: px, height: px }));
+        const start = `InputError: expected a whole ${name}, got one that is cut short or damaged (`;
+        assert.ok(
+          text.startsWith(start) && !/\n|bad seek/.test(text) && text.length < 320,
+          `${format} ${share} ${px}: ${text}`,
+        );
+      }
+    }
+  }
+  const jpeg = await noise().jpeg().toBuffer();
+  assert.equal(
+    await failureOf(() => decodePicture(jpeg.subarray(0, 5000), { width: 8, height: 8 })),
+    'InputError: expected a whole jpeg, got one that is cut short or damaged (premature end of JPEG image)',
+  );
+});
+
+test('a picture of too many pixels is refused before it is decoded', async () => {
+  const bytes = await plain(1, 2, 3).png().toBuffer();
+  bytes.writeUInt32BE(20000, 16); // IHDR: width, height, and the checksum behind them
+  bytes.writeUInt32BE(6000, 20);
+  bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29);
+  const text = 'InputError: expected at most 100 million pixels, got 20000 x 6000';
+  assert.equal(MAX_PICTURE_PIXELS, 100_000_000);
+  assert.equal(await failureOf(() => decodePicture(bytes, { width: 4, height: 4 })), text);
+  assert.equal(await failureOf(() => probePicture(bytes)), text);
+});
+
+test('real faces are decoded', { skip: !existsSync(faces) && `no faces in ${faces}` }, async () => {
+  const folder = join(faces, 'test', '30');
+  for (const name of readdirSync(folder).slice(0, 5)) {
+    const bytes = readFileSync(join(folder, name));
+    assert.deepEqual(await probePicture(bytes), { format: 'jpeg', width: 125, height: 125, grayscale: false });
+    const small = await decodePicture(bytes, { width: 125, height: 125 });
+    const large = await decodePicture(bytes, { width: 250, height: 250 });
+    const mean = (pixels: Uint8Array) => pixels.reduce((sum, v) => sum + v, 0) / pixels.length;
+    assert.equal(large.length, 250 * 250 * 3);
+    assert.ok(Math.abs(mean(small) - mean(large)) < 1, `${name}: ${mean(small)} and ${mean(large)}`);
+  }
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { describe, it } from 'node:test';
+
+// The import rule of ARCHITECTURE.md, read from its list of folders: a folder imports only from folders above it there.
+
+/** The folders of src in the order of ARCHITECTURE.md, sub-folders of engine included. */
+function orderOfFolders(text: string): string[] {
+  const block = /```\nsrc\/\n([\s\S]*?)```/.exec(text)?.[1];
+  assert.ok(block, 'ARCHITECTURE.md has a list of folders that starts with src/');
+  const folders: string[] = [];
+  let parent = '';
+  for (const line of block.split('\n')) {
+    const entry = /^( +)([\w-]+)\/ /.exec(line);
+    if (entry === null) continue;
+    if (entry[1]!.length === 2) parent = entry[2]!;
+    folders.push(entry[1]!.length === 2 ? parent : `${parent}/${entry[2]}`);
+  }
+  return folders;
+}
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+}
+
+/** Every import and re-export of the TypeScript files below `folder`, dynamic ones included. */
+function importsBelow(folder: string): Import[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
+  return files.flatMap(name => {
+    const text = readFileSync(join(folder, name), 'utf8');
+    const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)'([^']+)'/gm);
+    return [...found].map(match => ({ file: join(folder, name), specifier: match[1]! }));
+  });
+}
+
+/** The faults of these imports against the order, a line each. */
+function faults(imports: readonly Import[], order: readonly string[]): string[] {
+  const folderOf = (path: string) => {
+    const parts = relative('src', path).split(sep).slice(0, -1);
+    const deep = parts.slice(0, 2).join('/');
+    return order.includes(deep) ? deep : (parts[0] ?? '');
+  };
+  return imports.flatMap(({ file, specifier }) => {
+    if (!specifier.startsWith('.')) return [];
+    const from = folderOf(file);
+    const to = folderOf(join(dirname(file), specifier));
+    if (from === to || from === '') return [];
+    if (!order.includes(from)) return [`${file}: ${from} is not in the list of folders`];
+    if (from.startsWith(`${to}/`) || order.indexOf(to) < order.indexOf(from)) return [];
+    return [`${file}: ${from} imports ${specifier}, which is not above it`];
+  });
+}
+
+/** Packages that one folder alone may import, so that they can be exchanged in one place. */
+const owners: Readonly<Record<string, string>> = {
+  sharp: 'src/data',
+  'onnxruntime-node': 'src/engine/runtime',
+  '@observablehq/plot': 'src/report',
+  linkedom: 'src/report',
+  commander: 'src/cli',
+  'cli-progress': 'src/cli',
+};
+
+describe('imports', () => {
+  const order = orderOfFolders(readFileSync('ARCHITECTURE.md', 'utf8'));
+  const imports = importsBelow('src');
+
+  it('go upwards in the order of ARCHITECTURE.md', () => {
+    assert.deepEqual(faults(imports, order), []);
+  });
+
+  it('are seen to fail where one goes downwards', () => {
+    const downwards = [
+      { file: join('src', 'engine', 'onnx', 'wire.ts'), specifier: '../graph/graph.js' },
+      { file: join('src', 'data', 'picture.ts'), specifier: '../cli/run.js' },
+    ];
+    assert.equal(faults(downwards, order).length, 2);
+    const found = importsBelow('src').filter(({ file }) => file === join('src', 'engine', 'graph', 'graph.ts'));
+    assert.ok(found.some(({ specifier }) => specifier === './ops.js'));
+  });
+
+  it('of a package with one owner come from its folder alone', () => {
+    const strangers = imports.filter(({ file, specifier }) => {
+      const owner = owners[specifier];
+      return owner !== undefined && !file.startsWith(owner + sep);
+    });
+    assert.deepEqual(strangers, []);
+    for (const name of Object.keys(owners))
+      assert.ok(
+        imports.some(({ specifier }) => specifier === name),
+        `${name} is used`,
+      );
+  });
+
+  it('name only packages that package.json depends on', () => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const used = new Set(
+      imports.map(({ specifier }) => specifier).filter(name => !name.startsWith('.') && !name.startsWith('node:')),
+    );
+    const packages = new Set(
+      [...used].map(name =>
+        name
+          .split('/')
+          .slice(0, name.startsWith('@') ? 2 : 1)
+          .join('/'),
+      ),
+    );
+    assert.deepEqual(
+      [...packages].filter(name => dependencies[name] === undefined),
+      [],
+    );
+    const byPath = ['@vladmandic/human', 'dejavu-fonts-ttf'];
+    assert.deepEqual(
+      Object.keys(dependencies).filter(name => !packages.has(name) && !byPath.includes(name)),
+      [],
+    );
+    const architecture = readFileSync('ARCHITECTURE.md', 'utf8');
+    for (const name of Object.keys(dependencies))
+      assert.ok(architecture.includes(`\`${name}\``), `${name} has a line in ARCHITECTURE.md`);
+  });
+});

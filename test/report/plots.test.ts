@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRandom } from '../../src/base/random.js';
+import { histogram } from '../../src/evaluation/groups.js';
+import {
+  errorHistogramPlot,
+  labelHistogramPlot,
+  lossPlot,
+  type Point,
+  residualPlot,
+  scatterPlot,
+} from '../../src/report/plots.js';
+import { expectWellFormed } from './markup.js';
+
+const age = { target: 'age', unit: 'years' };
+
+function points(n: number): Point[] {
+  const random = createRandom(4, 'points');
+  return Array.from({ length: n }, () => {
+    const label = random.integer(100);
+    return { label, value: label + 5 * random.normal() };
+  });
+}
+
+const few = points(200);
+const plots: Record<string, string> = {
+  scatter: scatterPlot(few, age),
+  residuals: residualPlot(few, age),
+  labels: labelHistogramPlot(histogram(few.map(({ label }) => label)), age),
+  errors: errorHistogramPlot(few, age),
+  loss: lossPlot([
+    { epoch: 1, trainMse: 300, valMse: 280 },
+    { epoch: 2, trainMse: 200, valMse: 220 },
+  ]),
+};
+
+for (const [name, svg] of Object.entries(plots)) {
+  test(`the plot of ${name} is a well-formed SVG that scales and is named`, () => {
+    expectWellFormed(svg);
+    assert.match(svg, /^<svg /);
+    assert.match(svg, /viewBox="0 0 480 \d+"/);
+    assert.match(svg, /width: 100%/);
+    assert.match(svg, new RegExp(`<title id="plot-${name}-title">[^<]+</title>`));
+    assert.match(svg, new RegExp(`<desc id="plot-${name}-description">[^<]+</desc>`));
+    assert.match(svg, new RegExp(`aria-labelledby="plot-${name}-title plot-${name}-description"`));
+    assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+  });
+
+  test(`the plot of ${name} takes its colours from the page`, () => {
+    assert.match(svg, /var\(--accent,/);
+    assert.match(svg, /currentColor/);
+    assert.doesNotMatch(svg, /(fill|stroke)="(black|white|#)/);
+  });
+}
+
+test('axes carry the name of the target and its unit', () => {
+  assert.match(plots.scatter!, />true age \(years\)</);
+  assert.match(plots.scatter!, />predicted age \(years\)</);
+  assert.match(scatterPlot(few, { target: 'price' }), />true price</);
+});
+
+test('a hostile name of the target stays text', () => {
+  const svg = scatterPlot(few, { target: '</svg><img src=x onerror=alert(1)>' });
+  assert.doesNotMatch(svg, /<img/);
+  expectWellFormed(svg);
+});
+
+test('a few points are dots, one each', () => {
+  assert.equal(plots.scatter!.match(/<circle/g)?.length, 200);
+});
+
+test('50,000 points stay far under a megabyte', () => {
+  const many = points(50_000);
+  for (const svg of [scatterPlot(many, age), residualPlot(many, age), errorHistogramPlot(many, age)]) {
+    assert.ok(svg.length < 300_000, `${svg.length} characters`);
+    assert.doesNotMatch(svg, /<circle/);
+  }
+});
+
+test('the outermost of many errors are counted instead of squeezing the rest', () => {
+  const many = [...points(5000), { label: 50, value: 1e6 }];
+  assert.match(errorHistogramPlot(many, age), />10 larger errors not shown</);
+  assert.match(residualPlot(many, age), />10 larger errors not shown</);
+  assert.doesNotMatch(plots.errors!, /not shown/);
+});
+
+test('skewed prices have logarithmic axes with short labels', () => {
+  const random = createRandom(6, 'prices');
+  const prices = Array.from({ length: 500 }, () => {
+    const label = Math.exp(12 + 1.2 * random.normal());
+    return { label, value: label * 1.1 };
+  });
+  const svg = scatterPlot(prices, { target: 'price' });
+  assert.match(svg, />100K</);
+  assert.match(svg, />1M</);
+});
+
+test('a loss that falls far is on a logarithmic axis, one that does not starts at 0', () => {
+  assert.match(
+    lossPlot([
+      { epoch: 1, trainMse: 900, valMse: null },
+      { epoch: 2, trainMse: 60, valMse: null },
+    ]),
+    /logarithmic/,
+  );
+  assert.doesNotMatch(plots.loss!, /logarithmic/);
+  assert.match(plots.loss!, />0</);
+});
+
+test('without validation its line and its name are left out', () => {
+  const svg = lossPlot([
+    { epoch: 1, trainMse: 3, valMse: null },
+    { epoch: 2, trainMse: 2, valMse: null },
+  ]);
+  assert.match(svg, />training</);
+  assert.doesNotMatch(svg, />validation</);
+});
+
+test('one epoch, perfect predictions and equal labels can be drawn', () => {
+  const equal = [
+    { label: 2, value: 2 },
+    { label: 2, value: 2 },
+  ];
+  for (const svg of [
+    lossPlot([{ epoch: 1, trainMse: 0, valMse: null }]),
+    scatterPlot(equal, age),
+    residualPlot(equal, age),
+    errorHistogramPlot(equal, age),
+  ]) {
+    assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+  }
+});
