@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
@@ -139,7 +138,7 @@ async function resnetParameters(
   }
   const fromHub =
     !existsSync(weights) && /^[\w.-]+\/[\w.-]+$/.test(weights) && !/\.(pth|pt|safetensors|bin)$/.test(weights);
-  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir: join(cacheDir, 'hub'), ...watch }) : weights;
+  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...watch }) : weights;
   const { tensors, sha256 } = await readWeights(path);
   const torchvision = weights === entry.hub || sha256.startsWith(entry.checksum);
   return {

@@ -16,11 +16,16 @@ export async function* ahead<T>(
   try {
     for (let next = 0, done = 0; done < count; done++) {
       throwIfAborted(signal);
-      while (next < count && pending.length < limit) pending.push(work(next++));
+      while (next < count && pending.length < limit) {
+        const result = work(next++);
+        // One that fails while an earlier one is waited for is heard in its turn; until then it must not count as unhandled.
+        result.catch(() => {});
+        pending.push(result);
+      }
       yield await pending.shift()!;
     }
   } finally {
-    // What is still under way when the taker stops must not become an unhandled rejection.
+    // Nothing is left under way when the taker goes on.
     await Promise.allSettled(pending);
   }
 }

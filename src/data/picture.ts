@@ -41,26 +41,14 @@ export interface PictureHeader {
  */
 export async function decodePicture(bytes: Uint8Array, size: Size): Promise<Uint8Array> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
-  try {
-    const image = await open(bytes, format);
-    // sharp shrinks; what it would have to enlarge is left for us, because libvips puts an enlarged picture half a pixel too far right
-    // and down, and takes 2.9 ms of processor time from 125 to 224 px, where this way takes 1.9 ms.
-    // A Buffer, not toUint8Array: sharp 0.35.5 loses that one's memory, 0.15 MB a picture of 224 px.
-    const { data, info } = await image
-      .resize(size.width, size.height, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
-      .flatten({ background: '#ffffff' })
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3) {
-      throw new InputError(`expected a ${format} with gray or colour channels, got ${info.channels} channels`);
-    }
-    if (info.width === size.width && info.height === size.height) {
-      return new Uint8Array(data.buffer, data.byteOffset, data.length);
-    }
-    return enlarge(data, info, size);
-  } catch (thrown) {
+  const { data, info } = await shrink(bytes, format, size).catch(async (thrown: unknown) => {
     throw await readable(thrown, bytes, format);
+  });
+  if (info.channels !== 3) {
+    throw new InputError(`expected a ${format} with gray or colour channels, got ${info.channels} channels`);
   }
+  if (info.width < size.width || info.height < size.height) return enlarge(data, info, size);
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }
 
 /**
@@ -86,6 +74,19 @@ export async function probePicture(bytes: Uint8Array): Promise<PictureHeader> {
 
 const header = (bytes: Uint8Array): Promise<Metadata> =>
   sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS }).metadata();
+
+/** RGB pixels, in each direction of the size wanted or, where the picture has fewer, its own. */
+async function shrink(bytes: Uint8Array, format: PictureFormat, { width, height }: Size) {
+  const image = await open(bytes, format);
+  // What sharp would have to enlarge is left to enlarge(): libvips puts an enlarged picture half a pixel too far right and down, and
+  // takes 2.9 ms of processor time from 125 to 224 px, where this way takes 1.9 ms.
+  // A Buffer, not toUint8Array: sharp 0.35.5 loses that one's memory, 0.15 MB a picture of 224 px.
+  return await image
+    .resize(width, height, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
+    .flatten({ background: '#ffffff' })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+}
 
 async function open(bytes: Uint8Array, format: PictureFormat): Promise<Sharp> {
   if (format === 'tiff') await refuseRaw(bytes);

@@ -126,7 +126,9 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
     const wayOut = 'give --target one of them';
     throw new InputError(expected(shown, `a column "${target}"`, `the columns ${list(columns)}`, wayOut));
   }
-  const numeric = columns.flatMap((_, column) => (column !== fileColumn && holdsNumbers(rows, column) ? [column] : []));
+  const others = [...columns.keys()].filter(column => column !== fileColumn);
+  // A single column can only be the number, however many of its rows are bad: they are then named.
+  const numeric = others.length === 1 ? others : others.filter(column => holdsNumbers(rows, column));
   if (numeric.length === 1) return numeric[0]!;
   const got = numeric.length === 0 ? `the columns ${list(columns)}` : list(numeric.map(column => columns[column]!));
   throw new InputError(expected(shown, 'one numeric column', got, 'name the one to learn with --target NAME'));

@@ -32,7 +32,7 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly learningRate?: number | undefined;
   /** Adam only: pictures a step. Default 25. */
   readonly batch?: number | undefined;
-  /** Share of the pictures that is held out to choose and to measure, in [0, 1). Default 0.1. */
+  /** Share of the pictures held out to measure the head before it is fitted on all, in [0, 1). Default 0.1. */
   readonly validation?: number | undefined;
   /** Start of all random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
@@ -143,16 +143,14 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-function checkOptions({ solver = 'ridge', epochs, learningRate, batch, validation = 0.1 }: TrainOptions): void {
+function checkOptions({ solver = 'ridge', epochs, learningRate, batch, validation = 0 }: TrainOptions): void {
+  if (!(validation >= 0 && validation < 1)) {
+    throw new UsageError(expected('--val', 'a share from 0 to below 1', `${validation}`));
+  }
   if (solver === 'ridge') {
     for (const [option, value] of Object.entries({ '--epochs': epochs, '--lr': learningRate, '--batch': batch })) {
       if (value !== undefined)
         throw new UsageError(`${option}: ridge is exact and has no steps; leave it out, or add --solver adam`);
-    }
-    if (validation === 0) {
-      throw new UsageError(
-        '--val: expected more than 0 for ridge, which chooses its strength there, got 0; or add --solver adam',
-      );
     }
   }
   if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate))) {

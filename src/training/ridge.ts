@@ -1,9 +1,10 @@
 import { throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
+import { createRandom } from '../base/random.js';
 import { concat } from '../engine/graph/build.js';
 import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
-import { createCholeskySolver } from '../engine/linalg/cholesky.js';
+import { type CholeskyDecomposer, createCholeskyDecomposer } from '../engine/linalg/cholesky.js';
 import { addTo, gram } from '../engine/linalg/gram.js';
 import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
@@ -24,21 +25,25 @@ export interface RidgeFit {
   readonly head: Head;
   /** The chosen penalty, as a multiple of the number of pictures. */
   readonly strength: number;
-  /** Mean squared error on the validation rows, of the head fitted on the training rows alone. */
-  readonly validationMse: number;
+  /** Mean squared error on the validation rows, of the head fitted on the training rows alone; null where there are none. */
+  readonly validationMse: number | null;
 }
 
 // Rows of a block: 1,024 rows of 2,048 features are 8 MB, and float32 sums of that many products keep six digits.
 const BLOCK = 1024;
-const DECADES = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
+// Penalties a picture.
+const START = [0.01, 0.1, 1];
+const [WEAKEST, STRONGEST] = [1e-6, 1e4];
 
 /**
- * The exact minimum of `sum (z w + b - y)^2 + strength * n * |w|^2` over standardised features z, for the strength that is best on
- * the validation rows (decades, then half decades around the best); then fitted again on all rows with that strength.
+ * The exact minimum of `sum (z w + b - y)^2 + strength * n * |w|^2` over standardised features z. The strength is the one with the
+ * best generalised cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
+ * few hundred pictures is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
  *
  * All the data enters as two Gram matrices, of the training and of the validation rows, summed in float64 over blocks of rows.
  *
- * Reference: Hoerl, Kennard 1970, https://doi.org/10.1080/00401706.1970.10488634
+ * Reference: Hoerl, Kennard 1970, https://doi.org/10.1080/00401706.1970.10488634; score: Golub, Heath, Wahba 1979,
+ * https://doi.org/10.1080/00401706.1979.10489751
  */
 export async function fitRidge(
   { rows, labels, train, validation }: HeadData,
@@ -54,32 +59,39 @@ export async function fitRidge(
   const standardization = measureRows(rows, train, tick);
   const scale = labelScale(labels, train);
   const sums = await createGramSums(rows, labels, standardization, scale);
-  const solver = await createCholeskySolver();
+  const decomposer = await createCholeskyDecomposer();
   try {
     const onTrain = await sums.of(train, tick);
     const onValidation = await sums.of(validation, tick);
-    const mse = async (strength: number) => {
-      const solution = await solveRidge(onTrain, strength, rows.width, solver);
-      return solution === undefined ? Number.POSITIVE_INFINITY : squaredError(onValidation, solution) * scale.std ** 2;
+    const fits = new Map<number, ScoredFit>();
+    const tryOut = async (strength: number) => {
+      throwIfAborted(signal);
+      fits.set(strength, await solveRidge(centre(onTrain, rows.width), strength, decomposer));
     };
-    const errors = new Map<number, number>();
-    for (const strength of DECADES) errors.set(strength, await mse(strength));
-    const center = best(errors)[0];
-    for (const strength of [center / Math.sqrt(10), center * Math.sqrt(10)]) errors.set(strength, await mse(strength));
-    const [strength, validationMse] = best(errors);
+    // From the middle outwards, as long as the best lies at an end of what was tried.
+    for (const strength of START) await tryOut(strength);
+    for (let [low, high] = [START[0]!, START.at(-1)!]; ; ) {
+      if (best(fits)[0] === low && low > WEAKEST) await tryOut((low /= 10));
+      else if (best(fits)[0] === high && high < STRONGEST) await tryOut((high *= 10));
+      else break;
+    }
+    const [around] = best(fits);
+    for (const strength of [around / Math.sqrt(10), around * Math.sqrt(10)]) await tryOut(strength);
+    const [strength, { solution }] = best(fits);
+    const validationMse = validation.length === 0 ? null : squaredError(onValidation, solution) * scale.std ** 2;
 
     const onAll = onTrain.map((sum, i) => sum + onValidation[i]!);
-    const solution = (await solveRidge(onAll, strength, rows.width, solver))!;
-    const weight = Float32Array.from(solution.subarray(0, rows.width), w => w * scale.std);
-    const bias = solution[rows.width]! * scale.std + scale.mean;
+    const final = (await solveRidge(centre(onAll, rows.width), strength, decomposer)).solution;
+    const weight = Float32Array.from(final.subarray(0, rows.width), w => w * scale.std);
+    const bias = final[rows.width]! * scale.std + scale.mean;
     return { head: { weight, bias, standardization }, strength, validationMse };
   } finally {
     await sums.close();
-    await solver.close();
+    await decomposer.close();
   }
 }
 
-const best = (errors: ReadonlyMap<number, number>) => [...errors].reduce((a, b) => (b[1] < a[1] ? b : a));
+const best = (fits: ReadonlyMap<number, ScoredFit>) => [...fits].reduce((a, b) => (b[1].score < a[1].score ? b : a));
 
 function* blocks(indices: readonly number[]): Generator<readonly number[]> {
   for (let at = 0; at < indices.length; at += BLOCK) yield indices.slice(at, at + BLOCK);
@@ -149,27 +161,73 @@ async function createGramSums(rows: FeatureRows, labels: Float64Array, standardi
   };
 }
 
-/** `[w, b]`, `[D + 1]`, from the sums over the data; undefined where the penalised matrix is not positive definite. */
-async function solveRidge(
-  sums: Float64Array,
-  strength: number,
-  width: number,
-  solver: Awaited<ReturnType<typeof createCholeskySolver>>,
-): Promise<Float64Array | undefined> {
-  // The bias is not penalised: features and labels are centred on their means over these rows, which gives it afterwards.
+/** Sums over features and labels with their means taken out, which frees the bias from the penalty. */
+interface CentredSums {
+  readonly count: number;
+  /** Means of features and label, `[D]` and a number. */
+  readonly featureMeans: Float64Array;
+  readonly labelMean: number;
+  /** `[D, D]`, its lower triangle. */
+  readonly matrix: Float64Array;
+  /** `[D]`. */
+  readonly right: Float64Array;
+  readonly labelSquares: number;
+}
+
+function centre(sums: Float64Array, width: number): CentredSums {
   const side = width + 2;
-  const n = sums[width * side + width]!;
-  const means = sums.subarray(width * side, width * side + side);
+  const [ones, label] = [width, width + 1];
+  const count = sums[ones * side + ones]!;
+  const means = sums.subarray(ones * side, ones * side + side).map(sum => sum / count);
   const matrix = new Float64Array(width * width);
   const right = new Float64Array(width);
   for (let i = 0; i < width; i++) {
-    for (let j = 0; j <= i; j++) matrix[i * width + j] = sums[i * side + j]! - (means[i]! * means[j]!) / n;
-    right[i] = sums[i * side + width + 1]! - (means[i]! * means[width + 1]!) / n;
+    for (let j = 0; j <= i; j++) matrix[i * width + j] = sums[i * side + j]! - means[i]! * means[j]! * count;
+    right[i] = sums[i * side + label]! - means[i]! * means[label]! * count;
   }
-  const weights = await solver.solve(matrix, strength * n, right);
-  if (weights === undefined) return undefined;
-  const bias = (means[width + 1]! - weights.reduce((sum, w, i) => sum + w * means[i]!, 0)) / n;
-  return Float64Array.from([...weights, bias]);
+  const labelSquares = sums[label * side + label]! - means[label]! ** 2 * count;
+  return { count, featureMeans: means.subarray(0, width), labelMean: means[label]!, matrix, right, labelSquares };
+}
+
+interface ScoredFit {
+  /** `[w, b]`, `[D + 1]`. */
+  readonly solution: Float64Array;
+  /** The generalised cross-validation score, an estimate of the squared error on new rows; infinite where it says nothing. */
+  readonly score: number;
+}
+
+// Random signs that the degrees of freedom are estimated with; 16 give them to about one in a hundred.
+const PROBES = 16;
+// Nearer to one degree of freedom a row, the estimate's own error decides the score.
+const MOST_FREEDOM = 0.8;
+
+async function solveRidge(sums: CentredSums, strength: number, decomposer: CholeskyDecomposer): Promise<ScoredFit> {
+  const { count, featureMeans, labelMean, matrix, right, labelSquares } = sums;
+  const width = right.length;
+  const penalty = strength * count;
+  const factor = await decomposer.decompose(matrix, penalty);
+  if (factor === undefined) return { solution: new Float64Array(width + 1), score: Number.POSITIVE_INFINITY };
+  const weights = factor.solve(right);
+  const bias = labelMean - dot(weights, featureMeans);
+  // |z w - y|^2 = |y|^2 - w (right + penalty w), since (matrix + penalty I) w = right.
+  const residual = labelSquares - dot(weights, right) - penalty * dot(weights, weights);
+
+  // Degrees of freedom: the trace of matrix (matrix + penalty I)^-1 = D - penalty tr (matrix + penalty I)^-1, by Hutchinson's estimator.
+  const random = createRandom(0, 'ridge');
+  let trace = 0;
+  for (let probe = 0; probe < PROBES; probe++) {
+    const signs = Float64Array.from({ length: width }, () => (random.uniform() < 0.5 ? -1 : 1));
+    trace += dot(signs, factor.solve(signs)) / PROBES;
+  }
+  const freedom = (width - penalty * trace + 1) / count;
+  const score = freedom < MOST_FREEDOM ? residual / count / (1 - freedom) ** 2 : Number.POSITIVE_INFINITY;
+  return { solution: Float64Array.from([...weights, bias]), score };
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
 }
 
 /** Mean of `(z w + b - y)^2` over the rows behind `sums`: a quadratic form in `[w, b, -1]`. */

@@ -31,14 +31,7 @@ class DownloadError extends InputError {
 const RETRIES = 3;
 const MAX_REDIRECTS = 5;
 const OTHER_WEIGHTS = 'give a file with --weights FILE, or use --backbone face';
-const PASSING_CODES = [
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'UND_ERR_SOCKET',
-  'UND_ERR_BODY_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-];
+const PASSING_CODES = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET', 'UND_ERR_BODY_TIMEOUT'];
 
 /**
  * The SHA-256 of the downloaded file, whose bytes are then all in `part`, and the ones that the hub announced.

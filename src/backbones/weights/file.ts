@@ -83,7 +83,6 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
 
 /** The number of elements of `shape`, or undefined where it cannot be counted exactly. */
 export function countOf(shape: readonly number[]): number | undefined {
-  if (shape.includes(0)) return 0;
   const count = sizeOf(shape);
   return Number.isSafeInteger(count) ? count : undefined;
 }

@@ -78,9 +78,10 @@ export class Part {
   /** Leaves the bytes behind for the next download; nothing, where there are none. */
   async release(): Promise<void> {
     if ((await this.sizeBytes()) > 0) {
+      // EPERM is what Windows says of a folder that is there.
       const left = await rename(this.folder, `${this.path}.part`).then(
         () => true,
-        ignoring(false, 'ENOTEMPTY', 'EEXIST'),
+        ignoring(false, 'ENOTEMPTY', 'EEXIST', 'EPERM'),
       );
       if (left) return;
     }

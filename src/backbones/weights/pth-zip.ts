@@ -87,15 +87,16 @@ async function readBytes(file: WeightsFile, zip: ZipFile, entry: Entry): Promise
   let bytes = await file.read(fileDataStart, entry.compressedSize);
   if (entry.compressionMethod === DEFLATED) {
     const packed = bytes;
-    bytes = await wholeZip(file, () => inflate(packed, { maxOutputLength: Math.max(entry.uncompressedSize, 1) }));
+    const options = { maxOutputLength: Math.max(entry.uncompressedSize, 1) };
+    // Copied, since zlib's Buffer is a part of a larger one.
+    bytes = new Uint8Array(await wholeZip(file, () => inflate(packed, options)));
   }
   const checksum = crc32(bytes);
   if (bytes.length !== entry.uncompressedSize || checksum !== entry.crc32) {
     const what = `${entry.uncompressedSize} bytes with the checksum ${hex(entry.crc32)} in entry ${name}`;
     throw file.error(what, `${bytes.length} with ${hex(checksum)}`, 'the file may be damaged: get it again');
   }
-  // A Buffer of zlib is a part of a larger one: its own buffer is wanted.
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+  return bytes;
 }
 
 function hex(value: number): string {

@@ -111,8 +111,8 @@ function checkEntry(file: WeightsFile, name: string, value: unknown): Entry {
   const [begin, end] = offsets;
   const count = countOf(shape);
   if (count === undefined || end - begin !== count * itemSizeOf(dtype)) {
-    const bytes = count === undefined ? 'more than can be counted' : count * itemSizeOf(dtype);
-    const what = `${bytes} bytes for tensor ${quote(name)} (${parsed.data.dtype}, shape [${quoteShape(shape)}])`;
+    const bytes = count === undefined ? 'more bytes than can be counted' : `${count * itemSizeOf(dtype)} bytes`;
+    const what = `${bytes} for tensor ${quote(name)} (${parsed.data.dtype}, shape [${quoteShape(shape)}])`;
     throw file.error(what, `${end - begin} (data_offsets ${begin} to ${end})`);
   }
   return { name, dtype, shape, begin, end };

@@ -28,6 +28,8 @@ export function checkGraph(graph: Graph): void {
   for (const [name, value] of graph.outputs) {
     if (!defined.has(value.name)) throw internal(`output ${name} is ${value.name}, which nothing defines`);
   }
+  // An output is a value of its own name in the file.
+  for (const name of graph.outputs.keys()) define(name);
 }
 
 function checkTypes(node: OpNode): void {

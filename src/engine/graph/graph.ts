@@ -93,9 +93,9 @@ export class Graph {
   }
 
   /** A value that a foreign operation made, with the type its reader knows of it. */
-  foreignValue(name: string, type: ValueType): Value {
+  foreignValue(name: string, { dtype, shape }: ValueType): Value {
     if (!this.names.has(name)) throw internal(`no value called ${name}`);
-    return { graph: this, name, ...type };
+    return { graph: this, name, dtype, shape };
   }
 
   private value(name: string, { dtype, shape }: ValueType): Value {

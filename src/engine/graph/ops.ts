@@ -165,7 +165,8 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
       dims.reduce<number>((n, dim) => (typeof dim === 'number' && dim !== -1 ? n * dim : n), 1);
     const free = rest(x.shape) / rest(out);
     const named = (dims: Shape) => dims.filter(dim => typeof dim === 'string').join();
-    if (!Number.isInteger(free) || (free !== 1 && !out.includes(-1)) || named(out) !== named(x.shape)) {
+    const open = out.filter(dim => dim === -1).length;
+    if (!Number.isInteger(free) || open > 1 || (free !== 1 && open === 0) || named(out) !== named(x.shape)) {
       throw misfit('Reshape', `elements for [${shape}]`, inputs);
     }
     return [{ dtype: x.dtype, shape: out.map(dim => (dim === -1 ? free : dim)) }];
@@ -183,7 +184,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   },
   ReduceSum(inputs, { axes, keepDims }) {
     const [x] = inputs;
-    if (x === undefined || axes.some(axis => axis >= x.shape.length))
+    if (x === undefined || axes.some(axis => axis < 0 || axis >= x.shape.length))
       throw misfit('ReduceSum', `axes [${axes}]`, inputs);
     const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
     return [{ dtype: x.dtype, shape: keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis)) }];

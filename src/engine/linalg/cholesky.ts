@@ -8,35 +8,41 @@ import { createSession, type Session } from '../runtime/session.js';
 // panel: at n = 2,048 panels of 64 were the fastest of 32, 64, 96, 128.
 const PANEL = 64;
 
-/** Solves systems with symmetric positive definite matrices in float64, most of the work done by the engine. */
-export interface CholeskySolver {
+/** Decomposes symmetric positive definite matrices in float64, most of the work done by the engine. */
+export interface CholeskyDecomposer {
   /**
-   * x with `(matrix + ridge * I) x = right`, or undefined where that matrix is not positive definite in float64.
+   * The decomposition of `matrix + ridge * I`, or undefined where that is not positive definite in float64.
    *
    * @param matrix Symmetric, `[n, n]`; its lower triangle is read. Not changed.
-   * @param right `[n]`. Not changed.
    */
-  solve(matrix: Float64Array, ridge: number, right: Float64Array): Promise<Float64Array | undefined>;
+  decompose(matrix: Float64Array, ridge: number): Promise<CholeskyFactor | undefined>;
   close(): Promise<void>;
 }
 
+/** A decomposed matrix. */
+export interface CholeskyFactor {
+  /** x with `matrix x = right`, both `[n]`. */
+  solve(right: Float64Array): Float64Array;
+}
+
 /**
- * A solver by blocked, right-looking Cholesky decomposition.
+ * A decomposer by blocked, right-looking Cholesky decomposition.
  *
  * Reference: Golub, Van Loan, Matrix Computations, 4.2.
  */
-export async function createCholeskySolver(): Promise<CholeskySolver> {
+export async function createCholeskyDecomposer(): Promise<CholeskyDecomposer> {
   const graph = new Graph();
   const panel = graph.input('panel', 'float64', ['M', PANEL]);
   graph.output('product', matMul(panel, transpose(panel, [1, 0])));
   const session = await createSession(toOnnx(graph));
   return {
-    async solve(matrix, ridge, right) {
-      const n = right.length;
-      if (matrix.length !== n * n) throw internal(`a matrix of ${matrix.length} elements for ${n} unknowns`);
+    async decompose(matrix, ridge) {
+      const n = Math.sqrt(matrix.length);
+      if (!Number.isInteger(n)) throw internal(`a square matrix of ${matrix.length} elements`);
       const lower = Float64Array.from(matrix);
       for (let i = 0; i < n; i++) lower[i * n + i]! += ridge;
-      return (await decompose(lower, n, session)) ? substitute(lower, n, right) : undefined;
+      if (!(await decompose(lower, n, session))) return undefined;
+      return { solve: right => substitute(lower, n, right) };
     },
     close: () => session.close(),
   };

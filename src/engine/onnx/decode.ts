@@ -1,7 +1,7 @@
 import { expected, InputError } from '../../base/errors.js';
 import { arrayTypes, type DType, sizeOf, type Tensor } from '../tensor.js';
 import { type Dim, dataTypes, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './model.js';
-import { type Field, readFields, readPacked } from './wire.js';
+import { type Field, integersOf, readFields } from './wire.js';
 
 const dtypeOf = new Map(Object.entries(dataTypes).map(([dtype, number]) => [number, dtype as DType]));
 const text = (field: Field) => new TextDecoder().decode(field.bytes);
@@ -76,6 +76,7 @@ function decodeNode(bytes: Uint8Array, where: string): OnnxNode {
       if (part.number === 6 || part.number === 11) {
         throw new InputError(expected(where, 'a graph without control flow', `a node "${opType}" with a graph inside`));
       }
+      if (part.number === 5 || part.number === 10) refuseOutside(part.bytes, `a tensor of a node "${opType}"`, where);
     }
   }
   return { opType, domain, inputs, outputs, attributes: {}, rawAttributes };
@@ -102,7 +103,11 @@ function decodeValueInfo(bytes: Uint8Array, where: string): OnnxValueInfo {
 
 function decodeDim(bytes: Uint8Array, where: string): Dim {
   for (const field of readFields(bytes, where)) {
-    if (field.number === 1) return Number(field.integer);
+    if (field.number === 1) {
+      // Some exporters write a size that they do not know as -1.
+      const size = Number(BigInt.asIntN(64, field.integer));
+      return size < 0 ? '?' : size;
+    }
     if (field.number === 2) return text(field);
   }
   return '?';
@@ -113,30 +118,27 @@ function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: 
   let typeNumber = 0;
   let raw: Uint8Array | undefined;
   const shape: number[] = [];
-  const numbers: (number | bigint)[] = [];
+  const integers: bigint[] = [];
+  const floats: number[] = [];
   for (const field of readFields(bytes, where)) {
     const view = new DataView(field.bytes.buffer, field.bytes.byteOffset, field.bytes.byteLength);
-    const integers = () => (field.bytes.byteLength > 0 ? readPacked(field.bytes) : [field.integer]);
-    if (field.number === 1) shape.push(...integers().map(Number));
+    if (field.number === 1) for (const size of integersOf(field, where)) shape.push(Number(size));
     else if (field.number === 2) typeNumber = Number(field.integer);
     else if (field.number === 4)
-      for (let at = 0; at < view.byteLength; at += 4) numbers.push(view.getFloat32(at, true));
+      for (let at = 0; at + 4 <= view.byteLength; at += 4) floats.push(view.getFloat32(at, true));
     else if (field.number === 10)
-      for (let at = 0; at < view.byteLength; at += 8) numbers.push(view.getFloat64(at, true));
-    else if (field.number === 5 || field.number === 7 || field.number === 11) numbers.push(...integers());
+      for (let at = 0; at + 8 <= view.byteLength; at += 8) floats.push(view.getFloat64(at, true));
+    else if (field.number === 5 || field.number === 7 || field.number === 11)
+      for (const n of integersOf(field, where)) integers.push(n);
     else if (field.number === 8) name = text(field);
     else if (field.number === 9) raw = field.bytes;
-    else if (field.number === 13 || (field.number === 14 && field.integer === 1n)) {
-      throw new InputError(
-        expected(where, 'weights inside the file', `"${name}" kept outside of it`, 'save the model as one file'),
-      );
-    }
   }
+  refuseOutside(bytes, `"${name}"`, where);
   const dtype = dtypeOf.get(typeNumber);
   if (dtype === undefined) {
     throw new InputError(expected(`${where}: "${name}"`, 'a tensor of numbers', `element type ${typeNumber}`));
   }
-  const data = raw === undefined ? fromNumbers(dtype, numbers) : fromBytes(dtype, raw);
+  const data = raw === undefined ? fromNumbers(dtype, integers, floats) : fromBytes(dtype, raw);
   if (data === undefined || data.length !== sizeOf(shape)) {
     throw new InputError(
       expected(
@@ -149,6 +151,17 @@ function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: 
   return [name, { dtype, shape, data }];
 }
 
+/** Throws InputError where the numbers of the tensor in `bytes` lie in another file: the runtime would open any path it names. */
+function refuseOutside(bytes: Uint8Array, what: string, where: string): void {
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 13 || (field.number === 14 && field.integer === 1n)) {
+      throw new InputError(
+        expected(where, 'weights inside the file', `${what} kept outside of it`, 'save the model as one file'),
+      );
+    }
+  }
+}
+
 function fromBytes(dtype: DType, raw: Uint8Array): Tensor['data'] | undefined {
   const ArrayType = arrayTypes[dtype];
   const width = ArrayType.BYTES_PER_ELEMENT;
@@ -157,10 +170,12 @@ function fromBytes(dtype: DType, raw: Uint8Array): Tensor['data'] | undefined {
   return new ArrayType(aligned.buffer as ArrayBuffer, aligned.byteOffset, raw.byteLength / width);
 }
 
-function fromNumbers(dtype: DType, numbers: (number | bigint)[]): Tensor['data'] {
-  if (dtype === 'int64') return BigInt64Array.from(numbers, BigInt);
-  if (dtype === 'uint64') return BigUint64Array.from(numbers, BigInt);
+function fromNumbers(dtype: DType, integers: readonly bigint[], floats: readonly number[]): Tensor['data'] {
+  if (dtype === 'float32') return Float32Array.from(floats);
+  if (dtype === 'float64') return Float64Array.from(floats);
+  if (dtype === 'int64') return BigInt64Array.from(integers);
+  if (dtype === 'uint64') return BigUint64Array.from(integers);
   const ArrayType = arrayTypes[dtype] as Uint8ArrayConstructor;
   // Varints of negative numbers arrive as 64-bit two's complement.
-  return ArrayType.from(numbers, n => (typeof n === 'bigint' ? Number(BigInt.asIntN(64, n)) : n)) as Tensor['data'];
+  return ArrayType.from(integers, n => Number(BigInt.asIntN(64, n))) as Tensor['data'];
 }

@@ -1,4 +1,4 @@
-import { InputError } from '../../base/errors.js';
+import { expected, InputError } from '../../base/errors.js';
 
 // The protocol buffer wire format, as far as ONNX uses it: varints, 32- and 64-bit words, and length-prefixed bytes.
 // Reference: https://protobuf.dev/programming-guides/encoding/
@@ -84,27 +84,17 @@ const NO_BYTES = new Uint8Array(0);
  * @throws InputError, starting with `where`, if the bytes end early or are no protocol buffer.
  */
 export function* readFields(bytes: Uint8Array, where: string): Generator<Field> {
-  const broken = (what: string) => new InputError(`${where}: expected an ONNX model, got ${what}; the file is damaged`);
-  let at = 0;
-  const varint = (): bigint => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw broken('bytes that end early');
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asUintN(64, value);
-    }
-    throw broken('a number that is too long');
-  };
+  const at = { offset: 0 };
+  const varint = () => readVarint(bytes, at, where);
   const take = (length: number): Uint8Array => {
-    if (length > bytes.byteLength - at) throw broken('bytes that end early');
-    at += length;
-    return bytes.subarray(at - length, at);
+    if (length > bytes.byteLength - at.offset) throw broken(where, 'bytes that end early');
+    at.offset += length;
+    return bytes.subarray(at.offset - length, at.offset);
   };
-  while (at < bytes.byteLength) {
+  while (at.offset < bytes.byteLength) {
     const tag = Number(varint());
     const number = tag >>> 3;
-    if (number === 0) throw broken('a field without a number');
+    if (number === 0) throw broken(where, 'a field without a number');
     switch (tag & 7) {
       case VARINT:
         yield { number, integer: varint(), bytes: NO_BYTES };
@@ -119,24 +109,35 @@ export function* readFields(bytes: Uint8Array, where: string): Generator<Field> 
         yield { number, integer: 0n, bytes: take(4) };
         break;
       default:
-        throw broken(`a field of unknown type ${tag & 7}`);
+        throw broken(where, `a field of unknown type ${tag & 7}`);
     }
   }
 }
 
-/** The varints packed one after another in `bytes`. */
-export function readPacked(bytes: Uint8Array): bigint[] {
+/**
+ * The whole numbers of a repeated field: one, or many packed one after another.
+ *
+ * @throws InputError, starting with `where`, if the packed bytes are no whole numbers.
+ */
+export function integersOf(field: Field, where: string): bigint[] {
+  if (field.bytes === NO_BYTES) return [field.integer];
   const out: bigint[] = [];
-  let value = 0n;
-  let shift = 0n;
-  for (const byte of bytes) {
-    value |= BigInt(byte & 0x7f) << shift;
-    shift += 7n;
-    if (byte < 0x80) {
-      out.push(BigInt.asUintN(64, value));
-      value = 0n;
-      shift = 0n;
-    }
-  }
+  const at = { offset: 0 };
+  while (at.offset < field.bytes.byteLength) out.push(readVarint(field.bytes, at, where));
   return out;
+}
+
+function readVarint(bytes: Uint8Array, at: { offset: number }, where: string): bigint {
+  let value = 0n;
+  for (let shift = 0n; shift < 70n; shift += 7n) {
+    const byte = bytes[at.offset++];
+    if (byte === undefined) throw broken(where, 'bytes that end early');
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return BigInt.asUintN(64, value);
+  }
+  throw broken(where, 'a number that is too long');
+}
+
+function broken(where: string, what: string): InputError {
+  return new InputError(expected(where, 'an ONNX model', what, 'the file is damaged'));
 }

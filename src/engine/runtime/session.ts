@@ -61,10 +61,10 @@ const pending = new Map<number, Pending>();
 function ask(request: Request, transfer: ArrayBuffer[] = []): Promise<unknown> {
   worker ??= startWorker();
   const ticket = ++lastTicket;
-  const answer = new Promise<unknown>((resolve, reject) => pending.set(ticket, { resolve, reject }));
-  worker.ref();
+  // First, for it throws where memory has been handed over already: then there is no answer to wait for.
   worker.postMessage({ ticket, request }, transfer);
-  return answer;
+  worker.ref();
+  return new Promise<unknown>((resolve, reject) => pending.set(ticket, { resolve, reject }));
 }
 
 function startWorker(): Worker {

@@ -182,6 +182,31 @@ test('a part that is whole already is used, one that is too long is dropped', as
   assert.deepEqual(readFileSync(cached()), hub.content);
 });
 
+test('without a checksum too, bytes are put together only where they belong', async () => {
+  hub.isDirect = true;
+  hub.linked = null;
+  await stopEarly();
+  writeFileSync(join(`${cached()}.part`, 'data'), Buffer.alloc(300_001));
+  await fetched();
+  assert.deepEqual(readFileSync(cached()), hub.content);
+
+  writeFileSync(cached(), 'changed');
+  await stopEarly();
+  hub.hubAnswers.push((_, response) => {
+    // As many bytes as are missing, but others.
+    response.writeHead(206, { 'content-range': 'bytes 7-180006/300000' }).end(hub.content.subarray(7, 180_007));
+  });
+  await fetched();
+  assert.deepEqual(readFileSync(cached()), hub.content);
+});
+
+test('a connection that breaks often is taken up each time, as long as bytes arrive', async () => {
+  hub.cuts.push(50_000, 50_000, 50_000, 50_000, 50_000);
+  await fetched();
+  assert.deepEqual(readFileSync(cached()), hub.content);
+  assert.equal(hub.takeSeen().at(-1), 'content bytes=250000-');
+});
+
 test('a part with other bytes than the content is dropped and everything downloaded', async () => {
   await stopEarly();
   writeFileSync(join(`${cached()}.part`, 'data'), Buffer.alloc(120_000, 'no'));
@@ -217,8 +242,8 @@ test("the hub's own ETag is checked where it is a SHA-256, the content host's is
   );
 });
 
-test('more bytes than announced are refused', async () => {
-  const answer = (_: unknown, response: import('node:http').ServerResponse) => response.end(Buffer.alloc(300_001));
+test('more bytes than announced are refused, without waiting for their end', async () => {
+  const answer = (_: unknown, response: import('node:http').ServerResponse) => response.write(Buffer.alloc(300_001));
   hub.contentAnswers.push(answer, answer, answer, answer);
   await expectFailure(`${REPO}: expected weights from ${hub.endpoint}, got more than 300000 bytes; ${OTHER}`);
   assert.deepEqual(lying(), []);

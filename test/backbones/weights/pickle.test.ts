@@ -117,6 +117,10 @@ test('operations that make objects are unknown', () => {
 
 test('what a well-formed pickle cannot do is refused', () => {
   expectRefused([[0x80, 6]], 'x.pth: expected pickle protocol 5 at most, got 6 at byte 2 of the pickle');
+  expectRefused(
+    ['N)R'],
+    'x.pth: expected a call of a function that rebuilds tensors, got None at byte 3 of the pickle',
+  );
   expectRefused(['0'], 'x.pth: expected a value on the stack, got none at byte 1 of the pickle');
   expectRefused(['K\x01(0'], 'x.pth: expected a value on the stack, got none at byte 4 of the pickle');
   expectRefused(['t'], 'x.pth: expected a mark on the stack, got none at byte 1 of the pickle');

@@ -121,6 +121,9 @@ const refusals: Record<string, string> = {
   'claim-lengths.pth': 'a stride of 1 numbers, got [1, 1]',
   'claim-storage.pth': '4398046511104 bytes in entry "archive/data/0", got 24',
   'claim-two-types.pth': 'storage "0" to have one type and size, got two',
+  'claim-keys-legacy.pth': 'a list of different storage keys, got a list of 2',
+  'claim-no-key-legacy.pth': 'storage "0" behind the pickles, got none',
+  'claim-other-key-legacy.pth': 'the key of a storage that a tensor uses, got the text "1"',
   'claim-missing.pth': 'an entry "archive/data/1" in the zip file, got none',
 };
 for (const [name, text] of Object.entries(refusals)) {
@@ -204,6 +207,26 @@ test('a zip file says which of its parts is wrong', async () => {
   });
   const empty = written('empty-pickle.pth', zipOf({ 'a/data.pkl': Buffer.of() }));
   await expectRefused(() => readPth(empty), `${empty}: expected a whole pickle, got 0 bytes that end inside it`);
+});
+
+test('entries that are encrypted, compressed in another way, or there twice are refused', async () => {
+  const bytes = Buffer.from(zipOf({ 'a/data.pkl': Buffer.from('N.'), 'a/data.pkm': Buffer.of() }));
+  const central = bytes.indexOf('PK\x01\x02');
+  const change = (name: string, at: number, value: number) => {
+    const changed = Buffer.from(bytes);
+    changed[at] = value;
+    return written(name, changed);
+  };
+  const what = 'a stored entry "a/data.pkl", got an encrypted one or one in a rare compression';
+  const encrypted = change('encrypted.pth', central + 8, 1);
+  await expectRefused(
+    () => readPth(encrypted),
+    `${encrypted}: expected a whole zip file, as torch.save writes it, got "compressed/uncompressed size mismatch for stored file: 2 != 2"`,
+  );
+  const packed = change('packed.pth', central + 10, 12);
+  await expectRefused(() => readPth(packed), `${packed}: expected ${what}`);
+  const twice = change('twice.pth', bytes.lastIndexOf('pkm') + 2, 'l'.charCodeAt(0));
+  await expectRefused(() => readPth(twice), `${twice}: expected entries of different names, got "a/data.pkl" twice`);
 });
 
 test('zip bombs are refused: declared sizes, inflated sizes and numbers of entries', async () => {

@@ -119,11 +119,16 @@ test('a broken entry is refused with the name of its tensor', async () => {
   );
   write({ 'a\nb': entry('F32', [3], 0, 8) }, 8);
   await refused('12 bytes for tensor "a\\nb" (F32, shape [3]), got 8 (data_offsets 0 to 8)');
+  write({ a: entry('F32', [1], 0, 8) }, 8);
+  await refused('4 bytes for tensor "a" (F32, shape [1]), got 8 (data_offsets 0 to 8)');
+  write({ a: entry('U8', [...new Array(20).fill(2 ** 52), 0], 0, 0) });
+  const shape = `${'4503599627370496, '.repeat(8)}...`;
+  await refused(`more bytes than can be counted for tensor "a" (U8, shape [${shape}]), got 0 (data_offsets 0 to 0)`);
   write({ a: entry('F32', [1], 8, 4) }, 8);
   await refused('4 bytes for tensor "a" (F32, shape [1]), got -4 (data_offsets 8 to 4)');
   write({ a: entry('U8', [2 ** 40, 2 ** 40], 0, 8) }, 8);
   await refused(
-    'more than can be counted bytes for tensor "a" (U8, shape [1099511627776, 1099511627776]), got 8 (data_offsets 0 to 8)',
+    'more bytes than can be counted for tensor "a" (U8, shape [1099511627776, 1099511627776]), got 8 (data_offsets 0 to 8)',
   );
 });
 

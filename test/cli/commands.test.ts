@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
+
+const root = temporaryFolder();
+const [train, test] = [join(root, 'train'), join(root, 'test')];
+const cache = join(root, 'cache');
+const [model, adam] = [join(root, 'model'), join(root, 'adam')];
+const json = (text: string) => JSON.parse(text);
+
+before(async () => {
+  await writePictures(train, 120);
+  await writePictures(test, 40, 1);
+  writeFileSync(join(train, '10', 'broken.jpg'), 'not a picture');
+});
+
+describe('train', () => {
+  it('prints the keys that scripts rely on and makes a whole artefact', async () => {
+    const { code, stdout, stderr } = await eyeball('train', train, '--out', model, ...TINY, '--cache', cache, '--json');
+    assert.equal(code, 0, stderr);
+    const result = json(stdout);
+    const keys = ['images', 'skipped', 'backbone', 'features', 'epochs', 'extractSeconds', 'fitSeconds', 'totalSeconds'];
+    for (const key of [...keys, 'imagesPerSecond', 'peakRssBytes', 'model']) assert.ok(key in result, key);
+    assert.equal(result.images, 120);
+    assert.equal(result.features, 512);
+    assert.deepEqual(result.epochs, []);
+    assert.deepEqual(result.skipped.map((s: { file: string }) => s.file), ['10/broken.jpg']);
+    assert.match(result.skipped[0].reason, /^expected a photo .*, got text/);
+    assert.deepEqual(readdirSync(model).sort(), ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx']);
+    assert.match(stderr, /extracting features: 121 of 121 images, in /);
+  });
+
+  it('gives the same bytes of model.onnx for the same data and seed, from an empty cache too', async () => {
+    const again = join(root, 'again');
+    const { code, stderr } = await eyeball('train', train, '--out', again, ...TINY, '--cache', join(root, 'cache2'), '--quiet');
+    assert.equal(code, 0);
+    assert.equal(stderr, '');
+    assert.ok(readFileSync(join(again, 'model.onnx')).equals(readFileSync(join(model, 'model.onnx'))));
+  });
+
+  it('runs the classic loop with a line an epoch', async () => {
+    const args = ['--solver', 'adam', '--epochs', '2', '--batch', '10', '--cache', cache];
+    const { code, stdout, stderr } = await eyeball('train', train, '--out', adam, ...TINY, ...args, '--json');
+    assert.equal(code, 0, stderr);
+    const { epochs } = json(stdout);
+    assert.deepEqual(Object.keys(epochs[0]), ['epoch', 'trainMse', 'valMse', 'seconds']);
+    assert.match(stderr, /^epoch 2 of 2: mean loss \d+\.\d+, validation \d+\.\d+$/m);
+    const events = readFileSync(join(adam, 'events.jsonl'), 'utf8').trim().split('\n').map(json);
+    assert.deepEqual(events, epochs);
+  });
+
+  it('keeps an existing output unless forced, and then moves it aside', async () => {
+    const out = join(root, 'kept');
+    const args = ['train', train, '--out', out, ...TINY, '--cache', cache, '--quiet'];
+    assert.equal((await eyeball(...args)).code, 0);
+    const first = readFileSync(join(out, 'eyeball.json'), 'utf8');
+    const refused = await eyeball(...args);
+    assert.equal(refused.code, 1);
+    assert.equal(refused.stderr, `eyeball: ${out}: expected a new folder, got one that exists; choose another, or add --force to move it aside\n`);
+    assert.equal((await eyeball(...args, '--force')).code, 0);
+    assert.equal(readFileSync(join(`${out}.old-1`, 'eyeball.json'), 'utf8'), first);
+  });
+
+  it('ends with 130 on Ctrl-C, and a kill at any moment costs nothing that was done', async () => {
+    const data = join(root, 'many');
+    await writePictures(data, 400, 2);
+    const tail = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '64', '--quiet', '--cache', join(root, 'cache3')];
+    const interrupt = async (signal: 'SIGINT' | 'SIGKILL', out: string) => {
+      const run = start(['train', data, '--out', join(root, out), ...tail]);
+      setTimeout(() => run.kill(signal), 1500);
+      return await run.outcome;
+    };
+    const stopped = await interrupt('SIGINT', 'stopped');
+    assert.equal(stopped.code, 130, stopped.stderr);
+    assert.match(stopped.stderr, /stopped; what was computed so far is in the cache/);
+    assert.equal(existsSync(join(root, 'stopped')), false);
+    assert.equal((await interrupt('SIGKILL', 'killed')).code, null);
+    assert.equal(existsSync(join(root, 'killed')), false);
+    assert.equal((await eyeball('train', data, '--out', join(root, 'resumed'), ...tail)).code, 0);
+    const undisturbed = join(root, 'undisturbed');
+    assert.equal((await eyeball('train', data, '--out', undisturbed, ...tail.slice(0, -1), join(root, 'cache4'))).code, 0);
+    const bytes = (out: string) => readFileSync(join(out, 'model.onnx'));
+    assert.ok(bytes(join(root, 'resumed')).equals(bytes(undisturbed)));
+  });
+});
+
+describe('evaluate', () => {
+  it('prints the keys that scripts rely on and writes the report', async () => {
+    const { code, stdout, stderr } = await eyeball('evaluate', model, test, '--json');
+    assert.equal(code, 0, stderr);
+    const result = json(stdout);
+    for (const key of ['images', 'skipped', 'mse', 'rmse', 'mae', 'r2', 'cs5', 'bias', 'byGroup', 'baseline', 'interval95']) {
+      assert.ok(key in result, key);
+    }
+    assert.equal(result.images, 40);
+    assert.ok(result.rmse < result.baseline.mean.rmse / 2, `${result.rmse} against ${result.baseline.mean.rmse}`);
+    const files = ['best.png', 'metrics.json', 'predictions.csv', 'report.html', 'worst.png'];
+    assert.deepEqual(readdirSync(`${model}-evaluation`).sort(), files);
+    const page = readFileSync(join(`${model}-evaluation`, 'report.html'), 'utf8');
+    assert.doesNotMatch(page.replaceAll('http://www.w3.org/', ''), /https?:\/\/[^ ]*\.(js|css|woff)/);
+    // 40 rows and the header.
+    assert.equal(readFileSync(join(`${model}-evaluation`, 'predictions.csv'), 'utf8').trim().split('\n').length, 41);
+  });
+
+  it('replaces its own earlier results, and nobody else\'s folder', async () => {
+    assert.equal((await eyeball('evaluate', join(model, 'model.onnx'), test, '--quiet', '--limit', '5')).code, 0);
+    assert.equal(existsSync(`${model}-evaluation.old-1`), false);
+    assert.equal(json(readFileSync(join(`${model}-evaluation`, 'metrics.json'), 'utf8')).images, 5);
+    const { code, stderr } = await eyeball('evaluate', model, test, '--out', train);
+    assert.equal(code, 1);
+    assert.match(stderr, /expected a new folder, got one that exists/);
+  });
+
+  it('calls out a model that says nearly the same for every picture', async () => {
+    const same = join(root, 'same');
+    await writePictures(same, 30, 3);
+    const args = ['--solver', 'adam', '--epochs', '1', '--lr', '1e-9', '--cache', cache, '--quiet'];
+    assert.equal((await eyeball('train', same, '--out', join(root, 'constant'), ...TINY, ...args)).code, 0);
+    const { stdout } = await eyeball('evaluate', join(root, 'constant'), test);
+    assert.match(stdout, /^warning: The model answers almost the same number for every picture/m);
+  });
+});
+
+describe('predict', () => {
+  it('prints a line a picture, and still does the others where one is broken', async () => {
+    const [first, second] = readdirSync(join(test, '10'));
+    const broken = join(train, '10', 'broken.jpg');
+    const pictures = [join(test, '10', first!), broken, join(test, '10', second ?? first!)];
+    const { code, stdout } = await eyeball('predict', model, ...pictures);
+    assert.equal(code, 1);
+    const lines = stdout.trim().split('\n');
+    assert.match(lines[0]!, new RegExp(`^${pictures[0]}\t-?\\d+`));
+    assert.match(lines[1]!, new RegExp(`^${broken}: expected a photo .*, got text`));
+    assert.equal(lines.length, 3);
+    const result = json((await eyeball('predict', model, ...pictures, '--json')).stdout);
+    assert.deepEqual(result.map((p: { value: unknown }) => typeof p.value), ['number', 'object', 'number']);
+    assert.deepEqual(Object.keys(result[1]), ['file', 'value', 'error']);
+  });
+
+  it('agrees with evaluate, takes folders and addresses', async () => {
+    const out = join(root, 'all');
+    assert.equal((await eyeball('evaluate', model, test, '--out', out, '--quiet')).code, 0);
+    const rows = readFileSync(join(out, 'predictions.csv'), 'utf8').trim().split('\n').slice(1);
+    const byFile = new Map(rows.map(row => [row.split(',')[0], Number(row.split(',')[2])]));
+    const predictions = json((await eyeball('predict', model, test, '--json')).stdout);
+    assert.equal(predictions.length, 40);
+    for (const { file, value } of predictions) {
+      assert.ok(Math.abs(byFile.get(file.slice(test.length + 1))! - value) < 1e-3, file);
+    }
+    const [name] = readdirSync(join(test, '10'));
+    const server = createServer((request, response) => {
+      if (request.url === '/gone.jpg') response.writeHead(404).end();
+      else response.end(readFileSync(join(test, '10', name!)));
+    }).listen(0, '127.0.0.1');
+    await new Promise(resolve => server.on('listening', resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const fetched = json((await eyeball('predict', model, `${address}/x.jpg`, `${address}/gone.jpg`, '--json')).stdout);
+    server.close();
+    assert.ok(Math.abs(fetched[0].value - byFile.get(`10/${name}`)!) < 1e-3);
+    assert.deepEqual(fetched[1], { file: `${address}/gone.jpg`, value: null, error: 'the server answered 404' });
+  });
+});
+
+describe('inspect', () => {
+  it('prints the keys that scripts rely on and writes a page and a sheet', async () => {
+    const out = join(root, 'look');
+    const { code, stdout, stderr } = await eyeball('inspect', train, '--out', out, '--json');
+    assert.equal(code, 0, stderr);
+    const result = json(stdout);
+    assert.equal(result.images, 120);
+    assert.deepEqual(result.skipped.map((s: { file: string }) => s.file), ['10/broken.jpg']);
+    for (const key of ['min', 'max', 'mean', 'std']) assert.equal(typeof result.labels[key], 'number', key);
+    assert.equal(result.histogram.reduce((sum: number, bin: { images: number }) => sum + bin.images, 0), 120);
+    assert.deepEqual(result.sizes, [{ width: 40, height: 40, images: 120 }]);
+    const { width, height } = await sharp(join(out, 'samples.png')).metadata();
+    assert.ok(width > 400 && height > 400, `${width} x ${height}`);
+    assert.match(readFileSync(join(out, 'inspect.html'), 'utf8'), /10\/broken\.jpg/);
+  });
+
+  it('shows a histogram and what is broken', async () => {
+    const { stdout } = await eyeball('inspect', train, '--quiet');
+    assert.match(stdout, /^120 pictures: 120 jpeg; 0 without colour$/m);
+    assert.match(stdout, /█/);
+    assert.match(stdout, /^ {2}10\/broken\.jpg: expected a photo/m);
+  });
+});

@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { createRandom } from '../../src/base/random.js';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** What a run of the command left behind. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `eyeball` with these arguments. */
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess & { readonly outcome: Promise<Outcome> } {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', chunk => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', chunk => {
+    stderr += chunk;
+  });
+  const outcome = new Promise<Outcome>(resolve => child.on('close', code => resolve({ code, stdout, stderr })));
+  return Object.assign(child, { outcome });
+}
+
+/** Runs `eyeball` with these arguments to its end. */
+export const eyeball = (...args: string[]): Promise<Outcome> => start(args).outcome;
+
+/** A fast backbone: a small ResNet on tiny pictures. */
+export const TINY = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '32'];
+
+/** A folder that is gone when the tests of this file are over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'eyeball-test-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes `count` pictures of 40 x 40 px into folders named by a number from 0 to 90 that their brightness follows. */
+export async function writePictures(folder: string, count: number, seed = 0): Promise<void> {
+  const random = createRandom(seed, 'pictures');
+  for (let i = 0; i < count; i++) {
+    const label = 10 * random.integer(10);
+    const shade = () => Math.round(40 + 1.8 * label + 30 * random.uniform());
+    const background = { r: shade(), g: shade(), b: shade() };
+    await mkdir(join(folder, `${label}`), { recursive: true });
+    const picture = sharp({ create: { width: 40, height: 40, channels: 3, background } });
+    writeFileSync(join(folder, `${label}`, `${i}.jpg`), await picture.jpeg().toBuffer());
+  }
+}

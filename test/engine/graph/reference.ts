@@ -1,0 +1,110 @@
+import { sizeOf } from '../../../src/engine/tensor.js';
+
+// The operations in plain TypeScript, float64, written for the eye and not for speed: what the engine is checked against.
+
+/** Numbers in row-major order with their shape. */
+export interface Plain {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+/** The numbers at every index of `shape`, in row-major order. */
+export function fill(shape: readonly number[], at: (index: readonly number[]) => number): Plain {
+  const data = Array.from({ length: sizeOf(shape) }, (_, flat) => {
+    const index: number[] = [];
+    let rest = flat;
+    for (const dim of shape.toReversed()) {
+      index.unshift(rest % dim);
+      rest = Math.floor(rest / dim);
+    }
+    return at(index);
+  });
+  return { shape, data };
+}
+
+/** The element at `index`. */
+export function get({ shape, data }: Plain, index: readonly number[]): number {
+  return data[index.reduce((flat, i, axis) => flat * shape[axis]! + i, 0)]!;
+}
+
+export const map = ({ shape, data }: Plain, f: (x: number) => number): Plain => ({ shape, data: data.map(f) });
+
+/** f over a and b, broadcast as NumPy does. */
+export function broadcast(a: Plain, b: Plain, f: (x: number, y: number) => number): Plain {
+  const rank = Math.max(a.shape.length, b.shape.length);
+  const aligned = ({ shape, data }: Plain): Plain => ({ shape: [...Array<number>(rank - shape.length).fill(1), ...shape], data });
+  const [left, right] = [aligned(a), aligned(b)];
+  const shape = left.shape.map((dim, axis) => Math.max(dim, right.shape[axis]!));
+  const clamp = (index: readonly number[], { shape: own }: Plain) => index.map((i, axis) => (own[axis] === 1 ? 0 : i));
+  return fill(shape, index => f(get(left, clamp(index, left)), get(right, clamp(index, right))));
+}
+
+/** How a window moves over a picture, as in the builders' options. */
+export interface Slide {
+  readonly stride?: number;
+  /** [top, left, bottom, right] */
+  readonly pads?: readonly [number, number, number, number];
+  readonly dilation?: number;
+}
+
+/** The positions of the window and, for each, the taps that lie inside of the picture: [kernel row, kernel column, y, x]. */
+function windows([height, width]: readonly number[], [kH, kW]: readonly number[], { stride = 1, pads = [0, 0, 0, 0], dilation = 1 }: Slide) {
+  const extent = (size: number, before: number, after: number, kernel: number) =>
+    Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
+  const out = [extent(height!, pads[0], pads[2], kH!), extent(width!, pads[1], pads[3], kW!)];
+  const taps = (top: number, left: number): [number, number, number, number][] =>
+    fill([kH!, kW!], () => 0)
+      .data.map((_, k): [number, number] => [Math.floor(k / kW!), k % kW!])
+      .map(([i, j]): [number, number, number, number] => [
+        i,
+        j,
+        top * stride - pads[0] + i * dilation,
+        left * stride - pads[1] + j * dilation,
+      ])
+      .filter(([, , y, x]) => y >= 0 && y < height! && x >= 0 && x < width!);
+  return { out, taps };
+}
+
+/** x [N, C, H, W], weight [M, C / groups, kH, kW], bias [M] */
+export function conv(x: Plain, weight: Plain, options: Slide & { readonly groups?: number }, bias?: Plain): Plain {
+  const [filters, perGroup, kH, kW] = weight.shape as [number, number, number, number];
+  const { out, taps } = windows(x.shape.slice(2), [kH, kW], options);
+  const filtersPerGroup = filters / (options.groups ?? 1);
+  return fill([x.shape[0]!, filters, ...out], ([n, m, top, left]) => {
+    const firstChannel = Math.floor(m! / filtersPerGroup) * perGroup;
+    let sum = bias?.data[m!] ?? 0;
+    for (const [i, j, row, column] of taps(top!, left!)) {
+      for (let c = 0; c < perGroup; c++) sum += get(x, [n!, firstChannel + c, row, column]) * get(weight, [m!, c, i, j]);
+    }
+    return sum;
+  });
+}
+
+/** x [N, C, H, W] */
+export function maxPool(x: Plain, kernel: number, options: Slide): Plain {
+  const { out, taps } = windows(x.shape.slice(2), [kernel, kernel], options);
+  return fill([...x.shape.slice(0, 2), ...out], ([n, c, top, left]) =>
+    Math.max(...taps(top!, left!).map(([, , row, column]) => get(x, [n!, c!, row, column]))),
+  );
+}
+
+/** The sum over `axes`, which stay as 1. */
+export function sumOver(x: Plain, axes: readonly number[]): Plain {
+  const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+  const over = axes.map(axis => x.shape[axis]!);
+  const positions = fill(over, () => 0).data.map((_, flat) => {
+    const index: number[] = [];
+    let rest = flat;
+    for (const dim of over.toReversed()) {
+      index.unshift(rest % dim);
+      rest = Math.floor(rest / dim);
+    }
+    return index;
+  });
+  return fill(kept, index =>
+    positions.reduce((sum, position) => {
+      const full = index.map((i, axis) => (axes.includes(axis) ? position[axes.indexOf(axis)]! : i));
+      return sum + get(x, full);
+    }, 0),
+  );
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { add, identity, matMul, mul } from '../../../src/engine/graph/build.js';
+import { Graph } from '../../../src/engine/graph/graph.js';
+import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
+import { createSession } from '../../../src/engine/runtime/session.js';
+import { arrayTypes, type DType, type Tensor } from '../../../src/engine/tensor.js';
+import { tempFolder } from '../../data/temp.js';
+import { float } from '../../run-graph.js';
+
+/** sum = a + b and product = a * b, of `[N]`. */
+function sumAndProduct(): Uint8Array {
+  const graph = new Graph();
+  const [a, b] = [graph.input('a', 'float32', ['N']), graph.input('b', 'float32', ['N'])];
+  graph.output('sum', add(a, b));
+  graph.output('product', mul(a, b));
+  return toOnnx(graph);
+}
+const feeds = () => ({ a: float([2], [1, 2]), b: float([2], [3, 4]) });
+
+/** What a Node process with this script, which may use `engine('graph/graph.js')` and the like, prints and exits with. */
+async function runScript(script: string): Promise<{ code: number | null; out: string }> {
+  const root = new URL('../../../src/engine/', import.meta.url).href;
+  const prelude = `const engine = path => import('${root}' + path);
+    const { Graph } = await engine('graph/graph.js');
+    const { toOnnx } = await engine('graph/to-onnx.js');
+    const { createSession } = await engine('runtime/session.js');
+    const graph = new Graph();
+    graph.output('y', graph.input('x', 'float32', ['N']));
+    const model = toOnnx(graph);
+    const x = { dtype: 'float32', shape: [2], data: Float32Array.of(1, 2) };`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', prelude + script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Far beyond what a process needs that ends by itself.
+  const limit = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  let out = '';
+  child.stdout.on('data', text => (out += text));
+  const code = await new Promise<number | null>(resolve => child.on('close', resolve));
+  clearTimeout(limit);
+  return { code, out };
+}
+
+describe('createSession', () => {
+  it('computes all outputs, or those that are asked for', async () => {
+    const session = await createSession(sumAndProduct());
+    const { a, b } = feeds();
+    assert.deepEqual(await session.run({ a, b }), { sum: float([2], [4, 6]), product: float([2], [3, 8]) });
+    assert.deepEqual(await session.run({ a, b }, { outputs: ['product'] }), { product: float([2], [3, 8]) });
+    await session.close();
+  });
+
+  it('loads a file by its path', async t => {
+    const path = join(tempFolder(t), 'm.onnx');
+    writeFileSync(path, sumAndProduct());
+    const session = await createSession(path);
+    assert.deepEqual((await session.run(feeds())).sum, float([2], [4, 6]));
+    await session.close();
+  });
+
+  it('passes every element type of the runtime through', async () => {
+    const types = ['float64', 'float32', 'int64', 'int32', 'int16', 'int8', 'uint64', 'uint32', 'uint16', 'uint8', 'bool'] as const;
+    const graph = new Graph();
+    const given: Record<string, Tensor> = {};
+    for (const dtype of types satisfies readonly DType[]) {
+      const data = new arrayTypes[dtype](2);
+      data[1] = (dtype.endsWith('64') && dtype !== 'float64' ? 1n : 1) as never;
+      given[dtype] = { dtype, shape: [2, 1], data } as Tensor;
+      graph.output(`${dtype} out`, identity(graph.input(dtype, dtype, ['N', 1])));
+    }
+    const session = await createSession(toOnnx(graph));
+    const out = await session.run(given);
+    for (const dtype of types) assert.deepEqual(out[`${dtype} out`], given[dtype]);
+    await session.close();
+  });
+
+  it('leaves feeds alone, and empties them when they are handed over', async () => {
+    const session = await createSession(sumAndProduct());
+    const kept = feeds();
+    await session.run(kept);
+    assert.deepEqual(kept, feeds());
+    assert.deepEqual((await session.run(kept, { handOver: true })).sum, float([2], [4, 6]));
+    assert.deepEqual([kept.a.data.length, kept.b.data.length], [0, 0]);
+    await assert.rejects(session.run(kept, { handOver: true }), { name: 'DataCloneError' });
+    assert.deepEqual((await session.run(feeds())).sum, float([2], [4, 6]), 'and goes on afterwards');
+    await session.close();
+  });
+
+  it('answers runs that are asked for at once, each with its own result', async () => {
+    const session = await createSession(sumAndProduct());
+    const runs = Array.from({ length: 10 }, (_, i) => session.run({ a: float([1], [i]), b: float([1], [100]) }));
+    const sums = (await Promise.all(runs)).map(({ sum }) => sum!.data[0]);
+    assert.deepEqual(sums, Array.from({ length: 10 }, (_, i) => 100 + i));
+    await session.close();
+  });
+
+  it('keeps sessions apart', async () => {
+    const graph = new Graph();
+    graph.output('sum', mul(graph.input('a', 'float32', ['N']), 10));
+    const [first, second] = await Promise.all([createSession(sumAndProduct()), createSession(toOnnx(graph))]);
+    await first.close();
+    assert.deepEqual(await second.run({ a: float([1], [2]) }), { sum: float([1], [20]) });
+    await second.close();
+  });
+
+  it('gives the reason why a model cannot be loaded', async () => {
+    await assert.rejects(createSession(Uint8Array.of(1, 2, 3)), /^Error: .*(protobuf|[Pp]arsing)/);
+    await assert.rejects(createSession('/nowhere/m.onnx'), /^Error: .*\/nowhere\/m\.onnx.*(doesn't|not) exist/);
+  });
+
+  it('gives the reason why a run fails, and can run again', async () => {
+    const session = await createSession(sumAndProduct());
+    const { a, b } = feeds();
+    await assert.rejects(session.run({ a }), /^Error: .*'?b'?.*missing/);
+    await assert.rejects(session.run({ a, b: float([3], [1, 2, 3]) }), /^Error: .*(broadcast|dimension|shape)/i);
+    await assert.rejects(session.run({ a, b: { dtype: 'float64', shape: [2], data: Float64Array.of(1, 2) } }), /^Error: .*type/);
+    await assert.rejects(session.run({ a, b }, { outputs: ['nothing'] }), /^Error: .*nothing/);
+    assert.deepEqual((await session.run({ a, b })).sum, float([2], [4, 6]));
+    await session.close();
+  });
+
+  it('ends runs that are under way before it closes, and refuses those that come later', async () => {
+    const session = await createSession(sumAndProduct());
+    const underWay = session.run(feeds());
+    const closing = session.close();
+    assert.deepEqual((await underWay).sum, float([2], [4, 6]));
+    await closing;
+    await assert.rejects(session.run(feeds()), { message: 'internal: the session is closed' });
+    await assert.rejects(session.close(), { message: 'internal: the session is closed' });
+  });
+
+  it('holds named dimensions to the sizes that were fixed', async () => {
+    const session = await createSession(sumAndProduct(), { threads: 1, dimensions: { N: 2 } });
+    assert.deepEqual((await session.run(feeds())).sum, float([2], [4, 6]));
+    await assert.rejects(session.run({ a: float([1], [1]), b: float([1], [1]) }), /^Error: .*dimension/);
+    await session.close();
+  });
+
+  it('leaves the event loop free while it computes', async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', ['N', 'N']);
+    let product = x;
+    for (let i = 0; i < 10; i++) product = matMul(product, x);
+    graph.output('product', product);
+    const session = await createSession(toOnnx(graph), { threads: 1 });
+    const n = 900;
+    const feed = { x: float([n, n], new Float32Array(n * n)) };
+    let ticks = 0;
+    let longestMs = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      ticks++;
+      longestMs = Math.max(longestMs, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const started = performance.now();
+    await session.run(feed, { handOver: true });
+    const elapsedMs = performance.now() - started;
+    clearInterval(timer);
+    await session.close();
+    assert.ok(elapsedMs > 60, `too short to tell: ${elapsedMs} ms`);
+    // Blocked, it would tick once; a busy machine may keep it from most of its ticks.
+    assert.ok(ticks > 4 && longestMs < 0.7 * elapsedMs, `${ticks} ticks, ${longestMs} ms between two, in ${elapsedMs} ms`);
+  });
+});
+
+describe('a process with sessions', () => {
+  it('ends by itself when they are open and idle', async () => {
+    const script = `const session = await createSession(model);
+      console.log(...(await session.run({ x })).y.data);`;
+    assert.deepEqual(await runScript(script), { code: 0, out: '1 2\n' });
+  });
+
+  it('lives until a run that nobody else waits for has ended', async () => {
+    const script = `const session = await createSession(model);
+      session.run({ x }).then(({ y }) => console.log(...y.data));`;
+    assert.deepEqual(await runScript(script), { code: 0, out: '1 2\n' });
+  });
+
+  it('ends by itself after models and feeds that were refused', async () => {
+    const script = `const session = await createSession(model);
+      const say = error => console.log(error.name);
+      await createSession(new Uint8Array(3)).catch(say);
+      await session.run({ x }, { handOver: true });
+      await session.run({ x }, { handOver: true }).catch(say);`;
+    assert.deepEqual(await runScript(script), { code: 0, out: 'Error\nDataCloneError\n' });
+  });
+});
