@@ -30,7 +30,7 @@ function importsBelow(folder: string): Import[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
   return files.flatMap(name => {
     const text = readFileSync(join(folder, name), 'utf8');
-    const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)'([^']+)'/gm);
+    const found = text.matchAll(/(?:^(?:import|export)\s[^;'"]*?from\s+|\bimport\(|^import\s+)'([^']+)'/gm);
     return [...found].map(match => ({ file: join(folder, name), specifier: match[1]! }));
   });
 }

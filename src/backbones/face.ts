@@ -24,14 +24,15 @@ const FIRST_KERNEL = 'conv1/convolution/merged_input';
  * @throws InputError where the package's files are missing or are not those that eyeball knows.
  */
 export async function loadFace(): Promise<Backbone> {
-  const path = join(modelFolder(), 'faceres.json');
+  const folder = modelFolder();
+  const path = join(folder, 'faceres.json');
+  const model = withRgbInput(await readTfjsModel(path));
   const sha256 = createHash('sha256')
-    .update(await readFile(path.replace('.json', '.bin')))
+    .update(await readFile(join(folder, 'faceres.bin')))
     .digest('hex');
   if (sha256 !== FACE_SHA256) {
     throw new InputError(expected(path, `weights with the checksum ${FACE_SHA256}`, sha256, 'run npm install again'));
   }
-  const model = withRgbInput(await readTfjsModel(path));
   return {
     name: 'face',
     source: `HSE FaceRes (github.com/HSE-asavchenko/HSE_FaceRec_tf), as shipped in the npm package ${PACKAGE}`,

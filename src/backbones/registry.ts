@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { UsageError } from '../base/errors.js';
+import { expected, UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import { loadFace } from './face.js';
@@ -82,6 +82,9 @@ const SMALLEST_PX = 32;
  */
 export async function loadBackbone(options: BackboneOptions, watch: Watch = {}): Promise<Backbone> {
   const { backbone = 'face', weights, sizePx, mean, std } = options;
+  if (sizePx !== undefined && !(Number.isInteger(sizePx) && sizePx > 0)) {
+    throw new UsageError(expected('--size', 'a whole number above 0', `${sizePx}`));
+  }
   const refuse = (option: string, value: unknown, why: string) => {
     if (value !== undefined) throw new UsageError(`${option}: ${why}; leave it out`);
   };

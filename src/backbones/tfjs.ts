@@ -56,7 +56,7 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   }
   const weights = new Map<string, Tensor<'float32'>>();
   for (const group of model.weightsManifest) {
-    const bytes = Buffer.concat(await Promise.all(group.paths.map(name => readFile(join(dirname(path), name)))));
+    const bytes = Buffer.concat(await Promise.all(group.paths.map(name => readWeights(join(dirname(path), name)))));
     let at = 0;
     for (const { name, shape, dtype, quantization } of group.weights) {
       const count = sizeOf(shape);
@@ -74,6 +74,14 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
     }
   }
   return { path, nodes: new Map(model.modelTopology.node.map(node => [node.name, node])), weights };
+}
+
+async function readWeights(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new InputError(expected(path, 'the weights of a TensorFlow.js model', `"${reasonOf(cause)}"`), { cause });
+  }
 }
 
 /**

@@ -50,7 +50,12 @@ export async function createOutputFolder(path: string, { force }: { readonly for
     async commit() {
       try {
         const aside = existsSync(target) ? await moveAside(target) : undefined;
-        await rename(partial, target);
+        try {
+          await rename(partial, target);
+        } catch (cause) {
+          if (aside !== undefined) await rename(aside, target);
+          throw cause;
+        }
         await syncFolder(dirname(target));
         return aside;
       } catch (cause) {

@@ -13,11 +13,17 @@ const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 /** Runs the command line `args` and resolves to the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. */
 export async function run(args: readonly string[]): Promise<number> {
   const controller = new AbortController();
-  // The second Ctrl-C does not wait for anything.
-  const interrupt = () => (controller.signal.aborted ? process.exit(EXIT.interrupted) : controller.abort());
+  // The second Ctrl-C does not wait for anything: the signal takes its usual way.
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }
+    controller.abort();
+  };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const terminal = new Terminal(controller.signal);
+  const terminal = new Terminal(controller);
   try {
     await program(terminal).parseAsync(args, { from: 'user' });
     return terminal.failed ? EXIT.failed : EXIT.done;
@@ -54,6 +60,7 @@ Examples:
 }
 
 function report(thrown: unknown, terminal: Terminal): number {
+  if (terminal.unread) return EXIT.done;
   if (terminal.signal.aborted) {
     terminal.error('stopped; what was computed so far is in the cache');
     return EXIT.interrupted;

@@ -7,10 +7,24 @@ const LINE_EVERY_MS = 10_000;
 export class Terminal {
   /** Set where the work was done but a part of it failed: the exit code is 1. */
   failed = false;
+  /** True once nobody reads stdout any more. */
+  unread = false;
   private quiet = false;
   private shown: { phase: string; started: number; lastLine: number; bar: SingleBar | undefined } | undefined;
 
-  constructor(readonly signal: AbortSignal) {}
+  /** @param controller Aborted by us where nobody reads the output any more (`| head`); its signal stops the work. */
+  constructor(private readonly controller: AbortController) {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      this.unread = true;
+      controller.abort();
+    });
+  }
+
+  /** Aborted once the work is to stop. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
 
   /** What an operation is given, so that its progress shows here. */
   watch({ quiet = false }: { readonly quiet?: boolean | undefined } = {}): Watch {

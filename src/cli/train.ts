@@ -59,9 +59,7 @@ export function trainCommand(terminal: Terminal): Command {
     .option('--lr <x>', 'adam: step size (default: 0.001)', number)
     .option('--batch <n>', 'adam: pictures a step (default: 25)', whole(1))
     .addOption(
-      new Option('--val <fraction>', 'share of the pictures held out to measure')
-        .argParser(number)
-        .default(0.1),
+      new Option('--val <fraction>', 'share of the pictures held out to measure').argParser(number).default(0.1),
     )
     .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
   seedOption(command).addOption(forceOption());

@@ -24,8 +24,6 @@ export interface PictureHeader {
   /** Pixels, after the EXIF orientation is applied; of an animation's first frame. */
   readonly width: number;
   readonly height: number;
-  /** True where only lightness is stored; a picture stored in colour that shows none is false. */
-  readonly grayscale: boolean;
 }
 
 /**
@@ -60,13 +58,8 @@ export async function probePicture(bytes: Uint8Array): Promise<PictureHeader> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
   try {
     if (format === 'tiff') await refuseRaw(bytes);
-    const { autoOrient, space } = await header(bytes);
-    return {
-      format,
-      width: autoOrient.width,
-      height: autoOrient.height,
-      grayscale: space === 'b-w' || space === 'grey16',
-    };
+    const { autoOrient } = await header(bytes);
+    return { format, width: autoOrient.width, height: autoOrient.height };
   } catch (thrown) {
     throw await readable(thrown, bytes, format);
   }

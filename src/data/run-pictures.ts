@@ -39,7 +39,10 @@ const AHEAD = 2 * BATCH;
 export async function* runPictures(run: PictureRun): AsyncGenerator<PictureResults> {
   const inEngine: Promise<PictureResults>[] = [];
   for await (const batch of decodedBatches(run)) {
-    inEngine.push(settle(run, batch));
+    const results = settle(run, batch);
+    // It is awaited later; a failure until then must not count as unhandled.
+    results.catch(() => {});
+    inEngine.push(results);
     if (inEngine.length === 2) yield await inEngine.shift()!;
   }
   while (inEngine.length > 0) yield await inEngine.shift()!;

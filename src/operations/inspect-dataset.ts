@@ -41,6 +41,9 @@ export interface InspectResult {
 }
 
 const AHEAD = 16;
+const GLANCE_PX = 16;
+// Compression moves the colours of a gray picture by one or two of 255.
+const GRAY_SLACK = 3;
 const SAMPLES = 40;
 
 /**
@@ -62,10 +65,10 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     const look = async (index: number) => {
       try {
         const bytes = await readFile(resolve(root, samples[index]!.file));
-        const seen = await probePicture(bytes);
+        const header = await probePicture(bytes);
         // Only decoding finds a picture that ends early.
-        await decodePicture(bytes, { width: 8, height: 8 });
-        return seen;
+        const pixels = await decodePicture(bytes, { width: GLANCE_PX, height: GLANCE_PX });
+        return { ...header, grayscale: isGray(pixels) };
       } catch (thrown) {
         return reasonOf(thrown);
       }
@@ -125,6 +128,15 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
   } finally {
     await folder?.discard();
   }
+}
+
+/** True where no pixel `[r, g, b]` has a colour, however the file stores it. */
+function isGray(pixels: Uint8Array): boolean {
+  for (let i = 0; i < pixels.length; i += 3) {
+    const [r, g, b] = [pixels[i]!, pixels[i + 1]!, pixels[i + 2]!];
+    if (Math.max(r, g, b) - Math.min(r, g, b) > GRAY_SLACK) return false;
+  }
+  return true;
 }
 
 /** Counts by name, the most frequent first. */

@@ -41,8 +41,8 @@ export async function extractFeatures(
   const started = performance.now();
   const { samples, root } = dataset;
   const cache = await FeatureCache.open(join(cacheDir, 'features', cacheKey(backbone)), backbone.width);
+  let session: Promise<Session> | undefined;
   try {
-    let session: Promise<Session> | undefined;
     const hashes: (string | undefined)[] = Array.from({ length: samples.length });
     const reasons = new Map<number, string>();
     let done = 0;
@@ -67,14 +67,16 @@ export async function extractFeatures(
     });
     for await (const { indices, outputs, failed, settled } of results) {
       if (indices.length > 0) {
-        const names = indices.map(index => hashes[index]!);
-        await cache.append(names, outputs.features!.data as Float32Array);
+        const { data, good } = finiteRows(outputs.features!.data as Float32Array, backbone.width);
+        const bad = `the network ${backbone.name} gives it features that are not finite`;
+        for (const [row, index] of indices.entries()) if (!good.includes(row)) reasons.set(index, bad);
+        const names = good.map(row => hashes[indices[row]!]!);
+        await cache.append(names, data);
       }
       for (const { index, reason } of failed) reasons.set(index, reason);
       done += settled;
       onProgress?.({ phase: 'extracting features', done, total: samples.length, unit: 'images' });
     }
-    await (await session)?.close();
 
     const usable = samples.map((_, index) => index).filter(index => !reasons.has(index));
     if (usable.length === 0) {
@@ -97,7 +99,29 @@ export async function extractFeatures(
   } catch (thrown) {
     await cache.close();
     throw thrown;
+  } finally {
+    // One that could not be loaded has been reported already.
+    await session?.then(
+      loaded => loaded.close(),
+      () => undefined,
+    );
   }
+}
+
+/** Those rows of `rows` `[N, width]` that hold finite numbers alone, one after another, and which they are. */
+function finiteRows(
+  rows: Float32Array,
+  width: number,
+): { readonly data: Float32Array; readonly good: readonly number[] } {
+  const good: number[] = [];
+  const data = new Float32Array(rows.length);
+  for (let row = 0; row * width < rows.length; row++) {
+    const numbers = rows.subarray(row * width, (row + 1) * width);
+    if (!numbers.every(Number.isFinite)) continue;
+    data.set(numbers, good.length * width);
+    good.push(row);
+  }
+  return { data: data.subarray(0, good.length * width), good };
 }
 
 function featureModel(backbone: Backbone): Uint8Array {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -140,8 +140,11 @@ export class FeatureCache {
   }
 
   private async openSegment(name: string): Promise<void> {
+    const path = join(this.folder, `${name}.rows`);
+    // Half a segment, whose rows somebody removed, is none.
+    if (!existsSync(path)) return;
     const index = await readFile(join(this.folder, `${name}.index`));
-    const rows = openSync(join(this.folder, `${name}.rows`), 'r');
+    const rows = openSync(path, 'r');
     this.descriptors.push(rows);
     for (let row = 0; (row + 1) * RECORD_BYTES <= index.byteLength; row++) {
       const at = row * RECORD_BYTES;

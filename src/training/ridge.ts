@@ -70,10 +70,16 @@ export async function fitRidge(
     };
     // From the middle outwards, as long as the best lies at an end of what was tried.
     for (const strength of START) await tryOut(strength);
-    for (let [low, high] = [START[0]!, START.at(-1)!]; ; ) {
-      if (best(fits)[0] === low && low > WEAKEST) await tryOut((low /= 10));
-      else if (best(fits)[0] === high && high < STRONGEST) await tryOut((high *= 10));
-      else break;
+    let [low, high] = [START[0]!, START.at(-1)!];
+    for (;;) {
+      const [leader] = best(fits);
+      if (leader === low && low > WEAKEST) {
+        low /= 10;
+        await tryOut(low);
+      } else if (leader === high && high < STRONGEST) {
+        high *= 10;
+        await tryOut(high);
+      } else break;
     }
     const [around] = best(fits);
     for (const strength of [around / Math.sqrt(10), around * Math.sqrt(10)]) await tryOut(strength);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { ahead } from '../../src/base/ahead.js';
 import { createRandom } from '../../src/base/random.js';
 
@@ -24,9 +24,12 @@ async function unheard(body: () => Promise<void>): Promise<unknown[]> {
 describe('ahead', () => {
   it('gives results in order, whatever order they are ready in', async () => {
     const random = createRandom(0);
-    const results = ahead(20, 5, async index => (await sleep(random.integer(8)), index * index));
+    const results = ahead(20, 5, index => sleep(random.integer(8), index * index));
     const taken = await collect(results);
-    assert.deepEqual(taken, Array.from({ length: 20 }, (_, i) => i * i));
+    assert.deepEqual(
+      taken,
+      Array.from({ length: 20 }, (_, i) => i * i),
+    );
   });
 
   it('has up to the limit under way and never more', async () => {
@@ -43,7 +46,10 @@ describe('ahead', () => {
 
   it('does not run further ahead than the limit of somebody who takes slowly', async () => {
     let started = 0;
-    const results = ahead(100, 6, async index => (started++, index));
+    const results = ahead(100, 6, async index => {
+      started++;
+      return index;
+    });
     for await (const index of results) {
       await sleep(1);
       assert.ok(started <= index + 6, `${started} started before ${index} was done with`);

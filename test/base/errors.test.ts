@@ -27,7 +27,10 @@ describe('errors', () => {
       assert.deepEqual([error.name, error.code, error.message, error.cause], [name, code, 'x', cause]);
     }
     const aborted = new AbortedError();
-    assert.deepEqual([aborted.name, aborted.code, aborted.message], ['AbortedError', 'aborted', 'stopped before the end']);
+    assert.deepEqual(
+      [aborted.name, aborted.code, aborted.message],
+      ['AbortedError', 'aborted', 'stopped before the end'],
+    );
   });
 
   it('have texts of one form', () => {

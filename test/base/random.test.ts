@@ -50,9 +50,15 @@ describe('createRandom', () => {
   it('shuffles into a permutation and leaves its argument alone', () => {
     const items = Array.from({ length: 50 }, (_, i) => i);
     const shuffled = createRandom(4).shuffle(items);
-    assert.deepEqual(items, Array.from({ length: 50 }, (_, i) => i));
+    assert.deepEqual(
+      items,
+      Array.from({ length: 50 }, (_, i) => i),
+    );
     assert.notDeepEqual(shuffled, items);
-    assert.deepEqual(shuffled.toSorted((a, b) => a - b), items);
+    assert.deepEqual(
+      shuffled.toSorted((a, b) => a - b),
+      items,
+    );
     assert.deepEqual(createRandom(4).shuffle([]), []);
   });
 

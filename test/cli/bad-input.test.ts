@@ -6,7 +6,16 @@ import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
 
 const root = temporaryFolder();
 const at = (...parts: string[]) => join(root, ...parts);
-const train = (data: string, ...more: string[]) => ['train', data, '--out', at('new'), ...TINY, '--cache', at('cache'), ...more];
+const train = (data: string, ...more: string[]) => [
+  'train',
+  data,
+  '--out',
+  at('new'),
+  ...TINY,
+  '--cache',
+  at('cache'),
+  ...more,
+];
 
 before(async () => {
   await writePictures(at('good'), 20);
@@ -40,26 +49,91 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
   ['a folder whose name is no number', () => train(at('words')), 1, /words.*old.*number/],
   ['the folder above the data', () => train(at('nested')), 1, /nested.*train/],
   ['a bad row', () => train(at('bad.csv')), 1, /bad\.csv:3: expected a finite number in "age", got "n\/a"/],
-  ['a label that is not finite', () => train(at('infinite.csv')), 1, /infinite\.csv:3: expected a finite number in "age", got "Infinity"/],
-  ['only broken pictures', () => train(at('broken')), 1, /broken: expected at least one picture that can be read, got none of 1/],
-  ['an unwritable output', () => ['train', at('good'), '--out', at('bad.csv', 'm'), ...TINY], 1, /bad\.csv.m: expected a folder that can be written/],
+  [
+    'a label that is not finite',
+    () => train(at('infinite.csv')),
+    1,
+    /infinite\.csv:3: expected a finite number in "age", got "Infinity"/,
+  ],
+  [
+    'only broken pictures',
+    () => train(at('broken')),
+    1,
+    /broken: expected at least one picture that can be read, got none of 1/,
+  ],
+  [
+    'an unwritable output',
+    () => ['train', at('good'), '--out', at('bad.csv', 'm'), ...TINY],
+    1,
+    /bad\.csv.m: expected a folder that can be written/,
+  ],
   ['an unwritable cache', () => train(at('good'), '--cache', at('bad.csv')), 1, /bad\.csv.*--cache/],
-  ['a weight file that is none', () => ['train', at('good'), '--out', at('new'), '--backbone', 'resnet18', '--weights', at('bad.csv')], 1, /bad\.csv: expected .*got/],
-  ['weights that are missing', () => ['train', at('good'), '--out', at('new'), '--backbone', 'resnet18', '--weights', at('no.pth')], 1, /no\.pth: expected .*got/],
-  ['an artefact without its network', () => ['predict', at('no-network'), at('good')], 1, /no-network.model\.onnx: expected a file of the model/],
-  ['an artefact that was changed', () => ['evaluate', at('changed'), at('good')], 1, /changed.model\.onnx: expected the checksum/],
-  ['an artefact of a newer eyeball', () => ['predict', at('newer'), at('good')], 1, /newer.eyeball\.json: expected schema version 1 or older, got 2; update eyeball-ml/],
-  ['a model that is none', () => ['predict', at('nowhere'), at('good')], 1, /nowhere: expected the folder of a model, got none/],
-  ['an empty folder to predict', () => ['predict', at('model'), at('empty')], 1, /empty: expected pictures, got an empty folder/],
+  [
+    'a weight file that is none',
+    () => ['train', at('good'), '--out', at('new'), '--backbone', 'resnet18', '--weights', at('bad.csv')],
+    1,
+    /bad\.csv: expected .*got/,
+  ],
+  [
+    'weights that are missing',
+    () => ['train', at('good'), '--out', at('new'), '--backbone', 'resnet18', '--weights', at('no.pth')],
+    1,
+    /no\.pth: expected .*got/,
+  ],
+  [
+    'an artefact without its network',
+    () => ['predict', at('no-network'), at('good')],
+    1,
+    /no-network.model\.onnx: expected a file of the model/,
+  ],
+  [
+    'an artefact that was changed',
+    () => ['evaluate', at('changed'), at('good')],
+    1,
+    /changed.model\.onnx: expected the checksum/,
+  ],
+  [
+    'an artefact of a newer eyeball',
+    () => ['predict', at('newer'), at('good')],
+    1,
+    /newer.eyeball\.json: expected schema version 1 or older, got 2; update eyeball-ml/,
+  ],
+  [
+    'a model that is none',
+    () => ['predict', at('nowhere'), at('good')],
+    1,
+    /nowhere: expected the folder of a model, got none/,
+  ],
+  [
+    'an empty folder to predict',
+    () => ['predict', at('model'), at('empty')],
+    1,
+    /empty: expected pictures, got an empty folder/,
+  ],
   ['an unknown option', () => train(at('good'), '--frobnicate'), 2, /unknown option '--frobnicate'/],
   ['an unknown command', () => ['frobnicate'], 2, /unknown command 'frobnicate'/],
   ['no output', () => ['train', at('good')], 2, /required option '--out <dir>' not specified/],
   ['steps for ridge', () => train(at('good'), '--epochs', '3'), 2, /--epochs: ridge is exact and has no steps/],
   ['an unknown solver', () => train(at('good'), '--solver', 'magic'), 2, /--solver.*ridge, adam/],
-  ['an unknown backbone', () => ['train', at('good'), '--out', at('new'), '--backbone', 'vgg'], 2, /--backbone: expected face, resnet18.*got "vgg"/],
-  ['a learning rate of 0', () => train(at('good'), '--solver', 'adam', '--lr', '0'), 2, /--lr: expected a number above 0, got 0/],
+  [
+    'an unknown backbone',
+    () => ['train', at('good'), '--out', at('new'), '--backbone', 'vgg'],
+    2,
+    /--backbone: expected face, resnet18.*got "vgg"/,
+  ],
+  [
+    'a learning rate of 0',
+    () => train(at('good'), '--solver', 'adam', '--lr', '0'),
+    2,
+    /--lr: expected a number above 0, got 0/,
+  ],
   ['a share of 1', () => train(at('good'), '--val', '1'), 2, /--val/],
-  ['a size for face', () => ['train', at('good'), '--out', at('new'), '--size', '64'], 2, /--size: face takes pictures of 224 px/],
+  [
+    'a size for face',
+    () => ['train', at('good'), '--out', at('new'), '--size', '64'],
+    2,
+    /--size: face takes pictures of 224 px/,
+  ],
 ];
 
 describe('bad input', () => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
 
@@ -24,12 +26,24 @@ describe('train', () => {
     const { code, stdout, stderr } = await eyeball('train', train, '--out', model, ...TINY, '--cache', cache, '--json');
     assert.equal(code, 0, stderr);
     const result = json(stdout);
-    const keys = ['images', 'skipped', 'backbone', 'features', 'epochs', 'extractSeconds', 'fitSeconds', 'totalSeconds'];
+    const keys = [
+      'images',
+      'skipped',
+      'backbone',
+      'features',
+      'epochs',
+      'extractSeconds',
+      'fitSeconds',
+      'totalSeconds',
+    ];
     for (const key of [...keys, 'imagesPerSecond', 'peakRssBytes', 'model']) assert.ok(key in result, key);
     assert.equal(result.images, 120);
     assert.equal(result.features, 512);
     assert.deepEqual(result.epochs, []);
-    assert.deepEqual(result.skipped.map((s: { file: string }) => s.file), ['10/broken.jpg']);
+    assert.deepEqual(
+      result.skipped.map((s: { file: string }) => s.file),
+      ['10/broken.jpg'],
+    );
     assert.match(result.skipped[0].reason, /^expected a photo .*, got text/);
     assert.deepEqual(readdirSync(model).sort(), ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx']);
     assert.match(stderr, /extracting features: 121 of 121 images, in /);
@@ -37,7 +51,16 @@ describe('train', () => {
 
   it('gives the same bytes of model.onnx for the same data and seed, from an empty cache too', async () => {
     const again = join(root, 'again');
-    const { code, stderr } = await eyeball('train', train, '--out', again, ...TINY, '--cache', join(root, 'cache2'), '--quiet');
+    const { code, stderr } = await eyeball(
+      'train',
+      train,
+      '--out',
+      again,
+      ...TINY,
+      '--cache',
+      join(root, 'cache2'),
+      '--quiet',
+    );
     assert.equal(code, 0);
     assert.equal(stderr, '');
     assert.ok(readFileSync(join(again, 'model.onnx')).equals(readFileSync(join(model, 'model.onnx'))));
@@ -61,7 +84,10 @@ describe('train', () => {
     const first = readFileSync(join(out, 'eyeball.json'), 'utf8');
     const refused = await eyeball(...args);
     assert.equal(refused.code, 1);
-    assert.equal(refused.stderr, `eyeball: ${out}: expected a new folder, got one that exists; choose another, or add --force to move it aside\n`);
+    assert.equal(
+      refused.stderr,
+      `eyeball: ${out}: expected a new folder, got one that exists; choose another, or add --force to move it aside\n`,
+    );
     assert.equal((await eyeball(...args, '--force')).code, 0);
     assert.equal(readFileSync(join(`${out}.old-1`, 'eyeball.json'), 'utf8'), first);
   });
@@ -69,10 +95,22 @@ describe('train', () => {
   it('ends with 130 on Ctrl-C, and a kill at any moment costs nothing that was done', async () => {
     const data = join(root, 'many');
     await writePictures(data, 400, 2);
-    const tail = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '64', '--quiet', '--cache', join(root, 'cache3')];
+    const tail = [
+      '--backbone',
+      'resnet18',
+      '--weights',
+      'formula',
+      '--size',
+      '64',
+      '--quiet',
+      '--cache',
+      join(root, 'cache3'),
+    ];
     const interrupt = async (signal: 'SIGINT' | 'SIGKILL', out: string) => {
+      const cached = cachedRows(join(root, 'cache3'));
       const run = start(['train', data, '--out', join(root, out), ...tail]);
-      setTimeout(() => run.kill(signal), 1500);
+      while (cachedRows(join(root, 'cache3')) === cached) await sleep(20);
+      run.kill(signal);
       return await run.outcome;
     };
     const stopped = await interrupt('SIGINT', 'stopped');
@@ -83,18 +121,40 @@ describe('train', () => {
     assert.equal(existsSync(join(root, 'killed')), false);
     assert.equal((await eyeball('train', data, '--out', join(root, 'resumed'), ...tail)).code, 0);
     const undisturbed = join(root, 'undisturbed');
-    assert.equal((await eyeball('train', data, '--out', undisturbed, ...tail.slice(0, -1), join(root, 'cache4'))).code, 0);
+    assert.equal(
+      (await eyeball('train', data, '--out', undisturbed, ...tail.slice(0, -1), join(root, 'cache4'))).code,
+      0,
+    );
     const bytes = (out: string) => readFileSync(join(out, 'model.onnx'));
     assert.ok(bytes(join(root, 'resumed')).equals(bytes(undisturbed)));
   });
 });
+
+/** Bytes of all records of the feature cache in this folder. */
+function cachedRows(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.index'));
+  return names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+}
 
 describe('evaluate', () => {
   it('prints the keys that scripts rely on and writes the report', async () => {
     const { code, stdout, stderr } = await eyeball('evaluate', model, test, '--json');
     assert.equal(code, 0, stderr);
     const result = json(stdout);
-    for (const key of ['images', 'skipped', 'mse', 'rmse', 'mae', 'r2', 'cs5', 'bias', 'byGroup', 'baseline', 'interval95']) {
+    for (const key of [
+      'images',
+      'skipped',
+      'mse',
+      'rmse',
+      'mae',
+      'r2',
+      'cs5',
+      'bias',
+      'byGroup',
+      'baseline',
+      'interval95',
+    ]) {
       assert.ok(key in result, key);
     }
     assert.equal(result.images, 40);
@@ -104,10 +164,15 @@ describe('evaluate', () => {
     const page = readFileSync(join(`${model}-evaluation`, 'report.html'), 'utf8');
     assert.doesNotMatch(page.replaceAll('http://www.w3.org/', ''), /https?:\/\/[^ ]*\.(js|css|woff)/);
     // 40 rows and the header.
-    assert.equal(readFileSync(join(`${model}-evaluation`, 'predictions.csv'), 'utf8').trim().split('\n').length, 41);
+    assert.equal(
+      readFileSync(join(`${model}-evaluation`, 'predictions.csv'), 'utf8')
+        .trim()
+        .split('\n').length,
+      41,
+    );
   });
 
-  it('replaces its own earlier results, and nobody else\'s folder', async () => {
+  it("replaces its own earlier results, and nobody else's folder", async () => {
     assert.equal((await eyeball('evaluate', join(model, 'model.onnx'), test, '--quiet', '--limit', '5')).code, 0);
     assert.equal(existsSync(`${model}-evaluation.old-1`), false);
     assert.equal(json(readFileSync(join(`${model}-evaluation`, 'metrics.json'), 'utf8')).images, 5);
@@ -138,7 +203,10 @@ describe('predict', () => {
     assert.match(lines[1]!, new RegExp(`^${broken}: expected a photo .*, got text`));
     assert.equal(lines.length, 3);
     const result = json((await eyeball('predict', model, ...pictures, '--json')).stdout);
-    assert.deepEqual(result.map((p: { value: unknown }) => typeof p.value), ['number', 'object', 'number']);
+    assert.deepEqual(
+      result.map((p: { value: unknown }) => typeof p.value),
+      ['number', 'object', 'number'],
+    );
     assert.deepEqual(Object.keys(result[1]), ['file', 'value', 'error']);
   });
 
@@ -173,18 +241,35 @@ describe('inspect', () => {
     assert.equal(code, 0, stderr);
     const result = json(stdout);
     assert.equal(result.images, 120);
-    assert.deepEqual(result.skipped.map((s: { file: string }) => s.file), ['10/broken.jpg']);
+    assert.deepEqual(
+      result.skipped.map((s: { file: string }) => s.file),
+      ['10/broken.jpg'],
+    );
     for (const key of ['min', 'max', 'mean', 'std']) assert.equal(typeof result.labels[key], 'number', key);
-    assert.equal(result.histogram.reduce((sum: number, bin: { images: number }) => sum + bin.images, 0), 120);
+    assert.equal(
+      result.histogram.reduce((sum: number, bin: { images: number }) => sum + bin.images, 0),
+      120,
+    );
     assert.deepEqual(result.sizes, [{ width: 40, height: 40, images: 120 }]);
     const { width, height } = await sharp(join(out, 'samples.png')).metadata();
     assert.ok(width > 400 && height > 400, `${width} x ${height}`);
     assert.match(readFileSync(join(out, 'inspect.html'), 'utf8'), /10\/broken\.jpg/);
   });
 
+  it('counts the pictures that show no colour, however they are stored', async () => {
+    const data = join(root, 'gray', '1');
+    await mkdir(data, { recursive: true });
+    const gray = sharp({ create: { width: 40, height: 40, channels: 3, background: '#808080' } });
+    writeFileSync(join(data, 'stored-as-colour.jpg'), await gray.clone().jpeg().toBuffer());
+    writeFileSync(join(data, 'stored-as-gray.png'), await gray.clone().toColourspace('b-w').png().toBuffer());
+    writeFileSync(join(data, 'blue.jpg'), await gray.clone().tint('#0000ff').jpeg().toBuffer());
+    const { stdout } = await eyeball('inspect', join(root, 'gray'), '--quiet', '--json');
+    assert.equal(json(stdout).grayscale, 2);
+  });
+
   it('shows a histogram and what is broken', async () => {
     const { stdout } = await eyeball('inspect', train, '--quiet');
-    assert.match(stdout, /^120 pictures: 120 jpeg; 0 without colour$/m);
+    assert.match(stdout, /^120 pictures: 120 jpeg; \d+ without colour$/m);
     assert.match(stdout, /█/);
     assert.match(stdout, /^ {2}10\/broken\.jpg: expected a photo/m);
   });

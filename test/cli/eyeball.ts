@@ -17,7 +17,10 @@ export interface Outcome {
 }
 
 /** Starts `eyeball` with these arguments. */
-export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess & { readonly outcome: Promise<Outcome> } {
+export function start(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess & { readonly outcome: Promise<Outcome> } {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
   let stdout = '';
   let stderr = '';

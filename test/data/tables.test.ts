@@ -214,11 +214,7 @@ test('a file that is no table is refused with what is wrong about it', async t =
   const data = tempFolder(t);
   const failures: [string, string | Uint8Array, string][] = [
     ['e.csv', '', ': expected a table of labels, got an empty file'],
-    [
-      'h.csv',
-      'file,age\n',
-      ': expected rows below the header, got none',
-    ],
+    ['h.csv', 'file,age\n', ': expected rows below the header, got none'],
     [
       'c.csv',
       'name,age\nx,1\n',

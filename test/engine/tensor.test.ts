@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { arrayTypes, type DType, float16ToNumber, sizeOf, type Tensor, tensor, toFloat32 } from '../../src/engine/tensor.js';
+import {
+  arrayTypes,
+  type DType,
+  float16ToNumber,
+  sizeOf,
+  type Tensor,
+  tensor,
+  toFloat32,
+} from '../../src/engine/tensor.js';
 
 /** Raw elements of each type, and the numbers they stand for. */
 const cases: { readonly [D in DType]: readonly [Tensor<D>['data'], readonly number[]] } = {
   float64: [Float64Array.of(0.1, -1e300, Number.NaN), [Math.fround(0.1), Number.NEGATIVE_INFINITY, Number.NaN]],
   float32: [Float32Array.of(0.1, -2), [Math.fround(0.1), -2]],
   float16: [Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x7bff), [1, -2, 0.333251953125, 65504]],
-  bfloat16: [Uint16Array.of(0x3f80, 0xc000, 0x3eab, 0x7f80, 0x7fc0, 0x0001), [1, -2, 0.333984375, Number.POSITIVE_INFINITY, Number.NaN, 2 ** -133]],
+  bfloat16: [
+    Uint16Array.of(0x3f80, 0xc000, 0x3eab, 0x7f80, 0x7fc0, 0x0001),
+    [1, -2, 0.333984375, Number.POSITIVE_INFINITY, Number.NaN, 2 ** -133],
+  ],
   int64: [BigInt64Array.of(-3n, 2n ** 40n), [-3, 2 ** 40]],
   int32: [Int32Array.of(-3, 7), [-3, 7]],
   int16: [Int16Array.of(-3, 7), [-3, 7]],

@@ -64,7 +64,11 @@ describe('fitAdamHead', () => {
 
   it('drops the last, smaller batch of an epoch', async () => {
     const seen: number[] = [];
-    const counting = { ...rows, read: (indices: ArrayLike<number>) => (seen.push(indices.length), rows.read(indices)) };
+    const read = (indices: ArrayLike<number>) => {
+      seen.push(indices.length);
+      return rows.read(indices);
+    };
+    const counting = { ...rows, read };
     await fitAdamHead({ rows: counting, labels, train, validation: [] }, { epochs: 1, batch: 30, seed: 0 });
     assert.deepEqual(seen, [30, 30, 30]);
   });

@@ -166,7 +166,8 @@ function fromBytes(dtype: DType, raw: Uint8Array): Tensor['data'] | undefined {
   const ArrayType = arrayTypes[dtype];
   const width = ArrayType.BYTES_PER_ELEMENT;
   if (raw.byteLength % width !== 0) return undefined;
-  const aligned = raw.byteOffset % width === 0 ? raw : raw.slice();
+  // A copy, where it lies at an odd place; not by slice(), which for a Buffer is another view.
+  const aligned = raw.byteOffset % width === 0 ? raw : new Uint8Array(raw);
   return new ArrayType(aligned.buffer as ArrayBuffer, aligned.byteOffset, raw.byteLength / width);
 }
 

@@ -1,14 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { Tensor } from '../tensor.js';
+import { internal } from '../../base/errors.js';
+import { sizeOf, type Tensor } from '../tensor.js';
 import type { Reply, Request } from './session-worker.js';
 
 /** How a model is run. */
 export interface SessionOptions {
   /** Threads that one run computes on, 1 or more. Default: the cores this process may use. */
   readonly threads?: number;
-  /** Fixed sizes for named dimensions, such as `{ N: 25 }`: every run must then have them. Default: none. */
-  readonly dimensions?: Readonly<Record<string, number>>;
 }
 
 /** A model that is loaded and ready to compute. */
@@ -37,9 +36,14 @@ export interface Session {
  */
 export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
   const threads = options.threads ?? availableParallelism();
-  const id = (await ask({ kind: 'create', model, threads, dimensions: options.dimensions ?? {} })) as number;
+  const id = (await ask({ kind: 'create', model, threads })) as number;
   return {
     async run(feeds, { outputs, handOver = false } = {}) {
+      // Node loses a message with memory that was handed over before, without a word: nobody would ever answer.
+      for (const [name, { shape, data }] of Object.entries(feeds)) {
+        if (data.length !== sizeOf(shape))
+          throw internal(`${data.length} elements fed to ${name} for shape [${shape}]`);
+      }
       const buffers = handOver ? Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer) : [];
       return (await ask({ kind: 'run', id, feeds, outputs }, buffers)) as Record<string, Tensor>;
     },
@@ -61,14 +65,14 @@ const pending = new Map<number, Pending>();
 function ask(request: Request, transfer: ArrayBuffer[] = []): Promise<unknown> {
   worker ??= startWorker();
   const ticket = ++lastTicket;
-  // First, for it throws where memory has been handed over already: then there is no answer to wait for.
+  // First, for it throws where something cannot be sent: then there is no answer to wait for.
   worker.postMessage({ ticket, request }, transfer);
   worker.ref();
   return new Promise<unknown>((resolve, reject) => pending.set(ticket, { resolve, reject }));
 }
 
 function startWorker(): Worker {
-  const started = new Worker(new URL('./session-worker.js', import.meta.url));
+  const started = new Worker(new URL('./session-worker.js', import.meta.url), { execArgv: [] });
   started.on('message', ({ ticket, value, error }: Reply) => {
     const { resolve, reject } = pending.get(ticket)!;
     pending.delete(ticket);

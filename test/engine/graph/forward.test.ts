@@ -23,11 +23,12 @@ const positive = (x: number) => Math.abs(x) + 0.1;
 // Away from 0, where a quotient would be as large as its error.
 const apart = (x: number) => x + Math.sign(x) * 0.1;
 const same = (shape: readonly number[] = [2, 3, 4]) => [shape];
-const elementwise = (
-  op: (x: Value) => Value,
-  f: (x: number) => number,
-  prepare?: (x: number) => number,
-): Case => ({ shapes: same(), build: op, reference: x => reference.map(x, f), ...(prepare && { prepare }) });
+const elementwise = (op: (x: Value) => Value, f: (x: number) => number, prepare?: (x: number) => number): Case => ({
+  shapes: same(),
+  build: op,
+  reference: x => reference.map(x, f),
+  ...(prepare && { prepare }),
+});
 
 /** Every way that shapes of two operands may meet. */
 const binary = (
@@ -36,17 +37,31 @@ const binary = (
   prepare?: (x: number) => number,
 ): Case[] => {
   const shapes = [
-    [[2, 3], [2, 3]],
+    [
+      [2, 3],
+      [2, 3],
+    ],
     [[2, 3, 4], [4]],
     [[4], [2, 3, 4]],
-    [[2, 1, 4], [3, 1]],
+    [
+      [2, 1, 4],
+      [3, 1],
+    ],
     [[2, 3], []],
     [[1, 1], [5]],
-    [[2, 3, 4, 5], [3, 1, 1]],
+    [
+      [2, 3, 4, 5],
+      [3, 1, 1],
+    ],
   ];
   const given = { ...(prepare && { prepare }) };
   return [
-    ...shapes.map(pair => ({ shapes: pair, build: op, reference: (a: Plain, b: Plain) => reference.broadcast(a, b, f), ...given })),
+    ...shapes.map(pair => ({
+      shapes: pair,
+      build: op,
+      reference: (a: Plain, b: Plain) => reference.broadcast(a, b, f),
+      ...given,
+    })),
     { shapes: same(), build: x => op(x, 1.5), reference: x => reference.map(x, value => f(value, 1.5)), ...given },
   ];
 };
@@ -75,15 +90,20 @@ const softmax = (x: Plain, axis: number): Plain => {
 const transpose = (x: Plain, permutation: readonly number[]): Plain =>
   reference.fill(
     permutation.map(axis => x.shape[axis]!),
-    index => reference.get(x, x.shape.map((_, axis) => index[permutation.indexOf(axis)]!)),
+    index =>
+      reference.get(
+        x,
+        x.shape.map((_, axis) => index[permutation.indexOf(axis)]!),
+      ),
   );
 
 const concat = (values: readonly Plain[], axis: number): Plain => {
   const total = values.reduce((sum, value) => sum + value.shape[axis]!, 0);
   return reference.fill(values[0]!.shape.with(axis, total), index => {
     let at = index[axis]!;
-    const from = values.find(value => (at < value.shape[axis]! ? true : ((at -= value.shape[axis]!), false)))!;
-    return reference.get(from, index.with(axis, at));
+    let from = 0;
+    while (at >= values[from]!.shape[axis]!) at -= values[from++]!.shape[axis]!;
+    return reference.get(values[from]!, index.with(axis, at));
   });
 };
 
@@ -114,12 +134,18 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
     convolution([2, 4, 6, 6], [4, 1, 3, 3], { groups: 4, stride: 2, pads: [0, 0, 1, 1] }),
     convolution([1, 3, 5, 5], [6, 1, 3, 3], { groups: 3 }),
     {
-      shapes: [[2, 3, 4, 4], [5, 3, 1, 1]],
+      shapes: [
+        [2, 3, 4, 4],
+        [5, 3, 1, 1],
+      ],
       build: (x, weight) => build.conv(x!, weight!),
       reference: (x, weight) => reference.conv(x!, weight!, {}),
     },
     {
-      shapes: [[1, 2, 4, 5], [1, 2, 3, 3]],
+      shapes: [
+        [1, 2, 4, 5],
+        [1, 2, 3, 3],
+      ],
       build: (x, weight) => build.conv(x!, weight!, { pads: 1 }),
       reference: (x, weight) => reference.conv(x!, weight!, { pads: [1, 1, 1, 1] }),
     },
@@ -160,7 +186,12 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
     { shapes: same(), build: x => build.softmax(x), reference: x => softmax(x, 2) },
     { shapes: same(), build: x => build.softmax(x, 1), reference: x => softmax(x, 1) },
   ],
-  Clip: [elementwise(x => build.clip(x, -0.5, 1), x => Math.min(Math.max(x, -0.5), 1))],
+  Clip: [
+    elementwise(
+      x => build.clip(x, -0.5, 1),
+      x => Math.min(Math.max(x, -0.5), 1),
+    ),
+  ],
   Sqrt: [elementwise(build.sqrt, Math.sqrt, positive)],
   Abs: [elementwise(build.abs, Math.abs)],
   Sign: [elementwise(build.sign, Math.sign, x => (Math.abs(x) < 0.5 ? 0 : x))],
@@ -170,7 +201,10 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
   Div: binary(build.div, (x, y) => x / y, apart),
   MatMul: [
     {
-      shapes: [[3, 5], [5, 4]],
+      shapes: [
+        [3, 5],
+        [5, 4],
+      ],
       build: (a, b) => build.matMul(a!, b!),
       reference: (a, b) =>
         reference.fill([3, 4], ([i, j]) =>
@@ -178,7 +212,11 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
         ),
     },
   ],
-  Transpose: [[2, 0, 1], [0, 2, 1], [2, 1, 0]].map(order => ({
+  Transpose: [
+    [2, 0, 1],
+    [0, 2, 1],
+    [2, 1, 0],
+  ].map(order => ({
     shapes: same(),
     build: x => build.transpose(x!, order),
     reference: x => transpose(x!, order),
@@ -199,7 +237,10 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
   ReduceSum: [reduce([1], false), reduce([0, 2], true), reduce([0, 1, 2], false), reduce([2], true)],
   // Types are checked below; here the way there and back.
   Cast: [
-    elementwise(x => build.cast(build.cast(x, 'float64'), 'float32'), x => x),
+    elementwise(
+      x => build.cast(build.cast(x, 'float64'), 'float32'),
+      x => x,
+    ),
     elementwise(x => build.cast(build.cast(x, 'int32'), 'float32'), Math.trunc),
   ],
   Identity: [elementwise(build.identity, x => x)],
@@ -210,8 +251,13 @@ describe('forward', () => {
     it(`of ${op} is that of plain arithmetic`, async () => {
       assert.ok(list.length > 0);
       const random = createRandom(0, op);
-      for (const [number, { shapes, build: make, reference: plainly, prepare = x => x }] of list.entries()) {
-        const feeds = shapes.map(shape => float(shape, Array.from({ length: sizeOf(shape) }, () => prepare(4 * random.uniform() - 2))));
+      for (const [number, { shapes, build: make, reference: plainly, prepare = (x: number) => x }] of list.entries()) {
+        const feeds = shapes.map(shape =>
+          float(
+            shape,
+            Array.from({ length: sizeOf(shape) }, () => prepare(4 * random.uniform() - 2)),
+          ),
+        );
         const expected = plainly(...feeds.map(({ shape, data }) => ({ shape, data: [...data] })));
         let graph: Graph | undefined;
         let declared: readonly unknown[] = [];

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { add, concat, conv, globalAveragePool, matMul, mul, relu, reshape, transpose } from '../../../src/engine/graph/build.js';
+import {
+  add,
+  concat,
+  conv,
+  globalAveragePool,
+  matMul,
+  mul,
+  relu,
+  reshape,
+  transpose,
+} from '../../../src/engine/graph/build.js';
 import { checkGraph } from '../../../src/engine/graph/check.js';
 import { Graph, type Node, type Value } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
@@ -12,7 +22,13 @@ import { float } from '../../run-graph.js';
 function sample(): Graph {
   const graph = new Graph();
   const x = graph.input('x', 'float32', ['N', 2, 4, 4]);
-  const weight = graph.constant(float([3, 2, 3, 3], Array.from({ length: 54 }, (_, i) => i / 54)), 'conv.weight');
+  const weight = graph.constant(
+    float(
+      [3, 2, 3, 3],
+      Array.from({ length: 54 }, (_, i) => i / 54),
+    ),
+    'conv.weight',
+  );
   const pooled = globalAveragePool(relu(conv(x, weight, { pads: 1 })));
   graph.output('value', reshape(matMul(pooled, graph.constant(float([3, 1], [1, 2, 3]))), [0]));
   graph.output('features', mul(concat([pooled, pooled], 1), 2));
@@ -34,13 +50,20 @@ describe('Graph', () => {
   it('refuses a name that is taken, a second output of a name and values of another graph', () => {
     const graph = sample();
     assert.throws(() => graph.input('x', 'float32', []), { message: 'internal: two values called x' });
-    assert.throws(() => graph.constant(float([], [1]), 'conv.weight'), { message: 'internal: two values called conv.weight' });
-    assert.throws(() => graph.output('value', graph.inputs[0]!), { message: 'internal: two outputs called value' });
-    assert.throws(() => relu(value(new Graph(), 'stray')) && add(graph.inputs[0]!, value(new Graph(), 'stray', ['N', 2, 4, 4])), {
-      message: 'internal: Add takes stray of another graph',
+    assert.throws(() => graph.constant(float([], [1]), 'conv.weight'), {
+      message: 'internal: two values called conv.weight',
     });
+    assert.throws(() => graph.output('value', graph.inputs[0]!), { message: 'internal: two outputs called value' });
+    assert.throws(
+      () => relu(value(new Graph(), 'stray')) && add(graph.inputs[0]!, value(new Graph(), 'stray', ['N', 2, 4, 4])),
+      {
+        message: 'internal: Add takes stray of another graph',
+      },
+    );
     assert.throws(() => graph.addForeign(foreign(['x'], ['x'])), { message: 'internal: two values called x' });
-    assert.throws(() => graph.foreignValue('nowhere', { dtype: 'float32', shape: [] }), { message: 'internal: no value called nowhere' });
+    assert.throws(() => graph.foreignValue('nowhere', { dtype: 'float32', shape: [] }), {
+      message: 'internal: no value called nowhere',
+    });
   });
 
   it('gives its own values names that nobody has', () => {
@@ -128,7 +151,17 @@ describe('toOnnx', () => {
       { name: 'features', dtype: 'float32', shape: ['N', 6] },
     ]);
     assert.ok(initializers.has('conv.weight'));
-    assert.deepEqual([name, irVersion, opsets], ['sample', 10, new Map([['', 21], ['com.microsoft', 1]])]);
+    assert.deepEqual(
+      [name, irVersion, opsets],
+      [
+        'sample',
+        10,
+        new Map([
+          ['', 21],
+          ['com.microsoft', 1],
+        ]),
+      ],
+    );
   });
 
   it('writes inputs and constants that are outputs themselves, and foreign nodes', async () => {

@@ -16,16 +16,23 @@ function values(...types: (Shape | readonly [DType, Shape])[]): Value[] {
   });
 }
 
-const shapeOf = (make: (...inputs: Value[]) => Value, ...types: Parameters<typeof values>) => make(...values(...types)).shape;
+const shapeOf = (make: (...inputs: Value[]) => Value, ...types: Parameters<typeof values>) =>
+  make(...values(...types)).shape;
 
 describe('shape rules', () => {
   it('slide windows as ONNX counts them, with named batches', () => {
     const conv = (options: build.WindowOptions) => (x: Value, weight: Value) => build.conv(x, weight, options);
     assert.deepEqual(shapeOf(conv({}), ['N', 3, 32, 31], [8, 3, 3, 5]), ['N', 8, 30, 27]);
     assert.deepEqual(shapeOf(conv({ stride: 2, pads: 3 }), ['N', 3, 125, 224], [64, 3, 7, 7]), ['N', 64, 63, 112]);
-    assert.deepEqual(shapeOf(conv({ stride: 2, pads: [0, 0, 1, 1] }), [5, 3, 224, 224], [32, 3, 3, 3]), [5, 32, 112, 112]);
+    assert.deepEqual(
+      shapeOf(conv({ stride: 2, pads: [0, 0, 1, 1] }), [5, 3, 224, 224], [32, 3, 3, 3]),
+      [5, 32, 112, 112],
+    );
     assert.deepEqual(shapeOf(conv({ dilation: 3 }), ['N', 3, 7, 8], [2, 3, 3, 3]), ['N', 2, 1, 2]);
-    assert.deepEqual(shapeOf(x => build.maxPool(x, 3, { stride: 2, pads: 1 }), ['N', 64, 63, 112]), ['N', 64, 32, 56]);
+    assert.deepEqual(
+      shapeOf(x => build.maxPool(x, 3, { stride: 2, pads: 1 }), ['N', 64, 63, 112]),
+      ['N', 64, 32, 56],
+    );
     assert.deepEqual(shapeOf(build.globalAveragePool, ['N', 7, 4, 4]), ['N', 7]);
   });
 
@@ -37,7 +44,10 @@ describe('shape rules', () => {
     assert.deepEqual(shapeOf(add, ['N'], [1]), ['N']);
     assert.deepEqual(shapeOf(add, [1], ['N']), ['N']);
     assert.deepEqual(shapeOf(add, [], []), []);
-    assert.deepEqual(shapeOf(x => build.mul(x, 2), ['N', 3]), ['N', 3]);
+    assert.deepEqual(
+      shapeOf(x => build.mul(x, 2), ['N', 3]),
+      ['N', 3],
+    );
   });
 
   it('keep a dimension for 0 and find the one for -1', () => {
@@ -50,25 +60,51 @@ describe('shape rules', () => {
   });
 
   it('permute, join and sum named dimensions too', () => {
-    assert.deepEqual(shapeOf(x => build.transpose(x, [0, 3, 1, 2]), ['N', 224, 125, 3]), ['N', 3, 224, 125]);
-    assert.deepEqual(shapeOf((a, b) => build.concat([a!, b!], 1), ['N', 3], ['N', 4]), ['N', 7]);
-    assert.deepEqual(shapeOf((a, b) => build.matMul(a!, b!), ['N', 'K'], ['K', 2]), ['N', 2]);
-    assert.deepEqual(shapeOf(x => build.reduceSum(x, [0]), ['N', 3]), [3]);
-    assert.deepEqual(shapeOf(x => build.reduceSum(x, [1], true), ['N', 3]), ['N', 1]);
-    assert.deepEqual(values(['uint8', ['N']]).map(x => build.cast(x, 'float64')).map(x => [x.dtype, x.shape]), [['float64', ['N']]]);
+    assert.deepEqual(
+      shapeOf(x => build.transpose(x, [0, 3, 1, 2]), ['N', 224, 125, 3]),
+      ['N', 3, 224, 125],
+    );
+    assert.deepEqual(
+      shapeOf((a, b) => build.concat([a!, b!], 1), ['N', 3], ['N', 4]),
+      ['N', 7],
+    );
+    assert.deepEqual(
+      shapeOf((a, b) => build.matMul(a!, b!), ['N', 'K'], ['K', 2]),
+      ['N', 2],
+    );
+    assert.deepEqual(
+      shapeOf(x => build.reduceSum(x, [0]), ['N', 3]),
+      [3],
+    );
+    assert.deepEqual(
+      shapeOf(x => build.reduceSum(x, [1], true), ['N', 3]),
+      ['N', 1],
+    );
+    assert.deepEqual(
+      values(['uint8', ['N']])
+        .map(x => build.cast(x, 'float64'))
+        .map(x => [x.dtype, x.shape]),
+      [['float64', ['N']]],
+    );
   });
 });
 
 type Misfit = readonly [make: () => unknown, text: string];
-const misfit = (
-  make: (...inputs: Value[]) => unknown,
-  types: Parameters<typeof values>,
-  text: string,
-): Misfit => [() => make(...values(...types)), text];
+const misfit = (make: (...inputs: Value[]) => unknown, types: Parameters<typeof values>, text: string): Misfit => [
+  () => make(...values(...types)),
+  text,
+];
 
 const broadcasting = (op: OpName, make: (a: Value, b: Value) => Value): Misfit[] => [
   misfit(make, [[2, 3], [2]], `${op}: expected shapes that broadcast, got float32 [2, 3] and float32 [2]`),
-  misfit(make, [['N', 3], ['M', 3]], `${op}: expected shapes that broadcast, got float32 [N, 3] and float32 [M, 3]`),
+  misfit(
+    make,
+    [
+      ['N', 3],
+      ['M', 3],
+    ],
+    `${op}: expected shapes that broadcast, got float32 [N, 3] and float32 [M, 3]`,
+  ),
   misfit(make, [['N'], [4]], `${op}: expected shapes that broadcast, got float32 [N] and float32 [4]`),
   misfit(make, [['uint8', [3]], [3]], `${op}: expected two inputs of one type, got uint8 [3] and float32 [3]`),
 ];
@@ -77,15 +113,64 @@ const takesAnything: Misfit[] = [];
 /** Inputs that do not fit, by operation; total by type. */
 const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   Conv: [
-    misfit((x, w) => build.conv(x, w), [[3, 8, 8], [4, 3, 3, 3]], 'Conv: expected [N, C, H, W] and [M, C, kH, kW], got float32 [3, 8, 8] and float32 [4, 3, 3, 3]'),
-    misfit((x, w) => build.conv(x, w), [['N', 4, 8, 8], [4, 3, 3, 3]], 'Conv: expected 3 x 1 channels, got float32 [N, 4, 8, 8] and float32 [4, 3, 3, 3]'),
-    misfit((x, w) => build.conv(x, w, { groups: 2 }), [['N', 6, 8, 8], [5, 3, 3, 3]], 'Conv: expected 3 x 2 channels, got float32 [N, 6, 8, 8] and float32 [5, 3, 3, 3]'),
-    misfit((x, w, bias) => build.conv(x, w, { bias }), [['N', 3, 8, 8], [4, 3, 3, 3], [3]], 'Conv: expected a bias of [4], got float32 [N, 3, 8, 8] and float32 [4, 3, 3, 3] and float32 [3]'),
-    misfit((x, w) => build.conv(x, w, { dilation: 4 }), [['N', 3, 8, 8], [4, 3, 3, 3]], 'Conv: expected at least 9 px for the kernel, got float32 [N, 3, 8, 8] and float32 [4, 3, 3, 3]'),
-    misfit((x, w) => build.conv(x, w), [['N', 3, 'H', 8], [4, 3, 3, 3]], 'Conv: expected pictures of a known size, got float32 [N, 3, H, 8] and float32 [4, 3, 3, 3]'),
     misfit(
-      (x, w) => x.graph.add('Conv', [x, w], { kernel: [3, 5], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: 1 }),
-      [['N', 3, 8, 8], [4, 3, 3, 3]],
+      (x, w) => build.conv(x, w),
+      [
+        [3, 8, 8],
+        [4, 3, 3, 3],
+      ],
+      'Conv: expected [N, C, H, W] and [M, C, kH, kW], got float32 [3, 8, 8] and float32 [4, 3, 3, 3]',
+    ),
+    misfit(
+      (x, w) => build.conv(x, w),
+      [
+        ['N', 4, 8, 8],
+        [4, 3, 3, 3],
+      ],
+      'Conv: expected 3 x 1 channels, got float32 [N, 4, 8, 8] and float32 [4, 3, 3, 3]',
+    ),
+    misfit(
+      (x, w) => build.conv(x, w, { groups: 2 }),
+      [
+        ['N', 6, 8, 8],
+        [5, 3, 3, 3],
+      ],
+      'Conv: expected 3 x 2 channels, got float32 [N, 6, 8, 8] and float32 [5, 3, 3, 3]',
+    ),
+    misfit(
+      (x, w, bias) => build.conv(x, w, { bias }),
+      [['N', 3, 8, 8], [4, 3, 3, 3], [3]],
+      'Conv: expected a bias of [4], got float32 [N, 3, 8, 8] and float32 [4, 3, 3, 3] and float32 [3]',
+    ),
+    misfit(
+      (x, w) => build.conv(x, w, { dilation: 4 }),
+      [
+        ['N', 3, 8, 8],
+        [4, 3, 3, 3],
+      ],
+      'Conv: expected at least 9 px for the kernel, got float32 [N, 3, 8, 8] and float32 [4, 3, 3, 3]',
+    ),
+    misfit(
+      (x, w) => build.conv(x, w),
+      [
+        ['N', 3, 'H', 8],
+        [4, 3, 3, 3],
+      ],
+      'Conv: expected pictures of a known size, got float32 [N, 3, H, 8] and float32 [4, 3, 3, 3]',
+    ),
+    misfit(
+      (x, w) =>
+        x.graph.add('Conv', [x, w], {
+          kernel: [3, 5],
+          strides: [1, 1],
+          pads: [0, 0, 0, 0],
+          dilations: [1, 1],
+          group: 1,
+        }),
+      [
+        ['N', 3, 8, 8],
+        [4, 3, 3, 3],
+      ],
       'Conv: expected a 3,5 kernel, got float32 [N, 3, 8, 8] and float32 [4, 3, 3, 3]',
     ),
   ],
@@ -98,9 +183,15 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   ],
   MaxPool: [
     misfit(x => build.maxPool(x, 2), [[3, 8, 8]], 'MaxPool: expected [N, C, H, W], got float32 [3, 8, 8]'),
-    misfit(x => build.maxPool(x, 4), [['N', 3, 8, 3]], 'MaxPool: expected at least 4 px for the kernel, got float32 [N, 3, 8, 3]'),
+    misfit(
+      x => build.maxPool(x, 4),
+      [['N', 3, 8, 3]],
+      'MaxPool: expected at least 4 px for the kernel, got float32 [N, 3, 8, 3]',
+    ),
   ],
-  GlobalAveragePool: [misfit(build.globalAveragePool, [['N', 8]], 'GlobalAveragePool: expected [N, C, H, W], got float32 [N, 8]')],
+  GlobalAveragePool: [
+    misfit(build.globalAveragePool, [['N', 8]], 'GlobalAveragePool: expected [N, C, H, W], got float32 [N, 8]'),
+  ],
   Relu: takesAnything,
   Sigmoid: takesAnything,
   Softmax: takesAnything,
@@ -115,13 +206,31 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   Mul: broadcasting('Mul', build.mul),
   Div: broadcasting('Div', build.div),
   MatMul: [
-    misfit(build.matMul, [['N', 3], [4, 2]], 'MatMul: expected [M, K] and [K, P], got float32 [N, 3] and float32 [4, 2]'),
+    misfit(
+      build.matMul,
+      [
+        ['N', 3],
+        [4, 2],
+      ],
+      'MatMul: expected [M, K] and [K, P], got float32 [N, 3] and float32 [4, 2]',
+    ),
     misfit(build.matMul, [[3], [3, 2]], 'MatMul: expected [M, K] and [K, P], got float32 [3] and float32 [3, 2]'),
-    misfit(build.matMul, [[2, 3], ['float64', [3, 2]]], 'MatMul: expected [M, K] and [K, P], got float32 [2, 3] and float64 [3, 2]'),
+    misfit(
+      build.matMul,
+      [
+        [2, 3],
+        ['float64', [3, 2]],
+      ],
+      'MatMul: expected [M, K] and [K, P], got float32 [2, 3] and float64 [3, 2]',
+    ),
   ],
   Transpose: [
     misfit(x => build.transpose(x, [0, 1]), [['N', 3, 4]], 'Transpose: expected axes [0,1], got float32 [N, 3, 4]'),
-    misfit(x => build.transpose(x, [0, 0, 1]), [['N', 3, 4]], 'Transpose: expected axes [0,0,1], got float32 [N, 3, 4]'),
+    misfit(
+      x => build.transpose(x, [0, 0, 1]),
+      [['N', 3, 4]],
+      'Transpose: expected axes [0,0,1], got float32 [N, 3, 4]',
+    ),
   ],
   Reshape: [
     misfit(x => build.reshape(x, [5]), [[2, 3]], 'Reshape: expected elements for [5], got float32 [2, 3]'),
@@ -131,9 +240,30 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
     misfit(x => build.reshape(x, [0, 0, 0]), [[2, 3]], 'Reshape: expected elements for [0,0,0], got float32 [2, 3]'),
   ],
   Concat: [
-    misfit((a, b) => build.concat([a, b], 1), [['N', 3], ['M', 3]], 'Concat: expected shapes that differ on axis 1 alone, got float32 [N, 3] and float32 [M, 3]'),
-    misfit((a, b) => build.concat([a, b], 1), [[2, 3], [2, 3, 1]], 'Concat: expected shapes that differ on axis 1 alone, got float32 [2, 3] and float32 [2, 3, 1]'),
-    misfit((a, b) => build.concat([a, b], 0), [['N', 3], ['N', 3]], 'Concat: expected shapes that differ on axis 0 alone, got float32 [N, 3] and float32 [N, 3]'),
+    misfit(
+      (a, b) => build.concat([a, b], 1),
+      [
+        ['N', 3],
+        ['M', 3],
+      ],
+      'Concat: expected shapes that differ on axis 1 alone, got float32 [N, 3] and float32 [M, 3]',
+    ),
+    misfit(
+      (a, b) => build.concat([a, b], 1),
+      [
+        [2, 3],
+        [2, 3, 1],
+      ],
+      'Concat: expected shapes that differ on axis 1 alone, got float32 [2, 3] and float32 [2, 3, 1]',
+    ),
+    misfit(
+      (a, b) => build.concat([a, b], 0),
+      [
+        ['N', 3],
+        ['N', 3],
+      ],
+      'Concat: expected shapes that differ on axis 0 alone, got float32 [N, 3] and float32 [N, 3]',
+    ),
   ],
   ReduceSum: [
     misfit(x => build.reduceSum(x, [2]), [[2, 3]], 'ReduceSum: expected axes [2], got float32 [2, 3]'),

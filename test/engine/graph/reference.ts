@@ -32,7 +32,10 @@ export const map = ({ shape, data }: Plain, f: (x: number) => number): Plain => 
 /** f over a and b, broadcast as NumPy does. */
 export function broadcast(a: Plain, b: Plain, f: (x: number, y: number) => number): Plain {
   const rank = Math.max(a.shape.length, b.shape.length);
-  const aligned = ({ shape, data }: Plain): Plain => ({ shape: [...Array<number>(rank - shape.length).fill(1), ...shape], data });
+  const aligned = ({ shape, data }: Plain): Plain => ({
+    shape: [...Array<number>(rank - shape.length).fill(1), ...shape],
+    data,
+  });
   const [left, right] = [aligned(a), aligned(b)];
   const shape = left.shape.map((dim, axis) => Math.max(dim, right.shape[axis]!));
   const clamp = (index: readonly number[], { shape: own }: Plain) => index.map((i, axis) => (own[axis] === 1 ? 0 : i));
@@ -48,7 +51,11 @@ export interface Slide {
 }
 
 /** The positions of the window and, for each, the taps that lie inside of the picture: [kernel row, kernel column, y, x]. */
-function windows([height, width]: readonly number[], [kH, kW]: readonly number[], { stride = 1, pads = [0, 0, 0, 0], dilation = 1 }: Slide) {
+function windows(
+  [height, width]: readonly number[],
+  [kH, kW]: readonly number[],
+  { stride = 1, pads = [0, 0, 0, 0], dilation = 1 }: Slide,
+) {
   const extent = (size: number, before: number, after: number, kernel: number) =>
     Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
   const out = [extent(height!, pads[0], pads[2], kH!), extent(width!, pads[1], pads[3], kW!)];
@@ -74,7 +81,8 @@ export function conv(x: Plain, weight: Plain, options: Slide & { readonly groups
     const firstChannel = Math.floor(m! / filtersPerGroup) * perGroup;
     let sum = bias?.data[m!] ?? 0;
     for (const [i, j, row, column] of taps(top!, left!)) {
-      for (let c = 0; c < perGroup; c++) sum += get(x, [n!, firstChannel + c, row, column]) * get(weight, [m!, c, i, j]);
+      for (let c = 0; c < perGroup; c++)
+        sum += get(x, [n!, firstChannel + c, row, column]) * get(weight, [m!, c, i, j]);
     }
     return sum;
   });

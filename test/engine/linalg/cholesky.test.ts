@@ -72,10 +72,16 @@ describe('CholeskyDecomposer', () => {
       assert.equal(await decomposer.decompose(matrix, 0), undefined, `NaN at ${at}`);
     }
     assert.equal(await decomposer.decompose(Float64Array.of(1, 0, 1, 1), 0), undefined, 'singular');
-    assert.notEqual(await decomposer.decompose(Float64Array.of(1, 0, 1, 1), 1e-6), undefined, 'singular, helped by the ridge');
+    assert.notEqual(
+      await decomposer.decompose(Float64Array.of(1, 0, 1, 1), 1e-6),
+      undefined,
+      'singular, helped by the ridge',
+    );
   });
 
   it('refuses a matrix that is not square', async () => {
-    await assert.rejects(decomposer.decompose(new Float64Array(6), 0), { message: 'internal: a square matrix of 6 elements' });
+    await assert.rejects(decomposer.decompose(new Float64Array(6), 0), {
+      message: 'internal: a square matrix of 6 elements',
+    });
   });
 });

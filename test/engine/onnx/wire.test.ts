@@ -15,20 +15,30 @@ describe('the wire format', () => {
     assert.deepEqual(new MessageWriter().float(5, 1).finish(), bytesOf('2d0000803f'));
   });
 
-  it('reads back whole numbers of every length, negative ones as 64-bit two\'s complement', () => {
+  it("reads back whole numbers of every length, negative ones as 64-bit two's complement", () => {
     const numbers = [0n, 1n, 127n, 128n, 16_383n, 16_384n, 2n ** 31n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 64n - 1n];
     const negative = [-1n, -128n, -(2n ** 31n), -(2n ** 63n)];
     const writer = new MessageWriter();
     for (const number of [...numbers, ...negative]) writer.integer(1, number);
     const fields = read(writer.finish());
-    assert.deepEqual(fields.slice(0, numbers.length).map(field => field.integer), numbers);
-    assert.deepEqual(fields.slice(numbers.length).map(field => BigInt.asIntN(64, field.integer)), negative);
+    assert.deepEqual(
+      fields.slice(0, numbers.length).map(field => field.integer),
+      numbers,
+    );
+    assert.deepEqual(
+      fields.slice(numbers.length).map(field => BigInt.asIntN(64, field.integer)),
+      negative,
+    );
     assert.ok(fields.every(field => field.number === 1 && field.bytes.byteLength === 0));
   });
 
   it('reads back field numbers of more than one byte, floats, bytes, text and messages within messages', () => {
     const inner = new MessageWriter().string(1, 'größe').message(2, new MessageWriter().integer(3, 4));
-    const writer = new MessageWriter().float(16, -0.1).bytes(2048, Uint8Array.of(0, 255)).message(3, inner).message(4, new MessageWriter());
+    const writer = new MessageWriter()
+      .float(16, -0.1)
+      .bytes(2048, Uint8Array.of(0, 255))
+      .message(3, inner)
+      .message(4, new MessageWriter());
     const [float, bytes, message, empty] = read(writer.finish());
     assert.equal(float!.number, 16);
     assert.equal(new DataView(float!.bytes.slice().buffer).getFloat32(0, true), Math.fround(-0.1));
@@ -48,11 +58,19 @@ describe('the wire format', () => {
 
   it('reads repeated whole numbers, packed and alone', () => {
     const numbersOf = (hex: string) => integersOf(read(bytesOf(hex))[0]!, 'm.onnx');
-    assert.deepEqual(numbersOf('0a1003' + '8e02' + '9ea705' + 'ffffffffffffffffff01'), [3n, 270n, 86942n, 2n ** 64n - 1n]);
+    assert.deepEqual(numbersOf('0a1003' + '8e02' + '9ea705' + 'ffffffffffffffffff01'), [
+      3n,
+      270n,
+      86942n,
+      2n ** 64n - 1n,
+    ]);
     assert.deepEqual(numbersOf('088e02'), [270n]);
     assert.deepEqual(numbersOf('0800'), [0n]);
     assert.deepEqual(numbersOf('0a00'), []);
-    const damaged = (what: string) => ({ name: 'InputError', message: `m.onnx: expected an ONNX model, got ${what}; the file is damaged` });
+    const damaged = (what: string) => ({
+      name: 'InputError',
+      message: `m.onnx: expected an ONNX model, got ${what}; the file is damaged`,
+    });
     assert.throws(() => numbersOf('0a02038e'), damaged('bytes that end early'));
     assert.throws(() => numbersOf(`0a0b${'ff'.repeat(11)}`), damaged('a number that is too long'));
   });

@@ -40,11 +40,16 @@ describe('adamStep', () => {
         const [first, second] = adamCorrections(t + 1, options);
         const out = await session.run({
           ...now,
-          gradient: float([4], [0, 1, 2, 3].map(i => Math.sin(1 + 4 * t + i) * 10 ** (i - 2))),
+          gradient: float(
+            [4],
+            [0, 1, 2, 3].map(i => Math.sin(1 + 4 * t + i) * 10 ** (i - 2)),
+          ),
           first: float([], [first]),
           second: float([], [second]),
         });
-        now = Object.fromEntries(Object.entries(out).map(([name, value]) => [name.slice('next.'.length), value])) as typeof now;
+        now = Object.fromEntries(
+          Object.entries(out).map(([name, value]) => [name.slice('next.'.length), value]),
+        ) as typeof now;
       }
       await session.close();
       expectNumbersClose(now.parameter.data, parameters, { rtol: 1e-6, atol: 1e-7 });

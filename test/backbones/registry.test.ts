@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { describe, it } from 'node:test';
+import { buildFromPixels } from '../../src/backbones/backbone.js';
+import { type BackboneOptions, backboneNames, loadBackbone, resnets } from '../../src/backbones/registry.js';
+import { InputError } from '../../src/base/errors.js';
+import { toOnnx } from '../../src/engine/graph/to-onnx.js';
+import { failureOf, tempFolder } from '../data/temp.js';
+
+const load = (options: Partial<BackboneOptions>) => loadBackbone({ cacheDir: '/nowhere', ...options });
+const failure = (options: Partial<BackboneOptions>) => failureOf(() => load(options));
+
+describe('loadBackbone', () => {
+  it('knows face and the ResNets', () => {
+    assert.deepEqual(backboneNames, ['face', 'resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152']);
+  });
+
+  it('refuses an unknown name with the list of those it knows', async () => {
+    assert.equal(
+      await failure({ backbone: 'resnet20' }),
+      'UsageError: --backbone: expected face, resnet18, resnet34, resnet50, resnet101, resnet152 or an ONNX file, got "resnet20"',
+    );
+    for (const backbone of ['toString', ''])
+      assert.match(await failure({ backbone }), /^UsageError: --backbone: expected face, /);
+  });
+
+  it('refuses options that a backbone has no use for', async () => {
+    const std = [1, 1, 1] as const;
+    const cases: [Partial<BackboneOptions>, string][] = [
+      [{ sizePx: 125 }, '--size: face takes pictures of 224 px; leave it out'],
+      [{ backbone: 'face', weights: 'formula' }, '--weights: face carries its own weights; leave it out'],
+      [{ backbone: 'net.onnx', weights: 'w.pth' }, '--weights: net.onnx carries its own weights; leave it out'],
+      [{ mean: std }, '--mean: face has a normalisation of its own; leave it out'],
+      [{ backbone: 'resnet18', mean: std }, '--mean: resnet18 has a normalisation of its own; leave it out'],
+      [
+        { backbone: 'resnet50', std, weights: 'formula' },
+        '--std: resnet50 has a normalisation of its own; leave it out',
+      ],
+      [{ backbone: 'resnet18', sizePx: 31, weights: 'formula' }, '--size: expected at least 32 px, got 31'],
+    ];
+    for (const [options, text] of cases) assert.equal(await failure(options), `UsageError: ${text}`);
+  });
+
+  it('takes the one size that face has', async () => {
+    const { name, sizePx } = await load({ sizePx: 224 });
+    assert.deepEqual([name, sizePx], ['face', 224]);
+  });
+
+  it('says of an ONNX file that is not there that it cannot be read', async () => {
+    assert.match(
+      await failure({ backbone: '/nowhere/net.onnx' }),
+      /^InputError: \/nowhere\/net\.onnx: expected an ONNX file, got "ENOENT/,
+    );
+  });
+
+  it('fills a ResNet from a formula, the same each time', async () => {
+    const options = { backbone: 'resnet18', weights: 'formula', sizePx: 64 };
+    const [first, again] = [await load(options), await load(options)];
+    assert.deepEqual(
+      [first.name, first.sizePx, first.width, first.sha256, first.license],
+      ['resnet18', 64, 512, 'formula-resnet18', 'MIT'],
+    );
+    assert.equal(first.head?.bias, 40);
+    assert.equal(first.head?.weight.length, 512);
+    const bytes = [first, again].map(backbone => {
+      const { graph, features } = buildFromPixels(backbone);
+      graph.output('features', features);
+      return Buffer.from(toOnnx(graph));
+    });
+    assert.ok(bytes[0]!.equals(bytes[1]!));
+    assert.equal((await load({ backbone: 'resnet18', weights: 'formula' })).sizePx, 224);
+  });
+
+  it('says in one line that the hub cannot be reached, and what to do', async t => {
+    // A port that was free a moment ago: nobody listens there.
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise(resolve => server.once('listening', resolve));
+    const { port } = server.address() as { port: number };
+    await new Promise(resolve => server.close(resolve));
+    const before = process.env.HF_ENDPOINT;
+    process.env.HF_ENDPOINT = `http://127.0.0.1:${port}`;
+    t.after(() => {
+      if (before === undefined) delete process.env.HF_ENDPOINT;
+      else process.env.HF_ENDPOINT = before;
+    });
+    const unreachable = load({ backbone: 'resnet18', cacheDir: tempFolder(t) });
+    await assert.rejects(unreachable, InputError);
+    const text = await failureOf(() => unreachable);
+    assert.match(
+      text,
+      /^\w+: timm\/resnet18\.tv_in1k: [^\n]*ECONNREFUSED[^\n]*; give a file with --weights FILE, or use --backbone face$/,
+    );
+  });
+
+  it('says of a weight file that is not there that it cannot be read, and asks no hub for it', async () => {
+    for (const weights of ['./none.pth', 'weights/none.safetensors']) {
+      assert.match(await failure({ backbone: 'resnet18', weights }), new RegExp(`^InputError: ${weights}: [^\n]*$`));
+    }
+  });
+
+  it('has a checksum and a hub name for each ResNet', () => {
+    for (const [name, { hub, checksum }] of Object.entries(resnets)) {
+      assert.equal(hub, `timm/${name}.tv_in1k`);
+      assert.match(checksum, /^[0-9a-f]{8}$/);
+    }
+  });
+});

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { formulaUniform } from '../../src/backbones/formula.js';
+import { buildTfjs, readTfjsModel } from '../../src/backbones/tfjs.js';
+import { Graph } from '../../src/engine/graph/graph.js';
+import { expectAllClose } from '../close.js';
+import { failureOf, tempFolder } from '../data/temp.js';
+import * as reference from '../engine/graph/reference.js';
+import { float, runGraph } from '../run-graph.js';
+
+interface TfNode {
+  readonly name: string;
+  readonly op: string;
+  readonly input?: readonly string[];
+  readonly attr?: object;
+}
+interface Weight {
+  readonly shape: readonly number[];
+  readonly numbers: readonly number[];
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const window = (padding: string, stride: number) => ({
+  strides: { list: { i: ['1', `${stride}`, `${stride}`, '1'] } },
+  padding: { s: base64(padding) },
+});
+const random = (name: string, shape: readonly number[]): Weight => ({
+  shape,
+  numbers: [
+    ...formulaUniform(
+      name,
+      shape.reduce((a, b) => a * b, 1),
+    ),
+  ],
+});
+const weight = (numbers: readonly number[], shape: readonly number[] = [numbers.length]): Weight => ({
+  shape,
+  numbers,
+});
+
+/** Writes a graph model with float32 weights; returns the path of its JSON file. */
+function write(t: TestContext, nodes: readonly TfNode[], weights: Record<string, Weight> = {}, bytesLess = 0): string {
+  const numbers = Object.values(weights).flatMap(({ numbers: each }) => each);
+  const bin = new Uint8Array(Float32Array.from(numbers).buffer);
+  const json = {
+    format: 'graph-model',
+    modelTopology: { node: nodes },
+    weightsManifest: [
+      {
+        paths: ['a.bin', 'b.bin'],
+        weights: Object.entries(weights).map(([name, { shape }]) => ({ name, shape, dtype: 'float32' })),
+      },
+    ],
+  };
+  // Two files, cut within a number.
+  const cut = Math.floor(bin.length / 2) + 1;
+  const files = {
+    'm.json': JSON.stringify(json),
+    'a.bin': bin.slice(0, cut),
+    'b.bin': bin.slice(cut, bin.length - bytesLess),
+  };
+  return join(tempFolder(t, files), 'm.json');
+}
+
+const placeholder: TfNode = { name: 'x', op: 'Placeholder' };
+
+describe('a TensorFlow.js graph', () => {
+  it('becomes the same network: SAME and VALID padding, depthwise, ReLU6, pooling, dense layer', async t => {
+    const weights = {
+      kernel: random('kernel', [3, 3, 2, 4]),
+      bias: random('bias', [4]),
+      depthwise: random('depthwise', [3, 3, 4, 2]),
+      factor: random('factor', [8]),
+      pointwise: random('pointwise', [1, 1, 8, 3]),
+      zero: weight([0], []),
+      six: weight([0.4], []),
+      axes: weight([1, 2]),
+      dense: random('dense', [3, 5]),
+      shift: random('shift', [5]),
+    };
+    const path = write(
+      t,
+      [
+        placeholder,
+        { name: 'conv', op: 'Conv2D', input: ['x', 'kernel'], attr: window('SAME', 2) },
+        { name: 'biased', op: 'Add', input: ['conv', 'bias'] },
+        { name: 'rectified', op: 'Relu', input: ['biased'] },
+        { name: 'minimum', op: 'Minimum', input: ['rectified', 'six'] },
+        { name: 'relu6', op: 'Maximum', input: ['minimum', 'zero'] },
+        { name: 'wise', op: 'DepthwiseConv2dNative', input: ['relu6', 'depthwise'], attr: window('VALID', 1) },
+        { name: 'scaled', op: 'Mul', input: ['wise', 'factor'] },
+        { name: 'points', op: 'Conv2D', input: ['scaled', 'pointwise'], attr: window('SAME', 1) },
+        { name: 'mean', op: 'Mean', input: ['points', 'axes'] },
+        {
+          name: 'out',
+          op: '_FusedMatMul',
+          input: ['mean', 'dense', 'shift'],
+          attr: { fused_ops: { list: { s: [base64('BiasAdd'), base64('Relu')] } } },
+        },
+        { name: 'probabilities', op: 'Softmax', input: ['out'] },
+      ],
+      weights,
+    );
+    const model = await readTfjsModel(path);
+    const x = float([2, 2, 8, 7], formulaUniform('input', 2 * 2 * 8 * 7));
+    const built = await Promise.all(
+      ['relu6', 'out', 'probabilities'].map(name => runGraph(input => buildTfjs(input, model, [name])[name]!, [x])),
+    );
+
+    // [kH, kW, C, M] -> [M, C, kH, kW], by index.
+    const kernel = ({ shape, numbers }: Weight) => {
+      const [kH, kW, from, to] = shape as [number, number, number, number];
+      return reference.fill([to, from, kH, kW], ([m, c, i, j]) =>
+        reference.get({ shape, data: numbers }, [i!, j!, c!, m!]),
+      );
+    };
+    const wise = reference.fill([8, 1, 3, 3], ([m, , i, j]) =>
+      reference.get({ shape: [3, 3, 4, 2], data: weights.depthwise.numbers }, [i!, j!, Math.floor(m! / 2), m! % 2]),
+    );
+    const channels = ({ numbers }: Weight) => ({ shape: [numbers.length, 1, 1], data: numbers });
+    const multiply = (a: number, b: number) => a * b;
+    // 8 -> 4 takes one row of padding, below; 7 -> 4 takes two columns, one on each side.
+    const conv = reference.conv({ ...x, data: [...x.data] }, kernel(weights.kernel), { stride: 2, pads: [0, 1, 1, 1] });
+    const biased = reference.broadcast(conv, channels(weights.bias), (a, b) => a + b);
+    const relu6 = reference.map(biased, value => Math.min(Math.max(value, 0), Math.fround(0.4)));
+    const scaled = reference.broadcast(reference.conv(relu6, wise, { groups: 4 }), channels(weights.factor), multiply);
+    const points = reference.conv(scaled, kernel(weights.pointwise), {});
+    const sums = reference.sumOver(points, [2, 3]);
+    const out = reference.fill([2, 5], ([n, p]) => {
+      let sum = weights.shift.numbers[p!]!;
+      for (let k = 0; k < 3; k++) sum += (sums.data[n! * 3 + k]! / 4) * weights.dense.numbers[k * 5 + p!]!;
+      return Math.max(sum, 0);
+    });
+    const exponentials = reference.map(out, Math.exp);
+    const probabilities = reference.broadcast(exponentials, reference.sumOver(exponentials, [1]), (a, b) => a / b);
+    [relu6, out, probabilities].forEach((expected, i) => {
+      expectAllClose(built[i]!, float(expected.shape, expected.data), { rtol: 1e-5, atol: 1e-5 });
+    });
+  });
+
+  it('reads float16 and int32 weights as numbers', async t => {
+    const group = {
+      paths: ['w.bin'],
+      weights: [
+        { name: 'half', shape: [3], dtype: 'float32', quantization: { dtype: 'float16' } },
+        { name: 'whole', shape: [], dtype: 'int32' },
+      ],
+    };
+    const json = JSON.stringify({ format: 'graph-model', modelTopology: { node: [] }, weightsManifest: [group] });
+    const bytes = [
+      ...new Uint8Array(Uint16Array.of(0x3c00, 0xc000, 0x0001).buffer),
+      ...new Uint8Array(Int32Array.of(-7).buffer),
+    ];
+    const folder = tempFolder(t, { 'm.json': json, 'w.bin': Uint8Array.from(bytes) });
+    const { weights } = await readTfjsModel(join(folder, 'm.json'));
+    assert.deepEqual(
+      [...weights],
+      [
+        ['half', float([3], [1, -2, 2 ** -24])],
+        ['whole', float([], [-7])],
+      ],
+    );
+  });
+
+  it('names what it has no rule for', async t => {
+    const shared = { kernel: random('kernel', [1, 1, 2, 2]), three: weight([3], []), six: weight([6], []) };
+    const rest: TfNode[] = [
+      placeholder,
+      { name: 'elu', op: 'Elu', input: ['x'] },
+      { name: 'explicit', op: 'Conv2D', input: ['x', 'kernel'], attr: window('EXPLICIT', 1) },
+      { name: 'both', op: 'Add', input: ['x', 'x'] },
+      { name: 'relu', op: 'Relu', input: ['x'] },
+      { name: 'minimum', op: 'Minimum', input: ['relu', 'six'] },
+      { name: 'maximum', op: 'Maximum', input: ['minimum', 'three'] },
+      {
+        name: 'fused',
+        op: '_FusedMatMul',
+        input: ['x', 'dense'],
+        attr: { fused_ops: { list: { s: [base64('Elu')] } } },
+      },
+      { name: 'dangling', op: 'Relu', input: ['nowhere'] },
+    ];
+    const path = write(t, rest, { ...shared, dense: random('dense', [2, 2]) });
+    const model = await readTfjsModel(path);
+    const failure = (name: string, shape: readonly (number | string)[] = ['N', 2, 4, 4]) =>
+      failureOf(() => buildTfjs(new Graph().input('x', 'float32', shape), model, [name]));
+    const known = 'Placeholder,Conv2D,DepthwiseConv2dNative,Add,Mul,Relu,Maximum,Mean,_FusedMatMul,Sigmoid,Softmax';
+    assert.equal(await failure('elu'), `UnsupportedOpError: ${path}: "elu": expected one of ${known}, got Elu`);
+    assert.equal(
+      await failure('explicit'),
+      `UnsupportedOpError: ${path}: "explicit": expected SAME or VALID padding, got EXPLICIT`,
+    );
+    assert.equal(
+      await failure('both'),
+      `UnsupportedOpError: ${path}: "both": expected a constant operand, got a value`,
+    );
+    assert.equal(
+      await failure('maximum'),
+      `UnsupportedOpError: ${path}: "maximum": expected Maximum as a part of ReLU6, got Minimum`,
+    );
+    assert.equal(
+      await failure('fused', ['N', 2]),
+      `UnsupportedOpError: ${path}: "fused": expected BiasAdd or Relu, got fused Elu`,
+    );
+    assert.equal(await failure('dangling'), `InputError: ${path}: expected a node "nowhere", got none`);
+  });
+
+  it('is refused where its files are damaged or missing', async t => {
+    const cut = write(t, [placeholder], { first: weight([1, 2, 3]), second: weight([4, 5]) }, 1);
+    assert.equal(
+      await failureOf(() => readTfjsModel(cut)),
+      `InputError: ${cut}: expected the weights of "second", got only 19 bytes`,
+    );
+
+    const root = tempFolder(t, {
+      'text.json': 'no JSON',
+      'layers.json': '{"format": "layers-model"}',
+      'lost.json': JSON.stringify({
+        format: 'graph-model',
+        modelTopology: { node: [] },
+        weightsManifest: [{ paths: ['lost.bin'], weights: [] }],
+      }),
+    });
+    for (const name of ['none.json', 'text.json', 'layers.json']) {
+      const path = join(root, name);
+      const text = await failureOf(() => readTfjsModel(path));
+      assert.ok(text.startsWith(`InputError: ${path}: expected a TensorFlow.js graph model, got "`), text);
+      assert.ok(!text.includes('\n'), text);
+    }
+    const text = await failureOf(() => readTfjsModel(join(root, 'lost.json')));
+    assert.ok(
+      text.startsWith(
+        `InputError: ${join(root, 'lost.bin')}: expected the weights of a TensorFlow.js model, got "ENOENT`,
+      ),
+      text,
+    );
+  });
+});

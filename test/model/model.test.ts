@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { decodePicture } from '../../src/data/picture.js';
+import { decodeModel } from '../../src/engine/onnx/decode.js';
+import { buildModel } from '../../src/model/build-model.js';
+import type { Manifest } from '../../src/model/manifest.js';
+import { loadModel, type PicturePrediction } from '../../src/model/model.js';
+import { expectNumbersClose } from '../close.js';
+import { failureOf, tempFolder } from '../data/temp.js';
+import { picture } from '../training/pictures.js';
+import { tinyBackbone } from '../training/tiny-backbone.js';
+import { sampleHead, saveSampleModel } from './sample-model.js';
+
+describe('buildModel', () => {
+  it('takes pixels and gives values and features', () => {
+    const { inputs, outputs } = decodeModel(buildModel(tinyBackbone(), sampleHead), 'm.onnx');
+    assert.deepEqual(inputs, [{ name: 'pixels', dtype: 'uint8', shape: ['N', 32, 32, 3] }]);
+    assert.deepEqual(outputs, [
+      { name: 'value', dtype: 'float32', shape: ['N'] },
+      { name: 'features', dtype: 'float32', shape: ['N', 4] },
+    ]);
+  });
+
+  it('gives the same bytes for the same backbone and head, others for others', () => {
+    const bytes = buildModel(tinyBackbone(), sampleHead);
+    assert.deepEqual(buildModel(tinyBackbone(), sampleHead), bytes);
+    assert.notDeepEqual(buildModel(tinyBackbone(), { ...sampleHead, bias: 38 }), bytes);
+  });
+});
+
+describe('loadModel', () => {
+  it('loads a folder, or the model.onnx in it', async t => {
+    const folder = await saveSampleModel(t);
+    for (const path of [folder, join(folder, 'model.onnx')]) {
+      const model = await loadModel(path);
+      assert.equal(model.manifest.target.name, 'age');
+      await model.close();
+    }
+  });
+
+  it('runs on pixels, the head being the one it was built with', async t => {
+    const model = await loadModel(await saveSampleModel(t), { threads: 1 });
+    const { value, features } = await model.run({
+      dtype: 'uint8',
+      shape: [2, 32, 32, 3],
+      data: new Uint8Array(6144).fill(90),
+    });
+    await model.close();
+    assert.deepEqual([value.shape, features.shape], [[2], [2, 4]]);
+    const expected = [0, 4].map(at =>
+      sampleHead.weight.reduce((sum, w, k) => sum + w * features.data[at + k]!, sampleHead.bias),
+    );
+    expectNumbersClose(value.data, expected, { rtol: 1e-5, atol: 1e-4 });
+    assert.ok(features.data.some(x => x > 0.01));
+  });
+
+  it('names a folder and a file that are not there', async t => {
+    const folder = await saveSampleModel(t);
+    const none = join(folder, 'none');
+    assert.equal(
+      await failureOf(() => loadModel(none)),
+      `InputError: ${none}: expected the folder of a model, got none; make one with eyeball train`,
+    );
+    for (const name of ['model.onnx', 'eyeball.json']) {
+      rmSync(join(folder, name));
+      const text = await failureOf(() => loadModel(folder));
+      assert.match(
+        text,
+        new RegExp(
+          `^InputError: ${join(folder, name)}: expected a file of the model, got "ENOENT[^\n]*"; train again or fetch it again$`,
+        ),
+      );
+    }
+    const file = join(tempFolder(t, { 'photo.jpg': '' }), 'photo.jpg');
+    assert.equal(
+      await failureOf(() => loadModel(file)),
+      `InputError: ${file}: expected the folder of a model, got none; make one with eyeball train`,
+    );
+  });
+
+  it('refuses a network that was changed or cut short, before it is loaded', async t => {
+    const changes: ((path: string) => void)[] = [
+      path => truncateSync(path, 500),
+      path => truncateSync(path, 0),
+      path => {
+        const bytes = readFileSync(path);
+        bytes[bytes.length >> 1]! ^= 1;
+        writeFileSync(path, bytes);
+      },
+    ];
+    for (const change of changes) {
+      const folder = await saveSampleModel(t);
+      const path = join(folder, 'model.onnx');
+      const was = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12);
+      change(path);
+      const is = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12);
+      assert.equal(
+        await failureOf(() => loadModel(folder)),
+        `InputError: ${path}: expected the checksum ${was}..., got ${is}...; it was changed or is damaged; train again or fetch it again`,
+      );
+    }
+  });
+
+  it('refuses a damaged manifest by its name', async t => {
+    const folder = await saveSampleModel(t);
+    const path = join(folder, 'eyeball.json');
+    truncateSync(path, 100);
+    assert.equal(
+      await failureOf(() => loadModel(folder)),
+      `InputError: ${path}: expected JSON, got a damaged file; train again or fetch it again`,
+    );
+  });
+
+  it('refuses to answer where the self-test comes out otherwise', async t => {
+    const folder = await saveSampleModel(t);
+    const path = join(folder, 'eyeball.json');
+    const manifest: Manifest = JSON.parse(readFileSync(path, 'utf8'));
+    const save = (value: number) => writeFileSync(path, JSON.stringify({ ...manifest, selfTest: { value } }));
+    // A hundredth of the labels' standard deviation, 20, is what machines may differ by.
+    save(manifest.selfTest.value + 0.19);
+    await (await loadModel(folder)).close();
+    save(manifest.selfTest.value + 0.21);
+    const text = await failureOf(() => loadModel(folder));
+    assert.match(
+      text,
+      new RegExp(
+        `^InputError: ${folder}: expected [\\d.]+ in the model's self-test, got [\\d.]+; the runtime on this machine computes it wrongly$`,
+      ),
+    );
+  });
+});
+
+describe('a model', () => {
+  it('predicts files and bytes alike, each alone as among others', async t => {
+    const pictures = await Promise.all([0, 1, 2].map(picture));
+    const root = tempFolder(t, { 'a.png': pictures[0]! });
+    const model = await loadModel(await saveSampleModel(t));
+    const path = join(root, 'a.png');
+    const all = await model.predict([path, pictures[1]!, pictures[2]!, pictures[0]!]);
+    assert.deepEqual(
+      all.map(({ file }) => file),
+      [path, 'image 2', 'image 3', 'image 4'],
+    );
+    assert.equal(all[0]!.value, all[3]!.value);
+    assert.equal(new Set(all.map(({ value }) => value)).size, 3);
+    for (const [i, bytes] of pictures.entries()) {
+      const [alone] = await model.predict([bytes]);
+      assert.deepEqual(alone, { file: 'image 1', value: all[i]!.value });
+      const data = await decodePicture(bytes, { width: 32, height: 32 });
+      const { value } = await model.run({ dtype: 'uint8', shape: [1, 32, 32, 3], data });
+      assert.equal(value.data[0], all[i]!.value);
+    }
+    assert.deepEqual(await model.predict([]), []);
+    await model.close();
+  });
+
+  it('gives a broken picture its reason and the others their values', async t => {
+    const good = await picture(0);
+    const root = tempFolder(t, { 'a.png': good, 'b.png': 'no picture', 'folder/': '' });
+    const model = await loadModel(await saveSampleModel(t));
+    const paths = ['a.png', 'b.png', 'none.png', 'folder'].map(name => join(root, name));
+    const results = await model.predict([...paths, good.subarray(0, 1000), good]);
+    await model.close();
+    assert.deepEqual(
+      results.map(({ value }) => value === null),
+      [false, true, true, true, true, false],
+    );
+    assert.equal(results[0]!.value, results[5]!.value);
+    assert.match(results[1]!.error!, /^expected a photo \(/);
+    assert.equal(results[2]!.error, 'there is no such file');
+    assert.equal(results[3]!.error, 'it is a folder');
+    assert.match(results[4]!.error!, /^expected a whole png, got one that is cut short or damaged/);
+    assert.ok(!('error' in results[0]!));
+  });
+
+  it('hands out predictions in order as they are made, and its progress', async t => {
+    const bytes = await picture(0);
+    const pictures = Array.from({ length: 60 }, (_, i) => (i % 7 === 3 ? Buffer.from('broken') : bytes));
+    const model = await loadModel(await saveSampleModel(t));
+    const handed: PicturePrediction[] = [];
+    const seen: number[] = [];
+    const results = await model.predict(pictures, {
+      onPrediction: prediction => handed.push(prediction),
+      onProgress: ({ done, total }) => seen.push(done / total),
+    });
+    await model.close();
+    assert.deepEqual(handed, results);
+    assert.equal(results.length, 60);
+    assert.equal(results.filter(({ error }) => error !== undefined).length, 9);
+    assert.ok(seen.length > 1);
+    assert.equal(seen.at(-1), 1);
+  });
+
+  it('stops when it is aborted', async t => {
+    const bytes = await picture(0);
+    const model = await loadModel(await saveSampleModel(t));
+    const signal = AbortSignal.abort();
+    await assert.rejects(model.predict([bytes], { signal }), { name: 'AbortedError' });
+    await model.close();
+  });
+});

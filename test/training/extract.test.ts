@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Backbone } from '../../src/backbones/backbone.js';
+import type { Progress, Watch } from '../../src/base/progress.js';
+import type { Dataset } from '../../src/data/dataset.js';
+import { extractFeatures } from '../../src/training/extract.js';
+import { failureOf, tempFolder } from '../data/temp.js';
+import { picture } from './pictures.js';
+import { tinyBackbone } from './tiny-backbone.js';
+
+const COUNT = 60;
+let pictures: Buffer[];
+
+/** A folder with `count` pictures, and a place for a cache. */
+function setUp(t: TestContext, count: number): { root: string; cacheDir: string; dataset: Dataset } {
+  const files = Object.fromEntries(pictures.slice(0, count).map((bytes, i) => [`${i}.png`, bytes]));
+  const root = tempFolder(t, files);
+  return { root, cacheDir: tempFolder(t), dataset: datasetOf(root, Object.keys(files)) };
+}
+
+function datasetOf(root: string, files: readonly string[]): Dataset {
+  return { root, target: 'value', samples: files.map((file, label) => ({ file, label })), skipped: [] };
+}
+
+/** What an extraction comes to, its rows read and its files closed. */
+async function extract(dataset: Dataset, cacheDir: string, backbone: Backbone = tinyBackbone(), watch: Watch = {}) {
+  const { rows, close, ...rest } = await extractFeatures(dataset, backbone, cacheDir, watch);
+  const data = rows.read(Array.from({ length: rows.length }, (_, i) => i));
+  await close();
+  return { ...rest, width: rows.width, data };
+}
+
+before(async () => {
+  pictures = await Promise.all(Array.from({ length: COUNT }, (_, i) => picture(i)));
+});
+
+describe('extractFeatures', () => {
+  it('computes each picture once ever', async t => {
+    const { dataset, cacheDir } = setUp(t, 30);
+    const [first, second] = [tinyBackbone(), tinyBackbone()];
+    const computed = await extract(dataset, cacheDir, first);
+    assert.deepEqual([computed.cached, computed.samples.length, computed.width, computed.data.length], [0, 30, 4, 120]);
+    assert.equal(first.built(), 1);
+    assert.ok(new Set(computed.data).size > 100, 'pictures differ in their features');
+
+    const again = await extract(dataset, cacheDir, second);
+    assert.equal(again.cached, 30);
+    assert.equal(second.built(), 0, 'the network is not even loaded');
+    assert.deepEqual(again.data, computed.data);
+    assert.equal(again.fingerprint, computed.fingerprint);
+  });
+
+  it('computes an added and a changed picture alone', async t => {
+    const { root, dataset, cacheDir } = setUp(t, 10);
+    const before = await extract(dataset, cacheDir);
+    writeFileSync(join(root, '3.png'), pictures[50]!);
+    writeFileSync(join(root, 'new.png'), pictures[51]!);
+    const after = await extract(datasetOf(root, [...dataset.samples.map(({ file }) => file), 'new.png']), cacheDir);
+    assert.equal(after.cached, 9);
+    assert.equal(after.samples.length, 11);
+    const row = (data: Float32Array, i: number) => data.subarray(4 * i, 4 * i + 4);
+    for (let i = 0; i < 10; i++) {
+      if (i === 3) assert.notDeepEqual(row(after.data, i), row(before.data, i));
+      else assert.deepEqual(row(after.data, i), row(before.data, i));
+    }
+  });
+
+  it('knows pictures by their content, not by their name', async t => {
+    const { root, dataset, cacheDir } = setUp(t, 5);
+    const before = await extract(dataset, cacheDir);
+    for (const name of ['copy.png', 'another copy.png']) writeFileSync(join(root, name), pictures[2]!);
+    const after = await extract(datasetOf(root, ['copy.png', '0.png', 'another copy.png']), cacheDir);
+    assert.equal(after.cached, 3);
+    const [third, first] = [before.data.slice(8, 12), before.data.slice(0, 4)];
+    assert.deepEqual([...after.data], [...third, ...first, ...third]);
+    // Twice the same in one batch that computes it.
+    const fresh = await extract(datasetOf(root, ['copy.png', 'another copy.png']), tempFolder(t));
+    assert.deepEqual([...fresh.data], [...third, ...third]);
+  });
+
+  it('keeps backbones, sizes and normalisations apart', async t => {
+    const { dataset, cacheDir } = setUp(t, 3);
+    const base = tinyBackbone();
+    const others: Backbone[] = [
+      tinyBackbone({ sha256: 'tiny-2' }),
+      tinyBackbone({ sizePx: 40 }),
+      tinyBackbone({ normalization: { ...base.normalization, mean: [0, 0, 0] } }),
+    ];
+    await extract(dataset, cacheDir, base);
+    for (const backbone of others) assert.equal((await extract(dataset, cacheDir, backbone)).cached, 0);
+    assert.equal((await extract(dataset, cacheDir, base)).cached, 3);
+    assert.equal(readdirSync(join(cacheDir, 'features')).length, 4);
+  });
+
+  it('changes its fingerprint with any name, label and picture', async t => {
+    const { root, dataset, cacheDir } = setUp(t, 4);
+    const fingerprint = async (samples = dataset.samples) =>
+      (await extract({ ...dataset, samples }, cacheDir)).fingerprint;
+    const first = await fingerprint();
+    assert.match(first, /^[0-9a-f]{64}$/);
+    assert.equal(await fingerprint(), first);
+    assert.notEqual(await fingerprint(dataset.samples.slice(1)), first);
+    assert.notEqual(await fingerprint(dataset.samples.with(2, { file: '2.png', label: 2.5 })), first);
+    writeFileSync(join(root, 'renamed.png'), pictures[2]!);
+    assert.notEqual(await fingerprint(dataset.samples.with(2, { file: 'renamed.png', label: 2 })), first);
+    writeFileSync(join(root, '2.png'), pictures[50]!);
+    assert.notEqual(await fingerprint(), first);
+  });
+
+  it('skips pictures that cannot be read, each with its reason', async t => {
+    const { root, dataset, cacheDir } = setUp(t, 6);
+    writeFileSync(join(root, '1.png'), pictures[1]!.subarray(0, 1500));
+    writeFileSync(join(root, '3.png'), 'this is no picture');
+    rmSync(join(root, '4.png'));
+    const known = { file: 'no-label.png', reason: 'it has no label' };
+    for (const cached of [0, 3]) {
+      const result = await extract({ ...dataset, skipped: [known] }, cacheDir);
+      assert.equal(result.cached, cached);
+      assert.deepEqual(
+        result.samples.map(({ file }) => file),
+        ['0.png', '2.png', '5.png'],
+      );
+      assert.deepEqual(
+        result.skipped.map(({ file }) => file),
+        ['no-label.png', '1.png', '3.png', '4.png'],
+      );
+      const reasons = result.skipped.map(({ reason }) => reason);
+      assert.match(reasons[1]!, /^expected a whole png, got one that is cut short or damaged/);
+      assert.match(reasons[2]!, /^expected a photo \(/);
+      assert.match(reasons[3]!, /^ENOENT/);
+      assert.ok(reasons.every(reason => !reason.includes('\n')));
+    }
+  });
+
+  it('fails where no picture at all can be read', async t => {
+    const root = tempFolder(t, { 'a.png': 'no', 'b.png': 'no' });
+    const text = await failureOf(() => extract(datasetOf(root, ['a.png', 'b.png']), tempFolder(t)));
+    assert.match(
+      text,
+      new RegExp(
+        `^InputError: ${root}: expected at least one picture that can be read, got none of 2: expected a photo`,
+      ),
+    );
+  });
+
+  it('says how far it is, up to all', async t => {
+    const { dataset, cacheDir } = setUp(t, COUNT);
+    const seen: Progress[] = [];
+    await extract(dataset, cacheDir, tinyBackbone(), { onProgress: progress => seen.push(progress) });
+    assert.deepEqual(
+      seen.map(({ done }) => done),
+      [25, 50, 60],
+    );
+    assert.deepEqual(seen.at(-1), { phase: 'extracting features', done: 60, total: 60, unit: 'images' });
+  });
+
+  it('stops when it is aborted and keeps what it has', async t => {
+    const { dataset, cacheDir } = setUp(t, COUNT);
+    const controller = new AbortController();
+    const watch = { signal: controller.signal, onProgress: () => controller.abort() };
+    await assert.rejects(extractFeatures(dataset, tinyBackbone(), cacheDir, watch), { name: 'AbortedError' });
+    const { cached, data } = await extract(dataset, cacheDir);
+    assert.ok(cached >= 25 && cached < COUNT, `${cached} cached`);
+    assert.deepEqual(data, (await extract(dataset, tempFolder(t))).data);
+  });
+
+  it('goes on where a killed process was, with the same rows', async t => {
+    const { root, dataset, cacheDir } = setUp(t, COUNT);
+    const script = fileURLToPath(new URL('./extract-killed.js', import.meta.url));
+    const child = spawn(process.execPath, [script, root, cacheDir, '50', ...dataset.samples.map(({ file }) => file)]);
+    const signal = await new Promise(resolve => child.on('exit', (_, by) => resolve(by)));
+    assert.equal(signal, 'SIGKILL');
+
+    const resumed = await extract(dataset, cacheDir);
+    assert.ok(resumed.cached >= 50 && resumed.cached < COUNT, `${resumed.cached} cached`);
+    const undisturbed = await extract(dataset, tempFolder(t));
+    assert.equal(undisturbed.cached, 0);
+    assert.deepEqual(resumed.data, undisturbed.data);
+    assert.equal(resumed.fingerprint, undisturbed.fingerprint);
+  });
+
+  it('is refused where the cache cannot be written', async t => {
+    const { dataset } = setUp(t, 2);
+    const cacheDir = join(tempFolder(t, { file: '' }), 'file');
+    assert.match(
+      await failureOf(() => extract(dataset, cacheDir)),
+      /^InputError: .*: expected a folder for cached features, got "/,
+    );
+  });
+});
