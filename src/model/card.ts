@@ -23,7 +23,7 @@ tags:
 Made with [eyeball](https://www.npmjs.com/package/eyeball-ml) ${versions.eyeball}. Give it a picture, get one number: ${target.name}${target.unit === null ? '' : `, in ${target.unit}`}.
 
 \`\`\`
-npx eyeball predict . photo.jpg
+npx eyeball-ml predict . photo.jpg
 \`\`\`
 
 \`model.onnx\` takes \`pixels\`, uint8 RGB \`[N, ${input.sizePx}, ${input.sizePx}, 3]\`, and gives \`value\`, float32 \`[N]\`, and \`features\`, float32

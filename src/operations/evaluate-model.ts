@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
@@ -47,13 +47,25 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   const model = await loadModel(modelFolder);
   try {
     const { manifest } = model;
-    const out = options.out ?? `${modelFolder.replace(/[/\\]+$/, '')}-evaluation`;
+    const out =
+      options.out ??
+      `${/^\.*[/\\]*$/.test(modelFolder) ? resolve(modelFolder) : modelFolder.replace(/[/\\]+$/, '')}-evaluation`;
+    if (!relative(resolve(modelFolder), resolve(out)).startsWith('..')) {
+      throw new InputError(
+        expected(out, 'a folder outside of the model', 'one inside it', 'choose another with --out'),
+      );
+    }
     const folder = await createOutputFolder(out, {
       force: force || (options.out === undefined && (await isOurs(out))),
     });
     try {
       const dataset = await openDataset({ ...options, target: options.target ?? columnOf(manifest.target.name) });
       const { predictions, skipped } = await predictAll(model, dataset.root, dataset.samples, options);
+      if (predictions.length === 0) {
+        const [first] = skipped;
+        const got = `none of ${dataset.samples.length}; ${first?.file}: ${first?.reason}`;
+        throw new InputError(expected(options.data, 'at least one picture that can be read', got));
+      }
       const { labels: trainingLabels } = manifest.dataset;
       const evaluation = evaluate(predictions, { trainingLabels, skipped: [...dataset.skipped, ...skipped], seed });
 

@@ -85,7 +85,8 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       onProgress?.({ phase: 'looking at pictures', done, total: samples.length, unit: 'images' });
     }
     if (usable.length === 0) {
-      const got = `none of ${samples.length}: ${skipped.at(-1)?.reason}`;
+      const last = skipped.at(-1)!;
+      const got = `none of ${samples.length}; ${last.file}: ${last.reason}`;
       throw new InputError(expected(options.data, 'at least one picture that can be read', got));
     }
     const labels = Float64Array.from(usable, sample => sample.label);

@@ -70,8 +70,8 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   step(`4. eyeball evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
   const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
 
-  step(`5. eyeball predict ${model} ${test}`);
-  const some = (await readdir(test)).slice(0, 5).map(age => join(test, age));
+  const some = await fewPictures(test);
+  step(`5. eyeball predict ${model} ${some.join(' ')}`);
   const predictions = await predictPictures({ model, pictures: some, ...watch });
   return {
     out,
@@ -82,6 +82,13 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
     predictions,
     totalSeconds: (performance.now() - started) / 1000,
   };
+}
+
+/** One picture each of five ages from the youngest to the oldest. */
+async function fewPictures(test: string): Promise<string[]> {
+  const ages = (await readdir(test)).map(Number).sort((a, b) => a - b);
+  const chosen = [0.05, 0.25, 0.5, 0.75, 0.95].map(share => `${ages[Math.floor(share * ages.length)]}`);
+  return await Promise.all(chosen.map(async age => join(test, age, (await readdir(join(test, age)))[0]!)));
 }
 
 async function clear(out: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { LinearHead } from '../backbones/backbone.js';
-import { throwIfAborted } from '../base/errors.js';
+import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { add, div, matMul, mul, reduceSum, sub, transpose } from '../engine/graph/build.js';
@@ -41,6 +41,8 @@ const NEXT = 'next.';
 /**
  * A linear head on raw features and raw targets by mean squared error and Adam: shuffled batches, last one dropped.
  *
+ * @throws InputError where the loss is not finite any more.
+ *
  * Numbers as torch.nn.Linear(D, 1), MSELoss and torch.optim.Adam.
  */
 export async function fitAdamHead(
@@ -74,8 +76,13 @@ export async function fitAdamHead(
           'correction.square': scalar(second),
         });
         state = Object.fromEntries(Object.entries(next).map(([name, value]) => [name.slice(NEXT.length), value]));
-        total += Number(loss!.data[0]);
-        recent += Number(loss!.data[0]);
+        const value = Number(loss!.data[0]);
+        if (!Number.isFinite(value)) {
+          const where = `epoch ${epoch}, batch ${at}`;
+          throw new InputError(expected(where, 'a finite loss', `${value}`, `try a lower --lr than ${learningRate}`));
+        }
+        total += value;
+        recent += value;
         onProgress?.({
           phase: `epoch ${epoch} of ${epochs}`,
           done: at * indices.length,

@@ -80,9 +80,13 @@ export async function extractFeatures(
 
     const usable = samples.map((_, index) => index).filter(index => !reasons.has(index));
     if (usable.length === 0) {
-      const [first] = reasons.values();
+      const [[index, reason]] = [...reasons] as [[number, string]];
       throw new InputError(
-        expected(root, 'at least one picture that can be read', `none of ${samples.length}: ${first}`),
+        expected(
+          root,
+          'at least one picture that can be read',
+          `none of ${samples.length}; ${samples[index]!.file}: ${reason}`,
+        ),
       );
     }
     return {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
 
+// Nobody listens there: no test may reach the real hub.
+process.env.HF_ENDPOINT = 'http://127.0.0.1:9';
 const root = temporaryFolder();
 const at = (...parts: string[]) => join(root, ...parts);
 const train = (data: string, ...more: string[]) => [
@@ -59,13 +61,37 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'only broken pictures',
     () => train(at('broken')),
     1,
-    /broken: expected at least one picture that can be read, got none of 1/,
+    /broken: expected at least one picture that can be read, got none of 1; 7.x\.jpg: expected a photo/,
   ],
   [
     'an unwritable output',
     () => ['train', at('good'), '--out', at('bad.csv', 'm'), ...TINY],
     1,
     /bad\.csv.m: expected a folder that can be written/,
+  ],
+  [
+    'a step that is too large',
+    () => train(at('good'), '--solver', 'adam', '--lr', '1e30', '--epochs', '9'),
+    1,
+    /epoch \d, batch \d+: expected a finite loss, got (NaN|Infinity); try a lower --lr than 1e\+30/,
+  ],
+  [
+    'only broken pictures to evaluate',
+    () => ['evaluate', at('model'), at('broken')],
+    1,
+    /broken: expected at least one picture that can be read, got none of 1; 7.x\.jpg: expected a photo/,
+  ],
+  [
+    'results inside the model',
+    () => ['evaluate', at('model'), at('good'), '--out', at('model', 'results')],
+    1,
+    /results: expected a folder outside of the model, got one inside it/,
+  ],
+  [
+    'a hub that cannot be reached',
+    () => ['train', at('good'), '--out', at('new'), '--backbone', 'resnet50', '--cache', at('cache')],
+    1,
+    /timm\/resnet50\.tv_in1k: expected .*http:\/\/127\.0\.0\.1:9.*--weights FILE, or use --backbone face/,
   ],
   ['an unwritable cache', () => train(at('good'), '--cache', at('bad.csv')), 1, /bad\.csv.*--cache/],
   [
