@@ -9,6 +9,7 @@ export {
 } from './base/errors.js';
 export type { Progress, Watch } from './base/progress.js';
 export type { Sample, Skipped } from './data/dataset.js';
+export type { Tensor } from './engine/tensor.js';
 export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
 export type { Manifest } from './model/manifest.js';
 export { loadModel, type Model, type PicturePrediction } from './model/model.js';

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { expected, UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
@@ -20,7 +21,18 @@ export interface ResnetEntry {
   readonly checksum: string;
 }
 
-/** The ResNets by name; all take RGB pictures of any size from 32 px (224 by default), stretched bilinearly, with ImageNet's mean and std. */
+/** What all ResNets share: RGB pictures of any size from 32 px, stretched whole. */
+export const resnetCommon = {
+  /** Default width and height. */
+  sizePx: 224,
+  interpolation: 'linear',
+  normalization: imagenetNormalization,
+  /** Of the ImageNet weights. */
+  license: 'BSD-3-Clause',
+  source: "torchvision's IMAGENET1K_V1 weights",
+} as const;
+
+/** The ResNets by name. */
 export const resnets = {
   resnet18: {
     plan: { block: 'basic', depths: [2, 2, 2, 2] },
@@ -73,6 +85,7 @@ export interface BackboneOptions {
 }
 
 const SMALLEST_PX = 32;
+const LARGEST_PX = 2048;
 
 /**
  * The backbone that `options` ask for, with its weights read.
@@ -82,11 +95,12 @@ const SMALLEST_PX = 32;
  */
 export async function loadBackbone(options: BackboneOptions, watch: Watch = {}): Promise<Backbone> {
   const { backbone = 'face', weights, sizePx, mean, std } = options;
-  if (sizePx !== undefined && !(Number.isInteger(sizePx) && sizePx > 0)) {
-    throw new UsageError(expected('--size', 'a whole number above 0', `${sizePx}`));
+  if (sizePx !== undefined && !(Number.isInteger(sizePx) && sizePx > 0 && sizePx <= LARGEST_PX)) {
+    throw new UsageError(expected('--size', `a whole number from 1 to ${LARGEST_PX}`, `${sizePx}`));
   }
+  if (std?.some(value => !(value > 0))) throw new UsageError(expected('--std', 'numbers above 0', `${std}`));
   const refuse = (option: string, value: unknown, why: string) => {
-    if (value !== undefined) throw new UsageError(`${option}: ${why}; leave it out`);
+    if (value !== undefined) throw new UsageError(expected(option, `nothing, for ${why}`, `${value}`, 'leave it out'));
   };
   const resnet = Object.hasOwn(resnets, backbone) ? (backbone as keyof typeof resnets) : undefined;
   const foreign = resnet === undefined && backbone !== 'face';
@@ -101,7 +115,7 @@ export async function loadBackbone(options: BackboneOptions, watch: Watch = {}):
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, watch);
   if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {
-    throw new UsageError(`--backbone: expected ${backboneNames.join(', ')} or an ONNX file, got "${backbone}"`);
+    throw new UsageError(expected('--backbone', `${backboneNames.join(', ')} or an ONNX file`, `"${backbone}"`));
   }
   const normalization: Normalization = {
     scale: 1 / 255,
@@ -113,11 +127,11 @@ export async function loadBackbone(options: BackboneOptions, watch: Watch = {}):
 
 async function loadResnet(name: keyof typeof resnets, options: BackboneOptions, watch: Watch): Promise<Backbone> {
   const { plan }: ResnetEntry = resnets[name];
-  const { sizePx = 224 } = options;
-  if (sizePx < SMALLEST_PX) throw new UsageError(`--size: expected at least ${SMALLEST_PX} px, got ${sizePx}`);
+  const { sizePx = resnetCommon.sizePx } = options;
+  if (sizePx < SMALLEST_PX) throw new UsageError(expected('--size', `at least ${SMALLEST_PX} px`, `${sizePx}`));
   const width = resnetWidth(plan);
   const { parameters, ...about } = await resnetParameters(name, options, watch);
-  const backbone = { name, sizePx, normalization: imagenetNormalization, width, ...about };
+  const backbone = { name, sizePx, normalization: resnetCommon.normalization, width, ...about };
   return { ...backbone, build: x => buildResnet(x, plan, parameters) };
 }
 
@@ -143,10 +157,13 @@ async function resnetParameters(
     !existsSync(weights) && /^[\w.-]+\/[\w.-]+$/.test(weights) && !/\.(pth|pt|safetensors|bin)$/.test(weights);
   const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...watch }) : weights;
   const { tensors, sha256 } = await readWeights(path);
-  const torchvision = weights === entry.hub || sha256.startsWith(entry.checksum);
+  const known = weights === entry.hub || sha256.startsWith(entry.checksum);
+  const from = fromHub
+    ? `${weights} on ${process.env.HF_ENDPOINT ?? 'the Hugging Face hub'}`
+    : `the file ${basename(weights)}`;
   return {
-    source: torchvision ? `torchvision ${name} IMAGENET1K_V1 (${entry.hub} on the Hugging Face hub)` : weights,
-    license: torchvision ? 'BSD-3-Clause' : 'unknown',
+    source: known ? `${resnetCommon.source}, ${from}` : from,
+    license: known ? resnetCommon.license : 'unknown',
     sha256,
     parameters: parametersFrom(tensors, path),
   };

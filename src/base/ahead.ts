@@ -22,7 +22,9 @@ export async function* ahead<T>(
         result.catch(() => {});
         pending.push(result);
       }
-      yield await pending.shift()!;
+      const result = await pending.shift()!;
+      throwIfAborted(signal);
+      yield result;
     }
   } finally {
     // Nothing is left under way when the taker goes on.

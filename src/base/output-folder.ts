@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -28,11 +29,10 @@ export async function createOutputFolder(path: string, { force }: { readonly for
       expected(path, 'a new folder', 'one that exists', 'choose another, or add --force to move it aside'),
     );
   }
-  const partial = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
+  const partial = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
   const unwritable = (cause: unknown) =>
     new InputError(expected(path, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
   try {
-    await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
   } catch (cause) {
     throw unwritable(cause);
@@ -49,6 +49,7 @@ export async function createOutputFolder(path: string, { force }: { readonly for
     },
     async commit() {
       try {
+        await syncFolder(partial);
         const aside = existsSync(target) ? await moveAside(target) : undefined;
         try {
           await rename(partial, target);

@@ -55,7 +55,7 @@ export function talkOptions(command: Command): Command {
     .option('--quiet', 'no progress and no messages on stderr');
 }
 
-/** Adds --seed and --force. */
+/** Adds --seed. */
 export function seedOption(command: Command): Command {
   return command.addOption(new Option('--seed <n>', 'start of all random numbers').argParser(whole(0)).default(0));
 }

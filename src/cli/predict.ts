@@ -27,7 +27,7 @@ Examples:
       model,
       pictures,
       onPrediction,
-      ...terminal.watch({ quiet: flags.quiet || !flags.json }),
+      ...terminal.watch({ quiet: flags.quiet || (!flags.json && process.stdout.isTTY) }),
     });
     if (flags.json) terminal.printJson(predictions);
     terminal.failed = predictions.some(({ value }) => value === null);

@@ -62,7 +62,7 @@ Examples:
 function report(thrown: unknown, terminal: Terminal): number {
   if (terminal.unread) return EXIT.done;
   if (terminal.signal.aborted) {
-    terminal.error('stopped; what was computed so far is in the cache');
+    terminal.error('stopped');
     return EXIT.interrupted;
   }
   if (thrown instanceof EyeballError) {

@@ -14,6 +14,9 @@ export class Terminal {
 
   /** @param controller Aborted by us where nobody reads the output any more (`| head`); its signal stops the work. */
   constructor(private readonly controller: AbortController) {
+    process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
       this.unread = true;

@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { reasonOf } from '../base/errors.js';
 
+// A video that lies among the pictures is not read to find out what it is.
+const MAX_FILE_BYTES = 100 * 2 ** 20;
 const MAX_DOWNLOAD_BYTES = 50 * 2 ** 20;
 const TIMEOUT_MS = 30_000;
 
@@ -8,7 +10,7 @@ const TIMEOUT_MS = 30_000;
 export const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
 
 /**
- * The encoded bytes of a picture: of a file, of an address (50 MB and 30 s at most), or as they are.
+ * The encoded bytes of a picture: of a file (100 MB at most), of an address (50 MB and 30 s at most), or as they are.
  *
  * @throws Error with a reason of one line, without the name of the source.
  */
@@ -16,11 +18,14 @@ export async function readSource(source: string | Uint8Array, signal?: AbortSign
   if (typeof source !== 'string') return source;
   if (isUrl(source)) return await download(source, signal);
   try {
+    const { size } = await stat(source);
+    if (size > MAX_FILE_BYTES)
+      throw new Error(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
     return await readFile(source);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new Error('there is no such file', { cause });
-    if (code === 'EISDIR') throw new Error('it is a folder', { cause });
+    if (code === 'ENOENT') throw new Error('expected a picture, got no such file', { cause });
+    if (code === 'EISDIR') throw new Error('expected a picture, got a folder', { cause });
     throw cause;
   }
 }
@@ -29,17 +34,17 @@ async function download(url: string, signal: AbortSignal | undefined): Promise<U
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const response = await fetch(url, { signal: signal === undefined ? limit : AbortSignal.any([signal, limit]) });
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    if (!response.ok) throw new Error(`expected a picture, got status ${response.status}`);
     const chunks: Uint8Array[] = [];
     let size = 0;
     for await (const chunk of response.body ?? []) {
       size += chunk.byteLength;
-      if (size > MAX_DOWNLOAD_BYTES) throw new Error(`it is larger than ${MAX_DOWNLOAD_BYTES / 2 ** 20} MB`);
+      if (size > MAX_DOWNLOAD_BYTES) throw new Error(`expected at most ${MAX_DOWNLOAD_BYTES / 2 ** 20} MB, got more`);
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);
   } catch (cause) {
-    if (limit.aborted) throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`, { cause });
+    if (limit.aborted) throw new Error(`expected an answer within ${TIMEOUT_MS / 1000} s, got none`, { cause });
     const inner = (cause as { cause?: unknown }).cause;
     throw new Error(reasonOf(inner ?? cause), { cause });
   }

@@ -13,7 +13,7 @@ const manifestSchema = z.object({
   /** What the number is, and what it is counted in (null where nobody said). */
   target: z.object({ name: z.string(), unit: z.string().nullable() }),
   /** Pictures are stretched to sizePx x sizePx by this kernel, whole. */
-  input: z.object({ sizePx: z.int().positive(), kernel: z.literal('linear'), fit: z.literal('fill') }),
+  input: z.object({ sizePx: z.int().positive().max(4096), kernel: z.literal('linear'), fit: z.literal('fill') }),
   backbone: z.object({
     name: z.string(),
     source: z.string(),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { expected, InputError, reasonOf } from '../base/errors.js';
+import { expected, InputError, reasonOf, ShapeError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
@@ -25,7 +25,11 @@ export interface Model {
     pictures: readonly (string | Uint8Array)[],
     watch?: Watch & { readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined },
   ): Promise<PicturePrediction[]>;
-  /** The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size. */
+  /**
+   * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size.
+   *
+   * @throws ShapeError for pixels of another shape.
+   */
   run(pixels: Tensor<'uint8'>): Promise<{ value: Tensor<'float32'>; features: Tensor<'float32'> }>;
   /** Frees the model. */
   close(): Promise<void>;
@@ -33,6 +37,8 @@ export interface Model {
 
 // The arithmetic of other machines differs in the last digits of the features; a wrong model is off by whole units.
 const SELF_TEST_TOLERANCE = 1e-2;
+// 16 steps of float32, for targets that are large beside their spread.
+const FLOAT32_STEPS = 16 * 2 ** -23;
 
 /**
  * Loads the model in the folder `path` (or beside the `model.onnx` that `path` names), and checks that it is whole: the checksum of
@@ -41,8 +47,9 @@ const SELF_TEST_TOLERANCE = 1e-2;
  * @throws InputError where a file is missing or changed, or the model is of a newer eyeball.
  */
 export async function loadModel(path: string, options: SessionOptions = {}): Promise<Model> {
-  const folder = basename(path) === 'model.onnx' ? dirname(path) : path;
-  const manifest = parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), join(folder, 'eyeball.json'));
+  const folder = modelFolder(path);
+  const where = join(folder, 'eyeball.json');
+  const manifest = parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), where);
   const network = await readPart(folder, 'model.onnx', null);
   const sha256 = createHash('sha256').update(network).digest('hex');
   if (sha256 !== manifest.sha256) {
@@ -58,21 +65,26 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   const { sizePx } = manifest.input;
   const session = await createSession(network, options);
   const run: Model['run'] = async pixels => {
-    const outputs = await session.run({ pixels }, { handOver: true });
-    return outputs as { value: Tensor<'float32'>; features: Tensor<'float32'> };
+    const [, ...picture] = pixels.shape;
+    if (picture.join() !== `${sizePx},${sizePx},3`) {
+      throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
+    }
+    return (await session.run({ pixels })) as { value: Tensor<'float32'>; features: Tensor<'float32'> };
   };
-  const probe = selfTestPixels(sizePx);
-  const { value } = await run({ dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: probe });
-  const slack = SELF_TEST_TOLERANCE * Math.max(1, manifest.dataset.labels.std);
-  if (!(Math.abs(value.data[0]! - manifest.selfTest.value) <= slack)) {
+  try {
+    const probe: Tensor<'uint8'> = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) };
+    const answer = (await run(probe)).value.data[0]!;
+    const wanted = manifest.selfTest.value;
+    const slack = SELF_TEST_TOLERANCE * manifest.dataset.labels.std + FLOAT32_STEPS * Math.abs(wanted);
+    if (!(Math.abs(answer - wanted) <= slack))
+      throw new Error(`its self-test gives ${answer} in the place of ${wanted}`);
+  } catch (cause) {
     await session.close();
     throw new InputError(
-      expected(
-        folder,
-        `${manifest.selfTest.value} in the model's self-test`,
-        `${value.data[0]}`,
-        'the runtime on this machine computes it wrongly',
-      ),
+      expected(where, 'what its network computes', `"${reasonOf(cause)}"`, 'train again or fetch it again'),
+      {
+        cause,
+      },
     );
   }
   return {
@@ -95,7 +107,10 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       let done = 0;
       for await (const { indices, outputs, failed, settled } of results) {
         indices.forEach((index, row) => {
-          out[index] = { file: name(index), value: Number(outputs.value!.data[row]) };
+          const value = Number(outputs.value!.data[row]);
+          out[index] = Number.isFinite(value)
+            ? { file: name(index), value }
+            : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
         });
         for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
         for (let index = done; index < done + settled; index++) onPrediction?.(out[index]!);
@@ -106,6 +121,9 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     },
   };
 }
+
+/** The folder of the model that `path`, the folder or its `model.onnx`, names. */
+export const modelFolder = (path: string): string => (basename(path) === 'model.onnx' ? dirname(path) : path);
 
 async function readPart(folder: string, name: string, encoding: 'utf8'): Promise<string>;
 async function readPart(folder: string, name: string, encoding: null): Promise<Buffer>;

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import { expected, InputError } from '../base/errors.js';
+import { basename, join, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
+import type { Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
-import { runPictures } from '../data/run-pictures.js';
 import { sheetPng } from '../data/sheet.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
-import { loadModel, type Model } from '../model/model.js';
+import { loadModel, modelFolder } from '../model/model.js';
 import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
 import type { Epoch } from '../training/adam-head.js';
@@ -30,10 +31,18 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
 export interface EvaluateModelResult extends Evaluation {
   /** The folder with report.html, metrics.json, predictions.csv, best.png and worst.png. */
   readonly out: string;
+  /** The seed of the bootstrap. */
+  readonly seed: number;
   readonly totalSeconds: number;
 }
 
 const SHOWN = 24;
+const epochSchema = z.object({
+  epoch: z.number(),
+  trainMse: z.number(),
+  valMse: z.number().nullable(),
+  seconds: z.number(),
+});
 
 /**
  * Measures a model on labelled pictures and writes a report.
@@ -42,47 +51,52 @@ const SHOWN = 24;
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateModelResult> {
   const started = performance.now();
-  const { seed = 0, force = false } = options;
-  const modelFolder = basename(options.model) === 'model.onnx' ? dirname(options.model) : options.model;
-  const model = await loadModel(modelFolder);
+  const { seed = 0, force = false, signal, onMessage } = options;
+  const home = modelFolder(options.model);
+  const out = options.out ?? `${/^\.*[/\\]*$/.test(home) ? resolve(home) : home.replace(/[/\\]+$/, '')}-evaluation`;
+  checkApart(out, home, 'the model');
+  checkApart(out, options.data, 'the data');
+  // Results at the default place are replaced; what somebody named, or made himself, is moved aside.
+  const replaces = options.out === undefined && existsSync(join(out, 'metrics.json'));
+  const folder = await createOutputFolder(out, { force: force || replaces });
   try {
-    const { manifest } = model;
-    const out =
-      options.out ??
-      `${/^\.*[/\\]*$/.test(modelFolder) ? resolve(modelFolder) : modelFolder.replace(/[/\\]+$/, '')}-evaluation`;
-    if (!relative(resolve(modelFolder), resolve(out)).startsWith('..')) {
-      throw new InputError(
-        expected(out, 'a folder outside of the model', 'one inside it', 'choose another with --out'),
-      );
-    }
-    const folder = await createOutputFolder(out, {
-      force: force || (options.out === undefined && (await isOurs(out))),
-    });
+    const epochs = await readEpochs(home);
+    const model = await loadModel(home);
     try {
+      const { manifest } = model;
       const dataset = await openDataset({ ...options, target: options.target ?? columnOf(manifest.target.name) });
-      const { predictions, skipped } = await predictAll(model, dataset.root, dataset.samples, options);
+      const pathOf = (file: string) => resolve(dataset.root, file);
+      const { samples } = dataset;
+      const answers = await model.predict(
+        samples.map(({ file }) => pathOf(file)),
+        options,
+      );
+      const predictions: Prediction[] = [];
+      const skipped: Skipped[] = [...dataset.skipped];
+      answers.forEach(({ value, error }, i) => {
+        if (value === null) skipped.push({ file: samples[i]!.file, reason: error ?? '' });
+        else predictions.push({ ...samples[i]!, value });
+      });
       if (predictions.length === 0) {
-        const [first] = skipped;
-        const got = `none of ${dataset.samples.length}; ${first?.file}: ${first?.reason}`;
+        const { file, reason } = skipped.at(-1)!;
+        const got = `none of ${samples.length}; ${file}: ${reason}`;
         throw new InputError(expected(options.data, 'at least one picture that can be read', got));
       }
       const { labels: trainingLabels } = manifest.dataset;
-      const evaluation = evaluate(predictions, { trainingLabels, skipped: [...dataset.skipped, ...skipped], seed });
-
-      const pathOf = (file: string) => resolve(dataset.root, file);
+      const evaluation = evaluate(predictions, { trainingLabels, skipped, seed });
       const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
       const best = byError.slice(0, SHOWN);
       const worst = byError.toReversed().slice(0, SHOWN);
       const { name, unit } = manifest.target;
       const totalSeconds = (performance.now() - started) / 1000;
-      await folder.write('metrics.json', `${JSON.stringify({ model: modelFolder, ...evaluation }, null, 2)}\n`);
+      await folder.write('metrics.json', `${JSON.stringify({ model: home, ...evaluation }, null, 2)}\n`);
       await folder.write('predictions.csv', predictionsCsv(predictions));
       await folder.write('best.png', await sheet(best, pathOf, 'good'));
       await folder.write('worst.png', await sheet(worst, pathOf, 'bad'));
       await folder.write(
         'report.html',
         evaluationPage({
-          title: basename(resolve(modelFolder)),
+          title: basename(resolve(home)),
           target: name,
           unit: unit ?? undefined,
           evaluation,
@@ -90,9 +104,9 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           trainingLabels,
           best: await withThumbnails(best, pathOf),
           worst: await withThumbnails(worst, pathOf),
-          epochs: await readEpochs(modelFolder),
+          epochs,
           made: [
-            ['model', modelFolder],
+            ['model', home],
             ['data', options.data],
             ['backbone', `${manifest.backbone.name} (${manifest.backbone.source})`],
             ['input size', `${manifest.input.sizePx} px`],
@@ -109,59 +123,31 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           ],
         }),
       );
+      throwIfAborted(signal);
       const aside = await folder.commit();
-      if (aside !== undefined) await settleOld(aside, out, options);
-      return { ...evaluation, out, totalSeconds: (performance.now() - started) / 1000 };
+      if (aside !== undefined && replaces) await rm(aside, { recursive: true });
+      else if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
+      return { ...evaluation, out, seed, totalSeconds: (performance.now() - started) / 1000 };
     } finally {
-      await folder.discard();
+      await model.close();
     }
   } finally {
-    await model.close();
+    await folder.discard();
+  }
+}
+
+/** Refuses an output that would lie in what is read, or be put in its place. */
+function checkApart(out: string, other: string, name: string): void {
+  const [a, b] = [resolve(out), resolve(other)];
+  if (a === b || a.startsWith(b + sep) || b.startsWith(a + sep)) {
+    throw new InputError(
+      expected(out, `a folder apart from ${name}`, `one that shares files with ${other}`, 'choose another with --out'),
+    );
   }
 }
 
 /** The target is a table's column only where it has a name. */
 const columnOf = (target: string): string | undefined => (target === 'value' ? undefined : target);
-
-/** Results at the default place are replaced, but only where they are results; what somebody named is kept aside. */
-async function settleOld(aside: string, out: string, { out: named, onMessage }: EvaluateModelOptions): Promise<void> {
-  if (named === undefined) await rm(aside, { recursive: true });
-  else onMessage?.(`moved the older ${out} to ${aside}`);
-}
-
-async function isOurs(out: string): Promise<boolean> {
-  if (!existsSync(out) || existsSync(join(out, 'metrics.json'))) return true;
-  throw new InputError(
-    expected(out, 'results of an earlier evaluation', 'something else', 'name another folder with --out'),
-  );
-}
-
-async function predictAll(
-  model: Model,
-  root: string,
-  samples: readonly { readonly file: string; readonly label: number }[],
-  { onProgress, signal }: Watch,
-) {
-  const predictions: Prediction[] = [];
-  const skipped: { file: string; reason: string }[] = [];
-  let done = 0;
-  const results = runPictures({
-    compute: model.run,
-    sizePx: model.manifest.input.sizePx,
-    count: samples.length,
-    read: index => readFile(resolve(root, samples[index]!.file)),
-    signal,
-  });
-  for await (const { indices, outputs, failed, settled } of results) {
-    indices.forEach((index, row) => {
-      predictions.push({ ...samples[index]!, value: Number(outputs.value!.data[row]) });
-    });
-    for (const { index, reason } of failed) skipped.push({ file: samples[index]!.file, reason });
-    done += settled;
-    onProgress?.({ phase: 'predicting', done, total: samples.length, unit: 'images' });
-  }
-  return { predictions, skipped };
-}
 
 function sheet(
   predictions: readonly Prediction[],
@@ -173,9 +159,15 @@ function sheet(
   return sheetPng(predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone })));
 }
 
-async function readEpochs(modelFolder: string) {
-  const path = join(modelFolder, 'events.jsonl');
+async function readEpochs(home: string): Promise<Epoch[]> {
+  const path = join(home, 'events.jsonl');
   if (!existsSync(path)) return [];
   const lines = (await readFile(path, 'utf8')).split('\n').filter(line => line !== '');
-  return lines.map(line => JSON.parse(line) as Epoch);
+  try {
+    return lines.map(line => epochSchema.parse(JSON.parse(line)));
+  } catch (cause) {
+    throw new InputError(expected(path, 'a line an epoch', `"${reasonOf(cause)}"`, 'train again, or remove the file'), {
+      cause,
+    });
+  }
 }

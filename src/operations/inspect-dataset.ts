@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
-import { expected, InputError, reasonOf } from '../base/errors.js';
+import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
@@ -9,6 +8,7 @@ import { eyeballVersion } from '../base/versions.js';
 import type { Sample, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { decodePicture, probePicture } from '../data/picture.js';
+import { readSource } from '../data/read-source.js';
 import { sheetPng } from '../data/sheet.js';
 import { histogram } from '../evaluation/groups.js';
 import { inspectPage } from '../report/inspect-page.js';
@@ -64,7 +64,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     let done = 0;
     const look = async (index: number) => {
       try {
-        const bytes = await readFile(resolve(root, samples[index]!.file));
+        const bytes = await readSource(resolve(root, samples[index]!.file));
         const header = await probePicture(bytes);
         // Only decoding finds a picture that ends early.
         const pixels = await decodePicture(bytes, { width: GLANCE_PX, height: GLANCE_PX });
@@ -123,6 +123,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       ],
     });
     await folder.write('inspect.html', page);
+    throwIfAborted(options.signal);
     const aside = await folder.commit();
     if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
     return { ...result, out: folder.path };

@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
+import { listFiles } from '../data/listing.js';
 import { isUrl } from '../data/read-source.js';
 import { loadModel, type PicturePrediction } from '../model/model.js';
 
@@ -37,15 +38,7 @@ async function expand(picture: string): Promise<string[]> {
     () => false,
   );
   if (!isFolder) return [picture];
-  const entries = await readdir(picture, { recursive: true, withFileTypes: true });
-  const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
-  const visible = files.filter(
-    file =>
-      !file
-        .slice(picture.length)
-        .split(/[/\\]/)
-        .some(part => part.startsWith('.')),
-  );
-  if (visible.length === 0) throw new InputError(expected(picture, 'pictures', 'an empty folder'));
-  return visible.sort();
+  const { files } = await listFiles(resolve(picture), picture);
+  if (files.length === 0) throw new InputError(expected(picture, 'pictures', 'an empty folder'));
+  return files.map(file => join(picture, file));
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
-import { type GeneratedPortraits, generatePortraits } from '../data/portraits/generate-portraits.js';
+import { checkImages, type GeneratedPortraits, generatePortraits } from '../data/portraits/generate-portraits.js';
 import type { PicturePrediction } from '../model/model.js';
 import { type EvaluateModelResult, evaluateModel } from './evaluate-model.js';
 import { type InspectResult, inspectDataset } from './inspect-dataset.js';
@@ -44,6 +44,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   const started = performance.now();
   const { out = 'eyeball-demo', images = 800, seed = 0, onMessage } = options;
   const watch: Watch = { onProgress: options.onProgress, onMessage, signal: options.signal };
+  checkImages(images);
   await clear(out);
   const step = (text: string) => onMessage?.(`\n${text}`);
 
@@ -88,7 +89,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
 async function fewPictures(test: string): Promise<string[]> {
   const ages = (await readdir(test)).map(Number).sort((a, b) => a - b);
   const chosen = [0.05, 0.25, 0.5, 0.75, 0.95].map(share => `${ages[Math.floor(share * ages.length)]}`);
-  return await Promise.all(chosen.map(async age => join(test, age, (await readdir(join(test, age)))[0]!)));
+  return await Promise.all(chosen.map(async age => join(test, age, (await readdir(join(test, age))).sort()[0]!)));
 }
 
 async function clear(out: string): Promise<void> {

@@ -14,8 +14,8 @@ import { modelCard } from '../model/card.js';
 import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
 import { type Epoch, fitAdamHead } from '../training/adam-head.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
-import type { Head } from '../training/head.js';
-import { fitRidge, type HeadData } from '../training/ridge.js';
+import type { Head, HeadData } from '../training/head.js';
+import { fitRidge } from '../training/ridge.js';
 import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 
 /** What to train on, and how. */
@@ -32,7 +32,7 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly learningRate?: number | undefined;
   /** Adam only: pictures a step. Default 25. */
   readonly batch?: number | undefined;
-  /** Share of the pictures held out to measure the head before it is fitted on all, in [0, 1). Default 0.1. */
+  /** Share of the pictures held out to measure the head, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
   readonly validation?: number | undefined;
   /** Start of all random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
@@ -44,7 +44,7 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
 
 /** What training came to; the keys of `train --json`. */
 export interface TrainResult {
-  /** Pictures trained on, validation included. */
+  /** Pictures that could be read, those held out included. */
   readonly images: number;
   readonly skipped: readonly Skipped[];
   readonly backbone: string;
@@ -150,7 +150,9 @@ function checkOptions({ solver = 'ridge', epochs, learningRate, batch, validatio
   if (solver === 'ridge') {
     for (const [option, value] of Object.entries({ '--epochs': epochs, '--lr': learningRate, '--batch': batch })) {
       if (value !== undefined)
-        throw new UsageError(`${option}: ridge is exact and has no steps; leave it out, or add --solver adam`);
+        throw new UsageError(
+          expected(option, 'nothing, for ridge is exact', `${value}`, 'leave it out, or add --solver adam'),
+        );
     }
   }
   if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate))) {
@@ -193,7 +195,13 @@ async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
   const data = selfTestPixels(sizePx);
   const { value } = await session.run({ pixels: { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data } });
   await session.close();
-  return Number(value!.data[0]);
+  const answer = Number(value!.data[0]);
+  if (!Number.isFinite(answer)) {
+    throw new InputError(
+      expected('the trained model', 'finite numbers', `${answer}`, 'are the labels within the range of float32?'),
+    );
+  }
+  return answer;
 }
 
 function times(extraction: Extraction, fitSeconds: number, started: number) {

@@ -8,7 +8,7 @@ import { toOnnx } from '../engine/graph/to-onnx.js';
 import { adamCorrections, adamStep } from '../engine/optim/adam.js';
 import { createSession } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { HeadData } from './ridge.js';
+import type { HeadData } from './head.js';
 
 /** How the loop runs; the defaults are the classic ones for this job. */
 export interface AdamHeadOptions {

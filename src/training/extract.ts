@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Backbone, buildFromPixels } from '../backbones/backbone.js';
 import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { DECODER_VERSION } from '../data/picture.js';
+import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession, type Session } from '../engine/runtime/session.js';
@@ -24,6 +24,9 @@ export interface Extraction {
   readonly seconds: number;
   close(): Promise<void>;
 }
+
+// Goes up when our graphs of the same weights come to other numbers; what is cached is keyed by it.
+const GRAPH_VERSION = 1;
 
 /**
  * The backbone's features of every picture of `dataset`, each picture computed once ever: rows go to a cache in `cacheDir` that is
@@ -57,7 +60,7 @@ export async function extractFeatures(
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {
-        const bytes = await readFile(resolve(root, samples[index]!.file));
+        const bytes = await readSource(resolve(root, samples[index]!.file));
         const hash = contentHash(bytes);
         hashes[index] = hash;
         if (!cache.has(hash)) return bytes;
@@ -68,7 +71,7 @@ export async function extractFeatures(
     for await (const { indices, outputs, failed, settled } of results) {
       if (indices.length > 0) {
         const { data, good } = finiteRows(outputs.features!.data as Float32Array, backbone.width);
-        const bad = `the network ${backbone.name} gives it features that are not finite`;
+        const bad = `expected finite features from the network ${backbone.name}, got others`;
         for (const [row, index] of indices.entries()) if (!good.includes(row)) reasons.set(index, bad);
         const names = good.map(row => hashes[indices[row]!]!);
         await cache.append(names, data);
@@ -135,7 +138,7 @@ function featureModel(backbone: Backbone): Uint8Array {
 }
 
 function cacheKey({ name, sha256, sizePx, normalization, width }: Backbone): string {
-  const identity = JSON.stringify([DECODER_VERSION, sha256, sizePx, normalization, width]);
+  const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, width]);
   return `${name}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
 }
 

@@ -1,6 +1,17 @@
 import type { LinearHead } from '../backbones/backbone.js';
 import { abs, add, div, matMul, mul, reshape, sign, sqrt, sub } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
+import type { FeatureRows } from './feature-cache.js';
+
+/** What a head is fitted on: features, labels, and which rows are for training and for validation. */
+export interface HeadData {
+  readonly rows: FeatureRows;
+  /** One a row. */
+  readonly labels: Float64Array;
+  /** Indices of rows, ascending. */
+  readonly train: readonly number[];
+  readonly validation: readonly number[];
+}
 
 /** How features are brought to one scale before a head: `(sign(x) sqrt|x| - mean) / std`, with mean and std `[D]`. */
 export interface Standardization {

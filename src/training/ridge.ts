@@ -8,17 +8,7 @@ import { type CholeskyDecomposer, createCholeskyDecomposer } from '../engine/lin
 import { addTo, gram } from '../engine/linalg/gram.js';
 import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
-import { type Head, type Standardization, standardize } from './head.js';
-
-/** What a head is fitted on: features, labels, and which rows are for training and for validation. */
-export interface HeadData {
-  readonly rows: FeatureRows;
-  /** One a row. */
-  readonly labels: Float64Array;
-  /** Indices of rows, ascending. */
-  readonly train: readonly number[];
-  readonly validation: readonly number[];
-}
+import { type Head, type HeadData, type Standardization, standardize } from './head.js';
 
 /** A ridge head, with what was learned on the way. */
 export interface RidgeFit {
@@ -63,22 +53,24 @@ export async function fitRidge(
   try {
     const onTrain = await sums.of(train, tick);
     const onValidation = await sums.of(validation, tick);
+    const centred = centre(onTrain, rows.width);
     const fits = new Map<number, ScoredFit>();
     const tryOut = async (strength: number) => {
       throwIfAborted(signal);
-      fits.set(strength, await solveRidge(centre(onTrain, rows.width), strength, decomposer));
+      fits.set(strength, await solveRidge(centred, strength, decomposer));
     };
     // From the middle outwards, as long as the best lies at an end of what was tried.
     for (const strength of START) await tryOut(strength);
     let [low, high] = [START[0]!, START.at(-1)!];
     for (;;) {
-      const [leader] = best(fits);
-      if (leader === low && low > WEAKEST) {
-        low /= 10;
-        await tryOut(low);
-      } else if (leader === high && high < STRONGEST) {
+      const [leader, { score }] = best(fits);
+      // With few rows the weaker ones have no score: what is left is to go up.
+      if ((leader === high || score === Number.POSITIVE_INFINITY) && high < STRONGEST) {
         high *= 10;
         await tryOut(high);
+      } else if (leader === low && low > WEAKEST) {
+        low /= 10;
+        await tryOut(low);
       } else break;
     }
     const [around] = best(fits);
@@ -97,7 +89,9 @@ export async function fitRidge(
   }
 }
 
-const best = (fits: ReadonlyMap<number, ScoredFit>) => [...fits].reduce((a, b) => (b[1].score < a[1].score ? b : a));
+/** The strength with the best score; of equals, the strongest. */
+const best = (fits: ReadonlyMap<number, ScoredFit>) =>
+  [...fits].reduce((a, b) => (b[1].score < a[1].score || (b[1].score === a[1].score && b[0] > a[0]) ? b : a));
 
 function* blocks(indices: readonly number[]): Generator<readonly number[]> {
   for (let at = 0; at < indices.length; at += BLOCK) yield indices.slice(at, at + BLOCK);

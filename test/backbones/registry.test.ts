@@ -27,14 +27,23 @@ describe('loadBackbone', () => {
   it('refuses options that a backbone has no use for', async () => {
     const std = [1, 1, 1] as const;
     const cases: [Partial<BackboneOptions>, string][] = [
-      [{ sizePx: 125 }, '--size: face takes pictures of 224 px; leave it out'],
-      [{ backbone: 'face', weights: 'formula' }, '--weights: face carries its own weights; leave it out'],
-      [{ backbone: 'net.onnx', weights: 'w.pth' }, '--weights: net.onnx carries its own weights; leave it out'],
-      [{ mean: std }, '--mean: face has a normalisation of its own; leave it out'],
-      [{ backbone: 'resnet18', mean: std }, '--mean: resnet18 has a normalisation of its own; leave it out'],
+      [{ sizePx: 125 }, '--size: expected nothing, for face takes pictures of 224 px, got 125; leave it out'],
+      [
+        { backbone: 'face', weights: 'formula' },
+        '--weights: expected nothing, for face carries its own weights, got formula; leave it out',
+      ],
+      [
+        { backbone: 'net.onnx', weights: 'w.pth' },
+        '--weights: expected nothing, for net.onnx carries its own weights, got w.pth; leave it out',
+      ],
+      [{ mean: std }, `--mean: expected nothing, for face has a normalisation of its own, got ${std}; leave it out`],
+      [
+        { backbone: 'resnet18', mean: std },
+        `--mean: expected nothing, for resnet18 has a normalisation of its own, got ${std}; leave it out`,
+      ],
       [
         { backbone: 'resnet50', std, weights: 'formula' },
-        '--std: resnet50 has a normalisation of its own; leave it out',
+        `--std: expected nothing, for resnet50 has a normalisation of its own, got ${std}; leave it out`,
       ],
       [{ backbone: 'resnet18', sizePx: 31, weights: 'formula' }, '--size: expected at least 32 px, got 31'],
     ];

@@ -85,13 +85,31 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'results inside the model',
     () => ['evaluate', at('model'), at('good'), '--out', at('model', 'results')],
     1,
-    /results: expected a folder outside of the model, got one inside it/,
+    /results: expected a folder apart from the model, got one that shares files with/,
   ],
   [
     'a hub that cannot be reached',
     () => ['train', at('good'), '--out', at('new'), '--backbone', 'resnet50', '--cache', at('cache')],
     1,
     /timm\/resnet50\.tv_in1k: expected .*http:\/\/127\.0\.0\.1:9.*--weights FILE, or use --backbone face/,
+  ],
+  [
+    'a spread of 0',
+    () => ['train', at('good'), '--out', at('new'), '--backbone', 'x.onnx', '--std', '0,1,1'],
+    2,
+    /--std: expected numbers above 0, got 0,1,1/,
+  ],
+  [
+    'the data as output',
+    () => ['evaluate', at('model'), at('good'), '--out', at('good'), '--force'],
+    1,
+    /good: expected a folder apart from the data/,
+  ],
+  [
+    'the folder above the model as output',
+    () => ['evaluate', at('model'), at('good'), '--out', root, '--force'],
+    1,
+    /expected a folder apart from the model/,
   ],
   ['an unwritable cache', () => train(at('good'), '--cache', at('bad.csv')), 1, /bad\.csv.*--cache/],
   [
@@ -139,7 +157,12 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
   ['an unknown option', () => train(at('good'), '--frobnicate'), 2, /unknown option '--frobnicate'/],
   ['an unknown command', () => ['frobnicate'], 2, /unknown command 'frobnicate'/],
   ['no output', () => ['train', at('good')], 2, /required option '--out <dir>' not specified/],
-  ['steps for ridge', () => train(at('good'), '--epochs', '3'), 2, /--epochs: ridge is exact and has no steps/],
+  [
+    'steps for ridge',
+    () => train(at('good'), '--epochs', '3'),
+    2,
+    /--epochs: expected nothing, for ridge is exact, got 3; leave it out, or add --solver adam/,
+  ],
   ['an unknown solver', () => train(at('good'), '--solver', 'magic'), 2, /--solver.*ridge, adam/],
   [
     'an unknown backbone',
@@ -158,7 +181,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'a size for face',
     () => ['train', at('good'), '--out', at('new'), '--size', '64'],
     2,
-    /--size: face takes pictures of 224 px/,
+    /--size: expected nothing, for face takes pictures of 224 px, got 64; leave it out/,
   ],
 ];
 

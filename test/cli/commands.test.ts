@@ -115,7 +115,7 @@ describe('train', () => {
     };
     const stopped = await interrupt('SIGINT', 'stopped');
     assert.equal(stopped.code, 130, stopped.stderr);
-    assert.match(stopped.stderr, /stopped; what was computed so far is in the cache/);
+    assert.match(stopped.stderr, /^eyeball: stopped$/m);
     assert.equal(existsSync(join(root, 'stopped')), false);
     assert.equal((await interrupt('SIGKILL', 'killed')).code, null);
     assert.equal(existsSync(join(root, 'killed')), false);
@@ -181,6 +181,16 @@ describe('evaluate', () => {
     assert.match(stderr, /expected a new folder, got one that exists/);
   });
 
+  it('keeps aside what somebody else put at its default place', async () => {
+    const other = join(root, 'other');
+    await mkdir(`${other}-evaluation`);
+    writeFileSync(join(`${other}-evaluation`, 'notes.txt'), 'mine');
+    assert.equal((await eyeball('train', train, '--out', other, ...TINY, '--cache', cache, '--quiet')).code, 0);
+    assert.equal((await eyeball('evaluate', other, test, '--quiet')).code, 1);
+    assert.equal((await eyeball('evaluate', other, test, '--quiet', '--force')).code, 0);
+    assert.equal(readFileSync(join(`${other}-evaluation.old-1`, 'notes.txt'), 'utf8'), 'mine');
+  });
+
   it('calls out a model that says nearly the same for every picture', async () => {
     const same = join(root, 'same');
     await writePictures(same, 30, 3);
@@ -230,7 +240,11 @@ describe('predict', () => {
     const fetched = json((await eyeball('predict', model, `${address}/x.jpg`, `${address}/gone.jpg`, '--json')).stdout);
     server.close();
     assert.ok(Math.abs(fetched[0].value - byFile.get(`10/${name}`)!) < 1e-3);
-    assert.deepEqual(fetched[1], { file: `${address}/gone.jpg`, value: null, error: 'the server answered 404' });
+    assert.deepEqual(fetched[1], {
+      file: `${address}/gone.jpg`,
+      value: null,
+      error: 'expected a picture, got status 404',
+    });
   });
 });
 

@@ -127,7 +127,7 @@ describe('loadModel', () => {
     assert.match(
       text,
       new RegExp(
-        `^InputError: ${folder}: expected [\\d.]+ in the model's self-test, got [\\d.]+; the runtime on this machine computes it wrongly$`,
+        `^InputError: ${join(folder, 'eyeball.json')}: expected what its network computes, got "its self-test gives [\\d.]+ in the place of [\\d.]+"; train again or fetch it again$`,
       ),
     );
   });
@@ -170,8 +170,8 @@ describe('a model', () => {
     );
     assert.equal(results[0]!.value, results[5]!.value);
     assert.match(results[1]!.error!, /^expected a photo \(/);
-    assert.equal(results[2]!.error, 'there is no such file');
-    assert.equal(results[3]!.error, 'it is a folder');
+    assert.equal(results[2]!.error, 'expected a picture, got no such file');
+    assert.equal(results[3]!.error, 'expected a picture, got a folder');
     assert.match(results[4]!.error!, /^expected a whole png, got one that is cut short or damaged/);
     assert.ok(!('error' in results[0]!));
   });

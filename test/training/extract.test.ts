@@ -131,7 +131,7 @@ describe('extractFeatures', () => {
       const reasons = result.skipped.map(({ reason }) => reason);
       assert.match(reasons[1]!, /^expected a whole png, got one that is cut short or damaged/);
       assert.match(reasons[2]!, /^expected a photo \(/);
-      assert.match(reasons[3]!, /^ENOENT/);
+      assert.match(reasons[3]!, /^expected a picture, got no such file$/);
       assert.ok(reasons.every(reason => !reason.includes('\n')));
     }
   });
@@ -142,7 +142,7 @@ describe('extractFeatures', () => {
     assert.match(
       text,
       new RegExp(
-        `^InputError: ${root}: expected at least one picture that can be read, got none of 2: expected a photo`,
+        `^InputError: ${root}: expected at least one picture that can be read, got none of 2; a.png: expected a photo`,
       ),
     );
   });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import type { Head } from '../../src/training/head.js';
-import { fitRidge, type HeadData } from '../../src/training/ridge.js';
+import type { Head, HeadData } from '../../src/training/head.js';
+import { fitRidge } from '../../src/training/ridge.js';
 import { expectNumbersClose } from '../close.js';
 import { rowsOf } from './rows.js';
 

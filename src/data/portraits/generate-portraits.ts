@@ -40,6 +40,13 @@ export interface GeneratedPortraits {
 const IN_FLIGHT = 4;
 const QUALITY = 90;
 
+/** Throws UsageError unless so many portraits can be drawn. */
+export function checkImages(images: number): void {
+  if (!Number.isInteger(images) || images < 50 || images > 99_999) {
+    throw new UsageError(expected('images', 'a whole number from 50 to 99999', String(images)));
+  }
+}
+
 /**
  * Draws a data set of portraits, 125 x 125 px JPEGs in a folder per age, and tells the truth about each file in `truth.csv`.
  *
@@ -51,9 +58,7 @@ const QUALITY = 90;
  */
 export async function generatePortraits(options: GeneratePortraitsOptions): Promise<GeneratedPortraits> {
   const { images, seed, testFraction = 0.2, signal, onProgress } = options;
-  if (!Number.isInteger(images) || images < 50 || images > 99_999) {
-    throw new UsageError(expected('images', 'a whole number from 50 to 99999', String(images)));
-  }
+  checkImages(images);
   if (!Number.isInteger(seed)) throw new UsageError(expected('seed', 'a whole number', String(seed)));
   if (!(testFraction >= 0 && testFraction <= 0.5)) {
     throw new UsageError(expected('testFraction', 'a number from 0 to 0.5', String(testFraction)));

@@ -4,6 +4,8 @@ import { type Dim, dataTypes, type OnnxModel, type OnnxNode, type OnnxValueInfo 
 import { type Field, integersOf, readFields } from './wire.js';
 
 const dtypeOf = new Map(Object.entries(dataTypes).map(([dtype, number]) => [number, dtype as DType]));
+/** The standard operators may also be named in full. */
+const standardDomain = (domain: string) => (domain === 'ai.onnx' ? '' : domain);
 const text = (field: Field) => new TextDecoder().decode(field.bytes);
 
 /**
@@ -27,7 +29,7 @@ export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
         if (part.number === 1) domain = text(part);
         else if (part.number === 2) version = Number(part.integer);
       }
-      opsets.set(domain, version);
+      opsets.set(standardDomain(domain), version);
     } else if (field.number === 25) {
       throw new InputError(
         expected(where, 'plain operators', 'a model with functions of its own', 'export it with functions inlined'),
@@ -69,7 +71,7 @@ function decodeNode(bytes: Uint8Array, where: string): OnnxNode {
     else if (field.number === 2) outputs.push(text(field));
     else if (field.number === 4) opType = text(field);
     else if (field.number === 5) rawAttributes.push(field.bytes);
-    else if (field.number === 7) domain = text(field);
+    else if (field.number === 7) domain = standardDomain(text(field));
   }
   for (const raw of rawAttributes) {
     for (const part of readFields(raw, where)) {
