@@ -79,7 +79,7 @@ export async function fitRidge(
     const validationMse = validation.length === 0 ? null : squaredError(onValidation, solution) * scale.std ** 2;
 
     const onAll = onTrain.map((sum, i) => sum + onValidation[i]!);
-    const final = (await solveRidge(centre(onAll, rows.width), strength, decomposer)).solution;
+    const { solution: final } = await solveRidge(centre(onAll, rows.width), strength, decomposer, { scored: false });
     const weight = Float32Array.from(final.subarray(0, rows.width), w => w * scale.std);
     const bias = final[rows.width]! * scale.std + scale.mean;
     return { head: { weight, bias, standardization }, strength, validationMse };
@@ -201,7 +201,12 @@ const PROBES = 16;
 // Nearer to one degree of freedom a row, the estimate's own error decides the score.
 const MOST_FREEDOM = 0.8;
 
-async function solveRidge(sums: CentredSums, strength: number, decomposer: CholeskyDecomposer): Promise<ScoredFit> {
+async function solveRidge(
+  sums: CentredSums,
+  strength: number,
+  decomposer: CholeskyDecomposer,
+  { scored }: { readonly scored: boolean } = { scored: true },
+): Promise<ScoredFit> {
   const { count, featureMeans, labelMean, matrix, right, labelSquares } = sums;
   const width = right.length;
   const penalty = strength * count;
@@ -209,6 +214,8 @@ async function solveRidge(sums: CentredSums, strength: number, decomposer: Chole
   if (factor === undefined) return { solution: new Float64Array(width + 1), score: Number.POSITIVE_INFINITY };
   const weights = factor.solve(right);
   const bias = labelMean - dot(weights, featureMeans);
+  const solution = Float64Array.from([...weights, bias]);
+  if (!scored) return { solution, score: Number.POSITIVE_INFINITY };
   // |z w - y|^2 = |y|^2 - w (right + penalty w), since (matrix + penalty I) w = right.
   const residual = labelSquares - dot(weights, right) - penalty * dot(weights, weights);
 
@@ -221,7 +228,7 @@ async function solveRidge(sums: CentredSums, strength: number, decomposer: Chole
   }
   const freedom = (width - penalty * trace + 1) / count;
   const score = freedom < MOST_FREEDOM ? residual / count / (1 - freedom) ** 2 : Number.POSITIVE_INFINITY;
-  return { solution: Float64Array.from([...weights, bias]), score };
+  return { solution, score };
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
