@@ -60,7 +60,7 @@ export function parametersFrom(tensors: ReadonlyMap<string, Tensor>, where: stri
  */
 export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSource): BackboneOutput {
   const { graph } = x;
-  const parameter = (name: string, shape: readonly number[]) => graph.constant(parameters(name, shape), name);
+  const parameter = (name: string, shape: readonly number[]) => graph.parameter(parameters(name, shape), name);
   // [N, from, H, W] -> [N, to, H / stride, W / stride]
   const convolution = (input: Value, name: string, to: number, kernel: number, stride = 1) => {
     const weight = parameter(`${name}.weight`, [to, Number(input.shape[1]), kernel, kernel]);
@@ -68,9 +68,11 @@ export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSou
   };
   const norm = (input: Value, name: string) => {
     const width = [Number(input.shape[1])];
-    const [scale, bias, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(leaf =>
-      parameter(`${name}.${leaf}`, width),
-    ) as [Value, Value, Value, Value];
+    const scale = parameter(`${name}.weight`, width);
+    const bias = parameter(`${name}.bias`, width);
+    const [mean, variance] = ['running_mean', 'running_var'].map(leaf =>
+      graph.constant(parameters(`${name}.${leaf}`, width), `${name}.${leaf}`),
+    ) as [Value, Value];
     return batchNormalization(input, scale, bias, mean, variance);
   };
   const block = (input: Value, name: string, width: number, stride: number) => {
@@ -91,9 +93,9 @@ export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSou
     return relu(add(branch, shortcut));
   };
 
-  const stages = new Map<string, Value>();
   let value = relu(norm(convolution(x, 'conv1', 64, 7, 2), 'bn1'));
   value = maxPool(value, 3, { stride: 2, pads: 1 });
+  const stages = new Map([['stem', value]]);
   plan.depths.forEach((depth, stage) => {
     for (let i = 0; i < depth; i++) {
       value = block(value, `layer${stage + 1}.${i}`, 64 * 2 ** stage, i === 0 && stage > 0 ? 2 : 1);

@@ -36,6 +36,23 @@ export function conv(x: Value, weight: Value, options: WindowOptions & { bias?: 
 export const maxPool = (x: Value, kernel: number, options: WindowOptions = {}): Value =>
   one('MaxPool', [x], window([kernel, kernel], options));
 
+/** The convolution's transpose: x `[N, C, H, W]` and `weight` `[C, M / groups, kH, kW]` to `[N, M, H', W']`. */
+export function convTranspose(
+  x: Value,
+  weight: Value,
+  options: Window & { readonly groups?: number; readonly outputPads?: readonly [number, number] },
+): Value {
+  const { groups = 1, outputPads = [0, 0], kernel, strides, pads, dilations } = options;
+  return one('ConvTranspose', [x, weight], { kernel, strides, pads, dilations, group: groups, outputPads });
+}
+
+/** The mean of each `kernel` x `kernel` window of x `[N, C, H, W]`; padding counts as zeros if `countIncludePad`. */
+export const averagePool = (
+  x: Value,
+  kernel: number,
+  { countIncludePad = false, ...options }: WindowOptions & { readonly countIncludePad?: boolean } = {},
+): Value => one('AveragePool', [x], { ...window([kernel, kernel], options), countIncludePad });
+
 /** The mean over H and W of x `[N, C, H, W]`, as `[N, C]`. */
 export const globalAveragePool = (x: Value): Value => reshape(one('GlobalAveragePool', [x], {}), [0, -1]);
 
@@ -51,6 +68,13 @@ export const batchNormalization = (
 
 export const relu = (x: Value): Value => one('Relu', [x], {});
 export const sigmoid = (x: Value): Value => one('Sigmoid', [x], {});
+/** `x * max(0, min(1, x / 6 + 1 / 2))`. */
+export const hardSwish = (x: Value): Value => one('HardSwish', [x], {});
+/** `max(0, min(1, alpha * x + beta))`. */
+export const hardSigmoid = (x: Value, alpha = 1 / 6, beta = 0.5): Value => one('HardSigmoid', [x], { alpha, beta });
+export const exp = (x: Value): Value => one('Exp', [x], {});
+export const log = (x: Value): Value => one('Log', [x], {});
+export const logSoftmax = (x: Value, axis = -1): Value => one('LogSoftmax', [x], { axis });
 export const softmax = (x: Value, axis = -1): Value => one('Softmax', [x], { axis });
 export const sqrt = (x: Value): Value => one('Sqrt', [x], {});
 export const abs = (x: Value): Value => one('Abs', [x], {});
@@ -68,6 +92,31 @@ export const sub = (a: Value, b: Value | number): Value => one('Sub', [a, operan
 export const mul = (a: Value, b: Value | number): Value => one('Mul', [a, operand(a, b)], {});
 export const div = (a: Value, b: Value | number): Value => one('Div', [a, operand(a, b)], {});
 
+export const greater = (a: Value, b: Value | number): Value => one('Greater', [a, operand(a, b)], {});
+export const less = (a: Value, b: Value | number): Value => one('Less', [a, operand(a, b)], {});
+export const and = (a: Value, b: Value): Value => one('And', [a, b], {});
+/** `a` where `condition` is true, `b` elsewhere. */
+export const where = (condition: Value, a: Value, b: Value | number): Value =>
+  one('Where', [condition, a, operand(a, b)], {});
+/** The smaller and the larger of the two. */
+export const minimum = (a: Value, b: Value | number): Value => where(less(a, b), a, b);
+export const maximum = (a: Value, b: Value | number): Value => where(greater(a, b), a, b);
+
+/** `alpha * a b + beta * c`, with a `[M, K]` and b `[K, P]`, each transposed first if asked for. */
+export function gemm(
+  a: Value,
+  b: Value,
+  {
+    c,
+    alpha = 1,
+    beta = 1,
+    transA = false,
+    transB = false,
+  }: { c?: Value; alpha?: number; beta?: number; transA?: boolean; transB?: boolean } = {},
+): Value {
+  return one('Gemm', c === undefined ? [a, b] : [a, b, c], { alpha, beta, transA, transB });
+}
+
 /** The matrix product of a `[M, K]` and b `[K, P]`: `[M, P]`. */
 export const matMul = (a: Value, b: Value): Value => one('MatMul', [a, b], {});
 
@@ -80,9 +129,38 @@ export const reshape = (x: Value, shape: readonly number[]): Value => one('Resha
 /** The values side by side along `axis`. */
 export const concat = (values: readonly Value[], axis: number): Value => one('Concat', values, { axis });
 
+/** The part of x from `start` to before `end` along `axis`, every `step`th element. */
+export const slice = (x: Value, axis: number, start: number, end: number, step = 1): Value =>
+  one('Slice', [x], { axes: [axis], starts: [start], ends: [end], steps: [step] });
+
+/** x in the opposite order along `axes`. */
+export const flip = (x: Value, axes: readonly number[]): Value =>
+  one('Slice', [x], {
+    axes,
+    starts: axes.map(axis => Number(x.shape[axis]) - 1),
+    ends: axes.map(() => -1),
+    steps: axes.map(() => -1),
+  });
+
+/** x with zeros around it: as many before and behind each axis as `pads` says, all before first. */
+export const pad = (x: Value, pads: readonly number[]): Value => one('Pad', [x], { pads });
+
+/** x repeated until it has `shape`. */
+export const expand = (x: Value, shape: readonly number[]): Value => one('Expand', [x], { shape });
+
+/** `data` `[K]` with each of `updates` `[L]` added to the element that its index names. */
+export const scatterAdd = (data: Value, indices: Value, updates: Value): Value =>
+  one('ScatterElements', [data, indices, updates], {});
+
+/** x `[N, C, H, W]` at the places `grid` `[N, H', W', 2]` of (x, y), each -1..1 from edge to edge, bilinear. */
+export const gridSample = (x: Value, grid: Value): Value => one('GridSample', [x, grid], {});
+
 /** The sum over `axes`. */
 export const reduceSum = (x: Value, axes: readonly number[], keepDims = false): Value =>
   one('ReduceSum', [x], { axes, keepDims });
+/** The mean over `axes`. */
+export const reduceMean = (x: Value, axes: readonly number[], keepDims = false): Value =>
+  one('ReduceMean', [x], { axes, keepDims });
 
 /** x as elements of type `to`. */
 export const cast = (x: Value, to: DType): Value => one('Cast', [x], { to });

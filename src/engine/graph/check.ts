@@ -1,5 +1,5 @@
 import { internal } from '../../base/errors.js';
-import type { Graph, OpNode } from './graph.js';
+import { type Graph, namesOf, type OpNode } from './graph.js';
 import { type OpName, type ShapeRule, shapeRules } from './ops.js';
 
 /**
@@ -17,12 +17,9 @@ export function checkGraph(graph: Graph): void {
 
   for (const node of graph.nodes) {
     const label = node.kind === 'op' ? node.op : node.node.opType;
-    const inputs =
-      node.kind === 'op' ? node.inputs.map(value => value.name) : node.node.inputs.filter(name => name !== '');
+    const { inputs, outputs } = namesOf(node);
     for (const name of inputs) if (!defined.has(name)) throw internal(`${label} uses ${name} before it is defined`);
     if (node.kind === 'op') checkTypes(node);
-    const outputs =
-      node.kind === 'op' ? node.outputs.map(value => value.name) : node.node.outputs.filter(name => name !== '');
     for (const name of outputs) define(name);
   }
   for (const [name, value] of graph.outputs) {

@@ -28,6 +28,14 @@ export interface ForeignNode {
 
 export type Node = { [K in OpName]: OpNode<K> }[OpName] | ForeignNode;
 
+/** The names of the values that a node takes and makes. */
+export function namesOf(node: Node): { readonly inputs: readonly string[]; readonly outputs: readonly string[] } {
+  if (node.kind === 'op')
+    return { inputs: node.inputs.map(({ name }) => name), outputs: node.outputs.map(({ name }) => name) };
+  const given = (names: readonly string[]) => names.filter(name => name !== '');
+  return { inputs: given(node.node.inputs), outputs: given(node.node.outputs) };
+}
+
 /**
  * A computation as a list of operations in the order they run. Values are made by `input`, `constant` and the builders of
  * `build.ts`; shapes are checked as each operation is added.
@@ -36,6 +44,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly constants = new Map<string, Tensor>();
+  /** The constants that training may change: weights, by name. */
+  readonly parameters = new Map<string, Value>();
   readonly outputs = new Map<string, Value>();
   /**
    * Operator set version by domain. 17 runs everywhere; the builders use only forms that are the same from 13 on, so that a
@@ -44,7 +54,10 @@ export class Graph {
   readonly opsets = new Map<string, number>([['', 17]]);
   /** The oldest ONNX file format that holds this graph; a foreign part raises it. */
   irVersion = 8;
+  /** What readers know of the values that foreign operations made. */
+  readonly foreignTypes = new Map<string, ValueType>();
   private readonly names = new Set<string>();
+  private readonly producers = new Map<string, Node>();
 
   /** A value that is fed when the graph runs; dimensions may be names, such as `N`. */
   input(name: string, dtype: DType, shape: Shape): Value {
@@ -57,6 +70,13 @@ export class Graph {
   constant(tensor: Tensor, name = this.freshName('constant')): Value {
     this.constants.set(name, tensor);
     return this.value(name, tensor);
+  }
+
+  /** A constant that training may change. */
+  parameter(tensor: Tensor<'float32'>, name: string): Value {
+    const value = this.constant(tensor, name);
+    this.parameters.set(name, value);
+    return value;
   }
 
   /** A float32 constant of the shape of `numbers`: a scalar for a number, `[n]` for a list. */
@@ -82,20 +102,45 @@ export class Graph {
       if (input.graph !== this) throw internal(`${op} takes ${input.name} of another graph`);
     }
     const outputs = shapeRules[op](inputs, attributes).map(type => this.value(this.freshName(op), type));
-    this.nodes.push({ kind: 'op', op, attributes, inputs, outputs } as unknown as Node);
+    this.push({ kind: 'op', op, attributes, inputs, outputs } as unknown as Node);
     return outputs;
   }
 
   /** Adds an operation of another file; the names of its outputs must be new here. */
   addForeign(node: OnnxNode): void {
     for (const output of node.outputs) if (output !== '') this.reserve(output);
-    this.nodes.push({ kind: 'foreign', node });
+    this.push({ kind: 'foreign', node });
+  }
+
+  /** True where no value is called `name`. */
+  isFree(name: string): boolean {
+    return !this.names.has(name);
+  }
+
+  /** The operation that made `value`; undefined for inputs and constants. */
+  producerOf(value: Value): Node | undefined {
+    return this.producers.get(value.name);
+  }
+
+  /** Makes the constant called `name` an input, fed from now on, and returns what it held. */
+  feed(name: string): Tensor {
+    const tensor = this.constants.get(name);
+    if (tensor === undefined) throw internal(`no constant called ${name}`);
+    this.constants.delete(name);
+    this.inputs.push({ graph: this, name, dtype: tensor.dtype, shape: tensor.shape });
+    return tensor;
   }
 
   /** A value that a foreign operation made, with the type its reader knows of it. */
   foreignValue(name: string, { dtype, shape }: ValueType): Value {
     if (!this.names.has(name)) throw internal(`no value called ${name}`);
+    this.foreignTypes.set(name, { dtype, shape });
     return { graph: this, name, dtype, shape };
+  }
+
+  private push(node: Node): void {
+    this.nodes.push(node);
+    for (const name of namesOf(node).outputs) this.producers.set(name, node);
   }
 
   private value(name: string, { dtype, shape }: ValueType): Value {

@@ -19,13 +19,22 @@ export interface Window {
 /** Our operations, by their ONNX names, and what each takes beside its inputs. */
 export interface OpAttributes {
   Conv: Window & { readonly group: number };
+  /** `outputPads` are rows and columns added below and at the right of the output. */
+  ConvTranspose: Window & { readonly group: number; readonly outputPads: readonly [number, number] };
   BatchNormalization: { readonly epsilon: number };
   MaxPool: Window;
+  /** `countIncludePad` true divides by the size of the kernel everywhere, padding included. */
+  AveragePool: Window & { readonly countIncludePad: boolean };
   GlobalAveragePool: object;
   Relu: object;
   Sigmoid: object;
+  HardSigmoid: { readonly alpha: number; readonly beta: number };
+  HardSwish: object;
   Softmax: { readonly axis: number };
+  LogSoftmax: { readonly axis: number };
   Clip: object;
+  Exp: object;
+  Log: object;
   Sqrt: object;
   Abs: object;
   Sign: object;
@@ -33,11 +42,31 @@ export interface OpAttributes {
   Sub: object;
   Mul: object;
   Div: object;
+  Greater: object;
+  Less: object;
+  And: object;
+  Where: object;
   MatMul: object;
+  Gemm: { readonly alpha: number; readonly beta: number; readonly transA: boolean; readonly transB: boolean };
   Transpose: { readonly permutation: readonly number[] };
   Reshape: { readonly shape: readonly number[] };
+  Expand: { readonly shape: readonly number[] };
   Concat: { readonly axis: number };
+  /** Elements `starts[i]`, `starts[i] + steps[i]`, ... of axis `axes[i]`, up to and without `ends[i]`. */
+  Slice: {
+    readonly axes: readonly number[];
+    readonly starts: readonly number[];
+    readonly ends: readonly number[];
+    readonly steps: readonly number[];
+  };
+  /** Zeros added before and behind each axis: `[before of axis 0, before of axis 1, ..., behind of axis 0, ...]`. */
+  Pad: { readonly pads: readonly number[] };
+  /** Adds each update to the element of axis 0 that its index names. */
+  ScatterElements: object;
+  /** Bilinear samples of x at places -1..1 from edge to edge; outside it, the nearest edge pixel. */
+  GridSample: object;
   ReduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };
+  ReduceMean: { readonly axes: readonly number[]; readonly keepDims: boolean };
   Cast: { readonly to: DType };
   Identity: object;
 }
@@ -78,6 +107,34 @@ const broadcast =
     return [{ dtype: a.dtype, shape }];
   };
 
+const asBool = (types: readonly ValueType[]): ValueType[] => types.map(type => ({ ...type, dtype: 'bool' }));
+
+const alongAxis =
+  (op: OpName) =>
+  (inputs: readonly ValueType[], { axis }: { readonly axis: number }): ValueType[] => {
+    const rank = inputs[0]?.shape.length ?? 0;
+    if (axis < -rank || axis >= rank) throw misfit(op, `an axis ${axis}`, inputs);
+    return sameAsInput(op)(inputs);
+  };
+
+const reduce =
+  (op: OpName) =>
+  (inputs: readonly ValueType[], { axes, keepDims }: OpAttributes['ReduceSum']): ValueType[] => {
+    const [x] = inputs;
+    if (x === undefined || axes.some(axis => axis < 0 || axis >= x.shape.length))
+      throw misfit(op, `axes [${axes}]`, inputs);
+    const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+    return [{ dtype: x.dtype, shape: keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis)) }];
+  };
+
+function pool(op: OpName, inputs: readonly ValueType[], window: Window): ValueType {
+  const [x] = inputs;
+  if (x?.shape.length !== 4) throw misfit(op, '[N, C, H, W]', inputs);
+  const [n, channels, height, width] = x.shape as [Dim, Dim, Dim, Dim];
+  const out = [slide(op, height, 0, window, inputs), slide(op, width, 1, window, inputs)];
+  return { dtype: x.dtype, shape: [n, channels, ...out] };
+}
+
 function slide(op: OpName, size: Dim, axis: 0 | 1, window: Window, inputs: readonly ValueType[]): number {
   if (typeof size !== 'number') throw misfit(op, 'pictures of a known size', inputs);
   const span = window.dilations[axis] * (window.kernel[axis] - 1) + 1;
@@ -106,6 +163,20 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const out = [slide('Conv', height, 0, attributes, inputs), slide('Conv', width, 1, attributes, inputs)];
     return [{ dtype: x.dtype, shape: [n, filters, ...out] }];
   },
+  // x [N, C, H, W], weight [C, M / group, kH, kW] -> [N, M, H', W'], the shape whose Conv with this weight gives x's
+  ConvTranspose(inputs, attributes) {
+    const [x, weight] = inputs;
+    if (x?.shape.length !== 4 || weight?.shape.length !== 4 || x.shape[1] !== weight.shape[0])
+      throw misfit('ConvTranspose', '[N, C, H, W] and [C, M, kH, kW]', inputs);
+    const { strides, pads, dilations, kernel, group, outputPads } = attributes;
+    const grow = (size: Dim, axis: 0 | 1): number => {
+      if (typeof size !== 'number') throw misfit('ConvTranspose', 'pictures of a known size', inputs);
+      const span = dilations[axis] * (kernel[axis] - 1) + 1;
+      return (size - 1) * strides[axis] + span - pads[axis] - pads[axis + 2]! + outputPads[axis];
+    };
+    const shape = [x.shape[0]!, Number(weight.shape[1]) * group, grow(x.shape[2]!, 0), grow(x.shape[3]!, 1)];
+    return [{ dtype: x.dtype, shape }];
+  },
   // x [N, C, ...], scale, bias, mean and variance [C] -> x's shape
   BatchNormalization(inputs) {
     const [x, ...parameters] = inputs;
@@ -118,13 +189,12 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [{ dtype: x.dtype, shape: x.shape }];
   },
+  // The second output says where each maximum was, as its index in the flat x.
   MaxPool(inputs, attributes) {
-    const [x] = inputs;
-    if (x?.shape.length !== 4) throw misfit('MaxPool', '[N, C, H, W]', inputs);
-    const [n, channels, height, width] = x.shape as [Dim, Dim, Dim, Dim];
-    const out = [slide('MaxPool', height, 0, attributes, inputs), slide('MaxPool', width, 1, attributes, inputs)];
-    return [{ dtype: x.dtype, shape: [n, channels, ...out] }];
+    const pooled = pool('MaxPool', inputs, attributes);
+    return [pooled, { dtype: 'int64', shape: pooled.shape }];
   },
+  AveragePool: (inputs, attributes) => [pool('AveragePool', inputs, attributes)],
   GlobalAveragePool(inputs) {
     const [x] = inputs;
     if (x?.shape.length !== 4) throw misfit('GlobalAveragePool', '[N, C, H, W]', inputs);
@@ -132,8 +202,13 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   },
   Relu: sameAsInput('Relu'),
   Sigmoid: sameAsInput('Sigmoid'),
-  Softmax: sameAsInput('Softmax'),
+  HardSigmoid: sameAsInput('HardSigmoid'),
+  HardSwish: sameAsInput('HardSwish'),
+  Softmax: alongAxis('Softmax'),
+  LogSoftmax: alongAxis('LogSoftmax'),
   Clip: sameAsInput('Clip'),
+  Exp: sameAsInput('Exp'),
+  Log: sameAsInput('Log'),
   Sqrt: sameAsInput('Sqrt'),
   Abs: sameAsInput('Abs'),
   Sign: sameAsInput('Sign'),
@@ -141,6 +216,17 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   Sub: broadcast('Sub'),
   Mul: broadcast('Mul'),
   Div: broadcast('Div'),
+  Greater: inputs => asBool(broadcast('Greater')(inputs)),
+  Less: inputs => asBool(broadcast('Less')(inputs)),
+  And: broadcast('And'),
+  // condition, value where true, value where false
+  Where(inputs) {
+    const [condition, a, b] = inputs;
+    if (condition?.dtype !== 'bool' || a === undefined || b === undefined)
+      throw misfit('Where', 'a condition and two values', inputs);
+    const [either] = broadcast('Where')([a, b]) as [ValueType];
+    return broadcast('Where')([{ ...condition, dtype: either.dtype }, either]);
+  },
   // [M, K] and [K, P] -> [M, P]
   MatMul(inputs) {
     const [a, b] = inputs;
@@ -148,6 +234,18 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
       throw misfit('MatMul', '[M, K] and [K, P]', inputs);
     }
     return [{ dtype: a.dtype, shape: [a.shape[0]!, b.shape[1]!] }];
+  },
+  // a [M, K] and b [K, P], each transposed first if it says so, and c that broadcasts to [M, P] or left out -> [M, P]
+  Gemm(inputs, { transA, transB }) {
+    const [a, b, c] = inputs;
+    const [m, k] = transA ? [a?.shape[1], a?.shape[0]] : [a?.shape[0], a?.shape[1]];
+    const [l, p] = transB ? [b?.shape[1], b?.shape[0]] : [b?.shape[0], b?.shape[1]];
+    if (a?.shape.length !== 2 || b?.shape.length !== 2 || k !== l || a.dtype !== b.dtype)
+      throw misfit('Gemm', '[M, K] and [K, P]', inputs);
+    const out: ValueType = { dtype: a.dtype, shape: [m!, p!] };
+    if (c !== undefined && broadcast('Gemm')([out, c])[0]!.shape.join() !== out.shape.join())
+      throw misfit('Gemm', `a summand for [${out.shape}]`, inputs);
+    return [out];
   },
   Transpose(inputs, { permutation }) {
     const [x] = inputs;
@@ -171,6 +269,13 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [{ dtype: x.dtype, shape: out.map(dim => (dim === -1 ? free : dim)) }];
   },
+  Expand(inputs, { shape }) {
+    const [x] = inputs;
+    if (x === undefined) throw misfit('Expand', 'an input', inputs);
+    const [out] = broadcast('Expand')([x, { dtype: x.dtype, shape }]);
+    if (out!.shape.join() !== shape.join()) throw misfit('Expand', `a shape that broadcasts to [${shape}]`, inputs);
+    return [out!];
+  },
   Concat(inputs, { axis }) {
     const [first] = inputs;
     const fits = (type: ValueType) =>
@@ -182,13 +287,48 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const total = inputs.reduce((sum, type) => sum + Number(type.shape[axis]), 0);
     return [{ dtype: first.dtype, shape: first.shape.map((dim, at) => (at === axis ? total : dim)) }];
   },
-  ReduceSum(inputs, { axes, keepDims }) {
+  Slice(inputs, { axes, starts, ends, steps }) {
     const [x] = inputs;
-    if (x === undefined || axes.some(axis => axis < 0 || axis >= x.shape.length))
-      throw misfit('ReduceSum', `axes [${axes}]`, inputs);
-    const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
-    return [{ dtype: x.dtype, shape: keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis)) }];
+    if (x === undefined || axes.some(axis => typeof x.shape[axis] !== 'number'))
+      throw misfit('Slice', `axes [${axes}] of a known size`, inputs);
+    const shape = [...x.shape];
+    axes.forEach((axis, i) => {
+      const [start, end, step] = [starts[i]!, ends[i]!, steps[i]!];
+      const size = Number(x.shape[axis]);
+      // Going down, -1 is the place before the first element; ONNX spells it otherwise.
+      const inside = step > 0 ? start >= 0 && end <= size : step < 0 && start < size && end >= -1;
+      if (!inside) throw misfit('Slice', `places ${start} to ${end} by ${step} within ${size}`, inputs);
+      shape[axis] = Math.max(0, Math.ceil((end - start) / step));
+    });
+    return [{ dtype: x.dtype, shape }];
   },
+  Pad(inputs, { pads }) {
+    const [x] = inputs;
+    if (x === undefined || pads.length !== 2 * x.shape.length)
+      throw misfit('Pad', `as many axes as in [${pads}]`, inputs);
+    const padded = x.shape.map((dim, axis) => {
+      const more = pads[axis]! + pads[axis + x.shape.length]!;
+      if (more !== 0 && typeof dim !== 'number') throw misfit('Pad', 'axes of a known size', inputs);
+      return more === 0 ? dim : Number(dim) + more;
+    });
+    return [{ dtype: x.dtype, shape: padded }];
+  },
+  // data [K], indices [L] int64, updates [L] -> [K]
+  ScatterElements(inputs) {
+    const [data, indices, updates] = inputs;
+    if (data?.shape.length !== 1 || indices?.dtype !== 'int64' || indices.shape.join() !== updates?.shape.join())
+      throw misfit('ScatterElements', '[K], int64 [L] and [L]', inputs);
+    return [{ dtype: data.dtype, shape: data.shape }];
+  },
+  // x [N, C, H, W], grid [N, H', W', 2] of (x, y) -> [N, C, H', W']
+  GridSample(inputs) {
+    const [x, grid] = inputs;
+    if (x?.shape.length !== 4 || grid?.shape.length !== 4 || grid.shape[3] !== 2 || x.shape[0] !== grid.shape[0])
+      throw misfit('GridSample', "[N, C, H, W] and [N, H', W', 2]", inputs);
+    return [{ dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, grid.shape[1]!, grid.shape[2]!] }];
+  },
+  ReduceSum: reduce('ReduceSum'),
+  ReduceMean: reduce('ReduceMean'),
   Cast(inputs, { to }) {
     const [x] = inputs;
     if (x === undefined) throw misfit('Cast', 'an input', inputs);

@@ -14,8 +14,19 @@ export type Request =
       readonly id: number;
       readonly feeds: Readonly<Record<string, Tensor>>;
       readonly outputs: readonly string[] | undefined;
+      readonly state: number | undefined;
     }
-  | { readonly kind: 'close'; readonly id: number };
+  | { readonly kind: 'close'; readonly id: number }
+  | { readonly kind: 'create-state' | 'write-state'; readonly id: number; readonly tensors: Record<string, Tensor> }
+  | { readonly kind: 'read-state'; readonly id: number; readonly names: readonly string[] | undefined }
+  | { readonly kind: 'close-state'; readonly id: number };
+
+/** What a run answers. */
+export interface RunReply {
+  readonly outputs: Record<string, Tensor>;
+  /** Time inside the runtime. */
+  readonly computeMs: number;
+}
 
 /** Its answer to the request of the same ticket: a value, or the reason why there is none. */
 export interface Reply {
@@ -42,40 +53,114 @@ port.on('message', ({ ticket, request }: { ticket: number; request: Request }) =
   });
 });
 
+// A state is held twice: a run reads one copy and writes the next into the other, so nothing is read after it was overwritten, and
+// nothing is allocated or copied a step.
+interface Held {
+  current: ort.Tensor;
+  spare: ort.Tensor | undefined;
+}
+const states = new Map<number, Map<string, Held>>();
+
 async function answer(request: Request): Promise<[value: unknown, transfer: ArrayBuffer[]]> {
-  if (request.kind === 'create') {
-    const options: ort.InferenceSession.SessionOptions = {
-      executionProviders: ['cpu'],
-      graphOptimizationLevel: 'all',
-      intraOpNumThreads: request.threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      // What goes wrong is thrown; the runtime need not print it too.
-      logSeverityLevel: 4,
-    };
-    // The two overloads differ in the type of the model alone.
-    const session = await ort.InferenceSession.create(request.model as string, options);
-    sessions.set(++lastId, session);
-    return [lastId, []];
+  switch (request.kind) {
+    case 'create':
+      return [await create(request.model, request.threads), []];
+    case 'run':
+      return await run(request);
+    case 'close': {
+      const session = sessionOf(request.id);
+      sessions.delete(request.id);
+      await session.release();
+      return [undefined, []];
+    }
+    case 'create-state': {
+      const held = Object.entries(request.tensors).map(
+        ([name, tensor]) => [name, { current: toOrt(tensor), spare: undefined }] as const,
+      );
+      states.set(request.id, new Map<string, Held>(held));
+      return [undefined, []];
+    }
+    case 'write-state':
+      for (const [name, tensor] of Object.entries(request.tensors)) heldOf(request.id, name).current = toOrt(tensor);
+      return [undefined, []];
+    case 'read-state': {
+      const names = request.names ?? [...stateOf(request.id).keys()];
+      // Copied as the answer is sent: the state goes on.
+      return [Object.fromEntries(names.map(name => [name, fromOrt(heldOf(request.id, name).current)])), []];
+    }
+    case 'close-state':
+      states.delete(request.id);
+      return [undefined, []];
   }
-  const session = sessions.get(request.id);
-  if (session === undefined) throw new Error('internal: the session is closed');
-  if (request.kind === 'close') {
-    sessions.delete(request.id);
-    await session.release();
-    return [undefined, []];
+}
+
+async function create(model: Uint8Array | string, threads: number): Promise<number> {
+  const options: ort.InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    // What goes wrong is thrown; the runtime need not print it too.
+    logSeverityLevel: 4,
+  };
+  // The two overloads differ in the type of the model alone.
+  const session = await ort.InferenceSession.create(model as string, options);
+  sessions.set(++lastId, session);
+  return lastId;
+}
+
+async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: RunReply, transfer: ArrayBuffer[]]> {
+  const session = sessionOf(request.id);
+  const state = request.state === undefined ? new Map<string, Held>() : stateOf(request.state);
+  const feeds = Object.fromEntries(Object.entries(request.feeds).map(([name, tensor]) => [name, toOrt(tensor)]));
+  for (const name of session.inputNames) {
+    const held = state.get(name);
+    if (held !== undefined) feeds[name] = held.current;
   }
-  const feeds = Object.fromEntries(
-    Object.entries(request.feeds).map(([name, { dtype, shape, data }]) => [
-      name,
-      new ort.Tensor(dtype as 'float32', data as Float32Array, shape),
-    ]),
-  );
-  const results = await session.run(feeds, request.outputs ?? session.outputNames);
-  const outputs: Record<string, Tensor> = {};
-  for (const [name, { type, dims, data }] of Object.entries(results)) {
-    outputs[name] = { dtype: type, shape: dims, data } as Tensor;
+  const written = session.outputNames.filter(name => state.has(stateOfOutput(name)));
+  const wanted = request.outputs ?? session.outputNames.filter(name => !written.includes(name));
+  const fetches: Record<string, ort.Tensor | null> = Object.fromEntries(wanted.map(name => [name, null]));
+  for (const name of written) {
+    const held = state.get(stateOfOutput(name))!;
+    held.spare ??= emptyLike(held.current);
+    fetches[name] = held.spare;
   }
+  const started = performance.now();
+  const results = await session.run(feeds, fetches);
+  const computeMs = performance.now() - started;
+  for (const name of written) {
+    const held = state.get(stateOfOutput(name))!;
+    [held.current, held.spare] = [held.spare!, held.current];
+  }
+  const outputs = Object.fromEntries(wanted.map(name => [name, fromOrt(results[name]!)]));
   const buffers = Object.values(outputs).map(output => output.data.buffer as ArrayBuffer);
-  return [outputs, [...new Set(buffers)]];
+  return [{ outputs, computeMs }, [...new Set(buffers)]];
+}
+
+/** The state that an output called `next/NAME` is the next value of. */
+const stateOfOutput = (name: string) => (name.startsWith('next/') ? name.slice('next/'.length) : '');
+
+const toOrt = ({ dtype, data, shape }: Tensor): ort.Tensor =>
+  new ort.Tensor(dtype as 'float32', data as Float32Array, shape);
+const fromOrt = ({ type, dims, data }: ort.Tensor) => ({ dtype: type, shape: dims, data }) as Tensor;
+const emptyLike = ({ type, dims, data }: ort.Tensor): ort.Tensor =>
+  new ort.Tensor(type as 'float32', (data as Float32Array).slice(), dims);
+
+function sessionOf(id: number): ort.InferenceSession {
+  const session = sessions.get(id);
+  if (session === undefined) throw new Error('internal: the session is closed');
+  return session;
+}
+
+function stateOf(id: number): Map<string, Held> {
+  const state = states.get(id);
+  if (state === undefined) throw new Error('internal: the state is closed');
+  return state;
+}
+
+function heldOf(id: number, name: string): Held {
+  const held = stateOf(id).get(name);
+  if (held === undefined) throw new Error(`internal: no state called ${name}`);
+  return held;
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { internal } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
-import type { Reply, Request } from './session-worker.js';
+import type { Reply, Request, RunReply } from './session-worker.js';
 
 /** How a model is run. */
 export interface SessionOptions {
@@ -17,14 +17,46 @@ export interface Session {
    *
    * @param options.outputs The outputs to compute. Default: all.
    * @param options.handOver True gives the feeds' memory away instead of copying it: the arrays are empty afterwards.
+   * @param options.state Feeds the inputs that it has by name, and takes over each output called `next/NAME` as its next NAME.
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
-    options?: { readonly outputs?: readonly string[]; readonly handOver?: boolean },
+    options?: { readonly outputs?: readonly string[]; readonly handOver?: boolean; readonly state?: State },
   ): Promise<Record<string, Tensor>>;
+  /** Time that all runs so far spent inside the runtime. */
+  readonly computeMs: number;
   /** Frees the model. Runs that are under way end first. */
   close(): Promise<void>;
 }
+
+/** Tensors that stay with the runtime from run to run: weights in training, and what the optimizer remembers of them. */
+export interface State {
+  readonly id: number;
+  /** Copies of these tensors, or of all. */
+  read(names?: readonly string[]): Promise<Record<string, Tensor>>;
+  /** Puts these tensors in the place of those of the same names. */
+  write(tensors: Readonly<Record<string, Tensor>>): Promise<void>;
+  /** Frees it. */
+  close(): Promise<void>;
+}
+
+/** A state that starts as a copy of `tensors`. */
+export async function createState(tensors: Readonly<Record<string, Tensor>>): Promise<State> {
+  const id = ++lastState;
+  await ask({ kind: 'create-state', id, tensors });
+  return {
+    id,
+    read: async names => (await ask({ kind: 'read-state', id, names })) as Record<string, Tensor>,
+    async write(tensors) {
+      await ask({ kind: 'write-state', id, tensors });
+    },
+    async close() {
+      await ask({ kind: 'close-state', id });
+    },
+  };
+}
+
+let lastState = 0;
 
 /**
  * Loads an ONNX model, given as its bytes or as the path of its file, for CPU.
@@ -37,15 +69,21 @@ export interface Session {
 export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
   const threads = options.threads ?? availableParallelism();
   const id = (await ask({ kind: 'create', model, threads })) as number;
+  let computeMs = 0;
   return {
-    async run(feeds, { outputs, handOver = false } = {}) {
+    get computeMs() {
+      return computeMs;
+    },
+    async run(feeds, { outputs, handOver = false, state } = {}) {
       // Node loses a message with memory that was handed over before, without a word: nobody would ever answer.
       for (const [name, { shape, data }] of Object.entries(feeds)) {
         if (data.length !== sizeOf(shape))
           throw internal(`${data.length} elements fed to ${name} for shape [${shape}]`);
       }
       const buffers = handOver ? Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer) : [];
-      return (await ask({ kind: 'run', id, feeds, outputs }, buffers)) as Record<string, Tensor>;
+      const reply = (await ask({ kind: 'run', id, feeds, outputs, state: state?.id }, buffers)) as RunReply;
+      computeMs += reply.computeMs;
+      return reply.outputs;
     },
     async close() {
       await ask({ kind: 'close', id });

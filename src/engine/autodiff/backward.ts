@@ -1,0 +1,73 @@
+import { ShapeError, UnsupportedOpError } from '../../base/errors.js';
+import { add } from '../graph/build.js';
+import { type Graph, type Node, namesOf, type Value } from '../graph/graph.js';
+import type { OpName } from '../graph/ops.js';
+import { type GradientRule, gradientRules } from './rules.js';
+
+/**
+ * The gradients of `loss` with respect to `parameters`, as values of the same graph, one a parameter and of its shape: reverse-mode
+ * differentiation from graph to graph. Only what the parameters need is built.
+ *
+ * @param loss A scalar, shape `[]`.
+ * @param parameters Values that the loss depends on.
+ * @throws ShapeError where the loss is no scalar.
+ * @throws UnsupportedOpError, naming the operation, where there is one without a gradient between a parameter and the loss, or a
+ * parameter that the loss does not depend on.
+ */
+export function backward(loss: Value, parameters: readonly Value[]): Value[] {
+  const { graph } = loss;
+  if (loss.shape.length !== 0) throw new ShapeError(`backward: expected a loss of shape [], got [${loss.shape}]`);
+  const path = nodesBetween(graph, parameters, loss);
+  const wanted = new Set(parameters.map(({ name }) => name));
+  for (const node of path) for (const name of namesOf(node).outputs) wanted.add(name);
+
+  const gradients = new Map<string, Value>([[loss.name, graph.float(1)]]);
+  for (const node of path.reverse()) {
+    if (node.kind === 'foreign') throw withoutGradient(node.node.opType);
+    const [output] = node.outputs;
+    const upstream = gradients.get(output!.name);
+    // Nodes behind the loss are not on the path; one whose first output leads nowhere has nothing to hand on.
+    if (upstream === undefined) continue;
+    const rule = gradientRules[node.op] as GradientRule<OpName> | 'not differentiable';
+    if (rule === 'not differentiable') throw withoutGradient(node.op);
+    const parts = rule({ inputs: node.inputs, outputs: node.outputs, attributes: node.attributes, upstream });
+    node.inputs.forEach((input, i) => {
+      if (!wanted.has(input.name)) return;
+      const part = parts[i];
+      if (part === undefined) throw withoutGradient(`${node.op} (input ${i})`);
+      const before = gradients.get(input.name);
+      gradients.set(input.name, before === undefined ? part() : add(before, part()));
+    });
+  }
+  return parameters.map(({ name }) => {
+    const gradient = gradients.get(name);
+    if (gradient === undefined)
+      throw new UnsupportedOpError(`backward: expected a loss that depends on ${name}, got none`);
+    return gradient;
+  });
+}
+
+/** The nodes that lie between one of `from` and `to`, in order. */
+function nodesBetween(graph: Graph, from: readonly Value[], to: Value): Node[] {
+  const reached = new Set(from.map(({ name }) => name));
+  const forward = graph.nodes.filter(node => {
+    const { inputs, outputs } = namesOf(node);
+    if (!inputs.some(name => reached.has(name))) return false;
+    for (const name of outputs) reached.add(name);
+    return true;
+  });
+  const needed = new Set([to.name]);
+  const between = forward.toReversed().filter(node => {
+    const { inputs, outputs } = namesOf(node);
+    if (!outputs.some(name => needed.has(name))) return false;
+    for (const name of inputs) if (reached.has(name)) needed.add(name);
+    return true;
+  });
+  return between.reverse();
+}
+
+function withoutGradient(op: string): UnsupportedOpError {
+  return new UnsupportedOpError(
+    `backward: expected operations with a gradient, got ${op}; leave what comes before it frozen`,
+  );
+}

@@ -1,0 +1,52 @@
+import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, sub } from '../graph/build.js';
+import type { Rewrite } from '../graph/copy.js';
+import type { OpNode, Value } from '../graph/graph.js';
+
+// The two ways of a batch norm in training, as rewrites of a network built with the running statistics.
+
+/**
+ * Frozen statistics: the batch norm behind a convolution becomes a part of it, `conv(x, w * a) + b` with
+ * `a = scale / sqrt(variance + epsilon)` and `b = bias - mean * a` for each channel. Weight, scale and bias are trained as before, but
+ * their gradients meet in the kernel, and no activation is read for the batch norm, forward or backward. Other batch norms stay.
+ */
+export const foldBatchNorm: Rewrite = (node, inputs) => {
+  if (node.op !== 'BatchNormalization') return undefined;
+  const [x, scale, bias, mean, variance] = inputs as [Value, Value, Value, Value, Value];
+  const before = x.graph.producerOf(x);
+  if (before?.kind !== 'op' || before.op !== 'Conv') return undefined;
+  const { epsilon } = (node as OpNode<'BatchNormalization'>).attributes;
+  const [input, weight, convBias] = before.inputs as [Value, Value, Value | undefined];
+  const factor = div(scale, sqrt(add(variance, epsilon)));
+  const kernel = mul(weight, reshape(factor, [-1, 1, 1, 1]));
+  const shift = sub(bias, mul(convBias === undefined ? mean : sub(mean, convBias), factor));
+  return x.graph.add('Conv', [input, kernel, shift], before.attributes);
+};
+
+/** A running statistic of a batch norm: its name, and its value after this batch. */
+export interface StatisticUpdate {
+  readonly name: string;
+  readonly next: Value;
+}
+
+/**
+ * Batch statistics: mean and variance of each channel come from the batch, and the gradient goes through them.
+ *
+ * @param updates Receives what becomes of the running statistics: `(1 - momentum) running + momentum batch`, with the unbiased
+ * variance there.
+ * Reference: numbers as torch.nn.BatchNorm2d in training mode.
+ */
+export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Rewrite {
+  return (node, inputs) => {
+    if (node.op !== 'BatchNormalization') return undefined;
+    const { epsilon } = (node as OpNode<'BatchNormalization'>).attributes;
+    const [x, scale, bias, runningMean, runningVariance] = inputs as [Value, Value, Value, Value, Value];
+    const axes = [...x.shape.keys()].filter(axis => axis !== 1);
+    const count = axes.reduce((product, axis) => product * Number(x.shape[axis]), 1);
+    const mean = reduceMean(x, axes); // [C]
+    const variance = sub(reduceMean(mul(x, x), axes), mul(mean, mean));
+    const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));
+    updates.push({ name: runningMean.name, next: mix(runningMean, mean) });
+    updates.push({ name: runningVariance.name, next: mix(runningVariance, mul(variance, count / (count - 1))) });
+    return [batchNormalization(x, scale, bias, mean, variance, epsilon)];
+  };
+}

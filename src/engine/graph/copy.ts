@@ -1,0 +1,62 @@
+import { internal } from '../../base/errors.js';
+import { type Graph, namesOf, type OpNode, type Value } from './graph.js';
+
+/**
+ * What is to stand in the place of an operation: its outputs, made in the graph that is copied to from `inputs`, its inputs there.
+ * Undefined copies the operation as it is.
+ */
+export type Rewrite = (node: OpNode, inputs: readonly Value[]) => readonly Value[] | undefined;
+
+/**
+ * Copies what `wanted` needs into the graph `target`, and returns the values there. Weights keep their names.
+ *
+ * @param given Values of `target` that stand for values of the source, by the name there: what lies before them is not copied.
+ * So a network can be cut in two, or put behind another graph.
+ */
+export function copyGraph(
+  wanted: readonly Value[],
+  target: Graph,
+  given: ReadonlyMap<string, Value>,
+  rewrite: Rewrite = () => undefined,
+): Value[] {
+  const source = wanted[0]!.graph;
+  for (const [domain, version] of source.opsets) target.opsets.set(domain, version);
+  target.irVersion = Math.max(target.irVersion, source.irVersion);
+
+  const needed = new Set(wanted.map(({ name }) => name));
+  const nodes = source.nodes.toReversed().filter(node => {
+    const { inputs, outputs } = namesOf(node);
+    if (!outputs.some(name => needed.has(name) && !given.has(name))) return false;
+    for (const name of inputs) needed.add(name);
+    return true;
+  });
+
+  const copies = new Map<string, Value>(given);
+  for (const [name, tensor] of source.constants) {
+    if (!needed.has(name) || copies.has(name)) continue;
+    const copy = target.constant(tensor, target.isFree(name) ? name : undefined);
+    if (source.parameters.has(name)) target.parameters.set(copy.name, copy);
+    copies.set(name, copy);
+  }
+  const copyOf = (name: string): Value => {
+    const copy = copies.get(name);
+    if (copy === undefined) throw internal(`${name} is neither given nor made by what is copied`);
+    return copy;
+  };
+  for (const node of nodes.reverse()) {
+    if (node.kind === 'op') {
+      const inputs = node.inputs.map(({ name }) => copyOf(name));
+      const outputs = rewrite(node, inputs) ?? target.add(node.op, inputs, node.attributes);
+      node.outputs.forEach(({ name }, i) => {
+        if (outputs[i] !== undefined) copies.set(name, outputs[i]);
+      });
+    } else {
+      target.addForeign({ ...node.node, inputs: node.node.inputs.map(name => (name === '' ? '' : copyOf(name).name)) });
+      for (const name of namesOf(node).outputs) {
+        // Of values between two foreign operations nobody knows the type, and nobody needs it.
+        copies.set(name, target.foreignValue(name, source.foreignTypes.get(name) ?? { dtype: 'float32', shape: [] }));
+      }
+    }
+  }
+  return wanted.map(({ name }) => copyOf(name));
+}
