@@ -2,7 +2,7 @@ import { ShapeError, UnsupportedOpError } from '../../base/errors.js';
 import { add } from '../graph/build.js';
 import { type Graph, type Node, namesOf, type Value } from '../graph/graph.js';
 import type { OpName } from '../graph/ops.js';
-import { type GradientRule, gradientRules } from './rules.js';
+import { type GradientRule, gradientRules, unexpanded } from './rules.js';
 
 /**
  * The gradients of `loss` with respect to `parameters`, as values of the same graph, one a parameter and of its shape: reverse-mode
@@ -36,7 +36,7 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
       const part = parts[i];
       if (part === undefined) throw withoutGradient(`${node.op} (input ${i})`);
       const before = gradients.get(input.name);
-      gradients.set(input.name, before === undefined ? part() : add(before, part()));
+      gradients.set(input.name, before === undefined ? part() : accumulate(before, part()));
     });
   }
   return parameters.map(({ name }) => {
@@ -46,6 +46,9 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
     return gradient;
   });
 }
+
+/** The sum of two gradients of one shape. */
+const accumulate = (a: Value, b: Value): Value => (unexpanded(a) === a ? add(a, unexpanded(b)) : add(b, unexpanded(a)));
 
 /** The nodes that lie between one of `from` and `to`, in order. */
 function nodesBetween(graph: Graph, from: readonly Value[], to: Value): Node[] {

@@ -1,4 +1,4 @@
-import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, sub } from '../graph/build.js';
+import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, square, sub } from '../graph/build.js';
 import type { Rewrite } from '../graph/copy.js';
 import type { OpNode, Value } from '../graph/graph.js';
 
@@ -43,7 +43,7 @@ export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Re
     const axes = [...x.shape.keys()].filter(axis => axis !== 1);
     const count = axes.reduce((product, axis) => product * Number(x.shape[axis]), 1);
     const mean = reduceMean(x, axes); // [C]
-    const variance = sub(reduceMean(mul(x, x), axes), mul(mean, mean));
+    const variance = sub(reduceMean(square(x), axes), square(mean));
     const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));
     updates.push({ name: runningMean.name, next: mix(runningMean, mean) });
     updates.push({ name: runningVariance.name, next: mix(runningVariance, mul(variance, count / (count - 1))) });

@@ -12,6 +12,7 @@ import {
   less,
   mul,
   pad,
+  pow,
   reduceSum,
   reshape,
   scatterAdd,
@@ -71,6 +72,12 @@ const spread =
       return expand(reshape(scaled, kept), dims(x!));
     },
   ];
+
+/** What `value` repeats, where it is only that: arithmetic repeats by itself, and a tensor of the full shape is never made. */
+export function unexpanded(value: Value): Value {
+  const node = value.graph.producerOf(value);
+  return node?.kind === 'op' && node.op === 'Expand' ? node.inputs[0]! : value;
+}
 
 const around = (x: Value, axis: number, before: number, behind: number): number[] => {
   const pads = new Array<number>(2 * x.shape.length).fill(0);
@@ -167,6 +174,9 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
   Exp: slope((_, y) => y),
   Log: ({ inputs: [x], upstream }) => [() => div(upstream, x!)],
   Sqrt: ({ outputs: [y], upstream }) => [() => div(upstream, mul(y!, 2))],
+  Pow: ({ inputs: [x], attributes: { exponent }, upstream }) => [
+    () => mul(mul(unexpanded(upstream), exponent), exponent === 2 ? x! : pow(x!, exponent - 1)),
+  ],
   Abs: slope(x => sign(x)),
   Sign: 'not differentiable',
   Add: ({ inputs: [a, b], upstream }) => [() => unbroadcast(upstream, a!), () => unbroadcast(upstream, b!)],

@@ -76,6 +76,8 @@ export const exp = (x: Value): Value => one('Exp', [x], {});
 export const log = (x: Value): Value => one('Log', [x], {});
 export const logSoftmax = (x: Value, axis = -1): Value => one('LogSoftmax', [x], { axis });
 export const softmax = (x: Value, axis = -1): Value => one('Softmax', [x], { axis });
+export const pow = (x: Value, exponent: number): Value => one('Pow', [x], { exponent });
+export const square = (x: Value): Value => pow(x, 2);
 export const sqrt = (x: Value): Value => one('Sqrt', [x], {});
 export const abs = (x: Value): Value => one('Abs', [x], {});
 export const sign = (x: Value): Value => one('Sign', [x], {});

@@ -36,6 +36,7 @@ export interface OpAttributes {
   Exp: object;
   Log: object;
   Sqrt: object;
+  Pow: { readonly exponent: number };
   Abs: object;
   Sign: object;
   Add: object;
@@ -210,6 +211,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   Exp: sameAsInput('Exp'),
   Log: sameAsInput('Log'),
   Sqrt: sameAsInput('Sqrt'),
+  Pow: sameAsInput('Pow'),
   Abs: sameAsInput('Abs'),
   Sign: sameAsInput('Sign'),
   Add: broadcast('Add'),

@@ -55,6 +55,7 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
   Exp: plain,
   Log: plain,
   Sqrt: plain,
+  Pow: ({ exponent }) => ({ inputs: [{ dtype: 'float32', shape: [], data: Float32Array.of(exponent) }] }),
   Abs: plain,
   Sign: plain,
   Add: plain,
@@ -102,8 +103,13 @@ export function toOnnx(graph: Graph, name = 'eyeball'): Uint8Array {
   const initializers = new Map([...graph.constants].filter(([constant]) => needed.has(constant)));
   const opset = graph.opsets.get('')!;
   const nodes = live.map(node => (node.kind === 'op' ? spell(node, opset, needed, initializers) : node.node));
-  // An output keeps its own name through an Identity that the runtime removes.
+  // A value takes the name of the output that it is. Inputs, constants, and what is two outputs go through an Identity, which copies.
+  const renamed = new Map<string, string>();
   for (const [output, value] of graph.outputs) {
+    if (graph.producerOf(value)?.kind === 'op' && !renamed.has(value.name)) {
+      renamed.set(value.name, output);
+      continue;
+    }
     nodes.push({
       opType: 'Identity',
       domain: '',
@@ -117,7 +123,11 @@ export function toOnnx(graph: Graph, name = 'eyeball'): Uint8Array {
     irVersion: graph.irVersion,
     opsets: graph.opsets,
     name,
-    nodes,
+    nodes: nodes.map(node => ({
+      ...node,
+      inputs: node.inputs.map(input => renamed.get(input) ?? input),
+      outputs: node.outputs.map(made => renamed.get(made) ?? made),
+    })),
     initializers,
     inputs: graph.inputs,
     outputs: [...graph.outputs].map(([output, { dtype, shape }]) => ({ name: output, dtype, shape })),
