@@ -1,0 +1,444 @@
+import { expected, InputError, throwIfAborted } from '../base/errors.js';
+import { ahead } from '../base/ahead.js';
+import type { Watch } from '../base/progress.js';
+import { createRandom, type Random } from '../base/random.js';
+import type { StatisticUpdate } from '../engine/autodiff/batch-norm.js';
+import { reduceSum, square, sub } from '../engine/graph/build.js';
+import { Graph, type Value } from '../engine/graph/graph.js';
+import { toOnnx } from '../engine/graph/to-onnx.js';
+import type { Optimizer } from '../engine/optim/optimizer.js';
+import type { Schedule } from '../engine/optim/schedule.js';
+import { trainingStep } from '../engine/optim/training-step.js';
+import { createSession, createState, type Session, type State } from '../engine/runtime/session.js';
+import type { Tensor } from '../engine/tensor.js';
+import { standardDeviation } from '../metrics/statistics.js';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+
+/** Something to train: how its graph is built, and where its numbers come from. */
+export interface Problem {
+  /**
+   * Adds inputs and network for `count` samples to `graph`. In training with what is random there (dropout, augmentation) as further
+   * inputs, and with batch norms as training has them.
+   */
+  forward(graph: Graph, count: number | 'N', training: boolean): Forward;
+  /** The feeds for the samples of these indices; `random` is given in training. */
+  feeds(indices: readonly number[], random: Random | undefined): Promise<Record<string, Tensor>>;
+  /** One a sample. */
+  readonly labels: Float64Array;
+  /** What each sample counts in the loss. Default: all the same. */
+  readonly weights?: Float32Array | undefined;
+  /** Indices of the samples to train on, and of those to measure on. */
+  readonly train: readonly number[];
+  readonly validation: readonly number[];
+}
+
+/** A network in a graph. */
+export interface Forward {
+  /** The predicted numbers, `[N]`. */
+  readonly value: Value;
+  /** The mean loss for labels `[N]` and weights `[N]`. */
+  loss(target: Value, weight: Value): Value;
+  /** Running statistics that a training step moves. */
+  readonly updates?: readonly StatisticUpdate[] | undefined;
+}
+
+/** How a problem is trained. */
+export interface FitOptions {
+  readonly epochs: number;
+  /** Samples a step; the last, smaller batch of an epoch is dropped, and with fewer samples than this all are one batch. */
+  readonly batch: number;
+  readonly optimizer: Optimizer;
+  /** The learning rate by step, for this many steps in all. */
+  schedule(steps: number): Schedule;
+  /** For weights; biases and batch norms have none. */
+  readonly weightDecay: number;
+  /** What the learning rate of the parameter of this name is multiplied with. Default: 1 for all. */
+  readonly rateScale?: ((parameter: string) => number) | undefined;
+  readonly clipNorm?: number | undefined;
+  /** Validates and keeps an exponential moving average of the weights, with this decay a step. */
+  readonly averageDecay?: number | undefined;
+  /** Stops after this many epochs without a better validation. Default: never. */
+  readonly patience?: number | undefined;
+  /** True ends with the weights of the best validation, the start included; false with the last ones. */
+  readonly keepBest: boolean;
+  readonly seed: number;
+  /** What the progress is called: `epoch 3 of 5` follows it. */
+  readonly name: string;
+  /** Called after each epoch. */
+  readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
+  readonly checkpoint?: CheckpointOptions | undefined;
+}
+
+/** Where a run is saved, so that it can go on. */
+export interface CheckpointOptions {
+  readonly path: string;
+  readonly everySeconds: number;
+  /** True goes on from the file where there is one; it must be of a run with the same `identity`. */
+  readonly resume: boolean;
+  /** All that decides the outcome, by the name of its option. */
+  readonly identity: Readonly<Record<string, unknown>>;
+}
+
+/** What an epoch came to. */
+export interface Epoch {
+  /** From 1. */
+  readonly epoch: number;
+  /** The mean loss over the epoch's batches, each before its step. */
+  readonly trainLoss: number;
+  /** Mean squared error over the epoch's batches, each before its step, in the label's unit. */
+  readonly trainMse: number;
+  /** On the validation samples after the epoch; null where there are none. */
+  readonly valMse: number | null;
+  readonly valMae: number | null;
+  /** Of the epoch's last step. */
+  readonly learningRate: number;
+  readonly seconds: number;
+}
+
+/** A trained problem. */
+export interface Fit {
+  /** What training moved: weights and running statistics, by name. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly epochs: readonly Epoch[];
+  /** The epoch whose weights these are; 0 is the start. */
+  readonly epoch: number;
+  /** Of these weights; null without validation samples. */
+  readonly validation: Errors | null;
+  /** Share of the time of all steps that the runtime was computing in. */
+  readonly computeShare: number;
+}
+
+/** Mean squared and mean absolute error, in the label's unit. */
+export interface Errors {
+  readonly mse: number;
+  readonly mae: number;
+}
+
+/** How far a run is: with the state's tensors all that is needed to go on. */
+interface Position {
+  /** Steps done in all. */
+  step: number;
+  /** Sums over the steps of the epoch under way. */
+  lossSum: number;
+  squaredSum: number;
+  /** Seconds spent in the epoch under way, before this process. */
+  seconds: number;
+  history: Epoch[];
+  best: { epoch: number; validation: Errors | null };
+}
+
+/**
+ * Trains by gradient steps: shuffled batches, validation after each epoch, best weights kept. All chance comes from the seed and the
+ * number of the epoch or step, so a run that goes on from a checkpoint ends in the same numbers as one that was never stopped.
+ *
+ * @throws InputError where the loss is not finite any more, or the checkpoint is of another run.
+ * @throws AbortedError once the signal is aborted, after saving a checkpoint.
+ */
+export async function fit(problem: Problem, options: FitOptions, watch: Watch = {}): Promise<Fit> {
+  const run = await Run.start(problem, options, watch);
+  try {
+    return await run.toTheEnd();
+  } finally {
+    await run.close();
+  }
+}
+
+/** Mean steps between lines on stderr. */
+const STEPS_A_LINE = 250;
+/** Steps in the engine's hands at a time: one runs while the next waits. */
+const IN_ENGINE = 2;
+/** Predictions that vary less than this share of the labels have collapsed. */
+const COLLAPSED = 0.02;
+
+class Run {
+  private position: Position = {
+    step: 0,
+    lossSum: 0,
+    squaredSum: 0,
+    seconds: 0,
+    history: [],
+    best: { epoch: 0, validation: null },
+  };
+  private bestTensors: Record<string, Tensor> | undefined;
+  private lastSaved = performance.now();
+  private loopMs = 0;
+  private readonly schedule: Schedule;
+  private readonly stepsAnEpoch: number;
+
+  private constructor(
+    private readonly problem: Problem,
+    private readonly options: FitOptions,
+    private readonly watch: Watch,
+    private readonly session: Session,
+    private readonly judge: Session,
+    private readonly state: State,
+    private readonly scalars: (step: number, learningRate: number) => Record<string, Tensor>,
+    private readonly batch: number,
+    /** Names in the state of the weights to keep, by the names they have in the network. */
+    private readonly kept: ReadonlyMap<string, string>,
+  ) {
+    this.stepsAnEpoch = Math.floor(problem.train.length / batch);
+    this.schedule = options.schedule(this.stepsAnEpoch * options.epochs);
+  }
+
+  static async start(problem: Problem, options: FitOptions, watch: Watch): Promise<Run> {
+    const batch = Math.min(options.batch, problem.train.length);
+    const graph = new Graph();
+    const { value, loss, updates } = problem.forward(graph, batch, true);
+    const target = graph.input('target', 'float32', [batch]);
+    const weight = graph.input('weight', 'float32', [batch]);
+    const step = trainingStep({
+      loss: loss(target, weight),
+      groups: groupsOf(graph, options),
+      optimizer: options.optimizer,
+      ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
+      ...(options.averageDecay === undefined ? {} : { averageDecay: options.averageDecay }),
+      ...(updates === undefined ? {} : { updates }),
+      outputs: { squared: reduceSum(square(sub(value, target)), [0]) },
+    });
+
+    const trained = Object.keys(step.state).filter(name => !name.includes('/'));
+    const average = (name: string) => `${name}/average`;
+    const kept = new Map(trained.map(name => [name, average(name) in step.state ? average(name) : name]));
+    const judgeGraph = new Graph();
+    const judged = problem.forward(judgeGraph, 'N', false);
+    judgeGraph.output('value', judged.value);
+    for (const [name, held] of kept) judgeGraph.feed(name, held);
+
+    const state = await createState(step.state);
+    const session = await createSession(step.model);
+    const judge = await createSession(toOnnx(judgeGraph));
+    return new Run(problem, options, watch, session, judge, state, step.scalars, batch, kept);
+  }
+
+  async close(): Promise<void> {
+    await this.session.close();
+    await this.judge.close();
+    await this.state.close();
+  }
+
+  async toTheEnd(): Promise<Fit> {
+    const { epochs, keepBest, patience, checkpoint, name } = this.options;
+    if (!(await this.resume()) && keepBest) await this.keepIfBest(0, await this.validate());
+    const { position } = this;
+    while (position.history.length < epochs) {
+      const late = position.history.length - position.best.epoch;
+      if (patience !== undefined && keepBest && late >= patience) {
+        this.watch.onMessage?.(`${name}: no better for ${late} epochs, stopped`);
+        break;
+      }
+      await this.epoch(position.history.length + 1);
+    }
+    if (checkpoint !== undefined) await this.save();
+    const parameters = this.bestTensors ?? (await this.readKept());
+    const { epoch, validation } = keepBest
+      ? position.best
+      : { epoch: position.history.length, validation: errorsOf(position.history.at(-1)) };
+    const computeShare = this.loopMs === 0 ? 1 : Math.min(1, this.session.computeMs / this.loopMs);
+    return { parameters, epochs: position.history, epoch, validation, computeShare };
+  }
+
+  private async epoch(epoch: number): Promise<void> {
+    const { problem, options, position, batch, stepsAnEpoch, watch } = this;
+    const { seed, name, epochs } = options;
+    const started = performance.now();
+    const order = createRandom(seed, `order/${epoch}`).shuffle(problem.train);
+    const first = position.step - (epoch - 1) * stepsAnEpoch;
+    const phase = `${name}: epoch ${epoch} of ${epochs}`;
+    let recent = 0;
+    const batches = ahead(
+      stepsAnEpoch - first,
+      IN_ENGINE + 1,
+      i => this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
+      // An aborted run saves itself first, between two steps.
+    );
+    const inEngine: Promise<Record<string, Tensor>>[] = [];
+    const settle = async () => {
+      const { loss, squared } = await inEngine.shift()!;
+      const value = Number(loss!.data[0]);
+      const at = position.step + 1 - (epoch - 1) * stepsAnEpoch;
+      if (!Number.isFinite(value)) throw this.notFinite(`${phase}, step ${at}`);
+      position.step++;
+      position.lossSum += value;
+      position.squaredSum += Number(squared!.data[0]);
+      recent += value;
+      watch.onProgress?.({ phase, done: at * batch, total: stepsAnEpoch * batch, unit: 'images' });
+      if (at % STEPS_A_LINE === 0) {
+        watch.onMessage?.(`${phase}, batch ${at} of ${stepsAnEpoch}: mean loss ${(recent / STEPS_A_LINE).toPrecision(4)}`);
+        recent = 0;
+      }
+    };
+    for await (const feeds of batches) {
+      const running = this.session.run(feeds, { state: this.state });
+      running.catch(() => {});
+      inEngine.push(running);
+      if (inEngine.length === IN_ENGINE) await settle();
+      if (watch.signal?.aborted || this.isDue()) {
+        while (inEngine.length > 0) await settle();
+        position.seconds += (performance.now() - started) / 1000;
+        await this.save();
+        position.seconds -= (performance.now() - started) / 1000;
+        throwIfAborted(watch.signal);
+      }
+    }
+    while (inEngine.length > 0) await settle();
+    this.loopMs += performance.now() - started;
+
+    const trainLoss = position.lossSum / stepsAnEpoch;
+    const trainMse = position.squaredSum / (stepsAnEpoch * batch);
+    const validation = await this.validate();
+    const learningRate = this.schedule(position.step - 1);
+    const seconds = position.seconds + (performance.now() - started) / 1000;
+    const result: Epoch = {
+      epoch,
+      trainLoss,
+      trainMse,
+      valMse: validation?.mse ?? null,
+      valMae: validation?.mae ?? null,
+      learningRate,
+      seconds,
+    };
+    position.history.push(result);
+    position.lossSum = position.squaredSum = position.seconds = 0;
+    if (options.keepBest) await this.keepIfBest(epoch, validation);
+    const beside =
+      validation === null ? '' : `, validation RMSE ${digits(Math.sqrt(validation.mse))}, MAE ${digits(validation.mae)}`;
+    watch.onMessage?.(`${phase}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
+    options.onEpoch?.(result);
+  }
+
+  private async feedsOf(indices: readonly number[], step: number): Promise<Record<string, Tensor>> {
+    const { problem, options } = this;
+    const { labels, weights } = problem;
+    const own = await problem.feeds(indices, createRandom(options.seed, `step/${step}`));
+    const row = (data: Float32Array): Tensor => ({ dtype: 'float32', shape: [indices.length], data });
+    return {
+      ...own,
+      ...this.scalars(step + 1, this.schedule(step)),
+      target: row(Float32Array.from(indices, i => labels[i]!)),
+      weight: row(Float32Array.from(indices, i => weights?.[i] ?? 1)),
+    };
+  }
+
+  private async validate(): Promise<Errors | null> {
+    const { problem, watch } = this;
+    const { validation, labels } = problem;
+    if (validation.length === 0) return null;
+    const values = new Float64Array(validation.length);
+    const blocks = Math.ceil(validation.length / this.batch);
+    const block = (i: number) => validation.slice(i * this.batch, (i + 1) * this.batch);
+    let at = 0;
+    for await (const feeds of ahead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), watch.signal)) {
+      const { value } = await this.judge.run(feeds, { state: this.state });
+      values.set(value!.data as Float32Array, at);
+      at += value!.data.length;
+    }
+    const errors = values.map((value, i) => value - labels[validation[i]!]!);
+    const mean = (numbers: Float64Array) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+    this.warnIfCollapsed(values);
+    return { mse: mean(errors.map(error => error * error)), mae: mean(errors.map(Math.abs)) };
+  }
+
+  private warnIfCollapsed(values: Float64Array): void {
+    const { validation, labels } = this.problem;
+    if (this.position.step === 0 || validation.length < 10) return;
+    const spread = standardDeviation(values);
+    const labelSpread = standardDeviation(validation.map(i => labels[i]!));
+    if (labelSpread > 0 && spread < COLLAPSED * labelSpread) {
+      this.watch.onMessage?.(
+        `warning: all predictions are nearly the same (they vary by ${digits(spread)}, the labels by ${digits(labelSpread)}); ` +
+          'try a lower --lr, more --epochs, or --find-lr',
+      );
+    }
+  }
+
+  private notFinite(where: string): InputError {
+    const rate = digits(this.schedule(this.position.step));
+    return new InputError(
+      expected(where, 'a finite loss', 'another', `try a lower --lr than ${rate}, --clip 1, or --find-lr`),
+    );
+  }
+
+  private async keepIfBest(epoch: number, validation: Errors | null): Promise<void> {
+    const { best } = this.position;
+    if (validation !== null && best.validation !== null && validation.mse >= best.validation.mse) return;
+    // Without anything to measure on, the last weights are the ones to keep.
+    this.position.best = { epoch, validation };
+    this.bestTensors = validation === null ? undefined : await this.readKept();
+  }
+
+  private async readKept(): Promise<Record<string, Tensor>> {
+    const tensors = await this.state.read([...this.kept.values()]);
+    return Object.fromEntries([...this.kept].map(([name, held]) => [name, tensors[held]!]));
+  }
+
+  private isDue(): boolean {
+    const { checkpoint } = this.options;
+    return checkpoint !== undefined && performance.now() - this.lastSaved >= 1000 * checkpoint.everySeconds;
+  }
+
+  private async save(): Promise<void> {
+    const { checkpoint } = this.options;
+    if (checkpoint === undefined) return;
+    const state = Object.entries(await this.state.read());
+    const best = Object.entries(this.bestTensors ?? {}).map(([name, tensor]) => [`best/${name}`, tensor] as const);
+    await saveCheckpoint(checkpoint.path, {
+      tensors: new Map([...state, ...best]),
+      state: { identity: checkpoint.identity, position: this.position },
+    });
+    this.lastSaved = performance.now();
+  }
+
+  /** True where the run goes on from a checkpoint. */
+  private async resume(): Promise<boolean> {
+    const { checkpoint } = this.options;
+    if (checkpoint === undefined || !checkpoint.resume) return false;
+    const found = await loadCheckpoint(checkpoint.path);
+    if (found === undefined) return false;
+    const { identity, position } = found.state as { identity: Record<string, unknown>; position: Position };
+    checkIdentity(checkpoint, identity);
+    const best: Record<string, Tensor> = {};
+    const state: Record<string, Tensor> = {};
+    for (const [name, tensor] of found.tensors) {
+      if (name.startsWith('best/')) best[name.slice('best/'.length)] = tensor;
+      else state[name] = tensor;
+    }
+    await this.state.write(state);
+    this.position = position;
+    if (Object.keys(best).length > 0) this.bestTensors = best;
+    this.watch.onMessage?.(`${this.options.name}: goes on after step ${position.step}`);
+    return true;
+  }
+}
+
+const digits = (value: number): string => String(Number(value.toPrecision(4)));
+
+const errorsOf = (epoch: Epoch | undefined): Errors | null =>
+  epoch?.valMse == null ? null : { mse: epoch.valMse, mae: epoch.valMae! };
+
+/** Parameters that are trained alike: by the scale of their learning rate, and weights (of two axes or more) apart from the rest. */
+function groupsOf(graph: Graph, { weightDecay, rateScale = () => 1 }: FitOptions) {
+  const groups = new Map<string, { learningRateScale: number; weightDecay: number; parameters: string[] }>();
+  for (const [name, { shape }] of graph.parameters) {
+    const learningRateScale = rateScale(name);
+    const decay = shape.length > 1 ? weightDecay : 0;
+    const key = `${learningRateScale} ${decay}`;
+    const group = groups.get(key) ?? { learningRateScale, weightDecay: decay, parameters: [] };
+    group.parameters.push(name);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function checkIdentity({ path, identity }: CheckpointOptions, saved: Readonly<Record<string, unknown>>): void {
+  const names = new Set([...Object.keys(identity), ...Object.keys(saved)]);
+  const show = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+  const different = [...names].filter(name => show(identity[name]) !== show(saved[name]));
+  if (different.length === 0) return;
+  const ask = different.map(name => `${name} ${show(identity[name])}`).join(', ');
+  const got = different.map(name => `${name} ${show(saved[name])}`).join(', ');
+  throw new InputError(
+    expected(path, `a checkpoint of ${ask}`, got, 'resume with the options it was started with, or start over with --force'),
+  );
+}
+
