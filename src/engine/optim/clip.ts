@@ -1,0 +1,26 @@
+import { add, div, gemm, minimum, mul, reshape, sqrt } from '../graph/build.js';
+import type { Value } from '../graph/graph.js';
+import { flatten } from './flat.js';
+
+/**
+ * The gradients, scaled down together so that the norm of all of them as one vector is at most `maxNorm` (above 0), and that norm
+ * before, a scalar. Gradients within it stay as they are.
+ *
+ * Reference: numbers as torch.nn.utils.clip_grad_norm_: the factor is `min(1, maxNorm / (norm + 1e-6))`.
+ */
+export function clipByGlobalNorm(gradients: readonly Value[], maxNorm: number): { gradients: Value[]; norm: Value } {
+  const norm = sqrt(gradients.map(sumOfSquares).reduce((sum, more) => add(sum, more)));
+  const limit = norm.graph.float(maxNorm);
+  const factor = minimum(div(limit, add(norm, 1e-6)), 1);
+  return { gradients: gradients.map(gradient => mul(gradient, factor)), norm };
+}
+
+/**
+ * A row times itself as a column, as a Gemm that transposes, which reads both along memory: 2 ms for 11 million numbers, against 20 ms
+ * as a MatMul of the row with a column, and 4 ms as squares and their sum. The sum is float32: the norm of 2 million numbers comes out
+ * 3e-5 too small, that of 11 million 3e-4.
+ */
+function sumOfSquares(gradient: Value): Value {
+  const row = flatten(gradient);
+  return reshape(gemm(row, row, { transB: true }), []); // [1, n] x [n, 1] -> [1, 1] -> []
+}
