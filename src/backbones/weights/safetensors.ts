@@ -31,6 +31,8 @@ const entrySchema = z.object({
   data_offsets: z.tuple([natural, natural]),
 });
 
+const metadataSchema = z.record(z.string(), z.string());
+
 interface Entry {
   readonly name: string;
   readonly dtype: DType;
@@ -50,25 +52,58 @@ interface Entry {
  * Reference: https://github.com/huggingface/safetensors#format
  */
 export async function readSafetensors(path: string): Promise<Map<string, Tensor>> {
-  return WeightsFile.use(path, async file => {
-    const { header, dataStart } = await readHeader(file);
-    const entries = Object.entries(header)
-      .filter(([name]) => name !== METADATA)
-      .map(([name, value]) => checkEntry(file, name, value))
-      .sort((a, b) => a.begin - b.begin || a.end - b.end);
-    checkLayout(file, entries, file.sizeBytes - dataStart);
+  return WeightsFile.use(path, async file => readTensors(file, await readHeader(file)));
+}
 
-    const tensors = new Map<string, Tensor>();
-    for (const { name, dtype, shape, begin, end } of entries) {
-      // One read a tensor into a buffer of its own: aligned wherever the data lie, and never in memory twice.
-      const bytes = await file.read(dataStart + begin, end - begin);
-      tensors.set(name, tensorOver(dtype, shape, bytes.buffer));
-    }
-    return tensors;
+/**
+ * The texts in the `__metadata__` of a safetensors file by name; none where it has no such entry. No tensor is read.
+ *
+ * Throws InputError for a broken header, as `readSafetensors` does, and for metadata that is not texts.
+ */
+export async function readSafetensorsMetadata(path: string): Promise<Record<string, string>> {
+  return WeightsFile.use(path, async file => metadataOf(file, await readHeader(file)));
+}
+
+/** Tensors and metadata of a safetensors file, read at one go: of the same file even where another takes its place. */
+export async function readSafetensorsWithMetadata(
+  path: string,
+): Promise<{ tensors: Map<string, Tensor>; metadata: Record<string, string> }> {
+  return WeightsFile.use(path, async file => {
+    const header = await readHeader(file);
+    const metadata = metadataOf(file, header);
+    return { tensors: await readTensors(file, header), metadata };
   });
 }
 
-async function readHeader(file: WeightsFile): Promise<{ header: object; dataStart: number }> {
+interface Header {
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Where the data of the tensors begin in the file. */
+  readonly dataStart: number;
+}
+
+async function readTensors(file: WeightsFile, { fields, dataStart }: Header): Promise<Map<string, Tensor>> {
+  const entries = Object.entries(fields)
+    .filter(([name]) => name !== METADATA)
+    .map(([name, value]) => checkEntry(file, name, value))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end);
+  checkLayout(file, entries, file.sizeBytes - dataStart);
+
+  const tensors = new Map<string, Tensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    // One read a tensor into a buffer of its own: aligned wherever the data lie, and never in memory twice.
+    const bytes = await file.read(dataStart + begin, end - begin);
+    tensors.set(name, tensorOver(dtype, shape, bytes.buffer));
+  }
+  return tensors;
+}
+
+function metadataOf(file: WeightsFile, { fields }: Header): Record<string, string> {
+  const parsed = metadataSchema.safeParse(fields[METADATA] ?? {});
+  if (!parsed.success) throw file.error(`texts in ${METADATA}`, quote(JSON.stringify(fields[METADATA])));
+  return parsed.data;
+}
+
+async function readHeader(file: WeightsFile): Promise<Header> {
   if (file.sizeBytes < 8) throw file.error('a safetensors header of at least 8 bytes', `${file.sizeBytes} bytes`);
   const lengthBytes = await file.read(0, 8);
   const length = new DataView(lengthBytes.buffer).getBigUint64(0, true);
@@ -80,11 +115,11 @@ async function readHeader(file: WeightsFile): Promise<{ header: object; dataStar
     throw file.error(`a safetensors header inside the file of ${file.sizeBytes} bytes`, `a length of ${length}`);
   }
   const text = Buffer.from((await file.read(8, Number(length))).buffer).toString('utf8');
-  const header = parseJson(text);
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+  const fields = parseJson(text);
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
     throw file.error('a safetensors header that is a JSON object', quote(text));
   }
-  return { header, dataStart };
+  return { fields: fields as Record<string, unknown>, dataStart };
 }
 
 function parseJson(text: string): unknown {
@@ -147,6 +182,36 @@ function checkLayout(file: WeightsFile, sorted: readonly Entry[], dataBytes: num
 }
 
 /**
+ * A safetensors file in parts, one behind the other: the header, then the data of each tensor in the map's order, not copied.
+ *
+ * `metadata` holds texts for the `__metadata__` of the header; default none. The header is padded with spaces, so that the
+ * data begin at a multiple of 8 bytes.
+ */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const fields: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
+  let dataBytes = 0;
+  for (const [name, { dtype, shape, data }] of tensors) {
+    if (name === METADATA || data.length !== sizeOf(shape)) throw internal(`cannot write tensor ${quote(name)}`);
+    const begin = dataBytes;
+    dataBytes += data.byteLength;
+    fields.push([name, { dtype: formatNames.get(dtype), shape, data_offsets: [begin, dataBytes] }]);
+  }
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(fields)));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  if (headerBytes > MAX_HEADER_BYTES) throw internal(`a safetensors header of ${headerBytes} bytes`);
+  const header = new Uint8Array(8 + headerBytes).fill(0x20); // spaces, as the format asks for
+  new DataView(header.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  header.set(json, 8);
+  return [
+    header,
+    ...[...tensors.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  ];
+}
+
+/**
  * The bytes of a safetensors file: the same tensors give the same bytes, in whatever order they come.
  *
  * Data lie by element size, the largest first, then by name, so that all are aligned. `metadata` holds texts for the
@@ -159,27 +224,13 @@ export function writeSafetensors(
   const sorted = [...tensors].sort(
     ([aName, a], [bName, b]) => itemSizeOf(b.dtype) - itemSizeOf(a.dtype) || compare(aName, bName),
   );
-  const header: [string, unknown][] = [];
-  if (Object.keys(metadata).length > 0) {
-    header.push([METADATA, Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => compare(a, b)))]);
-  }
-  let dataBytes = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
-    if (name === METADATA || data.length !== sizeOf(shape)) throw internal(`cannot write tensor ${quote(name)}`);
-    const begin = dataBytes;
-    dataBytes += data.byteLength;
-    header.push([name, { dtype: formatNames.get(dtype), shape, data_offsets: [begin, dataBytes] }]);
-  }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
-  const headerBytes = Math.ceil(json.length / 8) * 8;
-  const out = new Uint8Array(8 + headerBytes + dataBytes);
-  new DataView(out.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  out.set(json, 8);
-  out.fill(0x20, 8 + json.length, 8 + headerBytes); // spaces, as the format asks for
-  let position = 8 + headerBytes;
-  for (const [, { data }] of sorted) {
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
+  const texts = Object.entries(metadata).sort(([a], [b]) => compare(a, b));
+  const parts = encodeSafetensors(new Map(sorted), Object.fromEntries(texts));
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let position = 0;
+  for (const part of parts) {
+    out.set(part, position);
+    position += part.byteLength;
   }
   return out;
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readSafetensors, writeSafetensors } from '../../../src/backbones/weights/safetensors.js';
+import {
+  encodeSafetensors,
+  readSafetensors,
+  readSafetensorsMetadata,
+  readSafetensorsWithMetadata,
+  writeSafetensors,
+} from '../../../src/backbones/weights/safetensors.js';
 import { arrayTypes, type DType, type Tensor } from '../../../src/engine/tensor.js';
 import { expectFuzzProof, expectRefused, temporaryFolder } from './files.js';
 
@@ -79,6 +85,47 @@ test('a tensor that is a part of a larger buffer is written alone', async () => 
   const data = Float32Array.of(0, 1, 2, 3).subarray(1, 3);
   writeFileSync(path, writeSafetensors(new Map([['part', { dtype: 'float32', shape: [2], data }]])));
   assert.deepEqual((await readSafetensors(path)).get('part')?.data, Float32Array.of(1, 2));
+});
+
+test('a file is encoded to the bytes of the specification, in the order of the map', () => {
+  const tensors = new Map<string, Tensor>([
+    ['b', { dtype: 'uint8', shape: [3], data: Uint8Array.of(7, 8, 9) }],
+    ['a', { dtype: 'float32', shape: [1, 2], data: Float32Array.of(1, -2) }],
+    ['none', { dtype: 'int64', shape: [0], data: new BigInt64Array() }],
+  ]);
+  const bytes = Buffer.concat(encodeSafetensors(tensors, { step: '5' }));
+  const json =
+    '{"__metadata__":{"step":"5"},"b":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},' +
+    '"a":{"dtype":"F32","shape":[1,2],"data_offsets":[3,11]},"none":{"dtype":"I64","shape":[0],"data_offsets":[11,11]}}';
+  const padded = json.padEnd(Math.ceil(json.length / 8) * 8);
+  assert.notEqual(padded, json);
+  // The length of the header counts its padding; numbers are little-endian.
+  assert.equal(bytes.toString('hex', 0, 8), `${padded.length.toString(16).padStart(2, '0')}00000000000000`);
+  assert.equal(bytes.toString('utf8', 8, 8 + padded.length), padded);
+  assert.equal(bytes.toString('hex', 8 + padded.length), '0708090000803f000000c0');
+});
+
+test('what was encoded is read back in its order, and its data are not copied on the way', async () => {
+  const tensors = new Map([...oneOfEach()].reverse());
+  const parts = encodeSafetensors(tensors, { note: 'é "quoted"' });
+  assert.equal(parts[1]!.buffer, tensors.get('a bool')!.data.buffer);
+  writeFileSync(path, Buffer.concat(parts));
+  const { tensors: read, metadata } = await readSafetensorsWithMetadata(path);
+  assert.deepEqual([...read], [...tensors]);
+  assert.deepEqual(metadata, { note: 'é "quoted"' });
+});
+
+test('metadata are read without the tensors, and refused where they are not texts', async () => {
+  write({ __metadata__: { format: 'pt' }, a: entry('F32', [2], 0, 8) });
+  assert.deepEqual(await readSafetensorsMetadata(path), { format: 'pt' });
+  write({ a: entry('F32', [2], 0, 8) });
+  assert.deepEqual(await readSafetensorsMetadata(path), {});
+  write({ __metadata__: { step: 5 } });
+  await expectRefused(
+    () => readSafetensorsMetadata(path),
+    `${path}: expected texts in __metadata__, got "{\\"step\\":5}"`,
+  );
+  assert.equal((await readSafetensors(path)).size, 0);
 });
 
 test('a broken header is refused', async () => {
