@@ -76,8 +76,8 @@ async function moveAside(target: string): Promise<string> {
   return aside;
 }
 
-// A rename survives a power cut once its folder is on disk too; Windows has no such call and needs none.
-async function syncFolder(path: string): Promise<void> {
+/** Puts the names in the folder `path` on disk: a rename survives a power cut from then on. Windows has no such call and needs none. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(path, 'r');
   await handle.sync();

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { encodeSafetensors, readSafetensorsWithMetadata } from '../backbones/weights/safetensors.js';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import { syncFolder } from '../base/output-folder.js';
+import type { Tensor } from '../engine/tensor.js';
+
+/** All that a run needs to go on: its numbers, and where it stood. */
+export interface Checkpoint {
+  /** By name; the order is kept. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What JSON can say, so NaN and undefined become null; whoever loads it checks its form. */
+  readonly state: unknown;
+}
+
+const FORMAT_VERSION = 1;
+// Entries of the file's metadata: version and state as JSON, and the checksum of that text and of the tensors.
+const RECORD = 'eyeball_checkpoint';
+const CHECKSUM = 'eyeball_crc32';
+
+const recordSchema = z.object({ version: z.literal(FORMAT_VERSION), state: z.unknown() });
+
+/**
+ * Puts a checkpoint at `path`, a safetensors file, in place of an earlier one: whole and on disk, or not at all.
+ *
+ * It is written beside `path` under a hidden name; what killed runs left there is removed first. One process at a time
+ * saves to a path, one save after the other.
+ *
+ * @throws InputError where it cannot be written, on a full disk for example; the earlier checkpoint is then as it was.
+ */
+export async function saveCheckpoint(path: string, { tensors, state }: Checkpoint): Promise<void> {
+  const target = resolve(path);
+  const folder = dirname(target);
+  const partial = join(folder, `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
+  const record = JSON.stringify({ version: FORMAT_VERSION, state: state ?? null });
+  const parts = encodeSafetensors(tensors, { [RECORD]: record, [CHECKSUM]: checksum(record, tensors) });
+  try {
+    await mkdir(folder, { recursive: true });
+    await removePartials(target);
+    const handle = await open(partial, 'wx');
+    try {
+      await writeFile(handle, parts);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(partial, target);
+    await syncFolder(folder);
+  } catch (cause) {
+    await rm(partial, { force: true }).catch(() => {}); // the first failure is the one to tell
+    const wayOut = 'make room there, or the right to write; an earlier checkpoint is as it was';
+    throw new InputError(expected(path, 'a checkpoint that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
+  }
+}
+
+/**
+ * The checkpoint at `path`, or undefined where there is no file.
+ *
+ * @throws InputError where the file is damaged, no checkpoint, or of a newer eyeball.
+ */
+export async function loadCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  const refused = (got: string, cause?: unknown) =>
+    new InputError(expected(path, 'a checkpoint of eyeball', got, 'remove it to train from the start'), { cause });
+  const file = await readSafetensorsWithMetadata(path).catch((cause: Error) => {
+    if ((cause.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
+    throw refused(`"${reasonOf(cause)}"`, cause);
+  });
+  if (file === undefined) return undefined;
+  const { tensors, metadata } = file;
+  const record = metadata[RECORD];
+  if (record === undefined) throw refused('another safetensors file');
+  if (metadata[CHECKSUM] !== checksum(record, tensors)) throw refused('a damaged file: its checksum is another');
+  const json = JSON.parse(record) as { version?: unknown } | null;
+  if (Number(json?.version) > FORMAT_VERSION) {
+    const what = `version ${FORMAT_VERSION} of a checkpoint or an older one`;
+    const wayOut = 'update eyeball-ml, or remove it to train from the start';
+    throw new InputError(expected(path, what, `version ${json?.version}`, wayOut));
+  }
+  const parsed = recordSchema.safeParse(json);
+  if (!parsed.success) throw refused(`"${reasonOf(parsed.error.issues[0]!.message)}"`, parsed.error);
+  return { tensors, state: parsed.data.state };
+}
+
+/** Removes the checkpoint at `path` and what killed runs left beside it; does nothing where there is none. */
+export async function removeCheckpoint(path: string): Promise<void> {
+  const target = resolve(path);
+  try {
+    await rm(target, { force: true });
+    await removePartials(target);
+  } catch (cause) {
+    const got = `"${reasonOf(cause)}"`;
+    throw new InputError(expected(path, 'a checkpoint that can be removed', got, 'remove it by hand'), { cause });
+  }
+}
+
+async function removePartials(target: string): Promise<void> {
+  const folder = dirname(target);
+  const prefix = `.${basename(target)}.`;
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [];
+    throw cause;
+  });
+  for (const name of names) {
+    const isOurs = name.startsWith(prefix) && /^[0-9a-f]{8}\.partial$/.test(name.slice(prefix.length));
+    if (isOurs) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** The CRC-32 of the record and of all tensors with their names, types and shapes, in decimal digits. */
+function checksum(record: string, tensors: ReadonlyMap<string, Tensor>): string {
+  let crc = crc32(record);
+  for (const [name, { dtype, shape, data }] of tensors) {
+    crc = crc32(JSON.stringify([name, dtype, shape]), crc);
+    crc = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), crc);
+  }
+  return String(crc);
+}
