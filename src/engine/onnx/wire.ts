@@ -22,6 +22,10 @@ export class MessageWriter {
     return this.tag(field, FIXED32).push(new Uint8Array(new Float32Array([value]).buffer));
   }
 
+  double(field: number, value: number): this {
+    return this.tag(field, FIXED64).push(new Uint8Array(new Float64Array([value]).buffer));
+  }
+
   bytes(field: number, value: Uint8Array): this {
     return this.tag(field, BYTES).varint(BigInt(value.byteLength)).push(value);
   }

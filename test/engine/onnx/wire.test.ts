@@ -13,6 +13,7 @@ describe('the wire format', () => {
     assert.deepEqual(new MessageWriter().message(3, inner).finish(), bytesOf('1a03089601'));
     assert.deepEqual(new MessageWriter().integer(1, -2).finish(), bytesOf('08feffffffffffffffff01'));
     assert.deepEqual(new MessageWriter().float(5, 1).finish(), bytesOf('2d0000803f'));
+    assert.deepEqual(new MessageWriter().double(1, 1).finish(), bytesOf('09000000000000f03f'));
   });
 
   it("reads back whole numbers of every length, negative ones as 64-bit two's complement", () => {
