@@ -13,6 +13,13 @@ export type { Tensor } from './engine/tensor.js';
 export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
 export type { Manifest } from './model/manifest.js';
 export { loadModel, type Model, type PicturePrediction } from './model/model.js';
+export {
+  type ComparedModel,
+  type CompareOptions,
+  type CompareResult,
+  compareModels,
+  type MeasuredErrors,
+} from './operations/compare-models.js';
 export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } from './operations/evaluate-model.js';
 export { type InspectOptions, type InspectResult, inspectDataset } from './operations/inspect-dataset.js';
 export { type PredictOptions, predictPictures } from './operations/predict-pictures.js';

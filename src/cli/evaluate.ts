@@ -70,4 +70,5 @@ function summary(result: EvaluateModelResult): string {
   ].join('\n');
 }
 
-const signed = (value: number): string => (value < 0 ? '' : '+') + value.toPrecision(2);
+/** A difference with its sign: `+1.2`. */
+export const signed = (value: number): string => (value < 0 ? '' : '+') + value.toPrecision(2);

@@ -29,6 +29,11 @@ export class Terminal {
     return this.controller.signal;
   }
 
+  /** Characters to a line of results; 100 where nobody's terminal says. */
+  get width(): number {
+    return process.stdout.columns ?? 100;
+  }
+
   /** What an operation is given, so that its progress shows here. */
   watch({ quiet = false }: { readonly quiet?: boolean | undefined } = {}): Watch {
     this.quiet = quiet;

@@ -37,6 +37,8 @@ const manifestSchema = z.object({
   metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
   versions: z.record(z.string(), z.string()),
   createdAt: z.iso.datetime(),
+  /** What making it took, up to this file; absent from models of older versions. */
+  times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }).optional(),
   /** The value that the model must give for `selfTestPixels`. */
   selfTest: z.object({ value: z.number() }),
 });

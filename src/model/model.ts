@@ -49,7 +49,7 @@ const FLOAT32_STEPS = 16 * 2 ** -23;
 export async function loadModel(path: string, options: SessionOptions = {}): Promise<Model> {
   const folder = modelFolder(path);
   const where = join(folder, 'eyeball.json');
-  const manifest = parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), where);
+  const manifest = await readManifest(folder);
   const network = await readPart(folder, 'model.onnx', null);
   const sha256 = createHash('sha256').update(network).digest('hex');
   if (sha256 !== manifest.sha256) {
@@ -120,6 +120,15 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       return out;
     },
   };
+}
+
+/**
+ * The manifest of the model in `folder`; its network is not looked at.
+ *
+ * @throws InputError where it is missing, damaged or of a newer eyeball.
+ */
+export async function readManifest(folder: string): Promise<Manifest> {
+  return parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), join(folder, 'eyeball.json'));
 }
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
@@ -53,7 +54,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   const started = performance.now();
   const { seed = 0, force = false, signal, onMessage } = options;
   const home = modelFolder(options.model);
-  const out = options.out ?? `${/^\.*[/\\]*$/.test(home) ? resolve(home) : home.replace(/[/\\]+$/, '')}-evaluation`;
+  const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
   checkApart(out, options.data, 'the data');
   // Results at the default place are replaced; what somebody named, or made himself, is moved aside.
@@ -89,7 +90,13 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const worst = byError.toReversed().slice(0, SHOWN);
       const { name, unit } = manifest.target;
       const totalSeconds = (performance.now() - started) / 1000;
-      await folder.write('metrics.json', `${JSON.stringify({ model: home, ...evaluation }, null, 2)}\n`);
+      const about = {
+        model: home,
+        modelSha256: manifest.sha256,
+        data: options.data,
+        fingerprint: fingerprint(predictions),
+      };
+      await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation }, null, 2)}\n`);
       await folder.write('predictions.csv', predictionsCsv(predictions));
       await folder.write('best.png', await sheet(best, pathOf, 'good'));
       await folder.write('worst.png', await sheet(worst, pathOf, 'bad'));
@@ -136,6 +143,17 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   }
 }
 
+/** Where the results of evaluating the model in the folder `home` lie when nobody says otherwise: `<model>-evaluation`. */
+export function evaluationFolder(home: string): string {
+  return `${/^\.*[/\\]*$/.test(home) ? resolve(home) : home.replace(/[/\\]+$/, '')}-evaluation`;
+}
+
+/** Tells whether two evaluations were on the same pictures: the SHA-256 of their names and labels. */
+function fingerprint(predictions: readonly Prediction[]): string {
+  const lines = predictions.map(({ file, label }) => `${file}\t${label}`);
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
+
 /** Refuses an output that would lie in what is read, or be put in its place. */
 function checkApart(out: string, other: string, name: string): void {
   const [a, b] = [resolve(out), resolve(other)];
@@ -159,7 +177,12 @@ function sheet(
   return sheetPng(predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone })));
 }
 
-async function readEpochs(home: string): Promise<Epoch[]> {
+/**
+ * What a model's `events.jsonl` says of its training, an epoch a line; none where there is no such file.
+ *
+ * @throws InputError where it is damaged.
+ */
+export async function readEpochs(home: string): Promise<Epoch[]> {
   const path = join(home, 'events.jsonl');
   if (!existsSync(path)) return [];
   const lines = (await readFile(path, 'utf8')).split('\n').filter(line => line !== '');

@@ -116,6 +116,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         metrics: { validation: metrics },
         versions: versions(),
         createdAt: new Date().toISOString(),
+        times: times(extraction, fitSeconds, started),
         selfTest: { value: await selfTest(network, backbone.sizePx) },
       };
       await folder.write('model.onnx', network);
@@ -132,6 +133,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         epochs: fit.epochs,
         validation: metrics,
         ...times(extraction, fitSeconds, started),
+        imagesPerSecond: samples.length / extraction.seconds,
         peakRssBytes: peakRssBytes(),
         model: out,
       };
@@ -204,12 +206,8 @@ async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
   return answer;
 }
 
-function times(extraction: Extraction, fitSeconds: number, started: number) {
-  const extractSeconds = extraction.seconds;
-  return {
-    extractSeconds,
-    fitSeconds,
-    totalSeconds: (performance.now() - started) / 1000,
-    imagesPerSecond: extraction.samples.length / extractSeconds,
-  };
-}
+const times = ({ seconds }: Extraction, fitSeconds: number, started: number) => ({
+  totalSeconds: (performance.now() - started) / 1000,
+  extractSeconds: seconds,
+  fitSeconds,
+});

@@ -248,6 +248,38 @@ describe('predict', () => {
   });
 });
 
+describe('compare', () => {
+  it('sets what train and evaluate wrote side by side', async () => {
+    assert.equal((await eyeball('evaluate', model, test, '--quiet')).code, 0);
+    assert.equal((await eyeball('evaluate', adam, test, '--quiet')).code, 0);
+    const { code, stdout, stderr } = await eyeball('compare', model, adam, '--json');
+    assert.equal(code, 0, stderr);
+    const { models, warnings } = json(stdout);
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(
+      models.map((m: { model: string; epochs: number; evaluation: { images: number } }) => [
+        m.model,
+        m.epochs,
+        m.evaluation.images,
+      ]),
+      [
+        [model, 0, 40],
+        [adam, 2, 40],
+      ],
+    );
+    for (const { times, sizeBytes } of models) {
+      assert.ok(times.totalSeconds >= times.fitSeconds + times.extractSeconds, JSON.stringify(times));
+      assert.ok(sizeBytes > 40e6);
+    }
+    // A part of the test pictures is other data, and a model that was trained anew has not been measured.
+    assert.equal((await eyeball('evaluate', adam, test, '--quiet', '--limit', '30')).code, 0);
+    assert.match((await eyeball('compare', model, adam)).stdout, /^warning: .* evaluated on different test data/m);
+    const args = ['--seed', '1', '--cache', cache, '--quiet', '--force'];
+    assert.equal((await eyeball('train', train, '--out', adam, ...TINY, ...args)).code, 0);
+    assert.match((await eyeball('compare', model, adam)).stdout, /^warning: .* is of another model/m);
+  });
+});
+
 describe('inspect', () => {
   it('prints the keys that scripts rely on and writes a page and a sheet', async () => {
     const out = join(root, 'look');

@@ -1,0 +1,143 @@
+import { Command } from 'commander';
+import type { ComparedModel, CompareResult } from '../operations/compare-models.js';
+import { signed } from './evaluate.js';
+import { duration, type Terminal } from './terminal.js';
+
+/** `eyeball compare` */
+export function compareCommand(terminal: Terminal): Command {
+  return new Command('compare')
+    .summary('set models side by side')
+    .description(
+      'Set models side by side: their errors by evaluation and validation, time and size, then the settings in which they differ.',
+    )
+    .argument('<model...>', 'the folders of two or more models')
+    .option('--json', 'print one JSON value on stdout and nothing else there')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  eyeball compare age18 age50
+  eyeball compare runs/lr-* --json
+
+The errors of an evaluation are those in MODEL-evaluation, where eyeball evaluate puts them.`,
+    )
+    .action(async (models: string[], flags: { readonly json?: boolean }) => {
+      const { compareModels } = await import('../operations/compare-models.js');
+      const result = await compareModels({ models });
+      if (flags.json) terminal.printJson(result);
+      else terminal.print(summary(result, terminal.width));
+    });
+}
+
+/** One property of all models, a text each. */
+type Row = readonly [name: string, ...values: string[]];
+
+const NONE = '-';
+/** More models than this are rows and not columns. */
+const MAX_COLUMNS = 4;
+
+function summary({ models, warnings }: CompareResult, width: number): string {
+  const names: Row = ['', ...models.map(({ model }) => model)];
+  const rowsOf = (texts: Readonly<Record<string, (model: ComparedModel) => string>>): Row[] =>
+    Object.entries(texts).map(([name, textOf]) => [name, ...models.map(textOf)]);
+  const isSame = ([, first, ...rest]: Row) => rest.every(value => value === first);
+  const results = rowsOf(resultTexts).filter(([, ...values]) => values.some(value => value !== NONE));
+  const settings = rowsOf(settingTexts(models));
+  const differing = settings.filter(row => !isSame(row));
+  const same = settings.filter(isSame).map(([name, value]) => `${name} ${value}`);
+  const unmeasured = models.filter(({ evaluation }) => evaluation === null).map(({ model }) => model);
+  return [
+    ...table([names, ...results], width),
+    '',
+    ...(differing.length === 0
+      ? ['no setting differs']
+      : table([['settings', ...names.slice(1)], ...differing], width)),
+    '',
+    ...wrap(['the same in all:', ...same], width),
+    ...(unmeasured.length === 0 ? [] : [`not evaluated: ${unmeasured.join(', ')} (eyeball evaluate MODEL TEST_DATA)`]),
+    ...warnings.map(warning => `warning: ${warning}`),
+  ].join('\n');
+}
+
+const show = (value: number | undefined): string => (value === undefined ? NONE : value.toPrecision(3));
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+const setting = (value: ComparedModel['configuration'][string] | undefined): string =>
+  typeof value === 'number' ? String(Number(value.toPrecision(6))) : `${value ?? NONE}`;
+/** The start of a checksum; other names of weights, such as those by formula, as they are. */
+const short = (identity: string): string => (/^[0-9a-f]{64}$/.test(identity) ? identity.slice(0, 12) : identity);
+const seconds = (value: number | undefined): string => (value === undefined ? NONE : duration(value));
+
+const resultTexts: Readonly<Record<string, (model: ComparedModel) => string>> = {
+  RMSE: ({ evaluation }) => show(evaluation?.rmse),
+  MAE: ({ evaluation }) => show(evaluation?.mae),
+  'within 5': ({ evaluation }) => (evaluation === null ? NONE : percent(evaluation.cs5)),
+  'variance explained': ({ evaluation }) => (typeof evaluation?.r2 === 'number' ? percent(evaluation.r2) : NONE),
+  bias: ({ evaluation }) => (evaluation === null ? NONE : signed(evaluation.bias)),
+  'test pictures': ({ evaluation }) => `${evaluation?.images ?? NONE}`,
+  'validation RMSE': ({ validation }) => show(validation?.rmse),
+  'held out': ({ validation }) => `${validation?.images ?? NONE}`,
+  epochs: ({ epochs }) => (epochs === 0 ? NONE : `${epochs}`),
+  'training time': ({ times }) => seconds(times?.totalSeconds),
+  '  features': ({ times }) => seconds(times?.extractSeconds),
+  '  fit': ({ times }) => seconds(times?.fitSeconds),
+  'file size': ({ sizeBytes }) => `${(sizeBytes / 1e6).toFixed(1)} MB`,
+};
+
+function settingTexts(models: readonly ComparedModel[]): Record<string, (model: ComparedModel) => string> {
+  const keys = new Set(models.flatMap(({ configuration }) => Object.keys(configuration)));
+  return {
+    target: ({ target: { name, unit } }) => (unit === null ? name : `${name} (${unit})`),
+    backbone: ({ backbone }) => backbone.name,
+    weights: ({ backbone }) => short(backbone.sha256),
+    'input size': ({ input }) => `${input.sizePx} px`,
+    ...Object.fromEntries(
+      [...keys].map(key => [key, ({ configuration }: ComparedModel) => setting(configuration[key])]),
+    ),
+    'training pictures': ({ dataset }) => `${dataset.images}`,
+    'training data': ({ dataset }) => short(dataset.fingerprint),
+    eyeball: ({ versions }) => versions.eyeball ?? NONE,
+    made: ({ createdAt }) => createdAt.slice(0, 10),
+  };
+}
+
+const GAP = 2;
+
+/**
+ * The lines of a table of `rows`, the first of which names its columns: up to four models are columns, more are rows. Where
+ * the columns do not fit into `width` characters, the rest of them follow below.
+ */
+function table(rows: readonly Row[], width: number): string[] {
+  const isWide = rows[0]!.length - 1 > MAX_COLUMNS;
+  const columns = isWide ? rows : rows[0]!.map((_, i) => rows.map(row => row[i]!));
+  const widths = columns.map(column => Math.max(...column.map(text => text.length)));
+  const blocks: number[][] = [];
+  let left = 0;
+  for (let column = 1; column < columns.length; column++) {
+    left -= GAP + widths[column]!;
+    if (left < 0) {
+      blocks.push([]);
+      left = width - widths[0]! - GAP - widths[column]!;
+    }
+    blocks.at(-1)!.push(column);
+  }
+  return blocks.flatMap((block, i) => [
+    ...(i === 0 ? [] : ['']),
+    ...columns[0]!.map((name, row) =>
+      [name.padEnd(widths[0]!), ...block.map(column => columns[column]![row]!.padStart(widths[column]!))].join(
+        ' '.repeat(GAP),
+      ),
+    ),
+  ]);
+}
+
+/** A heading and what follows it, with commas between, in lines of at most `width` characters where that can be. */
+function wrap([heading, ...items]: readonly [string, ...string[]], width: number): string[] {
+  const lines = [heading];
+  items.forEach((item, i) => {
+    const text = i < items.length - 1 ? `${item},` : item;
+    const line = lines.at(-1)!;
+    if (line.length + 1 + text.length <= width) lines[lines.length - 1] = `${line} ${text}`;
+    else lines.push(`  ${text}`);
+  });
+  return lines;
+}
