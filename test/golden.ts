@@ -12,6 +12,12 @@ export interface Summary {
   readonly l2: number;
 }
 
+/** The whole network at once: the loss, and its gradient by parameter. */
+export interface GoldenGradients {
+  readonly loss: number;
+  readonly gradients: Readonly<Record<string, Summary>>;
+}
+
 /** What PyTorch computes from the formula's weights; the script that made the files is described in CONTRIBUTING.md. */
 export interface Golden {
   readonly parameters: number;
@@ -24,6 +30,10 @@ export interface Golden {
     readonly 'fc.weight': Summary;
     readonly 'fc.bias': Summary;
   };
+  /** Batch norm by its running statistics. */
+  readonly frozen_bn: GoldenGradients;
+  /** Batch norm by the statistics of the batch. */
+  readonly batch_bn: GoldenGradients;
 }
 
 /** The networks that golden files exist for. */
