@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../../src/base/random.js';
 import * as build from '../../../src/engine/graph/build.js';
-import type { Graph, Value } from '../../../src/engine/graph/graph.js';
+import { Graph, type Value } from '../../../src/engine/graph/graph.js';
 import { type OpName, shapeRules } from '../../../src/engine/graph/ops.js';
+import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
+import { decodeModel } from '../../../src/engine/onnx/decode.js';
+import { createSession } from '../../../src/engine/runtime/session.js';
 import { arrayTypes, type DType, sizeOf, type Tensor } from '../../../src/engine/tensor.js';
 import { expectAllClose } from '../../close.js';
 import { float, runGraph } from '../../run-graph.js';
@@ -22,6 +25,8 @@ interface Case {
 const positive = (x: number) => Math.abs(x) + 0.1;
 // Away from 0, where a quotient would be as large as its error.
 const apart = (x: number) => x + Math.sign(x) * 0.1;
+/** Past where the hard functions are flat. */
+const wide = (x: number) => 3 * x;
 const same = (shape: readonly number[] = [2, 3, 4]) => [shape];
 const elementwise = (op: (x: Value) => Value, f: (x: number) => number, prepare?: (x: number) => number): Case => ({
   shapes: same(),
@@ -87,16 +92,6 @@ const softmax = (x: Plain, axis: number): Plain => {
   return reference.broadcast(exponentials, sumOver(exponentials, [axis]), (a, b) => a / b);
 };
 
-const transpose = (x: Plain, permutation: readonly number[]): Plain =>
-  reference.fill(
-    permutation.map(axis => x.shape[axis]!),
-    index =>
-      reference.get(
-        x,
-        x.shape.map((_, axis) => index[permutation.indexOf(axis)]!),
-      ),
-  );
-
 const concat = (values: readonly Plain[], axis: number): Plain => {
   const total = values.reduce((sum, value) => sum + value.shape[axis]!, 0);
   return reference.fill(values[0]!.shape.with(axis, total), index => {
@@ -107,13 +102,131 @@ const concat = (values: readonly Plain[], axis: number): Plain => {
   });
 };
 
-const reduce = (axes: number[], keepDims: boolean): Case => ({
+const reduce = (op: typeof build.reduceSum, axes: number[], keepDims: boolean): Case => ({
   shapes: same(),
-  build: x => build.reduceSum(x, axes, keepDims),
+  build: x => op(x, axes, keepDims),
   reference(x) {
-    const kept = sumOver(x, axes);
+    const summed = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
+    const kept = reference.map(sumOver(x, axes), sum => (op === build.reduceMean ? sum / summed : sum));
     return keepDims ? kept : { ...kept, shape: x.shape.filter((_, axis) => !axes.includes(axis)) };
   },
+});
+
+const reductions = (op: typeof build.reduceSum) => [
+  reduce(op, [1], false),
+  reduce(op, [0, 2], true),
+  reduce(op, [0, 1, 2], false),
+  reduce(op, [2], true),
+];
+
+const convolutionTranspose = (
+  x: readonly number[],
+  weight: readonly number[],
+  options: Parameters<typeof reference.convTranspose>[2],
+): Case => ({
+  shapes: [x, weight],
+  build: (input, kernel) => {
+    const { stride = 1, pads = [0, 0, 0, 0], dilation = 1, ...rest } = options;
+    const size = weight.slice(2) as [number, number];
+    const window = { kernel: size, strides: [stride, stride], pads, dilations: [dilation, dilation] } as const;
+    return build.convTranspose(input!, kernel!, { ...window, ...rest });
+  },
+  reference: (input, kernel) => reference.convTranspose(input!, kernel!, options),
+});
+
+const averagePool = (kernel: number, options: reference.Slide, countIncludePad: boolean): Case => ({
+  shapes: [[2, 3, 7, 6]],
+  build: x => build.averagePool(x, kernel, { ...options, countIncludePad }),
+  reference: x => reference.averagePool(x, kernel, options, countIncludePad),
+});
+
+/** Numbers of which many are equal. */
+const coarse = (x: number) => Math.round(x);
+const comparison = (op: typeof build.greater, f: (x: number, y: number) => boolean): Case[] =>
+  binary(
+    (a, b) => build.cast(op(a, b), 'float32'),
+    (x, y) => (f(x, y) ? 1 : 0),
+    coarse,
+  );
+
+const choice = (condition: number[], a: number[], b: number[]): Case => ({
+  shapes: [condition, a, b],
+  build: (test, yes, no) => build.where(build.greater(test!, 0), yes!, no!),
+  reference(test, yes, no) {
+    const either = reference.broadcast(test!, yes!, (x, y) => (x > 0 ? y : Number.NaN));
+    return reference.broadcast(either, no!, (x, y) => (Number.isNaN(x) ? y : x));
+  },
+});
+
+const multiplication = (transA: boolean, transB: boolean, c?: number[], alpha = 1, beta = 1): Case => {
+  const operands = [transA ? [5, 3] : [3, 5], transB ? [4, 5] : [5, 4]];
+  return {
+    shapes: c === undefined ? operands : [...operands, c],
+    build: (a, b, summand) => build.gemm(a!, b!, { ...(summand && { c: summand }), alpha, beta, transA, transB }),
+    reference(a, b, summand) {
+      const turned = (x: Plain, turn: boolean) => (turn ? reference.transpose(x, [1, 0]) : x);
+      const product = reference.map(reference.matMul(turned(a!, transA), turned(b!, transB)), x => alpha * x);
+      return summand ? reference.broadcast(product, summand, (x, y) => x + beta * y) : product;
+    },
+  };
+};
+
+/** Along each of these axes the elements at these places. */
+const places = (axes: readonly number[], chosen: readonly (readonly number[])[]) => (x: Plain) =>
+  reference.fill(
+    x.shape.map((dim, axis) => (axes.includes(axis) ? chosen[axes.indexOf(axis)]!.length : dim)),
+    index =>
+      reference.get(
+        x,
+        index.map((i, axis) => (axes.includes(axis) ? chosen[axes.indexOf(axis)]![i]! : i)),
+      ),
+  );
+const slice = (start: number, end: number, step: number, chosen: number[]): Case => ({
+  shapes: [[2, 7, 3]],
+  build: x => build.slice(x, 1, start, end, step),
+  reference: places([1], [chosen]),
+});
+
+const pad = (pads: number[]): Case => ({
+  shapes: same(),
+  build: x => build.pad(x, pads),
+  reference: x =>
+    reference.fill(
+      x.shape.map((dim, axis) => pads[axis]! + dim + pads[axis + 3]!),
+      index => {
+        const at = index.map((i, axis) => i - pads[axis]!);
+        return at.every((i, axis) => i >= 0 && i < x.shape[axis]!) ? reference.get(x, at) : 0;
+      },
+    ),
+});
+
+const expand = (from: number[], to: number[]): Case => ({
+  shapes: [from],
+  build: x => build.expand(x, to),
+  reference: x =>
+    reference.broadcast(
+      x,
+      reference.fill(to, () => 0),
+      value => value,
+    ),
+});
+
+const scatter = (length: number, indices: number[]): Case => ({
+  shapes: [[length], [indices.length]],
+  build: (data, updates) => {
+    const tensor = { dtype: 'int64', shape: [indices.length], data: BigInt64Array.from(indices, BigInt) } as const;
+    return build.scatterAdd(data!, data!.graph.constant(tensor), updates!);
+  },
+  reference: (data, updates) =>
+    reference.fill(data!.shape, ([at]) =>
+      indices.reduce((sum, index, i) => (index === at ? sum + updates!.data[i]! : sum), data!.data[at!]!),
+    ),
+});
+
+const sampling = (x: number[], grid: number[]): Case => ({
+  shapes: [x, grid],
+  build: (pictures, at) => build.gridSample(pictures!, at!),
+  reference: (pictures, at) => reference.gridSample(pictures!, at!),
 });
 
 const reshape = (from: number[], to: number[], result: number[]): Case => ({
@@ -150,6 +263,16 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
       reference: (x, weight) => reference.conv(x!, weight!, { pads: [1, 1, 1, 1] }),
     },
   ],
+  ConvTranspose: [
+    convolutionTranspose([2, 3, 4, 5], [3, 4, 3, 3], {}),
+    convolutionTranspose([1, 2, 4, 3], [2, 3, 2, 3], { stride: 2 }),
+    convolutionTranspose([1, 2, 4, 5], [2, 3, 3, 3], { stride: 2, pads: [1, 1, 1, 1], outputPads: [1, 1] }),
+    convolutionTranspose([1, 2, 4, 4], [2, 3, 3, 2], { stride: 3, pads: [0, 1, 2, 0], outputPads: [2, 1] }),
+    convolutionTranspose([1, 2, 4, 4], [2, 3, 3, 3], { dilation: 2, pads: [2, 1, 2, 1] }),
+    convolutionTranspose([2, 4, 4, 4], [4, 3, 3, 3], { groups: 2, stride: 2, pads: [1, 1, 1, 1], outputPads: [0, 1] }),
+    convolutionTranspose([1, 3, 5, 5], [3, 1, 3, 3], { groups: 3, stride: 2, dilation: 2, pads: [2, 2, 2, 2] }),
+    convolutionTranspose([1, 2, 3, 3], [2, 4, 1, 1], { stride: 2, outputPads: [1, 0] }),
+  ],
   BatchNormalization: [1e-5, 0.1].map(epsilon => ({
     shapes: [[2, 3, 4, 4], [3], [3], [3], [3]],
     prepare: positive,
@@ -167,6 +290,11 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
     pool(3, { stride: 2, pads: [0, 1, 2, 0] }),
     pool(2, { dilation: 2 }),
   ],
+  AveragePool: [true, false].flatMap(countIncludePad => [
+    averagePool(2, { stride: 2 }, countIncludePad),
+    averagePool(3, { stride: 2, pads: [1, 1, 1, 1] }, countIncludePad),
+    averagePool(3, { pads: [0, 1, 2, 0] }, countIncludePad),
+  ]),
   // The builder flattens what the operation gives: [N, C, 1, 1] -> [N, C].
   GlobalAveragePool: [
     {
@@ -182,9 +310,21 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
   ],
   Relu: [elementwise(build.relu, x => Math.max(x, 0))],
   Sigmoid: [elementwise(build.sigmoid, x => 1 / (1 + Math.exp(-x)))],
+  HardSigmoid: [
+    elementwise(build.hardSigmoid, x => Math.min(Math.max(x / 6 + 0.5, 0), 1), wide),
+    elementwise(
+      x => build.hardSigmoid(x, 0.5, 0.25),
+      x => Math.min(Math.max(x / 2 + 0.25, 0), 1),
+    ),
+  ],
+  HardSwish: [elementwise(build.hardSwish, x => x * Math.min(Math.max(x / 6 + 0.5, 0), 1), wide)],
   Softmax: [
     { shapes: same(), build: x => build.softmax(x), reference: x => softmax(x, 2) },
     { shapes: same(), build: x => build.softmax(x, 1), reference: x => softmax(x, 1) },
+  ],
+  LogSoftmax: [
+    { shapes: same(), build: x => build.logSoftmax(x), reference: x => reference.map(softmax(x, 2), Math.log) },
+    { shapes: same(), build: x => build.logSoftmax(x, 0), reference: x => reference.map(softmax(x, 0), Math.log) },
   ],
   Clip: [
     elementwise(
@@ -192,6 +332,8 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
       x => Math.min(Math.max(x, -0.5), 1),
     ),
   ],
+  Exp: [elementwise(build.exp, Math.exp)],
+  Log: [elementwise(build.log, Math.log, positive)],
   Sqrt: [elementwise(build.sqrt, Math.sqrt, positive)],
   Abs: [elementwise(build.abs, Math.abs)],
   Sign: [elementwise(build.sign, Math.sign, x => (Math.abs(x) < 0.5 ? 0 : x))],
@@ -199,6 +341,38 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
   Sub: binary(build.sub, (x, y) => x - y),
   Mul: binary(build.mul, (x, y) => x * y),
   Div: binary(build.div, (x, y) => x / y, apart),
+  Greater: comparison(build.greater, (x, y) => x > y),
+  Less: comparison(build.less, (x, y) => x < y),
+  And: [
+    {
+      shapes: [
+        [2, 1, 4],
+        [3, 1],
+      ],
+      build: (a, b) => build.cast(build.and(build.greater(a!, 0), build.less(b!, 1)), 'float32'),
+      reference: (a, b) => reference.broadcast(a!, b!, (x, y) => (x > 0 && y < 1 ? 1 : 0)),
+    },
+  ],
+  Where: [
+    choice([2, 3, 4], [2, 3, 4], [2, 3, 4]),
+    choice([3, 1], [2, 1, 4], [4]),
+    choice([2, 3, 4], [], [3, 1]),
+    {
+      shapes: same(),
+      build: x => build.where(build.less(x!, 0), x!, 7),
+      reference: x => reference.map(x!, value => (value < 0 ? value : 7)),
+    },
+    {
+      shapes: [[2, 3], [3]],
+      build: (a, b) => build.minimum(a!, b!),
+      reference: (a, b) => reference.broadcast(a!, b!, Math.min),
+    },
+    {
+      shapes: [[2, 3], [3]],
+      build: (a, b) => build.maximum(a!, b!),
+      reference: (a, b) => reference.broadcast(a!, b!, Math.max),
+    },
+  ],
   MatMul: [
     {
       shapes: [
@@ -206,11 +380,19 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
         [5, 4],
       ],
       build: (a, b) => build.matMul(a!, b!),
-      reference: (a, b) =>
-        reference.fill([3, 4], ([i, j]) =>
-          [0, 1, 2, 3, 4].reduce((sum, k) => sum + reference.get(a!, [i!, k]) * reference.get(b!, [k, j!]), 0),
-        ),
+      reference: (a, b) => reference.matMul(a!, b!),
     },
+  ],
+  Gemm: [
+    ...[false, true].flatMap(transA =>
+      [false, true].flatMap(transB => [
+        multiplication(transA, transB),
+        multiplication(transA, transB, [3, 4], 0.5, -2),
+      ]),
+    ),
+    multiplication(false, true, [4]),
+    multiplication(false, false, [3, 1], 2),
+    multiplication(true, false, [], 1, 3),
   ],
   Transpose: [
     [2, 0, 1],
@@ -219,7 +401,7 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
   ].map(order => ({
     shapes: same(),
     build: x => build.transpose(x!, order),
-    reference: x => transpose(x!, order),
+    reference: x => reference.transpose(x!, order),
   })),
   Reshape: [
     reshape([2, 3, 4], [6, 4], [6, 4]),
@@ -234,7 +416,37 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
     build: (...values) => build.concat(values, axis),
     reference: (...values) => concat(values, axis),
   })),
-  ReduceSum: [reduce([1], false), reduce([0, 2], true), reduce([0, 1, 2], false), reduce([2], true)],
+  Expand: [expand([3, 1], [2, 3, 4]), expand([], [2, 3]), expand([1, 3], [1, 3]), expand([4], [1, 1, 4])],
+  Slice: [
+    slice(2, 5, 1, [2, 3, 4]),
+    slice(0, 7, 3, [0, 3, 6]),
+    slice(1, 6, 2, [1, 3, 5]),
+    slice(6, -1, -1, [6, 5, 4, 3, 2, 1, 0]),
+    slice(5, -1, -2, [5, 3, 1]),
+    slice(4, 0, -2, [4, 2]),
+    {
+      shapes: [[2, 4, 3, 5]],
+      build: x => build.flip(x!, [1, 3]),
+      reference: x =>
+        places(
+          [1, 3],
+          [
+            [3, 2, 1, 0],
+            [4, 3, 2, 1, 0],
+          ],
+        )(x!),
+    },
+  ],
+  Pad: [pad([0, 1, 2, 0, 3, 1]), pad([1, 0, 0, 0, 0, 0]), pad([0, 0, 0, 0, 0, 0])],
+  ScatterElements: [scatter(5, [0, 3, 3, 4, 0, 0]), scatter(3, [1]), scatter(2, [1, 0])],
+  // Random places in [-2, 2): half of them lie outside.
+  GridSample: [
+    sampling([2, 3, 4, 5], [2, 3, 4, 2]),
+    sampling([1, 1, 1, 6], [1, 2, 7, 2]),
+    sampling([1, 2, 7, 7], [1, 9, 1, 2]),
+  ],
+  ReduceSum: reductions(build.reduceSum),
+  ReduceMean: reductions(build.reduceMean),
   // Types are checked below; here the way there and back.
   Cast: [
     elementwise(
@@ -292,10 +504,44 @@ describe('forward', () => {
     }
   });
 
+  it('of MaxPool says where in the flat input each maximum was', async () => {
+    const x = float([2, 1, 2, 4], [0, 1, 2, 3, 7, 6, 5, 4, 0, 0, 0, 9, 0, 8, 0, 0]);
+    const where = await runGraph(
+      input => {
+        const window = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] } as const;
+        return input.graph.add('MaxPool', [input], window)[1]!;
+      },
+      [x],
+    );
+    assert.deepEqual(where, { dtype: 'int64', shape: [2, 1, 1, 2], data: BigInt64Array.of(4n, 6n, 13n, 11n) });
+  });
+
   it('of Transpose and Reshape keeps the type', async () => {
     const feed: Tensor = { dtype: 'uint8', shape: [1, 2, 3], data: Uint8Array.of(1, 2, 3, 4, 5, 255) };
     const out = await runGraph(x => build.reshape(build.transpose(x, [0, 2, 1]), [0, -1]), [feed]);
     assert.deepEqual(out, { dtype: 'uint8', shape: [1, 6], data: Uint8Array.of(1, 4, 2, 5, 3, 255) });
+  });
+
+  it('of ReduceMean and GridSample is the same in each version of the operator set', async () => {
+    const x = float([1, 1, 2, 2], [1, 2, 3, 4]);
+    const grid = float([1, 1, 2, 2], [0, 0, -0.5, 5]);
+    for (const opset of [17, 18, 19, 20, 21]) {
+      const graph = new Graph();
+      graph.opsets.set('', opset);
+      graph.irVersion = 10;
+      const [pictures, at] = [graph.input('x', 'float32', x.shape), graph.input('grid', 'float32', grid.shape)];
+      graph.output('samples', build.gridSample(pictures, at));
+      graph.output('mean', build.reduceMean(pictures, [2, 3]));
+      const bytes = toOnnx(graph);
+      const nodes = new Map(decodeModel(bytes, 'm.onnx').nodes.map(node => [node.opType, node]));
+      const bilinear = nodes.get('GridSample')!.rawAttributes.some(raw => Buffer.from(raw).includes('bilinear'));
+      assert.equal(bilinear, opset < 20, `mode in opset ${opset}`);
+      assert.equal(nodes.get('ReduceMean')!.inputs.length, opset < 18 ? 1 : 2, `axes in opset ${opset}`);
+      const session = await createSession(bytes, { threads: 1 });
+      const out = await session.run({ x, grid });
+      await session.close();
+      assert.deepEqual(out, { samples: float([1, 1, 1, 2], [2.5, 3]), mean: float([1, 1], [2.5]) });
+    }
   });
 
   it('of Softmax is right where exponentials overflow', async () => {

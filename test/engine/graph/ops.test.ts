@@ -59,6 +59,43 @@ describe('shape rules', () => {
     assert.deepEqual(shapeOf(reshape([]), [1, 1]), []);
   });
 
+  it('of new shapes follow the options, with named batches', () => {
+    const window = { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], dilations: [1, 1] } as const;
+    assert.deepEqual(
+      shapeOf(
+        (x, weight) => build.convTranspose(x!, weight!, { ...window, groups: 2, outputPads: [1, 0] }),
+        ['N', 4, 5, 6],
+        [4, 3, 3, 3],
+      ),
+      ['N', 6, 10, 11],
+    );
+    assert.deepEqual(
+      shapeOf(x => build.averagePool(x, 3, { stride: 2, pads: 1 }), ['N', 5, 7, 8]),
+      ['N', 5, 4, 4],
+    );
+    assert.deepEqual(
+      shapeOf((a, b) => build.gemm(a!, b!, { transA: true, transB: true }), [3, 'N'], [4, 3]),
+      ['N', 4],
+    );
+    assert.deepEqual(
+      shapeOf(x => build.slice(x, 1, 1, 6, 2), ['N', 7]),
+      ['N', 3],
+    );
+    assert.deepEqual(
+      shapeOf(x => build.slice(x, 1, 5, 5), ['N', 7]),
+      ['N', 0],
+    );
+    assert.deepEqual(
+      shapeOf(x => build.pad(x, [0, 1, 0, 2]), ['N', 3]),
+      ['N', 6],
+    );
+    assert.deepEqual(shapeOf(build.gridSample, ['N', 3, 8, 8], ['N', 4, 5, 2]), ['N', 3, 4, 5]);
+    assert.deepEqual(
+      values([2, 3], [3]).flatMap((x, _, [, y]) => [build.greater(x, y!), build.maximum(x, y!)].map(z => z.dtype)),
+      ['bool', 'float32', 'bool', 'float32'],
+    );
+  });
+
   it('permute, join and sum named dimensions too', () => {
     assert.deepEqual(
       shapeOf(x => build.transpose(x, [0, 3, 1, 2]), ['N', 224, 125, 3]),
@@ -109,6 +146,20 @@ const broadcasting = (op: OpName, make: (a: Value, b: Value) => Value): Misfit[]
   misfit(make, [['uint8', [3]], [3]], `${op}: expected two inputs of one type, got uint8 [3] and float32 [3]`),
 ];
 const takesAnything: Misfit[] = [];
+const alongAxis = (op: OpName, make: typeof build.softmax): Misfit[] =>
+  [2, -3].map(axis => misfit(x => make(x, axis), [['N', 3]], `${op}: expected an axis ${axis}, got float32 [N, 3]`));
+const reducing = (op: OpName, make: typeof build.reduceSum): Misfit[] => [
+  misfit(x => make(x, [2]), [[2, 3]], `${op}: expected axes [2], got float32 [2, 3]`),
+  misfit(x => make(x, [-1]), [[2, 3]], `${op}: expected axes [-1], got float32 [2, 3]`),
+];
+const transposed = (options: { groups?: number }) => (x: Value, weight: Value) =>
+  build.convTranspose(x, weight, {
+    kernel: [3, 3],
+    strides: [1, 1],
+    pads: [0, 0, 0, 0],
+    dilations: [1, 1],
+    ...options,
+  });
 
 /** Inputs that do not fit, by operation; total by type. */
 const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
@@ -174,6 +225,32 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
       'Conv: expected a 3,5 kernel, got float32 [N, 3, 8, 8] and float32 [4, 3, 3, 3]',
     ),
   ],
+  ConvTranspose: [
+    misfit(
+      transposed({}),
+      [
+        [3, 8, 8],
+        [3, 4, 3, 3],
+      ],
+      'ConvTranspose: expected [N, C, H, W] and [C, M, kH, kW], got float32 [3, 8, 8] and float32 [3, 4, 3, 3]',
+    ),
+    misfit(
+      transposed({}),
+      [
+        ['N', 4, 8, 8],
+        [3, 4, 3, 3],
+      ],
+      'ConvTranspose: expected [N, C, H, W] and [C, M, kH, kW], got float32 [N, 4, 8, 8] and float32 [3, 4, 3, 3]',
+    ),
+    misfit(
+      transposed({}),
+      [
+        ['N', 3, 'H', 8],
+        [3, 4, 3, 3],
+      ],
+      'ConvTranspose: expected pictures of a known size, got float32 [N, 3, H, 8] and float32 [3, 4, 3, 3]',
+    ),
+  ],
   BatchNormalization: [
     misfit(
       (x, a, b, c, d) => build.batchNormalization(x, a, b, c, d),
@@ -189,13 +266,26 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
       'MaxPool: expected at least 4 px for the kernel, got float32 [N, 3, 8, 3]',
     ),
   ],
+  AveragePool: [
+    misfit(x => build.averagePool(x, 2), [[3, 8, 8]], 'AveragePool: expected [N, C, H, W], got float32 [3, 8, 8]'),
+    misfit(
+      x => build.averagePool(x, 4, { pads: [0, 0, 1, 0] }),
+      [['N', 3, 2, 8]],
+      'AveragePool: expected at least 4 px for the kernel, got float32 [N, 3, 2, 8]',
+    ),
+  ],
   GlobalAveragePool: [
     misfit(build.globalAveragePool, [['N', 8]], 'GlobalAveragePool: expected [N, C, H, W], got float32 [N, 8]'),
   ],
   Relu: takesAnything,
   Sigmoid: takesAnything,
-  Softmax: takesAnything,
+  HardSigmoid: takesAnything,
+  HardSwish: takesAnything,
+  Softmax: alongAxis('Softmax', build.softmax),
+  LogSoftmax: alongAxis('LogSoftmax', build.logSoftmax),
   Clip: takesAnything,
+  Exp: takesAnything,
+  Log: takesAnything,
   Sqrt: takesAnything,
   Abs: takesAnything,
   Sign: takesAnything,
@@ -205,6 +295,26 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   Sub: broadcasting('Sub', build.sub),
   Mul: broadcasting('Mul', build.mul),
   Div: broadcasting('Div', build.div),
+  Greater: broadcasting('Greater', build.greater),
+  Less: broadcasting('Less', build.less),
+  And: broadcasting('And', build.and),
+  Where: [
+    misfit(
+      (condition, a, b) => build.where(condition, a, b),
+      [[2], [2], [2]],
+      'Where: expected a condition and two values, got float32 [2] and float32 [2] and float32 [2]',
+    ),
+    misfit(
+      (condition, a, b) => build.where(condition, a, b),
+      [['bool', [2]], [2], ['uint8', [2]]],
+      'Where: expected two inputs of one type, got float32 [2] and uint8 [2]',
+    ),
+    misfit(
+      (condition, a, b) => build.where(condition, a, b),
+      [['bool', [3]], [2], [2]],
+      'Where: expected shapes that broadcast, got float32 [3] and float32 [2]',
+    ),
+  ],
   MatMul: [
     misfit(
       build.matMul,
@@ -222,6 +332,43 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
         ['float64', [3, 2]],
       ],
       'MatMul: expected [M, K] and [K, P], got float32 [2, 3] and float64 [3, 2]',
+    ),
+  ],
+  Gemm: [
+    misfit(
+      (a, b) => build.gemm(a, b, { transA: true }),
+      [
+        [2, 3],
+        [3, 4],
+      ],
+      'Gemm: expected [M, K] and [K, P], got float32 [2, 3] and float32 [3, 4]',
+    ),
+    misfit(
+      (a, b) => build.gemm(a, b),
+      [[3], [3, 4]],
+      'Gemm: expected [M, K] and [K, P], got float32 [3] and float32 [3, 4]',
+    ),
+    misfit(
+      (a, b) => build.gemm(a, b, { transB: true }),
+      [
+        [2, 3],
+        ['float64', [4, 3]],
+      ],
+      'Gemm: expected [M, K] and [K, P], got float32 [2, 3] and float64 [4, 3]',
+    ),
+    misfit(
+      (a, b, c) => build.gemm(a, b, { c }),
+      [
+        [1, 3],
+        [3, 4],
+        [2, 4],
+      ],
+      'Gemm: expected a summand for [1,4], got float32 [1, 3] and float32 [3, 4] and float32 [2, 4]',
+    ),
+    misfit(
+      (a, b, c) => build.gemm(a, b, { c }),
+      [[2, 3], [3, 4], [3]],
+      'Gemm: expected shapes that broadcast, got float32 [2, 4] and float32 [3]',
     ),
   ],
   Transpose: [
@@ -265,10 +412,81 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
       'Concat: expected shapes that differ on axis 0 alone, got float32 [N, 3] and float32 [N, 3]',
     ),
   ],
-  ReduceSum: [
-    misfit(x => build.reduceSum(x, [2]), [[2, 3]], 'ReduceSum: expected axes [2], got float32 [2, 3]'),
-    misfit(x => build.reduceSum(x, [-1]), [[2, 3]], 'ReduceSum: expected axes [-1], got float32 [2, 3]'),
+  Expand: [
+    misfit(
+      x => build.expand(x, [2, 4]),
+      [[3]],
+      'Expand: expected shapes that broadcast, got float32 [3] and float32 [2, 4]',
+    ),
+    misfit(
+      x => build.expand(x, [1, 3]),
+      [[2, 3]],
+      'Expand: expected a shape that broadcasts to [1,3], got float32 [2, 3]',
+    ),
+    misfit(x => build.expand(x, [3]), [[1, 3]], 'Expand: expected a shape that broadcasts to [3], got float32 [1, 3]'),
   ],
+  Slice: [
+    misfit(x => build.slice(x, 0, 0, 1), [['N', 3]], 'Slice: expected axes [0] of a known size, got float32 [N, 3]'),
+    misfit(x => build.slice(x, 2, 0, 1), [[2, 3]], 'Slice: expected axes [2] of a known size, got float32 [2, 3]'),
+    misfit(x => build.slice(x, 1, 0, 4), [[2, 3]], 'Slice: expected places 0 to 4 by 1 within 3, got float32 [2, 3]'),
+    misfit(x => build.slice(x, 1, -1, 3), [[2, 3]], 'Slice: expected places -1 to 3 by 1 within 3, got float32 [2, 3]'),
+    misfit(
+      x => build.slice(x, 1, 0, 3, 0),
+      [[2, 3]],
+      'Slice: expected places 0 to 3 by 0 within 3, got float32 [2, 3]',
+    ),
+    misfit(
+      x => build.slice(x, 1, 3, 0, -1),
+      [[2, 3]],
+      'Slice: expected places 3 to 0 by -1 within 3, got float32 [2, 3]',
+    ),
+    misfit(
+      x => build.slice(x, 1, 2, -2, -1),
+      [[2, 3]],
+      'Slice: expected places 2 to -2 by -1 within 3, got float32 [2, 3]',
+    ),
+  ],
+  Pad: [
+    misfit(x => build.pad(x, [1, 1]), [[2, 3]], 'Pad: expected as many axes as in [1,1], got float32 [2, 3]'),
+    misfit(x => build.pad(x, [1, 0, 0, 0]), [['N', 3]], 'Pad: expected axes of a known size, got float32 [N, 3]'),
+  ],
+  ScatterElements: [
+    misfit(
+      build.scatterAdd,
+      [[2, 3], ['int64', [4]], [4]],
+      'ScatterElements: expected [K], int64 [L] and [L], got float32 [2, 3] and int64 [4] and float32 [4]',
+    ),
+    misfit(
+      build.scatterAdd,
+      [[3], [4], [4]],
+      'ScatterElements: expected [K], int64 [L] and [L], got float32 [3] and float32 [4] and float32 [4]',
+    ),
+    misfit(
+      build.scatterAdd,
+      [[3], ['int64', [4]], [5]],
+      'ScatterElements: expected [K], int64 [L] and [L], got float32 [3] and int64 [4] and float32 [5]',
+    ),
+  ],
+  GridSample: [
+    misfit(
+      build.gridSample,
+      [
+        [2, 3, 4, 4],
+        [2, 5, 5, 3],
+      ],
+      "GridSample: expected [N, C, H, W] and [N, H', W', 2], got float32 [2, 3, 4, 4] and float32 [2, 5, 5, 3]",
+    ),
+    misfit(
+      build.gridSample,
+      [
+        ['N', 3, 4, 4],
+        [1, 5, 5, 2],
+      ],
+      "GridSample: expected [N, C, H, W] and [N, H', W', 2], got float32 [N, 3, 4, 4] and float32 [1, 5, 5, 2]",
+    ),
+  ],
+  ReduceSum: reducing('ReduceSum', build.reduceSum),
+  ReduceMean: reducing('ReduceMean', build.reduceMean),
 };
 
 describe('an operation whose inputs do not fit', () => {

@@ -96,6 +96,84 @@ export function maxPool(x: Plain, kernel: number, options: Slide): Plain {
   );
 }
 
+/** x [N, C, H, W], weight [C, M / groups, kH, kW]: every pixel of x adds the kernel, times itself, at its place. */
+export function convTranspose(
+  x: Plain,
+  weight: Plain,
+  options: Slide & { readonly groups?: number; readonly outputPads?: readonly [number, number] },
+): Plain {
+  const { stride = 1, pads = [0, 0, 0, 0], dilation = 1, groups = 1, outputPads = [0, 0] } = options;
+  const [n, channels, height, width] = x.shape as [number, number, number, number];
+  const [, perGroup, kH, kW] = weight.shape as [number, number, number, number];
+  const extent = (size: number, kernel: number, before: number, behind: number, more: number) =>
+    (size - 1) * stride + dilation * (kernel - 1) + 1 - before - behind + more;
+  const out = [extent(height, kH, pads[0], pads[2], outputPads[0]), extent(width, kW, pads[1], pads[3], outputPads[1])];
+  const each = (count: number) => Array.from({ length: count }, (_, i) => i);
+  return fill([n, perGroup * groups, ...out], ([picture, m, bottom, right]) => {
+    const group = Math.floor(m! / perGroup);
+    let sum = 0;
+    for (const y of each(height)) {
+      for (const column of each(width)) {
+        const [i, j] = [(bottom! + pads[0] - y * stride) / dilation, (right! + pads[1] - column * stride) / dilation];
+        if (!each(kH).includes(i) || !each(kW).includes(j)) continue;
+        for (let c = (group * channels) / groups; c < ((group + 1) * channels) / groups; c++)
+          sum += get(x, [picture!, c, y, column]) * get(weight, [c, m! % perGroup, i, j]);
+      }
+    }
+    return sum;
+  });
+}
+
+/** x [N, C, H, W]; padding counts as zeros if `countIncludePad` */
+export function averagePool(x: Plain, kernel: number, options: Slide, countIncludePad: boolean): Plain {
+  const { out, taps } = windows(x.shape.slice(2), [kernel, kernel], options);
+  return fill([...x.shape.slice(0, 2), ...out], ([n, c, top, left]) => {
+    const inside = taps(top!, left!);
+    const sum = inside.reduce((total, [, , row, column]) => total + get(x, [n!, c!, row, column]), 0);
+    return sum / (countIncludePad ? kernel * kernel : inside.length);
+  });
+}
+
+/**
+ * x [N, C, H, W], grid [N, H', W', 2] of (x, y): -1 and 1 are the outer edges of the first and the last pixel, whose centres are
+ * half a pixel further in; between four centres bilinear, beyond the outermost the value there.
+ */
+export function gridSample(x: Plain, grid: Plain): Plain {
+  const [n, channels, height, width] = x.shape as [number, number, number, number];
+  const place = (at: number, size: number) => Math.min(Math.max(((at + 1) * size - 1) / 2, 0), size - 1);
+  return fill([n, channels, ...grid.shape.slice(1, 3)], ([picture, c, top, left]) => {
+    const column = place(get(grid, [picture!, top!, left!, 0]), width);
+    const row = place(get(grid, [picture!, top!, left!, 1]), height);
+    let sum = 0;
+    for (let y = 0; y < height; y++) {
+      for (let at = 0; at < width; at++) {
+        const share = Math.max(0, 1 - Math.abs(y - row)) * Math.max(0, 1 - Math.abs(at - column));
+        sum += share * get(x, [picture!, c!, y, at]);
+      }
+    }
+    return sum;
+  });
+}
+
+/** a [M, K] and b [K, P] */
+export const matMul = (a: Plain, b: Plain): Plain =>
+  fill([a.shape[0]!, b.shape[1]!], ([i, j]) => {
+    let sum = 0;
+    for (let k = 0; k < a.shape[1]!; k++) sum += get(a, [i!, k]) * get(b, [k, j!]);
+    return sum;
+  });
+
+/** x with its axes in the order of `permutation`. */
+export const transpose = (x: Plain, permutation: readonly number[]): Plain =>
+  fill(
+    permutation.map(axis => x.shape[axis]!),
+    index =>
+      get(
+        x,
+        x.shape.map((_, axis) => index[permutation.indexOf(axis)]!),
+      ),
+  );
+
 /** The sum over `axes`, which stay as 1. */
 export function sumOver(x: Plain, axes: readonly number[]): Plain {
   const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
