@@ -50,7 +50,10 @@ export function convTranspose(
 export const averagePool = (
   x: Value,
   kernel: number,
-  { countIncludePad = false, ...options }: WindowOptions & { readonly countIncludePad?: boolean } = {},
+  {
+    countIncludePad = false,
+    ...options
+  }: Omit<WindowOptions, 'dilation'> & { readonly countIncludePad?: boolean } = {},
 ): Value => one('AveragePool', [x], { ...window([kernel, kernel], options), countIncludePad });
 
 /** The mean over H and W of x `[N, C, H, W]`, as `[N, C]`. */

@@ -122,7 +122,9 @@ const reduce =
   (op: OpName) =>
   (inputs: readonly ValueType[], { axes, keepDims }: OpAttributes['ReduceSum']): ValueType[] => {
     const [x] = inputs;
-    if (x === undefined || axes.some(axis => axis < 0 || axis >= x.shape.length))
+    // Without axes ONNX reduces all of them.
+    const none = axes.length === 0 && x?.shape.length !== 0;
+    if (x === undefined || none || axes.some(axis => axis < 0 || axis >= x.shape.length))
       throw misfit(op, `axes [${axes}]`, inputs);
     const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
     return [{ dtype: x.dtype, shape: keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis)) }];
@@ -170,6 +172,9 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     if (x?.shape.length !== 4 || weight?.shape.length !== 4 || x.shape[1] !== weight.shape[0])
       throw misfit('ConvTranspose', '[N, C, H, W] and [C, M, kH, kW]', inputs);
     const { strides, pads, dilations, kernel, group, outputPads } = attributes;
+    if (weight.shape[2] !== kernel[0] || weight.shape[3] !== kernel[1])
+      throw misfit('ConvTranspose', `a ${kernel} kernel`, inputs);
+    if (Number(weight.shape[0]) % group !== 0) throw misfit('ConvTranspose', `channels in ${group} groups`, inputs);
     const grow = (size: Dim, axis: 0 | 1): number => {
       if (typeof size !== 'number') throw misfit('ConvTranspose', 'pictures of a known size', inputs);
       const span = dilations[axis] * (kernel[axis] - 1) + 1;
@@ -195,7 +200,13 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const pooled = pool('MaxPool', inputs, attributes);
     return [pooled, { dtype: 'int64', shape: pooled.shape }];
   },
-  AveragePool: (inputs, attributes) => [pool('AveragePool', inputs, attributes)],
+  AveragePool(inputs, attributes) {
+    const pooled = pool('AveragePool', inputs, attributes);
+    // ONNX has it from operator set 19 on.
+    if (attributes.dilations.some(dilation => dilation !== 1))
+      throw misfit('AveragePool', 'a window without dilation', inputs);
+    return [pooled];
+  },
   GlobalAveragePool(inputs) {
     const [x] = inputs;
     if (x?.shape.length !== 4) throw misfit('GlobalAveragePool', '[N, C, H, W]', inputs);
@@ -308,6 +319,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const [x] = inputs;
     if (x === undefined || pads.length !== 2 * x.shape.length)
       throw misfit('Pad', `as many axes as in [${pads}]`, inputs);
+    if (pads.some(pad => pad < 0)) throw misfit('Pad', `no negative pads in [${pads}]`, inputs);
     const padded = x.shape.map((dim, axis) => {
       const more = pads[axis]! + pads[axis + x.shape.length]!;
       if (more !== 0 && typeof dim !== 'number') throw misfit('Pad', 'axes of a known size', inputs);

@@ -151,6 +151,8 @@ const alongAxis = (op: OpName, make: typeof build.softmax): Misfit[] =>
 const reducing = (op: OpName, make: typeof build.reduceSum): Misfit[] => [
   misfit(x => make(x, [2]), [[2, 3]], `${op}: expected axes [2], got float32 [2, 3]`),
   misfit(x => make(x, [-1]), [[2, 3]], `${op}: expected axes [-1], got float32 [2, 3]`),
+  // ONNX would reduce all of them.
+  misfit(x => make(x, []), [[2, 3]], `${op}: expected axes [], got float32 [2, 3]`),
 ];
 const transposed = (options: { groups?: number }) => (x: Value, weight: Value) =>
   build.convTranspose(x, weight, {
@@ -250,6 +252,22 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
       ],
       'ConvTranspose: expected pictures of a known size, got float32 [N, 3, H, 8] and float32 [3, 4, 3, 3]',
     ),
+    misfit(
+      transposed({}),
+      [
+        ['N', 3, 8, 8],
+        [3, 4, 3, 5],
+      ],
+      'ConvTranspose: expected a 3,3 kernel, got float32 [N, 3, 8, 8] and float32 [3, 4, 3, 5]',
+    ),
+    misfit(
+      transposed({ groups: 2 }),
+      [
+        ['N', 3, 8, 8],
+        [3, 4, 3, 3],
+      ],
+      'ConvTranspose: expected channels in 2 groups, got float32 [N, 3, 8, 8] and float32 [3, 4, 3, 3]',
+    ),
   ],
   BatchNormalization: [
     misfit(
@@ -272,6 +290,18 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
       x => build.averagePool(x, 4, { pads: [0, 0, 1, 0] }),
       [['N', 3, 2, 8]],
       'AveragePool: expected at least 4 px for the kernel, got float32 [N, 3, 2, 8]',
+    ),
+    misfit(
+      x =>
+        x.graph.add('AveragePool', [x], {
+          kernel: [2, 2],
+          strides: [1, 1],
+          pads: [0, 0, 0, 0],
+          dilations: [1, 2],
+          countIncludePad: false,
+        }),
+      [['N', 3, 8, 8]],
+      'AveragePool: expected a window without dilation, got float32 [N, 3, 8, 8]',
     ),
   ],
   GlobalAveragePool: [
@@ -449,6 +479,11 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   Pad: [
     misfit(x => build.pad(x, [1, 1]), [[2, 3]], 'Pad: expected as many axes as in [1,1], got float32 [2, 3]'),
     misfit(x => build.pad(x, [1, 0, 0, 0]), [['N', 3]], 'Pad: expected axes of a known size, got float32 [N, 3]'),
+    misfit(
+      x => build.pad(x, [0, 1, 0, -1]),
+      [['N', 3]],
+      'Pad: expected no negative pads in [0,1,0,-1], got float32 [N, 3]',
+    ),
   ],
   ScatterElements: [
     misfit(
