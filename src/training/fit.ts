@@ -1,5 +1,5 @@
-import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { ahead } from '../base/ahead.js';
+import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom, type Random } from '../base/random.js';
 import type { StatisticUpdate } from '../engine/autodiff/batch-norm.js';
@@ -147,6 +147,8 @@ export async function fit(problem: Problem, options: FitOptions, watch: Watch = 
 const STEPS_A_LINE = 250;
 /** Steps in the engine's hands at a time: one runs while the next waits. */
 const IN_ENGINE = 2;
+/** The running average of NAME is called NAME/average. */
+const AVERAGE = '/average';
 /** Predictions that vary less than this share of the labels have collapsed. */
 const COLLAPSED = 0.02;
 
@@ -174,8 +176,8 @@ class Run {
     private readonly state: State,
     private readonly scalars: (step: number, learningRate: number) => Record<string, Tensor>,
     private readonly batch: number,
-    /** Names in the state of the weights to keep, by the names they have in the network. */
-    private readonly kept: ReadonlyMap<string, string>,
+    /** What training moves, by name. */
+    private readonly moved: readonly string[],
   ) {
     this.stepsAnEpoch = Math.floor(problem.train.length / batch);
     this.schedule = options.schedule(this.stepsAnEpoch * options.epochs);
@@ -197,18 +199,17 @@ class Run {
       outputs: { squared: reduceSum(square(sub(value, target)), [0]) },
     });
 
-    const trained = Object.keys(step.state).filter(name => !name.includes('/'));
-    const average = (name: string) => `${name}/average`;
-    const kept = new Map(trained.map(name => [name, average(name) in step.state ? average(name) : name]));
+    // Behind a slash stands what the optimizer remembers.
+    const moved = Object.keys(step.state).filter(name => !name.includes('/'));
     const judgeGraph = new Graph();
     const judged = problem.forward(judgeGraph, 'N', false);
     judgeGraph.output('value', judged.value);
-    for (const [name, held] of kept) judgeGraph.feed(name, held);
+    for (const name of moved) judgeGraph.feed(name);
 
     const state = await createState(step.state);
     const session = await createSession(step.model);
     const judge = await createSession(toOnnx(judgeGraph));
-    return new Run(problem, options, watch, session, judge, state, step.scalars, batch, kept);
+    return new Run(problem, options, watch, session, judge, state, step.scalars, batch, moved);
   }
 
   async close(): Promise<void> {
@@ -249,7 +250,8 @@ class Run {
     const batches = ahead(
       stepsAnEpoch - first,
       IN_ENGINE + 1,
-      i => this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
+      i =>
+        this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
       // An aborted run saves itself first, between two steps.
     );
     const inEngine: Promise<Record<string, Tensor>>[] = [];
@@ -264,7 +266,9 @@ class Run {
       recent += value;
       watch.onProgress?.({ phase, done: at * batch, total: stepsAnEpoch * batch, unit: 'images' });
       if (at % STEPS_A_LINE === 0) {
-        watch.onMessage?.(`${phase}, batch ${at} of ${stepsAnEpoch}: mean loss ${(recent / STEPS_A_LINE).toPrecision(4)}`);
+        watch.onMessage?.(
+          `${phase}, batch ${at} of ${stepsAnEpoch}: mean loss ${(recent / STEPS_A_LINE).toPrecision(4)}`,
+        );
         recent = 0;
       }
     };
@@ -302,7 +306,9 @@ class Run {
     position.lossSum = position.squaredSum = position.seconds = 0;
     if (options.keepBest) await this.keepIfBest(epoch, validation);
     const beside =
-      validation === null ? '' : `, validation RMSE ${digits(Math.sqrt(validation.mse))}, MAE ${digits(validation.mae)}`;
+      validation === null
+        ? ''
+        : `, validation RMSE ${digits(Math.sqrt(validation.mse))}, MAE ${digits(validation.mae)}`;
     watch.onMessage?.(`${phase}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
     options.onEpoch?.(result);
   }
@@ -329,7 +335,7 @@ class Run {
     const block = (i: number) => validation.slice(i * this.batch, (i + 1) * this.batch);
     let at = 0;
     for await (const feeds of ahead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), watch.signal)) {
-      const { value } = await this.judge.run(feeds, { state: this.state });
+      const { value } = await this.judge.run(feeds, { state: this.state, suffix: AVERAGE });
       values.set(value!.data as Float32Array, at);
       at += value!.data.length;
     }
@@ -368,8 +374,14 @@ class Run {
   }
 
   private async readKept(): Promise<Record<string, Tensor>> {
-    const tensors = await this.state.read([...this.kept.values()]);
-    return Object.fromEntries([...this.kept].map(([name, held]) => [name, tensors[held]!]));
+    const averaged = this.options.averageDecay !== undefined;
+    const now = await this.state.read(this.moved);
+    if (!averaged) return now;
+    const averages = await this.state.read(this.moved.map(name => name + AVERAGE));
+    // An average is kept as a row.
+    return Object.fromEntries(
+      Object.entries(now).map(([name, tensor]) => [name, { ...averages[name + AVERAGE]!, shape: tensor.shape }]),
+    );
   }
 
   private isDue(): boolean {
@@ -438,7 +450,11 @@ function checkIdentity({ path, identity }: CheckpointOptions, saved: Readonly<Re
   const ask = different.map(name => `${name} ${show(identity[name])}`).join(', ');
   const got = different.map(name => `${name} ${show(saved[name])}`).join(', ');
   throw new InputError(
-    expected(path, `a checkpoint of ${ask}`, got, 'resume with the options it was started with, or start over with --force'),
+    expected(
+      path,
+      `a checkpoint of ${ask}`,
+      got,
+      'resume with the options it was started with, or start over with --force',
+    ),
   );
 }
-

@@ -101,7 +101,8 @@ export function linearHead(weight: Float32Array, bias: number, standardization?:
 
 /** The same head with those of `parameters` that are its own, by the names of `buildHead`. */
 export function withParameters(head: Head, parameters: Readonly<Record<string, Tensor>>): Head {
-  const named = (name: string, tensor: Tensor<'float32'>) => (parameters[name] as Tensor<'float32'> | undefined) ?? tensor;
+  const named = (name: string, tensor: Tensor<'float32'>) =>
+    (parameters[name] as Tensor<'float32'> | undefined) ?? tensor;
   const layers = head.layers.map(({ weight, bias }, i) => ({
     weight: named(`head.${i}.weight`, weight),
     bias: named(`head.${i}.bias`, bias),

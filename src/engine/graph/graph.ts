@@ -127,6 +127,7 @@ export class Graph {
     const tensor = this.constants.get(name);
     if (tensor === undefined) throw internal(`no constant called ${name}`);
     this.constants.delete(name);
+    this.parameters.delete(name);
     this.inputs.push({ graph: this, name, dtype: tensor.dtype, shape: tensor.shape });
     return tensor;
   }

@@ -15,6 +15,7 @@ export type Request =
       readonly feeds: Readonly<Record<string, Tensor>>;
       readonly outputs: readonly string[] | undefined;
       readonly state: number | undefined;
+      readonly suffix: string;
     }
   | { readonly kind: 'close'; readonly id: number }
   | { readonly kind: 'create-state' | 'write-state'; readonly id: number; readonly tensors: Record<string, Tensor> }
@@ -118,7 +119,9 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   const feeds = Object.fromEntries(Object.entries(request.feeds).map(([name, tensor]) => [name, toOrt(tensor)]));
   for (const name of session.inputNames) {
     const held = state.get(name);
-    if (held !== undefined) feeds[name] = held.current;
+    // What goes by a suffix may be kept as a row.
+    const other = state.get(`${name}${request.suffix}`)?.current.reshape(held!.current.dims);
+    if (held !== undefined) feeds[name] = other ?? held.current;
   }
   const written = session.outputNames.filter(name => state.has(stateOfOutput(name)));
   const wanted = request.outputs ?? session.outputNames.filter(name => !written.includes(name));

@@ -18,10 +18,16 @@ export interface Session {
    * @param options.outputs The outputs to compute. Default: all.
    * @param options.handOver True gives the feeds' memory away instead of copying it: the arrays are empty afterwards.
    * @param options.state Feeds the inputs that it has by name, and takes over each output called `next/NAME` as its next NAME.
+   * @param options.suffix Feeds an input NAME from the state's NAME + suffix where it has one: `/average` for averaged weights.
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
-    options?: { readonly outputs?: readonly string[]; readonly handOver?: boolean; readonly state?: State },
+    options?: {
+      readonly outputs?: readonly string[];
+      readonly handOver?: boolean;
+      readonly state?: State | undefined;
+      readonly suffix?: string;
+    },
   ): Promise<Record<string, Tensor>>;
   /** Time that all runs so far spent inside the runtime. */
   readonly computeMs: number;
@@ -74,14 +80,14 @@ export async function createSession(model: Uint8Array | string, options: Session
     get computeMs() {
       return computeMs;
     },
-    async run(feeds, { outputs, handOver = false, state } = {}) {
+    async run(feeds, { outputs, handOver = false, state, suffix = '' } = {}) {
       // Node loses a message with memory that was handed over before, without a word: nobody would ever answer.
       for (const [name, { shape, data }] of Object.entries(feeds)) {
         if (data.length !== sizeOf(shape))
           throw internal(`${data.length} elements fed to ${name} for shape [${shape}]`);
       }
       const buffers = handOver ? Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer) : [];
-      const reply = (await ask({ kind: 'run', id, feeds, outputs, state: state?.id }, buffers)) as RunReply;
+      const reply = (await ask({ kind: 'run', id, feeds, outputs, state: state?.id, suffix }, buffers)) as RunReply;
       computeMs += reply.computeMs;
       return reply.outputs;
     },
