@@ -14,6 +14,9 @@ const PACKAGE = '@vladmandic/human';
 export const FACE_SHA256 = '2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b';
 const FIRST_KERNEL = 'conv1/convolution/merged_input';
 
+// The last blocks of a MobileNet before the picture is halved: 112, 56, 28, 14 and 7 px wide.
+const STAGE_ENDS = [1, 3, 5, 11, 13];
+
 /**
  * The default backbone: HSE FaceRes, a MobileNet trained for the age, sex and identity of faces. Its features are the 1,024 of the
  * global pooling and the 256 of the hidden layer behind them.
@@ -42,10 +45,11 @@ export async function loadFace(): Promise<Backbone> {
     normalization: { scale: 1, mean: [123.68, 116.779, 103.939], std: [1, 1, 1] },
     width: 1280,
     build(x) {
-      const values = buildTfjs(x, model, ['conv_pw_11_relu/clip_by_value', 'global_pooling/Mean', 'feats/Relu']);
+      const ends = STAGE_ENDS.map(block => `conv_pw_${block}_relu/clip_by_value`);
+      const values = buildTfjs(x, model, [...ends, 'global_pooling/Mean', 'feats/Relu']);
       return {
-        features: concat([values['global_pooling/Mean'], values['feats/Relu']], 1),
-        stages: new Map([['conv_pw_11', values['conv_pw_11_relu/clip_by_value']]]),
+        features: concat([values['global_pooling/Mean']!, values['feats/Relu']!], 1),
+        stages: new Map(ends.map((end, i) => [`stage${i + 1}`, values[end]!])),
       };
     },
   };

@@ -165,9 +165,9 @@ function convolve(site: Site, depthwise: boolean): Value {
       }
     }
   }
-  const kernel = input.graph.constant(
+  const kernel = input.graph.parameter(
     { dtype: 'float32', shape: [filters, perGroup, kH, kW], data: out },
-    node.input[1],
+    node.input[1]!,
   );
   const pads = padding === 'SAME' ? samePads(input.shape.slice(2), [kH, kW], stride) : 0;
   return conv(input, kernel, { stride, pads, groups: depthwise ? from : 1 });
@@ -177,7 +177,7 @@ function convolve(site: Site, depthwise: boolean): Value {
 function perChannel(site: Site, at: number, beside: Value): Value {
   const { shape, data } = weightOf(site, at);
   const aligned = beside.shape.length === 4 && shape.length === 1 ? [...shape, 1, 1] : shape;
-  return beside.graph.constant({ dtype: 'float32', shape: aligned, data }, site.node.input[at]);
+  return beside.graph.parameter({ dtype: 'float32', shape: aligned, data }, site.node.input[at]!);
 }
 
 const rules: Readonly<Record<string, (site: Site) => Value>> = {
@@ -204,7 +204,7 @@ const rules: Readonly<Record<string, (site: Site) => Value>> = {
   Mean: site => globalAveragePool(site.input(0)),
   _FusedMatMul(site) {
     const weight = weightOf(site, 1);
-    const product = matMul(site.input(0), site.x.graph.constant(weight, site.node.input[1]));
+    const product = matMul(site.input(0), site.x.graph.parameter(weight, site.node.input[1]!));
     const fused = (site.node.attr.fused_ops?.list?.s ?? []).map(text => Buffer.from(text, 'base64').toString());
     return fused.reduce((value, op) => {
       if (op === 'BiasAdd') return add(value, perChannel(site, 2, value));

@@ -1,22 +1,25 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { type Backbone, buildFromPixels } from '../backbones/backbone.js';
+import { type Backbone, buildFromPixels, type PixelGraph } from '../backbones/backbone.js';
 import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { DECODER_VERSION } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
+import { cast, reshape } from '../engine/graph/build.js';
+import type { Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession, type Session } from '../engine/runtime/session.js';
-import { contentHash, FeatureCache, type FeatureRows } from './feature-cache.js';
+import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
+import { contentHash, FeatureCache, type FeatureRows, type RowType } from './feature-cache.js';
 
-/** The features of a data set: a row for each of `samples`, which are the pictures that could be read. */
-export interface Extraction {
+/** What the backbone makes of a data set: a row for each of `samples`, which are the pictures that could be read. */
+export interface Extraction<D extends RowType = 'float32'> {
   readonly samples: readonly Sample[];
   readonly skipped: readonly Skipped[];
   /** One row a sample, on disk until `close`. */
-  readonly rows: FeatureRows;
+  readonly rows: FeatureRows<D>;
   /** Changes with any file name, label or picture. */
   readonly fingerprint: string;
   /** Pictures that were in the cache already. */
@@ -28,6 +31,35 @@ export interface Extraction {
 // Goes up when our graphs of the same weights come to other numbers; what is cached is keyed by it.
 const GRAPH_VERSION = 1;
 
+/** Which of a backbone's values is kept of each picture, and as what. */
+interface Layer<D extends RowType> {
+  /** Part of the cache's key. */
+  readonly name: string;
+  readonly dtype: D;
+  readonly width: number;
+  /** What the progress is called. */
+  readonly phase: string;
+  /** Picks it from the backbone's graph: `[N, width]`. */
+  pick(graph: PixelGraph): Value;
+}
+
+/**
+ * The value of every picture at the end of `stage`, as `extractFeatures` does it for features: `[C, H, W]` flat, as float16, for it
+ * is large: half the disk, and an error of a two-thousandth at most, which nobody can see beside what training changes.
+ */
+export function extractStage(
+  dataset: Dataset,
+  backbone: Backbone,
+  stage: string,
+  width: number,
+  cacheDir: string,
+  watch: Watch = {},
+): Promise<Extraction<'float16'>> {
+  const pick = ({ stages }: PixelGraph) => cast(reshape(stages.get(stage)!, [0, -1]), 'float16');
+  const layer = { name: stage, dtype: 'float16', width, phase: `running the frozen stages up to ${stage}`, pick } as const;
+  return extract(dataset, backbone, layer, cacheDir, watch);
+}
+
 /**
  * The backbone's features of every picture of `dataset`, each picture computed once ever: rows go to a cache in `cacheDir` that is
  * keyed by the picture's content, the backbone's weights and the preprocessing. Killed anywhere, the next call goes on from there,
@@ -35,15 +67,27 @@ const GRAPH_VERSION = 1;
  *
  * @throws InputError where no picture at all can be decoded, or the cache cannot be written.
  */
-export async function extractFeatures(
+export function extractFeatures(
   dataset: Dataset,
   backbone: Backbone,
   cacheDir: string,
-  { onProgress, signal }: Watch = {},
+  watch: Watch = {},
 ): Promise<Extraction> {
+  const { width } = backbone;
+  const layer = { name: 'features', dtype: 'float32', width, phase: 'extracting features' } as const;
+  return extract(dataset, backbone, { ...layer, pick: ({ features }) => features }, cacheDir, watch);
+}
+
+async function extract<D extends RowType>(
+  dataset: Dataset,
+  backbone: Backbone,
+  layer: Layer<D>,
+  cacheDir: string,
+  { onProgress, signal }: Watch,
+): Promise<Extraction<D>> {
   const started = performance.now();
   const { samples, root } = dataset;
-  const cache = await FeatureCache.open(join(cacheDir, 'features', cacheKey(backbone)), backbone.width);
+  const cache = await FeatureCache.open(join(cacheDir, 'features', cacheKey(backbone, layer)), layer.width, layer.dtype);
   let session: Promise<Session> | undefined;
   try {
     const hashes: (string | undefined)[] = Array.from({ length: samples.length });
@@ -56,7 +100,7 @@ export async function extractFeatures(
       signal,
       async compute(pixels) {
         // Where the cache has every picture the network is never loaded.
-        session ??= createSession(featureModel(backbone));
+        session ??= createSession(layerModel(backbone, layer));
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {
@@ -70,7 +114,7 @@ export async function extractFeatures(
     });
     for await (const { indices, outputs, failed, settled } of results) {
       if (indices.length > 0) {
-        const { data, good } = finiteRows(outputs.features!.data as Float32Array, backbone.width);
+        const { data, good } = finiteRows(outputs.layer!.data as ArrayOf<D>, layer);
         const bad = `expected finite features from the network ${backbone.name}, got others`;
         for (const [row, index] of indices.entries()) if (!good.includes(row)) reasons.set(index, bad);
         const names = good.map(row => hashes[indices[row]!]!);
@@ -78,7 +122,7 @@ export async function extractFeatures(
       }
       for (const { index, reason } of failed) reasons.set(index, reason);
       done += settled;
-      onProgress?.({ phase: 'extracting features', done, total: samples.length, unit: 'images' });
+      onProgress?.({ phase: layer.phase, done, total: samples.length, unit: 'images' });
     }
 
     const usable = samples.map((_, index) => index).filter(index => !reasons.has(index));
@@ -116,30 +160,33 @@ export async function extractFeatures(
 }
 
 /** Those rows of `rows` `[N, width]` that hold finite numbers alone, one after another, and which they are. */
-function finiteRows(
-  rows: Float32Array,
-  width: number,
-): { readonly data: Float32Array; readonly good: readonly number[] } {
+function finiteRows<D extends RowType>(
+  rows: ArrayOf<D>,
+  { width, dtype }: Layer<D>,
+): { readonly data: ArrayOf<D>; readonly good: readonly number[] } {
   const good: number[] = [];
-  const data = new Float32Array(rows.length);
+  const data = new arrayTypes[dtype](rows.length) as ArrayOf<D>;
+  // Of a half, an exponent of ones alone says infinite or no number.
+  const isFinite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
   for (let row = 0; row * width < rows.length; row++) {
     const numbers = rows.subarray(row * width, (row + 1) * width);
-    if (!numbers.every(Number.isFinite)) continue;
+    if (!numbers.every(isFinite)) continue;
     data.set(numbers, good.length * width);
     good.push(row);
   }
-  return { data: data.subarray(0, good.length * width), good };
+  return { data: data.subarray(0, good.length * width) as ArrayOf<D>, good };
 }
 
-function featureModel(backbone: Backbone): Uint8Array {
-  const { graph, features } = buildFromPixels(backbone);
-  graph.output('features', features);
-  return toOnnx(graph);
+function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {
+  const built = buildFromPixels(backbone);
+  built.graph.output('layer', layer.pick(built));
+  return toOnnx(built.graph);
 }
 
-function cacheKey({ name, sha256, sizePx, normalization, width }: Backbone): string {
-  const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, width]);
-  return `${name}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
+function cacheKey({ name, sha256, sizePx, normalization }: Backbone, layer: Layer<RowType>): string {
+  const { name: part, width } = layer;
+  const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width]);
+  return `${name}-${part}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
 }
 
 function fingerprint(lines: readonly string[]): string {

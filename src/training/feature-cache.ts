@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expected, InputError, internal, reasonOf } from '../base/errors.js';
+import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
 
 // A cache folder holds segments, two files each: NAME.rows, the features one row after another, and NAME.index, a record for each
 // row: 16 bytes of the picture's SHA-256 and the row's CRC-32. A process appends to a segment of its own, rows before records,
@@ -19,12 +20,15 @@ export function contentHash(bytes: Uint8Array): string {
     .slice(0, 2 * HASH_BYTES);
 }
 
-/** Feature rows of a data set, on disk: `length` rows of `width` numbers. */
-export interface FeatureRows {
+/** What numbers a row holds; float16 as its bits. */
+export type RowType = 'float32' | 'float16';
+
+/** Rows of a data set, on disk: `length` rows of `width` numbers. */
+export interface FeatureRows<D extends RowType = 'float32'> {
   readonly length: number;
   readonly width: number;
   /** The rows of these indices, one after another: `[indices.length, width]`. */
-  read(indices: ArrayLike<number>): Float32Array;
+  read(indices: ArrayLike<number>): ArrayOf<D>;
 }
 
 interface Place {
@@ -36,7 +40,8 @@ interface Place {
 }
 
 /** Features on disk by the content of their picture. Rows never lie in memory as a whole. */
-export class FeatureCache {
+export class FeatureCache<D extends RowType = 'float32'> {
+  private readonly rowBytes: number;
   private readonly places = new Map<string, Place>();
   private readonly descriptors: number[] = [];
   private own: { readonly rows: FileHandle; readonly index: FileHandle; count: number } | undefined;
@@ -44,15 +49,18 @@ export class FeatureCache {
   private constructor(
     private readonly folder: string,
     readonly width: number,
-  ) {}
+    private readonly dtype: D,
+  ) {
+    this.rowBytes = width * arrayTypes[dtype].BYTES_PER_ELEMENT;
+  }
 
   /**
-   * Opens the cache in `folder`, made if it is not there, for rows of `width` float32 numbers.
+   * Opens the cache in `folder`, made if it is not there, for rows of `width` numbers of type `dtype`.
    *
    * @throws InputError where the folder cannot be made or read.
    */
-  static async open(folder: string, width: number): Promise<FeatureCache> {
-    const cache = new FeatureCache(folder, width);
+  static async open<D extends RowType>(folder: string, width: number, dtype: D): Promise<FeatureCache<D>> {
+    const cache = new FeatureCache(folder, width, dtype);
     try {
       await mkdir(folder, { recursive: true });
       for (const name of (await readdir(folder)).sort()) {
@@ -75,7 +83,7 @@ export class FeatureCache {
     const place = this.places.get(hash);
     if (place === undefined) return false;
     if (!place.verified) {
-      const row = new Uint8Array(4 * this.width);
+      const row = new Uint8Array(this.rowBytes);
       if (readAt(place.rows, row, place.row * row.byteLength) && crc32(row) === place.crc) place.verified = true;
       else this.places.delete(hash);
     }
@@ -83,13 +91,13 @@ export class FeatureCache {
   }
 
   /** Adds the rows `[hashes.length, width]` of these pictures; they survive a kill once this has resolved. */
-  async append(hashes: readonly string[], rows: Float32Array): Promise<void> {
+  async append(hashes: readonly string[], rows: ArrayOf<D>): Promise<void> {
     if (rows.length !== hashes.length * this.width) throw internal(`${rows.length} numbers for ${hashes.length} rows`);
     try {
       this.own ??= await this.startSegment();
       const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
       const records = Buffer.alloc(hashes.length * RECORD_BYTES);
-      const each = 4 * this.width;
+      const each = this.rowBytes;
       hashes.forEach((hash, i) => {
         const crc = crc32(bytes.subarray(i * each, (i + 1) * each));
         records.write(hash, i * RECORD_BYTES, 'hex');
@@ -110,21 +118,21 @@ export class FeatureCache {
   }
 
   /** The rows of these pictures in their order; each must be here. */
-  rows(hashes: readonly string[]): FeatureRows {
-    const { width } = this;
+  rows(hashes: readonly string[]): FeatureRows<D> {
+    const { width, rowBytes, dtype } = this;
     const places = hashes.map(hash => this.places.get(hash) ?? missing(hash));
     return {
       length: hashes.length,
       width,
       read(indices) {
-        const out = new Float32Array(indices.length * width);
+        const out = new arrayTypes[dtype](indices.length * width) as ArrayOf<D>;
         for (let i = 0; i < indices.length; ) {
           // Neighbours on disk are read at once.
           const first = places[indices[i]!]!;
           let run = 1;
           while (i + run < indices.length && follows(first, run, places[indices[i + run]!]!)) run++;
-          const target = new Uint8Array(out.buffer, i * 4 * width, run * 4 * width);
-          if (!readAt(first.rows, target, first.row * 4 * width)) throw internal('a cached row has gone');
+          const target = new Uint8Array(out.buffer, i * rowBytes, run * rowBytes);
+          if (!readAt(first.rows, target, first.row * rowBytes)) throw internal('a cached row has gone');
           i += run;
         }
         return out;

@@ -193,9 +193,9 @@ class Run {
       loss: loss(target, weight),
       groups: groupsOf(graph, options),
       optimizer: options.optimizer,
-      ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
-      ...(options.averageDecay === undefined ? {} : { averageDecay: options.averageDecay }),
-      ...(updates === undefined ? {} : { updates }),
+      clipNorm: options.clipNorm,
+      averageDecay: options.averageDecay,
+      updates,
       outputs: { squared: reduceSum(square(sub(value, target)), [0]) },
     });
 

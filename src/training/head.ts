@@ -1,8 +1,10 @@
+import type { LinearHead } from '../backbones/backbone.js';
 import { createRandom } from '../base/random.js';
-import { abs, add, div, matMul, mul, relu, reshape, softmax, sqrt, sub } from '../engine/graph/build.js';
+import { add, matMul, mul, relu, reshape, softmax } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
 import type { FeatureRows } from './feature-cache.js';
+import { type Standardization, standardize, type TargetScale } from './standardization.js';
 
 /** What a head is fitted on: features, labels, and which rows are for training and for validation. */
 export interface HeadData {
@@ -12,12 +14,6 @@ export interface HeadData {
   /** Indices of rows, ascending. */
   readonly train: readonly number[];
   readonly validation: readonly number[];
-}
-
-/** How features are brought to one scale before a head: `(root(x) - mean) / std`, with mean and std `[D]`. */
-export interface Standardization {
-  readonly mean: Float32Array;
-  readonly std: Float32Array;
 }
 
 /** One linear layer: weight `[from, to]`, bias `[to]`. */
@@ -31,6 +27,8 @@ export interface Head {
   /** Left out, features enter as they are. */
   readonly standardization?: Standardization | undefined;
   readonly layers: readonly Layer[];
+  /** The one output is in units of this scale. Left out, it is the value itself. */
+  readonly target?: TargetScale | undefined;
   /** The numbers that the outputs are logits of, ascending: the value is the expected one. Left out, the one output is the value. */
   readonly bins?: Float32Array | undefined;
 }
@@ -43,19 +41,6 @@ export interface HeadOutput {
   readonly value: Value;
 }
 
-// Keeps the slope of the root finite at 0, where most features of a ReLU lie; features are of order 0.1 to 10.
-const ROOT_FLOOR = 1e-3;
-
-/** The signed root of a feature, `x / sqrt(|x| + 0.001)`: what is skewed becomes nearly normal. */
-export const signedRoot = (x: number): number => x / Math.sqrt(Math.abs(x) + ROOT_FLOOR);
-
-/** Features `[N, D]` on one scale: `[N, D]`. */
-export function standardize(features: Value, { mean, std }: Standardization): Value {
-  const { graph } = features;
-  const roots = div(features, sqrt(add(abs(features), ROOT_FLOOR)));
-  return div(sub(roots, graph.float(mean)), graph.float(std));
-}
-
 /**
  * Adds the head to the graph of `features` `[N, D]`. Its layers are parameters `head.0.weight`, `head.0.bias`, `head.1.weight`, ...
  *
@@ -63,7 +48,7 @@ export function standardize(features: Value, { mean, std }: Standardization): Va
  */
 export function buildHead(
   features: Value,
-  { standardization, layers, bins }: Head,
+  { standardization, layers, target, bins }: Head,
   dropout: readonly (Value | undefined)[] = [],
 ): HeadOutput {
   const { graph } = features;
@@ -75,7 +60,10 @@ export function buildHead(
     const product = matMul(value, graph.parameter(weight, `head.${i}.weight`));
     value = add(product, graph.parameter(bias, `head.${i}.bias`));
   });
-  if (bins === undefined) return { outputs: value, value: reshape(value, [0]) }; // [N, 1] -> [N]
+  if (bins === undefined) {
+    const scaled = target === undefined ? value : add(mul(value, target.std), target.mean);
+    return { outputs: value, value: reshape(scaled, [0]) }; // [N, 1] -> [N]
+  }
   const column = graph.constant({ dtype: 'float32', shape: [bins.length, 1], data: bins });
   return { outputs: value, value: reshape(matMul(softmax(value), column), [0]) };
 }
@@ -91,12 +79,12 @@ export function startLayer(from: number, to: number, seed: number, name: string)
 }
 
 /** A head of one layer: weight `[D]` and bias. */
-export function linearHead(weight: Float32Array, bias: number, standardization?: Standardization): Head {
+export function linearHead({ weight, bias }: LinearHead, rest: Pick<Head, 'standardization' | 'target'> = {}): Head {
   const layer = {
     weight: tensor('float32', [weight.length, 1], weight),
     bias: tensor('float32', [1], Float32Array.of(bias)),
   };
-  return { standardization, layers: [layer] };
+  return { ...rest, layers: [layer] };
 }
 
 /** The same head with those of `parameters` that are its own, by the names of `buildHead`. */

@@ -8,7 +8,16 @@ import { type CholeskyDecomposer, createCholeskyDecomposer } from '../engine/lin
 import { addTo, gram } from '../engine/linalg/gram.js';
 import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
-import { type Head, type HeadData, type Standardization, standardize } from './head.js';
+
+import { type Head, type HeadData, linearHead } from './head.js';
+import {
+  blocks,
+  measureRows,
+  type Standardization,
+  standardize,
+  type TargetScale,
+  targetScale,
+} from './standardization.js';
 
 /** A ridge head, with what was learned on the way. */
 export interface RidgeFit {
@@ -19,8 +28,6 @@ export interface RidgeFit {
   readonly validationMse: number | null;
 }
 
-// Rows of a block: 1,024 rows of 2,048 features are 8 MB, and float32 sums of that many products keep six digits.
-const BLOCK = 1024;
 // Penalties a picture.
 const START = [0.01, 0.1, 1];
 const [WEAKEST, STRONGEST] = [1e-6, 1e4];
@@ -30,7 +37,8 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
  * best generalised cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
  * few hundred pictures is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
  *
- * All the data enters as two Gram matrices, of the training and of the validation rows, summed in float64 over blocks of rows.
+ * All the data enters as two Gram matrices, of the training and of the validation rows, summed in float64 over blocks of rows: float32
+ * sums of 1,024 products keep six digits.
  *
  * Reference: Hoerl, Kennard 1970, https://doi.org/10.1080/00401706.1970.10488634; score: Golub, Heath, Wahba 1979,
  * https://doi.org/10.1080/00401706.1979.10489751
@@ -47,7 +55,7 @@ export async function fitRidge(
     onProgress?.({ phase: 'fitting the head', done, total, unit: 'rows' });
   };
   const standardization = measureRows(rows, train, tick);
-  const scale = labelScale(labels, train);
+  const scale = targetScale(labels, train);
   const sums = await createGramSums(rows, labels, standardization, scale);
   const decomposer = await createCholeskyDecomposer();
   try {
@@ -80,9 +88,8 @@ export async function fitRidge(
 
     const onAll = onTrain.map((sum, i) => sum + onValidation[i]!);
     const { solution: final } = await solveRidge(centre(onAll, rows.width), strength, decomposer, { scored: false });
-    const weight = Float32Array.from(final.subarray(0, rows.width), w => w * scale.std);
-    const bias = final[rows.width]! * scale.std + scale.mean;
-    return { head: { weight, bias, standardization }, strength, validationMse };
+    const layer = { weight: Float32Array.from(final.subarray(0, rows.width)), bias: final[rows.width]! };
+    return { head: linearHead(layer, { standardization, target: scale }), strength, validationMse };
   } finally {
     await sums.close();
     await decomposer.close();
@@ -93,45 +100,13 @@ export async function fitRidge(
 const best = (fits: ReadonlyMap<number, ScoredFit>) =>
   [...fits].reduce((a, b) => (b[1].score < a[1].score || (b[1].score === a[1].score && b[0] > a[0]) ? b : a));
 
-function* blocks(indices: readonly number[]): Generator<readonly number[]> {
-  for (let at = 0; at < indices.length; at += BLOCK) yield indices.slice(at, at + BLOCK);
-}
-
-/** Mean and standard deviation of the signed roots of each feature over the rows `indices`; a constant feature has std 1. */
-function measureRows(rows: FeatureRows, indices: readonly number[], tick: (count: number) => void): Standardization {
-  const { width } = rows;
-  const sum = new Float64Array(width);
-  const squares = new Float64Array(width);
-  for (const block of blocks(indices)) {
-    const data = rows.read(block);
-    for (let i = 0, feature = 0; i < data.length; i++, feature = feature + 1 === width ? 0 : feature + 1) {
-      const root = Math.sign(data[i]!) * Math.sqrt(Math.abs(data[i]!));
-      sum[feature]! += root;
-      squares[feature]! += Math.abs(data[i]!);
-    }
-    tick(block.length);
-  }
-  const mean = Float32Array.from(sum, s => s / indices.length);
-  const std = Float32Array.from(squares, (s, feature) => {
-    const variance = s / indices.length - (sum[feature]! / indices.length) ** 2;
-    return variance > 1e-10 ? Math.sqrt(variance) : 1;
-  });
-  return { mean, std };
-}
-
-interface Scale {
-  readonly mean: number;
-  readonly std: number;
-}
-
-function labelScale(labels: Float64Array, indices: readonly number[]): Scale {
-  const mean = indices.reduce((sum, i) => sum + labels[i]!, 0) / indices.length;
-  const variance = indices.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / indices.length;
-  return { mean, std: Math.sqrt(variance) || 1 };
-}
-
 /** Sums of `[z, 1, y]^T [z, 1, y]`, `[D + 2, D + 2]`, with z standardised features and y standardised labels. */
-async function createGramSums(rows: FeatureRows, labels: Float64Array, standardization: Standardization, scale: Scale) {
+async function createGramSums(
+  rows: FeatureRows,
+  labels: Float64Array,
+  standardization: Standardization,
+  scale: TargetScale,
+) {
   const { width } = rows;
   const graph = new Graph();
   const features = graph.input('features', 'float32', ['N', width]);

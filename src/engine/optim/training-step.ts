@@ -15,11 +15,11 @@ export interface TrainingStepOptions {
   readonly groups: readonly (ParameterGroup & { readonly parameters: readonly string[] })[];
   readonly optimizer: Optimizer;
   /** The largest norm of all gradients together, above 0. Default: none. */
-  readonly clipNorm?: number;
+  readonly clipNorm?: number | undefined;
   /** Keeps a moving average of all that changes, with this decay, in (0, 1), typical 0.999. Default: none. */
-  readonly averageDecay?: number;
+  readonly averageDecay?: number | undefined;
   /** Other constants that change with each step, each once: running statistics of batch norms. */
-  readonly updates?: readonly { readonly name: string; readonly next: Value }[];
+  readonly updates?: readonly { readonly name: string; readonly next: Value }[] | undefined;
   /** More outputs, beside `loss`, by name. */
   readonly outputs?: Readonly<Record<string, Value>>;
 }

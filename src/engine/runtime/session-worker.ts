@@ -148,7 +148,12 @@ const stateOfOutput = (name: string) => (name.startsWith('next/') ? name.slice('
 
 const toOrt = ({ dtype, data, shape }: Tensor): ort.Tensor =>
   new ort.Tensor(dtype as 'float32', data as Float32Array, shape);
-const fromOrt = ({ type, dims, data }: ort.Tensor) => ({ dtype: type, shape: dims, data }) as Tensor;
+// Where JavaScript has a Float16Array the runtime hands that out; here halves are their bits.
+const fromOrt = ({ type, dims, data }: ort.Tensor) => {
+  const array = data as Float32Array;
+  const bits = type === 'float16' ? new Uint16Array(array.buffer, array.byteOffset, array.length) : data;
+  return { dtype: type, shape: dims, data: bits } as Tensor;
+};
 const emptyLike = ({ type, dims, data }: ort.Tensor): ort.Tensor =>
   new ort.Tensor(type as 'float32', (data as Float32Array).slice(), dims);
 

@@ -1,0 +1,124 @@
+import { type Backbone, normalize } from '../backbones/backbone.js';
+import type { Watch } from '../base/progress.js';
+import { type AugmentName, augmentFeeds, buildAugmentation } from '../data/augment.js';
+import { decodePicture } from '../data/picture.js';
+import { readSource } from '../data/read-source.js';
+import { cast, reshape } from '../engine/graph/build.js';
+import type { Tensor } from '../engine/tensor.js';
+import type { FeatureRows } from './feature-cache.js';
+import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from './fit.js';
+import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
+import { type Head, withParameters } from './head.js';
+import { buildLoss, type LossName } from './loss.js';
+import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
+import { buildTuned, depthOfParameters, stageShape, type TunedPart } from './tuned-network.js';
+
+/** Where the input of the trained part comes from. */
+export type TunedInput =
+  /** The cached output of the stage below it, float16. */
+  | { readonly kind: 'stage'; readonly rows: FeatureRows<'float16'> }
+  /** The pictures themselves, decoded each time; `paths` one a sample. */
+  | { readonly kind: 'pictures'; readonly paths: readonly string[]; readonly augment: AugmentName };
+
+/** A backbone with a head, to be trained together. */
+export interface FineTuneOptions extends RecipeOptions {
+  readonly backbone: Backbone;
+  readonly part: TunedPart;
+  readonly input: TunedInput;
+  /** Where the head starts: as it was fitted on the frozen features. */
+  readonly head: Head;
+  readonly loss: LossName;
+  readonly labels: Float64Array;
+  readonly train: readonly number[];
+  readonly validation: readonly number[];
+  readonly balance: boolean;
+  /** The learning rate of each stage as a share of that above it, the head's for the last one, in (0, 1]. */
+  readonly rateDecay: number;
+  readonly seed: number;
+  readonly checkpoint: CheckpointOptions;
+  readonly onEpoch?: FitOptions['onEpoch'];
+}
+
+/** The recipe of fine-tuning. */
+export const fineTuneRecipe = (options: RecipeOptions): Recipe =>
+  completeRecipe(options, { epochs: 10, learningRate: 1e-3, batch: 25 });
+
+/** What is trained, for `fit` and for finding a learning rate. */
+export function fineTuneProblem(options: FineTuneOptions): Problem {
+  const { backbone, part, input, head, loss, labels, train, validation, balance } = options;
+  const { sizePx, normalization } = backbone;
+  const shape = part.below === undefined ? [] : stageShape(backbone, part.below);
+  const scale = { std: head.target?.std ?? 1, bins: head.bins };
+  return {
+    labels,
+    train,
+    validation,
+    weights: balance ? balanced(labels, train) : undefined,
+    forward(graph, count, training) {
+      const fromPictures = input.kind === 'pictures';
+      const entrance = () => {
+        if (!fromPictures) {
+          const rows = graph.input('stage', 'float16', [count, input.rows.width]);
+          return reshape(cast(rows, 'float32'), [0, ...shape]);
+        }
+        const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
+        const augment = training && input.augment !== 'none';
+        return normalize(pixels, normalization, augment ? x => buildAugmentation(x, input.augment, Number(count)) : undefined);
+      };
+      const { features, updates } = buildTuned(entrance(), backbone, part, { training, fromPictures });
+      const output = buildTrainedHead(features, head, count, training);
+      return {
+        value: output.value,
+        updates,
+        loss: (target, weight) => buildLoss(loss, output, target, weight, scale),
+      };
+    },
+    async feeds(indices, random) {
+      const masks = dropoutFeeds(head, indices.length, random);
+      if (input.kind === 'stage') {
+        const { rows } = input;
+        return { ...masks, stage: { dtype: 'float16', shape: [indices.length, rows.width], data: rows.read(indices) } as Tensor };
+      }
+      const augment = random === undefined ? {} : augmentFeeds(input.augment, indices.length, sizePx, random);
+      return { ...masks, ...augment, pixels: await pixelsOf(indices.map(i => input.paths[i]!), sizePx) };
+    },
+  };
+}
+
+/**
+ * Trains the upper stages of a backbone together with a head that was fitted on its frozen features, and ends with the weights of
+ * the best epoch on the validation samples, the frozen start included.
+ *
+ * Reference: head first, then all: Kumar et al., https://arxiv.org/abs/2202.10054; rates that fall from stage to stage: Howard,
+ * Ruder, https://arxiv.org/abs/1801.06146
+ */
+export async function fineTune(options: FineTuneOptions, watch: Watch = {}): Promise<{ head: Head; fit: Fit }> {
+  const { backbone, head, rateDecay, seed, checkpoint, onEpoch } = options;
+  const depths = depthOfParameters(backbone);
+  const result = await fit(
+    fineTuneProblem(options),
+    {
+      ...fitOptionsOf(fineTuneRecipe(options)),
+      rateScale: name => (name.startsWith('head.') ? 1 : rateDecay ** ((depths.get(name) ?? 0) + 1)),
+      keepBest: true,
+      seed,
+      name: 'tuning',
+      checkpoint,
+      onEpoch,
+    },
+    watch,
+  );
+  return { head: withParameters(head, result.parameters), fit: result };
+}
+
+/** The pictures at these paths as pixels, uint8 `[N, S, S, 3]`. */
+async function pixelsOf(paths: readonly string[], sizePx: number): Promise<Tensor> {
+  const each = sizePx * sizePx * 3;
+  const data = new Uint8Array(paths.length * each);
+  await Promise.all(
+    paths.map(async (path, i) => {
+      data.set(await decodePicture(await readSource(path), { width: sizePx, height: sizePx }), i * each);
+    }),
+  );
+  return { dtype: 'uint8', shape: [paths.length, sizePx, sizePx, 3], data };
+}

@@ -1,0 +1,165 @@
+import type { LinearHead } from '../backbones/backbone.js';
+import type { Watch } from '../base/progress.js';
+import type { Random } from '../base/random.js';
+import { cast, mul } from '../engine/graph/build.js';
+import type { Graph, Value } from '../engine/graph/graph.js';
+import { adam } from '../engine/optim/optimizer.js';
+import { constant } from '../engine/optim/schedule.js';
+import type { Tensor } from '../engine/tensor.js';
+import { type Fit, type FitOptions, fit, type Problem } from './fit.js';
+import { buildHead, type Head, type HeadData, linearHead, startLayer, withParameters } from './head.js';
+import { balanceWeights, binsOf, buildLoss, type LossName } from './loss.js';
+import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
+import { measureRows, targetScale } from './standardization.js';
+
+const HIDDEN = 256;
+/** Shares of what enters each layer of an mlp that are dropped in training. */
+const DROPOUT = [0.2, 0.5];
+
+/** An untrained head for these rows: standardised features, layers as torch.nn.Linear starts them. */
+export function startHead({ rows, labels, train }: HeadData, { kind, loss, seed }: Pick<HeadOptions, 'kind' | 'loss' | 'seed'>): Head {
+  const standardization = measureRows(rows, train);
+  const trainLabels = train.map(i => labels[i]!);
+  const bins = loss === 'distribution' ? binsOf(trainLabels) : undefined;
+  const outputs = bins?.length ?? 1;
+  const widths = kind === 'mlp' ? [rows.width, HIDDEN, outputs] : [rows.width, outputs];
+  const layers = widths.slice(1).map((to, i) => startLayer(widths[i]!, to, seed, `head.${i}`));
+  return { standardization, layers, ...(bins === undefined ? { target: targetScale(labels, train) } : { bins }) };
+}
+
+/** Adds a head to the graph of its features as training has it, with masks for dropout in an mlp. */
+export function buildTrainedHead(features: Value, head: Head, count: number | 'N', training: boolean) {
+  const dropped = training && head.layers.length > 1;
+  const masks = head.layers.map(({ weight }, i) => {
+    if (!dropped) return undefined;
+    const mask = features.graph.input(`dropout.${i}`, 'uint8', [count, weight.shape[0]!]);
+    return mul(cast(mask, 'float32'), 1 / (1 - DROPOUT[i]!));
+  });
+  return buildHead(features, head, masks);
+}
+
+/** The feeds of the masks for `count` samples. */
+export function dropoutFeeds(head: Head, count: number, random: Random | undefined): Record<string, Tensor> {
+  if (random === undefined || head.layers.length === 1) return {};
+  const masks = head.layers.map(({ weight }, i): [string, Tensor] => {
+    const width = weight.shape[0]!;
+    const data = new Uint8Array(count * width);
+    for (let at = 0; at < data.length; at++) data[at] = random.uniform() < DROPOUT[i]! ? 0 : 1;
+    return [`dropout.${i}`, { dtype: 'uint8', shape: [count, width], data }];
+  });
+  return Object.fromEntries(masks);
+}
+
+/** What labels count by `balanceWeights`, one a sample; only those of `train` are used. */
+export function balanced(labels: Float64Array, train: readonly number[]): Float32Array {
+  const weights = new Float32Array(labels.length);
+  balanceWeights(train.map(i => labels[i]!)).forEach((weight, at) => {
+    weights[train[at]!] = weight;
+  });
+  return weights;
+}
+
+/** A head on cached features as something to train. */
+function headProblem(data: HeadData, head: Head, loss: LossName, balance: boolean): Problem {
+  const { rows, labels, train, validation } = data;
+  const std = head.target?.std ?? 1;
+  return {
+    labels,
+    train,
+    validation,
+    weights: balance ? balanced(labels, train) : undefined,
+    forward(graph: Graph, count, training) {
+      const features = graph.input('features', 'float32', [count, rows.width]);
+      const output = buildTrainedHead(features, head, count, training);
+      const scale = { std, bins: head.bins };
+      return { value: output.value, loss: (target, weight) => buildLoss(loss, output, target, weight, scale) };
+    },
+    async feeds(indices, random) {
+      const shape = [indices.length, rows.width];
+      return {
+        features: { dtype: 'float32', shape, data: rows.read(indices) },
+        ...dropoutFeeds(head, indices.length, random),
+      };
+    },
+  };
+}
+
+/** What a head is, and how it is trained. */
+export interface HeadOptions extends RecipeOptions {
+  readonly kind: 'linear' | 'mlp';
+  readonly loss: LossName;
+  readonly balance?: boolean | undefined;
+  readonly seed: number;
+  readonly onEpoch?: FitOptions['onEpoch'];
+}
+
+/** The recipe of a head on `rows` training rows. The batch is the largest that gives an epoch of few rows enough steps. */
+export function headRecipe(options: RecipeOptions, rows: number): Recipe {
+  const batch = Math.min(128, Math.max(8, Math.floor(rows / 20)));
+  return completeRecipe(options, { epochs: 30, learningRate: 2e-3, batch });
+}
+
+/**
+ * Trains a head on standardised features and ends with the weights of the best epoch on the validation rows. An mlp has a hidden
+ * layer of 256 and drops a fifth of what enters it and half of what leaves it.
+ */
+export async function fitHead(
+  data: HeadData,
+  options: HeadOptions,
+  watch: Watch = {},
+): Promise<{ head: Head; fit: Fit }> {
+  const { kind, loss, seed, balance = false, onEpoch } = options;
+  const start = startHead(data, { kind, loss, seed });
+  const result = await fit(
+    headProblem(data, start, loss, balance),
+    {
+      ...fitOptionsOf(headRecipe(options, data.train.length)),
+      keepBest: true,
+      seed,
+      name: `${kind} head`,
+      onEpoch,
+    },
+    watch,
+  );
+  return { head: withParameters(start, result.parameters), fit: result };
+}
+
+/** The settings of the classic loop. */
+export function classicSettings({ epochs = 5, learningRate = 1e-3, batch = 25 }: RecipeOptions) {
+  return { epochs, learningRate, batch };
+}
+
+/**
+ * The classic loop: a linear head on raw features and raw targets, Adam at one learning rate, shuffled batches, the last one dropped,
+ * and the weights of the last epoch.
+ *
+ * @param start Where to start. Default: PyTorch's Linear, uniform within 1 / sqrt(D).
+ *
+ * Numbers as torch.nn.Linear(D, 1), the loss and torch.optim.Adam.
+ */
+export async function fitClassicHead(
+  data: HeadData,
+  { start, ...options }: Omit<HeadOptions, 'kind'> & { readonly start?: LinearHead | undefined },
+  watch: Watch = {},
+): Promise<{ head: Head; fit: Fit }> {
+  const { loss, seed, balance = false, patience, onEpoch } = options;
+  const settings = classicSettings(options);
+  const untrained: Head =
+    start === undefined ? { layers: [startLayer(data.rows.width, 1, seed, 'adam')] } : linearHead(start);
+  const result = await fit(
+    headProblem(data, untrained, loss, balance),
+    {
+      ...settings,
+      optimizer: adam(),
+      schedule: () => constant(settings.learningRate),
+      weightDecay: 0,
+      patience,
+      keepBest: patience !== undefined,
+      seed,
+      name: 'adam',
+      onEpoch,
+    },
+    watch,
+  );
+  return { head: withParameters(untrained, result.parameters), fit: result };
+}

@@ -1,0 +1,91 @@
+import { adam, adamW, type Optimizer, sgd } from '../engine/optim/optimizer.js';
+import { constant, cosine, oneCycle, type Schedule, warmUp } from '../engine/optim/schedule.js';
+
+export const optimizerNames = ['adamw', 'adam', 'sgd'] as const;
+export const scheduleNames = ['one-cycle', 'cosine', 'constant'] as const;
+
+/** What users may set of how gradients become steps; what they leave out is chosen to fit. */
+export interface RecipeOptions {
+  /** Times that all training samples are seen, 1 or more. */
+  readonly epochs?: number | undefined;
+  /** The highest learning rate, above 0. */
+  readonly learningRate?: number | undefined;
+  /** Samples a step, 1 or more. */
+  readonly batch?: number | undefined;
+  /** `sgd` has a momentum of 0.9. Default `adamw`. */
+  readonly optimizer?: (typeof optimizerNames)[number] | undefined;
+  /** Default `one-cycle`: up in the first third, then down to nearly nothing. */
+  readonly schedule?: (typeof scheduleNames)[number] | undefined;
+  /** Epochs over which the learning rate rises from 0, on top of the schedule. Default 0. */
+  readonly warmUp?: number | undefined;
+  /** Default 0.01. */
+  readonly weightDecay?: number | undefined;
+  /** The largest norm of all gradients together, above 0. Default: none. */
+  readonly clip?: number | undefined;
+  /** Decay a step of an average of the weights that is validated and kept in their place, in (0, 1). Default: none. */
+  readonly ema?: number | undefined;
+  /** Stop after this many epochs without a better validation. Default: never. */
+  readonly patience?: number | undefined;
+}
+
+/** The settings with what is chosen where nobody said; plain values, for manifests and checkpoints. */
+export interface Recipe {
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly batch: number;
+  readonly optimizer: (typeof optimizerNames)[number];
+  readonly schedule: (typeof scheduleNames)[number];
+  readonly warmUp: number;
+  readonly weightDecay: number;
+  readonly clip: number | null;
+  readonly ema: number | null;
+  readonly patience: number | null;
+}
+
+/** `options`, completed by `defaults` and those of RecipeOptions. */
+export function completeRecipe(
+  options: RecipeOptions,
+  defaults: Pick<Recipe, 'epochs' | 'learningRate' | 'batch'>,
+): Recipe {
+  return {
+    epochs: options.epochs ?? defaults.epochs,
+    learningRate: options.learningRate ?? defaults.learningRate,
+    batch: options.batch ?? defaults.batch,
+    optimizer: options.optimizer ?? 'adamw',
+    schedule: options.schedule ?? 'one-cycle',
+    warmUp: options.warmUp ?? 0,
+    weightDecay: options.weightDecay ?? 1e-2,
+    clip: options.clip ?? null,
+    ema: options.ema ?? null,
+    patience: options.patience ?? null,
+  };
+}
+
+const optimizers: Readonly<Record<Recipe['optimizer'], () => Optimizer>> = {
+  adamw: adamW,
+  adam,
+  sgd: () => sgd({ momentum: 0.9 }),
+};
+
+/** What `fit` takes of a recipe. */
+export function fitOptionsOf(recipe: Recipe) {
+  const { epochs, batch, weightDecay, learningRate, clip, ema, patience } = recipe;
+  return {
+    epochs,
+    batch,
+    weightDecay,
+    optimizer: optimizers[recipe.optimizer](),
+    clipNorm: clip ?? undefined,
+    averageDecay: ema ?? undefined,
+    patience: patience ?? undefined,
+    schedule(steps: number): Schedule {
+      const plain = {
+        'one-cycle': () => oneCycle({ peak: learningRate, steps }),
+        cosine: () => cosine({ learningRate, steps }),
+        constant: () => constant(learningRate),
+      }[recipe.schedule]();
+      const rising = Math.round((recipe.warmUp * steps) / epochs);
+      return rising > 0 ? warmUp(plain, rising) : plain;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { abs, add, div, sqrt, sub } from '../engine/graph/build.js';
+import type { Value } from '../engine/graph/graph.js';
+import type { FeatureRows } from './feature-cache.js';
+
+/** How features are brought to one scale before a head: `(root(x) - mean) / std`, with mean and std `[D]`. */
+export interface Standardization {
+  readonly mean: Float32Array;
+  readonly std: Float32Array;
+}
+
+// Keeps the slope of the root finite at 0, where most features behind a ReLU lie; features are of order 0.1 to 10.
+const ROOT_FLOOR = 1e-3;
+
+/** The signed root of a feature, `x / sqrt(|x| + 0.001)`: what is skewed becomes nearly normal. */
+const signedRoot = (x: number): number => x / Math.sqrt(Math.abs(x) + ROOT_FLOOR);
+
+/** Features `[N, D]` on one scale: `[N, D]`. */
+export function standardize(features: Value, { mean, std }: Standardization): Value {
+  const { graph } = features;
+  const roots = div(features, sqrt(add(abs(features), ROOT_FLOOR)));
+  return div(sub(roots, graph.float(mean)), graph.float(std));
+}
+
+// 1,024 rows of 2,048 features are 8 MB.
+const BLOCK = 1024;
+
+/** `indices` in blocks of 1,024. */
+export function* blocks(indices: readonly number[]): Generator<readonly number[]> {
+  for (let at = 0; at < indices.length; at += BLOCK) yield indices.slice(at, at + BLOCK);
+}
+
+/**
+ * Mean and standard deviation of the signed roots of each feature over the rows `indices`; a constant feature has std 1.
+ *
+ * @param tick Told the number of rows after each block.
+ */
+export function measureRows(
+  rows: FeatureRows,
+  indices: readonly number[],
+  tick: (count: number) => void = () => {},
+): Standardization {
+  const { width } = rows;
+  const sum = new Float64Array(width);
+  const squares = new Float64Array(width);
+  for (const block of blocks(indices)) {
+    const data = rows.read(block);
+    for (let i = 0, feature = 0; i < data.length; i++, feature = feature + 1 === width ? 0 : feature + 1) {
+      const root = signedRoot(data[i]!);
+      sum[feature]! += root;
+      squares[feature]! += root * root;
+    }
+    tick(block.length);
+  }
+  const mean = Float32Array.from(sum, s => s / indices.length);
+  const std = Float32Array.from(squares, (s, feature) => {
+    const variance = s / indices.length - (sum[feature]! / indices.length) ** 2;
+    return variance > 1e-10 ? Math.sqrt(variance) : 1;
+  });
+  return { mean, std };
+}
+
+/** Where labels lie, so that a head can work in standard deviations. */
+export interface TargetScale {
+  readonly mean: number;
+  /** 1 where all labels are the same. */
+  readonly std: number;
+}
+
+/** Mean and standard deviation of the labels of `indices`. */
+export function targetScale(labels: Float64Array, indices: readonly number[]): TargetScale {
+  const mean = indices.reduce((sum, i) => sum + labels[i]!, 0) / indices.length;
+  const variance = indices.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / indices.length;
+  return { mean, std: Math.sqrt(variance) || 1 };
+}

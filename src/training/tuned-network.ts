@@ -1,0 +1,110 @@
+import type { Backbone } from '../backbones/backbone.js';
+import { expected, UsageError } from '../base/errors.js';
+import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../engine/autodiff/batch-norm.js';
+import { copyGraph } from '../engine/graph/copy.js';
+import { Graph, namesOf, type Value } from '../engine/graph/graph.js';
+
+/** Which part of a backbone is trained, and how its batch norms behave there. */
+export interface TunedPart {
+  /** The lowest stage that is trained, and the one below it, whose output it sees; undefined below the first stage. */
+  readonly lowest: string;
+  readonly below: string | undefined;
+  readonly batchNorm: 'frozen' | 'batch';
+}
+
+/** The names of a backbone's stages, lowest first. */
+export function stageNames(backbone: Backbone): string[] {
+  return [...builtOn(backbone, 1).stages.keys()];
+}
+
+/**
+ * The part of `backbone` from stage `lowest` on.
+ *
+ * @param tune `last` and `all` name the last and the first stage.
+ * @throws UsageError where the backbone has no such stage, or none at all.
+ */
+export function tunedPart(
+  backbone: Backbone,
+  tune: string,
+  batchNorm: TunedPart['batchNorm'],
+): TunedPart {
+  const names = stageNames(backbone);
+  if (names.length === 0) {
+    const got = `${backbone.name}, whose stages eyeball does not know`;
+    throw new UsageError(expected('--tune', 'a backbone with stages', got, 'leave it at --tune head, or take --tune all'));
+  }
+  const at = tune === 'all' ? 0 : tune === 'last' ? names.length - 1 : names.indexOf(tune);
+  if (at < 0) throw new UsageError(expected('--unfreeze', names.join(', '), `"${tune}"`));
+  if (batchNorm === 'batch' && !hasBatchNorm(backbone)) {
+    throw new UsageError(expected('--bn', 'frozen', `batch, but ${backbone.name} has no batch norm`, 'leave it out'));
+  }
+  return { lowest: names[at]!, below: names[at - 1], batchNorm };
+}
+
+/** The shape of a picture's value at the end of `stage`: `[C, H, W]`. */
+export function stageShape(backbone: Backbone, stage: string): number[] {
+  return builtOn(backbone, 1).stages.get(stage)!.shape.slice(1).map(Number);
+}
+
+/** The backbone on normalised pictures, in a graph of its own. */
+function builtOn(backbone: Backbone, count: number | 'N') {
+  const source = new Graph();
+  const x = source.input('x', 'float32', [count, 3, backbone.sizePx, backbone.sizePx]);
+  return { x, ...backbone.build(x) };
+}
+
+const hasBatchNorm = (backbone: Backbone): boolean =>
+  builtOn(backbone, 1).features.graph.nodes.some(node => node.kind === 'op' && node.op === 'BatchNormalization');
+
+/** Features in a graph, and what becomes of the running statistics of batch norms. */
+export interface TunedFeatures {
+  readonly features: Value;
+  readonly updates: readonly StatisticUpdate[];
+}
+
+/**
+ * Adds the trained part to the graph of `input`, the value of the stage below it (or normalised pictures where there is none, or
+ * `fromPictures`: then the frozen stages come before it, without parameters).
+ */
+export function buildTuned(
+  input: Value,
+  backbone: Backbone,
+  { below, batchNorm }: TunedPart,
+  { training, fromPictures }: { readonly training: boolean; readonly fromPictures: boolean },
+): TunedFeatures {
+  const { graph } = input;
+  const { x, features, stages } = builtOn(backbone, input.shape[0] as number | 'N');
+  const cut = below === undefined ? x : stages.get(below)!;
+  let start = input;
+  if (fromPictures && below !== undefined) {
+    [start] = copyGraph([cut], graph, new Map([[x.name, input]])) as [Value];
+    graph.parameters.clear();
+  }
+  const updates: StatisticUpdate[] = [];
+  const rewrite = batchNorm === 'batch' ? batchNormByBatch(updates) : foldBatchNorm;
+  const [out] = copyGraph([features], graph, new Map([[cut.name, start]]), training ? rewrite : undefined);
+  return { features: out!, updates };
+}
+
+/** How many stages above each parameter of the backbone the last one lies: 0 for those of the last stage and of what is behind it. */
+export function depthOfParameters(backbone: Backbone): ReadonlyMap<string, number> {
+  const { features, stages } = builtOn(backbone, 1);
+  const { graph } = features;
+  const depths = new Map<string, number>();
+  const values = [...stages.values()];
+  values.forEach((value, at) => {
+    for (const name of needsOf(graph, value)) {
+      if (graph.parameters.has(name) && !depths.has(name)) depths.set(name, values.length - 1 - at);
+    }
+  });
+  return depths;
+}
+
+function needsOf(graph: Graph, value: Value): ReadonlySet<string> {
+  const needed = new Set([value.name]);
+  for (const node of graph.nodes.toReversed()) {
+    const { inputs, outputs } = namesOf(node);
+    if (outputs.some(name => needed.has(name))) for (const name of inputs) needed.add(name);
+  }
+  return needed;
+}
