@@ -25,4 +25,4 @@ export { type InspectOptions, type InspectResult, inspectDataset } from './opera
 export { type PredictOptions, predictPictures } from './operations/predict-pictures.js';
 export { type DemoOptions, type DemoResult, runDemo } from './operations/run-demo.js';
 export { type TrainOptions, type TrainResult, trainModel } from './operations/train-model.js';
-export type { Epoch } from './training/adam-head.js';
+export type { Epoch } from './training/fit.js';

@@ -13,7 +13,6 @@ import { type Evaluation, evaluate, type Prediction } from '../evaluation/evalua
 import { loadModel, modelFolder } from '../model/model.js';
 import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
-import type { Epoch } from '../training/adam-head.js';
 import { withThumbnails } from './common.js';
 
 /** Which model to measure, on which data. */
@@ -40,8 +39,12 @@ export interface EvaluateModelResult extends Evaluation {
 const SHOWN = 24;
 const epochSchema = z.object({
   epoch: z.number(),
+  // Since 0.2.
+  trainLoss: z.number().optional(),
   trainMse: z.number(),
   valMse: z.number().nullable(),
+  valMae: z.number().nullable().optional(),
+  learningRate: z.number().optional(),
   seconds: z.number(),
 });
 
@@ -182,7 +185,7 @@ function sheet(
  *
  * @throws InputError where it is damaged.
  */
-export async function readEpochs(home: string): Promise<Epoch[]> {
+export async function readEpochs(home: string): Promise<z.infer<typeof epochSchema>[]> {
   const path = join(home, 'events.jsonl');
   if (!existsSync(path)) return [];
   const lines = (await readFile(path, 'utf8')).split('\n').filter(line => line !== '');

@@ -1,45 +1,65 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
-import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
-import { createOutputFolder } from '../base/output-folder.js';
+import { expected, InputError, throwIfAborted } from '../base/errors.js';
+import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
-import type { Skipped } from '../data/dataset.js';
+import { augmentedSheet } from '../data/augment.js';
+import type { Dataset, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { splitByQuantile } from '../data/split.js';
 import { createSession } from '../engine/runtime/session.js';
+import type { Tensor } from '../engine/tensor.js';
 import { buildModel } from '../model/build-model.js';
 import { modelCard } from '../model/card.js';
 import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
-import { type Epoch, fitAdamHead } from '../training/adam-head.js';
-import { type Extraction, extractFeatures } from '../training/extract.js';
+import { learningRatePlot } from '../report/plots.js';
+import { removeCheckpoint } from '../training/checkpoint.js';
+import { type Extraction, extractFeatures, extractStage } from '../training/extract.js';
+import { findLearningRate } from '../training/find-rate.js';
+import {
+  type FineTuneOptions,
+  fineTune,
+  fineTuneFitOptions,
+  fineTuneProblem,
+  fineTuneRecipe,
+  type TunedInput,
+} from '../training/fine-tune.js';
+import type { Epoch } from '../training/fit.js';
+import { classicSettings, fitClassicHead, fitHead, headRecipe } from '../training/fit-head.js';
 import type { Head, HeadData } from '../training/head.js';
 import { fitRidge } from '../training/ridge.js';
+import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
+import { stageWidth, tunedPart } from '../training/tuned-network.js';
 import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
+import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
 
 /** What to train on, and how. */
-export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+export interface TrainOptions
+  extends Watch,
+    OpenDatasetOptions,
+    Omit<BackboneOptions, 'cacheDir'>,
+    TrainingOptions {
   /** The folder to make. */
   readonly out: string;
   /** What the number is counted in, for reports: `years`. Default: nothing. */
   readonly unit?: string | undefined;
-  /** `ridge`: the exact optimum. `adam`: the classic loop, with the three options that follow. Default `ridge`. */
-  readonly solver?: 'ridge' | 'adam' | undefined;
-  /** Adam only: times that all pictures are seen. Default 5. */
-  readonly epochs?: number | undefined;
-  /** Adam only: step size. Default 1e-3. */
-  readonly learningRate?: number | undefined;
-  /** Adam only: pictures a step. Default 25. */
-  readonly batch?: number | undefined;
-  /** Share of the pictures held out to measure the head, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
+  /** Share of the pictures held out to measure, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
   readonly validation?: number | undefined;
   /** Start of all random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
   /** Where features and downloads are kept. Default: `defaultCacheDir()`. */
   readonly cacheDir?: string | undefined;
-  /** True moves an existing `out` aside. Default false: that is an error. */
+  /** True moves an existing `out` aside, and forgets the checkpoint of a run that did not end. Default false: either is an error. */
   readonly force?: boolean | undefined;
+  /** True goes on from the checkpoint of a run that did not end, if there is one. Default false. */
+  readonly resume?: boolean | undefined;
+  /** Seconds between checkpoints while a backbone is trained. Default 60. */
+  readonly checkpointSeconds?: number | undefined;
 }
 
 /** What training came to; the keys of `train --json`. */
@@ -50,43 +70,49 @@ export interface TrainResult {
   readonly backbone: string;
   /** D, the width of the features. */
   readonly features: number;
-  /** One an epoch; empty for ridge. */
+  /** What was trained: the head alone, or the backbone from this stage on. */
+  readonly tune: string;
+  /** The heads that were fitted, and what the held-out pictures said of each; the first is the one that was taken. */
+  readonly heads: readonly { readonly name: string; readonly rmse: number | null }[];
+  /** One an epoch of what was taken; empty for ridge. */
   readonly epochs: readonly Epoch[];
-  /** What the held-out pictures said of the head fitted without them; null where there were none. */
+  /** The epoch whose weights were taken; null for ridge. */
+  readonly bestEpoch: number | null;
+  /** What the held-out pictures said of the model fitted without them; null where there were none. */
   readonly validation: { readonly images: number; readonly mse: number; readonly rmse: number } | null;
   readonly extractSeconds: number;
   readonly fitSeconds: number;
   readonly totalSeconds: number;
   /** Pictures extracted or read from the cache per second of extraction. */
   readonly imagesPerSecond: number;
+  /** Share of the time of all training steps that the runtime was computing in; null for ridge. */
+  readonly computeShare: number | null;
   readonly peakRssBytes: number;
   /** The folder of the model. */
   readonly model: string;
 }
 
 /**
- * Trains a model on a folder of pictures and saves it: a frozen backbone, whose features are computed once a picture, and a head.
+ * Trains a model on a folder of pictures and saves it. The features of a frozen backbone are computed once a picture, and a head is
+ * fitted on them; with `tune`, the upper stages of the backbone are then trained together with it.
  *
- * @throws InputError for data, weights or an output that cannot be used.
+ * @throws InputError for data, weights or an output that cannot be used, a loss that is not finite, a checkpoint of another run.
  * @throws UsageError for options that cannot be meant.
- * @throws AbortedError once `signal` is aborted; nothing is saved then, and the features so far are kept.
+ * @throws AbortedError once `signal` is aborted; no model is saved then, but features so far and a checkpoint are kept.
  */
 export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
-  const {
-    out,
-    solver = 'ridge',
-    seed = 0,
-    validation = 0.1,
-    cacheDir = defaultCacheDir(),
-    force = false,
-    signal,
-  } = options;
-  checkOptions(options);
-  const folder = await createOutputFolder(out, { force });
+  const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
+  const plan = planTraining(options);
+  const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
+  await checkCheckpoint(checkpoint, { force, resume });
+  const goesOn = resume && existsSync(checkpoint);
+  const folder = await createOutputFolder(out, { force: force || goesOn });
   try {
     const dataset = await openDataset(options);
     const backbone = await loadBackbone({ ...options, cacheDir }, options);
+    // Refused before the work: a stage that is not there.
+    const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
     const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
     try {
       const { samples, rows, skipped, fingerprint } = extraction;
@@ -98,42 +124,77 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       if (statistics.std === 0)
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const fitStarted = performance.now();
-      const { train, validation: held } = splitByQuantile(labels, validation, seed);
-      const fit = await fitHead({ rows, labels, train, validation: held }, backbone, options);
+      const split = splitByQuantile(labels, validation, seed);
+      const data: HeadData = { rows, labels, ...split };
+      let fits = await fitHeads(data, backbone, plan, seed, options);
+      if (part !== undefined) {
+        const identity = {
+          data: fingerprint,
+          backbone: backbone.sha256,
+          sizePx: backbone.sizePx,
+          validation,
+          seed,
+          tune: part.lowest,
+          bn: part.batchNorm,
+          augment: plan.augment,
+          loss: plan.loss,
+          head: fits[0]!.name,
+          balance: plan.balance,
+          rateDecay: plan.rateDecay,
+        };
+        const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.head, plan, seed };
+        const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
+        fits = [await tune(context, saving, cacheDir, folder, options), ...fits];
+      }
+      const [taken] = fits as [HeadFit];
       const fitSeconds = (performance.now() - fitStarted) / 1000;
-      throwIfAborted(signal);
+      throwIfAborted(options.signal);
 
-      const network = buildModel(backbone, fit.head);
-      const metrics = fit.validationMse === null ? null : measured(held.length, fit.validationMse);
+      const network = buildModel(backbone, taken.head, taken.tuned);
+      const held = split.validation.length;
+      const metrics = taken.validationMse === null ? null : measured(held, taken.validationMse);
+      const times = timesOf(extraction, fitSeconds, started);
       const manifest: Manifest = {
         schemaVersion: SCHEMA_VERSION,
         target: { name: dataset.target, unit: options.unit ?? null },
         input: { sizePx: backbone.sizePx, kernel: 'linear', fit: 'fill' },
         backbone: describe(backbone),
         sha256: createHash('sha256').update(network).digest('hex'),
-        configuration: { solver, ...fit.configuration, validation, seed },
+        configuration: { tune: part?.lowest ?? 'head', ...taken.configuration, validation, seed },
         dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
         metrics: { validation: metrics },
+        times,
         versions: versions(),
         createdAt: new Date().toISOString(),
-        times: times(extraction, fitSeconds, started),
         selfTest: { value: await selfTest(network, backbone.sizePx) },
       };
       await folder.write('model.onnx', network);
       await folder.write('eyeball.json', `${JSON.stringify(manifest, null, 2)}\n`);
       await folder.write('README.md', modelCard(manifest));
-      await folder.write('events.jsonl', fit.epochs.map(epoch => `${JSON.stringify(epoch)}\n`).join(''));
-      const aside = await folder.commit();
-      if (aside !== undefined) options.onMessage?.(`moved the older ${out} to ${aside}`);
+      await folder.write('events.jsonl', taken.epochs.map(epoch => `${JSON.stringify(epoch)}\n`).join(''));
+      if (taken.epochs.length > 0) await writeTensorboard(folder, taken.epochs);
+      if (goesOn && (await isSameModel(out, manifest.sha256))) await folder.discard();
+      else {
+        const aside = await folder.commit();
+        if (aside !== undefined) options.onMessage?.(`moved the older ${out} to ${aside}`);
+      }
+      await removeCheckpoint(checkpoint);
       return {
         images: samples.length,
         skipped,
         backbone: backbone.name,
         features: backbone.width,
-        epochs: fit.epochs,
+        tune: part?.lowest ?? 'head',
+        heads: fits.map(({ name, validationMse }) => ({
+          name,
+          rmse: validationMse === null ? null : Math.sqrt(validationMse),
+        })),
+        epochs: taken.epochs,
+        bestEpoch: taken.bestEpoch,
         validation: metrics,
-        ...times(extraction, fitSeconds, started),
-        imagesPerSecond: samples.length / extraction.seconds,
+        ...times,
+        imagesPerSecond: extraction.samples.length / extraction.seconds,
+        computeShare: taken.computeShare,
         peakRssBytes: peakRssBytes(),
         model: out,
       };
@@ -145,45 +206,171 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-function checkOptions({ solver = 'ridge', epochs, learningRate, batch, validation = 0 }: TrainOptions): void {
-  if (!(validation >= 0 && validation < 1)) {
-    throw new UsageError(expected('--val', 'a share from 0 to below 1', `${validation}`));
-  }
-  if (solver === 'ridge') {
-    for (const [option, value] of Object.entries({ '--epochs': epochs, '--lr': learningRate, '--batch': batch })) {
-      if (value !== undefined)
-        throw new UsageError(
-          expected(option, 'nothing, for ridge is exact', `${value}`, 'leave it out, or add --solver adam'),
-        );
-    }
-  }
-  if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate))) {
-    throw new UsageError(expected('--lr', 'a number above 0', `${learningRate}`));
-  }
-  for (const [option, value] of Object.entries({ '--epochs': epochs, '--batch': batch })) {
-    if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
-      throw new UsageError(expected(option, 'a whole number above 0', `${value}`));
-    }
-  }
-}
-
+/** A fitted head, or a tuned network with its head. */
 interface HeadFit {
+  readonly name: string;
   readonly head: Head;
+  /** What training moved of the backbone. */
+  readonly tuned?: Readonly<Record<string, Tensor>>;
   readonly epochs: readonly Epoch[];
+  readonly bestEpoch: number | null;
   readonly validationMse: number | null;
+  readonly computeShare: number | null;
   readonly configuration: Manifest['configuration'];
 }
 
-async function fitHead(data: HeadData, backbone: Backbone, options: TrainOptions): Promise<HeadFit> {
-  const { solver = 'ridge', seed = 0, epochs = 5, learningRate = 1e-3, batch = 25 } = options;
-  if (solver === 'ridge') {
-    const { head, strength, validationMse } = await fitRidge(data, options);
-    return { head, epochs: [], validationMse, configuration: { strength } };
-  }
-  const fit = await fitAdamHead(data, { epochs, learningRate, batch, seed, start: backbone.head }, options);
-  const validationMse = fit.epochs.at(-1)!.valMse;
-  return { ...fit, validationMse, configuration: { epochs, learningRate, batch } };
+/** The heads that the plan asks for, the best on the held-out pictures first. */
+async function fitHeads(
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  options: TrainOptions,
+): Promise<HeadFit[]> {
+  const fits: HeadFit[] = [];
+  for (const kind of plan.heads) fits.push(await fitOne(kind, data, backbone, plan, seed, options));
+  if (fits.length < 2) return fits;
+  const error = ({ validationMse }: HeadFit) => validationMse ?? 0;
+  const ranked = fits.toSorted((a, b) => error(a) - error(b));
+  const rmse = (fit: HeadFit) => digits(Math.sqrt(error(fit)));
+  const [best, other] = ranked as [HeadFit, HeadFit];
+  const why =
+    best.validationMse === null
+      ? 'nothing was held out to compare by (--val 0)'
+      : `RMSE ${rmse(best)} against ${rmse(other)} on ${data.validation.length} held-out pictures`;
+  options.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
+  return ranked;
 }
+
+async function fitOne(
+  kind: TrainingPlan['heads'][number],
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  watch: Watch,
+): Promise<HeadFit> {
+  if (kind === 'ridge') {
+    const { head, strength, validationMse } = await fitRidge(data, watch);
+    const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
+    const none = { epochs: [], bestEpoch: null, computeShare: null };
+    return { name: 'ridge', head, validationMse, configuration, ...none };
+  }
+  const { loss, balance } = plan;
+  const settings = { ...plan.headRecipe, loss, balance, seed };
+  const classic = kind === 'classic';
+  const { head, fit } = classic
+    ? await fitClassicHead(data, { ...settings, start: backbone.head }, watch)
+    : await fitHead(data, { ...settings, kind }, watch);
+  const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length);
+  return {
+    name: classic ? 'adam' : kind,
+    head,
+    epochs: fit.epochs,
+    bestEpoch: fit.epoch,
+    validationMse: fit.validation?.mse ?? null,
+    computeShare: fit.computeShare,
+    configuration: { head: classic ? 'linear' : kind, solver: 'adam', loss, balance, ...recipe, bestEpoch: fit.epoch },
+  };
+}
+
+interface TuneContext {
+  readonly backbone: Backbone;
+  readonly dataset: Dataset;
+  readonly extraction: Extraction;
+  readonly data: HeadData;
+  readonly part: FineTuneOptions['part'];
+  readonly head: Head;
+  readonly plan: TrainingPlan;
+  readonly seed: number;
+}
+
+/** Trains the upper stages with the head that was fitted on the frozen ones. */
+async function tune(
+  { backbone, dataset, extraction, data, part, head, plan, seed }: TuneContext,
+  saving: FineTuneOptions['checkpoint'],
+  cacheDir: string,
+  folder: OutputFolder,
+  options: TrainOptions,
+): Promise<HeadFit> {
+  const { samples } = extraction;
+  const paths = samples.map(({ file }) => resolve(dataset.root, file));
+  const { augment, loss, balance, rateDecay } = plan;
+  // Frozen stages are run once a picture, unless what enters them is another picture each time.
+  const frozen = part.below !== undefined && augment === 'none' ? part.below : undefined;
+  const stage =
+    frozen === undefined
+      ? undefined
+      : await extractStage({ ...dataset, samples }, backbone, frozen, stageWidth(backbone, frozen), cacheDir, options);
+  const input: TunedInput = stage === undefined ? { kind: 'pictures', paths, augment } : { kind: 'stage', rows: stage.rows };
+  try {
+    const { labels, train, validation } = data;
+    const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
+    let recipe = fineTuneRecipe(plan.recipe);
+    if (augment !== 'none') {
+      await folder.write('augmented.png', await augmentedSheet(paths.slice(0, 6), augment, seed, backbone.sizePx));
+    }
+    if (plan.findRate) {
+      const tuning = { ...asked, ...recipe, checkpoint: saving };
+      const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), options);
+      recipe = { ...recipe, learningRate: found.suggestion };
+      await folder.write('learning-rate.svg', learningRatePlot([...found.points], found.suggestion));
+      options.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
+    }
+    const checkpoint = { ...saving, identity: { ...saving.identity, ...recipe } };
+    const { head: tunedHead, fit } = await fineTune({ ...asked, ...recipe, checkpoint }, options);
+    return {
+      name: `tuned from ${part.lowest} on`,
+      head: tunedHead,
+      tuned: fit.parameters,
+      epochs: fit.epochs,
+      bestEpoch: fit.epoch,
+      validationMse: fit.validation?.mse ?? null,
+      computeShare: fit.computeShare,
+      configuration: {
+        head: head.layers.length > 1 ? 'mlp' : 'linear',
+        loss,
+        balance,
+        bn: part.batchNorm,
+        augment,
+        rateDecay,
+        ...recipe,
+        bestEpoch: fit.epoch,
+      },
+    };
+  } finally {
+    await stage?.close();
+  }
+}
+
+/** Refuses to forget a run that did not end; with `force` it is forgotten. */
+async function checkCheckpoint(path: string, { force, resume }: { force: boolean; resume: boolean }): Promise<void> {
+  if (resume || !existsSync(path)) return;
+  if (force) return await removeCheckpoint(path);
+  throw new InputError(
+    expected(path, 'no unfinished run', 'its checkpoint', 'go on with --resume, or start over with --force'),
+  );
+}
+
+/** True where the model of this checksum lies there already: the run had been stopped between its last two steps. */
+async function isSameModel(out: string, sha256: string): Promise<boolean> {
+  const path = join(out, 'model.onnx');
+  if (!existsSync(path)) return false;
+  return createHash('sha256').update(await readFile(path)).digest('hex') === sha256;
+}
+
+async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]): Promise<void> {
+  let wallTimeSeconds = Date.now() / 1000 - epochs.reduce((sum, { seconds }) => sum + seconds, 0);
+  const name = tensorboardFileName(Math.floor(wallTimeSeconds));
+  const events = epochs.map(({ epoch, seconds, ...values }) => {
+    wallTimeSeconds += seconds;
+    const known = Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== null);
+    return { step: epoch, wallTimeSeconds, scalars: Object.fromEntries(known) };
+  });
+  await folder.write(name, encodeTensorboard(events));
+}
+
+const digits = (value: number): string => String(Number(value.toPrecision(3)));
 
 const measured = (images: number, mse: number) => ({ images, mse, rmse: Math.sqrt(mse) });
 
@@ -206,8 +393,8 @@ async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
   return answer;
 }
 
-const times = ({ seconds }: Extraction, fitSeconds: number, started: number) => ({
-  totalSeconds: (performance.now() - started) / 1000,
-  extractSeconds: seconds,
+const timesOf = (extraction: Extraction, fitSeconds: number, started: number) => ({
+  extractSeconds: extraction.seconds,
   fitSeconds,
+  totalSeconds: (performance.now() - started) / 1000,
 });

@@ -85,6 +85,21 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
   };
 }
 
+/** What `fit` takes of them. */
+export function fineTuneFitOptions(options: FineTuneOptions) {
+  const { backbone, rateDecay, seed, checkpoint, onEpoch } = options;
+  const depths = depthOfParameters(backbone);
+  return {
+    ...fitOptionsOf(fineTuneRecipe(options)),
+    rateScale: (name: string) => (name.startsWith('head.') ? 1 : rateDecay ** ((depths.get(name) ?? 0) + 1)),
+    keepBest: true,
+    seed,
+    name: 'tuning',
+    checkpoint,
+    onEpoch,
+  };
+}
+
 /**
  * Trains the upper stages of a backbone together with a head that was fitted on its frozen features, and ends with the weights of
  * the best epoch on the validation samples, the frozen start included.
@@ -93,22 +108,8 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
  * Ruder, https://arxiv.org/abs/1801.06146
  */
 export async function fineTune(options: FineTuneOptions, watch: Watch = {}): Promise<{ head: Head; fit: Fit }> {
-  const { backbone, head, rateDecay, seed, checkpoint, onEpoch } = options;
-  const depths = depthOfParameters(backbone);
-  const result = await fit(
-    fineTuneProblem(options),
-    {
-      ...fitOptionsOf(fineTuneRecipe(options)),
-      rateScale: name => (name.startsWith('head.') ? 1 : rateDecay ** ((depths.get(name) ?? 0) + 1)),
-      keepBest: true,
-      seed,
-      name: 'tuning',
-      checkpoint,
-      onEpoch,
-    },
-    watch,
-  );
-  return { head: withParameters(head, result.parameters), fit: result };
+  const result = await fit(fineTuneProblem(options), fineTuneFitOptions(options), watch);
+  return { head: withParameters(options.head, result.parameters), fit: result };
 }
 
 /** The pictures at these paths as pixels, uint8 `[N, S, S, 3]`. */

@@ -142,7 +142,8 @@ export async function fitClassicHead(
   { start, ...options }: Omit<HeadOptions, 'kind'> & { readonly start?: LinearHead | undefined },
   watch: Watch = {},
 ): Promise<{ head: Head; fit: Fit }> {
-  const { loss, seed, balance = false, patience, onEpoch } = options;
+  const { loss, seed, balance = false, onEpoch } = options;
+  const patience = options.patience ?? undefined;
   const settings = classicSettings(options);
   const untrained: Head =
     start === undefined ? { layers: [startLayer(data.rows.width, 1, seed, 'adam')] } : linearHead(start);

@@ -8,7 +8,7 @@ import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import type { Optimizer } from '../engine/optim/optimizer.js';
 import type { Schedule } from '../engine/optim/schedule.js';
-import { trainingStep } from '../engine/optim/training-step.js';
+import { type TrainingStep, trainingStep } from '../engine/optim/training-step.js';
 import { createSession, createState, type Session, type State } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { standardDeviation } from '../metrics/statistics.js';
@@ -143,6 +143,44 @@ export async function fit(problem: Problem, options: FitOptions, watch: Watch = 
   }
 }
 
+/** A training step of the problem, and the samples that it takes. */
+export function buildStep(
+  problem: Problem,
+  options: Omit<FitOptions, 'schedule' | 'epochs'>,
+): { readonly step: TrainingStep; readonly batch: number } {
+  const batch = Math.min(options.batch, problem.train.length);
+  const graph = new Graph();
+  const { value, loss, updates } = problem.forward(graph, batch, true);
+  const target = graph.input('target', 'float32', [batch]);
+  const weight = graph.input('weight', 'float32', [batch]);
+  const step = trainingStep({
+    loss: loss(target, weight),
+    groups: groupsOf(graph, options),
+    optimizer: options.optimizer,
+    clipNorm: options.clipNorm,
+    averageDecay: options.averageDecay,
+    updates,
+    outputs: { squared: reduceSum(square(sub(value, target)), [0]) },
+  });
+  return { step, batch };
+}
+
+/** What a training step on the samples of these indices is fed, beside the optimizer's numbers. */
+export async function stepFeeds(
+  problem: Problem,
+  indices: readonly number[],
+  random: Random,
+): Promise<Record<string, Tensor>> {
+  const { labels, weights } = problem;
+  const own = await problem.feeds(indices, random);
+  const row = (data: Float32Array): Tensor => ({ dtype: 'float32', shape: [indices.length], data });
+  return {
+    ...own,
+    target: row(Float32Array.from(indices, i => labels[i]!)),
+    weight: row(Float32Array.from(indices, i => weights?.[i] ?? 1)),
+  };
+}
+
 /** Mean steps between lines on stderr. */
 const STEPS_A_LINE = 250;
 /** Steps in the engine's hands at a time: one runs while the next waits. */
@@ -184,21 +222,7 @@ class Run {
   }
 
   static async start(problem: Problem, options: FitOptions, watch: Watch): Promise<Run> {
-    const batch = Math.min(options.batch, problem.train.length);
-    const graph = new Graph();
-    const { value, loss, updates } = problem.forward(graph, batch, true);
-    const target = graph.input('target', 'float32', [batch]);
-    const weight = graph.input('weight', 'float32', [batch]);
-    const step = trainingStep({
-      loss: loss(target, weight),
-      groups: groupsOf(graph, options),
-      optimizer: options.optimizer,
-      clipNorm: options.clipNorm,
-      averageDecay: options.averageDecay,
-      updates,
-      outputs: { squared: reduceSum(square(sub(value, target)), [0]) },
-    });
-
+    const { step, batch } = buildStep(problem, options);
     // Behind a slash stands what the optimizer remembers.
     const moved = Object.keys(step.state).filter(name => !name.includes('/'));
     const judgeGraph = new Graph();
@@ -314,16 +338,9 @@ class Run {
   }
 
   private async feedsOf(indices: readonly number[], step: number): Promise<Record<string, Tensor>> {
-    const { problem, options } = this;
-    const { labels, weights } = problem;
-    const own = await problem.feeds(indices, createRandom(options.seed, `step/${step}`));
-    const row = (data: Float32Array): Tensor => ({ dtype: 'float32', shape: [indices.length], data });
-    return {
-      ...own,
-      ...this.scalars(step + 1, this.schedule(step)),
-      target: row(Float32Array.from(indices, i => labels[i]!)),
-      weight: row(Float32Array.from(indices, i => weights?.[i] ?? 1)),
-    };
+    const random = createRandom(this.options.seed, `step/${step}`);
+    const own = await stepFeeds(this.problem, indices, random);
+    return { ...own, ...this.scalars(step + 1, this.schedule(step)) };
   }
 
   private async validate(): Promise<Errors | null> {
@@ -429,7 +446,7 @@ const errorsOf = (epoch: Epoch | undefined): Errors | null =>
   epoch?.valMse == null ? null : { mse: epoch.valMse, mae: epoch.valMae! };
 
 /** Parameters that are trained alike: by the scale of their learning rate, and weights (of two axes or more) apart from the rest. */
-function groupsOf(graph: Graph, { weightDecay, rateScale = () => 1 }: FitOptions) {
+function groupsOf(graph: Graph, { weightDecay, rateScale = () => 1 }: Pick<FitOptions, 'weightDecay' | 'rateScale'>) {
   const groups = new Map<string, { learningRateScale: number; weightDecay: number; parameters: string[] }>();
   for (const [name, { shape }] of graph.parameters) {
     const learningRateScale = rateScale(name);

@@ -21,11 +21,11 @@ export interface RecipeOptions {
   /** Default 0.01. */
   readonly weightDecay?: number | undefined;
   /** The largest norm of all gradients together, above 0. Default: none. */
-  readonly clip?: number | undefined;
+  readonly clip?: number | null | undefined;
   /** Decay a step of an average of the weights that is validated and kept in their place, in (0, 1). Default: none. */
-  readonly ema?: number | undefined;
+  readonly ema?: number | null | undefined;
   /** Stop after this many epochs without a better validation. Default: never. */
-  readonly patience?: number | undefined;
+  readonly patience?: number | null | undefined;
 }
 
 /** The settings with what is chosen where nobody said; plain values, for manifests and checkpoints. */

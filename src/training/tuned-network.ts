@@ -3,6 +3,7 @@ import { expected, UsageError } from '../base/errors.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../engine/autodiff/batch-norm.js';
 import { copyGraph } from '../engine/graph/copy.js';
 import { Graph, namesOf, type Value } from '../engine/graph/graph.js';
+import { sizeOf } from '../engine/tensor.js';
 
 /** Which part of a backbone is trained, and how its batch norms behave there. */
 export interface TunedPart {
@@ -45,6 +46,9 @@ export function tunedPart(
 export function stageShape(backbone: Backbone, stage: string): number[] {
   return builtOn(backbone, 1).stages.get(stage)!.shape.slice(1).map(Number);
 }
+
+/** How many numbers that are. */
+export const stageWidth = (backbone: Backbone, stage: string): number => sizeOf(stageShape(backbone, stage));
 
 /** The backbone on normalised pictures, in a graph of its own. */
 function builtOn(backbone: Backbone, count: number | 'N') {
