@@ -27,6 +27,14 @@ export interface EpochLoss {
   readonly valMse: number | null;
 }
 
+/** The loss of one step of a learning rate range test. */
+export interface LearningRatePoint {
+  /** Above 0. */
+  readonly learningRate: number;
+  /** NaN or infinite where training has run away. */
+  readonly loss: number;
+}
+
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
 const WIDTH = 480;
@@ -183,6 +191,61 @@ export function lossPlot(epochs: readonly EpochLoss[]): string {
       ],
     },
   );
+}
+
+/**
+ * The loss of each step of a learning rate range test as an SVG, on a logarithmic axis of learning rates, with a line at
+ * `suggestion`. Where the loss runs away, it is cut off: what matters lies before.
+ */
+export function learningRatePlot(points: readonly LearningRatePoint[], suggestion: number): string {
+  const finite = points.filter(({ loss }) => Number.isFinite(loss));
+  const rates = extent([...points.map(({ learningRate }) => learningRate), suggestion]);
+  const { low, high } = usefulLosses(finite.map(({ loss }) => loss));
+  const end = finite.findIndex(({ loss }) => loss > high);
+  const shown = end === -1 ? finite : [...finite.slice(0, end), { ...finite[end]!, loss: high }];
+  const isLog = low > 0 && high / low > 10;
+  const isRight = Math.log(suggestion) > (Math.log(rates.min) + Math.log(rates.max)) / 2;
+  return draw(
+    {
+      id: 'learning-rate',
+      title: 'Loss by learning rate',
+      description: `Loss of ${formatCount(points.length)} steps while the learning rate rises; the suggestion is ${compact(suggestion)}.`,
+    },
+    {
+      height: 320,
+      x: axis(
+        'learning rate',
+        undefined,
+        rates.min < rates.max ? [rates.min, rates.max] : [rates.min / 10, rates.max * 10],
+        'log',
+      ),
+      y: {
+        ...axis(isLog ? 'loss (logarithmic)' : 'loss', undefined, [low, high], isLog ? 'log' : 'linear'),
+        nice: !isLog,
+      },
+      marks: [
+        Plot.line(shown, { x: 'learningRate', y: 'loss', stroke: ACCENT, strokeWidth: 2 }),
+        Plot.ruleX([suggestion], { stroke: CONTRAST, strokeWidth: 2, strokeDasharray: '4 3' }),
+        Plot.text([suggestion], {
+          x: (rate: number) => rate,
+          text: [`suggestion ${compact(suggestion)}`],
+          frameAnchor: 'top',
+          textAnchor: isRight ? 'end' : 'start',
+          dy: -15, // above the frame, where no curve is
+          fill: CONTRAST,
+          fontWeight: 600,
+        }),
+      ],
+    },
+  );
+}
+
+/** From the lowest loss to a little above the highest one before it: a loss that runs away behind would squeeze the rest. */
+function usefulLosses(losses: readonly number[]): { readonly low: number; readonly high: number } {
+  if (losses.length === 0) return { low: 0, high: 0 };
+  const { min, max } = extent(losses);
+  const before = extent(losses.slice(0, losses.indexOf(min) + 1)).max;
+  return { low: min, high: Math.min(max, before + (before - min) / 4) };
 }
 
 /** The points themselves, or where they are many the hexagons they fall into. */

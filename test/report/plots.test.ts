@@ -4,7 +4,9 @@ import { createRandom } from '../../src/base/random.js';
 import { histogram } from '../../src/evaluation/groups.js';
 import {
   errorHistogramPlot,
+  type LearningRatePoint,
   labelHistogramPlot,
+  learningRatePlot,
   lossPlot,
   type Point,
   residualPlot,
@@ -22,6 +24,15 @@ function points(n: number): Point[] {
   });
 }
 
+/** A range test from 1e-6 to 1: flat, falling to 60 at about 1e-2, then running away to NaN. */
+function rangeTest(steps: number): LearningRatePoint[] {
+  return Array.from({ length: steps }, (_, i) => {
+    const learningRate = 10 ** (-6 + (6 * i) / (steps - 1));
+    const loss = 300 - 240 / (1 + (1e-3 / learningRate) ** 2) + (learningRate / 2e-2) ** 5;
+    return { learningRate, loss: learningRate > 0.5 ? Number.NaN : loss };
+  });
+}
+
 const few = points(200);
 const plots: Record<string, string> = {
   scatter: scatterPlot(few, age),
@@ -32,6 +43,7 @@ const plots: Record<string, string> = {
     { epoch: 1, trainMse: 300, valMse: 280 },
     { epoch: 2, trainMse: 200, valMse: 220 },
   ]),
+  'learning-rate': learningRatePlot(rangeTest(100), 1e-3),
 };
 
 for (const [name, svg] of Object.entries(plots)) {
@@ -114,6 +126,29 @@ test('without validation its line and its name are left out', () => {
   ]);
   assert.match(svg, />training</);
   assert.doesNotMatch(svg, />validation</);
+});
+
+test('a range test marks its suggestion, and its axes leave out where the loss runs away', () => {
+  const svg = plots['learning-rate']!;
+  assert.match(svg, />learning rate</);
+  assert.match(svg, />suggestion 0.001</);
+  for (const tick of ['1e-5', '0.01', '300']) assert.match(svg, new RegExp(`>${tick}<`));
+  // Losses go up to 1e7; the axis ends a little above the 300 of the start.
+  assert.doesNotMatch(svg, />[4-9]00<|>[\d,.]+[KM]</);
+  // Text stays inside the picture, on either side of the line.
+  assert.match(learningRatePlot(rangeTest(100), 2e-6), /text-anchor="start"/);
+  assert.match(learningRatePlot(rangeTest(100), 0.9), /text-anchor="end"/);
+});
+
+test('a range test of one step, of equal losses and of none that is finite can be drawn', () => {
+  for (const losses of [[5], [5, 5, 5], [Number.NaN, Number.POSITIVE_INFINITY], [0, 3], [1, 1e-4]]) {
+    const svg = learningRatePlot(
+      losses.map((loss, i) => ({ learningRate: 10 ** (i - 3), loss })),
+      1e-3,
+    );
+    assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+    expectWellFormed(svg);
+  }
 });
 
 test('one epoch, perfect predictions and equal labels can be drawn', () => {
