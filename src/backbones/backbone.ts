@@ -51,17 +51,29 @@ export interface PixelGraph extends BackboneOutput {
 /** The backbone on an input `pixels`, uint8 RGB `[N, H, W, 3]`: cast, normalisation and network. */
 export function buildFromPixels(backbone: Backbone): PixelGraph {
   const graph = new Graph();
-  const { sizePx, normalization } = backbone;
-  const pixels = graph.input('pixels', 'uint8', ['N', sizePx, sizePx, 3]);
-  return { graph, ...backbone.build(normalize(pixels, normalization)) };
+  return { graph, ...backbone.build(pixelInput(graph, backbone, 'N')) };
 }
 
-// [N, H, W, 3] of 0..255 -> [N, 3, H, W]; (p * scale - mean) / std as one product and one sum.
-function normalize(pixels: Value, { scale, mean, std }: Normalization): Value {
+/**
+ * Adds the input `pixels`, uint8 RGB `[N, H, W, 3]`, to `graph`: normalised pictures `[N, 3, H, W]` as the backbone takes them.
+ *
+ * @param augment What becomes of the pictures `[N, 3, H, W]`, 0..255, before they are normalised. Default: nothing.
+ */
+export function pixelInput(
+  graph: Graph,
+  { sizePx, normalization }: Backbone,
+  count: number | 'N',
+  augment: (planes: Value) => Value = planes => planes,
+): Value {
+  const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
+  // [N, H, W, 3] -> [N, 3, H, W]; the transpose comes before the cast, while an element is one byte.
+  return normalize(augment(cast(transpose(pixels, [0, 3, 1, 2]), 'float32')), normalization);
+}
+
+// (p * scale - mean) / std as one product and one sum.
+function normalize(planes: Value, { scale, mean, std }: Normalization): Value {
   const channels = (numbers: number[]) =>
-    pixels.graph.constant({ dtype: 'float32', shape: [3, 1, 1], data: Float32Array.from(numbers) });
-  // The transpose comes before the cast, while an element is one byte.
-  const planes = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
+    planes.graph.constant({ dtype: 'float32', shape: [3, 1, 1], data: Float32Array.from(numbers) });
   const factor = std.map(s => scale / s);
   const shift = mean.map((m, i) => -m / std[i]!);
   return add(mul(planes, channels(factor)), channels(shift));

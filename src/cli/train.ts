@@ -1,5 +1,8 @@
 import { Command, Option } from 'commander';
+import { augmentNames } from '../data/augment.js';
 import type { TrainOptions, TrainResult } from '../operations/train-model.js';
+import { lossNames } from '../training/loss.js';
+import { optimizerNames, scheduleNames } from '../training/recipe.js';
 import {
   type DataFlags,
   dataOptions,
@@ -21,13 +24,31 @@ interface Flags extends DataFlags, TalkFlags {
   readonly size?: number;
   readonly mean?: [number, number, number];
   readonly std?: [number, number, number];
-  readonly solver: 'ridge' | 'adam';
+  readonly tune?: 'head' | 'last' | 'all';
+  readonly unfreeze?: string;
+  readonly head?: 'linear' | 'mlp';
+  readonly solver?: 'ridge' | 'adam';
+  readonly loss?: TrainOptions['loss'];
+  readonly balance?: boolean;
+  readonly bn?: 'frozen' | 'batch';
+  readonly augment?: TrainOptions['augment'];
   readonly epochs?: number;
   readonly lr?: number;
+  readonly findLr?: boolean;
+  readonly rateDecay?: number;
   readonly batch?: number;
+  readonly optimizer?: TrainOptions['optimizer'];
+  readonly schedule?: TrainOptions['schedule'];
+  readonly warmUp?: number;
+  readonly weightDecay?: number;
+  readonly clip?: number;
+  readonly ema?: number;
+  readonly patience?: number;
   readonly val: number;
   readonly seed: number;
   readonly cache?: string;
+  readonly resume?: boolean;
+  readonly checkpointEvery: number;
   readonly force?: boolean;
 }
 
@@ -36,7 +57,8 @@ export function trainCommand(terminal: Terminal): Command {
   const command = new Command('train')
     .summary('learn a number from pictures')
     .description(
-      'Learn a number from pictures: a pretrained backbone, frozen and run once a picture, and a head on its features.',
+      'Learn a number from pictures: a pretrained backbone, frozen and run once a picture, and a head on its features; ' +
+        'with --tune, the upper stages of the backbone are trained too.',
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
     .requiredOption('--out <dir>', 'the folder to make: model.onnx, eyeball.json, a model card');
@@ -51,15 +73,72 @@ export function trainCommand(terminal: Terminal): Command {
     .option('--mean <r,g,b>', "mean of the colours in 0..1, for a FILE.onnx (default: ImageNet's)", triple)
     .option('--std <r,g,b>', "standard deviation of the colours, for a FILE.onnx (default: ImageNet's)", triple)
     .addOption(
-      new Option('--solver <name>', 'ridge: the exact optimum; adam: the classic loop')
-        .choices(['ridge', 'adam'])
-        .default('ridge'),
+      new Option(
+        '--tune <part>',
+        'what is trained: the head on frozen features, the last stage too, all (default: head)',
+      ).choices(['head', 'last', 'all']),
     )
-    .option('--epochs <n>', 'adam: times that all pictures are seen (default: 5)', whole(1))
-    .option('--lr <x>', 'adam: step size (default: 0.001)', number)
-    .option('--batch <n>', 'adam: pictures a step (default: 25)', whole(1))
+    .option(
+      '--unfreeze <stage>',
+      'train from this stage on: stem, layer1 to layer4 of a ResNet, stage1 to stage5 of face',
+    )
+    .addOption(
+      new Option('--head <kind>', 'one layer or two (default: the better of both on the held-out pictures)').choices([
+        'linear',
+        'mlp',
+      ]),
+    )
+    .addOption(
+      new Option('--solver <name>', 'of a linear head: ridge, the exact optimum; adam, the classic loop').choices([
+        'ridge',
+        'adam',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--loss <name>',
+        'distribution: bins, the expected one counts (default of an mlp); mse, mae, huber (default of a linear head: mse)',
+      ).choices(lossNames),
+    )
+    .option('--balance', 'rare labels count more')
+    .option(
+      '--epochs <n>',
+      'times that all pictures are seen (default: mlp head 30, --tune 10, --solver adam 5)',
+      whole(1),
+    )
+    .option('--lr <x>', 'highest learning rate (default: mlp head 0.002, else 0.001)', number)
+    .option('--find-lr', 'with --tune: look for a learning rate first, and draw its curve')
+    .option('--batch <n>', 'pictures a step (default: mlp head up to 128, else 25)', whole(1))
+    .addOption(new Option('--optimizer <name>', 'default: adamw').choices(optimizerNames))
+    .addOption(new Option('--schedule <name>', 'of the learning rate (default: one-cycle)').choices(scheduleNames))
+    .option('--warm-up <epochs>', 'rise from 0 over so many epochs, on top of the schedule (default: 0)', number)
+    .option('--weight-decay <x>', 'of weights, not of biases (default: 0.01)', number)
+    .option('--clip <norm>', 'largest norm of all gradients together (default: none)', number)
+    .option('--ema <decay>', 'keep a moving average of the weights, such as 0.999 a step (default: none)', number)
+    .option('--patience <epochs>', 'stop after so many epochs without a better validation (default: never)', whole(1))
+    .option(
+      '--rate-decay <x>',
+      'with --tune: learning rate of a stage as a share of that above it (default: 0.3)',
+      number,
+    )
+    .addOption(
+      new Option('--bn <mode>', 'with --tune: batch norms by running or by batch statistics (default: frozen)').choices(
+        ['frozen', 'batch'],
+      ),
+    )
+    .addOption(
+      new Option('--augment <preset>', 'with --tune: change pictures at random in training (default: none)').choices(
+        augmentNames,
+      ),
+    )
     .addOption(
       new Option('--val <fraction>', 'share of the pictures held out to measure').argParser(number).default(0.1),
+    )
+    .option('--resume', 'go on from the checkpoint of a run that did not end')
+    .addOption(
+      new Option('--checkpoint-every <seconds>', 'with --tune: how often the run is saved')
+        .argParser(number)
+        .default(60),
     )
     .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
   seedOption(command).addOption(forceOption());
@@ -71,30 +150,41 @@ Examples:
   eyeball train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
   eyeball train UTKFace --label-from '^(\\d+)_' --out age
   eyeball train houses/metadata.csv --target price --out price --backbone resnet50
+  eyeball train faces/train --out tuned --tune last --epochs 10
+  eyeball train faces/train --out whole --backbone resnet18 --tune all --bn batch --augment photo --resume
   eyeball train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
   );
   return command.action(async (data: string, flags: Flags) => {
     const { trainModel } = await import('../operations/train-model.js');
-    const { val, lr, size, cache, ...rest } = flags;
-    const options: TrainOptions = { data, ...rest, validation: val, learningRate: lr, sizePx: size, cacheDir: cache };
+    const { val, lr, size, cache, bn, findLr, checkpointEvery, ...rest } = flags;
+    const options: TrainOptions = {
+      data,
+      ...rest,
+      validation: val,
+      learningRate: lr,
+      sizePx: size,
+      cacheDir: cache,
+      batchNorm: bn,
+      findRate: findLr,
+      checkpointSeconds: checkpointEvery,
+    };
     const result = await trainModel({ ...options, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result, flags));
   });
 }
 
-function summary(result: TrainResult, { unit, seed, solver }: Flags): string {
-  const { images, skipped, validation, model } = result;
-  const lines = [
-    `trained on ${images} pictures in ${duration(result.totalSeconds)} (${solver}, seed ${seed}): ${model}`,
-  ];
+function summary(result: TrainResult, { unit, seed }: Flags): string {
+  const { images, skipped, validation, model, heads, bestEpoch, epochs } = result;
+  const what = bestEpoch === null ? heads[0]!.name : `${heads[0]!.name}, epoch ${bestEpoch} of ${epochs.length}`;
+  const lines = [`trained on ${images} pictures in ${duration(result.totalSeconds)} (${what}, seed ${seed}): ${model}`];
   if (validation !== null) {
     lines.push(
       `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} pictures held out`,
     );
   }
   lines.push(
-    `features of ${result.backbone}: ${result.imagesPerSecond.toFixed(0)} images/s; head: ${duration(result.fitSeconds)}`,
+    `features of ${result.backbone}: ${result.imagesPerSecond.toFixed(0)} images/s; training: ${duration(result.fitSeconds)}`,
   );
   lines.push(...skippedLines(skipped));
   lines.push(`next: eyeball evaluate ${model} TEST_DATA`);

@@ -39,11 +39,7 @@ import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
 
 /** What to train on, and how. */
-export interface TrainOptions
-  extends Watch,
-    OpenDatasetOptions,
-    Omit<BackboneOptions, 'cacheDir'>,
-    TrainingOptions {
+export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'>, TrainingOptions {
   /** The folder to make. */
   readonly out: string;
   /** What the number is counted in, for reports: `years`. Default: nothing. */
@@ -302,7 +298,8 @@ async function tune(
     frozen === undefined
       ? undefined
       : await extractStage({ ...dataset, samples }, backbone, frozen, stageWidth(backbone, frozen), cacheDir, options);
-  const input: TunedInput = stage === undefined ? { kind: 'pictures', paths, augment } : { kind: 'stage', rows: stage.rows };
+  const input: TunedInput =
+    stage === undefined ? { kind: 'pictures', paths, augment } : { kind: 'stage', rows: stage.rows };
   try {
     const { labels, train, validation } = data;
     const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
@@ -356,7 +353,11 @@ async function checkCheckpoint(path: string, { force, resume }: { force: boolean
 async function isSameModel(out: string, sha256: string): Promise<boolean> {
   const path = join(out, 'model.onnx');
   if (!existsSync(path)) return false;
-  return createHash('sha256').update(await readFile(path)).digest('hex') === sha256;
+  return (
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex') === sha256
+  );
 }
 
 async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]): Promise<void> {

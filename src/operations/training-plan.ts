@@ -106,7 +106,12 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   const [only] = heads;
   if (heads.length === 1 && only === 'ridge') {
     for (const [key, value] of Object.entries(recipe)) {
-      refuse(flags[key as keyof RecipeOptions], 'ridge is exact', value, 'leave it out, or add --head mlp or --solver adam');
+      refuse(
+        flags[key as keyof RecipeOptions],
+        'ridge is exact',
+        value,
+        'leave it out, or add --head mlp or --solver adam',
+      );
     }
     if (options.loss !== undefined && options.loss !== 'mse') refuse('--loss', 'ridge is of squares', options.loss);
     if (balance) refuse('--balance', 'ridge counts all pictures the same', 'it', 'add --head mlp');
@@ -116,7 +121,8 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     for (const [key, value] of Object.entries(recipe)) {
       if (!known.includes(key)) refuse(flags[key as keyof RecipeOptions], 'adam is the classic loop', value);
     }
-    if (options.loss === 'distribution') refuse('--loss', 'the classic loop has one output', 'distribution', 'add --head');
+    if (options.loss === 'distribution')
+      refuse('--loss', 'the classic loop has one output', 'distribution', 'add --head');
   }
   const loss = options.loss ?? (heads.includes('mlp') ? 'distribution' : 'mse');
   return { ...rest, heads, loss, headRecipe: recipe };
@@ -147,10 +153,20 @@ function checkRanges(options: TrainingOptions): void {
   check('--val', validation >= 0 && validation < 1, 'a share from 0 to below 1', validation);
   check('--lr', above(learningRate), 'a number above 0', learningRate);
   check('--clip', above(clip), 'a number above 0', clip);
-  check('--weight-decay', weightDecay === undefined || weightDecay === 0 || above(weightDecay), 'a number of 0 or above', weightDecay);
+  check(
+    '--weight-decay',
+    weightDecay === undefined || weightDecay === 0 || above(weightDecay),
+    'a number of 0 or above',
+    weightDecay,
+  );
   check('--warm-up', warmUp === undefined || warmUp === 0 || above(warmUp), 'a number of epochs, 0 or above', warmUp);
   check('--ema', ema == null || (ema > 0 && ema < 1), 'a decay between 0 and 1', ema);
-  check('--rate-decay', rateDecay === undefined || (rateDecay > 0 && rateDecay <= 1), 'a share above 0, up to 1', rateDecay);
+  check(
+    '--rate-decay',
+    rateDecay === undefined || (rateDecay > 0 && rateDecay <= 1),
+    'a share above 0, up to 1',
+    rateDecay,
+  );
   for (const key of ['epochs', 'batch', 'patience'] as const) {
     const value = options[key];
     check(flags[key], value == null || (Number.isInteger(value) && value > 0), 'a whole number above 0', value);

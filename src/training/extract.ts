@@ -56,7 +56,13 @@ export function extractStage(
   watch: Watch = {},
 ): Promise<Extraction<'float16'>> {
   const pick = ({ stages }: PixelGraph) => cast(reshape(stages.get(stage)!, [0, -1]), 'float16');
-  const layer = { name: stage, dtype: 'float16', width, phase: `running the frozen stages up to ${stage}`, pick } as const;
+  const layer = {
+    name: stage,
+    dtype: 'float16',
+    width,
+    phase: `running the frozen stages up to ${stage}`,
+    pick,
+  } as const;
   return extract(dataset, backbone, layer, cacheDir, watch);
 }
 
@@ -87,7 +93,11 @@ async function extract<D extends RowType>(
 ): Promise<Extraction<D>> {
   const started = performance.now();
   const { samples, root } = dataset;
-  const cache = await FeatureCache.open(join(cacheDir, 'features', cacheKey(backbone, layer)), layer.width, layer.dtype);
+  const cache = await FeatureCache.open(
+    join(cacheDir, 'features', cacheKey(backbone, layer)),
+    layer.width,
+    layer.dtype,
+  );
   let session: Promise<Session> | undefined;
   try {
     const hashes: (string | undefined)[] = Array.from({ length: samples.length });

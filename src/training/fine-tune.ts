@@ -1,6 +1,6 @@
-import { type Backbone, normalize } from '../backbones/backbone.js';
+import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import type { Watch } from '../base/progress.js';
-import { type AugmentName, augmentFeeds, buildAugmentation } from '../data/augment.js';
+import { type AugmentName, augmentFeeds, buildAugmentation, findAugmentation } from '../data/augment.js';
 import { decodePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { cast, reshape } from '../engine/graph/build.js';
@@ -46,7 +46,8 @@ export const fineTuneRecipe = (options: RecipeOptions): Recipe =>
 /** What is trained, for `fit` and for finding a learning rate. */
 export function fineTuneProblem(options: FineTuneOptions): Problem {
   const { backbone, part, input, head, loss, labels, train, validation, balance } = options;
-  const { sizePx, normalization } = backbone;
+  const { sizePx } = backbone;
+  const augmentation = input.kind === 'pictures' ? findAugmentation(input.augment) : undefined;
   const shape = part.below === undefined ? [] : stageShape(backbone, part.below);
   const scale = { std: head.target?.std ?? 1, bins: head.bins };
   return {
@@ -61,9 +62,12 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
           const rows = graph.input('stage', 'float16', [count, input.rows.width]);
           return reshape(cast(rows, 'float32'), [0, ...shape]);
         }
-        const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
-        const augment = training && input.augment !== 'none';
-        return normalize(pixels, normalization, augment ? x => buildAugmentation(x, input.augment, Number(count)) : undefined);
+        return pixelInput(
+          graph,
+          backbone,
+          count,
+          training && augmentation !== undefined ? buildAugmentation : undefined,
+        );
       };
       const { features, updates } = buildTuned(entrance(), backbone, part, { training, fromPictures });
       const output = buildTrainedHead(features, head, count, training);
@@ -77,10 +81,21 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
       const masks = dropoutFeeds(head, indices.length, random);
       if (input.kind === 'stage') {
         const { rows } = input;
-        return { ...masks, stage: { dtype: 'float16', shape: [indices.length, rows.width], data: rows.read(indices) } as Tensor };
+        return {
+          ...masks,
+          stage: { dtype: 'float16', shape: [indices.length, rows.width], data: rows.read(indices) } as Tensor,
+        };
       }
-      const augment = random === undefined ? {} : augmentFeeds(input.augment, indices.length, sizePx, random);
-      return { ...masks, ...augment, pixels: await pixelsOf(indices.map(i => input.paths[i]!), sizePx) };
+      const changes =
+        random === undefined || augmentation === undefined ? {} : augmentFeeds(augmentation, indices.length, random);
+      return {
+        ...masks,
+        ...changes,
+        pixels: await pixelsOf(
+          indices.map(i => input.paths[i]!),
+          sizePx,
+        ),
+      };
     },
   };
 }

@@ -17,7 +17,10 @@ const HIDDEN = 256;
 const DROPOUT = [0.2, 0.5];
 
 /** An untrained head for these rows: standardised features, layers as torch.nn.Linear starts them. */
-export function startHead({ rows, labels, train }: HeadData, { kind, loss, seed }: Pick<HeadOptions, 'kind' | 'loss' | 'seed'>): Head {
+export function startHead(
+  { rows, labels, train }: HeadData,
+  { kind, loss, seed }: Pick<HeadOptions, 'kind' | 'loss' | 'seed'>,
+): Head {
   const standardization = measureRows(rows, train);
   const trainLabels = train.map(i => labels[i]!);
   const bins = loss === 'distribution' ? binsOf(trainLabels) : undefined;

@@ -24,15 +24,13 @@ export function stageNames(backbone: Backbone): string[] {
  * @param tune `last` and `all` name the last and the first stage.
  * @throws UsageError where the backbone has no such stage, or none at all.
  */
-export function tunedPart(
-  backbone: Backbone,
-  tune: string,
-  batchNorm: TunedPart['batchNorm'],
-): TunedPart {
+export function tunedPart(backbone: Backbone, tune: string, batchNorm: TunedPart['batchNorm']): TunedPart {
   const names = stageNames(backbone);
   if (names.length === 0) {
     const got = `${backbone.name}, whose stages eyeball does not know`;
-    throw new UsageError(expected('--tune', 'a backbone with stages', got, 'leave it at --tune head, or take --tune all'));
+    throw new UsageError(
+      expected('--tune', 'a backbone with stages', got, 'leave it at --tune head, or take --tune all'),
+    );
   }
   const at = tune === 'all' ? 0 : tune === 'last' ? names.length - 1 : names.indexOf(tune);
   if (at < 0) throw new UsageError(expected('--unfreeze', names.join(', '), `"${tune}"`));

@@ -41,7 +41,13 @@ describe('the face backbone', () => {
     assert.deepEqual(features.shape, ['N', 1280]);
     assert.deepEqual(
       [...stages].map(([name, { shape }]) => [name, shape]),
-      [['conv_pw_11', ['N', 512, 14, 14]]],
+      [
+        ['stage1', ['N', 64, 112, 112]],
+        ['stage2', ['N', 128, 56, 56]],
+        ['stage3', ['N', 256, 28, 28]],
+        ['stage4', ['N', 512, 14, 14]],
+        ['stage5', ['N', 1024, 7, 7]],
+      ],
     );
     graph.output('first', first.outputs[0]!);
     graph.output('features', features);

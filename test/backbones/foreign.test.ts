@@ -11,6 +11,7 @@ import type { OnnxAttribute, OnnxModel, OnnxNode, Shape } from '../../src/engine
 import { createSession } from '../../src/engine/runtime/session.js';
 import { sizeOf, type Tensor } from '../../src/engine/tensor.js';
 import { buildModel } from '../../src/model/build-model.js';
+import { linearHead } from '../../src/training/head.js';
 import { expectNumbersClose } from '../close.js';
 import { failureOf, tempFolder } from '../data/temp.js';
 import { float } from '../run-graph.js';
@@ -110,7 +111,7 @@ async function bothWays(path: string, { sizePx, output, input = 'x', asked }: Wa
   const expected = (await theirs.run({ [input]: feed }, { outputs: [output] }))[output]!.data as Float32Array;
   await theirs.close();
 
-  const ours = await createSession(buildModel(backbone, head));
+  const ours = await createSession(buildModel(backbone, linearHead(head)));
   const out = await ours.run({ pixels: { dtype: 'uint8', shape: [count, sizePx, sizePx, 3], data } });
   await ours.close();
   return { backbone, head, expected, features: out.features!, value: out.value! };
@@ -171,7 +172,7 @@ describe('a foreign ONNX file', () => {
   it('is freed from a batch size fixed at its input', async t => {
     const model = classifier(plainNames, [1, 3, 16, 16]);
     const backbone = await loadForeign({ path: save(t, model) });
-    const session = await createSession(buildModel(backbone, { weight: new Float32Array(4), bias: 1 }));
+    const session = await createSession(buildModel(backbone, linearHead({ weight: new Float32Array(4), bias: 1 })));
     const { value } = await session.run({
       pixels: { dtype: 'uint8', shape: [3, 16, 16, 3], data: new Uint8Array(3 * 768) },
     });

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { decodePicture } from '../../src/data/picture.js';
 import { decodeModel } from '../../src/engine/onnx/decode.js';
 import { buildModel } from '../../src/model/build-model.js';
+import { linearHead } from '../../src/training/head.js';
 import type { Manifest } from '../../src/model/manifest.js';
 import { loadModel, type PicturePrediction } from '../../src/model/model.js';
 import { expectNumbersClose } from '../close.js';
@@ -16,7 +17,7 @@ import { sampleHead, saveSampleModel } from './sample-model.js';
 
 describe('buildModel', () => {
   it('takes pixels and gives values and features', () => {
-    const { inputs, outputs } = decodeModel(buildModel(tinyBackbone(), sampleHead), 'm.onnx');
+    const { inputs, outputs } = decodeModel(buildModel(tinyBackbone(), linearHead(sampleHead)), 'm.onnx');
     assert.deepEqual(inputs, [{ name: 'pixels', dtype: 'uint8', shape: ['N', 32, 32, 3] }]);
     assert.deepEqual(outputs, [
       { name: 'value', dtype: 'float32', shape: ['N'] },
@@ -25,9 +26,9 @@ describe('buildModel', () => {
   });
 
   it('gives the same bytes for the same backbone and head, others for others', () => {
-    const bytes = buildModel(tinyBackbone(), sampleHead);
-    assert.deepEqual(buildModel(tinyBackbone(), sampleHead), bytes);
-    assert.notDeepEqual(buildModel(tinyBackbone(), { ...sampleHead, bias: 38 }), bytes);
+    const bytes = buildModel(tinyBackbone(), linearHead(sampleHead));
+    assert.deepEqual(buildModel(tinyBackbone(), linearHead(sampleHead)), bytes);
+    assert.notDeepEqual(buildModel(tinyBackbone(), linearHead({ weight: new Float32Array(4), bias: 38 })), bytes);
   });
 });
 

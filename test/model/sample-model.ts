@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { buildModel } from '../../src/model/build-model.js';
+import { linearHead } from '../../src/training/head.js';
 import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../../src/model/manifest.js';
 import { tempFolder } from '../data/temp.js';
 import { tinyBackbone } from '../training/tiny-backbone.js';
@@ -42,7 +43,7 @@ export function sampleManifest(sha256: string, selfTest = 0): Manifest {
 
 /** Writes a whole small model into a folder of its own. */
 export async function saveSampleModel(t: TestContext): Promise<string> {
-  const network = buildModel(tinyBackbone(), sampleHead);
+  const network = buildModel(tinyBackbone(), linearHead(sampleHead));
   const session = await createSession(network);
   const pixels = { dtype: 'uint8', shape: [1, 32, 32, 3], data: selfTestPixels(32) } as const;
   const { value } = await session.run({ pixels });

@@ -30,7 +30,7 @@ function expectRows(cache: FeatureCache, indices: readonly number[]): void {
 
 /** Of pictures 0 to `count`: those that a cache opened anew in `folder` has, whose rows must then be right. */
 async function found(folder: string, count: number, width = WIDTH): Promise<number[]> {
-  const cache = await FeatureCache.open(folder, width);
+  const cache = await FeatureCache.open(folder, width, 'float32');
   const here = numbers(0, count).filter(i => cache.has(hashOf(i)));
   expectRows(cache, here);
   await cache.close();
@@ -40,7 +40,7 @@ async function found(folder: string, count: number, width = WIDTH): Promise<numb
 /** A closed cache with `count` rows, written in two pieces. */
 async function filled(t: TestContext, count = 6): Promise<{ folder: string; index: string; rows: string }> {
   const folder = join(tempFolder(t), 'features', 'tiny');
-  const cache = await FeatureCache.open(folder, WIDTH);
+  const cache = await FeatureCache.open(folder, WIDTH, 'float32');
   await append(cache, numbers(0, 2));
   await append(cache, numbers(2, count));
   await cache.close();
@@ -57,7 +57,7 @@ describe('contentHash', () => {
 describe('FeatureCache', () => {
   it('has what was added, at once and when it is opened again', async t => {
     const folder = join(tempFolder(t), 'deep', 'tiny');
-    const cache = await FeatureCache.open(folder, WIDTH);
+    const cache = await FeatureCache.open(folder, WIDTH, 'float32');
     assert.ok(!cache.has(hashOf(0)));
     await append(cache, [0, 1]);
     await append(cache, [2]);
@@ -69,7 +69,7 @@ describe('FeatureCache', () => {
 
   it('reads rows in any order, many times, from several runs', async t => {
     const { folder } = await filled(t);
-    const cache = await FeatureCache.open(folder, WIDTH);
+    const cache = await FeatureCache.open(folder, WIDTH, 'float32');
     await append(cache, [6, 7, 8]);
     expectRows(cache, [7, 3, 4, 5, 0, 8, 6, 2, 1]);
     const rows = cache.rows(numbers(0, 9).map(hashOf));
@@ -117,7 +117,7 @@ describe('FeatureCache', () => {
     writeFileSync(rows, bytes);
     assert.deepEqual(await found(folder, 6), [0, 1, 2, 4, 5]);
 
-    const cache = await FeatureCache.open(folder, WIDTH);
+    const cache = await FeatureCache.open(folder, WIDTH, 'float32');
     assert.ok(!cache.has(hashOf(3)));
     await append(cache, [3]);
     expectRows(cache, numbers(0, 6));
@@ -140,7 +140,7 @@ describe('FeatureCache', () => {
 
   it('lets two runs write into one folder at a time', async t => {
     const folder = join(tempFolder(t), 'tiny');
-    const [first, second] = [await FeatureCache.open(folder, WIDTH), await FeatureCache.open(folder, WIDTH)];
+    const [first, second] = [await FeatureCache.open(folder, WIDTH, 'float32'), await FeatureCache.open(folder, WIDTH, 'float32')];
     for (let i = 0; i < 20; i += 2) {
       // Each adds its own, and a picture that the other adds too.
       await Promise.all([append(first, [i, 100]), append(second, [i + 1, 100])]);
@@ -156,7 +156,7 @@ describe('FeatureCache', () => {
   it('keeps rows of another width apart by their folder', async t => {
     const root = tempFolder(t);
     for (const width of [3, 7]) {
-      const cache = await FeatureCache.open(join(root, `w${width}`), width);
+      const cache = await FeatureCache.open(join(root, `w${width}`), width, 'float32');
       await append(cache, numbers(0, width));
       await cache.close();
     }
@@ -166,7 +166,7 @@ describe('FeatureCache', () => {
   });
 
   it('refuses rows that are not of its width, and pictures that it does not have', async t => {
-    const cache = await FeatureCache.open(tempFolder(t), WIDTH);
+    const cache = await FeatureCache.open(tempFolder(t), WIDTH, 'float32');
     await assert.rejects(cache.append([hashOf(0)], new Float32Array(4)), { message: 'internal: 4 numbers for 1 rows' });
     assert.throws(() => cache.rows([hashOf(0)]), { message: `internal: no cached row for ${hashOf(0)}` });
     await cache.close();
@@ -175,7 +175,7 @@ describe('FeatureCache', () => {
   it('is refused where its folder cannot be made or written', async t => {
     const root = tempFolder(t, { file: '' });
     const folder = join(root, 'file', 'features');
-    const text = await failureOf(() => FeatureCache.open(folder, WIDTH));
+    const text = await failureOf(() => FeatureCache.open(folder, WIDTH, 'float32'));
     assert.match(
       text,
       /^InputError: \S+: expected a folder for cached features, got "[^"\n]+"; choose another with --cache$/,

@@ -29,7 +29,7 @@ function tableOf(
 }
 
 const rootsOf = (table: Float32Array, width: number, row: number): number[] =>
-  [...table.subarray(row * width, (row + 1) * width)].map(x => Math.sign(x) * Math.sqrt(Math.abs(x)));
+  [...table.subarray(row * width, (row + 1) * width)].map(x => x / Math.sqrt(Math.abs(x) + 1e-3));
 
 /** Solves a x = b by Gaussian elimination with pivots. */
 function solve(a: number[][], b: number[]): number[] {
@@ -72,9 +72,16 @@ function closedForm({ table, labels, train, rows: { width } }: Table, strength: 
 
 const average = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 
+/** Weights and bias in the labels' own unit. */
+function inUnit({ layers: [layer], target }: Head): { weight: number[]; bias: number } {
+  const { mean, std } = target!;
+  return { weight: Array.from(layer!.weight.data, w => w * std), bias: layer!.bias.data[0]! * std + mean };
+}
+
 /** What a head answers for row `row`, in float64. */
-function answer({ weight, bias, standardization }: Head, { table, rows: { width } }: Table, row: number): number {
-  const { mean, std } = standardization!;
+function answer(head: Head, { table, rows: { width } }: Table, row: number): number {
+  const { mean, std } = head.standardization!;
+  const { weight, bias } = inUnit(head);
   return rootsOf(table, width, row).reduce((sum, root, k) => sum + ((root - mean[k]!) / std[k]!) * weight[k]!, bias);
 }
 
@@ -88,8 +95,9 @@ describe('fitRidge', () => {
     const expected = closedForm(data, strength, all);
     expectNumbersClose(head.standardization!.mean, expected.mean, { rtol: 1e-5, atol: 1e-6 });
     expectNumbersClose(head.standardization!.std, expected.std, { rtol: 1e-5, atol: 1e-6 });
-    expectNumbersClose(head.weight, expected.weight, { rtol: 1e-4, atol: 1e-4 });
-    expectNumbersClose([head.bias], [expected.bias], { rtol: 1e-6, atol: 0 });
+    const { weight, bias } = inUnit(head);
+    expectNumbersClose(weight, expected.weight, { rtol: 1e-4, atol: 1e-4 });
+    expectNumbersClose([bias], [expected.bias], { rtol: 1e-6, atol: 0 });
 
     // The error on the held-out rows is that of a head which has not seen them.
     const blind = closedForm(data, strength, data.train);
@@ -101,7 +109,8 @@ describe('fitRidge', () => {
     const data = tableOf({ count: 2300, width: 3, held: 0 }, rule);
     const { head, strength, validationMse } = await fitRidge(data);
     const expected = closedForm(data, strength, data.train);
-    expectNumbersClose([...head.weight, head.bias], [...expected.weight, expected.bias], { rtol: 1e-4, atol: 1e-4 });
+    const { weight, bias } = inUnit(head);
+    expectNumbersClose([...weight, bias], [...expected.weight, expected.bias], { rtol: 1e-4, atol: 1e-4 });
     assert.equal(validationMse, null);
   });
 
@@ -141,8 +150,8 @@ describe('fitRidge', () => {
     for (const data of [wide, constant, flat, two, oneAndOne]) {
       const { head, strength, validationMse } = await fitRidge(data);
       const numbers = [
-        ...head.weight,
-        head.bias,
+        ...inUnit(head).weight,
+        inUnit(head).bias,
         ...head.standardization!.mean,
         ...head.standardization!.std,
         strength,
@@ -158,7 +167,7 @@ describe('fitRidge', () => {
       }
     }
     const { head } = await fitRidge(constant);
-    assert.ok(Math.abs(head.weight[2]!) < 1e-3, 'a constant feature says nothing');
+    assert.ok(Math.abs(inUnit(head).weight[2]!) < 1e-3, 'a constant feature says nothing');
     expectNumbersClose([answer((await fitRidge(flat)).head, flat, 0)], [33], { rtol: 1e-5, atol: 0 });
   });
 
