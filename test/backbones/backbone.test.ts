@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { buildFromPixels, imagenetNormalization } from '../../src/backbones/backbone.js';
-import { reshape } from '../../src/engine/graph/build.js';
+import { add, reshape } from '../../src/engine/graph/build.js';
+import { Graph, type Value } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { expectNumbersClose } from '../close.js';
@@ -34,5 +35,21 @@ describe('buildFromPixels', () => {
       assert.deepEqual(out.features!.shape, [2, 12]);
       expectNumbersClose(out.features!.data as Float32Array, expected, { rtol: 1e-5, atol: 1e-6 });
     }
+  });
+
+  it('builds in a graph that is given, for so many pictures, changed before they are normalised', async () => {
+    const graph = new Graph();
+    const normalization = { scale: 2, mean: [1, 1, 1], std: [1, 1, 1] } as const;
+    const open = { ...tinyBackbone(), sizePx: 1, normalization, width: 3 };
+    const backbone = { ...open, build: (x: Value) => ({ features: reshape(x, [0, -1]), stages: new Map() }) };
+    const built = buildFromPixels(backbone, { graph, count: 2, augment: planes => add(planes, 100) });
+    assert.equal(built.graph, graph);
+    assert.deepEqual(built.features.shape, [2, 3]);
+    graph.output('features', built.features);
+    const session = await createSession(toOnnx(graph));
+    const pixels = Uint8Array.from([0, 1, 2, 3, 4, 5]);
+    const out = await session.run({ pixels: { dtype: 'uint8', shape: [2, 1, 1, 3], data: pixels } });
+    await session.close();
+    assert.deepEqual([...(out.features!.data as Float32Array)], [199, 201, 203, 205, 207, 209]);
   });
 });
