@@ -48,26 +48,26 @@ export interface PixelGraph extends BackboneOutput {
   readonly graph: Graph;
 }
 
-/** What else `buildFromPixels` may be told. */
-export interface PixelOptions {
-  /** The graph to build in. Default: a new one. */
-  readonly graph?: Graph;
-  /** N, the number of pictures. Default: open. */
-  readonly count?: number | 'N';
-  /** What becomes of the pictures `[N, 3, H, W]`, 0..255, before they are normalised. Default: nothing. */
-  readonly augment?: ((planes: Value) => Value) | undefined;
+/** The backbone on an input `pixels`, uint8 RGB `[N, H, W, 3]`: cast, normalisation and network. */
+export function buildFromPixels(backbone: Backbone): PixelGraph {
+  const graph = new Graph();
+  return { graph, ...backbone.build(pixelInput(graph, backbone, 'N')) };
 }
 
-/** The backbone on an input `pixels`, uint8 RGB `[N, H, W, 3]`: cast, normalisation and network. */
-export function buildFromPixels(
-  backbone: Backbone,
-  { graph = new Graph(), count = 'N', augment = planes => planes }: PixelOptions = {},
-): PixelGraph {
-  const { sizePx, normalization } = backbone;
+/**
+ * Adds the input `pixels`, uint8 RGB `[N, H, W, 3]`, to `graph`: normalised pictures `[N, 3, H, W]` as the backbone takes them.
+ *
+ * @param augment What becomes of the pictures `[N, 3, H, W]`, 0..255, before they are normalised. Default: nothing.
+ */
+export function pixelInput(
+  graph: Graph,
+  { sizePx, normalization }: Backbone,
+  count: number | 'N',
+  augment: (planes: Value) => Value = planes => planes,
+): Value {
   const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
   // [N, H, W, 3] -> [N, 3, H, W]; the transpose comes before the cast, while an element is one byte.
-  const planes = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
-  return { graph, ...backbone.build(normalize(augment(planes), normalization)) };
+  return normalize(augment(cast(transpose(pixels, [0, 3, 1, 2]), 'float32')), normalization);
 }
 
 // (p * scale - mean) / std as one product and one sum.

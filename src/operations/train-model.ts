@@ -8,7 +8,8 @@ import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
-import { augmentedSheet } from '../data/augment.js';
+import { findAugmentation } from '../data/augment.js';
+import { augmentedSheet } from '../data/augmented-sheet.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { splitByQuantile } from '../data/split.js';
@@ -304,8 +305,10 @@ async function tune(
     const { labels, train, validation } = data;
     const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
     let recipe = fineTuneRecipe(plan.recipe);
-    if (augment !== 'none') {
-      await folder.write('augmented.png', await augmentedSheet(paths.slice(0, 6), augment, seed, backbone.sizePx));
+    const augmentation = findAugmentation(augment);
+    if (augmentation !== undefined) {
+      const sheet = await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, sizePx: backbone.sizePx });
+      await folder.write('augmented.png', sheet);
     }
     if (plan.findRate) {
       const tuning = { ...asked, ...recipe, checkpoint: saving };
@@ -370,6 +373,9 @@ async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]):
   });
   await folder.write(name, encodeTensorboard(events));
 }
+
+/** Pictures whose augmented versions are shown. */
+const SHOWN = 6;
 
 const digits = (value: number): string => String(Number(value.toPrecision(3)));
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { buildFromPixels, imagenetNormalization } from '../../src/backbones/backbone.js';
+import { buildFromPixels, imagenetNormalization, pixelInput } from '../../src/backbones/backbone.js';
 import { add, reshape } from '../../src/engine/graph/build.js';
 import { Graph, type Value } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
@@ -42,7 +42,7 @@ describe('buildFromPixels', () => {
     const normalization = { scale: 2, mean: [1, 1, 1], std: [1, 1, 1] } as const;
     const open = { ...tinyBackbone(), sizePx: 1, normalization, width: 3 };
     const backbone = { ...open, build: (x: Value) => ({ features: reshape(x, [0, -1]), stages: new Map() }) };
-    const built = buildFromPixels(backbone, { graph, count: 2, augment: planes => add(planes, 100) });
+    const built = backbone.build(pixelInput(graph, backbone, 2, planes => add(planes, 100)));
     assert.equal(built.graph, graph);
     assert.deepEqual(built.features.shape, [2, 3]);
     graph.output('features', built.features);
