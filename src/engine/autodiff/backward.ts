@@ -6,7 +6,8 @@ import { type GradientRule, gradientRules, unexpanded } from './rules.js';
 
 /**
  * The gradients of `loss` with respect to `parameters`, as values of the same graph, one a parameter and of its shape: reverse-mode
- * differentiation from graph to graph. Only what the parameters need is built.
+ * differentiation from graph to graph. Only what the parameters need is built. Conditions and whole numbers are steps of them, whose
+ * slope is 0: nothing flows through what a `where` chooses by.
  *
  * @param loss A scalar, shape `[]`.
  * @param parameters Values that the loss depends on.
@@ -54,9 +55,8 @@ const accumulate = (a: Value, b: Value): Value => (unexpanded(a) === a ? add(a, 
 function nodesBetween(graph: Graph, from: readonly Value[], to: Value): Node[] {
   const reached = new Set(from.map(({ name }) => name));
   const forward = graph.nodes.filter(node => {
-    const { inputs, outputs } = namesOf(node);
-    if (!inputs.some(name => reached.has(name))) return false;
-    for (const name of outputs) reached.add(name);
+    if (!namesOf(node).inputs.some(name => reached.has(name))) return false;
+    for (const name of smoothOutputs(node)) reached.add(name);
     return true;
   });
   const needed = new Set([to.name]);
@@ -67,6 +67,12 @@ function nodesBetween(graph: Graph, from: readonly Value[], to: Value): Node[] {
     return true;
   });
   return between.reverse();
+}
+
+/** The outputs that a gradient may come from; of foreign operations, whose types nobody may know, all. */
+function smoothOutputs(node: Node): readonly string[] {
+  if (node.kind === 'foreign') return namesOf(node).outputs;
+  return node.outputs.filter(({ dtype }) => dtype.includes('float')).map(({ name }) => name);
 }
 
 function withoutGradient(op: string): UnsupportedOpError {

@@ -142,6 +142,12 @@ const refused = (op: string, make: (x: Value) => Value): Refusal => ({
   message: `backward: expected operations with a gradient, got ${op}; leave what comes before it frozen`,
 });
 
+/** A condition: no loss depends on what it is made of. */
+const step = (condition: (x: Value) => Value): Refusal => ({
+  build: x => build.where(condition(x), x.graph.float(2), 1),
+  message: 'backward: expected a loss that depends on x, got none',
+});
+
 /** Total by type: an operation without cases, or without the words that it has no gradient, does not compile. */
 const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Refusal } = {
   Conv: [
@@ -254,10 +260,20 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
   Sub: binary(build.sub),
   Mul: binary(build.mul),
   Div: binary(build.div, apart),
-  Greater: refused('Where (input 0)', x => build.where(build.greater(x, 0), x, 1)),
-  Less: refused('Where (input 0)', x => build.where(build.less(x, 0), x, 1)),
-  And: refused('Where (input 0)', x => build.where(build.and(build.less(x, 0), build.less(x, 1)), x, 1)),
-  Where: [choice([2, 3, 4], [2, 3, 4], [2, 3, 4]), choice([3, 1], [2, 1, 4], [4]), choice([2, 3, 4], [], [3, 1])],
+  Greater: step(x => build.greater(x, 0)),
+  Less: step(x => build.less(x, 0)),
+  And: step(x => build.and(build.less(x, 0), build.less(x, 1))),
+  Where: [
+    choice([2, 3, 4], [2, 3, 4], [2, 3, 4]),
+    choice([3, 1], [2, 1, 4], [4]),
+    choice([2, 3, 4], [], [3, 1]),
+    // The operands of `minimum` decide where to look, too.
+    ...[build.minimum, build.maximum].map(op => ({
+      shapes: [[3, 4], [4]],
+      build: (a: Value, b: Value) => op(a, b),
+      numbers: changed((x, input) => Math.floor(x * 10) / 10 + 0.05 * input),
+    })),
+  ],
   MatMul: [
     {
       shapes: [
