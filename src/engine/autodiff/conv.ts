@@ -16,14 +16,14 @@ export function convInput(upstream: Value, x: Value, weight: Value, attributes: 
   const { kernel, strides, pads, dilations, group } = attributes;
   const span = axes.map(axis => dilations[axis] * (kernel[axis] - 1)) as [number, number];
   const sizes = x.shape.slice(2).map(Number) as [number, number];
-  if (strides.every(stride => stride === 1) && axes.every(axis => pads[axis] <= span[axis])) {
+  if (strides.every(stride => stride === 1) && pads.every((pad, side) => pad <= span[side % 2]!)) {
     // [G * M, C, kH, kW] -> [G, M, C, kH, kW] -> [G, C, M, kH, kW] -> [G * C, M, kH, kW]
     const [filters, channels] = weight.shape.map(Number) as [number, number];
     const grouped = reshape(weight, [group, filters / group, channels, ...kernel]);
     const exchanged = reshape(transpose(grouped, [0, 2, 1, 3, 4]), [group * channels, filters / group, ...kernel]);
     const turned = kernel[0] * kernel[1] === 1 ? exchanged : turn(exchanged);
     const before = axes.map(axis => span[axis] - pads[axis]);
-    const behind = axes.map(axis => sizes[axis] + span[axis] - before[axis]! - Number(upstream.shape[axis + 2]));
+    const behind = axes.map(axis => span[axis] - pads[axis + 2]!);
     const window = { kernel, strides, dilations, pads: [...before, ...behind] as unknown as Conv['pads'], group };
     return x.graph.add('Conv', [upstream, turned], window)[0]!;
   }

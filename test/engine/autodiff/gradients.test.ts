@@ -159,6 +159,7 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
     convolution([2, 3, 6, 4], [4, 3, 1, 1], { strides: [2, 2] }),
     convolution([1, 2, 5, 6], [2, 2, 1, 1], { strides: [3, 2] }),
     convolution([1, 2, 3, 4], [2, 2, 1, 1], { pads: [1, 1, 1, 1] }),
+    convolution([1, 2, 3, 4], [2, 2, 1, 1], { pads: [0, 0, 2, 1] }),
     // 2 x 2 and other even kernels.
     convolution([1, 2, 5, 4], [3, 2, 2, 2]),
     convolution([1, 2, 5, 4], [3, 2, 2, 2], { strides: [2, 2] }),
@@ -187,6 +188,7 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
     // Pads on one side, and larger than the kernel reaches, before and behind.
     convolution([1, 2, 5, 5], [2, 2, 3, 3], { pads: [2, 0, 0, 2] }),
     convolution([1, 2, 4, 4], [2, 2, 3, 3], { pads: [3, 3, 3, 3] }),
+    convolution([1, 2, 4, 4], [2, 2, 2, 2], { pads: [0, 1, 3, 2] }),
     convolution([1, 2, 4, 4], [2, 2, 2, 2], { pads: [3, 2, 0, 1] }),
     convolution([1, 2, 4, 5], [2, 2, 3, 3], { strides: [2, 2], pads: [4, 3, 3, 4] }),
     // A kernel as large as the picture, and larger.
