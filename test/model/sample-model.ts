@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { buildModel } from '../../src/model/build-model.js';
-import { linearHead } from '../../src/training/head.js';
 import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../../src/model/manifest.js';
+import { linearHead } from '../../src/training/head.js';
 import { tempFolder } from '../data/temp.js';
 import { tinyBackbone } from '../training/tiny-backbone.js';
 

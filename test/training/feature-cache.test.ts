@@ -140,7 +140,10 @@ describe('FeatureCache', () => {
 
   it('lets two runs write into one folder at a time', async t => {
     const folder = join(tempFolder(t), 'tiny');
-    const [first, second] = [await FeatureCache.open(folder, WIDTH, 'float32'), await FeatureCache.open(folder, WIDTH, 'float32')];
+    const [first, second] = [
+      await FeatureCache.open(folder, WIDTH, 'float32'),
+      await FeatureCache.open(folder, WIDTH, 'float32'),
+    ];
     for (let i = 0; i < 20; i += 2) {
       // Each adds its own, and a picture that the other adds too.
       await Promise.all([append(first, [i, 100]), append(second, [i + 1, 100])]);
@@ -183,7 +186,7 @@ describe('FeatureCache', () => {
     assert.ok(text.startsWith(`InputError: ${folder}: `), text);
 
     const gone = join(root, 'gone');
-    const cache = await FeatureCache.open(gone, WIDTH);
+    const cache = await FeatureCache.open(gone, WIDTH, 'float32');
     rmSync(gone, { recursive: true });
     assert.match(
       await failureOf(() => append(cache, [0])),

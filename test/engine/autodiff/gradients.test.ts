@@ -256,6 +256,11 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
   Exp: [elementwise(build.exp)],
   Log: [elementwise(build.log, positive)],
   Sqrt: [elementwise(build.sqrt, positive)],
+  Pow: [
+    elementwise(build.square),
+    elementwise(x => build.pow(x, 3), positive),
+    elementwise(x => build.pow(x, -1.5), positive),
+  ],
   Abs: [elementwise(build.abs, offKinks)],
   Sign: refused('Sign', build.sign),
   Add: binary(build.add),

@@ -335,6 +335,17 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
   Exp: [elementwise(build.exp, Math.exp)],
   Log: [elementwise(build.log, Math.log, positive)],
   Sqrt: [elementwise(build.sqrt, Math.sqrt, positive)],
+  Pow: [
+    elementwise(
+      x => build.pow(x, 2),
+      x => x * x,
+    ),
+    elementwise(
+      x => build.pow(x, -1.5),
+      x => x ** -1.5,
+      positive,
+    ),
+  ],
   Abs: [elementwise(build.abs, Math.abs)],
   Sign: [elementwise(build.sign, Math.sign, x => (Math.abs(x) < 0.5 ? 0 : x))],
   Add: binary(build.add, (x, y) => x + y),

@@ -317,6 +317,7 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   Exp: takesAnything,
   Log: takesAnything,
   Sqrt: takesAnything,
+  Pow: takesAnything,
   Abs: takesAnything,
   Sign: takesAnything,
   Identity: takesAnything,
