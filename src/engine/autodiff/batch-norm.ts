@@ -1,4 +1,5 @@
-import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, square, sub } from '../graph/build.js';
+import { expected, ShapeError } from '../../base/errors.js';
+import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, sub } from '../graph/build.js';
 import type { Rewrite } from '../graph/copy.js';
 import type { OpNode, Value } from '../graph/graph.js';
 
@@ -33,6 +34,7 @@ export interface StatisticUpdate {
  *
  * @param updates Receives what becomes of the running statistics: `(1 - momentum) running + momentum batch`, with the unbiased
  * variance there.
+ * @throws ShapeError, while the network is copied, where a channel has a single value in the batch or an unknown number of them.
  * Reference: numbers as torch.nn.BatchNorm2d in training mode.
  */
 export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Rewrite {
@@ -42,8 +44,15 @@ export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Re
     const [x, scale, bias, runningMean, runningVariance] = inputs as [Value, Value, Value, Value, Value];
     const axes = [...x.shape.keys()].filter(axis => axis !== 1);
     const count = axes.reduce((product, axis) => product * Number(x.shape[axis]), 1);
-    const mean = reduceMean(x, axes); // [C]
-    const variance = sub(reduceMean(square(x), axes), square(mean));
+    if (!(count > 1)) {
+      const values = 'a known number of values a channel, 2 or more';
+      throw new ShapeError(expected('batch norm by batch', values, `[${x.shape}]`));
+    }
+    const kept = reduceMean(x, axes, true); // [1, C, 1, 1]
+    const mean = reshape(kept, [-1]); // [C]
+    // Not the mean of the squares less the mean's square, whose rounding error makes it negative where a channel is nearly constant.
+    const centred = sub(x, kept);
+    const variance = reduceMean(mul(centred, centred), axes);
     const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));
     updates.push({ name: runningMean.name, next: mix(runningMean, mean) });
     updates.push({ name: runningVariance.name, next: mix(runningVariance, mul(variance, count / (count - 1))) });

@@ -7,6 +7,7 @@ import { batchNormalization, conv, mul, reduceSum, relu } from '../../../src/eng
 import { copyGraph, type Rewrite } from '../../../src/engine/graph/copy.js';
 import { Graph, type OpNode, type Value } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
+import type { Shape } from '../../../src/engine/onnx/model.js';
 import { createSession } from '../../../src/engine/runtime/session.js';
 import { sizeOf } from '../../../src/engine/tensor.js';
 import { expectAllClose } from '../../close.js';
@@ -142,5 +143,39 @@ describe('batchNormByBatch', () => {
     );
     expectAllClose(out['next/running_mean']!, float([3], [0.451109, -0.896085, 1.805698]), close);
     expectAllClose(out['next/running_var']!, float([3], [0.956994, 0.506943, 1.856882]), close);
+  });
+
+  it('stays finite where a channel is nearly constant', async () => {
+    // A rounding error of 100 squared is larger than this variance.
+    const x = numbers([4, 3, 2, 2], 'x', value => 100 + 0.005 * value);
+    const out = await runGraph(byBatch(), [x, ...channels]);
+    const [scale, bias] = channels;
+    const expected = float(
+      x.shape,
+      Array.from(x.data, (value, i) => {
+        const c = Math.floor(i / 4) % 3;
+        const own = Array.from(x.data).filter((_, k) => Math.floor(k / 4) % 3 === c);
+        const centre = own.reduce((a, b) => a + b, 0) / own.length;
+        const spread = own.reduce((a, b) => a + (b - centre) ** 2, 0) / own.length;
+        return ((value - centre) / Math.sqrt(spread + 1e-5)) * scale.data[c]! + bias.data[c]!;
+      }),
+    );
+    // The mean itself is rounded, to 4e-6 of a spread of 6e-3.
+    expectAllClose(out, expected, { rtol: 5e-3, atol: 5e-3 });
+  });
+
+  it('refuses a single value a channel, and a batch of unknown size', () => {
+    const types: readonly [Shape, string][] = [
+      [[1, 3, 1, 1], '1,3,1,1'],
+      [['N', 3, 4, 4], 'N,3,4,4'],
+    ];
+    for (const [shape, shown] of types) {
+      const graph = new Graph();
+      const inputs = [graph.input('x', 'float32', shape), ...channels.map(channel => graph.constant(channel))];
+      assert.throws(() => byBatch()(...inputs), {
+        name: 'ShapeError',
+        message: `batch norm by batch: expected a known number of values a channel, 2 or more, got [${shown}]`,
+      });
+    }
   });
 });
