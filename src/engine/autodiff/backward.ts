@@ -11,7 +11,7 @@ import { type GradientRule, gradientRules, unexpanded } from './rules.js';
  *
  * @param loss A scalar, shape `[]`.
  * @param parameters Values that the loss depends on.
- * @throws ShapeError where the loss is no scalar.
+ * @throws ShapeError where the loss is no scalar, or comes of values with named dimensions.
  * @throws UnsupportedOpError, naming the operation, where there is one without a gradient between a parameter and the loss, or a
  * parameter that the loss does not depend on.
  */
@@ -19,6 +19,7 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
   const { graph } = loss;
   if (loss.shape.length !== 0) throw new ShapeError(`backward: expected a loss of shape [], got [${loss.shape}]`);
   const path = nodesBetween(graph, parameters, loss);
+  for (const node of path) if (node.kind === 'op') refuseUnknownSizes([...node.inputs, ...node.outputs]);
   const wanted = new Set(parameters.map(({ name }) => name));
   for (const node of path) for (const name of namesOf(node).outputs) wanted.add(name);
 
@@ -73,6 +74,12 @@ function nodesBetween(graph: Graph, from: readonly Value[], to: Value): Node[] {
 function smoothOutputs(node: Node): readonly string[] {
   if (node.kind === 'foreign') return namesOf(node).outputs;
   return node.outputs.filter(({ dtype }) => dtype.includes('float')).map(({ name }) => name);
+}
+
+function refuseUnknownSizes(values: readonly Value[]): void {
+  const unknown = values.find(({ shape }) => shape.some(dim => typeof dim !== 'number'));
+  if (unknown !== undefined)
+    throw new ShapeError(`backward: expected values of known sizes, got ${unknown.name} [${unknown.shape}]`);
 }
 
 function withoutGradient(op: string): UnsupportedOpError {

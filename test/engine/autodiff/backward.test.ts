@@ -12,6 +12,7 @@ import {
   matMul,
   maxPool,
   mul,
+  reduceMean,
   reduceSum,
   relu,
   reshape,
@@ -104,11 +105,16 @@ describe('backward', () => {
     assert.deepEqual(second, float([3], [6, 12, -18]));
   });
 
-  it('refuses a loss that is no scalar', () => {
+  it('refuses a loss that is no scalar or lies behind sizes that nobody knows', () => {
     const x = input();
     assert.throws(() => backward(reduceSum(x, [1]), [x]), {
       name: 'ShapeError',
       message: 'backward: expected a loss of shape [], got [2]',
+    });
+    const named = new Graph().input('pictures', 'float32', ['N', 3]);
+    assert.throws(() => backward(reduceMean(relu(named), [0, 1]), [named]), {
+      name: 'ShapeError',
+      message: 'backward: expected values of known sizes, got pictures [N,3]',
     });
   });
 
