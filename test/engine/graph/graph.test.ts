@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   add,
+  cast,
   concat,
   conv,
   globalAveragePool,
@@ -71,6 +72,37 @@ describe('Graph', () => {
     const x = graph.input('Relu_1', 'float32', [2]);
     const names = [relu(x), relu(x), relu(x)].map(({ name }) => name);
     assert.equal(new Set([...names, x.name]).size, 4);
+  });
+});
+
+describe('Graph.feed', () => {
+  it('makes an input of a weight, and gives back what it held', async () => {
+    const graph = new Graph();
+    const weight = graph.parameter(float([2], [3, 4]), 'weight');
+    graph.output('product', mul(graph.input('x', 'float32', [2]), weight));
+    assert.deepEqual(graph.feed('weight'), float([2], [3, 4]));
+    const bytes = toOnnx(graph);
+    const { inputs, initializers } = decodeModel(bytes, 'm.onnx');
+    assert.deepEqual(
+      inputs.map(({ name, shape }) => [name, shape]),
+      [
+        ['x', [2]],
+        ['weight', [2]],
+      ],
+    );
+    assert.equal(initializers.size, 0);
+    assert.ok(graph.parameters.has('weight'), 'and it is still what training changes');
+    const session = await createSession(bytes);
+    const out = await session.run({ x: float([2], [1, 2]), weight: float([2], [10, 20]) });
+    await session.close();
+    assert.deepEqual(out.product, float([2], [10, 40]));
+  });
+
+  it('refuses what is no constant, or is fed already', () => {
+    const graph = sample();
+    assert.throws(() => graph.feed('x'), { message: 'internal: no constant called x' });
+    graph.feed('conv.weight');
+    assert.throws(() => graph.feed('conv.weight'), { message: 'internal: no constant called conv.weight' });
   });
 });
 
@@ -162,6 +194,48 @@ describe('toOnnx', () => {
         ]),
       ],
     );
+  });
+
+  it('leaves out operations, constants and second outputs that no output needs', () => {
+    const graph = sample();
+    const bytes = toOnnx(graph);
+    const x = graph.inputs[0]!;
+    // A dead branch of two operations, a foreign one among them, and weights that only they use.
+    conv(relu(x), graph.parameter(float([1, 2, 3, 3], new Float32Array(18)), 'dead.weight'));
+    graph.float([1, 2, 3]);
+    graph.addForeign(foreign(['x'], ['dead']));
+    graph.foreignValue('dead', x);
+    assert.deepEqual(toOnnx(graph), bytes);
+
+    const pooled = new Graph();
+    const window = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] } as const;
+    const picture = pooled.input('x', 'float32', [1, 1, 4, 4]);
+    const unused = pooled.input('unused', 'float32', [3]);
+    const [maxima, places] = pooled.add('MaxPool', [picture], window);
+    pooled.output('maxima', maxima!);
+    const outputsOfPool = () => decodeModel(toOnnx(pooled), 'm.onnx').nodes[0]!.outputs;
+    assert.deepEqual(outputsOfPool(), [maxima!.name]);
+    cast(places!, 'float32');
+    assert.deepEqual(outputsOfPool(), [maxima!.name], 'used by a dead operation alone');
+    pooled.output('places', cast(places!, 'float32'));
+    assert.deepEqual(outputsOfPool(), [maxima!.name, places!.name]);
+    const { inputs } = decodeModel(toOnnx(pooled), 'm.onnx');
+    assert.deepEqual(
+      inputs.map(({ name }) => name),
+      [picture.name, unused.name],
+      'inputs stay, for whoever feeds them',
+    );
+  });
+
+  it('keeps the first output where only the second is needed', async () => {
+    const graph = new Graph();
+    const window = { kernel: [1, 2], strides: [1, 2], pads: [0, 0, 0, 0], dilations: [1, 1] } as const;
+    const [, places] = graph.add('MaxPool', [graph.input('x', 'float32', [1, 1, 1, 4])], window);
+    graph.output('places', places!);
+    const session = await createSession(toOnnx(graph));
+    const out = await session.run({ x: float([1, 1, 1, 4], [1, 2, 4, 3]) });
+    await session.close();
+    assert.deepEqual(out.places, { dtype: 'int64', shape: [1, 1, 1, 2], data: BigInt64Array.of(1n, 2n) });
   });
 
   it('writes inputs and constants that are outputs themselves, and foreign nodes', async () => {
