@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { add, identity, matMul, mul } from '../../../src/engine/graph/build.js';
+import { add, identity, matMul, mul, sub } from '../../../src/engine/graph/build.js';
 import { Graph } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
-import { createSession } from '../../../src/engine/runtime/session.js';
+import { createSession, createState } from '../../../src/engine/runtime/session.js';
 import { arrayTypes, type DType, type Tensor } from '../../../src/engine/tensor.js';
 import { tempFolder } from '../../data/temp.js';
 import { float } from '../../run-graph.js';
@@ -154,6 +154,18 @@ describe('createSession', () => {
     await assert.rejects(session.close(), { message: 'internal: the session is closed' });
   });
 
+  it('counts the time inside of the runtime', async () => {
+    const session = await createSession(sumAndProduct());
+    assert.equal(session.computeMs, 0);
+    const started = performance.now();
+    await session.run(feeds());
+    const first = session.computeMs;
+    await session.run(feeds());
+    assert.ok(first > 0 && session.computeMs > first, `${first}, then ${session.computeMs}`);
+    assert.ok(session.computeMs < performance.now() - started);
+    await session.close();
+  });
+
   it('leaves the event loop free while it computes', async () => {
     const graph = new Graph();
     const x = graph.input('x', 'float32', ['N', 'N']);
@@ -182,6 +194,109 @@ describe('createSession', () => {
       ticks > 4 && longestMs < 0.7 * elapsedMs,
       `${ticks} ticks, ${longestMs} ms between two, in ${elapsedMs} ms`,
     );
+  });
+});
+
+describe('createState', () => {
+  /** `next/w` = w - rate * x and `sum` = w + x, of `[2]`. */
+  const stepper = () => {
+    const graph = new Graph();
+    const [w, x, rate] = [
+      graph.input('w', 'float32', [2]),
+      graph.input('x', 'float32', [2]),
+      graph.input('rate', 'float32', []),
+    ];
+    graph.output('next/w', sub(w, mul(x, rate)));
+    graph.output('sum', add(w, x));
+    return createSession(toOnnx(graph), { threads: 1 });
+  };
+  const x = float([2], [1, 2]);
+  const start = () => ({ w: float([2], [10, 20]), rate: float([], [0.5]) });
+
+  it('feeds what it holds, and takes over what is next', async () => {
+    const session = await stepper();
+    const given = start();
+    const state = await createState(given);
+    given.w.data[0] = 99;
+    assert.deepEqual(await session.run({ x }, { state }), { sum: float([2], [11, 22]) });
+    assert.deepEqual(await session.run({ x }, { state }), { sum: float([2], [10.5, 21]) });
+    assert.deepEqual(await state.read(), { w: float([2], [9, 18]), rate: float([], [0.5]) });
+    // Many more, so that both copies have been written over and over.
+    for (let i = 0; i < 7; i++) await session.run({ x }, { state, outputs: [] });
+    assert.deepEqual(await state.read(['w']), { w: float([2], [5.5, 11]) });
+    await state.close();
+    await session.close();
+  });
+
+  it('runs that are asked for at once take steps one after the other', async () => {
+    const session = await stepper();
+    const state = await createState(start());
+    const sums = await Promise.all(Array.from({ length: 4 }, () => session.run({ x }, { state })));
+    assert.deepEqual(
+      sums.map(({ sum }) => sum!.data[0]),
+      [11, 10.5, 10, 9.5],
+    );
+    await state.close();
+    await session.close();
+  });
+
+  it('is shared by sessions, and several live beside each other', async () => {
+    const graph = new Graph();
+    graph.output('product', mul(graph.input('w', 'float32', [2]), 10));
+    const [training, validation] = [await stepper(), await createSession(toOnnx(graph), { threads: 1 })];
+    const [state, other] = [await createState(start()), await createState(start())];
+    await training.run({ x }, { state });
+    assert.deepEqual(await validation.run({}, { state }), { product: float([2], [95, 190]) });
+    assert.deepEqual(await validation.run({}, { state: other }), { product: float([2], [100, 200]) });
+    assert.deepEqual((await state.read(['w'])).w, float([2], [9.5, 19]), 'what has no next stays');
+    await Promise.all([state.close(), other.close(), training.close(), validation.close()]);
+  });
+
+  it('is written to between runs', async () => {
+    const session = await stepper();
+    const state = await createState(start());
+    await session.run({ x }, { state });
+    const rate = float([], [2]);
+    await state.write({ rate, w: float([2], [0, 1]) });
+    assert.deepEqual(rate, float([], [2]), 'a copy');
+    assert.deepEqual(await session.run({ x }, { state }), { sum: float([2], [1, 3]) });
+    assert.deepEqual(await state.read(), { w: float([2], [-2, -3]), rate });
+    await state.close();
+    await session.close();
+  });
+
+  it('gives what is read and what is asked for as copies', async () => {
+    const session = await stepper();
+    const state = await createState(start());
+    const read = await state.read(['w']);
+    (read.w!.data as Float32Array)[0] = 77;
+    // Asked for by name, the next value comes along and stays too.
+    const out = await session.run({ x }, { state, outputs: ['next/w'] });
+    assert.deepEqual(out, { 'next/w': float([2], [9.5, 19]) });
+    (out['next/w']!.data as Float32Array)[0] = 78;
+    assert.deepEqual(await session.run({ x }, { state }), { sum: float([2], [10.5, 21]) });
+    assert.deepEqual((await state.read(['w'])).w, float([2], [9, 18]));
+    await state.close();
+    await session.close();
+  });
+
+  it('gives outputs called next by hand to runs without it', async () => {
+    const session = await stepper();
+    const out = await session.run({ x, ...start() });
+    assert.deepEqual(out, { 'next/w': float([2], [9.5, 19]), sum: float([2], [11, 22]) });
+    await session.close();
+  });
+
+  it('stays as it was where a run fails', async () => {
+    const session = await stepper();
+    const state = await createState(start());
+    await session.run({ x }, { state });
+    await assert.rejects(session.run({}, { state }), /^Error: .*'?x'?.*missing/);
+    await assert.rejects(session.run({ x: float([3], [1, 2, 3]) }, { state }), /^Error: .*(dimension|shape)/i);
+    assert.deepEqual((await state.read(['w'])).w, float([2], [9.5, 19]));
+    assert.deepEqual(await session.run({ x }, { state }), { sum: float([2], [10.5, 21]) });
+    await state.close();
+    await session.close();
   });
 });
 
