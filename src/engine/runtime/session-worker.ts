@@ -82,6 +82,10 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
       return [undefined, []];
     }
     case 'write-state':
+      for (const [name, tensor] of Object.entries(request.tensors)) {
+        const [before, after] = [typeOf(fromOrt(heldOf(request.id, name).current)), typeOf(tensor)];
+        if (before !== after) throw new Error(`internal: ${name} is ${before}, not ${after}`);
+      }
       for (const [name, tensor] of Object.entries(request.tensors)) heldOf(request.id, name).current = toOrt(tensor);
       return [undefined, []];
     case 'read-state': {
@@ -90,6 +94,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
       return [Object.fromEntries(names.map(name => [name, fromOrt(heldOf(request.id, name).current)])), []];
     }
     case 'close-state':
+      stateOf(request.id);
       states.delete(request.id);
       return [undefined, []];
   }
@@ -125,6 +130,9 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   }
   const written = session.outputNames.filter(name => state.has(stateOfOutput(name)));
   const wanted = request.outputs ?? session.outputNames.filter(name => !written.includes(name));
+  // The runtime passes over names that it does not know.
+  const unknown = wanted.find(name => !session.outputNames.includes(name));
+  if (unknown !== undefined) throw new Error(`internal: no output called ${unknown}`);
   const fetches: Record<string, ort.Tensor | null> = Object.fromEntries(wanted.map(name => [name, null]));
   for (const name of written) {
     const held = state.get(stateOfOutput(name))!;
@@ -154,6 +162,7 @@ const fromOrt = ({ type, dims, data }: ort.Tensor) => {
   const bits = type === 'float16' ? new Uint16Array(array.buffer, array.byteOffset, array.length) : data;
   return { dtype: type, shape: dims, data: bits } as Tensor;
 };
+const typeOf = ({ dtype, shape }: Tensor) => `${dtype} [${shape}]`;
 const emptyLike = ({ type, dims, data }: ort.Tensor): ort.Tensor =>
   new ort.Tensor(type as 'float32', (data as Float32Array).slice(), dims);
 

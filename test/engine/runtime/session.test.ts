@@ -139,7 +139,9 @@ describe('createSession', () => {
       session.run({ a, b: { dtype: 'float64', shape: [2], data: Float64Array.of(1, 2) } }),
       /^Error: .*type/,
     );
-    await assert.rejects(session.run({ a, b }, { outputs: ['nothing'] }), /^Error: .*nothing/);
+    await assert.rejects(session.run({ a, b }, { outputs: ['sum', 'nothing'] }), {
+      message: 'internal: no output called nothing',
+    });
     assert.deepEqual((await session.run({ a, b })).sum, float([2], [4, 6]));
     await session.close();
   });
@@ -296,6 +298,27 @@ describe('createState', () => {
     assert.deepEqual((await state.read(['w'])).w, float([2], [9.5, 19]));
     assert.deepEqual(await session.run({ x }, { state }), { sum: float([2], [10.5, 21]) });
     await state.close();
+    await session.close();
+  });
+
+  it('names what it does not hold, and is not used once it is closed', async () => {
+    const session = await stepper();
+    const state = await createState(start());
+    await assert.rejects(state.read(['w', 'nothing']), { message: 'internal: no state called nothing' });
+    await assert.rejects(state.write({ nothing: x }), { message: 'internal: no state called nothing' });
+    await assert.rejects(state.write({ rate: float([], [7]), w: float([3], [1, 2, 3]) }), {
+      message: 'internal: w is float32 [2], not float32 [3]',
+    });
+    await assert.rejects(state.write({ w: { dtype: 'float64', shape: [2], data: Float64Array.of(1, 2) } }), {
+      message: 'internal: w is float32 [2], not float64 [2]',
+    });
+    assert.deepEqual(await state.read(), start());
+    await state.close();
+    const closed = { message: 'internal: the state is closed' };
+    await assert.rejects(state.read(), closed);
+    await assert.rejects(state.write({ w: x }), closed);
+    await assert.rejects(session.run({ x }, { state }), closed);
+    await assert.rejects(state.close(), closed);
     await session.close();
   });
 });
