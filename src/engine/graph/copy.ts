@@ -1,5 +1,5 @@
 import { internal } from '../../base/errors.js';
-import { type Graph, namesOf, type OpNode, type Value } from './graph.js';
+import { Graph, namesOf, type OpNode, type Value } from './graph.js';
 
 /**
  * What is to stand in the place of an operation: its outputs, made in the graph that is copied to from `inputs`, its inputs there.
@@ -59,4 +59,13 @@ export function copyGraph(
     }
   }
   return wanted.map(({ name }) => copyOf(name));
+}
+
+/** A copy of the whole graph, under the same names of inputs and outputs. */
+export function rewriteGraph(graph: Graph, rewrite: Rewrite): Graph {
+  const target = new Graph();
+  const inputs = graph.inputs.map(({ name, dtype, shape }) => [name, target.input(name, dtype, shape)] as const);
+  const outputs = copyGraph([...graph.outputs.values()], target, new Map(inputs), rewrite);
+  for (const [i, name] of [...graph.outputs.keys()].entries()) target.output(name, outputs[i]!);
+  return target;
 }

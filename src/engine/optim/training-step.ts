@@ -1,6 +1,8 @@
 import { internal } from '../../base/errors.js';
 import { backward } from '../autodiff/backward.js';
+import { rewriteGraph } from '../graph/copy.js';
 import type { Value } from '../graph/graph.js';
+import { asOnePicture } from '../graph/one-picture.js';
 import { toOnnx } from '../graph/to-onnx.js';
 import { sizeOf, type Tensor, tensor } from '../tensor.js';
 import { averageStep } from './average.js';
@@ -95,7 +97,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   for (const { name, next } of updates) change(name, next);
 
   return {
-    model: toOnnx(graph),
+    model: toOnnx(rewriteGraph(graph, asOnePicture)),
     state,
     scalars(step, learningRate) {
       const numbers = Object.entries(optimizer.scalars(step, learningRate));
