@@ -1,6 +1,6 @@
 import { expected, InputError } from '../../base/errors.js';
 import { arrayTypes, type DType, sizeOf, type Tensor } from '../tensor.js';
-import { type Dim, dataTypes, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './model.js';
+import { type Dim, dataTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './model.js';
 import { type Field, integersOf, readFields } from './wire.js';
 
 const dtypeOf = new Map(Object.entries(dataTypes).map(([dtype, number]) => [number, dtype as DType]));
@@ -115,6 +115,48 @@ function decodeDim(bytes: Uint8Array, where: string): Dim {
   return '?';
 }
 
+/**
+ * The attributes of `node` by name, those that were kept as they were read included; undefined for a kind that `OnnxAttribute` does
+ * not have (texts, tensors or graphs in a list).
+ *
+ * @throws InputError, starting with `where`, for bytes that are no attribute.
+ */
+export function attributesOf(node: OnnxNode, where: string): Map<string, OnnxAttribute | undefined> {
+  const read = node.rawAttributes.map(raw => decodeAttribute(raw, where));
+  return new Map<string, OnnxAttribute | undefined>([...Object.entries(node.attributes), ...read]);
+}
+
+function decodeAttribute(bytes: Uint8Array, where: string): [name: string, value: OnnxAttribute | undefined] {
+  let name = '';
+  let kind = 0;
+  // What is left out is zero or empty.
+  let float = 0;
+  let integer = 0n;
+  let string = '';
+  let tensor: Tensor | undefined;
+  const floats: number[] = [];
+  const integers: bigint[] = [];
+  for (const field of readFields(bytes, where)) {
+    if (field.number === 1) name = text(field);
+    else if (field.number === 2) [float = 0] = floatsOf(field);
+    else if (field.number === 3) integer = BigInt.asIntN(64, field.integer);
+    else if (field.number === 4) string = text(field);
+    else if (field.number === 5) [, tensor] = decodeTensor(field.bytes, where);
+    else if (field.number === 7) for (const x of floatsOf(field)) floats.push(x);
+    else if (field.number === 8) for (const n of integersOf(field, where)) integers.push(BigInt.asIntN(64, n));
+    else if (field.number === 20) kind = Number(field.integer);
+  }
+  const kinds: Record<number, OnnxAttribute | undefined> = {
+    1: float,
+    2: integer,
+    3: string,
+    4: tensor,
+    6: floats,
+    7: integers,
+  };
+  return [name, kinds[kind]];
+}
+
 function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: Tensor] {
   let name = '';
   let typeNumber = 0;
@@ -123,13 +165,10 @@ function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: 
   const integers: bigint[] = [];
   const floats: number[] = [];
   for (const field of readFields(bytes, where)) {
-    const view = new DataView(field.bytes.buffer, field.bytes.byteOffset, field.bytes.byteLength);
     if (field.number === 1) for (const size of integersOf(field, where)) shape.push(Number(size));
     else if (field.number === 2) typeNumber = Number(field.integer);
-    else if (field.number === 4)
-      for (let at = 0; at + 4 <= view.byteLength; at += 4) floats.push(view.getFloat32(at, true));
-    else if (field.number === 10)
-      for (let at = 0; at + 8 <= view.byteLength; at += 8) floats.push(view.getFloat64(at, true));
+    else if (field.number === 4) for (const x of floatsOf(field)) floats.push(x);
+    else if (field.number === 10) for (const x of doublesOf(field)) floats.push(x);
     else if (field.number === 5 || field.number === 7 || field.number === 11)
       for (const n of integersOf(field, where)) integers.push(n);
     else if (field.number === 8) name = text(field);
@@ -162,6 +201,18 @@ function refuseOutside(bytes: Uint8Array, what: string, where: string): void {
       );
     }
   }
+}
+
+const viewOf = ({ bytes }: Field) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function floatsOf(field: Field): number[] {
+  const view = viewOf(field);
+  return Array.from({ length: Math.floor(view.byteLength / 4) }, (_, i) => view.getFloat32(4 * i, true));
+}
+
+function doublesOf(field: Field): number[] {
+  const view = viewOf(field);
+  return Array.from({ length: Math.floor(view.byteLength / 8) }, (_, i) => view.getFloat64(8 * i, true));
 }
 
 function fromBytes(dtype: DType, raw: Uint8Array): Tensor['data'] | undefined {
