@@ -127,7 +127,7 @@ export function trainCommand(terminal: Terminal): Command {
       ),
     )
     .addOption(
-      new Option('--augment <preset>', 'with --tune: change pictures at random in training (default: none)').choices(
+      new Option('--augment <preset>', 'change pictures at random in training; face and photo need --tune (default: none)').choices(
         augmentNames,
       ),
     )

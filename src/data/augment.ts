@@ -25,7 +25,7 @@ import type { Tensor } from '../engine/tensor.js';
 // ResNet18 takes 500 ms at 125 px.
 
 /** What `--augment` knows. */
-export const augmentNames = ['none', 'face', 'photo'] as const;
+export const augmentNames = ['none', 'flip', 'face', 'photo'] as const;
 export type AugmentName = (typeof augmentNames)[number];
 
 /** The lowest and the highest number that is drawn. */
@@ -68,6 +68,16 @@ export interface Augmentation {
  * Reference: torchvision.transforms; timm, train.py
  */
 export const augmentations: Readonly<Record<Exclude<AugmentName, 'none'>, Augmentation>> = {
+  flip: {
+    flip: 0.5,
+    crop: { area: [1, 1], aspect: [1, 1] },
+    rotation: [0, 0],
+    brightness: [1, 1],
+    contrast: [1, 1],
+    saturation: [1, 1],
+    gray: 0,
+    erase: { probability: 0, area: [0, 0], aspect: [1, 1] },
+  },
   face: {
     flip: 0.5,
     crop: { area: [0.85, 1], aspect: [1, 1] },

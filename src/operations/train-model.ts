@@ -111,6 +111,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     // Refused before the work: a stage that is not there.
     const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
     const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
+    const closing = [() => extraction.close()];
     try {
       const { samples, rows, skipped, fingerprint } = extraction;
       if (samples.length < 2) {
@@ -122,7 +123,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed);
-      const data: HeadData = { rows, labels, ...split };
+      const mirror =
+        plan.augment === 'flip'
+          ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, options, { mirrored: true })
+          : undefined;
+      if (mirror !== undefined) closing.push(() => mirror.close());
+      const data: HeadData = { rows, mirrored: mirror?.rows, labels, ...split };
       let fits = await fitHeads(data, backbone, plan, seed, options);
       if (part !== undefined) {
         const identity = {
@@ -196,7 +202,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         model: out,
       };
     } finally {
-      await extraction.close();
+      for (const close of closing) await close();
     }
   } finally {
     await folder.discard();
@@ -293,15 +299,22 @@ async function tune(
   const { samples } = extraction;
   const paths = samples.map(({ file }) => resolve(dataset.root, file));
   const { augment, loss, balance, rateDecay } = plan;
-  // Frozen stages are run once a picture, unless what enters them is another picture each time.
-  const frozen = part.below !== undefined && augment === 'none' ? part.below : undefined;
-  const stage =
-    frozen === undefined
-      ? undefined
-      : await extractStage({ ...dataset, samples }, backbone, frozen, stageWidth(backbone, frozen), cacheDir, options);
-  const input: TunedInput =
-    stage === undefined ? { kind: 'pictures', paths, augment } : { kind: 'stage', rows: stage.rows };
+  // Frozen stages are run once a picture (and once its mirror image), unless what enters them is another picture each time.
+  const cached = part.below !== undefined && (augment === 'none' || augment === 'flip');
+  const stages: Extraction<'float16'>[] = [];
+  const stageRows = async (stage: string, mirrored: boolean) => {
+    const layer = { stage, width: stageWidth(backbone, stage), mirrored };
+    stages.push(await extractStage({ ...dataset, samples }, backbone, layer, cacheDir, options));
+    return stages.at(-1)!.rows;
+  };
   try {
+    const input: TunedInput = cached
+      ? {
+          kind: 'stage',
+          rows: await stageRows(part.below!, false),
+          mirrored: augment === 'flip' ? await stageRows(part.below!, true) : undefined,
+        }
+      : { kind: 'pictures', paths, augment };
     const { labels, train, validation } = data;
     const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
     let recipe = fineTuneRecipe(plan.recipe);
@@ -339,7 +352,7 @@ async function tune(
       },
     };
   } finally {
-    await stage?.close();
+    for (const stage of stages) await stage.close();
   }
 }
 

@@ -19,7 +19,7 @@ export interface TrainingOptions extends RecipeOptions {
   readonly balance?: boolean | undefined;
   /** Batch norms of trained stages: by their running statistics, or by those of the batch. Default `frozen`. */
   readonly batchNorm?: 'frozen' | 'batch' | undefined;
-  /** Random changes to the pictures in training, for `tune` and `unfreeze`. Default `none`. */
+  /** Random changes to the pictures in training; with a frozen backbone `none` and `flip` alone. Default `none`. */
   readonly augment?: AugmentName | undefined;
   /** The learning rate of each trained stage as a share of that above it, in (0, 1]. Default 0.3; 1 with weights by formula. */
   readonly rateDecay?: number | undefined;
@@ -98,7 +98,9 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   const frozen = 'the backbone is frozen';
   const beside = 'add --tune last or --tune all';
   if (options.batchNorm !== undefined) refuse('--bn', frozen, options.batchNorm, beside);
-  if (augment !== 'none') refuse('--augment', `${frozen} and its features are cached`, augment, beside);
+  if (augment !== 'none' && augment !== 'flip') {
+    refuse('--augment', `${frozen} and its features are cached`, augment, `${beside}; or take --augment flip`);
+  }
   if (options.rateDecay !== undefined) refuse('--rate-decay', frozen, options.rateDecay, beside);
   if (findRate) refuse('--find-lr', frozen, 'it', beside);
   if (head === 'mlp' && solver === 'ridge') refuse('--solver', 'an mlp has no exact optimum', 'ridge');
@@ -114,6 +116,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
       );
     }
     if (options.loss !== undefined && options.loss !== 'mse') refuse('--loss', 'ridge is of squares', options.loss);
+    if (augment !== 'none') refuse('--augment', 'ridge sees each picture once', augment, 'add --head mlp');
     if (balance) refuse('--balance', 'ridge counts all pictures the same', 'it', 'add --head mlp');
   }
   if (only === 'classic') {

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { type Backbone, buildFromPixels, type PixelGraph } from '../backbones/backbone.js';
+import { type Backbone, pixelInput } from '../backbones/backbone.js';
+import type { BackboneOutput } from '../backbones/resnet.js';
 import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { DECODER_VERSION } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
-import { cast, reshape } from '../engine/graph/build.js';
-import type { Value } from '../engine/graph/graph.js';
+import { cast, flip, reshape } from '../engine/graph/build.js';
+import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession, type Session } from '../engine/runtime/session.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
@@ -39,8 +40,15 @@ interface Layer<D extends RowType> {
   readonly width: number;
   /** What the progress is called. */
   readonly phase: string;
-  /** Picks it from the backbone's graph: `[N, width]`. */
-  pick(graph: PixelGraph): Value;
+  readonly mirrored: boolean;
+  /** Picks it from the backbone: `[N, width]`. */
+  pick(output: BackboneOutput): Value;
+}
+
+/** What else may be asked for. */
+export interface ExtractOptions {
+  /** True takes each picture's mirror image. Default false. */
+  readonly mirrored?: boolean | undefined;
 }
 
 /**
@@ -50,20 +58,13 @@ interface Layer<D extends RowType> {
 export function extractStage(
   dataset: Dataset,
   backbone: Backbone,
-  stage: string,
-  width: number,
+  { stage, width, mirrored = false }: { readonly stage: string; readonly width: number } & ExtractOptions,
   cacheDir: string,
   watch: Watch = {},
 ): Promise<Extraction<'float16'>> {
-  const pick = ({ stages }: PixelGraph) => cast(reshape(stages.get(stage)!, [0, -1]), 'float16');
-  const layer = {
-    name: stage,
-    dtype: 'float16',
-    width,
-    phase: `running the frozen stages up to ${stage}`,
-    pick,
-  } as const;
-  return extract(dataset, backbone, layer, cacheDir, watch);
+  const pick = ({ stages }: BackboneOutput) => cast(reshape(stages.get(stage)!, [0, -1]), 'float16');
+  const phase = `running the frozen stages up to ${stage}`;
+  return extract(dataset, backbone, { name: stage, dtype: 'float16', width, phase, mirrored, pick }, cacheDir, watch);
 }
 
 /**
@@ -78,9 +79,10 @@ export function extractFeatures(
   backbone: Backbone,
   cacheDir: string,
   watch: Watch = {},
+  { mirrored = false }: ExtractOptions = {},
 ): Promise<Extraction> {
   const { width } = backbone;
-  const layer = { name: 'features', dtype: 'float32', width, phase: 'extracting features' } as const;
+  const layer = { name: 'features', dtype: 'float32', width, phase: 'extracting features', mirrored } as const;
   return extract(dataset, backbone, { ...layer, pick: ({ features }) => features }, cacheDir, watch);
 }
 
@@ -132,7 +134,12 @@ async function extract<D extends RowType>(
       }
       for (const { index, reason } of failed) reasons.set(index, reason);
       done += settled;
-      onProgress?.({ phase: layer.phase, done, total: samples.length, unit: 'images' });
+      onProgress?.({
+        phase: layer.mirrored ? `${layer.phase}, mirrored` : layer.phase,
+        done,
+        total: samples.length,
+        unit: 'images',
+      });
     }
 
     const usable = samples.map((_, index) => index).filter(index => !reasons.has(index));
@@ -188,13 +195,15 @@ function finiteRows<D extends RowType>(
 }
 
 function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {
-  const built = buildFromPixels(backbone);
-  built.graph.output('layer', layer.pick(built));
-  return toOnnx(built.graph);
+  const graph = new Graph();
+  const pictures = pixelInput(graph, backbone, 'N', layer.mirrored ? planes => flip(planes, [3]) : undefined);
+  graph.output('layer', layer.pick(backbone.build(pictures)));
+  return toOnnx(graph);
 }
 
 function cacheKey({ name, sha256, sizePx, normalization }: Backbone, layer: Layer<RowType>): string {
-  const { name: part, width } = layer;
+  const { width } = layer;
+  const part = layer.mirrored ? `${layer.name}-mirrored` : layer.name;
   const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width]);
   return `${name}-${part}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
 }

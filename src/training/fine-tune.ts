@@ -5,18 +5,18 @@ import { decodePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { cast, reshape } from '../engine/graph/build.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { FeatureRows } from './feature-cache.js';
 import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
 import { type Head, withParameters } from './head.js';
 import { buildLoss, type LossName } from './loss.js';
+import { type MirroredRows, readEither } from './mirrored.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 import { buildTuned, depthOfParameters, stageShape, type TunedPart } from './tuned-network.js';
 
 /** Where the input of the trained part comes from. */
 export type TunedInput =
   /** The cached output of the stage below it, float16. */
-  | { readonly kind: 'stage'; readonly rows: FeatureRows<'float16'> }
+  | ({ readonly kind: 'stage' } & MirroredRows<'float16'>)
   /** The pictures themselves, decoded each time; `paths` one a sample. */
   | { readonly kind: 'pictures'; readonly paths: readonly string[]; readonly augment: AugmentName };
 
@@ -80,11 +80,8 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
     async feeds(indices, random) {
       const masks = dropoutFeeds(head, indices.length, random);
       if (input.kind === 'stage') {
-        const { rows } = input;
-        return {
-          ...masks,
-          stage: { dtype: 'float16', shape: [indices.length, rows.width], data: rows.read(indices) } as Tensor,
-        };
+        const data = readEither(input, indices, random);
+        return { ...masks, stage: { dtype: 'float16', shape: [indices.length, input.rows.width], data } };
       }
       const changes =
         random === undefined || augmentation === undefined ? {} : augmentFeeds(augmentation, indices.length, random);

@@ -9,6 +9,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { buildHead, type Head, type HeadData, linearHead, startLayer, withParameters } from './head.js';
 import { balanceWeights, binsOf, buildLoss, type LossName } from './loss.js';
+import { readEither } from './mirrored.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 import { measureRows, targetScale } from './standardization.js';
 
@@ -80,7 +81,7 @@ function headProblem(data: HeadData, head: Head, loss: LossName, balance: boolea
     async feeds(indices, random) {
       const shape = [indices.length, rows.width];
       return {
-        features: { dtype: 'float32', shape, data: rows.read(indices) },
+        features: { dtype: 'float32', shape, data: readEither(data, indices, random) },
         ...dropoutFeeds(head, indices.length, random),
       };
     },

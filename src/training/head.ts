@@ -9,6 +9,8 @@ import { type Standardization, standardize, type TargetScale } from './standardi
 /** What a head is fitted on: features, labels, and which rows are for training and for validation. */
 export interface HeadData {
   readonly rows: FeatureRows;
+  /** Of the mirror images, where training takes them as well. */
+  readonly mirrored?: FeatureRows | undefined;
   /** One a row. */
   readonly labels: Float64Array;
   /** Indices of rows, ascending. */

@@ -1,0 +1,28 @@
+import type { Random } from '../base/random.js';
+import type { ArrayOf } from '../engine/tensor.js';
+import type { FeatureRows, RowType } from './feature-cache.js';
+
+/** Rows of pictures, and of their mirror images where those are cached too. */
+export interface MirroredRows<D extends RowType = 'float32'> {
+  readonly rows: FeatureRows<D>;
+  /** Of the same pictures in the same order. */
+  readonly mirrored?: FeatureRows<D> | undefined;
+}
+
+/** The rows of `indices` as they are, or, where there is chance and a mirror image, of either at even odds. */
+export function readEither<D extends RowType>(
+  { rows, mirrored }: MirroredRows<D>,
+  indices: readonly number[],
+  random: Random | undefined,
+): ArrayOf<D> {
+  if (mirrored === undefined || random === undefined) return rows.read(indices);
+  const { width } = rows;
+  const places = indices.map((_, place) => place);
+  const chosen = places.filter(() => random.uniform() < 0.5);
+  const out = rows.read(indices);
+  const other = mirrored.read(chosen.map(place => indices[place]!));
+  chosen.forEach((place, i) => {
+    out.set(other.subarray(i * width, (i + 1) * width) as never, place * width);
+  });
+  return out;
+}
