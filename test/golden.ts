@@ -16,6 +16,9 @@ export interface Summary {
 export interface GoldenGradients {
   readonly loss: number;
   readonly gradients: Readonly<Record<string, Summary>>;
+  /** Of three steps of Adam at 1e-4, each before its step, and some parameters after them. */
+  readonly 'adam_1e-4_losses': readonly number[];
+  readonly after_3_steps: Readonly<Record<string, Summary>>;
 }
 
 /** What PyTorch computes from the formula's weights; the script that made the files is described in CONTRIBUTING.md. */
