@@ -1,15 +1,17 @@
 import { ShapeError } from '../../base/errors.js';
 import { attributesOf } from '../onnx/decode.js';
-import type { Dim, OnnxAttribute, OnnxNode } from '../onnx/model.js';
+import type { OnnxNode } from '../onnx/model.js';
 import type { Tensor } from '../tensor.js';
 import type { Value } from './graph.js';
-import { ruleFor, sizeRuleFor } from './onnx-rules.js';
+import { ruleFor } from './onnx-rules.js';
 import { type Known, Site } from './onnx-site.js';
+import { type Sizes, sizeRuleFor } from './onnx-sizes.js';
 
 /** The part of somebody else's file that is to be read. */
 export interface OnnxPart {
   /** In the order they run. */
   readonly nodes: readonly OnnxNode[];
+  /** All constants: see `liftConstants`. */
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** The name of the value in whose place `x` stands, and of that which is wanted. */
   readonly input: string;
@@ -31,61 +33,54 @@ export interface OnnxPart {
  */
 export function fromOnnx(x: Value, part: OnnxPart): Value {
   const { graph } = x;
+  const { initializers, rename } = part;
   const values = new Map<string, Value>([[part.input, x]]);
-  const constants = new Map<string, Tensor>(part.initializers);
-  const sizes = new Map<string, readonly Dim[]>();
+  const sizes = new Map<string, Sizes>();
   const weights = weightsOf(part);
 
   const known: Known = {
     value(name) {
-      const tensor = constants.get(name);
+      const tensor = initializers.get(name);
       if (!values.has(name) && tensor !== undefined) {
-        const weight = weights.has(name);
-        const called = part.initializers.has(name) ? part.rename(name) : undefined;
-        values.set(
-          name,
-          weight ? graph.parameter(tensor as Tensor<'float32'>, called!) : graph.constant(tensor, called),
-        );
+        const weight = weights.has(name) ? (tensor as Tensor<'float32'>) : undefined;
+        const ours =
+          weight === undefined ? graph.constant(tensor, rename(name)) : graph.parameter(weight, rename(name));
+        values.set(name, ours);
       }
       return values.get(name);
     },
     numbers(name) {
-      const tensor = constants.get(name);
-      const plain = tensor !== undefined && tensor.dtype !== 'float16' && tensor.dtype !== 'bfloat16';
-      return sizes.get(name) ?? (plain ? Array.from(tensor.data as ArrayLike<number | bigint>, Number) : undefined);
+      const tensor = initializers.get(name);
+      if (tensor === undefined || tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return sizes.get(name);
+      return { shape: tensor.shape, data: Array.from(tensor.data as ArrayLike<number | bigint>, Number) };
     },
   };
-  const isSize = (name: string) => sizes.has(name) || constants.get(name)?.dtype === 'int64';
+  const isSize = (name: string) => sizes.has(name) || initializers.get(name)?.dtype === 'int64';
+
+  const readNode = (node: OnnxNode, given: readonly string[], refuse: Site['refuse']): void => {
+    const { opType, domain, inputs, outputs } = node;
+    const attributes = attributesOf(node, part.where);
+    if (domain !== '') throw refuse(`of ${domain}`);
+    const site = new Site(node, known, attributes, refuse);
+    if (opType === 'Shape' || (given.length > 0 && given.every(isSize))) {
+      const rule = sizeRuleFor(opType);
+      if (rule === undefined) throw refuse('of sizes');
+      sizes.set(outputs[0]!, rule(site, inputs.map(known.numbers)));
+    } else {
+      const rule = ruleFor(opType);
+      if (rule === undefined) throw refuse('');
+      for (const [i, value] of [rule(site)].flat().entries())
+        if (outputs[i] !== undefined) values.set(outputs[i], value);
+    }
+    site.finish();
+  };
 
   for (const node of part.nodes) {
-    const [output] = node.outputs as [string];
-    const refuse = (what: string, options: ErrorOptions = {}) =>
-      part.refuse(`${node.opType}${what === '' ? '' : ` ${what}`} (output "${output}")`, options);
-    const attributes = attributesOf(node, part.where);
-    const site = new Site(node, known, attributes, refuse);
     const given = node.inputs.filter(name => name !== '');
-    const ofSizes = node.opType === 'Shape' || (given.length > 0 && given.every(isSize));
+    const refuse = (what: string, options: ErrorOptions = {}) =>
+      part.refuse(`${node.opType}${what === '' ? '' : ` ${what}`} (output "${node.outputs[0]}")`, options);
     try {
-      if (node.domain !== '') throw refuse(`of ${node.domain}`);
-      if (node.opType === 'Constant') {
-        const tensor = constantOf(attributes);
-        if (tensor === undefined) throw refuse(`with ${[...attributes.keys()]}`);
-        constants.set(output, tensor);
-        continue;
-      }
-      if (ofSizes) {
-        const rule = sizeRuleFor(node.opType);
-        if (rule === undefined) throw refuse('of sizes');
-        sizes.set(output, rule(site, node.opType === 'Shape' ? [] : node.inputs.map((_, at) => site.numbers(at, []))));
-      } else {
-        const rule = ruleFor(node.opType);
-        if (rule === undefined) throw refuse('');
-        const made = [rule(site)].flat();
-        node.outputs.forEach((name, i) => {
-          if (made[i] !== undefined) values.set(name, made[i]);
-        });
-      }
-      site.finish();
+      readNode(node, given, refuse);
     } catch (cause) {
       if (!(cause instanceof ShapeError)) throw cause;
       const shapes = given.map(name => `[${known.value(name)?.shape.join(', ') ?? '?'}]`);
@@ -93,22 +88,8 @@ export function fromOnnx(x: Value, part: OnnxPart): Value {
     }
   }
   const value = known.value(part.output);
-  if (value === undefined) throw part.refuse(`no value "${part.output}"`, {});
+  if (value === undefined) throw part.refuse(`no tensor "${part.output}"`, {});
   return value;
-}
-
-/** The tensor of a Constant, in any of its spellings but the sparse one and texts. */
-function constantOf(attributes: ReadonlyMap<string, OnnxAttribute | undefined>): Tensor | undefined {
-  const [[name, value] = []] = attributes;
-  if (typeof value === 'object' && 'dtype' in value) return value;
-  const several = Array.isArray(value);
-  const numbers = (several ? value : [value]) as readonly unknown[];
-  const shape = several ? [numbers.length] : [];
-  if (name === 'value_int' || name === 'value_ints')
-    return { dtype: 'int64', shape, data: BigInt64Array.from(numbers as bigint[]) };
-  if (name === 'value_float' || name === 'value_floats')
-    return { dtype: 'float32', shape, data: Float32Array.from(numbers as number[]) };
-  return undefined;
 }
 
 // Inputs that hold weights, and operations whose result is a weight where their input is one.

@@ -274,52 +274,5 @@ const rules: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** What a file computes from shapes, so that its own reshapes take any batch; `inputs` are the numbers of all inputs. */
-type SizeRule = (site: Site, inputs: readonly (readonly Dim[])[]) => readonly Dim[];
-
-const first: SizeRule = (_, [x]) => x!;
-
-/** Arithmetic of sizes, a single one standing for as many as there are on the other side. */
-const arithmetic =
-  (compute: (a: number, b: number) => number): SizeRule =>
-  (site, [a, b]) =>
-    Array.from({ length: Math.max(a!.length, b!.length) }, (_, i) => {
-      const [left, right] = [a, b].map(dims => dims![dims!.length === 1 ? 0 : i]);
-      if (typeof left !== 'number' || typeof right !== 'number') throw site.refuse('of the number of pictures');
-      return compute(left, right);
-    });
-
-const sizeRules: Readonly<Record<string, SizeRule>> = {
-  Shape(site) {
-    const { shape } = site.value(0);
-    return shape.slice(site.integer('start', 0), site.integer('end', shape.length));
-  },
-  Gather(site, [dims, indices]) {
-    site.only('axis', 0);
-    return indices!.map(at => dims!.at(Number(at))!);
-  },
-  Slice(site, [dims, starts, ends, , steps]) {
-    if (steps !== undefined && steps[0] !== 1) throw site.refuse(`by ${steps}`);
-    return dims!.slice(Number(starts![0]), Number(ends![0]));
-  },
-  Concat(site, inputs) {
-    site.only('axis', 0);
-    return inputs.flat();
-  },
-  Cast(site, inputs) {
-    site.ignore('to');
-    return first(site, inputs);
-  },
-  Identity: first,
-  Reshape: first,
-  Squeeze: first,
-  Unsqueeze: first,
-  Add: arithmetic((a, b) => a + b),
-  Sub: arithmetic((a, b) => a - b),
-  Mul: arithmetic((a, b) => a * b),
-  Div: arithmetic((a, b) => Math.trunc(a / b)),
-};
-
-/** The rule for operations called `opType` on tensors, and on sizes; undefined where there is none. */
+/** The rule for operations called `opType`; undefined where there is none. */
 export const ruleFor = (opType: string): Rule | undefined => own(rules, opType);
-export const sizeRuleFor = (opType: string): SizeRule | undefined => own(sizeRules, opType);

@@ -1,12 +1,13 @@
 import type { Dim, OnnxAttribute, OnnxNode } from '../onnx/model.js';
 import type { Value } from './graph.js';
+import type { Sizes } from './onnx-sizes.js';
 
 /** What is known of the values of a file, by their names there. */
 export interface Known {
   /** The value in our graph; undefined for one that nothing has made. */
   value(name: string): Value | undefined;
-  /** The numbers of a constant, or of a shape that the file computes; undefined for any other value. */
-  numbers(name: string): readonly Dim[] | undefined;
+  /** The numbers of a constant, or of sizes that the file computes; undefined for any other value. */
+  numbers(name: string): Sizes | undefined;
 }
 
 /** One operation of somebody else's file, as the rule that reads it sees it. Attributes that no rule has asked for are counted. */
@@ -37,7 +38,7 @@ export class Site {
 
   /** The numbers of an input that is the same for all pictures; `fallback` where it is left out. */
   numbers(at: number, fallback?: readonly number[]): readonly Dim[] {
-    const numbers = this.has(at) ? this.known.numbers(this.node.inputs[at]!) : fallback;
+    const numbers = this.has(at) ? this.known.numbers(this.node.inputs[at]!)?.data : fallback;
     if (numbers === undefined) throw this.refuse(`with a computed input ${at}`);
     return numbers;
   }
@@ -55,7 +56,7 @@ export class Site {
   }
 
   /** The attribute called `name`, of the same kind as `fallback`, which stands for one left out. */
-  attribute<T extends number | bigint | string | readonly bigint[]>(name: string, fallback: T): T {
+  attribute<T extends OnnxAttribute>(name: string, fallback: T): T {
     if (!this.attributes.has(name)) return fallback;
     const value = this.attributes.get(name);
     this.attributes.delete(name);

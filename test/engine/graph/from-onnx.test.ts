@@ -7,6 +7,7 @@ import * as build from '../../../src/engine/graph/build.js';
 import { fromOnnx } from '../../../src/engine/graph/from-onnx.js';
 import { Graph, type Value } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
+import { liftConstants } from '../../../src/engine/onnx/constants.js';
 import { decodeModel } from '../../../src/engine/onnx/decode.js';
 import { encodeModel } from '../../../src/engine/onnx/encode.js';
 import type { Dim, OnnxAttribute, OnnxModel, OnnxNode, Shape } from '../../../src/engine/onnx/model.js';
@@ -19,7 +20,8 @@ const OPSETS = [13, 17, 18];
 const PICTURES = [2, 4, 6, 6];
 
 /** Reads `model`, whose input is x and whose first output is wanted, into the graph of `x`. */
-function read(x: Value, model: OnnxModel): Value {
+function read(x: Value, file: OnnxModel): Value {
+  const model = liftConstants(file, 'net.onnx');
   return fromOnnx(x, {
     nodes: model.nodes,
     initializers: model.initializers,
@@ -223,6 +225,28 @@ describe('a file of others', () => {
       ],
       { four: integers(4) },
     ],
+    'Reshape to a shape out of arithmetic': [
+      [
+        node('Shape', ['x'], {}, ['shape']),
+        node('Gather', ['shape', 'last'], {}, ['width']), // 6
+        node('Squeeze', ['width'], {}, ['scalar']),
+        node('Mul', ['scalar', 'minusOnes'], {}, ['negative']), // -6, -6
+        node('Add', ['negative', 'sevens'], {}, ['ones']), // 1, 1
+        node('Sub', ['ones', 'minusOnes'], {}, ['twos']), // 2, 2
+        node('Slice', ['shape', 'front', 'front2'], {}, ['count']),
+        node('Identity', ['count'], {}, ['same']),
+        node('Concat', ['same', 'twos', 'minusOne'], { axis: 0n }, ['target']),
+        node('Reshape', ['x', 'target']),
+      ],
+      {
+        last: integers(-1),
+        minusOnes: integers(-1, -1),
+        sevens: integers(7, 7),
+        front: integers(0),
+        front2: integers(-3),
+        minusOne: integers(-1),
+      },
+    ],
     'Squeeze and Unsqueeze': [
       [
         node('GlobalAveragePool', ['x'], {}, ['pooled']),
@@ -335,6 +359,22 @@ describe('a file of others', () => {
       { a: four('a') },
       [],
       'BatchNormalization with training_mode 1 (output "y")',
+    ],
+    'sizes that hang on the number of pictures': [
+      [
+        node('Shape', ['x'], {}, ['shape']),
+        node('Mul', ['shape', 'two'], {}, ['double']),
+        node('Expand', ['x', 'double']),
+      ],
+      { two: integers(2) },
+      [],
+      'Mul of an open dimension (output "double")',
+    ],
+    'no rule for sizes': [
+      [node('Shape', ['x'], {}, ['shape']), node('Sum', ['shape', 'shape'])],
+      {},
+      [],
+      'Sum of sizes (output "y")',
     ],
     'reflected edges': [node('Pad', ['x', 'pads'], { mode: 'reflect' }), {}, [], 'Pad with mode reflect (output "y")'],
     'every second element': [
