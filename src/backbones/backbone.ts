@@ -39,6 +39,13 @@ export interface Backbone {
   readonly width: number;
   /** The network on x `[N, 3, H, W]`, normalised. */
   build(x: Value): BackboneOutput;
+  /**
+   * The network with weights as parameters and operations that have gradients, where `build` keeps somebody else's operations as they
+   * are. Weights have the same names in both. Default: `build`.
+   *
+   * @throws UnsupportedOpError, naming the operation, where one of them cannot be expressed so.
+   */
+  buildTrainable?(x: Value): BackboneOutput;
   /** The linear layer that comes with formula weights; Adam starts from it. */
   readonly head?: LinearHead;
 }

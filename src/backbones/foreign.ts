@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
+import { expected, InputError, reasonOf, UnsupportedOpError, UsageError } from '../base/errors.js';
 import { reshape } from '../engine/graph/build.js';
+import { fromOnnx } from '../engine/graph/from-onnx.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
+import { liftConstants } from '../engine/onnx/constants.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { OnnxModel, OnnxNode, OnnxValueInfo, Shape } from '../engine/onnx/model.js';
 import { createSession } from '../engine/runtime/session.js';
 import { sizeOf } from '../engine/tensor.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
+import type { BackboneOutput } from './resnet.js';
 
 /** How somebody else's ONNX file is to be fed. */
 export interface ForeignOptions {
@@ -24,8 +27,9 @@ const OLDEST_OPSET = 13;
 const PREFIX = 'backbone/';
 
 /**
- * Any ONNX file as a frozen backbone. Its one input must be float32 `[N, 3, H, W]`; its features are what enters its last Gemm or
- * MatMul, else its first output, flattened to `[N, D]`.
+ * Any ONNX file as a backbone: frozen, with the file's own operations, or to be trained, where ours can express all of them. Its one
+ * input must be float32 `[N, 3, H, W]`; its features are what enters its last Gemm or MatMul, else its first output, flattened to
+ * `[N, D]`.
  *
  * @throws InputError where the file cannot be read or has another form.
  * @throws UsageError where the size is needed, or is not the one in the file.
@@ -37,7 +41,7 @@ export async function loadForeign({ path, sizePx, normalization }: ForeignOption
   } catch (cause) {
     throw new InputError(expected(path, 'an ONNX file', `"${reasonOf(cause)}"`), { cause });
   }
-  const model = decodeModel(bytes, path);
+  const model = liftConstants(decodeModel(bytes, path), path);
   const opset = model.opsets.get('') ?? 0;
   if (opset < OLDEST_OPSET) {
     throw new InputError(
@@ -53,6 +57,10 @@ export async function loadForeign({ path, sizePx, normalization }: ForeignOption
   const size = inputSize(input, sizePx, path);
   const features = featureName(model, path);
   const shape = await measure(model, input, features, size, path);
+  const output = (value: Value): BackboneOutput => ({
+    features: value.shape.length === 2 ? value : reshape(value, [0, -1]),
+    stages: new Map(),
+  });
   return {
     name: basename(path).replace(/\.onnx$/, ''),
     source: `the file ${basename(path)}`,
@@ -61,10 +69,8 @@ export async function loadForeign({ path, sizePx, normalization }: ForeignOption
     sizePx: size,
     normalization: normalization ?? imagenetNormalization,
     width: sizeOf(shape.slice(1).map(Number)),
-    build(x) {
-      const value = append(x, model, input, features, ['N', ...shape.slice(1)]);
-      return { features: shape.length === 2 ? value : reshape(value, [0, -1]), stages: new Map() };
-    },
+    build: x => output(append(x, model, input, features, ['N', ...shape.slice(1)])),
+    buildTrainable: x => output(appendTrainable(x, model, input, features, path)),
   };
 }
 
@@ -147,16 +153,44 @@ function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: stri
   for (const [domain, version] of model.opsets) graph.opsets.set(domain, version);
   graph.irVersion = Math.max(graph.irVersion, model.irVersion);
 
+  const { nodes, needed } = neededFor(features, model);
+  const rename = (name: string) => (name === '' ? '' : name === input.name ? x.name : PREFIX + name);
+  for (const [name, tensor] of model.initializers) if (needed.has(name)) graph.constant(tensor, rename(name));
+  for (const node of nodes) {
+    graph.addForeign({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) });
+  }
+  return graph.foreignValue(rename(features), { dtype: 'float32', shape });
+}
+
+/** The nodes of `model` that its value `features` needs, in their order, and the names of all values that those use. */
+function neededFor(features: string, model: OnnxModel): { nodes: OnnxNode[]; needed: ReadonlySet<string> } {
   const needed = new Set([features]);
   const nodes = model.nodes.toReversed().filter(node => {
     const used = node.outputs.some(name => needed.has(name));
     if (used) for (const name of node.inputs) needed.add(name);
     return used;
   });
-  const rename = (name: string) => (name === '' ? '' : name === input.name ? x.name : PREFIX + name);
-  for (const [name, tensor] of model.initializers) if (needed.has(name)) graph.constant(tensor, rename(name));
-  for (const node of nodes.reverse()) {
-    graph.addForeign({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) });
-  }
-  return graph.foreignValue(rename(features), { dtype: 'float32', shape });
+  return { nodes: nodes.reverse(), needed };
+}
+
+/** The same as operations of ours, with the weights as parameters, called as `append` calls them. */
+function appendTrainable(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, path: string): Value {
+  const error = (what: string, got: string, options?: ErrorOptions) =>
+    new UnsupportedOpError(
+      expected(path, `${what} for --tune all`, got, 'keep the backbone frozen with --tune head'),
+      options,
+    );
+  const { parameters } = x.graph;
+  const before = parameters.size;
+  const value = fromOnnx(x, {
+    nodes: neededFor(features, model).nodes,
+    initializers: model.initializers,
+    input: input.name,
+    output: features,
+    where: path,
+    rename: name => PREFIX + name,
+    refuse: (got, options) => error('operations with a gradient', got, options),
+  });
+  if (parameters.size === before) throw error('weights', 'none');
+  return value;
 }

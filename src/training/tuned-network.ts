@@ -7,7 +7,10 @@ import { sizeOf } from '../engine/tensor.js';
 
 /** Which part of a backbone is trained, and how its batch norms behave there. */
 export interface TunedPart {
-  /** The lowest stage that is trained, and the one below it, whose output it sees; undefined below the first stage. */
+  /**
+   * The lowest stage that is trained, `all` where the stages are unknown, and the one below it, whose output it sees; undefined
+   * below the first stage.
+   */
   readonly lowest: string;
   readonly below: string | undefined;
   readonly batchNorm: 'frozen' | 'batch';
@@ -15,29 +18,35 @@ export interface TunedPart {
 
 /** The names of a backbone's stages, lowest first. */
 export function stageNames(backbone: Backbone): string[] {
-  return [...builtOn(backbone, 1).stages.keys()];
+  return [...backbone.build(pictures(backbone, 1)).stages.keys()];
 }
 
 /**
  * The part of `backbone` from stage `lowest` on.
  *
  * @param tune `last` and `all` name the last and the first stage.
- * @throws UsageError where the backbone has no such stage, or none at all.
+ * @throws UsageError where the backbone has no such stage.
+ * @throws UnsupportedOpError where the file of a backbone holds an operation without a gradient.
  */
 export function tunedPart(backbone: Backbone, tune: string, batchNorm: TunedPart['batchNorm']): TunedPart {
   const names = stageNames(backbone);
-  if (names.length === 0) {
-    const got = `${backbone.name}, whose stages eyeball does not know`;
-    throw new UsageError(
-      expected('--tune', 'a backbone with stages', got, 'leave it at --tune head, or take --tune all'),
-    );
+  if (names.length === 0 && tune !== 'all') {
+    const what = `head or all for ${backbone.name}, whose stages eyeball does not know`;
+    throw new UsageError(expected('--tune', what, `"${tune}"`));
   }
   const at = tune === 'all' ? 0 : tune === 'last' ? names.length - 1 : names.indexOf(tune);
   if (at < 0) throw new UsageError(expected('--unfreeze', names.join(', '), `"${tune}"`));
-  if (batchNorm === 'batch' && !hasBatchNorm(backbone)) {
-    throw new UsageError(expected('--bn', 'frozen', `batch, but ${backbone.name} has no batch norm`, 'leave it out'));
+  // Always built, and here, before any work: this names an operation without a gradient.
+  const { nodes } = builtOn(backbone, 1).features.graph;
+  if (batchNorm === 'batch') {
+    const norms = nodes.flatMap(node => (node.kind === 'op' && node.op === 'BatchNormalization' ? [node] : []));
+    const numbers = norms.flatMap(({ inputs }) => inputs.slice(1).map(({ name }) => name));
+    const refuse = (why: string) => new UsageError(expected('--bn', 'frozen', `batch, but ${why}`, 'leave it out'));
+    if (norms.length === 0) throw refuse(`${backbone.name} has no batch norm`);
+    // A file may hold equal numbers once, as those of a network that was never trained are.
+    if (new Set(numbers).size < numbers.length) throw refuse(`batch norms of ${backbone.name} share their numbers`);
   }
-  return { lowest: names[at]!, below: names[at - 1], batchNorm };
+  return { lowest: names[at] ?? tune, below: names[at - 1], batchNorm };
 }
 
 /** The shape of a picture's value at the end of `stage`: `[C, H, W]`. */
@@ -48,15 +57,15 @@ export function stageShape(backbone: Backbone, stage: string): number[] {
 /** How many numbers that are. */
 export const stageWidth = (backbone: Backbone, stage: string): number => sizeOf(stageShape(backbone, stage));
 
-/** The backbone on normalised pictures, in a graph of its own. */
-function builtOn(backbone: Backbone, count: number | 'N') {
-  const source = new Graph();
-  const x = source.input('x', 'float32', [count, 3, backbone.sizePx, backbone.sizePx]);
-  return { x, ...backbone.build(x) };
-}
+/** Normalised pictures, as the input of a graph of their own. */
+const pictures = ({ sizePx }: Backbone, count: number | 'N'): Value =>
+  new Graph().input('x', 'float32', [count, 3, sizePx, sizePx]);
 
-const hasBatchNorm = (backbone: Backbone): boolean =>
-  builtOn(backbone, 1).features.graph.nodes.some(node => node.kind === 'op' && node.op === 'BatchNormalization');
+/** The backbone on such pictures, as it is trained. */
+function builtOn(backbone: Backbone, count: number | 'N') {
+  const x = pictures(backbone, count);
+  return { x, ...(backbone.buildTrainable?.(x) ?? backbone.build(x)) };
+}
 
 /** Features in a graph, and what becomes of the running statistics of batch norms. */
 export interface TunedFeatures {

@@ -3,9 +3,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { imagenetNormalization } from '../../src/backbones/backbone.js';
+import { buildFromPixels, imagenetNormalization } from '../../src/backbones/backbone.js';
 import { loadForeign } from '../../src/backbones/foreign.js';
 import { formulaUniform } from '../../src/backbones/formula.js';
+import { backward } from '../../src/engine/autodiff/backward.js';
+import { reduceMean, square } from '../../src/engine/graph/build.js';
+import { Graph } from '../../src/engine/graph/graph.js';
+import { toOnnx } from '../../src/engine/graph/to-onnx.js';
 import { encodeModel } from '../../src/engine/onnx/encode.js';
 import type { OnnxAttribute, OnnxModel, OnnxNode, Shape } from '../../src/engine/onnx/model.js';
 import { createSession } from '../../src/engine/runtime/session.js';
@@ -229,6 +233,119 @@ describe('a foreign ONNX file', () => {
     const model = classifier();
     const broken = { ...model, nodes: [...model.nodes, node('NoSuchOperator', ['flat'], ['other'])] };
     assert.equal((await loadForeign({ path: save(t, broken) })).width, 4);
+  });
+
+  it('can be trained as operations of ours, with its weights under the names that the artefact has', async t => {
+    const model = classifier();
+    const biased = model.nodes.with(0, { ...model.nodes[0]!, inputs: ['x', 'kernel', 'bias'] });
+    const initializers = new Map(model.initializers).set('bias', random('bias', [4]));
+    const backbone = await loadForeign({ path: save(t, { ...model, nodes: biased, initializers }) });
+    const graph = new Graph();
+    const { features, stages } = backbone.buildTrainable!(graph.input('x', 'float32', ['N', 3, 16, 16]));
+    assert.deepEqual([...graph.parameters.keys()], ['backbone/kernel', 'backbone/bias']);
+    assert.deepEqual(features.shape, ['N', 4]);
+    assert.equal(stages.size, 0);
+    assert.ok(graph.nodes.every(node => node.kind === 'op'));
+
+    // ReLU and mean of twice the convolution are twice as large.
+    const twice = [...graph.parameters.keys()].map(name => {
+      const { shape, data } = graph.constants.get(name)!;
+      return [
+        name,
+        float(
+          shape,
+          Float32Array.from(data as Float32Array, x => 2 * x),
+        ),
+      ] as const;
+    });
+    const head = linearHead({ weight: new Float32Array(4), bias: 0 });
+    const pixels = Uint8Array.from(formulaUniform('pixels', 768), u => 128 * (u + 1));
+    const [before, after] = await Promise.all(
+      [{}, Object.fromEntries(twice)].map(async tuned => {
+        const session = await createSession(buildModel(backbone, head, tuned));
+        const { features } = await session.run({ pixels: { dtype: 'uint8', shape: [1, 16, 16, 3], data: pixels } });
+        await session.close();
+        return features!.data as Float32Array;
+      }),
+    );
+    expectNumbersClose(
+      after!,
+      before!.map(x => 2 * x),
+      { rtol: 1e-6, atol: 0 },
+    );
+    assert.ok(before!.some(x => x > 0.05));
+  });
+
+  it('has a weight of its own for each that is written once and copied, or made by a node', async t => {
+    const model = classifier();
+    const nodes = [
+      node('Constant', [], ['factor'], { value: random('factor', [4, 1, 1]) }),
+      node('Identity', ['factor'], ['summand']),
+      ...model.nodes.slice(0, 1),
+      node('Mul', ['conv', 'factor'], ['scaled']),
+      node('Add', ['scaled', 'summand'], ['shifted']),
+      node('Relu', ['shifted'], ['relu']),
+      ...model.nodes.slice(2),
+    ];
+    const backbone = await expectSame(save(t, { ...model, nodes }), { sizePx: 16, output: 'flat' });
+    const names = ['kernel', 'factor', 'summand'].map(name => `backbone/${name}`);
+    const graph = new Graph();
+    backbone.buildTrainable!(graph.input('x', 'float32', ['N', 3, 16, 16]));
+    assert.deepEqual([...graph.parameters.keys()], names);
+    const { graph: frozen } = buildFromPixels(backbone);
+    assert.ok(names.every(name => frozen.constants.has(name)));
+  });
+
+  it('gives the features and gradients of PyTorch, out of a file that PyTorch wrote', async () => {
+    const folder = 'test/backbones/fixtures';
+    const facts = JSON.parse(readFileSync(join(folder, 'pytorch.json'), 'utf8')) as {
+      features: number[][];
+      gradients: Record<string, number[]>;
+    };
+    const backbone = await loadForeign({ path: join(folder, 'pytorch.onnx'), sizePx: 16 });
+    const graph = new Graph();
+    const { features } = backbone.buildTrainable!(graph.input('x', 'float32', [2, 3, 16, 16]));
+    const names = [...graph.parameters.keys()];
+    assert.deepEqual(
+      names.toSorted(),
+      Object.keys(facts.gradients)
+        .map(name => `backbone/${name}`)
+        .toSorted(),
+    );
+    const gradients = backward(reduceMean(square(features), [0, 1]), [...graph.parameters.values()]);
+    graph.output('features', features);
+    names.forEach((name, i) => {
+      graph.output(name.replace('backbone/', 'gradient/'), gradients[i]!);
+    });
+    const session = await createSession(toOnnx(graph));
+    const data = Float32Array.from({ length: 1536 }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
+    const out = await session.run({ x: { dtype: 'float32', shape: [2, 3, 16, 16], data } });
+    await session.close();
+    expectNumbersClose(out.features!.data as Float32Array, facts.features.flat(), { rtol: 1e-5, atol: 1e-6 });
+    for (const [name, numbers] of Object.entries(facts.gradients)) {
+      const scale = Math.max(...numbers.map(Math.abs));
+      expectNumbersClose(out[`gradient/${name}`]!.data as Float32Array, numbers, { rtol: 1e-3, atol: 1e-4 * scale });
+    }
+  });
+
+  it('cannot be trained through an operation without a gradient, which is named', async t => {
+    const model = classifier();
+    const trained = async (changes: Partial<OnnxModel>) => {
+      const path = save(t, { ...model, ...changes });
+      const backbone = await loadForeign({ path });
+      const build = () => backbone.buildTrainable!(new Graph().input('x', 'float32', ['N', 3, 16, 16]));
+      return (await failureOf(async () => build())).replace(path, 'net.onnx');
+    };
+    assert.equal(
+      await trained({ nodes: model.nodes.map(each => (each.opType === 'Relu' ? { ...each, opType: 'Erf' } : each)) }),
+      'UnsupportedOpError: net.onnx: expected operations with a gradient for --tune all, got Erf (output "relu"); ' +
+        'keep the backbone frozen with --tune head',
+    );
+    assert.equal(
+      await trained({ nodes: [node('GlobalAveragePool', ['x'], ['pool']), ...model.nodes.slice(3)] }),
+      'UnsupportedOpError: net.onnx: expected weights for --tune all, got none; ' +
+        'keep the backbone frozen with --tune head',
+    );
   });
 
   it('is refused where its form does not fit, by name', async t => {
