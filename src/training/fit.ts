@@ -223,8 +223,7 @@ class Run {
 
   static async start(problem: Problem, options: FitOptions, watch: Watch): Promise<Run> {
     const { step, batch } = buildStep(problem, options);
-    // Behind a slash stands what the optimizer remembers.
-    const moved = Object.keys(step.state).filter(name => !name.includes('/'));
+    const { moved } = step;
     const judgeGraph = new Graph();
     const judged = problem.forward(judgeGraph, 'N', false);
     judgeGraph.output('value', judged.value);

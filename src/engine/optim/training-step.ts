@@ -35,6 +35,8 @@ export interface TrainingStep {
    * `NAME/average`, which starts as the parameter.
    */
   readonly state: Record<string, Tensor>;
+  /** The names in the state of what training is for: parameters and other constants that change. */
+  readonly moved: readonly string[];
   /** What is fed at step `step` (from 1) beside data and state. */
   scalars(step: number, learningRate: number): Record<string, Tensor>;
 }
@@ -51,6 +53,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { graph } = loss;
   const trained = groups.flatMap(group => group.parameters.map(name => ({ group, parameter: parameterOf(name) })));
   const state: Record<string, Tensor> = {};
+  const moved: string[] = [];
 
   function parameterOf(name: string): Value {
     const parameter = graph.parameters.get(name);
@@ -77,6 +80,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   function change(name: string, next: Value): void {
     const start = graph.feed(name);
     state[name] = start;
+    moved.push(name);
     graph.output(`next/${name}`, next);
     if (averageDecay === undefined) return;
     // A copy: tensors that share memory would share it in the state too, where each is overwritten.
@@ -99,6 +103,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   return {
     model: toOnnx(rewriteGraph(graph, asOnePicture)),
     state,
+    moved,
     scalars(step, learningRate) {
       const numbers = Object.entries(optimizer.scalars(step, learningRate));
       return Object.fromEntries(

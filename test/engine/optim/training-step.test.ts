@@ -188,6 +188,20 @@ describe('trainingStep', () => {
     assert.deepEqual(Object.keys(outputs[0]!).sort(), ['before', 'loss', 'prediction']);
   });
 
+  it('says what it moves, by any name', () => {
+    const graph = new Graph();
+    const product = mul(graph.parameter(float([2], [1, 2]), 'conv1/kernel'), graph.input('x', 'float32', [2]));
+    const running = graph.constant(float([2], [3, 4]), 'norm/mean');
+    const step = trainingStep({
+      loss: reduceMean(product, [0]),
+      groups: [{ ...plain, parameters: ['conv1/kernel'] }],
+      optimizer: adamW(),
+      averageDecay: 0.9,
+      updates: [{ name: running.name, next: add(running, 1) }],
+    });
+    assert.deepEqual(step.moved, ['conv1/kernel', 'norm/mean']);
+  });
+
   it('begins with states that share no memory', () => {
     const groups = [{ ...plain, parameters: ['w1'] }];
     const { state } = trainingStep({ loss: network().loss, groups, optimizer: adamW(), averageDecay: 0.9 });
