@@ -1,10 +1,38 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Backbone } from '../../src/backbones/backbone.js';
 import { UnsupportedOpError } from '../../src/base/errors.js';
+import { batchNormalization, globalAveragePool } from '../../src/engine/graph/build.js';
 import type { Value } from '../../src/engine/graph/graph.js';
 import { tunedPart } from '../../src/training/tuned-network.js';
 import { failureOf } from '../data/temp.js';
+import { float } from '../run-graph.js';
 import { tinyBackbone } from './tiny-backbone.js';
+
+describe('batch norms by the batch', () => {
+  const backbone = (scales: readonly string[]) =>
+    tinyBackbone({
+      build(x) {
+        const { graph } = x;
+        const numbers = (name: string) => graph.constant(float([3], [1, 2, 3]), name);
+        const [first, ...rest] = scales.map(numbers);
+        const norms = [first, rest[0] ?? first].map(scale => [
+          scale!,
+          ...Array.from({ length: 3 }, () => graph.float([1, 2, 3])),
+        ]);
+        const value = norms.reduce((y, [a, b, c, d]) => batchNormalization(y, a!, b!, c!, d!), x);
+        return { features: globalAveragePool(value), stages: new Map() };
+      },
+    });
+  const failure = (of: Backbone) => failureOf(async () => tunedPart(of, 'all', 'batch'));
+
+  it('need some, each with numbers of its own', async () => {
+    const text = (why: string) => `UsageError: --bn: expected frozen, got batch, but ${why}; leave it out`;
+    assert.equal(await failure(tinyBackbone()), text('tiny has no batch norm'));
+    assert.equal(await failure(backbone(['scale'])), text('batch norms of tiny share their numbers'));
+    assert.equal(tunedPart(backbone(['scale', 'other']), 'all', 'batch').batchNorm, 'batch');
+  });
+});
 
 describe('the tuned part of a backbone whose stages are unknown', () => {
   const tiny = tinyBackbone();

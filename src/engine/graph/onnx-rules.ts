@@ -24,7 +24,7 @@ import {
   transpose,
 } from './build.js';
 import type { Value } from './graph.js';
-import type { Site } from './onnx-site.js';
+import { fromBehind, type Site } from './onnx-site.js';
 import type { Window } from './ops.js';
 
 // How operations of ONNX, in their forms from operator set 13 on, become ours: those that our operations can express and that have a
@@ -97,7 +97,7 @@ const reduction =
   site => {
     const x = site.value(0);
     const rank = x.shape.length;
-    const asAttribute = site.integers('axes', []).map(axis => (axis < 0 ? axis + rank : axis));
+    const asAttribute = site.integers('axes', []).map(axis => fromBehind(axis, rank));
     const axes = site.has(1) ? site.axes(1, rank) : asAttribute;
     const keepDims = site.integer('keepdims', 1) === 1;
     const keepsAll = site.integer('noop_with_empty_axes', 0) === 1;
@@ -133,7 +133,7 @@ function slicePart(site: Site): Value {
   if (steps.some(step => step !== 1)) throw site.refuse(`by ${steps}`);
   const place = (at: number, i: number) => {
     const size = Number(x.shape[axes[i]!]);
-    return Math.min(Math.max(at < 0 ? at + size : at, 0), size);
+    return Math.min(Math.max(fromBehind(at, size), 0), size);
   };
   const part = { axes, starts: starts.map(place), ends: ends.map(place), steps: axes.map(() => 1) };
   return x.graph.add('Slice', [x], part)[0]!;

@@ -95,4 +95,5 @@ export class Site {
   }
 }
 
-const fromBehind = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+/** An axis or a place as ONNX counts it: from behind where negative. */
+export const fromBehind = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);

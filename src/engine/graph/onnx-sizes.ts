@@ -1,6 +1,6 @@
 import type { Dim } from '../onnx/model.js';
 import { sizeOf, type Tensor } from '../tensor.js';
-import type { Site } from './onnx-site.js';
+import { fromBehind, type Site } from './onnx-site.js';
 
 // Files compute shapes and pads by operations of their own, on whole numbers that are the same for all pictures: those are computed
 // here, while the file is read. A number may be the name of an open dimension, such as the number of pictures.
@@ -15,7 +15,6 @@ export interface Sizes {
 type SizeRule = (site: Site, inputs: readonly (Sizes | undefined)[]) => Sizes;
 
 const numbersOf = (sizes: Sizes | undefined): number[] => (sizes?.data ?? []).map(Number);
-const fromBehind = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** The places `at` of `axis`. */
 function pick({ shape, data }: Sizes, axis: number, at: readonly number[]): Dim[] {
