@@ -127,9 +127,10 @@ export function trainCommand(terminal: Terminal): Command {
       ),
     )
     .addOption(
-      new Option('--augment <preset>', 'change pictures at random in training; face and photo need --tune (default: none)').choices(
-        augmentNames,
-      ),
+      new Option(
+        '--augment <preset>',
+        'change pictures at random in training; face and photo need --tune (default: none)',
+      ).choices(augmentNames),
     )
     .addOption(
       new Option('--val <fraction>', 'share of the pictures held out to measure').argParser(number).default(0.1),

@@ -184,10 +184,10 @@ function finiteRows<D extends RowType>(
   const good: number[] = [];
   const data = new arrayTypes[dtype](rows.length) as ArrayOf<D>;
   // Of a half, an exponent of ones alone says infinite or no number.
-  const isFinite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
+  const finite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
   for (let row = 0; row * width < rows.length; row++) {
     const numbers = rows.subarray(row * width, (row + 1) * width);
-    if (!numbers.every(isFinite)) continue;
+    if (!numbers.every(finite)) continue;
     data.set(numbers, good.length * width);
     good.push(row);
   }
