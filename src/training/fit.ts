@@ -313,7 +313,11 @@ class Run {
 
     const trainLoss = position.lossSum / stepsAnEpoch;
     const trainMse = position.squaredSum / (stepsAnEpoch * batch);
-    const validation = await this.validate();
+    const validation = await this.validate().catch(async thrown => {
+      // Stopped between the last step and its judgement: the run goes on from there.
+      if (watch.signal?.aborted) await this.save();
+      throw thrown;
+    });
     const learningRate = this.schedule(position.step - 1);
     const seconds = position.seconds + (performance.now() - started) / 1000;
     const result: Epoch = {

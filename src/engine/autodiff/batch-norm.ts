@@ -1,5 +1,5 @@
 import { expected, ShapeError } from '../../base/errors.js';
-import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, sub } from '../graph/build.js';
+import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, square, sub } from '../graph/build.js';
 import type { Rewrite } from '../graph/copy.js';
 import type { OpNode, Value } from '../graph/graph.js';
 
@@ -52,7 +52,7 @@ export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Re
     const mean = reshape(kept, [-1]); // [C]
     // Not the mean of the squares less the mean's square, whose rounding error makes it negative where a channel is nearly constant.
     const centred = sub(x, kept);
-    const variance = reduceMean(mul(centred, centred), axes);
+    const variance = reduceMean(square(centred), axes);
     const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));
     updates.push({ name: runningMean.name, next: mix(runningMean, mean) });
     updates.push({ name: runningVariance.name, next: mix(runningVariance, mul(variance, count / (count - 1))) });
