@@ -270,12 +270,8 @@ class Run {
     const first = position.step - (epoch - 1) * stepsAnEpoch;
     const phase = `${name}: epoch ${epoch} of ${epochs}`;
     let recent = 0;
-    const batches = ahead(
-      stepsAnEpoch - first,
-      IN_ENGINE + 1,
-      i =>
-        this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
-      // An aborted run saves itself first, between two steps.
+    const batches = ahead(stepsAnEpoch - first, IN_ENGINE + 1, i =>
+      this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
     );
     const inEngine: Promise<Record<string, Tensor>>[] = [];
     const settle = async () => {
@@ -296,7 +292,7 @@ class Run {
       }
     };
     for await (const feeds of batches) {
-      const running = this.session.run(feeds, { state: this.state });
+      const running = this.session.run(feeds, { state: this.state, handOver: true });
       running.catch(() => {});
       inEngine.push(running);
       if (inEngine.length === IN_ENGINE) await settle();
@@ -355,7 +351,7 @@ class Run {
     const block = (i: number) => validation.slice(i * this.batch, (i + 1) * this.batch);
     let at = 0;
     for await (const feeds of ahead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), watch.signal)) {
-      const { value } = await this.judge.run(feeds, { state: this.state, suffix: AVERAGE });
+      const { value } = await this.judge.run(feeds, { state: this.state, suffix: AVERAGE, handOver: true });
       values.set(value!.data as Float32Array, at);
       at += value!.data.length;
     }
@@ -387,7 +383,8 @@ class Run {
 
   private async keepIfBest(epoch: number, validation: Errors | null): Promise<void> {
     const { best } = this.position;
-    if (validation !== null && best.validation !== null && validation.mse >= best.validation.mse) return;
+    const better = validation === null || best.validation === null || validation.mse < best.validation.mse;
+    if (!better) return;
     // Without anything to measure on, the last weights are the ones to keep.
     this.position.best = { epoch, validation };
     this.bestTensors = validation === null ? undefined : await this.readKept();
