@@ -1,0 +1,178 @@
+import { resolve } from 'node:path';
+import type { Backbone } from '../backbones/backbone.js';
+import type { OutputFolder } from '../base/output-folder.js';
+import type { Watch } from '../base/progress.js';
+import { findAugmentation } from '../data/augment.js';
+import { augmentedSheet } from '../data/augmented-sheet.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Tensor } from '../engine/tensor.js';
+import type { Manifest } from '../model/manifest.js';
+import { learningRatePlot } from '../report/plots.js';
+import { type Extraction, extractStage } from '../training/extract.js';
+import { findLearningRate } from '../training/find-rate.js';
+import {
+  type FineTuneOptions,
+  fineTune,
+  fineTuneFitOptions,
+  fineTuneProblem,
+  fineTuneRecipe,
+  type TunedInput,
+} from '../training/fine-tune.js';
+import type { Epoch } from '../training/fit.js';
+import { classicSettings, fitClassicHead, fitHead, headRecipe } from '../training/fit-head.js';
+import type { Head, HeadData } from '../training/head.js';
+import { fitRidge } from '../training/ridge.js';
+import { stageWidth } from '../training/tuned-network.js';
+import type { TrainingPlan } from './training-plan.js';
+
+/** A fitted head, or a tuned network with its head. */
+export interface ModelFit {
+  readonly name: string;
+  readonly head: Head;
+  /** What training moved of the backbone. */
+  readonly tuned?: Readonly<Record<string, Tensor>>;
+  readonly epochs: readonly Epoch[];
+  readonly bestEpoch: number | null;
+  readonly validationMse: number | null;
+  readonly computeShare: number | null;
+  readonly configuration: Manifest['configuration'];
+}
+
+/** The heads that the plan asks for, the best on the held-out pictures first. */
+export async function fitHeads(
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  watch: Watch,
+): Promise<ModelFit[]> {
+  const fits: ModelFit[] = [];
+  for (const kind of plan.heads) fits.push(await fitOne(kind, data, backbone, plan, seed, watch));
+  if (fits.length < 2) return fits;
+  const error = ({ validationMse }: ModelFit) => validationMse ?? 0;
+  const ranked = fits.toSorted((a, b) => error(a) - error(b));
+  const rmse = (fit: ModelFit) => digits(Math.sqrt(error(fit)));
+  const [best, other] = ranked as [ModelFit, ModelFit];
+  const why =
+    best.validationMse === null
+      ? 'nothing was held out to compare by (--val 0)'
+      : `RMSE ${rmse(best)} against ${rmse(other)} on ${data.validation.length} held-out pictures`;
+  watch.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
+  return ranked;
+}
+
+async function fitOne(
+  kind: TrainingPlan['heads'][number],
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  watch: Watch,
+): Promise<ModelFit> {
+  if (kind === 'ridge') {
+    const { head, strength, validationMse } = await fitRidge(data, watch);
+    const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
+    const none = { epochs: [], bestEpoch: null, computeShare: null };
+    return { name: 'ridge', head, validationMse, configuration, ...none };
+  }
+  const { loss, balance } = plan;
+  const settings = { ...plan.headRecipe, loss, balance, seed };
+  const classic = kind === 'classic';
+  const { head, fit } = classic
+    ? await fitClassicHead(data, { ...settings, start: backbone.head }, watch)
+    : await fitHead(data, { ...settings, kind }, watch);
+  const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length);
+  return {
+    name: classic ? 'adam' : kind,
+    head,
+    epochs: fit.epochs,
+    bestEpoch: fit.epoch,
+    validationMse: fit.validation?.mse ?? null,
+    computeShare: fit.computeShare,
+    configuration: { head: classic ? 'linear' : kind, solver: 'adam', loss, balance, ...recipe, bestEpoch: fit.epoch },
+  };
+}
+
+export interface TuneContext {
+  readonly backbone: Backbone;
+  readonly dataset: Dataset;
+  readonly extraction: Extraction;
+  readonly data: HeadData;
+  readonly part: FineTuneOptions['part'];
+  readonly head: Head;
+  readonly plan: TrainingPlan;
+  readonly seed: number;
+}
+
+/** Trains the upper stages with the head that was fitted on the frozen ones. */
+export async function tuneBackbone(
+  { backbone, dataset, extraction, data, part, head, plan, seed }: TuneContext,
+  saving: FineTuneOptions['checkpoint'],
+  cacheDir: string,
+  folder: OutputFolder,
+  watch: Watch,
+): Promise<ModelFit> {
+  const { samples } = extraction;
+  const paths = samples.map(({ file }) => resolve(dataset.root, file));
+  const { augment, loss, balance, rateDecay } = plan;
+  // Frozen stages are run once a picture (and once its mirror image), unless what enters them is another picture each time.
+  const cached = part.below !== undefined && (augment === 'none' || augment === 'flip');
+  const stages: Extraction<'float16'>[] = [];
+  const stageRows = async (stage: string, mirrored: boolean) => {
+    const layer = { stage, width: stageWidth(backbone, stage), mirrored };
+    stages.push(await extractStage({ ...dataset, samples }, backbone, layer, cacheDir, watch));
+    return stages.at(-1)!.rows;
+  };
+  try {
+    const input: TunedInput = cached
+      ? {
+          kind: 'stage',
+          rows: await stageRows(part.below!, false),
+          mirrored: augment === 'flip' ? await stageRows(part.below!, true) : undefined,
+        }
+      : { kind: 'pictures', paths, augment };
+    const { labels, train, validation } = data;
+    const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
+    let recipe = fineTuneRecipe(plan.recipe);
+    const augmentation = findAugmentation(augment);
+    if (augmentation !== undefined) {
+      const sheet = await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, sizePx: backbone.sizePx });
+      await folder.write('augmented.png', sheet);
+    }
+    if (plan.findRate) {
+      const tuning = { ...asked, ...recipe, checkpoint: saving };
+      const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), watch);
+      recipe = { ...recipe, learningRate: found.suggestion };
+      await folder.write('learning-rate.svg', learningRatePlot([...found.points], found.suggestion));
+      watch.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
+    }
+    const checkpoint = { ...saving, identity: { ...saving.identity, ...recipe } };
+    const { head: tunedHead, fit } = await fineTune({ ...asked, ...recipe, checkpoint }, watch);
+    return {
+      name: `tuned from ${part.lowest} on`,
+      head: tunedHead,
+      tuned: fit.parameters,
+      epochs: fit.epochs,
+      bestEpoch: fit.epoch,
+      validationMse: fit.validation?.mse ?? null,
+      computeShare: fit.computeShare,
+      configuration: {
+        head: head.layers.length > 1 ? 'mlp' : 'linear',
+        loss,
+        balance,
+        bn: part.batchNorm,
+        augment,
+        rateDecay,
+        ...recipe,
+        bestEpoch: fit.epoch,
+      },
+    };
+  } finally {
+    for (const stage of stages) await stage.close();
+  }
+}
+
+/** Pictures whose augmented versions are shown. */
+const SHOWN = 6;
+
+const digits = (value: number): string => String(Number(value.toPrecision(3)));
