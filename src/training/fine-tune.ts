@@ -8,7 +8,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
 import { type Head, withParameters } from './head.js';
-import { buildLoss, type LossName } from './loss.js';
+import { buildLoss, judgeOf, type LossName } from './loss.js';
 import { type MirroredRows, readEither } from './mirrored.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 import { buildTuned, depthOfParameters, stageShape, type TunedPart } from './tuned-network.js';
@@ -99,12 +99,12 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
 
 /** What `fit` takes of them. */
 export function fineTuneFitOptions(options: FineTuneOptions) {
-  const { backbone, rateDecay, seed, checkpoint, onEpoch } = options;
+  const { backbone, loss, rateDecay, seed, checkpoint, onEpoch } = options;
   const depths = depthOfParameters(backbone);
   return {
     ...fitOptionsOf(fineTuneRecipe(options)),
     rateScale: (name: string) => (name.startsWith('head.') ? 1 : rateDecay ** ((depths.get(name) ?? 0) + 1)),
-    keepBest: true,
+    keep: judgeOf(loss),
     seed,
     name: 'tuning',
     checkpoint,

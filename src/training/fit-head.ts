@@ -8,7 +8,7 @@ import { constant } from '../engine/optim/schedule.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { buildHead, type Head, type HeadData, linearHead, startLayer, withParameters } from './head.js';
-import { balanceWeights, binsOf, buildLoss, type LossName } from './loss.js';
+import { balanceWeights, binsOf, buildLoss, judgeOf, type LossName } from './loss.js';
 import { readEither } from './mirrored.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 import { measureRows, targetScale } from './standardization.js';
@@ -118,7 +118,7 @@ export async function fitHead(
     headProblem(data, start, loss, balance),
     {
       ...fitOptionsOf(headRecipe(options, data.train.length)),
-      keepBest: true,
+      keep: judgeOf(loss),
       seed,
       name: `${kind} head`,
       onEpoch,
@@ -159,7 +159,7 @@ export async function fitClassicHead(
       schedule: () => constant(settings.learningRate),
       weightDecay: 0,
       patience,
-      keepBest: patience !== undefined,
+      keep: patience === undefined ? 'last' : judgeOf(loss),
       seed,
       name: 'adam',
       onEpoch,

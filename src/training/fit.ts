@@ -57,10 +57,13 @@ export interface FitOptions {
   readonly clipNorm?: number | undefined;
   /** Validates and keeps an exponential moving average of the weights, with this decay a step. */
   readonly averageDecay?: number | undefined;
-  /** Stops after this many epochs without a better validation. Default: never. */
+  /** Stops after this many epochs without a better validation; not with `last`. Default: never. */
   readonly patience?: number | undefined;
-  /** True ends with the weights of the best validation, the start included; false with the last ones. */
-  readonly keepBest: boolean;
+  /**
+   * Ends with the weights of the epoch, the start included, whose validation has the smallest such error; `last` with those of the
+   * last one. Squares follow a few wrong labels: with a loss that does not, `mae` is the steadier judge.
+   */
+  readonly keep: 'mse' | 'mae' | 'last';
   readonly seed: number;
   /** What the progress is called: `epoch 3 of 5` follows it. */
   readonly name: string;
@@ -242,12 +245,12 @@ class Run {
   }
 
   async toTheEnd(): Promise<Fit> {
-    const { epochs, keepBest, patience, checkpoint, name } = this.options;
-    if (!(await this.resume()) && keepBest) await this.keepIfBest(0, await this.validate());
+    const { epochs, keep, patience, checkpoint, name } = this.options;
+    if (!(await this.resume()) && keep !== 'last') await this.keepIfBest(0, await this.validate());
     const { position } = this;
     while (position.history.length < epochs) {
       const late = position.history.length - position.best.epoch;
-      if (patience !== undefined && keepBest && late >= patience) {
+      if (patience !== undefined && keep !== 'last' && late >= patience) {
         this.watch.onMessage?.(`${name}: no better for ${late} epochs, stopped`);
         break;
       }
@@ -255,9 +258,10 @@ class Run {
     }
     if (checkpoint !== undefined) await this.save();
     const parameters = this.bestTensors ?? (await this.readKept());
-    const { epoch, validation } = keepBest
-      ? position.best
-      : { epoch: position.history.length, validation: errorsOf(position.history.at(-1)) };
+    const { epoch, validation } =
+      keep !== 'last'
+        ? position.best
+        : { epoch: position.history.length, validation: errorsOf(position.history.at(-1)) };
     const computeShare = this.loopMs === 0 ? 1 : Math.min(1, this.session.computeMs / this.loopMs);
     return { parameters, epochs: position.history, epoch, validation, computeShare };
   }
@@ -327,7 +331,7 @@ class Run {
     };
     position.history.push(result);
     position.lossSum = position.squaredSum = position.seconds = 0;
-    if (options.keepBest) await this.keepIfBest(epoch, validation);
+    if (options.keep !== 'last') await this.keepIfBest(epoch, validation);
     const beside =
       validation === null
         ? ''
@@ -383,7 +387,8 @@ class Run {
 
   private async keepIfBest(epoch: number, validation: Errors | null): Promise<void> {
     const { best } = this.position;
-    const better = validation === null || best.validation === null || validation.mse < best.validation.mse;
+    const by = this.options.keep === 'mae' ? 'mae' : 'mse';
+    const better = validation === null || best.validation === null || validation[by] < best.validation[by];
     if (!better) return;
     // Without anything to measure on, the last weights are the ones to keep.
     this.position.best = { epoch, validation };

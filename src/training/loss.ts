@@ -21,6 +21,9 @@ import type { HeadOutput } from './head.js';
 export const lossNames = ['mse', 'mae', 'huber', 'distribution'] as const;
 export type LossName = (typeof lossNames)[number];
 
+/** The error by which the best epoch of a training with this loss is chosen. */
+export const judgeOf = (loss: LossName): 'mse' | 'mae' => (loss === 'mse' ? 'mse' : 'mae');
+
 /** What a loss is to know of the labels. */
 export interface LossScale {
   /** Errors are divided by it: the labels' standard deviation, so that one learning rate suits all units. */

@@ -38,7 +38,7 @@ describe('fit', () => {
         optimizer: sgd({ momentum: 0 }),
         schedule: () => () => 0.5,
         weightDecay: 0,
-        keepBest: true,
+        keep: 'mse',
         seed: 1,
         name: 'line',
       });
