@@ -91,7 +91,10 @@ describe('a head of two layers', () => {
 
   it('drops what enters a layer where the factor is 0', async () => {
     const none = float([2, 3], [0, 0, 0, 0, 0, 0]);
-    const out = await runGraph((x, kept) => buildHead(x, { layers: [layers[0]!] }, [kept]).outputs, [features, none]);
+    const out = await runGraph(
+      (x, kept) => buildHead(x, { layers: [layers[0]!], bins: Float32Array.of(1, 2, 3, 4) }, [kept]).outputs,
+      [features, none],
+    );
     expectAllClose(out, float([2, 4], [...layers[0]!.bias.data, ...layers[0]!.bias.data]), { rtol: 1e-6, atol: 0 });
   });
 
