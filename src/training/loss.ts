@@ -102,7 +102,7 @@ const MOST_WEIGHT = 5;
  */
 export function balanceWeights(labels: readonly number[]): Float32Array {
   const bins = binsOf(labels);
-  const step = bins[1]! - bins[0]! || 1;
+  const step = bins[1]! - bins[0]!;
   const binOf = (label: number) => Math.round((label - bins[0]!) / step);
   const counts = new Float64Array(bins.length);
   for (const label of labels) counts[binOf(label)]!++;
@@ -110,8 +110,12 @@ export function balanceWeights(labels: readonly number[]): Float32Array {
     counts.reduce((sum, count, other) => sum + count * Math.exp(-0.5 * ((other - at) / SIGMA_BINS) ** 2), 0),
   );
   const raw = labels.map(label => 1 / Math.sqrt(density[binOf(label)]!));
-  const mean = raw.reduce((a, b) => a + b, 0) / raw.length;
-  const capped = raw.map(weight => Math.min(weight / mean, MOST_WEIGHT));
-  const after = capped.reduce((a, b) => a + b, 0) / capped.length;
-  return Float32Array.from(capped, weight => weight / after);
+  // What the cap takes from some goes to all, until the mean is 1.
+  let weights = raw;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const mean = weights.reduce((a, b) => a + b, 0) / weights.length;
+    if (Math.abs(mean - 1) < 1e-6) break;
+    weights = weights.map(weight => Math.min(weight / mean, MOST_WEIGHT));
+  }
+  return Float32Array.from(weights);
 }
