@@ -78,21 +78,26 @@ export function buildLoss(
 const FEWEST_UNIT_BINS = 50;
 const MOST_UNIT_BINS = 200;
 const BINS = 101;
+// Half the range of bins, at least, beside where it lies: a bin is then 16 steps of float32 wide.
+const LEAST_HALF_RANGE = 1e-4;
 
 /**
  * The bins of a distribution over these labels, ascending and equally far apart: one a whole number where all labels are whole
- * and span 50 to 200 of them, as ages do; 101 over their range otherwise.
+ * and span 50 to 200 of them, as ages do; 101 over their range otherwise, over 1 or more around the only label there is.
  */
 export function binsOf(labels: readonly number[]): Float32Array {
   const { min, max } = extent(labels);
   const units = max - min + 1;
   const whole = labels.every(Number.isInteger) && units >= FEWEST_UNIT_BINS && units <= MOST_UNIT_BINS;
   const count = whole ? units : BINS;
-  return Float32Array.from({ length: count }, (_, i) => min + ((max - min) * i) / (count - 1));
+  const centre = (min + max) / 2;
+  const half = Math.max(max > min ? (max - min) / 2 : 0.5, LEAST_HALF_RANGE * Math.abs(centre));
+  return Float32Array.from({ length: count }, (_, i) => centre - half + (2 * half * i) / (count - 1));
 }
 
 // A label ten times rarer than the mean counts three times as much; nothing counts more than five times.
 const MOST_WEIGHT = 5;
+const MOST_ROUNDS = 100; // a few are enough unless nearly a fifth of all labels are rare
 
 /**
  * What each label counts so that rare ones are learned too: the inverse square root of the density around it, the histogram over

@@ -94,6 +94,14 @@ describe('binsOf', () => {
       expectAllClose(float([101], bins), float([101], range(min, max, (max - min) / 100)), { rtol: 1e-6, atol: 1e-7 });
     }
   });
+
+  it('are ascending around the only label where there is one', () => {
+    for (const label of [7, 0, -3.5, 1e6]) {
+      const bins = binsOf([label, label]);
+      assert.equal(bins[50], label);
+      assert.ok(bins.every((bin, i) => i === 0 || bin > bins[i - 1]!));
+    }
+  });
 });
 
 describe('balanceWeights', () => {
