@@ -282,7 +282,9 @@ class Run {
       const { loss, squared } = await inEngine.shift()!;
       const value = Number(loss!.data[0]);
       const at = position.step + 1 - (epoch - 1) * stepsAnEpoch;
-      if (!Number.isFinite(value)) throw this.notFinite(`${phase}, step ${at}`);
+      if (!Number.isFinite(value)) {
+        throw this.notFinite(`${phase}, step ${at}`, 'a finite loss', `${value}`);
+      }
       position.step++;
       position.lossSum += value;
       position.squaredSum += Number(squared!.data[0]);
@@ -313,11 +315,10 @@ class Run {
 
     const trainLoss = position.lossSum / stepsAnEpoch;
     const trainMse = position.squaredSum / (stepsAnEpoch * batch);
-    const validation = await this.validate().catch(async thrown => {
-      // Stopped between the last step and its judgement: the run goes on from there.
-      if (watch.signal?.aborted) await this.save();
-      throw thrown;
-    });
+    const validation = await this.validate();
+    if (validation !== null && !Number.isFinite(validation.mse)) {
+      throw this.notFinite(`${phase}, validation`, 'finite predictions', 'others');
+    }
     const learningRate = this.schedule(position.step - 1);
     const seconds = position.seconds + (performance.now() - started) / 1000;
     const result: Epoch = {
@@ -378,11 +379,12 @@ class Run {
     }
   }
 
-  private notFinite(where: string): InputError {
-    const rate = digits(this.schedule(this.position.step));
-    return new InputError(
-      expected(where, 'a finite loss', 'another', `try a lower --lr than ${rate}, --clip 1, or --find-lr`),
-    );
+  private notFinite(where: string, what: string, got: string): InputError {
+    // What broke the weights is the highest rate so far, not that of the moment: at its end a schedule is near 0.
+    let rate = 0;
+    for (let step = 0; step <= this.position.step; step++) rate = Math.max(rate, this.schedule(step));
+    const wayOut = `try a lower --lr than ${digits(rate)}, --clip 1, or --find-lr`;
+    return new InputError(expected(where, what, got, wayOut));
   }
 
   private async keepIfBest(epoch: number, validation: Errors | null): Promise<void> {
