@@ -297,6 +297,12 @@ class Run {
         recent = 0;
       }
     };
+    const saveNow = async () => {
+      const before = position.seconds;
+      position.seconds += (performance.now() - started) / 1000;
+      await this.save();
+      position.seconds = before;
+    };
     for await (const feeds of batches) {
       const running = this.session.run(feeds, { state: this.state, handOver: true });
       running.catch(() => {});
@@ -304,9 +310,7 @@ class Run {
       if (inEngine.length === IN_ENGINE) await settle();
       if (watch.signal?.aborted || this.isDue()) {
         while (inEngine.length > 0) await settle();
-        position.seconds += (performance.now() - started) / 1000;
-        await this.save();
-        position.seconds -= (performance.now() - started) / 1000;
+        await saveNow();
         throwIfAborted(watch.signal);
       }
     }
@@ -315,7 +319,10 @@ class Run {
 
     const trainLoss = position.lossSum / stepsAnEpoch;
     const trainMse = position.squaredSum / (stepsAnEpoch * batch);
-    const validation = await this.validate();
+    const validation = await this.validate().catch(async thrown => {
+      if (watch.signal?.aborted) await saveNow();
+      throw thrown;
+    });
     if (validation !== null && !Number.isFinite(validation.mse)) {
       throw this.notFinite(`${phase}, validation`, 'finite predictions', 'others');
     }

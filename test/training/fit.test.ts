@@ -354,4 +354,25 @@ describe('fit', () => {
     // Those in the engine's hands were finished.
     assert.ok(position.step >= 6 && position.step <= 8, `step ${position.step}`);
   });
+
+  it('saves where it was when it is aborted while it validates', async t => {
+    const path = join(tempFolder(t), 'run');
+    const checkpoint = { path, everySeconds: 1e9, resume: false, identity: {} };
+    const problem = slopeProblem();
+    const controller = new AbortController();
+    let trained = 0;
+    const aborting: Problem = {
+      ...problem,
+      feeds: async (indices, random) => {
+        if (random !== undefined) trained++;
+        else if (trained > 4) controller.abort();
+        return problem.feeds(indices, random);
+      },
+    };
+    await assert.rejects(fit(aborting, plainOptions({ checkpoint }), { signal: controller.signal }), {
+      name: 'AbortedError',
+    });
+    const { position } = (await loadCheckpoint(path))!.state as { position: { step: number } };
+    assert.equal(position.step, 8);
+  });
 });
