@@ -100,7 +100,7 @@ describe('fitClassicHead', () => {
 describe('fit', () => {
   /** The parameters after `epochs` undisturbed epochs. */
   const after = async (problem: Problem, epochs: number, changes = {}) =>
-    (await fit(problem, plainOptions({ ...changes, epochs, keepBest: false }))).parameters;
+    (await fit(problem, plainOptions({ ...changes, epochs, keep: 'last' }))).parameters;
 
   it('keeps the weights of the best validation', async () => {
     // Training goes to 1, validation is best at a half.
@@ -266,7 +266,7 @@ describe('fit', () => {
   });
 
   it('averages running statistics too', async () => {
-    const options = plainOptions({ epochs: 1, batch: 41, keepBest: false });
+    const options = plainOptions({ epochs: 1, batch: 41, keep: 'last' });
     const [plain, averaged] = [
       await fit(noisyProblem(), options),
       await fit(noisyProblem(), { ...options, averageDecay: 0.75 }),

@@ -80,7 +80,7 @@ export const plainOptions = (changes: Partial<FitOptions> = {}): FitOptions => (
   optimizer: sgd(),
   schedule: () => constant(0.01),
   weightDecay: 0,
-  keepBest: true,
+  keep: 'mse',
   seed: 1,
   name: 'test',
   ...changes,
