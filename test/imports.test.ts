@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { describe, it } from 'node:test';
 
 // The import rule of ARCHITECTURE.md, read from its list of folders: a folder imports only from folders above it there.
@@ -35,7 +35,7 @@ function importsBelow(folder: string): Import[] {
   });
 }
 
-/** The faults of these imports against the order, a line each. */
+/** The faults of these imports against the order, a line each. The `index.ts` of a folder exports from all of it, and nothing imports it. */
 function faults(imports: readonly Import[], order: readonly string[]): string[] {
   const folderOf = (path: string) => {
     const parts = relative('src', path).split(sep).slice(0, -1);
@@ -46,7 +46,9 @@ function faults(imports: readonly Import[], order: readonly string[]): string[] 
     if (!specifier.startsWith('.')) return [];
     const from = folderOf(file);
     const to = folderOf(join(dirname(file), specifier));
+    if (basename(specifier) === 'index.js') return [`${file}: imports ${specifier}, which is for users`];
     if (from === to || from === '') return [];
+    if (basename(file) === 'index.ts' && to.startsWith(`${from}/`)) return [];
     if (!order.includes(from)) return [`${file}: ${from} is not in the list of folders`];
     if (from.startsWith(`${to}/`) || order.indexOf(to) < order.indexOf(from)) return [];
     return [`${file}: ${from} imports ${specifier}, which is not above it`];
@@ -75,8 +77,11 @@ describe('imports', () => {
     const downwards = [
       { file: join('src', 'engine', 'onnx', 'wire.ts'), specifier: '../graph/graph.js' },
       { file: join('src', 'data', 'picture.ts'), specifier: '../cli/run.js' },
+      { file: join('src', 'engine', 'tensor.ts'), specifier: './graph/graph.js' },
+      { file: join('src', 'engine', 'index.ts'), specifier: '../data/picture.js' },
+      { file: join('src', 'data', 'picture.ts'), specifier: '../engine/index.js' },
     ];
-    assert.equal(faults(downwards, order).length, 2);
+    assert.equal(faults(downwards, order).length, downwards.length);
     const found = importsBelow('src').filter(({ file }) => file === join('src', 'engine', 'graph', 'graph.ts'));
     assert.ok(found.some(({ specifier }) => specifier === './ops.js'));
   });
@@ -92,6 +97,17 @@ describe('imports', () => {
         imports.some(({ specifier }) => specifier === name),
         `${name} is used`,
       );
+  });
+
+  it('of the engine are its own, base/ and the runtime, so that it can be used alone', () => {
+    const own = importsBelow(join('src', 'engine'));
+    const outside = own.filter(({ file, specifier }) => {
+      if (!specifier.startsWith('.')) return !specifier.startsWith('node:');
+      return !['engine', 'base'].includes(relative('src', join(dirname(file), specifier)).split(sep)[0]!);
+    });
+    assert.deepEqual([...new Set(outside.map(({ specifier }) => specifier))], ['onnxruntime-node']);
+    const base = importsBelow(join('src', 'base')).filter(({ specifier }) => !/^(\.|node:)/.test(specifier));
+    assert.deepEqual(base, []);
   });
 
   it('name only packages that package.json depends on', () => {
