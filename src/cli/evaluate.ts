@@ -1,12 +1,21 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { EvaluateModelResult } from '../operations/evaluate-model.js';
-import { type DataFlags, dataOptions, forceOption, seedOption, type TalkFlags, talkOptions } from './options.js';
+import {
+  type DataFlags,
+  dataOptions,
+  forceOption,
+  seedOption,
+  type TalkFlags,
+  talkOptions,
+  ttaOption,
+} from './options.js';
 import { duration, type Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
 interface Flags extends DataFlags, TalkFlags {
   readonly out?: string;
+  readonly tta?: boolean;
   readonly seed: number;
   readonly force?: boolean;
 }
@@ -21,7 +30,7 @@ export function evaluateCommand(terminal: Terminal): Command {
     .argument('<model>', "the model's folder")
     .argument('<data>', 'labelled pictures, in the forms that train takes')
     .option('--out <dir>', 'the folder of results (default: MODEL-evaluation)');
-  dataOptions(command);
+  dataOptions(command).addOption(ttaOption());
   seedOption(command).addOption(forceOption());
   talkOptions(command).addHelpText(
     'after',
@@ -29,6 +38,7 @@ export function evaluateCommand(terminal: Terminal): Command {
 Examples:
   eyeball evaluate age faces/test
   eyeball evaluate age faces/test --limit 1000 --out first-thousand
+  eyeball evaluate age faces/test --tta --out with-mirror-images
   eyeball evaluate age faces/test --json > metrics.json`,
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
@@ -45,7 +55,7 @@ function summary(result: EvaluateModelResult): string {
   const row = (name: string, rmse: string, mae: string) => `${name.padEnd(22)}${rmse.padStart(18)}${mae.padStart(18)}`;
   const range = ([low, high]: readonly [number, number]) => ` (${show(low)}-${show(high)})`;
   return [
-    `${result.images} pictures in ${duration(result.totalSeconds)}`,
+    `${result.images} pictures${result.tta ? ' and their mirror images' : ''} in ${duration(result.totalSeconds)}`,
     '',
     row('', 'RMSE', 'MAE'),
     row('this model', show(result.rmse) + range(interval95.rmse), show(result.mae) + range(interval95.mae)),

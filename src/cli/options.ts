@@ -60,4 +60,7 @@ export function seedOption(command: Command): Command {
   return command.addOption(new Option('--seed <n>', 'start of all random numbers').argParser(whole(0)).default(0));
 }
 
+export const ttaOption = () =>
+  new Option('--tta', 'predict each picture and its mirror image, and take the mean: twice the work');
+
 export const forceOption = () => new Option('--force', 'move an existing output folder aside');

@@ -1,7 +1,11 @@
 import { Command } from 'commander';
 import type { PicturePrediction } from '../model/model.js';
-import { type TalkFlags, talkOptions } from './options.js';
+import { type TalkFlags, talkOptions, ttaOption } from './options.js';
 import type { Terminal } from './terminal.js';
+
+interface Flags extends TalkFlags {
+  readonly tta?: boolean;
+}
 
 /** `eyeball predict` */
 export function predictCommand(terminal: Terminal): Command {
@@ -11,7 +15,8 @@ export function predictCommand(terminal: Terminal): Command {
       'Name the number of pictures, a line each. A picture that cannot be read is said so; the others are still done.',
     )
     .argument('<model>', "the model's folder")
-    .argument('<image...>', 'files, folders of pictures, or http(s) addresses');
+    .argument('<image...>', 'files, folders of pictures, or http(s) addresses')
+    .addOption(ttaOption());
   talkOptions(command).addHelpText(
     'after',
     `
@@ -20,12 +25,13 @@ Examples:
   eyeball predict age photos/ https://example.org/face.jpg
   eyeball predict age photos/ --json > predictions.json`,
   );
-  return command.action(async (model: string, pictures: string[], flags: TalkFlags) => {
+  return command.action(async (model: string, pictures: string[], flags: Flags) => {
     const { predictPictures } = await import('../operations/predict-pictures.js');
     const onPrediction = flags.json ? undefined : (prediction: PicturePrediction) => terminal.print(line(prediction));
     const predictions = await predictPictures({
       model,
       pictures,
+      tta: flags.tta,
       onPrediction,
       ...terminal.watch({ quiet: flags.quiet || (!flags.json && process.stdout.isTTY) }),
     });

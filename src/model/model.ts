@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf, ShapeError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
+import { mirror } from '../data/mirror.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
@@ -15,15 +16,25 @@ export interface PicturePrediction {
   readonly file: string;
   readonly value: number | null;
   readonly error?: string;
+  /** Present where the value is the mean of the picture's and its mirror image's. */
+  readonly tta?: true;
 }
 
 /** A trained model, loaded. */
 export interface Model {
   readonly manifest: Manifest;
-  /** The value of each picture, in order; a picture that cannot be read has an `error` and leaves the others alone. */
+  /**
+   * The value of each picture, in order; a picture that cannot be read has an `error` and leaves the others alone.
+   *
+   * @param options.tta True (test-time augmentation) predicts each picture and its mirror image and takes the mean: twice the work.
+   * Default false.
+   */
   predict(
     pictures: readonly (string | Uint8Array)[],
-    watch?: Watch & { readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined },
+    options?: Watch & {
+      readonly tta?: boolean | undefined;
+      readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
+    },
   ): Promise<PicturePrediction[]>;
   /**
    * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size.
@@ -91,14 +102,15 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     manifest,
     run,
     close: () => session.close(),
-    async predict(pictures, { onProgress, onPrediction, signal } = {}) {
+    async predict(pictures, { tta = false, onProgress, onPrediction, signal } = {}) {
       const name = (index: number) => {
         const picture = pictures[index]!;
         return typeof picture === 'string' ? picture : `image ${index + 1}`;
       };
       const out: PicturePrediction[] = [];
+      const compute = (pixels: Tensor) => session.run({ pixels }, { outputs: ['value'], handOver: true });
       const results = runPictures({
-        compute: pixels => session.run({ pixels }, { outputs: ['value'], handOver: true }),
+        compute: tta ? pixels => meanOf([pixels, mirror(pixels)], compute) : compute,
         sizePx,
         count: pictures.length,
         read: index => readSource(pictures[index]!, signal),
@@ -109,7 +121,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         indices.forEach((index, row) => {
           const value = Number(outputs.value!.data[row]);
           out[index] = Number.isFinite(value)
-            ? { file: name(index), value }
+            ? { file: name(index), value, ...(tta && { tta }) }
             : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
         });
         for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
@@ -120,6 +132,17 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       return out;
     },
   };
+}
+
+/** The mean of the values of several versions of the same pictures. */
+async function meanOf(
+  versions: readonly Tensor[],
+  compute: (pixels: Tensor) => Promise<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>> {
+  const values = (await Promise.all(versions.map(compute))).map(({ value }) => value as Tensor<'float32'>);
+  const [{ shape, data }] = values as [Tensor<'float32'>];
+  const mean = data.map((_, row) => values.reduce((sum, value) => sum + value.data[row]!, 0) / values.length);
+  return { value: { dtype: 'float32', shape, data: mean } };
 }
 
 /**

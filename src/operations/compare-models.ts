@@ -42,6 +42,8 @@ const metricsSchema = z.object({
   modelSha256: z.string().optional(),
   data: z.string().optional(),
   fingerprint: z.string().optional(),
+  /** Whether pictures were predicted with their mirror images; absent from results of older versions, where they were not. */
+  tta: z.boolean().optional(),
   images: z.int(),
   rmse: z.number(),
   mae: z.number(),
@@ -158,6 +160,11 @@ function warningsOf(models: readonly ComparedModel[]): string[] {
   if (distinct(measuredOn).length > 1) {
     warnings.push(
       'The models were evaluated on different test data: evaluate them on the same to compare these errors.',
+    );
+  }
+  if (distinct(evaluations.map(({ tta = false }) => `${tta}`)).length > 1) {
+    warnings.push(
+      'Some models were evaluated with mirror images and some without: evaluate all with --tta, or all without.',
     );
   }
   return warnings;

@@ -21,6 +21,8 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
   readonly model: string;
   /** The folder of results. Default: `<model>-evaluation`, whose earlier results are replaced. */
   readonly out?: string | undefined;
+  /** True predicts each picture and its mirror image and takes the mean. Default false. */
+  readonly tta?: boolean | undefined;
   /** Start of the bootstrap's random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
   /** True moves an existing `out` aside. Default false: that is an error. */
@@ -31,6 +33,8 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
 export interface EvaluateModelResult extends Evaluation {
   /** The folder with report.html, metrics.json, predictions.csv, best.png and worst.png. */
   readonly out: string;
+  /** Whether each prediction is the mean of a picture's and its mirror image's. */
+  readonly tta: boolean;
   /** The seed of the bootstrap. */
   readonly seed: number;
   readonly totalSeconds: number;
@@ -55,7 +59,7 @@ const epochSchema = z.object({
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateModelResult> {
   const started = performance.now();
-  const { seed = 0, force = false, signal, onMessage } = options;
+  const { tta = false, seed = 0, force = false, signal, onMessage } = options;
   const home = modelFolder(options.model);
   const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
@@ -98,6 +102,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         modelSha256: manifest.sha256,
         data: options.data,
         fingerprint: fingerprint(predictions),
+        tta,
       };
       await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation }, null, 2)}\n`);
       await folder.write('predictions.csv', predictionsCsv(predictions));
@@ -122,6 +127,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
             ['input size', `${manifest.input.sizePx} px`],
             ...Object.entries(manifest.configuration).map(([key, value]) => [key, String(value)] as const),
             ['trained on', `${manifest.dataset.images} pictures, ${manifest.createdAt.slice(0, 10)}`],
+            ...(tta ? [['predictions', 'mean of each picture and its mirror image (tta)'] as const] : []),
             ['evaluated in', `${totalSeconds.toFixed(1)} s`],
             ['bootstrap seed', seed],
             [
@@ -137,7 +143,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const aside = await folder.commit();
       if (aside !== undefined && replaces) await rm(aside, { recursive: true });
       else if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
-      return { ...evaluation, out, seed, totalSeconds: (performance.now() - started) / 1000 };
+      return { ...evaluation, out, tta, seed, totalSeconds: (performance.now() - started) / 1000 };
     } finally {
       await model.close();
     }

@@ -12,6 +12,8 @@ export interface PredictOptions extends Watch {
   readonly model: string;
   /** Files, folders (all files in them, hidden ones aside) and `http(s)` addresses. */
   readonly pictures: readonly string[];
+  /** True predicts each picture and its mirror image and takes the mean. Default false. */
+  readonly tta?: boolean | undefined;
   /** Called for each picture as it is done, in order. */
   readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
 }
