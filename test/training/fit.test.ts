@@ -183,9 +183,9 @@ describe('fit', () => {
   });
 
   it('ends with the last weights where nothing is held out', async () => {
-    for (const keepBest of [true, false]) {
+    for (const keep of ['mse', 'last'] as const) {
       const problem = slopeProblem({ held: 0 });
-      const result = await fit(problem, plainOptions({ keepBest, patience: 1 }));
+      const result = await fit(problem, plainOptions({ keep, patience: 1 }));
       assert.deepEqual([result.epoch, result.validation, result.epochs.length], [4, null, 4]);
       assert.deepEqual(
         result.epochs.map(({ valMse, valMae }) => [valMse, valMae]),
