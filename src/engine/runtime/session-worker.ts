@@ -8,6 +8,7 @@ export type Request =
       readonly kind: 'create';
       readonly model: Uint8Array | string;
       readonly threads: number;
+      readonly device: string;
     }
   | {
       readonly kind: 'run';
@@ -65,7 +66,7 @@ const states = new Map<number, Map<string, Held>>();
 async function answer(request: Request): Promise<[value: unknown, transfer: ArrayBuffer[]]> {
   switch (request.kind) {
     case 'create':
-      return [await create(request.model, request.threads), []];
+      return [await create(request.model, request.threads, request.device), []];
     case 'run':
       return await run(request);
     case 'close': {
@@ -100,9 +101,9 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
   }
 }
 
-async function create(model: Uint8Array | string, threads: number): Promise<number> {
+async function create(model: Uint8Array | string, threads: number, device: string): Promise<number> {
   const options: ort.InferenceSession.SessionOptions = {
-    executionProviders: ['cpu'],
+    executionProviders: [device],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

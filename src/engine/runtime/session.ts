@@ -8,6 +8,8 @@ import type { Reply, Request, RunReply } from './session-worker.js';
 export interface SessionOptions {
   /** Threads that one run computes on, 1 or more. Default: the cores this process may use. */
   readonly threads?: number;
+  /** The runtime's name of what computes: `cpu`, or `cuda`, `webgpu`, `dml`, `coreml` where the machine has it; default `cpu`. */
+  readonly device?: string;
 }
 
 /** A model that is loaded and ready to compute. */
@@ -65,7 +67,7 @@ export async function createState(tensors: Readonly<Record<string, Tensor>>): Pr
 let lastState = 0;
 
 /**
- * Loads an ONNX model, given as its bytes or as the path of its file, for CPU.
+ * Loads an ONNX model, given as its bytes or as the path of its file.
  *
  * A run of the runtime blocks the thread it is called on, so all sessions live in one worker thread: progress, Ctrl-C and the
  * decoding of the next pictures go on while it computes. The worker does not keep the process alive when nothing is under way.
@@ -74,7 +76,7 @@ let lastState = 0;
  */
 export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
   const threads = options.threads ?? availableParallelism();
-  const id = (await ask({ kind: 'create', model, threads })) as number;
+  const id = (await ask({ kind: 'create', model, threads, device: options.device ?? 'cpu' })) as number;
   let computeMs = 0;
   return {
     get computeMs() {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { add, identity, matMul, mul, sub } from '../../../src/engine/graph/build.js';
+import { add, identity, matMul, mul, relu, sub } from '../../../src/engine/graph/build.js';
 import { Graph } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
 import { createSession, createState } from '../../../src/engine/runtime/session.js';
@@ -320,6 +320,18 @@ describe('createState', () => {
     await assert.rejects(session.run({ x }, { state }), closed);
     await assert.rejects(state.close(), closed);
     await session.close();
+  });
+});
+
+describe('the device of a session', () => {
+  it('is what computes, and one that the runtime does not know is refused by name', async () => {
+    const graph = new Graph();
+    graph.output('y', relu(graph.input('x', 'float32', [1])));
+    const session = await createSession(toOnnx(graph), { device: 'cpu' });
+    const { y } = await session.run({ x: { dtype: 'float32', shape: [1], data: Float32Array.of(2) } });
+    await session.close();
+    assert.equal(y!.data[0], 2);
+    await assert.rejects(createSession(toOnnx(graph), { device: 'abacus' }), /\[abacus\] backend not found/);
   });
 });
 
