@@ -4,12 +4,14 @@ import type { Manifest } from './manifest.js';
 export function modelCard({ target, backbone, configuration, dataset, metrics, input, versions }: Manifest): string {
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const { labels } = dataset;
-  const settings = Object.entries(configuration).map(([name, value]) => `${name} ${value}`);
+  const settings = Object.entries(configuration).filter(([, value]) => value !== null);
+  const isChosen = Number(configuration.bestEpoch) > 0 && configuration.optimizer !== undefined;
   const validation =
     metrics.validation === null
       ? 'No pictures were held out, so nothing is known of its error.'
       : `On ${metrics.validation.images} pictures held out of training: RMSE ${digits(metrics.validation.rmse)}${unit}. ` +
-        `Always answering the mean errs by ${digits(labels.std)}${unit} on the training labels.`;
+        `Always answering the mean errs by ${digits(labels.std)}${unit} on the training labels.` +
+        (isChosen ? ' Those pictures chose the epoch too: expect a little more on others.' : '');
   return `---
 library_name: onnx
 license: other
@@ -41,8 +43,37 @@ what is wrong in their labels.
 
 ## How it was made
 
-Backbone ${backbone.name}, frozen: ${backbone.source}. Licence of its weights: ${backbone.license}. Head: ${settings.join(', ')}.
+Backbone ${backbone.name}, ${tuningOf(configuration)}: ${backbone.source}. Licence of its weights: ${backbone.license}.
+${headOf(configuration)}
+
+All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.
 `;
+}
+
+type Configuration = Manifest['configuration'];
+
+/** What became of the backbone. */
+function tuningOf({ tune, bestEpoch }: Configuration): string {
+  // Models of older versions do not say it, and are all frozen.
+  if (tune === undefined || tune === 'head') return 'frozen';
+  if (bestEpoch === 0) return `as it was, for training it from ${tune} on made nothing better`;
+  return `trained from ${tune} on, where it started as`;
+}
+
+const losses: Readonly<Record<string, string>> = {
+  mse: 'squared error',
+  mae: 'absolute error',
+  huber: "Huber's",
+  distribution: 'cross-entropy with a distribution around each label, over bins; the expected one is the answer',
+};
+
+/** What the head is, and how it and what is trained with it came about. */
+function headOf({ head = 'linear', solver, strength, loss, epochs, bestEpoch }: Configuration): string {
+  const layers = head === 'mlp' ? 'Head: two layers' : 'Head: one linear layer';
+  if (solver === 'ridge') return `${layers}, the exact optimum of the squared error (ridge, strength ${strength}).`;
+  const what = losses[String(loss)] ?? losses.mse;
+  const kept = bestEpoch === 0 ? 'none was better than the start' : `the weights are those of epoch ${bestEpoch}`;
+  return `${layers}. Loss: ${what}. Epochs: ${epochs}${bestEpoch === undefined ? '' : `; ${kept}`}.`;
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(4)));
