@@ -120,6 +120,8 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           best: await withThumbnails(best, pathOf),
           worst: await withThumbnails(worst, pathOf),
           epochs,
+          keptEpoch: numberOf(manifest.configuration.bestEpoch),
+          loss: textOf(manifest.configuration.loss),
           made: [
             ['model', home],
             ['data', options.data],
@@ -172,6 +174,9 @@ function checkApart(out: string, other: string, name: string): void {
     );
   }
 }
+
+const numberOf = (setting: unknown) => (typeof setting === 'number' ? setting : undefined);
+const textOf = (setting: unknown) => (typeof setting === 'string' ? setting : undefined);
 
 /** The target is a table's column only where it has a name. */
 const columnOf = (target: string): string | undefined => (target === 'value' ? undefined : target);

@@ -16,7 +16,15 @@ import {
   statTiles,
   table,
 } from './parts.js';
-import { type EpochLoss, errorHistogramPlot, lossPlot, residualPlot, scatterPlot, type Target } from './plots.js';
+import {
+  type EpochErrors,
+  errorHistogramPlot,
+  lossPlot,
+  residualPlot,
+  scatterPlot,
+  type Target,
+  trainingPlot,
+} from './plots.js';
 import { formatOf, summarize } from './summary.js';
 
 /** A picture with its true and its predicted number. */
@@ -38,8 +46,12 @@ export interface EvaluationPageOptions extends Target {
   readonly worst: readonly PredictedPicture[];
   /** Model, data, backbone, solver, seed, versions, times. */
   readonly made: MadeBy;
-  /** The losses of the training; left out or empty where it had no epochs. */
-  readonly epochs?: readonly EpochLoss[];
+  /** The errors of the training; left out or empty where it had no epochs. */
+  readonly epochs?: readonly EpochErrors[];
+  /** The epoch whose weights the model has, 0 for the start of the training; left out where it is not known. */
+  readonly keptEpoch?: number | undefined;
+  /** What training made smaller: `mse`, `distribution`; left out where it is not known. */
+  readonly loss?: string | undefined;
 }
 
 /** The page of an evaluation: what the numbers are and mean, where the model fails, and how it was made. */
@@ -60,6 +72,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
       result(options, format),
       constants(options, format),
       plots(options),
+      training(options),
       groups(options, format),
       best.length > 0 && section('Best predictions', '', grid(best, 'good')),
       worst.length > 0 && section('Worst predictions', WORST_NOTE, grid(worst, 'bad')),
@@ -137,7 +150,7 @@ function constants({ evaluation, trainingLabels }: EvaluationPageOptions, format
   );
 }
 
-function plots({ target, unit, predictions, epochs = [] }: EvaluationPageOptions): Markup | '' {
+function plots({ target, unit, predictions }: EvaluationPageOptions): Markup | '' {
   const axes = { target, unit };
   const figures = [
     ...(predictions.length > 1
@@ -159,9 +172,28 @@ function plots({ target, unit, predictions, epochs = [] }: EvaluationPageOptions
           ),
         ]
       : []),
-    ...(epochs.length > 0 ? [plotFigure(lossPlot(epochs), 'Training', 'Loss after each epoch.')] : []),
   ];
   return figures.length === 0 ? '' : section('Predictions and truth', '', html`<div class="plots">${figures}</div>`);
+}
+
+function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPageOptions): Markup | '' {
+  if (epochs.length === 0) return '';
+  const isValidated = epochs.some(({ valMse }) => valMse !== null);
+  const note = [
+    'Training is measured during the epoch, with dropout and augmentation where there are any.',
+    ...(isValidated ? ['Validation is of the pictures held out, after the epoch.'] : []),
+    ...(keptEpoch === 0 ? ['No epoch was better there than the start, whose weights the model has.'] : []),
+  ].join(' ');
+  // Of mse the loss is the squared error over again, in other units.
+  const showsLoss = loss !== undefined && loss !== 'mse' && epochs.some(({ trainLoss }) => trainLoss !== undefined);
+  return section(
+    'Training',
+    note,
+    html`<div class="plots">${[
+      plotFigure(trainingPlot(epochs, { target, unit }, keptEpoch), 'Error by epoch', 'Root mean squared error.'),
+      ...(showsLoss ? [plotFigure(lossPlot(epochs), 'Loss by epoch', `What training made smaller: ${loss}.`)] : []),
+    ]}</div>`,
+  );
 }
 
 function groups({ evaluation, predictions, target }: EvaluationPageOptions, format: Format): Markup {

@@ -18,13 +18,16 @@ export interface Point {
   readonly value: number;
 }
 
-/** The losses after one pass over the training pictures. */
-export interface EpochLoss {
+/** What one pass over the training pictures came to. */
+export interface EpochErrors {
   /** Counts from 1. */
   readonly epoch: number;
+  /** Mean squared error over the steps. */
   readonly trainMse: number;
   /** Null where nothing was kept for validation. */
   readonly valMse: number | null;
+  /** What the steps made smaller; older files do not say. */
+  readonly trainLoss?: number | undefined;
 }
 
 /** The loss of one step of a learning rate range test. */
@@ -138,59 +141,112 @@ export function errorHistogramPlot(points: readonly Point[], target: Target): st
 }
 
 /**
- * The loss of each epoch as an SVG: training dashed, validation solid. The axis starts at 0, unless the largest loss is
- * more than ten times the smallest: then it is logarithmic.
+ * The root mean squared error after each epoch as an SVG, in the target's unit: training dashed, validation solid, and a line at the
+ * epoch whose weights were kept. The axis starts at 0 where the smallest error is less than half the largest, and is logarithmic where
+ * it is less than a tenth.
+ *
+ * @param kept Left out, or 0 for the start of the training: no line.
  */
-export function lossPlot(epochs: readonly EpochLoss[]): string {
-  const validated = epochs.filter(({ valMse }) => valMse !== null);
-  const losses = [...epochs.map(({ trainMse }) => trainMse), ...validated.map(({ valMse }) => valMse!)];
-  const { min, max } = extent(losses);
-  const isLog = min > 0 && max / min > 10;
-  const first = epochs[0]!.epoch;
-  const last = epochs.at(-1)!.epoch;
-  const key = (text: string, dy: number, colour: string) =>
-    Plot.text([text], { frameAnchor: 'top-right', dy, dx: -4, fill: colour, fontWeight: 600 });
-  const line = (rows: readonly EpochLoss[], y: string, stroke: string, strokeDasharray?: string) => [
-    Plot.line(rows, {
-      x: 'epoch',
-      y,
-      stroke,
-      strokeWidth: 2,
-      ...(strokeDasharray === undefined ? {} : { strokeDasharray }),
-    }),
-    ...(rows.length <= 40 ? [Plot.dot(rows, { x: 'epoch', y, fill: stroke, r: 2.5 })] : []),
+export function trainingPlot(epochs: readonly EpochErrors[], { unit }: Target, kept = 0): string {
+  const rows = epochs.map(({ epoch, trainMse, valMse }) => ({
+    epoch,
+    training: Math.sqrt(trainMse),
+    validation: valMse === null ? null : Math.sqrt(valMse),
+  }));
+  const validated = rows.filter(({ validation }) => validation !== null);
+  const isValidated = validated.length > 0;
+  const mark = epochs.some(({ epoch }) => epoch === kept) ? [kept] : [];
+  // Above the frame, where no curve is, from right to left.
+  const keys = [
+    ...(mark.length > 0 ? [{ text: `epoch ${kept} kept`, colour: 'currentColor' }] : []),
+    ...(isValidated ? [{ text: 'validation', colour: CONTRAST }] : []),
+    { text: 'training', colour: ACCENT },
   ];
+  return draw(
+    {
+      id: 'training',
+      title: 'Error by epoch',
+      description:
+        `Root mean squared error of training${isValidated ? ' (dashed) and validation' : ''} after each of ${epochs.length} epochs` +
+        `${mark.length > 0 ? `; the weights of epoch ${kept} were kept` : ''}.`,
+    },
+    {
+      ...byEpoch(epochs),
+      y: errorAxis('RMSE', unit, [...rows.map(({ training }) => training), ...validated.map(r => r.validation!)]),
+      marks: [
+        Plot.ruleX(mark, { strokeOpacity: 0.6, strokeDasharray: '2 3' }),
+        ...curve(rows, 'training', ACCENT, '5 3'),
+        ...curve(validated, 'validation', CONTRAST),
+        ...legend(keys),
+      ],
+    },
+  );
+}
+
+/** The mean loss of each epoch's steps as an SVG: what training made smaller, where that is not the squared error. */
+export function lossPlot(epochs: readonly EpochErrors[]): string {
+  const rows = epochs.filter(({ trainLoss }) => trainLoss !== undefined);
   return draw(
     {
       id: 'loss',
       title: 'Loss by epoch',
-      description: `Mean squared error of training${validated.length > 0 ? ' (dashed) and validation' : ''} after each of ${epochs.length} epochs.`,
+      description: `Mean loss of the training pictures in each of ${rows.length} epochs.`,
     },
     {
-      height: 320,
-      x: {
-        label: 'epoch',
-        domain: first === last ? [first - 1, last + 1] : [first, last],
-        ticks: wholeTicks(first, last),
-        tickFormat: 'd',
-      },
-      y: {
-        ...axis(
-          isLog ? 'mean squared error (logarithmic)' : 'mean squared error',
-          undefined,
-          isLog ? [min, max] : [0, max],
-          isLog ? 'log' : 'linear',
-        ),
-        nice: !isLog,
-      },
-      marks: [
-        ...line(epochs, 'trainMse', ACCENT, '5 3'),
-        ...line(validated, 'valMse', CONTRAST),
-        key('training', 6, ACCENT),
-        ...(validated.length > 0 ? [key('validation', 24, CONTRAST)] : []),
-      ],
+      ...byEpoch(rows),
+      y: errorAxis(
+        'loss',
+        undefined,
+        rows.map(({ trainLoss }) => trainLoss!),
+      ),
+      marks: curve(rows, 'trainLoss', ACCENT, '5 3'),
     },
   );
+}
+
+/** Height and horizontal axis of a plot by epoch. */
+function byEpoch(epochs: readonly EpochErrors[]): Plot.PlotOptions {
+  const [first, last] = [epochs[0]!.epoch, epochs.at(-1)!.epoch];
+  return {
+    height: 320,
+    x: {
+      label: 'epoch',
+      domain: first === last ? [first - 1, last + 1] : [first, last],
+      ticks: wholeTicks(first, last),
+      tickFormat: 'd',
+    },
+  };
+}
+
+/** The vertical axis of errors or losses that fall from epoch to epoch. */
+function errorAxis(name: string, unit: string | undefined, values: readonly number[]): Plot.ScaleOptions {
+  const { min, max } = extent(values);
+  const isLog = min > 0 && max / min > 10;
+  const from = isLog || min > max / 2 ? min : Math.min(min, 0);
+  const about = isLog ? [unit, 'log'].filter(text => text !== undefined && text !== '').join(', ') : unit;
+  return { ...axis(name, about, [from, max], isLog ? 'log' : 'linear'), nice: !isLog };
+}
+
+/** A line through the values of each epoch, with dots where they are few enough to tell apart. */
+function curve(rows: readonly { readonly epoch: number }[], y: string, stroke: string, strokeDasharray?: string) {
+  const dashed = strokeDasharray === undefined ? {} : { strokeDasharray };
+  return [
+    Plot.line(rows, { x: 'epoch', y, stroke, strokeWidth: 2, ...dashed }),
+    ...(rows.length <= 40 ? [Plot.dot(rows, { x: 'epoch', y, fill: stroke, r: 2.5 })] : []),
+  ];
+}
+
+// Wide enough for bold text of 15 px, the size on narrow screens.
+const KEY_CHARACTER = 9;
+
+/** The names of curves above the frame, the first at the right. */
+function legend(keys: readonly { readonly text: string; readonly colour: string }[]): Plot.Markish[] {
+  let dx = 0;
+  return keys.map(({ text, colour }) => {
+    const mark = Plot.text([text], { frameAnchor: 'top-right', dx, dy: -18, fill: colour, fontWeight: 600 });
+    dx -= (text.length + 2) * KEY_CHARACTER;
+    return mark;
+  });
 }
 
 /**

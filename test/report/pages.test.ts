@@ -128,11 +128,32 @@ test('groups of labels that are not whole are named by their edges', () => {
 test('no warnings, no skipped files, no epochs: nothing is said of them', () => {
   const text = textOf(evaluation());
   assert.doesNotMatch(text, /Careful|Skipped files|Training/);
-  const full = textOf(
-    evaluation({ skipped: [{ file: 'x', reason: 'broken' }], epochs: [{ epoch: 1, trainMse: 4, valMse: 5 }] }),
-  );
-  assert.match(full, /Skipped files/);
-  assert.match(full, /Training Loss after each epoch/);
+  assert.match(textOf(evaluation({ skipped: [{ file: 'x', reason: 'broken' }] })), /Skipped files/);
+});
+
+test('training is shown by epoch, with its loss where that is not the squared error', () => {
+  const epochs = [
+    { epoch: 1, trainMse: 9, valMse: 8, trainLoss: 3 },
+    { epoch: 2, trainMse: 4, valMse: 5, trainLoss: 2 },
+  ];
+  const page = evaluation({ epochs, keptEpoch: 2, loss: 'distribution' });
+  expectWellFormed(page);
+  const text = textOf(page);
+  assert.match(text, /Training Training is measured during the epoch.* Validation is of the pictures held out/);
+  assert.match(text, /epoch 2 kept/);
+  assert.match(text, /Loss by epoch What training made smaller: distribution\./);
+  for (const loss of ['mse', undefined])
+    assert.doesNotMatch(textOf(evaluation({ epochs, keptEpoch: 2, loss })), /Loss by epoch/);
+  // A file of an older version has no loss.
+  const older = epochs.map(({ trainLoss: _, ...epoch }) => epoch);
+  assert.doesNotMatch(textOf(evaluation({ epochs: older, loss: 'distribution' })), /Loss by epoch|kept/);
+});
+
+test('training that made nothing better says so', () => {
+  const epochs = [{ epoch: 1, trainMse: 9, valMse: 8, trainLoss: 3 }];
+  assert.match(textOf(evaluation({ epochs, keptEpoch: 0 })), /No epoch was better there than the start/);
+  const unknown = evaluation({ epochs: [{ epoch: 1, trainMse: 9, valMse: null }] });
+  assert.doesNotMatch(textOf(unknown), /No epoch|Validation is/);
 });
 
 test('fifty skipped files are named and the rest counted', () => {

@@ -11,6 +11,7 @@ import {
   type Point,
   residualPlot,
   scatterPlot,
+  trainingPlot,
 } from '../../src/report/plots.js';
 import { expectWellFormed } from './markup.js';
 
@@ -39,9 +40,17 @@ const plots: Record<string, string> = {
   residuals: residualPlot(few, age),
   labels: labelHistogramPlot(histogram(few.map(({ label }) => label)), age),
   errors: errorHistogramPlot(few, age),
+  training: trainingPlot(
+    [
+      { epoch: 1, trainMse: 300, valMse: 280 },
+      { epoch: 2, trainMse: 200, valMse: 220 },
+    ],
+    age,
+    2,
+  ),
   loss: lossPlot([
-    { epoch: 1, trainMse: 300, valMse: 280 },
-    { epoch: 2, trainMse: 200, valMse: 220 },
+    { epoch: 1, trainMse: 300, valMse: 280, trainLoss: 4 },
+    { epoch: 2, trainMse: 200, valMse: 220, trainLoss: 3 },
   ]),
   'learning-rate': learningRatePlot(rangeTest(100), 1e-3),
 };
@@ -107,25 +116,57 @@ test('skewed prices have logarithmic axes with short labels', () => {
   assert.match(svg, />1M</);
 });
 
-test('a loss that falls far is on a logarithmic axis, one that does not starts at 0', () => {
-  assert.match(
-    lossPlot([
-      { epoch: 1, trainMse: 900, valMse: null },
-      { epoch: 2, trainMse: 60, valMse: null },
-    ]),
-    /logarithmic/,
-  );
-  assert.doesNotMatch(plots.loss!, /logarithmic/);
-  assert.match(plots.loss!, />0</);
+/** Ten epochs whose validation error is smallest at the seventh. */
+const tenEpochs = Array.from({ length: 10 }, (_, i) => ({
+  epoch: i + 1,
+  trainMse: (12 - i) ** 2,
+  valMse: (6 + Math.abs(i - 6) / 2) ** 2,
+  trainLoss: 4 - i / 4,
+}));
+
+test('errors by epoch are in the unit of the target, with the epoch that was kept', () => {
+  const svg = trainingPlot(tenEpochs, age, 7);
+  for (const text of ['RMSE (years)', 'epoch', 'training', 'validation', 'epoch 7 kept'])
+    assert.ok(svg.includes(`>${text}<`), text);
+  assert.match(svg, /the weights of epoch 7 were kept/);
+  // 12 and 3 are the roots of the largest and the smallest squared error.
+  assert.match(svg, />12</);
+  assert.doesNotMatch(svg, />100</);
+  assert.match(trainingPlot(tenEpochs, { target: 'price' }), />RMSE</);
+});
+
+test('no epoch is marked where none is known, where it is the start, and where it is none of them', () => {
+  for (const kept of [undefined, 0, 11]) assert.doesNotMatch(trainingPlot(tenEpochs, age, kept), /kept/);
+});
+
+test('an error that falls far is on a logarithmic axis, one that halves starts at 0, one that hardly falls does not', () => {
+  const falling = (...errors: number[]) =>
+    trainingPlot(
+      errors.map((error, i) => ({ epoch: i + 1, trainMse: error ** 2, valMse: null })),
+      age,
+    );
+  assert.match(falling(30, 2.5), />RMSE \(years, log\)</);
+  assert.match(falling(30, 10), />0</);
+  const near = falling(5, 4.6);
+  assert.doesNotMatch(near, /log\)|>0</);
+  assert.match(near, />4\.60?</);
 });
 
 test('without validation its line and its name are left out', () => {
-  const svg = lossPlot([
-    { epoch: 1, trainMse: 3, valMse: null },
-    { epoch: 2, trainMse: 2, valMse: null },
-  ]);
+  const svg = trainingPlot(
+    tenEpochs.map(epoch => ({ ...epoch, valMse: null })),
+    age,
+    10,
+  );
   assert.match(svg, />training</);
-  assert.doesNotMatch(svg, />validation</);
+  assert.match(svg, />epoch 10 kept</);
+  assert.doesNotMatch(svg, /validation/);
+});
+
+test('the loss by epoch leaves out epochs that do not say it', () => {
+  const [first, ...rest] = tenEpochs;
+  const { trainLoss: _, ...older } = first!;
+  assert.match(lossPlot([older, ...rest]), /in each of 9 epochs/);
 });
 
 test('a range test marks its suggestion, and its axes leave out where the loss runs away', () => {
@@ -157,7 +198,8 @@ test('one epoch, perfect predictions and equal labels can be drawn', () => {
     { label: 2, value: 2 },
   ];
   for (const svg of [
-    lossPlot([{ epoch: 1, trainMse: 0, valMse: null }]),
+    trainingPlot([{ epoch: 1, trainMse: 0, valMse: null }], age, 1),
+    lossPlot([{ epoch: 1, trainMse: 0, valMse: null, trainLoss: 0 }]),
     scatterPlot(equal, age),
     residualPlot(equal, age),
     errorHistogramPlot(equal, age),
