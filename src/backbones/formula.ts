@@ -1,5 +1,5 @@
 import { fnv1a } from '../base/random.js';
-import { sizeOf } from '../engine/tensor.js';
+import { sizeOf, type Tensor } from '../engine/tensor.js';
 import { lastNorm, type ParameterSource, type ResnetPlan } from './resnet.js';
 
 /**
@@ -37,13 +37,23 @@ function fill<T extends Float32Array | Float64Array>(out: T, name: string, { off
  */
 export function formulaParameters(plan: ResnetPlan): ParameterSource {
   const last = `${lastNorm(plan)}.weight`;
+  // A network is built several times over in training.
+  const known = new Map<string, Tensor<'float32'>>();
   return (name, shape) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
     let rule: Affine = { offset: 0, factor: 0.1, absolute: false };
     if (shape.length === 4) rule = { ...rule, factor: Math.sqrt(6 / sizeOf(shape.slice(1))) };
     else if (name.endsWith('running_var')) rule = { offset: 1, factor: 0.5, absolute: true };
     else if (name.endsWith(last)) rule = { ...rule, offset: 0.25, factor: 0.1 * 0.25 };
     else if (name.endsWith('.weight')) rule = { ...rule, offset: 1 };
-    return { dtype: 'float32', shape, data: fill(new Float32Array(sizeOf(shape)), name, rule) };
+    const made: Tensor<'float32'> = {
+      dtype: 'float32',
+      shape,
+      data: fill(new Float32Array(sizeOf(shape)), name, rule),
+    };
+    known.set(name, made);
+    return made;
   };
 }
 
