@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { ahead } from '../base/ahead.js';
-import { expected, InputError, throwIfAborted } from '../base/errors.js';
+import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom, type Random } from '../base/random.js';
 import type { StatisticUpdate } from '../engine/autodiff/batch-norm.js';
@@ -129,6 +130,29 @@ interface Position {
   history: Epoch[];
   best: { epoch: number; validation: Errors | null };
 }
+
+const errorsSchema = z.object({ mse: z.number(), mae: z.number() });
+const epochSchema = z.object({
+  epoch: z.number(),
+  trainLoss: z.number(),
+  trainMse: z.number(),
+  valMse: z.number().nullable(),
+  valMae: z.number().nullable(),
+  learningRate: z.number(),
+  seconds: z.number(),
+});
+/** What a checkpoint says beside its tensors. */
+const savedSchema = z.object({
+  identity: z.record(z.string(), z.unknown()),
+  position: z.object({
+    step: z.number(),
+    lossSum: z.number(),
+    squaredSum: z.number(),
+    seconds: z.number(),
+    history: z.array(epochSchema),
+    best: z.object({ epoch: z.number(), validation: errorsSchema.nullable() }),
+  }) satisfies z.ZodType<Position>,
+});
 
 /**
  * Trains by gradient steps: shuffled batches, validation after each epoch, best weights kept. All chance comes from the seed and the
@@ -438,7 +462,12 @@ class Run {
     if (checkpoint === undefined || !checkpoint.resume) return false;
     const found = await loadCheckpoint(checkpoint.path);
     if (found === undefined) return false;
-    const { identity, position } = found.state as { identity: Record<string, unknown>; position: Position };
+    const saved = savedSchema.safeParse(found.state);
+    if (!saved.success) {
+      const got = `"${reasonOf(saved.error.issues[0]!.message)}"`;
+      throw new InputError(expected(checkpoint.path, 'a checkpoint of a training run', got, 'start over with --force'));
+    }
+    const { identity, position } = saved.data;
     checkIdentity(checkpoint, identity);
     const best: Record<string, Tensor> = {};
     const state: Record<string, Tensor> = {};

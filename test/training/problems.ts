@@ -1,8 +1,9 @@
 import { formulaUniform } from '../../src/backbones/formula.js';
+import type { Watch } from '../../src/base/progress.js';
 import { add, matMul, mul, reduceMean, reshape, square, sub } from '../../src/engine/graph/build.js';
-import { sgd } from '../../src/engine/optim/optimizer.js';
-import { constant } from '../../src/engine/optim/schedule.js';
-import type { Fit, FitOptions, Problem } from '../../src/training/fit.js';
+import { adamW, sgd } from '../../src/engine/optim/optimizer.js';
+import { constant, oneCycle } from '../../src/engine/optim/schedule.js';
+import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from '../../src/training/fit.js';
 import { float } from '../run-graph.js';
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
@@ -93,3 +94,20 @@ export const timeless = ({ parameters, epochs, epoch, validation }: Fit) => ({
   epoch,
   validation,
 });
+
+/** The fit of `noisyProblem` with all that a checkpoint has to hold; it resumes where it can. */
+export const resumableFit = (checkpoint: Partial<CheckpointOptions> | undefined, watch: Watch = {}): Promise<Fit> =>
+  fit(
+    noisyProblem(),
+    plainOptions({
+      epochs: 12,
+      optimizer: adamW(),
+      schedule: steps => oneCycle({ peak: 0.2, steps }),
+      weightDecay: 0.01,
+      averageDecay: 0.8,
+      ...(checkpoint === undefined
+        ? {}
+        : { checkpoint: { path: '', everySeconds: 1e9, resume: true, identity: { seed: 1 }, ...checkpoint } }),
+    }),
+    watch,
+  );
