@@ -48,7 +48,7 @@ interface Flags extends DataFlags, TalkFlags {
   readonly seed: number;
   readonly cache?: string;
   readonly resume?: boolean;
-  readonly checkpointEvery: number;
+  readonly checkpointEvery?: number;
   readonly force?: boolean;
 }
 
@@ -135,11 +135,11 @@ export function trainCommand(terminal: Terminal): Command {
     .addOption(
       new Option('--val <fraction>', 'share of the pictures held out to measure').argParser(number).default(0.1),
     )
-    .option('--resume', 'go on from the checkpoint of a run that did not end')
-    .addOption(
-      new Option('--checkpoint-every <seconds>', 'with --tune: how often the run is saved')
-        .argParser(number)
-        .default(60),
+    .option('--resume', 'with --tune: go on from the checkpoint of a run that did not end')
+    .option(
+      '--checkpoint-every <seconds>',
+      'with --tune: how often the run is saved; 0 is after every step (default: 60)',
+      number,
     )
     .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
   seedOption(command).addOption(forceOption());

@@ -31,18 +31,12 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly out: string;
   /** What the number is counted in, for reports: `years`. Default: nothing. */
   readonly unit?: string | undefined;
-  /** Share of the pictures held out to measure, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
-  readonly validation?: number | undefined;
   /** Start of all random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
   /** Where features and downloads are kept. Default: `defaultCacheDir()`. */
   readonly cacheDir?: string | undefined;
   /** True moves an existing `out` aside, and forgets the checkpoint of a run that did not end. Default false: either is an error. */
   readonly force?: boolean | undefined;
-  /** True goes on from the checkpoint of a run that did not end, if there is one. Default false. */
-  readonly resume?: boolean | undefined;
-  /** Seconds between checkpoints while a backbone is trained. Default 60. */
-  readonly checkpointSeconds?: number | undefined;
 }
 
 /** What training came to; the keys of `train --json`. */

@@ -27,7 +27,12 @@ export interface TrainingOptions extends RecipeOptions {
   readonly findRate?: boolean | undefined;
   /** Of the backbone: from these the rate decay's default follows. */
   readonly weights?: string | undefined;
+  /** Share of the pictures held out to measure, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
   readonly validation?: number | undefined;
+  /** True goes on from the checkpoint of a run with `tune` or `unfreeze` that did not end, if there is one. Default false. */
+  readonly resume?: boolean | undefined;
+  /** Seconds between checkpoints with `tune` or `unfreeze`, 0 or more; 0 saves after every step. Default 60. */
+  readonly checkpointSeconds?: number | undefined;
 }
 
 /** What options come to. */
@@ -77,6 +82,12 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   if (unfreeze !== undefined && options.tune !== undefined) {
     refuse('--unfreeze', `--tune ${options.tune} says which stages are trained`, unfreeze);
   }
+  if (unfreeze === 'head' || unfreeze === 'last' || unfreeze === 'all') {
+    throw new UsageError(expected('--unfreeze', 'the name of a stage', `"${unfreeze}"`, `take --tune ${unfreeze}`));
+  }
+  if (options.validation === 0 && options.patience != null) {
+    refuse('--patience', 'nothing is held out to measure on (--val 0)', options.patience);
+  }
   const tune = unfreeze ?? options.tune ?? 'head';
   const recipe = recipeOf(options);
   const rest = {
@@ -90,6 +101,9 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   };
   if (tune !== 'head') {
     if (solver !== undefined) refuse('--solver', 'a backbone is trained by gradients', solver);
+    if (findRate && options.learningRate !== undefined) {
+      refuse('--lr', '--find-lr looks for it', options.learningRate, 'leave one of them out');
+    }
     const loss = options.loss ?? (head === 'linear' ? 'mse' : 'distribution');
     const first = head === 'linear' && loss === 'mse' ? 'ridge' : (head ?? 'mlp');
     return { ...rest, heads: [first], loss, headRecipe: {} };
@@ -103,7 +117,11 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   }
   if (options.rateDecay !== undefined) refuse('--rate-decay', frozen, options.rateDecay, beside);
   if (findRate) refuse('--find-lr', frozen, 'it', beside);
-  if (head === 'mlp' && solver === 'ridge') refuse('--solver', 'an mlp has no exact optimum', 'ridge');
+  if (options.resume) refuse('--resume', `${frozen} and all that takes time is cached`, 'it', beside);
+  if (options.checkpointSeconds !== undefined) refuse('--checkpoint-every', frozen, options.checkpointSeconds, beside);
+  if (head === 'mlp' && solver !== undefined) {
+    refuse('--solver', 'it is of a linear head', solver, 'leave it out, or choose an --optimizer');
+  }
   const heads = headsOf(options);
   const [only] = heads;
   if (heads.length === 1 && only === 'ridge') {
@@ -125,7 +143,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
       if (!known.includes(key)) refuse(flags[key as keyof RecipeOptions], 'adam is the classic loop', value);
     }
     if (options.loss === 'distribution')
-      refuse('--loss', 'the classic loop has one output', 'distribution', 'add --head');
+      refuse('--loss', 'the classic loop has one output', 'distribution', 'leave out --solver');
   }
   const loss = options.loss ?? (heads.includes('mlp') ? 'distribution' : 'mse');
   return { ...rest, heads, loss, headRecipe: recipe };
@@ -148,7 +166,7 @@ function refuse(option: string, why: string, got: unknown, wayOut = 'leave it ou
 }
 
 function checkRanges(options: TrainingOptions): void {
-  const { validation = 0, learningRate, weightDecay, clip, ema, warmUp, rateDecay } = options;
+  const { validation = 0, learningRate, weightDecay, clip, ema, warmUp, rateDecay, checkpointSeconds } = options;
   const check = (option: string, ok: boolean, what: string, value: unknown) => {
     if (!ok) throw new UsageError(expected(option, what, `${value}`));
   };
@@ -169,6 +187,12 @@ function checkRanges(options: TrainingOptions): void {
     rateDecay === undefined || (rateDecay > 0 && rateDecay <= 1),
     'a share above 0, up to 1',
     rateDecay,
+  );
+  check(
+    '--checkpoint-every',
+    checkpointSeconds === undefined || checkpointSeconds === 0 || above(checkpointSeconds),
+    'a number of seconds, 0 or above',
+    checkpointSeconds,
   );
   for (const key of ['epochs', 'batch', 'patience'] as const) {
     const value = options[key];
