@@ -1,5 +1,5 @@
 import { ahead } from '../base/ahead.js';
-import { throwIfAborted } from '../base/errors.js';
+import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createSession, createState } from '../engine/runtime/session.js';
@@ -29,6 +29,8 @@ const TOO_MUCH = 4;
 /**
  * Finds a learning rate: a hundred steps on a copy of the problem, each with a rate 15 % higher than the last, until the loss explodes.
  *
+ * @throws InputError where the loss is not finite from the start.
+ * @throws AbortedError once the signal is aborted.
  * Reference: Smith, https://arxiv.org/abs/1506.01186 (the range test); smoothing and stopping as fastai's lr_find
  */
 export async function findLearningRate(
@@ -66,6 +68,10 @@ export async function findLearningRate(
   } finally {
     await session.close();
     await state.close();
+  }
+  if (points.length === 0) {
+    const wayOut = 'are the labels within the range of float32?';
+    throw new InputError(expected('finding a learning rate', 'a finite loss at the start', 'another', wayOut));
   }
   const best = points.reduce((a, b) => (b.loss < a.loss ? b : a));
   return { points, suggestion: Number((best.learningRate / 10).toPrecision(2)) };
