@@ -1,9 +1,11 @@
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
+import { expected, InputError, reasonOf, ShapeError, UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { type AugmentName, augmentFeeds, buildAugmentation, findAugmentation } from '../data/augment.js';
 import { decodePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { cast, reshape } from '../engine/graph/build.js';
+import type { Value } from '../engine/graph/graph.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
@@ -50,6 +52,16 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
   const augmentation = input.kind === 'pictures' ? findAugmentation(input.augment) : undefined;
   const shape = part.below === undefined ? [] : stageShape(backbone, part.below);
   const scale = { std: head.target?.std ?? 1, bins: head.bins };
+  const tunedOn = (entering: Value, how: Parameters<typeof buildTuned>[3]) => {
+    try {
+      return buildTuned(entering, backbone, part, how);
+    } catch (cause) {
+      if (!(cause instanceof ShapeError) || part.batchNorm !== 'batch') throw cause;
+      const what = 'frozen, or more pictures a step';
+      const got = `batch and a step of ${entering.shape[0]}`;
+      throw new UsageError(expected('--bn', what, got, 'raise --batch, or leave it out'), { cause });
+    }
+  };
   return {
     labels,
     train,
@@ -69,7 +81,7 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
           training && augmentation !== undefined ? buildAugmentation : undefined,
         );
       };
-      const { features, updates } = buildTuned(entrance(), backbone, part, { training, fromPictures });
+      const { features, updates } = tunedOn(entrance(), { training, fromPictures });
       const output = buildTrainedHead(features, head, count, training);
       return {
         value: output.value,
@@ -130,7 +142,12 @@ async function pixelsOf(paths: readonly string[], sizePx: number): Promise<Tenso
   const data = new Uint8Array(paths.length * each);
   await Promise.all(
     paths.map(async (path, i) => {
-      data.set(await decodePicture(await readSource(path), { width: sizePx, height: sizePx }), i * each);
+      try {
+        data.set(await decodePicture(await readSource(path), { width: sizePx, height: sizePx }), i * each);
+      } catch (cause) {
+        // It could be read when its features were made.
+        throw new InputError(`${path}: ${reasonOf(cause)}`, { cause });
+      }
     }),
   );
   return { dtype: 'uint8', shape: [paths.length, sizePx, sizePx, 3], data };
