@@ -144,7 +144,7 @@ describe('fineTune', () => {
     const dataset = { root: options.root, target: 'x', samples, skipped: [] };
     const cacheDir = tempFolder(t);
     const width = stageWidth(options.backbone, 'middle');
-    const stage = await extractStage(dataset, options.backbone, 'middle', width, cacheDir);
+    const stage = await extractStage(dataset, options.backbone, { stage: 'middle', width }, cacheDir);
     const input: TunedInput = { kind: 'stage', rows: stage.rows };
     const [cached, decoded] = [await fineTune({ ...options, input }), await fineTune(options)];
     await stage.close();

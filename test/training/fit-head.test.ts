@@ -1,49 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formulaHead, formulaParameters, formulaUniform } from '../../src/backbones/formula.js';
-import { buildResnet, resnetWidth } from '../../src/backbones/resnet.js';
-import { Graph } from '../../src/engine/graph/graph.js';
-import { toOnnx } from '../../src/engine/graph/to-onnx.js';
-import { createSession } from '../../src/engine/runtime/session.js';
-import { fitClassicHead, fitHead } from '../../src/training/fit-head.js';
+import { formulaUniform } from '../../src/backbones/formula.js';
+import { fitHead } from '../../src/training/fit-head.js';
 import type { HeadData } from '../../src/training/head.js';
-import { expectNumbersClose } from '../close.js';
-import { failureOf } from '../data/temp.js';
-import { expectSummary, goldenNames, readGolden } from '../golden.js';
 import { rowsOf } from './rows.js';
-
-describe('fitClassicHead', () => {
-  for (const name of goldenNames) {
-    it(`takes the five steps on ${name} that PyTorch takes`, async () => {
-      const { golden, plan } = readGolden(name);
-      const width = resnetWidth(plan);
-      const graph = new Graph();
-      const x = graph.input('input', 'float32', [3, 3, 125, 125]);
-      graph.output('features', buildResnet(x, plan, formulaParameters(plan)).features);
-      const session = await createSession(toOnnx(graph));
-      const input = Float32Array.from(formulaUniform('input', 3 * 3 * 125 * 125));
-      const { features } = await session.run({ input: { dtype: 'float32', shape: [3, 3, 125, 125], data: input } });
-      await session.close();
-
-      const rows = rowsOf(features!.data as Float32Array, width);
-      const data = { rows, labels: Float64Array.from(golden.target), train: [0, 1, 2], validation: [] };
-      const options = { loss: 'mse', epochs: 5, batch: 3, seed: 0, start: formulaHead(width) } as const;
-      const { head, fit } = await fitClassicHead(data, options);
-      const losses = fit.epochs.map(epoch => epoch.trainMse);
-      expectNumbersClose(losses, golden.head_adam.losses, { rtol: 1e-5, atol: 0 });
-      expectSummary(head.layers[0]!.weight.data, golden.head_adam['fc.weight'], 1e-4);
-      expectNumbersClose(head.layers[0]!.bias.data, golden.head_adam['fc.bias'].first, { rtol: 1e-6, atol: 0 });
-    });
-  }
-
-  it('says where the loss stops being finite, and what to do', async () => {
-    const text = await failureOf(() => fitClassicHead(ruleData(), { loss: 'mse', learningRate: 1e30, seed: 0 }));
-    assert.match(
-      text,
-      /^InputError: adam: epoch 1 of 5, step [23]: expected a finite loss, got another; try a lower --lr than 1e\+30, --clip 1, or --find-lr$/,
-    );
-  });
-});
 
 const WIDTH = 4;
 const table = Float32Array.from(formulaUniform('table', 110 * WIDTH));
