@@ -73,7 +73,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'a step that is too large',
     () => train(at('good'), '--solver', 'adam', '--lr', '1e30', '--epochs', '9'),
     1,
-    /epoch \d, batch \d+: expected a finite loss, got (NaN|Infinity); try a lower --lr than 1e\+30/,
+    /epoch \d of 9, (step \d+|validation): expected (a finite loss|finite predictions), got \w+; try a lower --lr than 1e\+30/,
   ],
   [
     'only broken pictures to evaluate',
