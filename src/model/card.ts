@@ -56,8 +56,11 @@ type Configuration = Manifest['configuration'];
 function tuningOf({ tune, bestEpoch }: Configuration): string {
   // Models of older versions do not say it, and are all frozen.
   if (tune === undefined || tune === 'head') return 'frozen';
-  if (bestEpoch === 0) return `as it was, for training it from ${tune} on made nothing better`;
-  return `trained from ${tune} on, where it started as`;
+  // Of a file with unknown stages.
+  const part = tune === 'all' ? 'as a whole' : `from ${tune} on`;
+  return bestEpoch === 0
+    ? `as it was, for training it ${part} made nothing better`
+    : `trained ${part}, where it started as`;
 }
 
 const losses: Readonly<Record<string, string>> = {

@@ -75,7 +75,7 @@ async function fitOne(
     const none = { epochs: [], bestEpoch: null, computeShare: null };
     return { name: 'ridge', head, validationMse, configuration, ...none };
   }
-  const { loss, balance } = plan;
+  const { loss, balance, augment } = plan;
   const settings = { ...plan.headRecipe, loss, balance, seed };
   const classic = kind === 'classic';
   const { head, fit } = classic
@@ -89,7 +89,15 @@ async function fitOne(
     bestEpoch: fit.epoch,
     validationMse: fit.validation?.mse ?? null,
     computeShare: fit.computeShare,
-    configuration: { head: classic ? 'linear' : kind, solver: 'adam', loss, balance, ...recipe, bestEpoch: fit.epoch },
+    configuration: {
+      head: classic ? 'linear' : kind,
+      solver: 'adam',
+      loss,
+      balance,
+      augment,
+      ...recipe,
+      bestEpoch: fit.epoch,
+    },
   };
 }
 

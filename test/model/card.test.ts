@@ -44,6 +44,7 @@ describe('the model card', () => {
     assert.match(text, /Backbone tiny, trained from layer4 on, where it started as: a test\./);
     assert.match(text, /Epochs: 10; the weights are those of epoch 7\./);
     assert.doesNotMatch(text, /Backbone tiny, frozen/);
+    assert.match(card({ ...tuned, tune: 'all' }), /Backbone tiny, trained as a whole, where it started as: a test\./);
   });
 
   it('says so where tuning made nothing better', () => {
