@@ -20,9 +20,13 @@ export interface OutputFolder {
  * Starts a folder of results at `path`. Files are written beside it and moved there by `commit`.
  *
  * @param options.force True allows that `path` exists.
+ * @param options.alone True where no other process can be writing to `path`: what killed ones left beside it is removed. Default false.
  * @throws InputError, before any work is done, where `path` exists without `force` or cannot be written.
  */
-export async function createOutputFolder(path: string, { force }: { readonly force: boolean }): Promise<OutputFolder> {
+export async function createOutputFolder(
+  path: string,
+  { force, alone = false }: { readonly force: boolean; readonly alone?: boolean },
+): Promise<OutputFolder> {
   const target = resolve(path);
   if (existsSync(target) && !force) {
     throw new InputError(
@@ -33,6 +37,7 @@ export async function createOutputFolder(path: string, { force }: { readonly for
   const unwritable = (cause: unknown) =>
     new InputError(expected(path, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
   try {
+    if (alone) await removePartials(target);
     await mkdir(partial, { recursive: true });
   } catch (cause) {
     throw unwritable(cause);
@@ -65,6 +70,15 @@ export async function createOutputFolder(path: string, { force }: { readonly for
     },
     discard: () => rm(partial, { recursive: true, force: true }),
   };
+}
+
+async function removePartials(target: string): Promise<void> {
+  const folder = dirname(target);
+  const prefix = `.${basename(target)}.`;
+  for (const name of existsSync(folder) ? await readdir(folder) : []) {
+    const isOurs = name.startsWith(prefix) && /^[0-9a-f]{8}\.partial$/.test(name.slice(prefix.length));
+    if (isOurs) await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 async function moveAside(target: string): Promise<string> {

@@ -84,7 +84,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   await checkCheckpoint(checkpoint, { force, resume });
   const goesOn = resume && existsSync(checkpoint);
-  const folder = await createOutputFolder(out, { force: force || goesOn });
+  // One process at a time saves to a checkpoint, so the one that goes on from it is alone.
+  const folder = await createOutputFolder(out, { force: force || goesOn, alone: goesOn });
   try {
     const dataset = await openDataset(options);
     const backbone = await loadBackbone({ ...options, cacheDir }, options);

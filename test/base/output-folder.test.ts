@@ -96,6 +96,16 @@ describe('createOutputFolder', () => {
     assert.deepEqual(readdirSync(root), ['out']);
   });
 
+  it('removes what killed processes left where it is alone, and nothing of others', async t => {
+    const left = '.out.0123abcd.partial/stale.txt';
+    const others = ['.out.notes.partial', '.other.0123abcd.partial', 'out.0123abcd.partial'];
+    const root = tempFolder(t, [left, ...others]);
+    await (await createOutputFolder(join(root, 'out'), fresh)).commit();
+    assert.ok(readdirSync(root).includes('.out.0123abcd.partial'));
+    await (await createOutputFolder(join(root, 'out'), { force: true, alone: true })).discard();
+    assert.deepEqual(readdirSync(root).sort(), [...others, 'out'].sort());
+  });
+
   it('starts anew where a killed process of the same id left its half', async t => {
     const root = tempFolder(t, { [`.out.${process.pid}.partial/stale.txt`]: 'x' });
     const folder = await createOutputFolder(join(root, 'out'), fresh);
