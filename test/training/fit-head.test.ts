@@ -54,7 +54,13 @@ describe('fitHead', () => {
     const taken = { plain: 0, mirrored: 0 };
     const counting = (key: keyof typeof taken) => {
       const rows = rowsOf(table, WIDTH);
-      return { ...rows, read: (indices: ArrayLike<number>) => ((taken[key] += indices.length), rows.read(indices)) };
+      return {
+        ...rows,
+        read(indices: ArrayLike<number>) {
+          taken[key] += indices.length;
+          return rows.read(indices);
+        },
+      };
     };
     const data = { ...ruleData(), rows: counting('plain'), mirrored: counting('mirrored') };
     const { fit } = await fitHead(data, { kind: 'mlp', loss: 'mse', epochs: 20, batch: 10, seed: 0 });
