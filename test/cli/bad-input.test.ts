@@ -30,6 +30,7 @@ before(async () => {
   cpSync(at('good'), at('nested', 'train'), { recursive: true });
   writeFileSync(at('bad.csv'), 'file_name,age\ngood/1.jpg,12\ngood/2.jpg,n/a\n');
   writeFileSync(at('infinite.csv'), 'file_name,age\ngood/1.jpg,12\ngood/2.jpg,Infinity\n');
+  writeFileSync(at('unfinished.checkpoint.safetensors'), 'x');
   const { code, stderr } = await eyeball('train', at('good'), '--out', at('model'), ...TINY, '--cache', at('cache'));
   assert.equal(code, 0, stderr);
   const change = (name: string, work: (folder: string) => void) => {
@@ -159,9 +160,70 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
   ['no output', () => ['train', at('good')], 2, /required option '--out <dir>' not specified/],
   [
     'steps for ridge',
-    () => train(at('good'), '--epochs', '3'),
+    () => train(at('good'), '--solver', 'ridge', '--epochs', '3'),
     2,
-    /--epochs: expected nothing, for ridge is exact, got 3; leave it out, or add --solver adam/,
+    /--epochs: expected nothing, for ridge is exact, got 3; leave it out, or add --head mlp or --solver adam/,
+  ],
+  [
+    'augmentation of a frozen backbone',
+    () => train(at('good'), '--augment', 'face'),
+    2,
+    /--augment: expected nothing, for the backbone is frozen and its features are cached, got face; add --tune last or --tune all/,
+  ],
+  [
+    'an unknown augmentation',
+    () => train(at('good'), '--tune', 'all', '--augment', 'x'),
+    2,
+    /--augment.*none, face, photo/,
+  ],
+  [
+    'two learning rates',
+    () => train(at('good'), '--tune', 'last', '--lr', '0.1', '--find-lr'),
+    2,
+    /--lr: expected nothing, for --find-lr looks for it, got 0\.1; leave one of them out/,
+  ],
+  [
+    'a stage that is not there',
+    () => train(at('good'), '--unfreeze', 'layer5'),
+    2,
+    /--unfreeze: expected stem, layer1, layer2, layer3, layer4, got "layer5"/,
+  ],
+  [
+    'checkpoints of a frozen backbone',
+    () => train(at('good'), '--checkpoint-every', '0'),
+    2,
+    /--checkpoint-every: expected nothing, for the backbone is frozen, got 0; add --tune last or --tune all/,
+  ],
+  [
+    'a share of a stage above 1',
+    () => train(at('good'), '--tune', 'last', '--rate-decay', '2'),
+    2,
+    /--rate-decay: expected a share above 0, up to 1, got 2/,
+  ],
+  [
+    'a run that did not end',
+    () => ['train', at('good'), '--out', at('unfinished'), ...TINY, '--cache', at('cache')],
+    1,
+    /unfinished\.checkpoint\.safetensors: expected no unfinished run, got its checkpoint; go on with --resume, or start over with --force/,
+  ],
+  [
+    'a checkpoint that is none',
+    () => [
+      'train',
+      at('good'),
+      '--out',
+      at('unfinished'),
+      ...TINY,
+      '--cache',
+      at('cache'),
+      '--tune',
+      'last',
+      '--head',
+      'linear',
+      '--resume',
+    ],
+    1,
+    /unfinished\.checkpoint\.safetensors: expected a checkpoint of eyeball, got ".*"; remove it to train from the start/,
   ],
   ['an unknown solver', () => train(at('good'), '--solver', 'magic'), 2, /--solver.*ridge, adam/],
   [

@@ -26,26 +26,41 @@ describe('train', () => {
     const { code, stdout, stderr } = await eyeball('train', train, '--out', model, ...TINY, '--cache', cache, '--json');
     assert.equal(code, 0, stderr);
     const result = json(stdout);
-    const keys = [
+    assert.deepEqual(Object.keys(result), [
       'images',
       'skipped',
       'backbone',
       'features',
+      'tune',
+      'heads',
       'epochs',
+      'bestEpoch',
+      'validation',
       'extractSeconds',
       'fitSeconds',
       'totalSeconds',
-    ];
-    for (const key of [...keys, 'imagesPerSecond', 'peakRssBytes', 'model']) assert.ok(key in result, key);
+      'imagesPerSecond',
+      'computeShare',
+      'peakRssBytes',
+      'model',
+    ]);
     assert.equal(result.images, 120);
     assert.equal(result.features, 512);
-    assert.deepEqual(result.epochs, []);
+    assert.equal(result.tune, 'head');
+    assert.deepEqual(result.heads.map((head: { name: string }) => head.name).sort(), ['mlp', 'ridge']);
     assert.deepEqual(
       result.skipped.map((s: { file: string }) => s.file),
       ['10/broken.jpg'],
     );
     assert.match(result.skipped[0].reason, /^expected a photo .*, got text/);
-    assert.deepEqual(readdirSync(model).sort(), ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx']);
+    const [taken] = result.heads;
+    const epochs = taken.name === 'mlp' ? 30 : 0;
+    assert.equal(result.epochs.length, epochs);
+    assert.equal(result.validation.rmse, taken.rmse);
+    const curves = epochs > 0 ? readdirSync(model).filter(name => name.startsWith('events.out.tfevents.')) : [];
+    assert.equal(curves.length, Math.sign(epochs));
+    const files = ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx'];
+    assert.deepEqual(readdirSync(model).sort(), [...files, ...curves].sort());
     assert.match(stderr, /extracting features: 121 of 121 images, in /);
   });
 
@@ -71,8 +86,16 @@ describe('train', () => {
     const { code, stdout, stderr } = await eyeball('train', train, '--out', adam, ...TINY, ...args, '--json');
     assert.equal(code, 0, stderr);
     const { epochs } = json(stdout);
-    assert.deepEqual(Object.keys(epochs[0]), ['epoch', 'trainMse', 'valMse', 'seconds']);
-    assert.match(stderr, /^epoch 2 of 2: mean loss \d+\.\d+, validation \d+\.\d+$/m);
+    assert.deepEqual(Object.keys(epochs[0]), [
+      'epoch',
+      'trainLoss',
+      'trainMse',
+      'valMse',
+      'valMae',
+      'learningRate',
+      'seconds',
+    ]);
+    assert.match(stderr, /^adam: epoch 2 of 2: loss \S+, RMSE \S+, validation RMSE \S+, MAE \S+$/m);
     const events = readFileSync(join(adam, 'events.jsonl'), 'utf8').trim().split('\n').map(json);
     assert.deepEqual(events, epochs);
   });
@@ -263,7 +286,7 @@ describe('compare', () => {
         m.evaluation.images,
       ]),
       [
-        [model, 0, 40],
+        [model, readFileSync(join(model, 'events.jsonl'), 'utf8').split('\n').length - 1, 40],
         [adam, 2, 40],
       ],
     );
