@@ -26,7 +26,7 @@ export interface PickleRules {
 
 // An operation takes a byte at least and a memo entry, a stack entry or a container an operation at least, so that this one
 // limit bounds time and memory. A ResNet152 with the state of its optimizer takes 100,000.
-const MAX_OPERATIONS = 1_000_000;
+const MAX_OPERATIONS = 500_000;
 // Integers longer than this many bytes mean nothing in a checkpoint.
 const MAX_INTEGER_BYTES = 255;
 const MAX_PROTOCOL = 5;
