@@ -174,7 +174,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'an unknown augmentation',
     () => train(at('good'), '--tune', 'all', '--augment', 'x'),
     2,
-    /--augment.*none, face, photo/,
+    /--augment.*none, flip, face, photo/,
   ],
   [
     'two learning rates',
