@@ -204,7 +204,16 @@ describe('augmentFeeds', () => {
 
 describe('drawChange', () => {
   const DRAWS = 4000;
-  for (const [name, augmentation] of Object.entries(augmentations)) {
+  it('flip: mirrors every other picture, and does nothing else', () => {
+    const random = createRandom(8, 'flip');
+    const changes = Array.from({ length: DRAWS }, () => drawChange(augmentations.flip, random));
+    const share = changes.filter(({ flip }) => flip).length / DRAWS;
+    assert.ok(Math.abs(share - 0.5) < 2 / Math.sqrt(DRAWS), `${share}`);
+    for (const change of changes) assert.deepEqual({ ...change, flip: false }, noChange);
+  });
+
+  for (const name of ['face', 'photo'] as const) {
+    const augmentation = augmentations[name];
     const random = createRandom(8, name);
     const changes = Array.from({ length: DRAWS }, () => drawChange(augmentation, random));
 
@@ -267,7 +276,7 @@ describe('drawChange', () => {
         const share = changes.filter(happens).length / DRAWS;
         // Four standard errors.
         const error = 4 * Math.sqrt((probability * (1 - probability)) / DRAWS);
-        assert.ok(Math.abs(share - probability) < error, `${what}: ${share} for ${probability}`);
+        assert.ok(Math.abs(share - probability) <= error, `${what}: ${share} for ${probability}`);
       }
     });
   }
@@ -275,14 +284,19 @@ describe('drawChange', () => {
 
 describe('findAugmentation', () => {
   it('knows the names of the list', () => {
-    assert.deepEqual(augmentNames.map(findAugmentation), [undefined, augmentations.face, augmentations.photo]);
+    assert.deepEqual(augmentNames.map(findAugmentation), [
+      undefined,
+      augmentations.flip,
+      augmentations.face,
+      augmentations.photo,
+    ]);
   });
 
   it('refuses others', async () => {
     for (const name of ['faces', 'toString', '']) {
       assert.equal(
         await failureOf(() => findAugmentation(name)),
-        `UsageError: --augment: expected none, face, photo, got "${name}"`,
+        `UsageError: --augment: expected none, flip, face, photo, got "${name}"`,
       );
     }
   });

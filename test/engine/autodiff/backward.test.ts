@@ -194,7 +194,7 @@ describe('backward', () => {
       [...pooling, ...ofWeight],
     );
     // Through the second convolution and the ReLU to the first, whose picture needs no gradient.
-    const ofInput = ['Reshape', 'Transpose', 'Reshape', 'Slice', 'Conv'];
+    const ofInput = ['Reshape', 'Transpose', 'Reshape', 'Reshape', 'MatMul', 'Reshape', 'Conv'];
     const ofRelu = ['Cast', 'Cast', 'Mul'];
     assert.deepEqual(
       added(graph, () => backward(loss, [first])),
