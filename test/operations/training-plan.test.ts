@@ -153,7 +153,7 @@ const refusals: readonly [TrainingOptions, string][] = [
   [{ batchNorm: 'frozen' }, `--bn: expected nothing, for the backbone is frozen, got frozen; ${beside}`],
   [
     { augment: 'face' },
-    `--augment: expected nothing, for the backbone is frozen and its features are cached, got face; ${beside}`,
+    `--augment: expected nothing, for the backbone is frozen and its features are cached, got face; ${beside}; or take --augment flip`,
   ],
   [{ rateDecay: 0.5 }, `--rate-decay: expected nothing, for the backbone is frozen, got 0.5; ${beside}`],
   [{ findRate: true }, `--find-lr: expected nothing, for the backbone is frozen, got it; ${beside}`],
