@@ -3,6 +3,8 @@ export interface Sample {
   /** Path of the picture relative to the data set's root, with forward slashes; absolute where a table named it so. */
   readonly file: string;
   readonly label: number;
+  /** The other columns of its row as text, by name; empty cells are absent, and the whole where a row has no others. */
+  readonly columns?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A file that could not be used, and the reason as one line. */

@@ -9,6 +9,9 @@ import { type Fault, quote, type Row, type Table } from './tables.js';
 /** Names of the column that holds the file, the preferred first; `file_name` is Hugging Face's. */
 const FILE_COLUMNS = ['file_name', 'file', 'filename', 'path', 'image'];
 
+/** Name of the column whose equal values keep pictures together, of one person for example, wherever a data set is split. */
+export const GROUP_COLUMN = 'group';
+
 /** The labelled files of a table. */
 export interface TableSamples {
   /** The column that the labels come from. */
@@ -18,7 +21,8 @@ export interface TableSamples {
 }
 
 /**
- * The files of a table and their numbers; whether the files exist is not looked at.
+ * The files of a table, their numbers and the other columns as text; whether the files exist is not looked at. Of a file that has
+ * several rows the first counts.
  *
  * @param target the column of the number; default the only one that holds numbers, which is one where more than half of
  * the values that are there are numbers
@@ -34,7 +38,8 @@ export function samplesOfTable(
   const labelColumn = findLabelColumn(table, fileColumn, target);
   const name = table.columns[labelColumn]!;
   const faults: Fault[] = [...table.faults];
-  const found = new Map<string, { line: number; label: number }>();
+  const found = new Map<string, { line: number; sample: Sample }>();
+  const others = [...table.columns.keys()].filter(column => column !== fileColumn && column !== labelColumn);
   for (const row of table.rows) {
     const fault = (what: string, got: string) =>
       faults.push({ line: row.line, text: `expected ${what}, got ${got}; mend or remove the row` });
@@ -47,16 +52,18 @@ export function samplesOfTable(
     if (label === undefined) fault(`a finite number in "${name}"`, quote(row.cells[labelColumn]));
     if (file === undefined || label === undefined || outside) continue;
     const first = found.get(file);
-    if (first === undefined) found.set(file, { line: row.line, label });
-    else if (first.label !== label)
-      fault(`${first.label} for ${quote(file)} again, as in line ${first.line}`, `${label}`);
+    if (first === undefined) {
+      const columns = columnsOf(row, others, table.columns);
+      found.set(file, { line: row.line, sample: { file, label, ...(columns && { columns }) } });
+    } else if (first.sample.label !== label)
+      fault(`${first.sample.label} for ${quote(file)} again, as in line ${first.line}`, `${label}`);
   }
   if (faults.length > 0) {
     const lines = faults.sort((a, b) => a.line - b.line).map(({ line, text }) => `${table.shown}:${line}: ${text}`);
     throw inputErrors(expected(table.shown, 'a file and a number in every row', `${faults.length} faults`), lines);
   }
   if (found.size === 0) throw new InputError(expected(table.shown, 'rows below the header', 'none'));
-  const samples = [...found.keys()].sort().map(file => ({ file, label: found.get(file)!.label }));
+  const samples = [...found.keys()].sort().map(file => found.get(file)!.sample);
   return { target: name, samples };
 }
 
@@ -126,7 +133,8 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
     const wayOut = 'give --target one of them';
     throw new InputError(expected(shown, `a column "${target}"`, `the columns ${list(columns)}`, wayOut));
   }
-  const others = [...columns.keys()].filter(column => column !== fileColumn);
+  // Numbers in a column `group` say which pictures belong together.
+  const others = [...columns.keys()].filter(column => column !== fileColumn && columns[column] !== GROUP_COLUMN);
   // A single column can only be the number, however many of its rows are bad: they are then named.
   const numeric = others.length === 1 ? others : others.filter(column => holdsNumbers(rows, column));
   if (numeric.length === 1) return numeric[0]!;
@@ -145,6 +153,24 @@ function holdsNumbers(rows: readonly Row[], column: number): boolean {
     if (labelOf(value) !== undefined) numbers++;
   }
   return numbers > filled / 2;
+}
+
+/** The filled cells of these columns by name; undefined where there are none. */
+function columnsOf(
+  { cells }: Row,
+  columns: readonly number[],
+  names: readonly string[],
+): Record<string, string> | undefined {
+  const filled = columns.flatMap(column => {
+    const text = textOf(cells[column]);
+    return text === '' || names[column] === '' ? [] : [[names[column]!, text] as const];
+  });
+  return filled.length === 0 ? undefined : Object.fromEntries(filled);
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'string' ? value.trim() : typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function labelOf(value: unknown): number | undefined {

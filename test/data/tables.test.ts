@@ -19,7 +19,7 @@ test('a folder with metadata.csv is the imagefolder form', async t => {
     target: 'age',
     samples: [
       { file: 'a.png', label: 3 },
-      { file: 'sub/b.png', label: 41.5 },
+      { file: 'sub/b.png', label: 41.5, columns: { caption: 'hello, you' } },
     ],
     skipped: [],
   });
@@ -35,11 +35,30 @@ test('a folder with metadata.jsonl is too, and columns are all keys met', async 
     [
       'age',
       [
-        { file: 'a.png', label: 37 },
+        { file: 'a.png', label: 37, columns: { tags: '["x"]' } },
         { file: 'b.png', label: -10 },
       ],
     ],
   );
+});
+
+test('the other columns of a row are kept as text, without their holes', async t => {
+  const rows = [
+    '{"file_name":"a.png","age":1,"group":7,"smiles":true,"camera":" X1 ","note":""}',
+    '{"file_name":"b.png","age":2,"__proto__":"own","camera":null}',
+    '{"file_name":"a.png","age":1,"camera":"another"}',
+  ];
+  const data = tempFolder(t, { 'metadata.jsonl': rows.join('\n'), 'a.png': '', 'b.png': '' });
+  const [a, b] = (await openDataset({ data })).samples;
+  assert.deepEqual(a!.columns, { group: '7', smiles: 'true', camera: 'X1' });
+  assert.deepEqual(Object.entries(b!.columns!), [['__proto__', 'own']]);
+});
+
+test('a column of groups is not taken for the number to learn', async t => {
+  const table = 'file_name,group,age\na.png,12,30\n';
+  const data = tempFolder(t, { 'metadata.csv': table, 'a.png': '' });
+  const { target, samples } = await openDataset({ data });
+  assert.deepEqual([target, samples[0]!.columns], ['age', { group: '12' }]);
 });
 
 test('two tables in one folder are refused', async t => {
