@@ -2,16 +2,27 @@ import type { Watch } from '../base/progress.js';
 import { mean, median } from '../metrics/statistics.js';
 import type { FeatureRows } from '../training/feature-cache.js';
 import { fitHead, headRecipe } from '../training/fit-head.js';
-import type { Head } from '../training/head.js';
+import type { Head, HeadData } from '../training/head.js';
 import { type FoldAnswers, outOfFold } from '../training/out-of-fold.js';
 import { fitRidge } from '../training/ridge.js';
-import type { LabelBeliefs } from './label-scores.js';
+
+/** What is believed of labels by those who never saw them, on one scale. */
+export interface LabelBeliefs {
+  /** The label that the picture itself suggests, `[N]`. */
+  readonly expected: Float64Array;
+  /** How probable the given label is for its picture: a density, a unit of the scale, `[N]`. */
+  readonly density: Float64Array;
+  /** The same for each of `others`. */
+  readonly othersDensity: readonly Float64Array[];
+}
 
 export interface BeliefOptions {
   /** One a sample. */
   readonly rows: FeatureRows;
   /** The labels on a scale where they lie well apart, `[N]`. */
   readonly places: Float64Array;
+  /** Other labels that the pictures might have, `[N]` each. */
+  readonly others: readonly Float64Array[];
   /** Samples that no head may see together with those of another fold, each in one fold. */
   readonly folds: readonly (readonly number[])[];
   /** For each sample those that look most like it, nearest first, -1 where there are fewer, `[N, K]`. */
@@ -29,46 +40,74 @@ const FEW_ROWS = 2000;
 // 5 epochs (310 steps), 0.956 after 10, 0.956 after 20.
 const STEPS = 310;
 
-/** What heads that never saw a sample, and its neighbours, believe of its label. */
+/** What heads that never saw a sample, and its neighbours, believe of its label and of others. */
 export async function labelBeliefs(options: BeliefOptions, watch: Watch = {}): Promise<LabelBeliefs> {
-  const { rows, places, folds, neighbours, seed } = options;
-  const data = { rows, labels: places };
-  const collect = async (fitOn: Parameters<typeof outOfFold>[2], densities: typeof binDensities, name: string) => {
-    const beliefs = { places, expected: new Float64Array(places.length), density: new Float64Array(places.length) };
-    let done = 0;
-    for await (const answers of outOfFold(data, folds, fitOn, watch)) {
-      answers.indices.forEach((index, row) => {
-        beliefs.expected[index] = answers.value[row]!;
-      });
-      densities(answers, places, beliefs.density);
-      done += answers.indices.length;
-      watch.onProgress?.({ phase: `asking the ${name} heads`, done, total: places.length, unit: 'rows' });
-    }
-    return beliefs;
-  };
-  const quiet = { signal: watch.signal };
-  const mlp = () =>
-    collect(
-      async (part): Promise<Head> => {
-        const { batch } = headRecipe({}, part.train.length);
-        const epochs = Math.min(30, Math.max(2, Math.ceil((STEPS * batch) / part.train.length)));
-        return (await fitHead(part, { kind: 'mlp', loss: 'distribution', epochs, seed }, quiet)).head;
-      },
-      binDensities,
-      'mlp',
-    );
-  const ridge = async () => {
-    const beliefs = await collect(async part => (await fitRidge(part, quiet)).head, () => {}, 'ridge');
-    return { ...beliefs, density: residualDensity(beliefs) };
-  };
-  const errorOf = ({ expected }: LabelBeliefs) => mean(expected.map((value, i) => Math.abs(places[i]! - value)));
-  let taken = await (places.length < FEW_ROWS ? ridge() : mlp());
+  const { places, neighbours, others } = options;
+  let heads = await (places.length < FEW_ROWS ? askRidge(options, watch) : askMlp(options, watch));
   if (places.length < FEW_ROWS) {
-    const other = await mlp();
-    if (errorOf(other) < errorOf(taken)) taken = other;
+    const mlp = await askMlp(options, watch);
+    if (errorOf(mlp, places) < errorOf(heads, places)) heads = mlp;
   }
-  const near = neighbourDensity(places, neighbours, errorOf(taken));
-  return { ...taken, density: taken.density.map((own, i) => (1 - NEIGHBOUR_SHARE) * own + NEIGHBOUR_SHARE * near[i]!) };
+  const width = errorOf(heads, places);
+  const [density, ...othersDensity] = [places, ...others].map((asked, at) => {
+    const near = neighbourDensity(asked, places, neighbours, width);
+    return heads.densities[at]!.map((own, i) => (1 - NEIGHBOUR_SHARE) * own + NEIGHBOUR_SHARE * near[i]!);
+  });
+  return { expected: heads.expected, density: density!, othersDensity };
+}
+
+/** Of heads alone: what they expect, and the density of the labels and of each of the others. */
+interface HeadBeliefs {
+  readonly expected: Float64Array;
+  readonly densities: readonly Float64Array[];
+}
+
+const errorOf = ({ expected }: HeadBeliefs, places: Float64Array) =>
+  mean(expected.map((value, i) => Math.abs(places[i]! - value)));
+
+async function askMlp(options: BeliefOptions, watch: Watch): Promise<HeadBeliefs> {
+  const { places, others, seed } = options;
+  const asked = [places, ...others];
+  const densities = asked.map(() => new Float64Array(places.length));
+  const fitOn = async (part: HeadData): Promise<Head> => {
+    const { batch } = headRecipe({}, part.train.length);
+    const epochs = Math.min(30, Math.max(2, Math.ceil((STEPS * batch) / part.train.length)));
+    return (await fitHead(part, { kind: 'mlp', loss: 'distribution', epochs, seed }, { signal: watch.signal })).head;
+  };
+  const expected = await ask(options, 'mlp', fitOn, watch, answers => {
+    asked.forEach((labels, at) => {
+      binDensities(answers, labels, densities[at]!);
+    });
+  });
+  return { expected, densities };
+}
+
+async function askRidge(options: BeliefOptions, watch: Watch): Promise<HeadBeliefs> {
+  const { places, others } = options;
+  const fitOn = async (part: HeadData) => (await fitRidge(part, { signal: watch.signal })).head;
+  const expected = await ask(options, 'ridge', fitOn, watch);
+  return { expected, densities: residualDensities(expected, places, [places, ...others]) };
+}
+
+/** What heads that never saw them expect of the samples. */
+async function ask(
+  { rows, places, folds }: BeliefOptions,
+  name: string,
+  fitOn: (part: HeadData) => Promise<Head>,
+  { onProgress, signal }: Watch,
+  collect: (answers: FoldAnswers) => void = () => {},
+): Promise<Float64Array> {
+  const expected = new Float64Array(places.length);
+  let done = 0;
+  for await (const answers of outOfFold({ rows, labels: places }, folds, fitOn, { signal })) {
+    answers.indices.forEach((index, row) => {
+      expected[index] = answers.value[row]!;
+    });
+    collect(answers);
+    done += answers.indices.length;
+    onProgress?.({ phase: `asking ${name} heads`, done, total: places.length, unit: 'images' });
+  }
+  return expected;
 }
 
 // A label is smeared over bins like the soft labels that the head was trained on.
@@ -99,43 +138,43 @@ const FEWEST_ALIKE = 30;
 // A Student distribution of 4 degrees of freedom: residuals have heavier tails than a Gaussian. Its value at 0 is 3/8.
 const student = (t: number) => 0.375 * (1 + t ** 2 / 4) ** -2.5;
 
-/** Of heads with one output: what residuals like these are worth among those of like expectations. */
-function residualDensity({ places, expected }: Pick<LabelBeliefs, 'places' | 'expected'>): Float64Array {
+/** Of heads with one output: what residuals of this size are worth among samples of like expectations, for each list of labels. */
+function residualDensities(
+  expected: Float64Array,
+  places: Float64Array,
+  asked: readonly Float64Array[],
+): readonly Float64Array[] {
   const count = places.length;
   const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => expected[a]! - expected[b]!);
   const errors = order.map(i => Math.abs(places[i]! - expected[i]!));
   const half = Math.max(FEWEST_ALIKE, Math.round(count / 10)) >> 1;
   // 1.4826 times the median absolute deviation is the standard deviation of normal errors.
   const overall = 1.4826 * median(errors) || 1e-9;
-  const density = new Float64Array(count);
-  let [scale, until] = [overall, -1];
+  const scales = new Float64Array(count);
   order.forEach((index, at) => {
-    if (at > until) {
-      // One for eight neighbours at once: it hardly moves from one to the next.
-      scale = Math.max(1.4826 * median(errors.slice(Math.max(0, at - half), at + half + 1)), 0.2 * overall);
-      until = at + 7;
-    }
-    density[index] = student((places[index]! - expected[index]!) / scale) / scale;
+    const alike = errors.slice(Math.max(0, at - half), at + half + 1);
+    scales[index] = Math.max(1.4826 * median(alike), 0.2 * overall);
   });
-  return density;
+  return asked.map(labels => labels.map((label, i) => student((label - expected[i]!) / scales[i]!) / scales[i]!));
 }
 
-/** The density of each label among its neighbours' labels, smeared by `width`. */
+/** The density of each label among the labels of its picture's neighbours, smeared by `width`. */
 function neighbourDensity(
+  asked: Float64Array,
   places: Float64Array,
   { indices, distances }: BeliefOptions['neighbours'],
   width: number,
 ): Float64Array {
   const each = indices.length / places.length;
   const smear = width || 1e-9;
-  return places.map((place, i) => {
+  return asked.map((label, i) => {
     let [around, weights] = [0, 0];
     for (let at = i * each; at < (i + 1) * each && indices[at]! >= 0; at++) {
       // Of vectors of length 1, half of the squared distance is 1 - cosine.
       const farther = (distances[at]! ** 2 - distances[i * each]! ** 2) / 2;
       const weight = Math.exp(-farther / TEMPERATURE);
       weights += weight;
-      around += (weight * Math.exp(-0.5 * ((places[indices[at]!]! - place) / smear) ** 2)) / (smear * 2.5066);
+      around += (weight * Math.exp(-0.5 * ((places[indices[at]!]! - label) / smear) ** 2)) / (smear * 2.5066);
     }
     return weights === 0 ? 0 : around / weights;
   });

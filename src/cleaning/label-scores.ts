@@ -1,61 +1,126 @@
+import { createRandom } from '../base/random.js';
+import { mean } from '../metrics/statistics.js';
 import { binsOf } from '../training/loss.js';
-
-/** What is believed of the labels by those who never saw them, on one scale. */
-export interface LabelBeliefs {
-  /** The labels, `[N]`. */
-  readonly places: Float64Array;
-  /** The label that the picture itself suggests, `[N]`. */
-  readonly expected: Float64Array;
-  /** How probable the given label is for its picture: a density, a unit of the scale, `[N]`. */
-  readonly density: Float64Array;
-}
+import type { LabelBeliefs } from './label-beliefs.js';
 
 export interface LabelScores {
   /** The probability that the label is wrong, `[N]`. */
   readonly scores: Float64Array;
   /** The estimated share of wrong labels. */
   readonly share: number;
-  /** The mean distance between label and expectation. */
-  readonly typicalError: number;
+}
+
+// Draws a sample: with 4, a thousand samples give four thousand wrong labels to compare with.
+const DRAWS = 4;
+const ATTEMPTS = 20;
+
+/**
+ * Labels that the samples might wrongly have, `[N]` each: those of other samples drawn at random, farther away than `least` where
+ * there are such.
+ */
+export function drawOthers(places: Float64Array, least: number, seed: number): Float64Array[] {
+  const random = createRandom(seed, 'wrong labels');
+  return Array.from({ length: DRAWS }, () =>
+    places.map(place => {
+      let other = place;
+      for (let i = 0; i < ATTEMPTS && !(Math.abs(other - place) > least); i++) {
+        other = places[random.integer(places.length)]!;
+      }
+      return other;
+    }),
+  );
 }
 
 // Width of the smoothed histogram, in bins.
 const SMOOTH_BINS = 2;
 // Of the density of all labels: a picture's own is never believed to be less, so that one wrong belief is not certainty.
 const LEAST_DENSITY = 1e-3;
-const START_SHARE = 0.05;
-const ROUNDS = 50;
+// Wrong labels that must lie above a limit for it to tell their share.
+const FEWEST_ABOVE = 10;
 
 /**
- * The probability that each label is wrong, by Bayes' rule: a right label comes from what the picture suggests, a wrong one from the
- * labels of all pictures, but for those so near to the expected one that they would do no harm. The share of wrong labels is the one
- * under which all labels together are most probable.
+ * The probability that each label is wrong.
+ *
+ * First, how much better a wrong label explains it than a right one, by Bayes' rule: a right one comes from what the picture suggests, a wrong
+ * one from the labels of all pictures, but for those so near to the expected one that they would do no harm. Then that ratio is
+ * set against what it is for labels that are wrong for certain, `others`: where the samples have as many ratios of a size as a share of
+ * wrong labels would make, the label is wrong, whatever the heads believe in numbers. The share is the largest one that no limit contradicts.
  *
  * Measured on 10,000 faces with 5 % of the labels exchanged: leaving the near ones out raises the area under the curve from 0.960 to 0.966.
  *
  * @param conflicting Samples of which a duplicate has another label: one of both is wrong, so they start at even odds.
- * Reference: mixture and its share: Dempster, Laird, Rubin 1977, https://doi.org/10.1111/j.2517-6161.1977.tb01600.x
+ * Reference: local false discovery rate: Efron et al. 2001, https://doi.org/10.1198/016214501753382129; the share: Storey 2002,
+ * https://doi.org/10.1111/1467-9868.00346
  */
 export function scoreLabels(
-  { places, expected, density }: LabelBeliefs,
+  places: Float64Array,
+  others: readonly Float64Array[],
+  { expected, density, othersDensity }: LabelBeliefs,
   conflicting: ReadonlySet<number> = new Set(),
 ): LabelScores {
-  const count = places.length;
-  const typicalError = expected.reduce((sum, value, i) => sum + Math.abs(places[i]! - value), 0) / count;
+  const typicalError = mean(expected.map((value, i) => Math.abs(places[i]! - value)));
   const ofAll = labelDensity(places);
-  const odds = Float64Array.from(places, (place, i) => {
-    const overall = ofAll(place);
-    const distance = typicalError > 0 ? (place - expected[i]!) / typicalError : 0;
-    const harm = 1 - Math.exp(-0.5 * distance ** 2);
-    return (overall * harm) / (density[i]! + LEAST_DENSITY * overall);
+  const ratiosOf = (labels: Float64Array, densities: Float64Array) =>
+    labels.map((label, i) => {
+      const overall = ofAll(label);
+      const distance = typicalError > 0 ? (label - expected[i]!) / typicalError : 0;
+      const harm = 1 - Math.exp(-0.5 * distance ** 2);
+      return (overall * harm) / (densities[i]! + LEAST_DENSITY * overall);
+    });
+  const ratios = ratiosOf(places, density);
+  const wrong = Float64Array.from(others.flatMap((labels, at) => [...ratiosOf(labels, othersDensity[at]!)])).sort();
+  const order = Array.from({ length: places.length }, (_, i) => i).sort((a, b) => ratios[b]! - ratios[a]!);
+
+  // How many of the wrong ones lie at or above each sample, the highest first.
+  const above = new Float64Array(order.length);
+  let next = wrong.length;
+  order.forEach((index, rank) => {
+    while (next > 0 && wrong[next - 1]! >= ratios[index]!) next--;
+    above[rank] = (wrong.length - next) / wrong.length;
   });
-  const posterior = (ratio: number, prior: number) => (prior * ratio) / (1 - prior + prior * ratio);
-  let share = START_SHARE;
-  for (let round = 0; round < ROUNDS; round++) {
-    share = odds.reduce((sum, ratio) => sum + posterior(ratio, share), 0) / count;
+  let share = 1;
+  above.forEach((part, rank) => {
+    if (part * order.length >= FEWEST_ABOVE) share = Math.min(share, (rank + 1) / order.length / part);
+  });
+
+  const byRank = falling(above.map((part, rank) => (part - (above[rank - 1] ?? 0)) * share * order.length));
+  const scores = new Float64Array(order.length);
+  const even = (score: number) => {
+    const odds = (score / Math.max(1 - score, 1e-9)) * ((1 - share) / Math.max(share, 1e-9));
+    return odds / (1 + odds);
+  };
+  order.forEach((index, rank) => {
+    const score = byRank[rank]!;
+    scores[index] = conflicting.has(index) ? Math.max(score, even(score)) : score;
+  });
+  return { scores, share };
+}
+
+/**
+ * The nearest numbers that never rise, in 0 to 1; strictly falling by a hair, so that ranks survive.
+ *
+ * Reference: pool adjacent violators: Barlow et al. 1972
+ */
+function falling(values: Float64Array): Float64Array {
+  const pools: { sum: number; count: number }[] = [];
+  for (const value of values) {
+    let pool = { sum: value, count: 1 };
+    for (
+      let last = pools.at(-1);
+      last !== undefined && last.sum / last.count <= pool.sum / pool.count;
+      last = pools.at(-1)
+    ) {
+      pool = { sum: pool.sum + last.sum, count: pool.count + last.count };
+      pools.pop();
+    }
+    pools.push(pool);
   }
-  const scores = odds.map((ratio, i) => posterior(ratio, conflicting.has(i) ? Math.max(share, 0.5) : share));
-  return { scores, share, typicalError };
+  const out = new Float64Array(values.length);
+  let at = 0;
+  for (const { sum, count } of pools) {
+    for (let i = 0; i < count; i++, at++) out[at] = Math.min(1, sum / count) * (1 - (1e-6 * at) / values.length);
+  }
+  return out;
 }
 
 /** The density of labels, by a histogram over `binsOf` smoothed by a Gaussian of two bins. */

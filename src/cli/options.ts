@@ -31,14 +31,16 @@ export function triple(text: string): [number, number, number] {
 export interface DataFlags {
   readonly target?: string;
   readonly labelFrom?: string;
+  readonly decisions?: string;
   readonly limit?: number;
 }
 
-/** Adds DATA's options: --target, --label-from, --limit. */
+/** Adds DATA's options: --target, --label-from, --decisions, --limit. */
 export function dataOptions(command: Command): Command {
   return command
     .option('--target <name>', 'the number to learn: a column of the table; for folders, what to call it')
     .option('--label-from <regex>', "take the number from each file's name, as '^(\\d+)_' does for 37_1.jpg")
+    .option('--decisions <file>', 'what was decided about labels and pictures, from eyeball clean')
     .option('--limit <n>', 'only the first N pictures in path order', whole(1));
 }
 

@@ -1,3 +1,5 @@
+import type { AppliedDecisions } from './decisions.js';
+
 /** One picture and its number. */
 export interface Sample {
   /** Path of the picture relative to the data set's root, with forward slashes; absolute where a table named it so. */
@@ -22,4 +24,6 @@ export interface Dataset {
   readonly samples: readonly Sample[];
   /** Files that carry no usable label. */
   readonly skipped: readonly Skipped[];
+  /** What a decisions file changed, where one was given. */
+  readonly decisions?: AppliedDecisions | undefined;
 }

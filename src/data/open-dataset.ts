@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
 import { expected, InputError, inputErrors, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import type { Dataset, Sample, Skipped } from './dataset.js';
+import { applyDecisions, readDecisions } from './decisions.js';
 import { labelOfFolder, labelOfText } from './label.js';
 import { type Content, listFiles, pathError, readFolder } from './listing.js';
 import { existingSamples, samplesOfTable } from './table-samples.js';
@@ -15,6 +16,8 @@ export interface OpenDatasetOptions {
   readonly target?: string | undefined;
   /** A regular expression for files' base names; its first group, else its whole match, is the number. Default: none. */
   readonly labelFrom?: string | undefined;
+  /** A file that says which labels are right, which are others and which pictures are not used (`readDecisions`). Default: none. */
+  readonly decisions?: string | undefined;
   /** Only the first so many samples in path order, at least 1. Default: all. */
   readonly limit?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -37,15 +40,17 @@ const TABLES = ['metadata.csv', 'metadata.jsonl'];
  * does not exist, is in `skipped`. A file that a table names twice with the same number is one sample.
  *
  * @throws UsageError for options that cannot be meant; InputError where there is no data set, a folder cannot be read, a
- * folder's name is no number, or rows are bad (twenty are named); AbortedError
+ * folder's name is no number, rows are bad (twenty are named), or a decision's picture is not there; AbortedError
  */
-export async function openDataset({ data, target, labelFrom, limit, signal }: OpenDatasetOptions): Promise<Dataset> {
+export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
+  const { data, target, labelFrom, decisions, limit, signal } = options;
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1)) {
     throw new UsageError(expected('--limit', 'a whole number of at least 1', `${limit}`));
   }
   const pattern = labelFrom === undefined ? undefined : compile(labelFrom);
   throwIfAborted(signal);
-  const found = await form(data, target, pattern, signal);
+  const all = await form(data, target, pattern, signal);
+  const found = decisions === undefined ? all : applyDecisions(all, await readDecisions(decisions));
   const { samples } = found;
   const skipped = [...found.skipped].sort((a, b) => (a.file < b.file ? -1 : 1));
   return { ...found, samples: limit === undefined ? samples : samples.slice(0, limit), skipped };

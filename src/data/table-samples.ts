@@ -179,7 +179,7 @@ function labelOf(value: unknown): number | undefined {
 }
 
 /** The path in its shortest form, so that `./a.jpg` and `a.jpg` are the same file. */
-function fileOf(value: unknown): string | undefined {
+export function fileOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) return undefined;
   return posix.normalize(sep === '\\' ? value.replaceAll('\\', '/') : value);
 }

@@ -1,0 +1,119 @@
+import { expected, InputError, inputErrors } from '../base/errors.js';
+import type { Dataset, Sample } from './dataset.js';
+import { labelOfText } from './label.js';
+import { fileOf } from './table-samples.js';
+import { quote, readTable } from './tables.js';
+
+/** What somebody decided about a picture: its label is right, is another number, or the picture is not to be used. */
+export type Decision =
+  | { readonly kind: 'keep' }
+  | { readonly kind: 'set'; readonly value: number }
+  | { readonly kind: 'drop' };
+
+/** A decisions file. */
+export interface Decisions {
+  /** The file as the user wrote it. */
+  readonly shown: string;
+  /** By the picture's path in its data set; rows with an empty decision are open and not here. */
+  readonly byFile: ReadonlyMap<string, Decision>;
+  /** Every file with a row, open ones included. */
+  readonly named: ReadonlySet<string>;
+}
+
+/** The columns that count, in the order that eyeball writes them; a file may have others. */
+export const DECISION_COLUMNS = ['file', 'decision', 'value'] as const;
+
+/**
+ * The decisions in a CSV or JSONL file with the columns `file`, `decision` (`keep`, `set` or `drop`; empty while it is open) and
+ * `value` (the right number, where the decision is `set`).
+ *
+ * @param shown The file as the user wrote it.
+ * @throws InputError that names up to twenty bad rows with their lines, two different decisions for one picture among them.
+ */
+export async function readDecisions(shown: string): Promise<Decisions> {
+  const { columns, rows, faults } = await readTable(shown, shown);
+  const [fileAt, decisionAt, valueAt] = DECISION_COLUMNS.map(name => columns.indexOf(name)) as [number, number, number];
+  if (fileAt < 0 || decisionAt < 0) {
+    const got = `the columns ${columns.map(quote).join(', ') || 'of an empty file'}`;
+    throw new InputError(expected(shown, 'the columns "file" and "decision"', got, 'make one with eyeball clean'));
+  }
+  const texts = faults.map(({ line, text }) => `${shown}:${line}: ${text}`);
+  const byFile = new Map<string, Decision>();
+  const lines = new Map<string, number>();
+  const named = new Set<string>();
+  for (const { line, cells } of rows) {
+    const fault = (what: string, got: string, wayOut = 'mend or remove the row') =>
+      texts.push(expected(`${shown}:${line}`, what, got, wayOut));
+    const file = fileOf(cells[fileAt]);
+    if (file === undefined) {
+      fault('a file\'s name in "file"', quote(cells[fileAt]));
+      continue;
+    }
+    named.add(file);
+    const word = `${cells[decisionAt] ?? ''}`.trim().toLowerCase();
+    if (word === '') continue;
+    const value = labelOfText(`${cells[valueAt] ?? ''}`.trim());
+    if (word !== 'keep' && word !== 'set' && word !== 'drop') {
+      fault('keep, set, drop or nothing in "decision"', quote(cells[decisionAt]));
+      continue;
+    }
+    if (word === 'set' && value === undefined) {
+      fault('a finite number in "value" beside the decision set', quote(cells[valueAt]));
+      continue;
+    }
+    const decision: Decision = word === 'set' ? { kind: word, value: value! } : { kind: word };
+    const first = byFile.get(file);
+    if (first !== undefined && !isSame(first, decision)) {
+      const earlier = `${textOf(first)} of line ${lines.get(file)}`;
+      fault(`one decision for ${quote(file)}`, `${earlier} and ${textOf(decision)}`, 'remove one of the rows');
+      continue;
+    }
+    byFile.set(file, decision);
+    lines.set(file, first === undefined ? line : lines.get(file)!);
+  }
+  if (texts.length > 0) throw inputErrors(`${shown}: expected decisions, got ${texts.length} bad rows`, texts);
+  return { shown, byFile, named };
+}
+
+const isSame = (a: Decision, b: Decision) =>
+  a.kind === b.kind && (a.kind !== 'set' || a.value === (b as { readonly value: number }).value);
+
+const textOf = (decision: Decision) => (decision.kind === 'set' ? `set ${decision.value}` : decision.kind);
+
+/** How many pictures were changed, for messages and manifests. */
+export interface AppliedDecisions {
+  readonly file: string;
+  readonly kept: number;
+  readonly set: number;
+  readonly dropped: number;
+}
+
+/**
+ * The data set without the pictures that are dropped, with the labels that are set; the pictures themselves are never touched.
+ *
+ * @throws InputError that names up to twenty pictures that have a decision and are not in the data.
+ */
+export function applyDecisions(dataset: Dataset, { shown, byFile }: Decisions): Dataset {
+  const known = new Set([...dataset.samples, ...dataset.skipped].map(({ file }) => file));
+  const gone = [...byFile.keys()].filter(file => !known.has(file));
+  if (gone.length > 0) {
+    const texts = gone.map(file =>
+      expected(shown, 'decisions about pictures of the data', `${quote(file)}, which is not there`, WAY_OUT),
+    );
+    throw inputErrors(
+      `${shown}: expected decisions about pictures of the data, got ${gone.length} that are not there; ${WAY_OUT}`,
+      gone.length === 1 ? texts : gone.map(quote),
+    );
+  }
+  const samples = dataset.samples.flatMap((sample): Sample[] => {
+    const decision = byFile.get(sample.file);
+    if (decision?.kind === 'drop') return [];
+    return [decision?.kind === 'set' ? { ...sample, label: decision.value } : sample];
+  });
+  if (samples.length === 0) throw new InputError(expected(shown, 'a picture that is not dropped', 'none'));
+  const count = (kind: Decision['kind']) => [...byFile.values()].filter(decision => decision.kind === kind).length;
+  const decisions = { file: shown, kept: count('keep'), set: count('set'), dropped: count('drop') };
+  return { ...dataset, samples, decisions };
+}
+
+const WAY_OUT = 'remove their rows, or put the pictures back';
