@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { encodeSafetensors, readSafetensorsWithMetadata } from '../backbones/weights/safetensors.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
-import { syncFolder } from '../base/output-folder.js';
+import { removePartials, replaceFile } from '../base/replace-file.js';
 import type { Tensor } from '../engine/tensor.js';
 
 /** All that a run needs to go on: its numbers, and where it stood. */
@@ -32,25 +30,11 @@ const recordSchema = z.object({ version: z.literal(FORMAT_VERSION), state: z.unk
  * @throws InputError where it cannot be written, on a full disk for example; the earlier checkpoint is then as it was.
  */
 export async function saveCheckpoint(path: string, { tensors, state }: Checkpoint): Promise<void> {
-  const target = resolve(path);
-  const folder = dirname(target);
-  const partial = join(folder, `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
   const record = JSON.stringify({ version: FORMAT_VERSION, state: state ?? null });
   const parts = encodeSafetensors(tensors, { [RECORD]: record, [CHECKSUM]: checksum(record, tensors) });
   try {
-    await mkdir(folder, { recursive: true });
-    await removePartials(target);
-    const handle = await open(partial, 'wx');
-    try {
-      await writeFile(handle, parts);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, target);
-    await syncFolder(folder);
+    await replaceFile(path, parts);
   } catch (cause) {
-    await rm(partial, { force: true }).catch(() => {}); // the first failure is the one to tell
     const wayOut = 'make room there, or the right to write; an earlier checkpoint is as it was';
     throw new InputError(expected(path, 'a checkpoint that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
   }
@@ -86,26 +70,12 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint | undefin
 
 /** Removes the checkpoint at `path` and what killed runs left beside it; does nothing where there is none. */
 export async function removeCheckpoint(path: string): Promise<void> {
-  const target = resolve(path);
   try {
-    await rm(target, { force: true });
-    await removePartials(target);
+    await rm(path, { force: true });
+    await removePartials(path);
   } catch (cause) {
     const got = `"${reasonOf(cause)}"`;
     throw new InputError(expected(path, 'a checkpoint that can be removed', got, 'remove it by hand'), { cause });
-  }
-}
-
-async function removePartials(target: string): Promise<void> {
-  const folder = dirname(target);
-  const prefix = `.${basename(target)}.`;
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
-    throw cause;
-  });
-  for (const name of names) {
-    const isOurs = name.startsWith(prefix) && /^[0-9a-f]{8}\.partial$/.test(name.slice(prefix.length));
-    if (isOurs) await rm(join(folder, name), { force: true });
   }
 }
 
