@@ -1,0 +1,116 @@
+import type { CropMetric } from './crop-metric.js';
+import { METRIC_WIDTH } from './crop-metric.js';
+import { DESCRIPTOR_WIDTH, mirrored, pictureOf } from './descriptor.js';
+import { nearestNeighbours } from './neighbours.js';
+import { type Levels, levelsOf, likeness } from './registration.js';
+
+/** Two pictures whose descriptors say that they may show the same. */
+export interface Candidate {
+  /** Position among the queries. */
+  readonly query: number;
+  /** Position in the base. */
+  readonly base: number;
+  /** True where it is the mirror image of the query that resembles the other. */
+  readonly mirrored: boolean;
+  /** How alike the two are as far as their descriptors tell, -1 to 1. */
+  readonly likeness: number;
+}
+
+/** How candidates are searched. */
+export interface CandidateOptions {
+  /** Descriptors `[N, 143]` to find in the base. Default: the base itself, each pair once, the smaller position as the query. */
+  readonly queries?: Float32Array | undefined;
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+// Measured on 2,500 faces of UTKFace and 300 each of crops by 5 % (anywhere, mirrored, recompressed too): the largest distance of a crop
+// was 11.4, the lowest rank of the original the fifth, the smallest likeness at 16 px 0.89, at 32 px 0.87.
+const NEIGHBOURS = 12;
+const MOST_DISTANCE = 13;
+const COARSE = { px: 16, least: 0.86 };
+const FINER = { px: 32, least: 0.84 };
+// In standard deviations of the picture.
+const NOISE = 0.02;
+// Pictures kept at hand in their two sizes, 6 kB each.
+const KEPT = 20_000;
+
+/**
+ * Pairs that may be duplicates: the nearest rows in the crop metric, for pictures and mirror images, whose small pictures are alike once laid
+ * upon each other. In the order of the queries, then of the base.
+ *
+ * @param base descriptors `[M, 143]`
+ * @throws AbortedError once the signal is aborted
+ */
+export async function findCandidates(
+  base: Float32Array,
+  metric: CropMetric,
+  options: CandidateOptions = {},
+): Promise<Candidate[]> {
+  const { queries = base, signal } = options;
+  const own = options.queries === undefined;
+  const rows = metric.rows(base);
+  const flipped = mirrored(queries);
+  const search = { seed: options.seed, signal };
+  const straight = own ? search : { ...search, queries: metric.rows(queries) };
+  const levels = [memoized(base), own ? undefined : memoized(queries), memoized(flipped)] as const;
+  const found: Candidate[] = [];
+  for (const isMirrored of [false, true]) {
+    const asked = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
+    const near = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
+    const queryLevels = isMirrored ? levels[2] : (levels[1] ?? levels[0]);
+    const seen = new Set<number>();
+    const count = queries.length / DESCRIPTOR_WIDTH;
+    const total = base.length / DESCRIPTOR_WIDTH;
+    for (let i = 0; i < near.indices.length; i++) {
+      if (near.distances[i]! > MOST_DISTANCE || near.indices[i]! < 0) continue;
+      let [query, other] = [Math.floor(i / NEIGHBOURS), near.indices[i]!];
+      if (own) {
+        if (query === other) continue;
+        // One of two may be among the nearest of the other only.
+        if (query > other) [query, other] = [other, query];
+        const pair = query * total + other;
+        if (seen.has(pair)) continue;
+        seen.add(pair);
+      }
+      if (query >= count) continue;
+      const alike = likenessOf(queryLevels(query), levels[0](other));
+      if (alike !== undefined) found.push({ query, base: other, mirrored: isMirrored, likeness: alike });
+    }
+  }
+  return found.sort((a, b) => a.query - b.query || a.base - b.base || Number(a.mirrored) - Number(b.mirrored));
+}
+
+interface Pictures {
+  readonly coarse: Levels;
+  finer(): Levels;
+}
+
+/** Their likeness at the finer size; undefined where it is too small at either. */
+function likenessOf(a: Pictures, b: Pictures): number | undefined {
+  if (likeness(a.coarse, b.coarse, NOISE) < COARSE.least) return undefined;
+  const alike = likeness(a.finer(), b.finer(), NOISE);
+  return alike < FINER.least ? undefined : alike;
+}
+
+/** The small pictures of descriptors `[N, 143]` by position. */
+function memoized(descriptors: Float32Array): (index: number) => Pictures {
+  const kept = new Map<number, Pictures>();
+  return index => {
+    const known = kept.get(index);
+    if (known !== undefined) return known;
+    if (kept.size === KEPT) kept.clear();
+    const descriptor = descriptors.subarray(index * DESCRIPTOR_WIDTH, (index + 1) * DESCRIPTOR_WIDTH);
+    const at = (px: number) => levelsOf(pictureOf(descriptor, px), px);
+    let finer: Levels | undefined;
+    const made = {
+      coarse: at(COARSE.px),
+      finer: () => {
+        finer ??= at(FINER.px);
+        return finer;
+      },
+    };
+    kept.set(index, made);
+    return made;
+  };
+}

@@ -1,0 +1,130 @@
+import { internal } from '../base/errors.js';
+
+/** Side of the gray picture that a descriptor is made from. */
+export const GRAY_PX = 64;
+/** Cosines kept of each direction, the constant one included. */
+const COSINES = 12;
+/** Numbers of a descriptor: all products of those cosines but the constant. */
+export const DESCRIPTOR_WIDTH = COSINES ** 2 - 1;
+// Added to the contrast, in levels of 255, so that the noise of a blank picture is not blown up.
+const LEAST_CONTRAST = 4;
+
+/** Orthonormal cosines `[COSINES, size]` at the middles of `size` pixels. */
+function cosines(size: number, count = COSINES): Float64Array {
+  const out = new Float64Array(count * size);
+  for (let u = 0; u < count; u++) {
+    const norm = Math.sqrt((u === 0 ? 1 : 2) / size);
+    for (let x = 0; x < size; x++) out[u * size + x] = norm * Math.cos((Math.PI * u * (x + 0.5)) / size);
+  }
+  return out;
+}
+
+const basis = cosines(GRAY_PX);
+
+/**
+ * The descriptor of a picture: the 12 x 12 lowest frequencies of its discrete cosine transform (DCT-II, orthonormal) without the
+ * constant, after the picture is brought to mean 0 and standard deviation 1. Brightness and contrast do not enter.
+ *
+ * @param gray levels 0 to 255 of the whole picture stretched to `[64, 64]`
+ * @returns `[143]`, row by row: vertical frequency, then horizontal
+ */
+export function describe(gray: Float32Array): Float32Array {
+  if (gray.length !== GRAY_PX ** 2) throw internal(`a descriptor of ${gray.length} pixels`);
+  const mean = gray.reduce((sum, value) => sum + value, 0) / gray.length;
+  const variance = gray.reduce((sum, value) => sum + (value - mean) ** 2, 0) / gray.length;
+  const gain = 1 / (Math.sqrt(variance) + LEAST_CONTRAST);
+  const rows = new Float64Array(GRAY_PX * COSINES);
+  for (let y = 0; y < GRAY_PX; y++) {
+    for (let u = 0; u < COSINES; u++) {
+      let sum = 0;
+      for (let x = 0; x < GRAY_PX; x++) sum += (gray[y * GRAY_PX + x]! - mean) * basis[u * GRAY_PX + x]!;
+      rows[y * COSINES + u] = sum;
+    }
+  }
+  const out = new Float32Array(DESCRIPTOR_WIDTH);
+  for (let v = 0; v < COSINES; v++) {
+    for (let u = v === 0 ? 1 : 0; u < COSINES; u++) {
+      let sum = 0;
+      for (let y = 0; y < GRAY_PX; y++) sum += rows[y * COSINES + u]! * basis[v * GRAY_PX + y]!;
+      out[v * COSINES + u - 1] = sum * gain;
+    }
+  }
+  return out;
+}
+
+/** The descriptors `[N, 143]` of the mirror images: odd horizontal frequencies change their sign. */
+export function mirrored(descriptors: Float32Array): Float32Array {
+  return descriptors.map((value, i) => ((((i % DESCRIPTOR_WIDTH) + 1) % COSINES) % 2 === 1 ? -value : value));
+}
+
+/**
+ * The gray picture `[size, size]` that a descriptor stands for, in standard deviations around 0.
+ *
+ * @param size at least 12
+ */
+export function pictureOf(descriptor: Float32Array, size: number): Float32Array {
+  const waves = sizedBasis(size);
+  const rows = new Float64Array(COSINES * size);
+  for (let v = 0; v < COSINES; v++) {
+    for (let u = v === 0 ? 1 : 0; u < COSINES; u++) {
+      const value = descriptor[v * COSINES + u - 1]!;
+      for (let x = 0; x < size; x++) rows[v * size + x]! += value * waves[u * size + x]!;
+    }
+  }
+  const out = new Float32Array(size * size);
+  // The transform of fewer pixels has smaller numbers.
+  const gain = size / GRAY_PX;
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      let sum = 0;
+      for (let v = 0; v < COSINES; v++) sum += rows[v * size + x]! * waves[v * size + y]!;
+      out[y * size + x] = sum * gain;
+    }
+  }
+  return out;
+}
+
+const bases = new Map<number, Float64Array>();
+function sizedBasis(size: number): Float64Array {
+  const known = bases.get(size);
+  if (known !== undefined) return known;
+  const made = cosines(size);
+  bases.set(size, made);
+  return made;
+}
+
+/**
+ * The linear map `[D', D]` from descriptors (D = 143) to the `kept` x `kept` lowest frequencies, without the constant, of what a crop shows.
+ *
+ * @param crop the part of the picture that is left: where it begins, `[0, 1)`, and how much it is, `(0, 1]`, of each direction
+ */
+export function cropMap(
+  kept: number,
+  crop: { readonly left: number; readonly top: number; readonly width: number; readonly height: number },
+): Float64Array {
+  const across = cropCosines(kept, crop.left, crop.width);
+  const down = cropCosines(kept, crop.top, crop.height);
+  const out = new Float64Array((kept * kept - 1) * DESCRIPTOR_WIDTH);
+  for (let to = 1; to < kept * kept; to++) {
+    const [v, u] = [Math.floor(to / kept), to % kept];
+    for (let from = 1; from <= DESCRIPTOR_WIDTH; from++) {
+      const value = down[v * COSINES + Math.floor(from / COSINES)]! * across[u * COSINES + (from % COSINES)]!;
+      out[(to - 1) * DESCRIPTOR_WIDTH + from - 1] = value;
+    }
+  }
+  return out;
+}
+
+/** `[kept, COSINES]`: what the first `kept` cosines of the crop see of each cosine of the picture. */
+function cropCosines(kept: number, start: number, share: number): Float64Array {
+  const out = new Float64Array(kept * COSINES);
+  const seen = cosines(GRAY_PX, kept);
+  for (let u = 0; u < COSINES; u++) {
+    const norm = Math.sqrt((u === 0 ? 1 : 2) / GRAY_PX);
+    for (let x = 0; x < GRAY_PX; x++) {
+      const value = norm * Math.cos(Math.PI * u * (start + (share * (x + 0.5)) / GRAY_PX));
+      for (let k = 0; k < kept; k++) out[k * COSINES + u]! += seen[k * GRAY_PX + x]! * value;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { ahead } from '../base/ahead.js';
+import { reasonOf } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import type { Dataset, Skipped } from '../data/dataset.js';
+import type { Size } from '../data/enlarge.js';
+import { DECODER_VERSION, decodePicture, probePicture } from '../data/picture.js';
+import { readSource } from '../data/read-source.js';
+import { contentHash, FeatureCache } from '../training/feature-cache.js';
+import { DESCRIPTOR_WIDTH, describe, GRAY_PX } from './descriptor.js';
+import { luma, stretch } from './gray.js';
+import { measureQuality, type QualityFacts } from './quality.js';
+
+/** What is known of a picture without a model. */
+export interface PictureFacts {
+  /** Of the file's bytes: equal for equal files. */
+  readonly hash: string;
+  /** Of what it shows, `[143]`: see `describe`. */
+  readonly descriptor: Float32Array;
+  readonly quality: QualityFacts;
+}
+
+/** The facts of a data set. */
+export interface FactsOfDataset {
+  /** One for each sample, in their order; undefined where the picture cannot be read. */
+  readonly facts: readonly (PictureFacts | undefined)[];
+  /** The pictures that cannot be read. */
+  readonly skipped: readonly Skipped[];
+  /** Pictures that were in the cache already. */
+  readonly cached: number;
+}
+
+// Goes up when the same pixels come to other facts; what is cached is keyed by it.
+const FACTS_VERSION = 1;
+// The most that is looked at of each direction: blur and exposure show at this size.
+const SHOWN_PX = 256;
+const AHEAD = 32;
+const APPENDED = 256;
+const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'sharpness', 'colour'] as const;
+const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length;
+
+/**
+ * Content hash, descriptor and quality of every picture of `dataset`, each picture decoded once ever: they go to a cache in `cacheDir` by
+ * the picture's content. Reading and decoding run ahead on the thread pool.
+ *
+ * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
+ */
+export async function readPictureFacts(
+  { root, samples }: Dataset,
+  cacheDir: string,
+  { onProgress, signal }: Watch = {},
+): Promise<FactsOfDataset> {
+  const key = createHash('sha256')
+    .update(JSON.stringify([DECODER_VERSION, FACTS_VERSION, WIDTH]))
+    .digest('hex');
+  const cache = await FeatureCache.open(join(cacheDir, 'facts', key.slice(0, 16)), WIDTH, 'float32');
+  try {
+    const hashes: (string | undefined)[] = [];
+    const skipped: Skipped[] = [];
+    const fresh = new Map<string, Float32Array>();
+    let cached = 0;
+    const look = async (index: number): Promise<Seen> => {
+      try {
+        const bytes = await readSource(resolve(root, samples[index]!.file));
+        const hash = contentHash(bytes);
+        if (cache.has(hash)) return { hash };
+        const file = await probePicture(bytes);
+        const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
+        return { hash, file, shown, pixels: await decodePicture(bytes, shown) };
+      } catch (thrown) {
+        return { reason: reasonOf(thrown) };
+      }
+    };
+    const flush = async () => {
+      const rows = new Float32Array(fresh.size * WIDTH);
+      [...fresh.values()].forEach((row, i) => {
+        rows.set(row, i * WIDTH);
+      });
+      await cache.append([...fresh.keys()], rows);
+      fresh.clear();
+    };
+    for await (const seen of ahead(samples.length, AHEAD, look, signal)) {
+      const file = samples[hashes.length]!.file;
+      if ('reason' in seen) skipped.push({ file, reason: seen.reason });
+      else if (!('pixels' in seen)) cached++;
+      else if (!fresh.has(seen.hash)) fresh.set(seen.hash, rowOf(seen.pixels, seen.shown, seen.file));
+      hashes.push('reason' in seen ? undefined : seen.hash);
+      if (fresh.size === APPENDED) await flush();
+      onProgress?.({ phase: 'looking at pictures', done: hashes.length, total: samples.length, unit: 'images' });
+    }
+    if (fresh.size > 0) await flush();
+    const known = hashes.filter(hash => hash !== undefined);
+    const rows = cache.rows(known).read(known.map((_, i) => i));
+    let next = 0;
+    const facts = hashes.map(hash =>
+      hash === undefined ? undefined : factsOf(hash, rows.subarray(next * WIDTH, ++next * WIDTH)),
+    );
+    return { facts, skipped, cached };
+  } finally {
+    await cache.close();
+  }
+}
+
+type Seen =
+  | { readonly reason: string }
+  | { readonly hash: string }
+  | { readonly hash: string; readonly file: Size; readonly shown: Size; readonly pixels: Uint8Array };
+
+function rowOf(pixels: Uint8Array, shown: Size, file: Size): Float32Array {
+  const gray = luma(pixels);
+  const quality = measureQuality(pixels, gray, shown, file);
+  const row = new Float32Array(WIDTH);
+  row.set(describe(stretch(gray, shown, GRAY_PX)));
+  row.set(
+    QUALITY.map(name => quality[name]),
+    DESCRIPTOR_WIDTH,
+  );
+  return row;
+}
+
+function factsOf(hash: string, row: Float32Array): PictureFacts {
+  const quality = Object.fromEntries(QUALITY.map((name, i) => [name, row[DESCRIPTOR_WIDTH + i]!]));
+  return { hash, descriptor: row.subarray(0, DESCRIPTOR_WIDTH), quality: quality as unknown as QualityFacts };
+}
+
+/**
+ * The gray picture `[64, 64]` of a file, as its descriptor was made from; undefined where it cannot be read any more.
+ *
+ * @param path absolute, or relative to the working directory
+ */
+export async function readGray(path: string): Promise<Float32Array | undefined> {
+  try {
+    const bytes = await readSource(path);
+    const file = await probePicture(bytes);
+    const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
+    return stretch(luma(await decodePicture(bytes, shown)), shown, GRAY_PX);
+  } catch {
+    // Whoever decodes the picture for its own sake says why.
+    return undefined;
+  }
+}
