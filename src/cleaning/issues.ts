@@ -92,11 +92,7 @@ export function rankIssues(findings: Findings): { readonly issues: Issue[]; read
 }
 
 /** Samples of which a duplicate has another label, farther away than `least`. */
-export function conflictingSamples(
-  { pairs }: Duplicates,
-  labels: Float64Array,
-  least: number,
-): ReadonlySet<number> {
+export function conflictingSamples({ pairs }: Duplicates, labels: Float64Array, least: number): ReadonlySet<number> {
   const apart = pairs.filter(({ a, b }) => Math.abs(labels[a]! - labels[b]!) > least);
   return new Set(apart.flatMap(({ a, b }) => [a, b]));
 }

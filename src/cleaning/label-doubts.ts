@@ -1,5 +1,5 @@
 import type { Watch } from '../base/progress.js';
-import { folds } from '../data/split.js';
+import { folds } from '../data/folds.js';
 import { mean } from '../metrics/statistics.js';
 import type { FeatureRows } from '../training/feature-cache.js';
 import { featureVectors } from './feature-vectors.js';
@@ -51,10 +51,10 @@ export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Pro
   const { places } = scale;
   // What a wrong label is at least off by; any other is none that one could see.
   const center = mean(places);
-  const least = 0.25 * mean(places.map(place => Math.abs(place - center)));
+  const least = 0.5 * mean(places.map(place => Math.abs(place - center)));
   const others = drawOthers(places, least, seed);
   const parts = folds(labels, Math.min(FOLDS, count), groups, seed);
-  const outside = { ...neighbours, indices: withoutGroup(neighbours.indices, k, groups) };
+  const outside = withoutGroup(neighbours, k, groups);
   const beliefs = await labelBeliefs({ rows, places, others, folds: parts, neighbours: outside, seed }, watch);
   const isWhole = labels.every(Number.isInteger);
   const suggested = beliefs.expected.map(place => {
@@ -66,13 +66,18 @@ export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Pro
   return { scores, suggested, share, neighbours, neighbourCount: k };
 }
 
-/** Neighbours `[N, K]` of other groups, in their order; -1 in the places that are left. */
-function withoutGroup(indices: Int32Array, k: number, groups: readonly (number | string)[]): Int32Array {
-  const out = new Int32Array(indices.length).fill(-1);
+/** The neighbours `[N, K]` of other groups, in their order; -1 in the places that are left. */
+function withoutGroup({ indices, distances }: Neighbours, k: number, groups: readonly (number | string)[]): Neighbours {
+  const out = {
+    indices: new Int32Array(indices.length).fill(-1),
+    distances: new Float32Array(indices.length).fill(Number.POSITIVE_INFINITY),
+  };
   for (let i = 0; i < groups.length; i++) {
     let to = i * k;
     for (let at = i * k; at < (i + 1) * k && indices[at]! >= 0; at++) {
-      if (groups[indices[at]!] !== groups[i]) out[to++] = indices[at]!;
+      if (groups[indices[at]!] === groups[i]) continue;
+      out.indices[to] = indices[at]!;
+      out.distances[to++] = distances[at]!;
     }
   }
   return out;

@@ -44,6 +44,30 @@ export function dataOptions(command: Command): Command {
     .option('--limit <n>', 'only the first N pictures in path order', whole(1));
 }
 
+/** Which network sees the pictures. */
+export interface BackboneFlags {
+  readonly backbone: string;
+  readonly weights?: string;
+  readonly size?: number;
+  readonly mean?: [number, number, number];
+  readonly std?: [number, number, number];
+  readonly cache?: string;
+}
+
+/** Adds --backbone, what belongs to it, and --cache. */
+export function backboneOptions(command: Command): Command {
+  return command
+    .option('--backbone <name>', 'face, resnet18, resnet34, resnet50, resnet101, resnet152 or a FILE.onnx', 'face')
+    .option(
+      '--weights <source>',
+      "for ResNets: a .safetensors or .pth file, a hub name, or formula (default: the hub's ImageNet weights)",
+    )
+    .option('--size <px>', 'width and height that pictures are stretched to (default: 224)', whole(1))
+    .option('--mean <r,g,b>', "mean of the colours in 0..1, for a FILE.onnx (default: ImageNet's)", triple)
+    .option('--std <r,g,b>', "standard deviation of the colours, for a FILE.onnx (default: ImageNet's)", triple)
+    .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
+}
+
 /** How a command talks. */
 export interface TalkFlags {
   readonly json?: boolean;

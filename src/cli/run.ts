@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { EyeballError, reasonOf } from '../base/errors.js';
 import { eyeballVersion } from '../base/versions.js';
+import { cleanCommand } from './clean.js';
 import { compareCommand } from './compare.js';
 import { demoCommand } from './demo.js';
 import { evaluateCommand } from './evaluate.js';
@@ -54,7 +55,15 @@ Examples:
   eyeball evaluate age faces/test                   measure it, with a report to look at
   eyeball predict age photo.jpg                     one number a picture`,
     );
-  for (const command of [demoCommand, inspectCommand, trainCommand, evaluateCommand, predictCommand, compareCommand]) {
+  for (const command of [
+    demoCommand,
+    inspectCommand,
+    trainCommand,
+    evaluateCommand,
+    predictCommand,
+    cleanCommand,
+    compareCommand,
+  ]) {
     root.addCommand(command(terminal).copyInheritedSettings(root));
   }
   return root;

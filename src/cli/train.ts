@@ -4,6 +4,8 @@ import type { TrainOptions, TrainResult } from '../operations/train-model.js';
 import { lossNames } from '../training/loss.js';
 import { optimizerNames, scheduleNames } from '../training/recipe.js';
 import {
+  type BackboneFlags,
+  backboneOptions,
   type DataFlags,
   dataOptions,
   forceOption,
@@ -11,19 +13,13 @@ import {
   seedOption,
   type TalkFlags,
   talkOptions,
-  triple,
   whole,
 } from './options.js';
 import { duration, type Terminal } from './terminal.js';
 
-interface Flags extends DataFlags, TalkFlags {
+interface Flags extends DataFlags, BackboneFlags, TalkFlags {
   readonly out: string;
   readonly unit?: string;
-  readonly backbone: string;
-  readonly weights?: string;
-  readonly size?: number;
-  readonly mean?: [number, number, number];
-  readonly std?: [number, number, number];
   readonly tune?: 'head' | 'last' | 'all';
   readonly unfreeze?: string;
   readonly head?: 'linear' | 'mlp';
@@ -46,7 +42,6 @@ interface Flags extends DataFlags, TalkFlags {
   readonly patience?: number;
   readonly val: number;
   readonly seed: number;
-  readonly cache?: string;
   readonly resume?: boolean;
   readonly checkpointEvery?: number;
   readonly force?: boolean;
@@ -62,16 +57,8 @@ export function trainCommand(terminal: Terminal): Command {
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
     .requiredOption('--out <dir>', 'the folder to make: model.onnx, eyeball.json, a model card');
-  dataOptions(command)
-    .option('--unit <text>', 'what the number is counted in, for reports: years')
-    .option('--backbone <name>', 'face, resnet18, resnet34, resnet50, resnet101, resnet152 or a FILE.onnx', 'face')
-    .option(
-      '--weights <source>',
-      "for ResNets: a .safetensors or .pth file, a hub name, or formula (default: the hub's ImageNet weights)",
-    )
-    .option('--size <px>', 'width and height that pictures are stretched to (default: 224)', whole(1))
-    .option('--mean <r,g,b>', "mean of the colours in 0..1, for a FILE.onnx (default: ImageNet's)", triple)
-    .option('--std <r,g,b>', "standard deviation of the colours, for a FILE.onnx (default: ImageNet's)", triple)
+  dataOptions(command).option('--unit <text>', 'what the number is counted in, for reports: years');
+  backboneOptions(command)
     .addOption(
       new Option(
         '--tune <part>',
@@ -140,8 +127,7 @@ export function trainCommand(terminal: Terminal): Command {
       '--checkpoint-every <seconds>',
       'with --tune: how often the run is saved; 0 is after every step (default: 60)',
       number,
-    )
-    .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
+    );
   seedOption(command).addOption(forceOption());
   talkOptions(command).addHelpText(
     'after',

@@ -2,7 +2,7 @@ import { expected, InputError, inputErrors } from '../base/errors.js';
 import type { Dataset, Sample } from './dataset.js';
 import { labelOfText } from './label.js';
 import { fileOf } from './table-samples.js';
-import { quote, readTable } from './tables.js';
+import { quote, readTable, type Table } from './tables.js';
 
 /** What somebody decided about a picture: its label is right, is another number, or the picture is not to be used. */
 export type Decision =
@@ -18,6 +18,8 @@ export interface Decisions {
   readonly byFile: ReadonlyMap<string, Decision>;
   /** Every file with a row, open ones included. */
   readonly named: ReadonlySet<string>;
+  /** How the file is written. */
+  readonly form: Pick<Table, 'columns' | 'delimiter'>;
 }
 
 /** The columns that count, in the order that eyeball writes them; a file may have others. */
@@ -31,7 +33,7 @@ export const DECISION_COLUMNS = ['file', 'decision', 'value'] as const;
  * @throws InputError that names up to twenty bad rows with their lines, two different decisions for one picture among them.
  */
 export async function readDecisions(shown: string): Promise<Decisions> {
-  const { columns, rows, faults } = await readTable(shown, shown);
+  const { columns, rows, faults, delimiter } = await readTable(shown, shown);
   const [fileAt, decisionAt, valueAt] = DECISION_COLUMNS.map(name => columns.indexOf(name)) as [number, number, number];
   if (fileAt < 0 || decisionAt < 0) {
     const got = `the columns ${columns.map(quote).join(', ') || 'of an empty file'}`;
@@ -72,7 +74,7 @@ export async function readDecisions(shown: string): Promise<Decisions> {
     lines.set(file, first === undefined ? line : lines.get(file)!);
   }
   if (texts.length > 0) throw inputErrors(`${shown}: expected decisions, got ${texts.length} bad rows`, texts);
-  return { shown, byFile, named };
+  return { shown, byFile, named, form: { columns, delimiter } };
 }
 
 const isSame = (a: Decision, b: Decision) =>

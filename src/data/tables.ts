@@ -28,6 +28,8 @@ export interface Table {
   readonly rows: readonly Row[];
   /** Lines that are no row at all. */
   readonly faults: readonly Fault[];
+  /** Between the fields of a CSV file; undefined where it is JSON. */
+  readonly delimiter?: string | undefined;
 }
 
 /**
@@ -108,7 +110,7 @@ function parseCsv(text: string, shown: string): Table {
       line,
       text: `expected ${columns.length} fields as in the header, got ${cells.length}; mend or remove the row`,
     }));
-  return { shown, columns, rows: body.filter(fits), faults };
+  return { shown, columns, rows: body.filter(fits), faults, delimiter };
 }
 
 function parseJsonLines(text: string, shown: string): Table {

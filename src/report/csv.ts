@@ -1,4 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
+import type { RankedSample } from '../cleaning/issues.js';
+import { DECISION_COLUMNS, type Decisions } from '../data/decisions.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 
 /**
@@ -20,4 +22,50 @@ export function predictionsCsv(predictions: readonly Prediction[]): string {
 
 function sevenDigits(value: number): string {
   return String(Number(value.toPrecision(7)));
+}
+
+/** The columns of the table of `eyeball clean`. */
+export const RANKED_COLUMNS = ['file', 'label', 'suggested', 'score', 'kinds'] as const;
+
+/** All samples, the most suspicious first, as CSV; several kinds have a semicolon between them. */
+export function rankedCsv(rows: readonly RankedSample[]): string {
+  return stringify(rows.map(rankedRow), { header: true, columns: [...RANKED_COLUMNS] });
+}
+
+/** The same, a JSON object a line. */
+export function rankedJsonl(rows: readonly RankedSample[]): string {
+  return rows.map(row => `${JSON.stringify({ ...row, score: sixDigits(row.score) })}\n`).join('');
+}
+
+const rankedRow = ({ file, label, suggested, score, kinds }: RankedSample) => ({
+  file,
+  label: String(label),
+  suggested: String(suggested),
+  score: String(sixDigits(score)),
+  kinds: kinds.join(';'),
+});
+
+const sixDigits = (value: number) => Number(value.toFixed(6));
+
+/** The columns of a decisions file that eyeball makes. */
+const DECISION_FORM = { columns: [...DECISION_COLUMNS, 'label', 'score', 'kinds'], delimiter: ',' };
+
+/**
+ * Rows of a decisions file for these samples, with what the picture suggests as the value.
+ *
+ * @param decide What is decided about a sample; empty leaves it open.
+ * @param form The columns and the delimiter of the file that the rows are added to. Default: a new CSV file, with its header.
+ */
+export function decisionRows(
+  samples: readonly RankedSample[],
+  decide: (sample: RankedSample) => string,
+  form?: Decisions['form'],
+): string {
+  const rows = samples.map(sample => {
+    const { suggested: value, ...row } = rankedRow(sample);
+    return { ...row, decision: decide(sample), value };
+  });
+  const { columns, delimiter } = form ?? DECISION_FORM;
+  if (delimiter === undefined) return rows.map(row => `${JSON.stringify(row)}\n`).join('');
+  return stringify(rows, { header: form === undefined, columns: [...columns], delimiter });
 }

@@ -1,0 +1,224 @@
+import { existsSync } from 'node:fs';
+import { readFile, rename } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { replaceFile } from '../base/replace-file.js';
+import { findDuplicates } from '../cleaning/duplicates.js';
+import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../cleaning/issues.js';
+import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
+import { readGray, readPictureFacts } from '../cleaning/picture-facts.js';
+import { qualityFlags } from '../cleaning/quality.js';
+import type { Dataset, Sample, Skipped } from '../data/dataset.js';
+import { applyDecisions, type Decision, type Decisions, readDecisions } from '../data/decisions.js';
+import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
+import { sheetPng, type Tile } from '../data/sheet.js';
+import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
+import { extractFeatures } from '../training/extract.js';
+import { defaultCacheDir } from './common.js';
+
+/** Which data to look through, and for what. */
+export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+  /** The table to write, `.csv` or `.jsonl`; the sheet and `decisions.csv` lie beside it. */
+  readonly out: string;
+  /** Where decisions are read from and new ones offered. Default: `decisions.csv` beside `out`. */
+  readonly decisions?: string | undefined;
+  /** Labels at least so probably wrong are issues, above 0, at most 1. Default 0.5. */
+  readonly threshold?: number | undefined;
+  /** What is decided of labels that are issues, in the place of leaving them open: `set` to what the picture suggests, or `drop`. */
+  readonly decide?: 'set' | 'drop' | undefined;
+  /** Start of all random numbers, a whole number. Default 0. */
+  readonly seed?: number | undefined;
+  /** Where features, facts of pictures and downloads are kept. Default: `defaultCacheDir()`. */
+  readonly cacheDir?: string | undefined;
+  /** True moves an existing `out` that is no table of `clean` aside. Default false: that is an error. */
+  readonly force?: boolean | undefined;
+}
+
+/** The keys of `clean --json`. */
+export interface CleanResult {
+  /** Pictures that were looked at. */
+  readonly images: number;
+  readonly skipped: readonly Skipped[];
+  readonly backbone: string;
+  /** The estimated share of wrong labels, 0 to 1, whether or not one can say which they are. */
+  readonly wrongShare: number;
+  /** Doubts of labels first, the most suspicious first. */
+  readonly issues: readonly Issue[];
+  /** How the pictures with an issue of their label stand, and all that were settled before. */
+  readonly decisions: { readonly kept: number; readonly set: number; readonly dropped: number; readonly open: number };
+  readonly seed: number;
+  readonly totalSeconds: number;
+  /** The table, the sheet and the decisions file. */
+  readonly out: string;
+  readonly sheet: string;
+  readonly decisionsFile: string;
+}
+
+const FEWEST_IMAGES = 10;
+const SHOWN = 24;
+const NEIGHBOURS_SHOWN = 6;
+
+/**
+ * Looks for wrong labels, duplicates and bad pictures: a ranked table of all pictures, a sheet of the most suspicious ones beside their nearest
+ * neighbours, and a decisions file that `train`, `evaluate` and `inspect` take. No picture is touched, and what was decided stays so.
+ *
+ * @throws InputError where the data cannot be used, has fewer than 10 pictures, or `out` is somebody else's file.
+ */
+export async function cleanDataset(options: CleanOptions): Promise<CleanResult> {
+  const started = performance.now();
+  const { out, threshold = 0.5, decide, seed = 0, cacheDir = defaultCacheDir(), signal, onMessage } = options;
+  if (!(threshold > 0 && threshold <= 1)) {
+    throw new UsageError(expected('--threshold', 'a probability above 0, up to 1', `${threshold}`));
+  }
+  const isCsv = out.endsWith('.csv');
+  if (!isCsv && !out.endsWith('.jsonl')) throw new UsageError(expected('--out', 'a file .csv or .jsonl', out));
+  const aside = await checkReplaceable(out, options.force ?? false);
+  const decisionsFile = options.decisions ?? join(dirname(out), 'decisions.csv');
+  if (resolve(decisionsFile) === resolve(out)) {
+    throw new UsageError(expected('--out', 'a file apart from the decisions', out));
+  }
+  const before = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
+  const all = await openDataset({ ...options, decisions: undefined });
+  const dataset = before === undefined ? all : settle(all, before, onMessage);
+  const backbone = await loadBackbone({ ...options, cacheDir }, options);
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
+  try {
+    const { samples, rows, skipped } = extraction;
+    if (samples.length < FEWEST_IMAGES) {
+      const what = `at least ${FEWEST_IMAGES} pictures that can be read`;
+      throw new InputError(expected(options.data, what, `${samples.length}`, 'look through so few by eye'));
+    }
+    const pathOf = (file: string) => resolve(dataset.root, file);
+    const { facts } = await readPictureFacts({ ...dataset, samples }, cacheDir, options);
+    const gray = (index: number) => readGray(pathOf(samples[index]!.file));
+    const duplicates = await findDuplicates(facts, gray, { ...options, seed });
+    const labels = Float64Array.from(samples, ({ label }) => label);
+    const groups = groupsOfSamples(samples, duplicates.groupOf);
+    const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
+    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, options);
+    // A picture without facts could not be read a second time.
+    const known = facts.flatMap((fact, i) => (fact === undefined ? [] : [{ i, fact }]));
+    const flags = qualityFlags(known.map(({ fact }) => fact.quality));
+    const quality = samples.map((): (typeof flags)[number] => []);
+    known.forEach(({ i }, at) => {
+      quality[i] = flags[at]!;
+    });
+    const settled = new Set(before?.byFile.keys());
+    const { issues, ranked } = rankIssues({ samples, ...doubts, duplicates, quality, settled, threshold });
+    const dropped = all.samples
+      .filter(({ file }) => before?.byFile.get(file)?.kind === 'drop')
+      .map(({ file, label }): RankedSample => ({ file, label, suggested: label, score: 0, kinds: ['settled'] }));
+    const table = [...ranked, ...dropped];
+    const offered = ranked.filter(
+      ({ file, kinds }) => !before?.named.has(file) && kinds.some(kind => kind === 'label' || kind === 'conflict'),
+    );
+    const sheet = out.replace(/\.\w+$/, '.png');
+    const png = await suspiciousSheet(ranked, samples, doubts, pathOf);
+    throwIfAborted(signal);
+    try {
+      if (aside !== undefined) {
+        await rename(out, aside);
+        onMessage?.(`moved the older ${out} to ${aside}`);
+      }
+      await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
+      await replaceFile(sheet, png);
+      await addDecisions(decisionsFile, offered, row => (row.kinds.includes('label') ? (decide ?? '') : ''), before);
+    } catch (cause) {
+      throw new InputError(expected(out, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
+    }
+    const after = await readDecisions(decisionsFile);
+    const count = (kind: Decision['kind']) =>
+      [...after.byFile.values()].filter(decision => decision.kind === kind).length;
+    return {
+      images: samples.length,
+      skipped,
+      backbone: backbone.name,
+      wrongShare: doubts.share,
+      issues,
+      decisions: {
+        kept: count('keep'),
+        set: count('set'),
+        dropped: count('drop'),
+        open: after.named.size - after.byFile.size,
+      },
+      seed,
+      totalSeconds: (performance.now() - started) / 1000,
+      out,
+      sheet,
+      decisionsFile,
+    };
+  } finally {
+    await extraction.close();
+  }
+}
+
+/** Adds rows to the decisions file, which is made if it is not there; what it says stays as it is. */
+async function addDecisions(
+  path: string,
+  offered: readonly RankedSample[],
+  decide: (row: RankedSample) => string,
+  before: Decisions | undefined,
+): Promise<void> {
+  if (before === undefined) return await replaceFile(path, decisionRows(offered, decide));
+  if (offered.length === 0) return;
+  const text = await readFile(path, 'utf8');
+  const lines = text.endsWith('\n') ? text : `${text}\n`;
+  await replaceFile(path, lines + decisionRows(offered, decide, before.form));
+}
+
+/** Refuses to replace what is no table of ours; says where it is to be moved with `force`. */
+async function checkReplaceable(out: string, force: boolean): Promise<string | undefined> {
+  if (!existsSync(out)) return undefined;
+  const text = await readFile(out, 'utf8').catch((cause: unknown) => {
+    throw new InputError(expected(out, 'a file', `"${reasonOf(cause)}"`), { cause });
+  });
+  const [first = ''] = text.split('\n');
+  const isOurs = out.endsWith('.csv')
+    ? first.trim() === RANKED_COLUMNS.join(',')
+    : RANKED_COLUMNS.every(name => first.includes(`"${name}":`));
+  if (isOurs) return undefined;
+  if (!force) {
+    const wayOut = 'choose another with --out, or add --force to move it aside';
+    throw new InputError(expected(out, 'a new file or a table of eyeball clean', 'another file', wayOut));
+  }
+  let count = 1;
+  while (existsSync(`${out}.old-${count}`)) count++;
+  return `${out}.old-${count}`;
+}
+
+/** The data with what was decided so far. Decisions about pictures that are not there stay in their file and are told. */
+function settle(dataset: Dataset, decisions: Decisions, onMessage: Watch['onMessage']): Dataset {
+  const known = new Set([...dataset.samples, ...dataset.skipped].map(({ file }) => file));
+  const here = [...decisions.byFile].filter(([file]) => known.has(file));
+  const gone = decisions.byFile.size - here.length;
+  if (gone > 0)
+    onMessage?.(`${decisions.shown}: ${gone} decisions are about pictures that are not here; they stay there`);
+  return applyDecisions(dataset, { ...decisions, byFile: new Map(here) });
+}
+
+/** Pictures that must not judge each other: duplicates, and those of one value in a column `group`. */
+function groupsOfSamples(samples: readonly Sample[], groupOf: readonly number[]): (number | string)[] {
+  return samples.map(({ columns }, i) => (columns?.group === undefined ? groupOf[i]! : `group ${columns.group}`));
+}
+
+/** The most suspicious labels, a row each: the picture, and those that look most like it. */
+async function suspiciousSheet(
+  ranked: readonly RankedSample[],
+  samples: readonly Sample[],
+  { neighbours, neighbourCount }: LabelDoubts,
+  pathOf: (file: string) => string,
+): Promise<Buffer> {
+  const position = new Map(samples.map(({ file }, i) => [file, i]));
+  const shown = Math.min(NEIGHBOURS_SHOWN, neighbourCount);
+  const tiles = ranked.slice(0, SHOWN).flatMap(({ file, label, suggested, score }): Tile[] => {
+    const at = position.get(file)! * neighbourCount;
+    const near = Array.from(neighbours.indices.subarray(at, at + shown), index => samples[index]!);
+    return [
+      { path: pathOf(file), caption: `${label} → ${suggested}? (${score.toFixed(2)})`, tone: 'bad' },
+      ...near.map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
+    ];
+  });
+  return await sheetPng(tiles, { columns: shown + 1, tilePx: 112 });
+}
