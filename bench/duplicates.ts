@@ -107,6 +107,9 @@ await inTemporaryFolder(async folder => {
   for (const kind of Object.keys(kinds)) {
     const hits = planted.filter((copy, i) => copy.kind === kind && found.has(`${copy.source} ${faces.length + i}`));
     total += hits.length;
+    for (const [i, { source, kind: of }] of planted.entries())
+      if (of === kind && !found.has(`${source} ${faces.length + i}`))
+        console.log(`missed: ${faces[source]!.file}, ${kind}`);
     console.log(`${kind.padEnd(30)} recall ${(hits.length / each).toFixed(3)}`);
   }
   console.log(`recall ${(total / planted.length).toFixed(4)}, precision ${(right / (right + wrong)).toFixed(4)}`);

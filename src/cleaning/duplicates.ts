@@ -21,7 +21,7 @@ export interface DuplicatePair {
 
 /** The duplicates of a data set. */
 export interface Duplicates {
-  /** In the order of a, then b. Near pairs are named for the first of equal files only. */
+  /** In the order of a, then b. Of very many equal files, only the pairs with the first are named. */
   readonly pairs: readonly DuplicatePair[];
   /** For each picture the first of its group: of those that pairs connect; its own position where it is alone. */
   readonly groupOf: readonly number[];
@@ -42,7 +42,7 @@ export const LEAST_LIKENESS = 0.87;
 const NOISE = 1;
 // Pictures kept at hand in all sizes, 40 kB each.
 const KEPT = 2000;
-// Equal files beyond so many are paired with the first alone: their pairs would be too many to name.
+// Of more equal files, or pairs of them, only the first is paired: the others would be too many to name.
 const MOST_PAIRED = 16;
 
 /**
@@ -74,7 +74,11 @@ export async function findDuplicates(
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
     const read = memoizedLevels(index => readGray(firsts[index]!));
     for await (const { query, base, mirrored, similarity } of verified(candidates, read, read, { onProgress, signal }))
-      pairs.push({ a: firsts[query]!, b: firsts[base]!, kind: 'near', similarity, mirrored });
+      for (const { a, b } of copiesOf(
+        byHash.get(facts[firsts[query]!]!.hash)!,
+        byHash.get(facts[firsts[base]!]!.hash)!,
+      ))
+        pairs.push({ a: Math.min(a, b), b: Math.max(a, b), kind: 'near', similarity, mirrored });
   }
   pairs.sort((one, other) => one.a - other.a || one.b - other.b);
   return { pairs, ...groupsOf(facts.length, pairs) };
@@ -84,6 +88,12 @@ function exactPairs(same: readonly number[]): DuplicatePair[] {
   const pair = (a: number, b: number) => ({ a, b, kind: 'exact', similarity: 1, mirrored: false }) as const;
   if (same.length > MOST_PAIRED) return same.slice(1).map(b => pair(same[0]!, b));
   return same.flatMap((a, i) => same.slice(i + 1).map(b => pair(a, b)));
+}
+
+/** The pairs of one of each; of many equal files, the first two alone. */
+function copiesOf(one: readonly number[], other: readonly number[]): { a: number; b: number }[] {
+  if (one.length * other.length > MOST_PAIRED) return [{ a: one[0]!, b: other[0]! }];
+  return one.flatMap(a => other.map(b => ({ a, b })));
 }
 
 /** The descriptors one after another, `[N, 143]`. */

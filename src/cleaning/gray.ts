@@ -46,3 +46,48 @@ function areas(from: number, to: number): { first: number; weights: Float64Array
     return { first, weights: Float64Array.from({ length: last - first }, (_, k) => covered(first + k)) };
   });
 }
+
+/** `[px, px]` at half the size, each pixel the mean of four. */
+export function halve(gray: Float32Array, px: number): Float32Array {
+  const half = px / 2;
+  const out = new Float32Array(half * half);
+  for (let y = 0; y < half; y++) {
+    for (let x = 0; x < half; x++) {
+      const at = 2 * y * px + 2 * x;
+      out[y * half + x] = (gray[at]! + gray[at + 1]! + gray[at + px]! + gray[at + px + 1]!) / 4;
+    }
+  }
+  return out;
+}
+
+/** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
+export function blur(gray: Float32Array, px: number, sigma: number): Float32Array {
+  const reach = Math.ceil(2.5 * sigma);
+  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) =>
+    Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)),
+  );
+  const total = kernel.reduce((sum, value) => sum + value, 0);
+  const clamp = (i: number) => Math.min(Math.max(i, 0), px - 1);
+  const rows = new Float32Array(px * px);
+  const out = new Float32Array(px * px);
+  for (let y = 0; y < px; y++) {
+    for (let x = 0; x < px; x++) {
+      let sum = 0;
+      for (let k = -reach; k <= reach; k++) sum += kernel[k + reach]! * gray[y * px + clamp(x + k)]!;
+      rows[y * px + x] = sum / total;
+    }
+  }
+  for (let y = 0; y < px; y++) {
+    for (let k = -reach; k <= reach; k++) {
+      const weight = kernel[k + reach]! / total;
+      const from = clamp(y + k) * px;
+      for (let x = 0; x < px; x++) out[y * px + x]! += weight * rows[from + x]!;
+    }
+  }
+  return out;
+}
+
+/** The mirror image of `[px, px]`. */
+export function mirrorGray(gray: Float32Array, px: number): Float32Array {
+  return gray.map((_, i) => gray[i - (i % px) + px - 1 - (i % px)]!);
+}

@@ -1,9 +1,23 @@
+import { blur, halve, mirrorGray } from './gray.js';
+
 /** A square gray picture at several sizes, each half the one before, and its fine structure at the first. */
 export interface Levels {
-  /** `[px, px]` each, the finest first. */
-  readonly pictures: readonly { readonly px: number; readonly gray: Float32Array }[];
+  /** The finest first. */
+  readonly templates: readonly Template[];
   /** `[px, px]` of the finest: what is between two blurs of it. */
   readonly structure: Float32Array;
+}
+
+/** A picture, and what laying another one upon it needs. */
+interface Template {
+  readonly px: number;
+  /** `[px, px]`. */
+  readonly gray: Float32Array;
+  /** Slopes `[px, px]` per half a picture, in x and y. */
+  readonly slopeX: Float32Array;
+  readonly slopeY: Float32Array;
+  /** The Cholesky factor `[6, 6]` of the normal equations; undefined where the picture is too plain to be laid upon. */
+  readonly factor: Float64Array | undefined;
 }
 
 /** How one picture lies in another: a place x in -1 to 1 of the first is at `shift + scale x` of the second. */
@@ -17,9 +31,11 @@ interface Placement {
 const COARSEST_PX = 16;
 // Steps on each level.
 const STEPS = 4;
-// A tenth cut off, and a little: what is further away is another picture.
-const MOST_SCALE = 1.2;
-const MOST_SHIFT = 0.25;
+// The inner part of the template that is laid upon the other: with a tenth cut off anywhere, the other still shows it.
+const WINDOW = 0.8;
+// Twice what a crop by a tenth needs, for steps that go too far at first.
+const MOST_SCALE = 1.3;
+const MOST_SHIFT = 0.35;
 const LEAST_OVERLAP = 0.7;
 // Pixels at the edge whose blur has seen the picture's end.
 const EDGE = 2;
@@ -32,20 +48,21 @@ const [FINE, COARSE] = [0.8, 2.5];
  * @param gray `[px, px]`, px a power of two, at least 16
  */
 export function levelsOf(gray: Float32Array, px: number): Levels {
-  const pictures = [{ px, gray }];
-  for (let last = pictures[0]!; last.px > COARSEST_PX; ) {
-    last = { px: last.px / 2, gray: halve(last.gray, last.px) };
-    pictures.push(last);
-  }
+  const fine = blur(gray, px, FINE);
+  const templates = [templateOf(fine, px)];
+  for (let last = templates[0]!; last.px > COARSEST_PX; templates.push(last))
+    last = templateOf(blur(halve(last.gray, last.px), last.px / 2, FINE), last.px / 2);
   const coarse = blur(gray, px, COARSE);
-  return { pictures, structure: blur(gray, px, FINE).map((value, i) => value - coarse[i]!) };
+  const structure = fine.slice();
+  for (let i = 0; i < structure.length; i++) structure[i]! -= coarse[i]!;
+  return { templates, structure };
 }
 
 /** The levels of the mirror image. */
-export function mirrorLevels({ pictures, structure }: Levels): Levels {
+export function mirrorLevels({ templates, structure }: Levels): Levels {
   return {
-    pictures: pictures.map(({ px, gray }) => ({ px, gray: mirrorGray(gray, px) })),
-    structure: mirrorGray(structure, pictures[0]!.px),
+    templates: templates.map(({ px, gray }) => templateOf(mirrorGray(gray, px), px)),
+    structure: mirrorGray(structure, templates[0]!.px),
   };
 }
 
@@ -53,178 +70,179 @@ export function mirrorLevels({ pictures, structure }: Levels): Levels {
  * How alike two pictures are where they show the same, -1 to 1: the second is scaled and shifted in both directions until it fits the first
  * best, and the fine structure of both is then correlated. 0 where no such place is found: where more than about a tenth would be cut off.
  *
- * The fit is least squares with a free brightness and contrast, by Gauss-Newton steps from the coarsest level to the finest.
+ * The fit is least squares with a free brightness and contrast, by Gauss-Newton steps from the coarsest level to the finest, with the slopes
+ * of the first picture.
  *
- * Reference: Lucas and Kanade, An iterative image registration technique with an application to stereo vision, IJCAI 1981.
+ * Reference: Baker and Matthews, Lucas-Kanade 20 years on: a unifying framework, IJCV 56 (2004), the inverse compositional algorithm.
  *
  * @param noise standard deviation of structure that says nothing, in the unit of the pictures
  */
 export function likeness(a: Levels, b: Levels, noise: number): number {
   let placement: Placement | undefined = { scaleX: 1, shiftX: 0, scaleY: 1, shiftY: 0 };
-  for (let level = a.pictures.length - 1; level >= 0 && placement !== undefined; level--) {
-    const { px, gray } = a.pictures[level]!;
+  for (let level = a.templates.length - 1; level >= 0 && placement !== undefined; level--) {
     for (let step = 0; step < STEPS && placement !== undefined; step++)
-      placement = improved(placement, gray, b.pictures[level]!.gray, px);
+      placement = improved(placement, a.templates[level]!, b.templates[level]!.gray);
   }
   if (placement === undefined) return 0;
-  return correlation(a.structure, b.structure, a.pictures[0]!.px, placement, noise);
+  return correlation(a.structure, b.structure, a.templates[0]!.px, placement, noise);
 }
 
+/** The first and the last pixel of `px` that lie in the window, the latter excluded. */
+function windowOf(px: number): [from: number, to: number] {
+  const cut = Math.round(((1 - WINDOW) / 2) * px);
+  return [cut, px - cut];
+}
+
+function templateOf(gray: Float32Array, px: number): Template {
+  const [from, to] = windowOf(px);
+  const half = px / 2;
+  const slopeX = new Float32Array(px * px);
+  const slopeY = new Float32Array(px * px);
+  const left = new Float64Array(36);
+  const row = new Float64Array(6);
+  for (let y = from; y < to; y++) {
+    for (let x = from; x < to; x++) {
+      const at = y * px + x;
+      const dx = ((gray[at + 1]! - gray[at - 1]!) / 2) * half;
+      const dy = ((gray[at + px]! - gray[at - px]!) / 2) * half;
+      slopeX[at] = dx;
+      slopeY[at] = dy;
+      row[0] = dx;
+      row[1] = dx * ((x + 0.5) / half - 1);
+      row[2] = dy;
+      row[3] = dy * ((y + 0.5) / half - 1);
+      row[4] = gray[at]!;
+      row[5] = 1;
+      for (let i = 0; i < 6; i++) for (let j = 0; j <= i; j++) left[i * 6 + j]! += row[i]! * row[j]!;
+    }
+  }
+  return { px, gray, slopeX, slopeY, factor: factorize(left) };
+}
+
+/** The Cholesky factor of a symmetric `[6, 6]`, given and made as the lower triangle; undefined where it is singular. */
+function factorize(matrix: Float64Array): Float64Array | undefined {
+  const n = 6;
+  for (let i = 0; i < n; i++) {
+    const scale = matrix[i * n + i]!;
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * n + j]!;
+      for (let k = 0; k < j; k++) sum -= matrix[i * n + k]! * matrix[j * n + k]!;
+      if (i === j && !(sum > 1e-9 * scale)) return undefined;
+      matrix[i * n + j] = i === j ? Math.sqrt(sum) : sum / matrix[j * n + j]!;
+    }
+  }
+  return matrix;
+}
+
+/** Turns the right side `[6]` into the solution, in place. */
+function solve(factor: Float64Array, right: Float64Array): void {
+  const n = 6;
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < i; k++) right[i]! -= factor[i * n + k]! * right[k]!;
+    right[i]! /= factor[i * n + i]!;
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) right[i]! -= factor[k * n + i]! * right[k]!;
+    right[i]! /= factor[i * n + i]!;
+  }
+}
+
+/** Where the pixels of one direction lie in the other picture: at `before`, a share `weight` on towards the next. */
 interface Taps {
-  /** For each pixel of the first picture the one before its place in the second, -1 where it lies outside. */
   readonly before: Int32Array;
   readonly weight: Float64Array;
 }
 
-function tapsOf(px: number, scale: number, shift: number): Taps {
-  const before = new Int32Array(px);
-  const weight = new Float64Array(px);
+// Millions of small arrays would keep the collector busier than the arithmetic: the inner loops work in these.
+const MOST_PX = 64;
+const taps = (): Taps => ({ before: new Int32Array(MOST_PX), weight: new Float64Array(MOST_PX) });
+const [across, down] = [taps(), taps()];
+const line = new Float64Array(MOST_PX);
+const right = new Float64Array(6);
+
+/** Fills in the places of `px` pixels; those outside lie on the edge. */
+function place({ before, weight }: Taps, px: number, scale: number, shift: number): void {
   for (let i = 0; i < px; i++) {
     const at = (shift + scale * ((2 * (i + 0.5)) / px - 1) + 1) * (px / 2) - 0.5;
-    // Half a pixel beyond the last middle is still inside the picture.
-    const inside = at >= -0.5 && at <= px - 0.5;
     const held = Math.min(Math.max(at, 0), px - 1);
-    before[i] = inside ? Math.min(Math.floor(held), px - 2) : -1;
-    weight[i] = held - Math.min(Math.floor(held), px - 2);
+    const first = Math.min(Math.floor(held), px - 2);
+    before[i] = first;
+    weight[i] = held - first;
   }
-  return { before, weight };
 }
 
 /** The placement after one step; undefined where it has left what is allowed. */
-function improved(placement: Placement, a: Float32Array, b: Float32Array, px: number): Placement | undefined {
-  const { left, right } = normalEquations(placement, a, b, px);
-  const change = solve(left, right);
-  if (change === undefined) return undefined;
-  const next = {
-    shiftX: placement.shiftX + change[0]!,
-    scaleX: placement.scaleX + change[1]!,
-    shiftY: placement.shiftY + change[2]!,
-    scaleY: placement.scaleY + change[3]!,
-  };
-  const isScale = (scale: number) => scale <= MOST_SCALE && scale >= 1 / MOST_SCALE;
-  const isShift = (shift: number) => Math.abs(shift) <= MOST_SHIFT;
-  const allowed = isScale(next.scaleX) && isScale(next.scaleY) && isShift(next.shiftX) && isShift(next.shiftY);
-  return allowed ? next : undefined;
-}
-
-/**
- * The lower triangle `[6, 6]` and the right side `[6]` of the normal equations of
- * `b + dx (shift + x scale) + dy (shift + y scale) = gain a + offset` over all pixels of a whose place lies in b; unknown are the two
- * shifts and scales, in the order x, y, then gain and offset.
- */
-function normalEquations(placement: Placement, a: Float32Array, b: Float32Array, px: number) {
-  const across = tapsOf(px, placement.scaleX, placement.shiftX);
-  const down = tapsOf(px, placement.scaleY, placement.shiftY);
+function improved({ scaleX, shiftX, scaleY, shiftY }: Placement, a: Template, b: Float32Array): Placement | undefined {
+  const { px, gray, slopeX, slopeY, factor } = a;
+  if (factor === undefined) return undefined;
+  place(across, px, scaleX, shiftX);
+  place(down, px, scaleY, shiftY);
+  const [from, to] = windowOf(px);
   const half = px / 2;
-  // One variable a sum, not an array: this is the inner loop of the whole search, and so four times as fast.
-  let [s00, s10, s11, s20, s21, s22, s30, s31, s32, s33] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-  let [s40, s41, s42, s43, s44, s50, s51, s52, s53, s54, s55] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-  let [r0, r1, r2, r3, r4, r5] = [0, 0, 0, 0, 0, 0];
-  for (let y = 0; y < px; y++) {
-    const top = down.before[y]!;
-    if (top < 0) continue;
+  let r0 = 0;
+  let r1 = 0;
+  let r2 = 0;
+  let r3 = 0;
+  let r4 = 0;
+  let r5 = 0;
+  for (let y = from; y < to; y++) {
+    const top = down.before[y]! * px;
     const wy = down.weight[y]!;
-    const v = (y + 0.5) / half - 1;
-    for (let x = 0; x < px; x++) {
+    for (let x = 0; x < px; x++) line[x] = b[top + x]! + (b[top + px + x]! - b[top + x]!) * wy;
+    let ofRow = 0;
+    for (let x = from, at = y * px + from; x < to; x++, at++) {
       const first = across.before[x]!;
-      if (first < 0) continue;
-      const wx = across.weight[x]!;
-      const at = top * px + first;
-      const b00 = b[at]!;
-      const b01 = b[at + 1]!;
-      const b10 = b[at + px]!;
-      const b11 = b[at + px + 1]!;
-      const upper = b00 + (b01 - b00) * wx;
-      const lower = b10 + (b11 - b10) * wx;
-      const value = upper + (lower - upper) * wy;
-      const dx = (b01 - b00 + (b11 - b10 - b01 + b00) * wy) * half;
-      const ux = dx * ((x + 0.5) / half - 1);
-      const dy = (lower - upper) * half;
-      const vy = dy * v;
-      const own = a[y * px + x]!;
-      s00 += dx * dx;
-      s10 += ux * dx;
-      s11 += ux * ux;
-      s20 += dy * dx;
-      s21 += dy * ux;
-      s22 += dy * dy;
-      s30 += vy * dx;
-      s31 += vy * ux;
-      s32 += vy * dy;
-      s33 += vy * vy;
-      s40 -= own * dx;
-      s41 -= own * ux;
-      s42 -= own * dy;
-      s43 -= own * vy;
-      s44 += own * own;
-      s50 -= dx;
-      s51 -= ux;
-      s52 -= dy;
-      s53 -= vy;
-      s54 += own;
-      s55 += 1;
-      r0 -= dx * value;
-      r1 -= ux * value;
-      r2 -= dy * value;
-      r3 -= vy * value;
-      r4 += own * value;
+      const value = line[first]! + (line[first + 1]! - line[first]!) * across.weight[x]!;
+      const inX = slopeX[at]! * value;
+      r0 += inX;
+      r1 += inX * ((x + 0.5) / half - 1);
+      ofRow += slopeY[at]! * value;
+      r4 += gray[at]! * value;
       r5 += value;
     }
+    r2 += ofRow;
+    r3 += ofRow * ((y + 0.5) / half - 1);
   }
-  return {
-    left: Float64Array.of(
-      ...[s00, 0, 0, 0, 0, 0],
-      ...[s10, s11, 0, 0, 0, 0],
-      ...[s20, s21, s22, 0, 0, 0],
-      ...[s30, s31, s32, s33, 0, 0],
-      ...[s40, s41, s42, s43, s44, 0],
-      ...[s50, s51, s52, s53, s54, s55],
-    ),
-    right: Float64Array.of(r0, r1, r2, r3, r4, r5),
+  right[0] = r0;
+  right[1] = r1;
+  right[2] = r2;
+  right[3] = r3;
+  right[4] = r4;
+  right[5] = r5;
+  // b = gain (a + slopes * moves) + offset, in least squares.
+  solve(factor, right);
+  const gain = right[4]!;
+  // A contrast that is turned around, or gone, is no likeness.
+  if (!(gain > 0)) return undefined;
+  // What b shows at a place, a shows these further on: so the place goes back by them.
+  const nextX = scaleX / (1 + right[1]! / gain);
+  const nextY = scaleY / (1 + right[3]! / gain);
+  const next = {
+    scaleX: nextX,
+    shiftX: shiftX - (nextX * right[0]!) / gain,
+    scaleY: nextY,
+    shiftY: shiftY - (nextY * right[2]!) / gain,
   };
+  return isAllowed(next.scaleX, next.shiftX) && isAllowed(next.scaleY, next.shiftY) ? next : undefined;
 }
 
-/** x of `left x = right`, from the lower triangle of a symmetric `[6, 6]`; undefined where nothing decides it. */
-function solve(left: Float64Array, right: Float64Array): Float64Array | undefined {
-  const n = right.length;
-  const out = Float64Array.from(right);
-  for (let i = 0; i < n; i++) {
-    const scale = left[i * n + i]!;
-    for (let j = 0; j <= i; j++) {
-      let sum = left[i * n + j]!;
-      for (let k = 0; k < j; k++) sum -= left[i * n + k]! * left[j * n + k]!;
-      if (i === j) {
-        if (!(sum > 1e-9 * scale)) return undefined;
-        left[i * n + i] = Math.sqrt(sum);
-      } else left[i * n + j] = sum / left[j * n + j]!;
-    }
-  }
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) out[i]! -= left[i * n + k]! * out[k]!;
-    out[i]! /= left[i * n + i]!;
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) out[i]! -= left[k * n + i]! * out[k]!;
-    out[i]! /= left[i * n + i]!;
-  }
-  return out;
-}
+const isAllowed = (scale: number, shift: number) =>
+  scale <= MOST_SCALE && scale >= 1 / MOST_SCALE && Math.abs(shift) <= MOST_SHIFT;
 
-function correlation(a: Float32Array, b: Float32Array, px: number, placement: Placement, noise: number): number {
-  const across = tapsOf(px, placement.scaleX, placement.shiftX);
-  const down = tapsOf(px, placement.scaleY, placement.shiftY);
+function correlation(a: Float32Array, b: Float32Array, px: number, at: Placement, noise: number): number {
+  place(across, px, at.scaleX, at.shiftX);
+  place(down, px, at.scaleY, at.shiftY);
   let [count, sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0, 0];
   const isInner = (before: number) => before >= EDGE - 1 && before <= px - 1 - EDGE;
   for (let y = EDGE; y < px - EDGE; y++) {
-    const top = down.before[y]!;
-    if (!isInner(top)) continue;
+    const top = down.before[y]! * px;
+    if (!isInner(down.before[y]!)) continue;
     for (let x = EDGE; x < px - EDGE; x++) {
       const first = across.before[x]!;
       if (!isInner(first)) continue;
-      const at = top * px + first;
       const wx = across.weight[x]!;
-      const upper = b[at]! + (b[at + 1]! - b[at]!) * wx;
-      const lower = b[at + px]! + (b[at + px + 1]! - b[at + px]!) * wx;
+      const upper = b[top + first]! + (b[top + first + 1]! - b[top + first]!) * wx;
+      const lower = b[top + px + first]! + (b[top + px + first + 1]! - b[top + px + first]!) * wx;
       const other = upper + (lower - upper) * down.weight[y]!;
       const own = a[y * px + x]!;
       count++;
@@ -240,47 +258,4 @@ function correlation(a: Float32Array, b: Float32Array, px: number, placement: Pl
   const varianceB = squaresB / count - (sumB / count) ** 2;
   const covariance = products / count - (sumA / count) * (sumB / count);
   return covariance / (Math.sqrt(varianceA * varianceB) + noise ** 2);
-}
-
-function halve(gray: Float32Array, px: number): Float32Array {
-  const half = px / 2;
-  const out = new Float32Array(half * half);
-  for (let y = 0; y < half; y++) {
-    for (let x = 0; x < half; x++) {
-      const at = 2 * y * px + 2 * x;
-      out[y * half + x] = (gray[at]! + gray[at + 1]! + gray[at + px]! + gray[at + px + 1]!) / 4;
-    }
-  }
-  return out;
-}
-
-/** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
-function blur(gray: Float32Array, px: number, sigma: number): Float32Array {
-  const reach = Math.ceil(2.5 * sigma);
-  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) =>
-    Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)),
-  );
-  const total = kernel.reduce((sum, value) => sum + value, 0);
-  const clamp = (i: number) => Math.min(Math.max(i, 0), px - 1);
-  const rows = new Float32Array(px * px);
-  const out = new Float32Array(px * px);
-  for (let y = 0; y < px; y++) {
-    for (let x = 0; x < px; x++) {
-      let sum = 0;
-      for (let k = -reach; k <= reach; k++) sum += kernel[k + reach]! * gray[y * px + clamp(x + k)]!;
-      rows[y * px + x] = sum / total;
-    }
-  }
-  for (let y = 0; y < px; y++) {
-    for (let k = -reach; k <= reach; k++) {
-      const weight = kernel[k + reach]! / total;
-      const from = clamp(y + k) * px;
-      for (let x = 0; x < px; x++) out[y * px + x]! += weight * rows[from + x]!;
-    }
-  }
-  return out;
-}
-
-function mirrorGray(gray: Float32Array, px: number): Float32Array {
-  return gray.map((_, i) => gray[i - (i % px) + px - 1 - (i % px)]!);
 }
