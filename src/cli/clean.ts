@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
+import { expected, UsageError } from '../base/errors.js';
 import type { CleanResult } from '../operations/clean-dataset.js';
+import type { ProveResult } from '../operations/prove-cleaning.js';
 import {
   type BackboneFlags,
   backboneOptions,
@@ -10,12 +12,16 @@ import {
   seedOption,
   type TalkFlags,
   talkOptions,
+  whole,
 } from './options.js';
 import { duration, type Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
 interface Flags extends DataFlags, BackboneFlags, TalkFlags {
-  readonly out: string;
+  readonly out?: string;
+  readonly prove?: boolean;
+  readonly noise?: number;
+  readonly runs?: number;
   readonly threshold?: number;
   readonly decide?: 'set' | 'drop';
   readonly seed: number;
@@ -31,7 +37,7 @@ export function cleanCommand(terminal: Terminal): Command {
         'like them, and decisions.csv to fill in (keep, set or drop), which train, evaluate and inspect take with --decisions. No picture is touched.',
     )
     .argument('<data>', 'labelled pictures, in the forms that train takes')
-    .requiredOption('--out <file>', 'the table to write, .csv or .jsonl; sheet and decisions.csv lie beside it');
+    .option('--out <file>', 'the table to write, .csv or .jsonl; sheet and decisions.csv lie beside it');
   dataOptions(command)
     .option('--threshold <p>', 'labels at least so probably wrong are issues (default: 0.5)', number)
     .addOption(
@@ -40,6 +46,13 @@ export function cleanCommand(terminal: Terminal): Command {
         'decide about new issues of labels in the place of leaving them open: set what is suggested, or drop',
       ).choices(['set', 'drop']),
     );
+  command
+    .option(
+      '--prove',
+      'plant wrong labels and duplicates, find them, and train on planted, cleaned and original labels',
+    )
+    .option('--noise <share>', 'with --prove: share of the labels that are replaced (default: 0.05)', number)
+    .option('--runs <n>', 'with --prove: how often, with other labels each time (default: 1)', whole(1));
   backboneOptions(command);
   seedOption(command).addOption(forceOption());
   talkOptions(command).addHelpText(
@@ -49,12 +62,34 @@ Examples:
   eyeball clean faces/train --out look/labels.csv            then fill in look/decisions.csv, and
   eyeball train faces/train --out age --decisions look/decisions.csv
   eyeball clean faces/train --out look/labels.csv            again: what was decided stays settled
-  eyeball clean faces/train --out look/labels.csv --decide drop --threshold 0.9`,
+  eyeball clean faces/train --out look/labels.csv --decide drop --threshold 0.9
+  eyeball clean faces/train --prove --noise 0.2 --runs 5    does it pay on this data?`,
   );
   return command.action(async (data: string, flags: Flags) => {
+    const { size, cache, prove, out, noise, runs, threshold, decide, force, ...rest } = flags;
+    const options = { data, ...rest, sizePx: size, cacheDir: cache, ...terminal.watch(flags) };
+    const refuse = (given: Readonly<Record<string, unknown>>, why: string) => {
+      for (const [option, value] of Object.entries(given)) {
+        if (value !== undefined)
+          throw new UsageError(expected(option, `nothing, for ${why}`, `${value}`, 'leave it out'));
+      }
+    };
+    if (prove) {
+      refuse(
+        { '--out': out, '--threshold': threshold, '--decide': decide, '--force': force },
+        '--prove writes nothing',
+      );
+      const { proveCleaning } = await import('../operations/prove-cleaning.js');
+      const result = await proveCleaning({ ...options, noise, runs });
+      if (flags.json) terminal.printJson(result);
+      else terminal.print(proof(result));
+      return;
+    }
+    refuse({ '--noise': noise, '--runs': runs }, 'nothing is planted without --prove');
+    if (out === undefined)
+      throw new UsageError(expected('--out', 'the table to write', 'none', 'add --out labels.csv'));
     const { cleanDataset } = await import('../operations/clean-dataset.js');
-    const { size, cache, ...rest } = flags;
-    const result = await cleanDataset({ data, ...rest, sizePx: size, cacheDir: cache, ...terminal.watch(flags) });
+    const result = await cleanDataset({ ...options, out, threshold, decide, force });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
   });
@@ -97,3 +132,35 @@ const NOTES: Readonly<Record<string, string>> = {
   conflict: 'pictures with a duplicate of another label',
   duplicate: 'pictures with a duplicate of the same label',
 };
+
+function proof({
+  images,
+  noise,
+  leastDistance,
+  runs,
+  mean,
+  wonBack,
+  duplicates,
+  seed,
+  totalSeconds,
+}: ProveResult): string {
+  const times = runs.length === 1 ? 'one run' : `means of ${runs.length} runs`;
+  const row = (name: string, { rmse, mae }: { rmse: number; mae: number }, back?: ProveResult['wonBack']['set']) => {
+    const share = (value: number | null) => (value === null ? 'none lost' : `${(100 * value).toFixed(0)} %`);
+    const note = back === undefined ? '' : `   won back: ${share(back.rmse)} of RMSE, ${share(back.mae)} of MAE`;
+    return `  ${name.padEnd(26)}${rmse.toPrecision(4).padStart(9)}${mae.toPrecision(4).padStart(9)}${note}`;
+  };
+  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+  return [
+    `${images} pictures, ${percent(noise)} of the training labels replaced by others at least ${leastDistance.toPrecision(3)} away; ${times}, seed ${seed}, ${duration(totalSeconds)}`,
+    `labels: area under the ROC curve ${mean.auc.toFixed(4)}; of the ${Math.round(mean.planted)} highest scores ${percent(mean.precisionAtPlanted)} were planted`,
+    `        flagged ${Math.round(mean.flagged)}: precision ${percent(mean.precision)}, recall ${percent(mean.recall)}`,
+    `duplicates: ${duplicates.planted} altered copies: precision ${percent(duplicates.precision)}, recall ${percent(duplicates.recall)}`,
+    '',
+    `  ${'trained on'.padEnd(26)}${'RMSE'.padStart(9)}${'MAE'.padStart(9)}`,
+    row('labels as planted', mean.errors.noisy),
+    row('flagged ones dropped', mean.errors.dropped, wonBack.dropped),
+    row('flagged ones set', mean.errors.set, wonBack.set),
+    row('labels as they were', mean.errors.original),
+  ].join('\n');
+}

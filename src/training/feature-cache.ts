@@ -31,6 +31,15 @@ export interface FeatureRows<D extends RowType = 'float32'> {
   read(indices: ArrayLike<number>): ArrayOf<D>;
 }
 
+/** Those of `rows` at `positions`, as rows of their own. */
+export function rowsAt<D extends RowType>(rows: FeatureRows<D>, positions: readonly number[]): FeatureRows<D> {
+  return {
+    length: positions.length,
+    width: rows.width,
+    read: indices => rows.read(Array.from(indices, index => positions[index]!)),
+  };
+}
+
 interface Place {
   /** File descriptor of the segment's rows. */
   readonly rows: number;
