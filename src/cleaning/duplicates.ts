@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../base/errors.js';
+import { byGroup, connected } from '../base/groups.js';
 import type { Watch } from '../base/progress.js';
 import { type Candidate, findCandidates } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
@@ -157,25 +158,11 @@ export function memoizedLevels(
 /** The groups that pairs connect, among `count` positions. */
 export function groupsOf(
   count: number,
-  pairs: readonly { readonly a: number; readonly b: number }[],
+  pairs: readonly Pick<DuplicatePair, 'a' | 'b'>[],
 ): Pick<Duplicates, 'groupOf' | 'groups'> {
-  const parent = Array.from({ length: count }, (_, i) => i);
-  const rootOf = (i: number): number => {
-    while (parent[i] !== i) {
-      parent[i] = parent[parent[i]!]!;
-      i = parent[i]!;
-    }
-    return i;
-  };
-  // The smaller position leads, so that a group is known by its first.
-  for (const { a, b } of pairs) {
-    const [one, other] = [rootOf(a), rootOf(b)];
-    parent[Math.max(one, other)] = Math.min(one, other);
-  }
-  const groupOf = parent.map((_, i) => rootOf(i));
-  const members = new Map<number, number[]>();
-  groupOf.forEach((first, i) => {
-    members.set(first, [...(members.get(first) ?? []), i]);
-  });
-  return { groupOf, groups: [...members.values()].filter(group => group.length > 1) };
+  const groupOf = connected(
+    count,
+    pairs.map(({ a, b }) => [a, b]),
+  );
+  return { groupOf, groups: byGroup(groupOf).filter(group => group.length > 1) };
 }

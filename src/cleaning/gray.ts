@@ -35,9 +35,17 @@ export function stretch(gray: Float32Array, { width, height }: Size, px: number)
   return out;
 }
 
+interface Area {
+  readonly first: number;
+  readonly weights: Float64Array;
+}
+
 /** For each of `to` pixels the first of `from` pixels that it covers, and the shares of it and those behind it. */
-function areas(from: number, to: number): { first: number; weights: Float64Array }[] {
-  return Array.from({ length: to }, (_, i) => {
+function areas(from: number, to: number): readonly Area[] {
+  const name = `${from} ${to}`;
+  const known = knownAreas.get(name);
+  if (known !== undefined) return known;
+  const made = Array.from({ length: to }, (_, i) => {
     const [begin, end] = [(i * from) / to, ((i + 1) * from) / to];
     const first = Math.floor(begin);
     // A share of a millionth is a rounding error.
@@ -45,7 +53,12 @@ function areas(from: number, to: number): { first: number; weights: Float64Array
     const covered = (at: number) => (Math.min(at + 1, end) - Math.max(at, begin)) / (end - begin);
     return { first, weights: Float64Array.from({ length: last - first }, (_, k) => covered(first + k)) };
   });
+  knownAreas.set(name, made);
+  return made;
 }
+
+// Pictures of a data set have few sizes.
+const knownAreas = new Map<string, readonly Area[]>();
 
 /** `[px, px]` at half the size, each pixel the mean of four. */
 export function halve(gray: Float32Array, px: number): Float32Array {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { splitByQuantile } from '../../src/data/split.js';
+import { columnGroups, folds, joinGroups, splitByQuantile } from '../../src/data/split.js';
 import { failureOf } from './temp.js';
 
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
@@ -60,4 +60,83 @@ test('a fraction outside [0, 1) is wrong usage', async () => {
       `UsageError: --val: expected a share from 0 to below 1, got ${fraction}`,
     );
   }
+});
+
+/** Groups of 1 to 5 in an order that has nothing to do with the labels. */
+function someGroups(count: number): number[] {
+  const groups: number[] = [];
+  for (let group = 0; groups.length < count; group++)
+    for (let i = 0; i <= group % 5 && groups.length < count; i++) groups.push(group);
+  return range(count).map(i => groups[(i * 7919) % count]!);
+}
+
+test('groups of one are split as samples are', () => {
+  const labels = range(300).map(i => (i * 31) % 50);
+  assert.deepEqual(
+    splitByQuantile(
+      labels,
+      0.1,
+      4,
+      range(300).map(i => i + 1000),
+    ),
+    splitByQuantile(labels, 0.1, 4),
+  );
+});
+
+test('no group is on both sides, and the share is kept', () => {
+  const labels = range(1000).map(i => (i * 617) % 1000);
+  const groups = someGroups(1000);
+  for (let seed = 0; seed < 10; seed++) {
+    const { train, validation } = splitByQuantile(labels, 0.1, seed, groups);
+    const inTraining = new Set(train.map(i => groups[i]));
+    assert.ok(validation.every(i => !inTraining.has(groups[i])));
+    assert.equal(validation.length, 100);
+    const low = validation.filter(i => labels[i]! < 500).length;
+    assert.ok(low > 30 && low < 70, `${low} of 100 in the lower half`);
+  }
+});
+
+test('where no group fits, the smallest is held out; of one group none can be', async () => {
+  const groups = [7, 7, 7, 8, 8, 7, 7, 7, 8, 8];
+  assert.deepEqual(splitByQuantile(range(10), 0.1, 0, groups).validation, [3, 4, 8, 9]);
+  assert.equal(
+    await failureOf(() => splitByQuantile([1, 2, 3], 0.1, 0, [5, 5, 5])),
+    'UsageError: --val: expected pictures of two groups or more, got one group of 3; hold out none with --val 0',
+  );
+  assert.deepEqual(splitByQuantile([1, 2, 3], 0, 0, [5, 5, 5]).validation, []);
+});
+
+test('folds have every sample once, keep groups together, and have the same spread of labels', () => {
+  const labels = range(1000).map(i => (i * 617) % 1000);
+  const groups = someGroups(1000);
+  const parts = folds(labels, 5, groups, 1);
+  assert.deepEqual(sorted(parts.flat()), range(1000));
+  for (const part of parts) {
+    assert.deepEqual(part, sorted(part));
+    assert.ok(Math.abs(part.length - 200) <= 4, `${part.length} of 200`);
+    const mean = part.reduce((sum, i) => sum + labels[i]!, 0) / part.length;
+    assert.ok(Math.abs(mean - 499.5) < 40, `mean ${mean}`);
+    const rest = new Set(parts.filter(other => other !== part).flatMap(other => other.map(i => groups[i])));
+    assert.ok(part.every(i => !rest.has(groups[i])));
+  }
+  assert.deepEqual(folds(labels, 5, groups, 1), parts);
+  assert.notDeepEqual(folds(labels, 5, groups, 2), parts);
+});
+
+test('more folds than groups are refused', async () => {
+  assert.equal(
+    await failureOf(() => folds([1, 2, 3], 3, [0, 0, 1], 0)),
+    'InputError: folds: expected at least 3 groups of pictures, got 2; ask for fewer folds',
+  );
+});
+
+test('groups of several kinds are joined where they share a sample', () => {
+  const samples = [{ group: 'x' }, {}, { group: 'y' }, { group: 'x' }, undefined, {}].map((columns, i) => ({
+    file: `${i}`,
+    label: i,
+    ...(columns && { columns: columns as Record<string, string> }),
+  }));
+  assert.deepEqual(columnGroups(samples), [0, 1, 2, 0, 4, 5]);
+  assert.deepEqual(joinGroups(6, [columnGroups(samples), [0, 1, 2, 2, 4, 4]]), [0, 1, 0, 0, 4, 4]);
+  assert.deepEqual(joinGroups(2, []), [0, 1]);
 });
