@@ -8,6 +8,7 @@ import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
 
 /** What a model says of one picture: its value, or null and the reason why there is none. */
@@ -36,6 +37,11 @@ export interface Model {
       readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
     },
   ): Promise<PicturePrediction[]>;
+  /**
+   * Each picture, in order, with its value, and what of it pushed the value up and down: see `Explanation`. A picture that cannot be
+   * read has an `error` and leaves the others alone.
+   */
+  explain(pictures: readonly (string | Uint8Array)[], options?: ExplainOptions): AsyncGenerator<ExplainedPicture>;
   /**
    * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size.
    *
@@ -102,6 +108,19 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     manifest,
     run,
     close: () => session.close(),
+    explain: (pictures, watch = {}) =>
+      explainPictures(
+        {
+          sizePx,
+          values: async pixels =>
+            (await session.run({ pixels }, { outputs: ['value'], handOver: true })).value!.data as Float32Array,
+          network: () => readPart(folder, 'model.onnx', null),
+          where: join(folder, 'model.onnx'),
+          session: options,
+        },
+        pictures,
+        watch,
+      ),
     async predict(pictures, { tta = false, onProgress, onPrediction, signal } = {}) {
       const name = (index: number) => {
         const picture = pictures[index]!;

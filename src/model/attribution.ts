@@ -1,0 +1,128 @@
+import { UnsupportedOpError } from '../base/errors.js';
+import { backward } from '../engine/autodiff/backward.js';
+import { mul, reduceMean, reduceSum, reshape, slice, sub } from '../engine/graph/build.js';
+import { namesOf, type OpNode, type Value } from '../engine/graph/graph.js';
+import type { OpName } from '../engine/graph/ops.js';
+import { toOnnx } from '../engine/graph/to-onnx.js';
+import { readNetwork } from './read-network.js';
+
+/** A network that says which parts of a picture make its number. */
+export interface AttributionModel {
+  /** `cam` where the number is linear in a map that is pooled, `gradient` elsewhere. */
+  readonly method: 'cam' | 'gradient';
+  /**
+   * An ONNX model from `pixels`, uint8 RGB `[2 + M, H, W, 3]` (the picture, the picture blurred, and M versions of it that are blurred
+   * in parts) to `map`, float32 `[H', W']`: what each place adds to the number, compared with the blurred picture.
+   */
+  readonly model: Uint8Array;
+  /** M: 0 for `cam`, whose gradient is the same for all pictures. */
+  readonly partlyBlurred: number;
+}
+
+// Of a pair each hides what the other shows. On 32 faces, with the default model: deleting what is marked changed the prediction more
+// than random parts did on 97 %, where the gradient at the picture itself gave 68 to 80 %.
+const PARTLY_BLURRED = 16;
+
+/** Widths of a stage's map are at least this share of the picture's: one place for each 8 x 8 px. */
+const FINEST = 1 / 8;
+
+/**
+ * The attribution model of a `model.onnx`: the difference between the picture and its blurred version in the values of one stage, times
+ * the gradient of the number there, summed over channels.
+ *
+ * For `cam` the stage is what enters the global pooling, and the gradient is the weight of each channel: the map's sum is exactly
+ * the picture's number less that of the blurred picture. For `gradient` it is the last one with a place for each 8 x 8 px, and
+ * the gradient is the mean over the partly blurred versions, for that at the picture alone holds for the smallest changes only.
+ *
+ * @param network The bytes of `model.onnx`.
+ * @param where What errors start with: the file's path.
+ * @returns undefined where an operation has no gradient.
+ * Reference: class activation maps, Zhou et al., https://arxiv.org/abs/1512.04150; gradients averaged from a baseline on, Sundararajan
+ * et al., https://arxiv.org/abs/1703.01365
+ */
+export function attributionModel(network: Uint8Array, sizePx: number, where: string): AttributionModel | undefined {
+  try {
+    const two = readNetwork(network, 2, sizePx, where);
+    const pooled = pooledMap(two.value, dependents(two.pictures));
+    if (pooled !== undefined) {
+      return { method: 'cam', model: build(two.value, pooled, [0, 1]), partlyBlurred: 0 };
+    }
+    const count = 2 + PARTLY_BLURRED;
+    const { value, pictures } = readNetwork(network, count, sizePx, where);
+    const stage = lastStage(value, pictures, sizePx);
+    return { method: 'gradient', model: build(value, stage, [2, count]), partlyBlurred: PARTLY_BLURRED };
+  } catch (thrown) {
+    if (thrown instanceof UnsupportedOpError) return undefined;
+    throw thrown;
+  }
+}
+
+/** @param rows The pictures whose gradients count, from the first and up to the second. */
+function build(value: Value, stage: Value, [from, to]: readonly [number, number]): Uint8Array {
+  const { graph } = value;
+  // Pictures do not see each other, so the gradient of the sum is that of each.
+  const [gradients] = backward(reduceSum(value, [0]), [stage]) as [Value];
+  const slope = reduceMean(slice(gradients, 0, from, to), [0], true); // [1, C, H', W']
+  const difference = sub(slice(stage, 0, 0, 1), slice(stage, 0, 1, 2));
+  graph.output('map', reshape(reduceSum(mul(difference, slope), [1]), stage.shape.slice(2).map(Number)));
+  return toOnnx(graph);
+}
+
+/** The names of the values that depend on `x`, its own among them. */
+function dependents(x: Value): ReadonlySet<string> {
+  const names = new Set([x.name]);
+  for (const node of x.graph.nodes) {
+    const { inputs, outputs } = namesOf(node);
+    if (inputs.some(name => names.has(name))) for (const name of outputs) names.add(name);
+  }
+  return names;
+}
+
+// All affine where they take one value that depends on the picture.
+const affine: ReadonlySet<OpName> = new Set<OpName>([
+  'Identity',
+  'Reshape',
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'MatMul',
+  'Gemm',
+]);
+
+/** The map `[N, C, H, W]` behind whose global mean there is nothing but affine operations; undefined where there is none. */
+function pooledMap(value: Value, depends: ReadonlySet<string>): Value | undefined {
+  let behind = value;
+  for (;;) {
+    const node = value.graph.producerOf(behind);
+    if (node?.kind !== 'op') return undefined;
+    const [input, ...others] = node.inputs.filter(({ name }) => depends.has(name));
+    if (input === undefined || others.length > 0) return undefined;
+    if (isGlobalPooling(node)) return input;
+    const divides = node.op === 'Div' && node.inputs[1] === input;
+    if (!affine.has(node.op) || divides) return undefined;
+    behind = input;
+  }
+}
+
+function isGlobalPooling(node: OpNode): boolean {
+  if (node.op === 'GlobalAveragePool') return true;
+  if (node.op !== 'ReduceMean' || node.inputs[0]!.shape.length !== 4) return false;
+  return [...(node as OpNode<'ReduceMean'>).attributes.axes].sort().join() === '2,3';
+}
+
+/** The last map on the way to `value` that has a place for each 8 x 8 px. */
+function lastStage(value: Value, pictures: Value, sizePx: number): Value {
+  const depends = dependents(pictures);
+  const needed = new Set([value.name]);
+  let stage: Value | undefined;
+  for (const node of value.graph.nodes.toReversed()) {
+    if (node.kind !== 'op' || !node.outputs.some(({ name }) => needed.has(name))) continue;
+    for (const { name } of node.inputs) needed.add(name);
+    const output = node.outputs[0]!;
+    const [, , height, width] = output.shape.map(Number);
+    const isMap = output.shape.length === 4 && output.dtype === 'float32' && depends.has(output.name);
+    if (isMap && Math.min(height!, width!) >= Math.floor(FINEST * sizePx)) stage ??= output;
+  }
+  return stage ?? pictures;
+}

@@ -1,0 +1,81 @@
+import { ahead } from '../base/ahead.js';
+import { reasonOf } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { decodePicture } from '../data/picture.js';
+import { readSource } from '../data/read-source.js';
+import { createSession, type SessionOptions } from '../engine/runtime/session.js';
+import type { Tensor } from '../engine/tensor.js';
+import { attributionModel } from './attribution.js';
+import { type ExplainedModel, type Explanation, explain } from './explain.js';
+
+/** One picture explained, or the reason why it is not. */
+export type ExplainedPicture =
+  | {
+      /** The path or address as it was given; `image 1`, `image 2`, ... for bytes. */
+      readonly file: string;
+      readonly value: number;
+      readonly explanation: Explanation;
+      /** The picture as it was read, encoded. */
+      readonly bytes: Uint8Array;
+    }
+  | { readonly file: string; readonly value: null; readonly error: string };
+
+export interface ExplainOptions extends Watch {
+  /** Start of all random draws, a whole number. Default 0. */
+  readonly seed?: number | undefined;
+}
+
+/** A loaded model, as far as explaining needs it. */
+export interface ExplainableModel extends Pick<ExplainedModel, 'sizePx' | 'values'> {
+  /** The bytes of its `model.onnx`. */
+  network(): Promise<Uint8Array>;
+  /** What errors about them start with. */
+  readonly where: string;
+  readonly session: SessionOptions;
+}
+
+// Explaining takes some fifty times as long as decoding.
+const AHEAD = 4;
+
+/** Explains pictures one after another, in order; one that cannot be read has an `error` and leaves the others alone. */
+export async function* explainPictures(
+  model: ExplainableModel,
+  pictures: readonly (string | Uint8Array)[],
+  { seed = 0, onProgress, signal }: ExplainOptions,
+): AsyncGenerator<ExplainedPicture> {
+  const { sizePx } = model;
+  const attribution = attributionModel(await model.network(), sizePx, model.where);
+  const session = attribution && (await createSession(attribution.model, model.session));
+  const explained: ExplainedModel = {
+    ...model,
+    attribution: attribution && {
+      ...attribution,
+      map: async pixels => (await session!.run({ pixels }, { handOver: true })).map as Tensor<'float32'>,
+    },
+  };
+  const read = async (index: number) => {
+    try {
+      const bytes = await readSource(pictures[index]!, signal);
+      return { bytes, pixels: await decodePicture(bytes, { width: sizePx, height: sizePx }) };
+    } catch (thrown) {
+      return reasonOf(thrown);
+    }
+  };
+  let done = 0;
+  try {
+    for await (const picture of ahead(pictures.length, AHEAD, read, signal)) {
+      const given = pictures[done++]!;
+      const file = typeof given === 'string' ? given : `image ${done}`;
+      if (typeof picture === 'string') yield { file, value: null, error: picture };
+      else {
+        const explanation = await explain(picture.pixels, explained, seed);
+        const { value } = explanation;
+        if (Number.isFinite(value)) yield { file, value, explanation, bytes: picture.bytes };
+        else yield { file, value: null, error: `expected a finite number from the network, got ${value}` };
+      }
+      onProgress?.({ phase: 'explaining', done, total: pictures.length, unit: 'images' });
+    }
+  } finally {
+    await session?.close();
+  }
+}

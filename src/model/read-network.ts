@@ -1,0 +1,52 @@
+import { expected, internal, UnsupportedOpError } from '../base/errors.js';
+import { cast, transpose } from '../engine/graph/build.js';
+import { fromOnnx } from '../engine/graph/from-onnx.js';
+import { Graph, type Value } from '../engine/graph/graph.js';
+import { liftConstants } from '../engine/onnx/constants.js';
+import { decodeModel } from '../engine/onnx/decode.js';
+import type { OnnxModel, OnnxNode } from '../engine/onnx/model.js';
+
+/** A model's network as operations of ours. */
+export interface Network {
+  /** The pictures as they enter it, float32 `[N, 3, H, W]` of 0..255. */
+  readonly pictures: Value;
+  /** What it makes of them, `[N]`. */
+  readonly value: Value;
+}
+
+/**
+ * The network of a `model.onnx`, as `buildModel` writes it, read back into a graph of our operations, all with a gradient. The graph's
+ * input is `pixels`, uint8 RGB `[N, H, W, 3]`.
+ *
+ * @param count N, the number of pictures.
+ * @param where What errors start with: the file's path.
+ * @throws UnsupportedOpError, naming the operation, where one of a foreign backbone has no gradient or cannot be expressed.
+ */
+export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, where: string): Network {
+  const model = liftConstants(decodeModel(bytes, where), where);
+  // Cast and transpose of bytes are not for gradients: reading starts behind them.
+  const [turned] = following(model, 'Transpose', 'pixels');
+  const [planes] = following(model, 'Cast', turned);
+  const graph = new Graph();
+  const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
+  // [N, H, W, 3] -> [N, 3, H, W]
+  const pictures = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
+  const value = fromOnnx(pictures, {
+    nodes: model.nodes.filter(({ outputs: [output] }) => output !== turned && output !== planes),
+    initializers: model.initializers,
+    input: planes,
+    output: 'value',
+    where,
+    rename: name => name,
+    refuse: (got, options) => new UnsupportedOpError(expected(where, 'operations with a gradient', got), options),
+  });
+  return { pictures, value };
+}
+
+/** What the operation `opType` makes of the value `input`. */
+function following({ nodes }: OnnxModel, opType: string, input: string): [output: string] {
+  const takes = (node: OnnxNode) => node.domain === '' && node.opType === opType && node.inputs[0] === input;
+  const output = nodes.find(takes)?.outputs[0];
+  if (output === undefined) throw internal(`a model without a ${opType} of ${input}`);
+  return [output];
+}
