@@ -11,6 +11,9 @@ export type { Progress, Watch } from './base/progress.js';
 export type { Sample, Skipped } from './data/dataset.js';
 export type { Tensor } from './engine/tensor.js';
 export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
+export type { Faithfulness } from './model/deletion.js';
+export type { ExplainMethod, Explanation } from './model/explain.js';
+export type { ExplainedPicture, ExplainOptions } from './model/explain-pictures.js';
 export type { Manifest } from './model/manifest.js';
 export { loadModel, type Model, type PicturePrediction } from './model/model.js';
 export {
@@ -21,6 +24,7 @@ export {
   type MeasuredErrors,
 } from './operations/compare-models.js';
 export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } from './operations/evaluate-model.js';
+export type { DrawnPrediction } from './operations/explain-pictures.js';
 export { type InspectOptions, type InspectResult, inspectDataset } from './operations/inspect-dataset.js';
 export { type PredictOptions, predictPictures } from './operations/predict-pictures.js';
 export { type DemoOptions, type DemoResult, runDemo } from './operations/run-demo.js';

@@ -1,10 +1,13 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { PicturePrediction } from '../model/model.js';
-import { type TalkFlags, talkOptions, ttaOption } from './options.js';
+import { forceOption, type TalkFlags, talkOptions, ttaOption, whole } from './options.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags extends TalkFlags {
   readonly tta?: boolean;
+  readonly explain?: string;
+  readonly seed?: number;
+  readonly force?: boolean;
 }
 
 /** `eyeball predict` */
@@ -16,14 +19,18 @@ export function predictCommand(terminal: Terminal): Command {
     )
     .argument('<model>', "the model's folder")
     .argument('<image...>', 'files, folders of pictures, or http(s) addresses')
-    .addOption(ttaOption());
+    .addOption(ttaOption())
+    .option('--explain <dir>', 'a folder for pictures that show what pushed each number up (warm) and down (cool)')
+    .addOption(new Option('--seed <n>', 'start of the random draws of --explain (default: 0)').argParser(whole(0)))
+    .addOption(forceOption());
   talkOptions(command).addHelpText(
     'after',
     `
 Examples:
   eyeball predict age photo.jpg
   eyeball predict age photos/ https://example.org/face.jpg
-  eyeball predict age photos/ --json > predictions.json`,
+  eyeball predict age photos/ --json > predictions.json
+  eyeball predict age anna.jpg ben.jpg --explain why`,
   );
   return command.action(async (model: string, pictures: string[], flags: Flags) => {
     const { predictPictures } = await import('../operations/predict-pictures.js');
@@ -32,10 +39,15 @@ Examples:
       model,
       pictures,
       tta: flags.tta,
+      explain: flags.explain,
+      seed: flags.seed,
+      force: flags.force,
       onPrediction,
       ...terminal.watch({ quiet: flags.quiet || (!flags.json && process.stdout.isTTY) }),
     });
     if (flags.json) terminal.printJson(predictions);
+    else if (flags.explain !== undefined && predictions.some(({ value }) => value !== null))
+      terminal.message(`explanations: ${flags.explain}`);
     terminal.failed = predictions.some(({ value }) => value === null);
   });
 }

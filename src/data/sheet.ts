@@ -123,8 +123,13 @@ function plane(width: number, height: number, background: string): OverlayOption
   return { create: { width, height, channels: 3, background } };
 }
 
-/** The caption as a picture of at most `width` pixels and three lines; undefined where there is nothing to draw. */
-async function captionTile(caption: string, colour: string, fontPx: number, width: number) {
+/** The caption as a picture of at most `width` pixels and three lines, a PNG with its height; undefined where there is nothing to draw. */
+export async function captionTile(
+  caption: string,
+  colour: string,
+  fontPx: number,
+  width: number,
+): Promise<{ readonly png: Buffer; readonly height: number } | undefined> {
   // DejaVu Sans has digits of 0.64 em, most letters are narrower.
   const text = printable(caption, Math.max(5, Math.floor(width / (0.64 * fontPx))));
   if (text === '') return undefined;

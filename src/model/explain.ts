@@ -1,4 +1,5 @@
 import { createRandom, type Random } from '../base/random.js';
+import { stretchMap } from '../data/stretch-map.js';
 import type { Tensor } from '../engine/tensor.js';
 import { blur } from './blur.js';
 import {
@@ -141,34 +142,14 @@ function stack(pictures: readonly Uint8Array[], sizePx: number): Tensor<'uint8'>
   return { dtype: 'uint8', shape: [pictures.length, sizePx, sizePx, 3], data };
 }
 
-/** A map `[H, W]` at the middle of each block, smoothed. */
-function blocksOf({ shape, data }: Tensor<'float32'>, sizePx: number): Float32Array {
-  const [height, width] = shape as [number, number];
+/** A map `[H, W]` by blocks, smoothed. */
+function blocksOf(map: Tensor<'float32'>, sizePx: number): Float32Array {
   const across = blocksAcross(sizePx);
-  const middle = (block: number) => (BLOCK_PX * block + Math.min(BLOCK_PX * (block + 1), sizePx)) / 2;
-  const places = (length: number) =>
-    Array.from({ length: across }, (_, i) => between((middle(i) / sizePx) * length - 0.5, length));
-  const [rows, columns] = [places(height), places(width)];
-  const enlarged = rows.flatMap(y =>
-    columns.map(x => {
-      const along = (row: number) => mix(data[row * width + x.low]!, data[row * width + x.high]!, x.share);
-      return mix(along(y.low), along(y.high), y.share);
-    }),
-  );
-  return smooth(enlarged, across, (SMOOTHING * sizePx) / BLOCK_PX);
-}
-
-const mix = (a: number, b: number, share: number) => a + share * (b - a);
-
-/** The two places around `at` and how near it is to the second; beyond the ends is more of them. */
-function between(at: number, length: number) {
-  const inside = Math.min(Math.max(at, 0), length - 1);
-  const low = Math.floor(inside);
-  return { low, high: Math.min(low + 1, length - 1), share: inside - low };
+  return smooth(stretchMap(map, across, across).data, across, (SMOOTHING * sizePx) / BLOCK_PX);
 }
 
 /** Means by a Gaussian of this many blocks; at the edges, of what there is. */
-function smooth(blocks: readonly number[], across: number, sigma: number): Float32Array {
+function smooth(blocks: Float32Array, across: number, sigma: number): Float32Array {
   const weights = Array.from({ length: across }, (_, i) => Math.exp(-(i ** 2) / (2 * sigma ** 2)));
   const lines = Array.from({ length: across }, (_, i) => {
     const row = Array.from({ length: across }, (_, j) => weights[Math.abs(i - j)]!);

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { expected, InputError } from '../base/errors.js';
+import { expected, InputError, UsageError } from '../base/errors.js';
+import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { listFiles } from '../data/listing.js';
 import { isUrl } from '../data/read-source.js';
-import { loadModel, type PicturePrediction } from '../model/model.js';
+import { loadModel } from '../model/model.js';
+import { type DrawnPrediction, explainInto } from './explain-pictures.js';
 
 /** Which pictures to predict, with which model. */
 export interface PredictOptions extends Watch {
@@ -14,22 +16,46 @@ export interface PredictOptions extends Watch {
   readonly pictures: readonly string[];
   /** True predicts each picture and its mirror image and takes the mean. Default false. */
   readonly tta?: boolean | undefined;
+  /** A folder for pictures that show what pushed each number up and down. Default: none are made. */
+  readonly explain?: string | undefined;
+  /** Start of the random draws of explanations, a whole number; for `explain` only. Default 0. */
+  readonly seed?: number | undefined;
+  /** True moves an existing `explain` aside; for `explain` only. Default false: that is an error. */
+  readonly force?: boolean | undefined;
   /** Called for each picture as it is done, in order. */
-  readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
+  readonly onPrediction?: ((prediction: DrawnPrediction) => void) | undefined;
 }
 
 /**
- * The model's value for each picture, in order.
+ * The model's value for each picture, in order; with `explain`, each has an `explanation` too.
  *
- * @throws InputError where the model cannot be used, or a folder is empty; a picture that cannot be read has an `error` instead.
+ * @throws InputError where the model cannot be used, a folder is empty, or `explain` exists; a picture that cannot be read has an
+ * `error` instead.
+ * @throws UsageError where options do not go together.
  */
-export async function predictPictures(options: PredictOptions): Promise<PicturePrediction[]> {
-  const pictures = (await Promise.all(options.pictures.map(expand))).flat();
-  const model = await loadModel(options.model);
+export async function predictPictures(options: PredictOptions): Promise<DrawnPrediction[]> {
+  const { explain, seed, force } = options;
+  if (explain === undefined) {
+    for (const [name, value] of Object.entries({ seed, force })) {
+      if (value !== undefined) throw new UsageError(expected(`--${name}`, '--explain beside it', 'none'));
+    }
+  } else if (options.tta) {
+    throw new UsageError(
+      expected('--tta', 'no --explain beside it', `"${explain}"`, 'it explains one picture, not two'),
+    );
+  }
+  const folder = explain === undefined ? undefined : await createOutputFolder(explain, { force: force ?? false });
   try {
-    return await model.predict(pictures, options);
+    const pictures = (await Promise.all(options.pictures.map(expand))).flat();
+    const model = await loadModel(options.model);
+    try {
+      if (folder === undefined) return await model.predict(pictures, options);
+      return await explainInto(folder, model, pictures, { ...options, seed: seed ?? 0 });
+    } finally {
+      await model.close();
+    }
   } finally {
-    await model.close();
+    await folder?.discard();
   }
 }
 

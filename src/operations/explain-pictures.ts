@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { OutputFolder } from '../base/output-folder.js';
+import type { Watch } from '../base/progress.js';
+import { explanationPng } from '../data/explanation-picture.js';
+import type { Faithfulness } from '../model/deletion.js';
+import type { ExplainMethod, Explanation } from '../model/explain.js';
+import type { Manifest } from '../model/manifest.js';
+import type { Model, PicturePrediction } from '../model/model.js';
+
+/** Where the picture of an explanation lies, and what to think of it. */
+export interface DrawnPrediction extends PicturePrediction {
+  readonly explanation?: {
+    readonly file: string;
+    readonly method: ExplainMethod;
+    readonly faithfulness: Faithfulness;
+  };
+}
+
+/**
+ * Predicts pictures, and writes of each a PNG into `folder` that shows what pushed its number up and down. The folder is committed where
+ * at least one was explained.
+ */
+export async function explainInto(
+  folder: OutputFolder,
+  model: Model,
+  pictures: readonly string[],
+  options: Watch & {
+    readonly seed: number;
+    readonly onPrediction?: ((prediction: DrawnPrediction) => void) | undefined;
+  },
+): Promise<DrawnPrediction[]> {
+  const { onPrediction, onMessage } = options;
+  const predictions: DrawnPrediction[] = [];
+  const taken = new Set<string>();
+  for await (const picture of model.explain(pictures, options)) {
+    const { file } = picture;
+    if (picture.value === null) predictions.push({ file, value: null, error: picture.error });
+    else {
+      const { value, explanation, bytes } = picture;
+      const { method, faithfulness } = explanation;
+      const name = freeName(file, taken);
+      const { title, note } = captionOf(explanation, model.manifest);
+      await folder.write(name, await explanationPng({ bytes, map: explanation.blocks, title, note }));
+      predictions.push({ file, value, explanation: { file: join(folder.path, name), method, faithfulness } });
+    }
+    onPrediction?.(predictions.at(-1)!);
+  }
+  if (taken.size > 0) {
+    const aside = await folder.commit();
+    if (aside !== undefined) onMessage?.(`moved the older ${folder.path} to ${aside}`);
+  }
+  return predictions;
+}
+
+const LONGEST_NAME = 80;
+
+/** A name for the PNG of `file` that is not taken yet: `anna.png`, `anna-2.png`, ... */
+function freeName(file: string, taken: Set<string>): string {
+  const last =
+    file
+      .replace(/[?#].*$/, '')
+      .split(/[/\\]/)
+      .findLast(part => part !== '') ?? '';
+  // Of addresses too, so nothing stays that a file system could refuse.
+  const stem =
+    last
+      .replace(/\.[^.]*$/, '')
+      .replace(/[^\p{L}\p{N} ._-]+/gu, '_')
+      .slice(0, LONGEST_NAME) || 'picture';
+  let name = `${stem}.png`;
+  // Names that differ in case alone are one on some machines.
+  for (let count = 2; taken.has(name.toLowerCase()); count++) name = `${stem}-${count}.png`;
+  taken.add(name.toLowerCase());
+  return name;
+}
+
+const methods: Readonly<Record<ExplainMethod, string>> = {
+  cam: 'Class activation map',
+  gradient: 'Gradient times activation',
+  occlusion: 'Occlusion',
+};
+
+function captionOf({ value, method, faithfulness }: Explanation, { target }: Manifest) {
+  const { ratio, beats } = faithfulness;
+  const times =
+    ratio === null ? 'blurring random tenths changes nothing' : `${ratio.toFixed(1)} times that of a random one`;
+  return {
+    title: `${target.name} ${Number(value.toPrecision(4))}${target.unit === null ? '' : ` ${target.unit}`}`,
+    note:
+      `${methods[method]}, compared with the blurred picture. Faithfulness: blurring the tenth that is marked most changes the number ` +
+      `by ${times}, more than ${Math.round(100 * beats)} % of the random draws.`,
+  };
+}
