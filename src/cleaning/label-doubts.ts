@@ -1,5 +1,5 @@
 import type { Watch } from '../base/progress.js';
-import { folds } from '../data/folds.js';
+import { folds } from '../data/split.js';
 import { mean } from '../metrics/statistics.js';
 import type { FeatureRows } from '../training/feature-cache.js';
 import { featureVectors } from './feature-vectors.js';
@@ -11,8 +11,8 @@ import { type Neighbours, nearestNeighbours } from './neighbours.js';
 export interface DoubtOptions {
   readonly rows: FeatureRows;
   readonly labels: Float64Array;
-  /** The group of each sample: those of one group, duplicates say, never judge each other. */
-  readonly groups: readonly (number | string)[];
+  /** A number a sample: those of one group, duplicates or pictures of one person, never judge each other. */
+  readonly groups: readonly number[];
   /** Samples of which a duplicate has another label. */
   conflicting?(leastDistance: number): ReadonlySet<number>;
   readonly seed: number;
@@ -67,7 +67,7 @@ export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Pro
 }
 
 /** The neighbours `[N, K]` of other groups, in their order; -1 in the places that are left. */
-function withoutGroup({ indices, distances }: Neighbours, k: number, groups: readonly (number | string)[]): Neighbours {
+function withoutGroup({ indices, distances }: Neighbours, k: number, groups: readonly number[]): Neighbours {
   const out = {
     indices: new Int32Array(indices.length).fill(-1),
     distances: new Float32Array(indices.length).fill(Number.POSITIVE_INFINITY),

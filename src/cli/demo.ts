@@ -15,7 +15,7 @@ export function demoCommand(terminal: Terminal): Command {
   const command = new Command('demo')
     .summary('see it all on drawn faces, offline')
     .description(
-      'Draw faces whose looks depend on an age, then inspect, train, evaluate and predict them; offline, about a minute.',
+      'Draw faces whose looks depend on an age, then inspect, clean, train, evaluate and predict them; offline, about a minute.',
     )
     .option('--out <dir>', 'the folder to make; an earlier demo there is replaced', 'eyeball-demo')
     .option('--images <n>', 'how many faces to draw', whole(50), 800);
@@ -35,7 +35,7 @@ Examples:
   });
 }
 
-function summary({ out, data, training, evaluation, predictions, totalSeconds }: DemoResult): string {
+function summary({ out, data, cleaning, training, evaluation, predictions, totalSeconds }: DemoResult): string {
   const { rmse, mae, baseline } = evaluation;
   return [
     '',
@@ -45,15 +45,18 @@ function summary({ out, data, training, evaluation, predictions, totalSeconds }:
     '',
     `Done in ${duration(totalSeconds)}: trained on ${training.images} drawn faces, measured on ${evaluation.images} others.`,
     `RMSE ${rmse.toFixed(1)} and MAE ${mae.toFixed(1)} years, where always answering the mean has ${baseline.mean.rmse.toFixed(1)} and ${baseline.mean.mae.toFixed(1)}.`,
+    `Of ${cleaning.planted} wrong labels planted, ${cleaning.found} were found before training, and left out.`,
     '',
     'Open:',
     `  ${join(out, 'evaluation', 'report.html')}    the report: plots, groups, best and worst`,
     `  ${join(out, 'inspection', 'inspect.html')}    the data set: labels, sizes, samples, what is broken`,
+    `  ${cleaning.sheet}    the most suspicious labels, beside the faces that look most like them`,
     `  ${join(out, 'evaluation', 'worst.png')}      the worst predictions on one sheet`,
     `  ${data.truth}    which faults were planted`,
     '',
     'On your own pictures, in folders named by their number:',
     '  npx eyeball inspect DATA --out look',
+    '  npx eyeball clean DATA --out look/labels.csv',
     '  npx eyeball train DATA --out my-model',
     '  npx eyeball evaluate my-model TEST_DATA',
     '  npx eyeball predict my-model photo.jpg',

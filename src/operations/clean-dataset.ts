@@ -14,6 +14,7 @@ import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { applyDecisions, type Decision, type Decisions, readDecisions } from '../data/decisions.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
+import { columnGroups, joinGroups } from '../data/split.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { extractFeatures } from '../training/extract.js';
 import { defaultCacheDir } from './common.js';
@@ -95,7 +96,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     const gray = (index: number) => readGray(pathOf(samples[index]!.file));
     const duplicates = await findDuplicates(facts, gray, { ...options, seed });
     const labels = Float64Array.from(samples, ({ label }) => label);
-    const groups = groupsOfSamples(samples, duplicates.groupOf);
+    const groups = joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
     const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, options);
     // A picture without facts could not be read a second time.
@@ -196,11 +197,6 @@ function settle(dataset: Dataset, decisions: Decisions, onMessage: Watch['onMess
   if (gone > 0)
     onMessage?.(`${decisions.shown}: ${gone} decisions are about pictures that are not here; they stay there`);
   return applyDecisions(dataset, { ...decisions, byFile: new Map(here) });
-}
-
-/** Pictures that must not judge each other: duplicates, and those of one value in a column `group`. */
-function groupsOfSamples(samples: readonly Sample[], groupOf: readonly number[]): (number | string)[] {
-  return samples.map(({ columns }, i) => (columns?.group === undefined ? groupOf[i]! : `group ${columns.group}`));
 }
 
 /** The most suspicious labels, a row each: the picture, and those that look most like it. */

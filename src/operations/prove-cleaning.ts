@@ -11,10 +11,10 @@ import { doubtLabels } from '../cleaning/label-doubts.js';
 import { readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import { alterationNames, alteredCopy } from '../data/altered-copies.js';
 import type { Dataset } from '../data/dataset.js';
-import { folds } from '../data/folds.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { readSource } from '../data/read-source.js';
-import { splitByQuantile } from '../data/split.js';
+import { columnGroups, folds, joinGroups, splitByQuantile } from '../data/split.js';
+
 import type { ErrorPair } from '../evaluation/evaluate.js';
 import { areaUnderRoc, precisionAt } from '../metrics/ranking.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
@@ -105,9 +105,10 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     const leastDistance = standardDeviation(labels) / 2;
     if (leastDistance === 0) throw new InputError(expected(options.data, 'labels that differ', 'one label for all'));
     const { known, ...duplicates } = await proveDuplicates({ ...dataset, samples }, cacheDir, seed, options);
+    const groups = joinGroups(samples.length, [known.groupOf, columnGroups(samples)]);
     const done: ProofRun[] = [];
     for (let run = 0; run < runs; run++) {
-      const context = { rows, labels, groups: known.groupOf, backbone, noise, leastDistance, seed: seed + run };
+      const context = { rows, labels, groups, backbone, noise, leastDistance, seed: seed + run };
       const result = await proveOnce(context, options);
       done.push(result);
       const { auc, precisionAtPlanted } = result;

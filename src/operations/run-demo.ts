@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { checkImages, type GeneratedPortraits, generatePortraits } from '../data/portraits/generate-portraits.js';
+import { readTable } from '../data/tables.js';
 import type { PicturePrediction } from '../model/model.js';
+import { type CleanResult, cleanDataset } from './clean-dataset.js';
 import { type EvaluateModelResult, evaluateModel } from './evaluate-model.js';
 import { type InspectResult, inspectDataset } from './inspect-dataset.js';
 import { predictPictures } from './predict-pictures.js';
@@ -25,6 +27,11 @@ export interface DemoResult {
   readonly out: string;
   readonly data: GeneratedPortraits;
   readonly inspection: InspectResult;
+  readonly cleaning: CleanResult & {
+    /** Wrong labels that were planted, and how many of them are issues. */
+    readonly planted: number;
+    readonly found: number;
+  };
   readonly training: TrainResult;
   readonly evaluation: EvaluateModelResult;
   readonly predictions: readonly PicturePrediction[];
@@ -35,7 +42,7 @@ export interface DemoResult {
 const MARK = '.eyeball-demo';
 
 /**
- * The whole path on nobody's face: draws a data set of portraits with known faults, then inspects it, trains on it, evaluates the
+ * The whole path on nobody's face: draws a data set of portraits with known faults, then inspects and cleans it, trains on it, evaluates the
  * model and predicts a few pictures.
  *
  * @throws InputError where `out` is a folder that no demo made, or cannot be written.
@@ -57,32 +64,58 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   step(`2. eyeball inspect ${train} --out ${join(out, 'inspection')}`);
   const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...watch });
 
-  step(`3. eyeball train ${train} --target age --unit years --out ${model}`);
-  const training = await trainModel({
+  const cleaned = join(out, 'cleaning', 'labels.csv');
+  const cacheDir = join(out, 'cache');
+  step(`3. eyeball clean ${train} --out ${cleaned} --decide drop`);
+  const issues = await cleanDataset({
     data: train,
     target: 'age',
-    unit: 'years',
-    out: model,
+    out: cleaned,
+    decide: 'drop',
     seed,
-    cacheDir: join(out, 'cache'),
+    cacheDir,
+    ...watch,
+  });
+  const decisions = issues.decisionsFile;
+
+  step(`4. eyeball train ${train} --target age --unit years --decisions ${decisions} --out ${model}`);
+  const training = await trainModel({
+    ...{ data: train, target: 'age', unit: 'years', decisions, out: model, seed, cacheDir },
     ...watch,
   });
 
-  step(`4. eyeball evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
+  step(`5. eyeball evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
   const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
 
   const some = await fewPictures(test);
-  step(`5. eyeball predict ${model} ${some.join(' ')}`);
+  step(`6. eyeball predict ${model} ${some.join(' ')}`);
   const predictions = await predictPictures({ model, pictures: some, ...watch });
   return {
     out,
     data,
     inspection,
+    cleaning: { ...issues, ...(await plantedAndFound(data, issues)) },
     training,
     evaluation,
     predictions,
     totalSeconds: (performance.now() - started) / 1000,
   };
+}
+
+/** How many wrong labels were planted in the training part, and how many of them cleaning doubts. */
+async function plantedAndFound(
+  { train, out, truth }: GeneratedPortraits,
+  { issues }: CleanResult,
+): Promise<{ planted: number; found: number }> {
+  const { columns, rows } = await readTable(truth, truth);
+  const [file, kind] = [columns.indexOf('file'), columns.indexOf('kind')];
+  const folder = relative(out, train);
+  const wrong = rows
+    .filter(({ cells }) => `${cells[kind]}` === 'wrong-label' || `${cells[kind]}` === 'conflicting-duplicate')
+    .map(({ cells }) => `${cells[file]}`);
+  const planted = wrong.filter(name => name.startsWith(`${folder}/`)).map(name => name.slice(folder.length + 1));
+  const doubted = new Set(issues.flatMap(({ kind, file }) => (kind === 'label' || kind === 'conflict' ? [file] : [])));
+  return { planted: planted.length, found: planted.filter(name => doubted.has(name)).length };
 }
 
 /** One picture each of five ages from the youngest to the oldest. */
