@@ -1,6 +1,6 @@
-// How faithful a model's explanations are: the deletion test on labelled pictures, drawn with a fixed seed. Names the share of them on which
+// How faithful a model's explanations are: the deletion test on labelled pictures, drawn with a fixed seed, from the --from-th on. Names the share of them on which
 // deleting the marked blocks changes the prediction more than deleting random ones does on average.
-//   node dist/bench/explain.js MODEL [DATA] [--limit 200] [--seed 0]        DATA: $EYEBALL_FACES/test
+//   node dist/bench/explain.js MODEL [DATA] [--from 0] [--limit 200] [--seed 0]        DATA: $EYEBALL_FACES/test
 import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
 import { openDataset } from '../src/data/open-dataset.js';

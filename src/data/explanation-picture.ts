@@ -1,5 +1,7 @@
 import sharp, { type OverlayOptions } from 'sharp';
 import type { Tensor } from '../engine/tensor.js';
+import type { Size } from './enlarge.js';
+import { decodePicture, probePicture } from './picture.js';
 import { captionTile } from './sheet.js';
 import { stretchMap } from './stretch-map.js';
 
@@ -25,6 +27,7 @@ const PAPER = '#ffffff';
 
 /** The longer edge of each of the two pictures. */
 const EDGE_PX = 360;
+const MIN_COLUMN_PX = 240;
 const GAP_PX = 16;
 const TITLE_PX = 20;
 const NOTE_PX = 13;
@@ -36,47 +39,35 @@ const STRONGEST_ALPHA = 0.8;
  * has the strongest colour; what does nothing has none.
  */
 export async function explanationPng({ bytes, map, title, note }: DrawnExplanation): Promise<Buffer> {
-  const { data: picture, info } = await sharp(bytes, { autoOrient: true })
-    .resize(EDGE_PX, EDGE_PX, { fit: 'inside', kernel: 'cubic' })
-    .flatten({ background: PAPER })
-    .toColourspace('srgb')
+  const size = fitted(await probePicture(bytes));
+  const { width, height } = size;
+  const raw = { width, height, channels: 3 } as const;
+  const picture = await sharp(await decodePicture(bytes, size), { raw })
     .png()
-    .toBuffer({ resolveWithObject: true });
-  const { width, height } = info;
+    .toBuffer();
   const gray = await sharp(picture).grayscale().toColourspace('srgb').png().toBuffer();
-  const raw = { width, height, channels: 4 } as const;
-  const overlay = await sharp(overlayPixels(map, height, width), { raw })
+  const overlay = await sharp(overlayPixels(map, height, width), { raw: { ...raw, channels: 4 } })
     .png()
     .toBuffer();
 
-  const right = 2 * GAP_PX + width;
-  const across = right + width - GAP_PX;
-  const textTop = GAP_PX + height + GAP_PX;
+  // Narrow pictures leave the text its room.
+  const column = Math.max(width, MIN_COLUMN_PX);
+  const right = 2 * GAP_PX + column;
   const texts: OverlayOptions[] = [];
-  let top = textTop;
-  const titleTile = await captionTile(title, INK, TITLE_PX, width);
-  if (titleTile !== undefined) texts.push({ input: titleTile.png, left: GAP_PX, top });
-  const legendTop = top;
-  let legendBottom = legendTop;
-  for (const [text, colour] of [
-    ['pushes the number up', WARM],
-    ['pushes it down', COOL],
-  ] as const) {
-    const tile = await captionTile(`\u25A0 ${text}`, colour, NOTE_PX, width);
-    if (tile === undefined) continue;
-    texts.push({ input: tile.png, left: right, top: legendBottom });
-    legendBottom += tile.height + 4;
-  }
-  top = Math.max(top + (titleTile?.height ?? 0), legendBottom) + GAP_PX / 2;
-  const noteTile = await captionTile(note, MUTED, NOTE_PX, across);
-  if (noteTile !== undefined) texts.push({ input: noteTile.png, left: GAP_PX, top });
+  /** Draws a text with its corner there, and returns where it ends. */
+  const write = async (text: string, left: number, top: number, style: readonly [string, number], widthPx = column) => {
+    const tile = await captionTile(text, ...style, widthPx);
+    if (tile !== undefined) texts.push({ input: tile.png, left, top });
+    return top + (tile?.height ?? 0);
+  };
+  const top = 2 * GAP_PX + height;
+  const titleEnd = await write(title, GAP_PX, top, [INK, TITLE_PX]);
+  const warmEnd = await write('\u25A0 pushes the number up', right, top, [WARM, NOTE_PX]);
+  const coolEnd = await write('\u25A0 pushes it down', right, warmEnd + GAP_PX / 4, [COOL, NOTE_PX]);
+  const noteTop = Math.max(titleEnd, coolEnd) + GAP_PX / 2;
+  const noteEnd = await write(note, GAP_PX, noteTop, [MUTED, NOTE_PX], 2 * column + GAP_PX);
   return await sharp({
-    create: {
-      width: across + 2 * GAP_PX,
-      height: top + (noteTile?.height ?? 0) + GAP_PX,
-      channels: 3,
-      background: PAPER,
-    },
+    create: { width: right + column + GAP_PX, height: noteEnd + GAP_PX, channels: 3, background: PAPER },
   })
     .composite([
       { input: picture, left: GAP_PX, top: GAP_PX },
@@ -84,8 +75,16 @@ export async function explanationPng({ bytes, map, title, note }: DrawnExplanati
       { input: overlay, left: right, top: GAP_PX },
       ...texts,
     ])
+    .removeAlpha()
     .png()
     .toBuffer();
+}
+
+/** The size with the same shape whose longer edge is EDGE_PX. */
+function fitted({ width, height }: Size): Size {
+  const scale = EDGE_PX / Math.max(width, height);
+  const scaled = (edge: number) => Math.max(1, Math.round(scale * edge));
+  return { width: scaled(width), height: scaled(height) };
 }
 
 /** RGBA pixels `[height, width, 4]`: the colour says the sign, the alpha the size. */

@@ -4,7 +4,8 @@ import type { Random } from '../base/random.js';
 export const BLOCK_PX = 8;
 /** The share of the blocks that is deleted. */
 export const DELETED = 0.1;
-const DRAWS = 20;
+/** Random draws that the marked blocks are set against. */
+export const DRAWS = 20;
 
 /** How well an explanation tells what the model looks at, by the deletion test. */
 export interface Faithfulness {
@@ -29,7 +30,7 @@ export function markedBlocks(blocks: Float32Array, sizePx: number): number[] {
   return order.slice(0, deletedBlocks(sizePx));
 }
 
-/** Twenty random draws of as many blocks. */
+/** Random draws of as many blocks. */
 export function randomBlocks(sizePx: number, random: Random): number[][] {
   const all = [...Array(blocksAcross(sizePx) ** 2).keys()];
   return Array.from({ length: DRAWS }, () => random.shuffle(all).slice(0, deletedBlocks(sizePx)));

@@ -22,6 +22,8 @@ export type ExplainMethod = 'cam' | 'gradient' | 'occlusion';
 /** Why a model says a number of a picture. */
 export interface Explanation {
   readonly value: number;
+  /** The number of the blurred picture, which the picture is compared with. */
+  readonly baseline: number;
   readonly method: ExplainMethod;
   /**
    * What each block of 8 x 8 px, row by row, does to the number, compared with the blurred picture: above 0 it pushes it up. `[B, B]`,
@@ -79,10 +81,11 @@ export async function explain(pixels: Uint8Array, model: ExplainedModel, seed: n
   // The same draws for each picture, so that an explanation does not depend on what else is explained.
   const draws = randomBlocks(sizePx, createRandom(seed, 'deletion'));
   const deleted = [markedBlocks(blocks, sizePx), ...draws].map(chosen => deleteBlocks(pixels, blurred, sizePx, chosen));
-  const [value, marked, ...random] = await valuesOf([pixels, ...deleted], model);
+  const [value, baseline, marked, ...random] = await valuesOf([pixels, blurred, ...deleted], model);
   const across = blocksAcross(sizePx);
   return {
     value: value!,
+    baseline: baseline!,
     method: attribution?.method ?? 'occlusion',
     blocks: { dtype: 'float32', shape: [across, across], data: blocks },
     faithfulness: faithfulnessOf(value!, marked!, random),

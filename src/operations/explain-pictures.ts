@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { OutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { explanationPng } from '../data/explanation-picture.js';
-import type { Faithfulness } from '../model/deletion.js';
+import { DRAWS, type Faithfulness } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
 import type { Manifest } from '../model/manifest.js';
 import type { Model, PicturePrediction } from '../model/model.js';
@@ -80,14 +80,16 @@ const methods: Readonly<Record<ExplainMethod, string>> = {
   occlusion: 'Occlusion',
 };
 
-function captionOf({ value, method, faithfulness }: Explanation, { target }: Manifest) {
+function captionOf({ value, baseline, method, faithfulness }: Explanation, { target }: Manifest) {
   const { ratio, beats } = faithfulness;
-  const times =
-    ratio === null ? 'blurring random tenths changes nothing' : `${ratio.toFixed(1)} times that of a random one`;
+  const show = (number: number) => `${Number(number.toPrecision(4))}${target.unit === null ? '' : ` ${target.unit}`}`;
+  const test =
+    ratio === null
+      ? 'Faithfulness unknown: blurring random tenths changes nothing.'
+      : `Faithfulness: blurring the tenth marked most changes the number ${ratio.toFixed(1)} times as much as a random one does, and ` +
+        `more than ${Math.round(beats * DRAWS)} of ${DRAWS} random draws.`;
   return {
-    title: `${target.name} ${Number(value.toPrecision(4))}${target.unit === null ? '' : ` ${target.unit}`}`,
-    note:
-      `${methods[method]}, compared with the blurred picture. Faithfulness: blurring the tenth that is marked most changes the number ` +
-      `by ${times}, more than ${Math.round(100 * beats)} % of the random draws.`,
+    title: `${target.name} ${show(value)}`,
+    note: `${methods[method]}, compared with the blurred picture (${show(baseline)}). ${test}`,
   };
 }

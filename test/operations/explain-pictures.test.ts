@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { loadModel } from '../../src/model/model.js';
+import { predictPictures } from '../../src/operations/predict-pictures.js';
+import { eyeball } from '../cli/eyeball.js';
+import { failureOf, tempFolder } from '../data/temp.js';
+import { saveSampleModel } from '../model/sample-model.js';
+import { picture } from '../training/pictures.js';
+
+describe('predict with explanations', () => {
+  it('writes a PNG a picture under a name of its own, and says where, how and how well', async t => {
+    const [a, b] = [await picture(0), await picture(1)];
+    const root = tempFolder(t, { 'one/a.png': a, 'two/A.png': b, 'two/a-2.png': a, 'two/ü b?.png': b });
+    const model = await saveSampleModel(t);
+    const explain = join(root, 'why');
+    const pictures = ['one/a.png', 'two/A.png', 'two/a-2.png', 'two/ü b?.png', 'one/a.png'].map(name =>
+      join(root, name),
+    );
+    const predictions = await predictPictures({ model, pictures, explain });
+    const names = ['a.png', 'A-2.png', 'a-2-2.png', 'ü b.png', 'a-3.png'];
+    assert.deepEqual(
+      predictions.map(({ explanation }) => explanation?.file),
+      names.map(name => join(explain, name)),
+    );
+    assert.deepEqual(readdirSync(explain).sort(), [...names].sort());
+    const plain = await predictPictures({ model, pictures });
+    assert.deepEqual(
+      predictions.map(({ file, value }) => ({ file, value })),
+      plain,
+    );
+    for (const { explanation } of predictions) {
+      assert.equal(explanation?.method, 'cam');
+      const { ratio, beats } = explanation.faithfulness;
+      assert.ok(ratio! > 0 && beats >= 0 && beats <= 1);
+    }
+    // One picture is explained alike, whatever stands beside it.
+    assert.deepEqual(readFileSync(join(explain, 'a.png')), readFileSync(join(explain, 'a-3.png')));
+  });
+
+  it('gives the same bytes for the same seed', async t => {
+    const root = tempFolder(t, { 'a.png': await picture(3) });
+    const model = await saveSampleModel(t);
+    const run = async (name: string, seed: number) => {
+      const explain = join(root, name);
+      const [prediction] = await predictPictures({ model, pictures: [join(root, 'a.png')], explain, seed });
+      return { png: readFileSync(join(explain, 'a.png')), faithfulness: prediction!.explanation!.faithfulness };
+    };
+    assert.deepEqual(await run('again', 5), await run('first', 5));
+    assert.notDeepEqual((await run('other', 6)).faithfulness, (await run('fifth', 5)).faithfulness);
+  });
+
+  it('gives a picture that cannot be read its reason, and explains the others', async t => {
+    const root = tempFolder(t, { 'a.png': 'text', 'b.png': await picture(0) });
+    const model = await saveSampleModel(t);
+    const explain = join(root, 'why');
+    const seen: string[] = [];
+    const predictions = await predictPictures({
+      model,
+      pictures: ['a.png', 'none.png', 'b.png'].map(name => join(root, name)),
+      explain,
+      onPrediction: ({ file }) => seen.push(file),
+    });
+    assert.match(predictions[0]!.error!, /^expected a photo \(/);
+    assert.equal(predictions[1]!.error, 'expected a picture, got no such file');
+    assert.ok(predictions.slice(0, 2).every(({ value, explanation }) => value === null && explanation === undefined));
+    assert.deepEqual(readdirSync(explain), ['b.png']);
+    assert.deepEqual(
+      seen,
+      predictions.map(({ file }) => file),
+    );
+  });
+
+  it('makes no folder where nothing could be explained, and leaves an older one where it is', async t => {
+    const root = tempFolder(t, { 'a.png': 'text', 'why/old.txt': 'old' });
+    const model = await saveSampleModel(t);
+    const pictures = [join(root, 'a.png')];
+    await predictPictures({ model, pictures, explain: join(root, 'new') });
+    await predictPictures({ model, pictures, explain: join(root, 'why'), force: true });
+    assert.deepEqual(readdirSync(root).sort(), ['a.png', 'why']);
+    assert.ok(existsSync(join(root, 'why', 'old.txt')));
+  });
+
+  it('refuses a folder that exists, before any work, and moves it aside if told to', async t => {
+    const root = tempFolder(t, { 'b.png': await picture(0), 'why/old.txt': 'old' });
+    const model = await saveSampleModel(t);
+    const explain = join(root, 'why');
+    const options = { model, pictures: [join(root, 'b.png')], explain };
+    assert.equal(
+      await failureOf(() => predictPictures({ ...options, model: join(root, 'none') })),
+      `InputError: ${explain}: expected a new folder, got one that exists; choose another, or add --force to move it aside`,
+    );
+    const said: string[] = [];
+    await predictPictures({ ...options, force: true, onMessage: line => said.push(line) });
+    assert.deepEqual(readdirSync(explain), ['b.png']);
+    assert.deepEqual(readdirSync(`${explain}.old-1`), ['old.txt']);
+    assert.deepEqual(said, [`moved the older ${explain} to ${explain}.old-1`]);
+  });
+
+  it('refuses mirror images, and its own options without a folder', async t => {
+    const options = { model: 'none', pictures: ['none.png'] };
+    assert.equal(
+      await failureOf(() => predictPictures({ ...options, explain: 'why', tta: true })),
+      'UsageError: --tta: expected no --explain beside it, got "why"; it explains one picture, not two',
+    );
+    assert.equal(
+      await failureOf(() => predictPictures({ ...options, seed: 1 })),
+      'UsageError: --seed: expected --explain beside it, got none',
+    );
+    assert.equal(
+      await failureOf(() => predictPictures({ ...options, force: true })),
+      'UsageError: --force: expected --explain beside it, got none',
+    );
+    const root = tempFolder(t);
+    mkdirSync(join(root, 'why'));
+    const { code, stderr } = await eyeball('predict', 'none', 'none.png', '--seed', '1');
+    assert.equal(code, 2);
+    assert.equal(stderr, 'eyeball: --seed: expected --explain beside it, got none\n');
+  });
+
+  it('is --explain of predict', async t => {
+    const root = tempFolder(t, { 'b.png': await picture(0), 'c.png': 'text' });
+    const model = await saveSampleModel(t);
+    const [good, bad, why] = ['b.png', 'c.png', 'why'].map(name => join(root, name)) as [string, string, string];
+    const shown = await eyeball('predict', model, good, bad, '--explain', why);
+    assert.equal(shown.code, 1);
+    assert.match(shown.stdout, /b\.png\t[-\d.]+\n.*c\.png: expected a photo/);
+    assert.ok(shown.stderr.includes(`explanations: ${why}\n`));
+    const json = await eyeball('predict', model, good, '--explain', why, '--force', '--json', '--quiet');
+    assert.equal(json.stderr, '');
+    const [{ explanation }] = JSON.parse(json.stdout);
+    assert.deepEqual(Object.keys(explanation), ['file', 'method', 'faithfulness']);
+    assert.equal(explanation.file, join(why, 'b.png'));
+  });
+
+  it('is a stream of explanations from a loaded model, and stops when it is aborted', async t => {
+    const model = await loadModel(await saveSampleModel(t), { threads: 1 });
+    const seen = [];
+    for await (const each of model.explain([await picture(0), Buffer.from('text')])) seen.push(each);
+    assert.deepEqual(
+      seen.map(({ file, value }) => [file, value === null]),
+      [
+        ['image 1', false],
+        ['image 2', true],
+      ],
+    );
+    await assert.rejects(model.explain([await picture(0)], { signal: AbortSignal.abort() }).next(), {
+      name: 'AbortedError',
+    });
+    await model.close();
+  });
+});
