@@ -128,10 +128,12 @@ function factsOf(hash: string, row: Float32Array): PictureFacts {
  * The gray picture `[64, 64]` of a file, as its descriptor was made from; undefined where it cannot be read any more.
  *
  * @param path absolute, or relative to the working directory
+ * @param hash what its content must have: another one is another picture. Default: any
  */
-export async function readGray(path: string): Promise<Float32Array | undefined> {
+export async function readGray(path: string, hash?: string): Promise<Float32Array | undefined> {
   try {
     const bytes = await readSource(path);
+    if (hash !== undefined && contentHash(bytes) !== hash) return undefined;
     const file = await probePicture(bytes);
     const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
     return stretch(luma(await decodePicture(bytes, shown)), shown, GRAY_PX);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { EvaluateModelResult } from '../operations/evaluate-model.js';
+import { leakageLines } from './leakage.js';
 import {
   type DataFlags,
   dataOptions,
@@ -15,6 +16,7 @@ import { skippedLines } from './train.js';
 
 interface Flags extends DataFlags, TalkFlags {
   readonly out?: string;
+  readonly cache?: string;
   readonly tta?: boolean;
   readonly seed: number;
   readonly force?: boolean;
@@ -29,7 +31,8 @@ export function evaluateCommand(terminal: Terminal): Command {
     )
     .argument('<model>', "the model's folder")
     .argument('<data>', 'labelled pictures, in the forms that train takes')
-    .option('--out <dir>', 'the folder of results (default: MODEL-evaluation)');
+    .option('--out <dir>', 'the folder of results (default: MODEL-evaluation)')
+    .option('--cache <dir>', 'where facts of pictures are kept (default: ~/.cache/eyeball)');
   dataOptions(command).addOption(ttaOption());
   seedOption(command).addOption(forceOption());
   talkOptions(command).addHelpText(
@@ -43,14 +46,15 @@ Examples:
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
     const { evaluateModel } = await import('../operations/evaluate-model.js');
-    const result = await evaluateModel({ model, data, ...flags, ...terminal.watch(flags) });
+    const { cache, ...rest } = flags;
+    const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
   });
 }
 
 function summary(result: EvaluateModelResult): string {
-  const { baseline, interval95, byGroup, r2 } = result;
+  const { baseline, interval95, byGroup, r2, leakage } = result;
   const show = (value: number) => value.toPrecision(3);
   const row = (name: string, rmse: string, mae: string) => `${name.padEnd(22)}${rmse.padStart(18)}${mae.padStart(18)}`;
   const range = ([low, high]: readonly [number, number]) => ` (${show(low)}-${show(high)})`;
@@ -59,6 +63,9 @@ function summary(result: EvaluateModelResult): string {
     '',
     row('', 'RMSE', 'MAE'),
     row('this model', show(result.rmse) + range(interval95.rmse), show(result.mae) + range(interval95.mae)),
+    ...(leakage === undefined || leakage.exact + leakage.near === 0 || leakage.reduced.rmse === null
+      ? []
+      : [row('without those trained on', show(leakage.reduced.rmse), show(leakage.reduced.mae ?? 0))]),
     row('always the mean', show(baseline.mean.rmse), show(baseline.mean.mae)),
     row('always the median', show(baseline.median.rmse), show(baseline.median.mae)),
     '',
@@ -74,6 +81,7 @@ function summary(result: EvaluateModelResult): string {
         signed(group.bias).padStart(9),
     ),
     '',
+    ...(leakage === undefined ? [] : leakageLines(leakage)),
     ...result.warnings.map(warning => `warning: ${warning}`),
     ...skippedLines(result.skipped),
     `report: ${join(result.out, 'report.html')}`,

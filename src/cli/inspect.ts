@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { InspectResult } from '../operations/inspect-dataset.js';
+import { leakageLines } from './leakage.js';
 import { type DataFlags, dataOptions, forceOption, seedOption, type TalkFlags, talkOptions } from './options.js';
 import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
 interface Flags extends DataFlags, TalkFlags {
+  readonly against?: string;
+  readonly cache?: string;
   readonly out?: string;
   readonly seed: number;
   readonly force?: boolean;
@@ -19,6 +22,8 @@ export function inspectCommand(terminal: Terminal): Command {
       'Open every picture of a data set: counts, labels, sizes, what is broken and why; with --out a page and a sheet of samples.',
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
+    .option('--against <data>', 'other labelled pictures, to test on for example: which of them are among these')
+    .option('--cache <dir>', 'where facts of pictures are kept, with --against (default: ~/.cache/eyeball)')
     .option('--out <dir>', 'the folder for inspect.html and samples.png');
   dataOptions(command);
   seedOption(command).addOption(forceOption());
@@ -28,11 +33,13 @@ export function inspectCommand(terminal: Terminal): Command {
 Examples:
   eyeball inspect faces/train
   eyeball inspect faces/train --out look
+  eyeball inspect faces/train --against faces/test --out look
   eyeball inspect houses/metadata.csv --target price --json`,
   );
   return command.action(async (data: string, flags: Flags) => {
     const { inspectDataset } = await import('../operations/inspect-dataset.js');
-    const result = await inspectDataset({ data, ...flags, ...terminal.watch(flags) });
+    const { cache, ...rest } = flags;
+    const result = await inspectDataset({ data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
   });
@@ -41,7 +48,8 @@ Examples:
 const BAR = 40;
 const SIZES = 5;
 
-function summary({ images, skipped, labels, histogram, sizes, formats, grayscale, out }: InspectResult): string {
+function summary(result: InspectResult): string {
+  const { images, skipped, labels, histogram, sizes, formats, grayscale, leakage, out } = result;
   const show = (value: number) => String(Number(value.toPrecision(4)));
   const most = Math.max(...histogram.map(bin => bin.images));
   const names = histogram.map(({ from, to }) => `${show(from)} to ${show(to)}`);
@@ -60,6 +68,7 @@ function summary({ images, skipped, labels, histogram, sizes, formats, grayscale
     ),
     '',
     ...skippedLines(skipped),
+    ...(leakage === undefined ? [] : leakageLines(leakage)),
     out === undefined
       ? 'add --out DIR for a page and a sheet of samples'
       : `page: ${join(out, 'inspect.html')}; sheet: ${join(out, 'samples.png')}`,

@@ -39,6 +39,8 @@ const manifestSchema = z.object({
   createdAt: z.iso.datetime(),
   /** What making it took, up to this file; absent from models of older versions. */
   times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }).optional(),
+  /** Of training-index.safetensors; absent from models of older versions. */
+  trainingIndexSha256: sha256.optional(),
   /** The value that the model must give for `selfTestPixels`. */
   selfTest: z.object({ value: z.number() }),
 });

@@ -13,7 +13,8 @@ import { type Evaluation, evaluate, type Prediction } from '../evaluation/evalua
 import { loadModel, modelFolder } from '../model/model.js';
 import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
-import { withThumbnails } from './common.js';
+import { defaultCacheDir, withThumbnails } from './common.js';
+import { type Leakage, measureLeakage } from './training-leaks.js';
 
 /** Which model to measure, on which data. */
 export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
@@ -23,6 +24,8 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
   readonly out?: string | undefined;
   /** True predicts each picture and its mirror image and takes the mean. Default false. */
   readonly tta?: boolean | undefined;
+  /** Where facts of pictures are kept. Default: `defaultCacheDir()`. */
+  readonly cacheDir?: string | undefined;
   /** Start of the bootstrap's random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
   /** True moves an existing `out` aside. Default false: that is an error. */
@@ -31,6 +34,8 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
 
 /** The keys of `evaluate --json`. */
 export interface EvaluateModelResult extends Evaluation {
+  /** Which of the pictures the model was trained on, and its errors without them; absent where the model does not know. */
+  readonly leakage?: Leakage;
   /** The folder with report.html, metrics.json, predictions.csv, best.png and worst.png. */
   readonly out: string;
   /** Whether each prediction is the mean of a picture's and its mirror image's. */
@@ -59,7 +64,7 @@ const epochSchema = z.object({
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateModelResult> {
   const started = performance.now();
-  const { tta = false, seed = 0, force = false, signal, onMessage } = options;
+  const { tta = false, seed = 0, force = false, cacheDir = defaultCacheDir(), signal, onMessage } = options;
   const home = modelFolder(options.model);
   const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
@@ -92,6 +97,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       }
       const { labels: trainingLabels } = manifest.dataset;
       const evaluation = evaluate(predictions, { trainingLabels, skipped, seed });
+      const leakage = await measureLeakage(home, manifest, dataset, predictions, cacheDir, options);
       const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
       const best = byError.slice(0, SHOWN);
       const worst = byError.toReversed().slice(0, SHOWN);
@@ -104,7 +110,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         fingerprint: fingerprint(predictions),
         tta,
       };
-      await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation }, null, 2)}\n`);
+      await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation, leakage }, null, 2)}\n`);
       await folder.write('predictions.csv', predictionsCsv(predictions));
       await folder.write('best.png', await sheet(best, pathOf, 'good'));
       await folder.write('worst.png', await sheet(worst, pathOf, 'bad'));
@@ -117,6 +123,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           evaluation,
           predictions,
           trainingLabels,
+          leakage,
           best: await withThumbnails(best, pathOf),
           worst: await withThumbnails(worst, pathOf),
           epochs,
@@ -145,7 +152,14 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const aside = await folder.commit();
       if (aside !== undefined && replaces) await rm(aside, { recursive: true });
       else if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
-      return { ...evaluation, out, tta, seed, totalSeconds: (performance.now() - started) / 1000 };
+      return {
+        ...evaluation,
+        ...(leakage && { leakage }),
+        out,
+        tta,
+        seed,
+        totalSeconds: (performance.now() - started) / 1000,
+      };
     } finally {
       await model.close();
     }

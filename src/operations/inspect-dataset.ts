@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
-import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
@@ -12,11 +12,16 @@ import { readSource } from '../data/read-source.js';
 import { sheetPng } from '../data/sheet.js';
 import { histogram } from '../evaluation/groups.js';
 import { inspectPage } from '../report/inspect-page.js';
-import { type LabelStatistics, labelStatistics, withThumbnails } from './common.js';
+import { defaultCacheDir, type LabelStatistics, labelStatistics, withThumbnails } from './common.js';
+import { compareDatasets, type LeakedPictures } from './training-leaks.js';
 
 /** Which data to look at. */
 export interface InspectOptions extends Watch, OpenDatasetOptions {
-  /** The folder of results: inspect.html and samples.png. Default: none is written. */
+  /** Other labelled pictures, those to test on for example: which of them are among these. Default: none are compared. */
+  readonly against?: string | undefined;
+  /** Where facts of pictures are kept; only with `against`. Default: `defaultCacheDir()`. */
+  readonly cacheDir?: string | undefined;
+  /** The folder of results: inspect.html and samples.png, and leakage.png with `against`. Default: none is written. */
   readonly out?: string | undefined;
   /** Start of the random choice of samples, a whole number. Default 0. */
   readonly seed?: number | undefined;
@@ -37,6 +42,8 @@ export interface InspectResult {
   readonly formats: readonly { readonly format: string; readonly images: number }[];
   /** Pictures without colour. */
   readonly grayscale: number;
+  /** Pictures of `against` that are exact or near duplicates of these; absent without it. */
+  readonly leakage?: LeakedPictures;
   readonly out?: string;
 }
 
@@ -49,13 +56,19 @@ const SAMPLES = 40;
 /**
  * Opens every picture of a data set and says what is there: counts, labels, sizes, and what is broken and why.
  *
- * @throws InputError where the data cannot be used at all, or `out` exists.
+ * @throws InputError where the data cannot be used at all, or `out` exists; UsageError for `cacheDir` without `against`.
  */
 export async function inspectDataset(options: InspectOptions): Promise<InspectResult> {
-  const { out, seed = 0, force = false, onProgress, onMessage } = options;
+  const { out, seed = 0, force = false, against, cacheDir = defaultCacheDir(), onProgress, onMessage } = options;
+  if (options.cacheDir !== undefined && against === undefined)
+    throw new UsageError(
+      expected('--cache', '--against beside it', 'none', 'facts of pictures are kept for that alone'),
+    );
   const folder = out === undefined ? undefined : await createOutputFolder(out, { force });
   try {
-    const { root, samples, skipped: unlabelled, target } = await openDataset(options);
+    const dataset = await openDataset(options);
+    const { root, samples, skipped: unlabelled, target } = dataset;
+    const test = against === undefined ? undefined : await openDataset({ ...options, data: against });
     const usable: Sample[] = [];
     const skipped = [...unlabelled];
     const sizes = new Counter();
@@ -90,6 +103,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       throw new InputError(expected(options.data, 'at least one picture that can be read', got));
     }
     const labels = Float64Array.from(usable, sample => sample.label);
+    const leakage = test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, options));
     const result: InspectResult = {
       images: usable.length,
       skipped,
@@ -101,6 +115,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       }),
       formats: formats.entries().map(([format, images]) => ({ format, images })),
       grayscale,
+      ...(leakage && { leakage }),
     };
     if (folder === undefined) return result;
 
@@ -111,6 +126,8 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       'samples.png',
       await sheetPng(shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` }))),
     );
+    if (test !== undefined && leakage !== undefined && leakage.pairs.length > 0)
+      await folder.write('leakage.png', await leakageSheet(leakage, dataset.root, test.root));
     const page = inspectPage({
       title: basename(resolve(options.data)),
       target,
@@ -130,6 +147,19 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
   } finally {
     await folder?.discard();
   }
+}
+
+/** The pairs of pictures side by side, the test picture first: at most forty of them. */
+function leakageSheet({ pairs }: LeakedPictures, root: string, testRoot: string): Promise<Buffer> {
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  const tiles = pairs.slice(0, SAMPLES).flatMap(({ file, training, kind, label, trainingLabel }) => {
+    const tone = label === trainingLabel ? 'plain' : 'bad';
+    return [
+      { path: resolve(testRoot, file), caption: `test ${short(label)}, ${kind}`, tone },
+      { path: resolve(root, training), caption: short(trainingLabel), tone },
+    ] as const;
+  });
+  return sheetPng(tiles, { columns: Math.min(8, tiles.length) });
 }
 
 /** True where no pixel `[r, g, b]` has a colour, however the file stores it. */

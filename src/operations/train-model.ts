@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
+import { readPictureFacts } from '../cleaning/picture-facts.js';
+import { encodeTrainingIndex, TRAINING_INDEX } from '../cleaning/training-index.js';
 import type { Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { splitByQuantile } from '../data/split.js';
@@ -23,6 +25,7 @@ import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.
 import { tunedPart } from '../training/tuned-network.js';
 import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
+import { groupSamples } from './group-samples.js';
 import { planTraining, type TrainingOptions } from './training-plan.js';
 
 /** What to train on, and how. */
@@ -102,8 +105,14 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const statistics = labelStatistics(labels);
       if (statistics.std === 0)
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
+      const usable = { ...dataset, samples };
+      // Where nothing is held out, nothing is kept together.
+      const { groups, facts } =
+        validation > 0
+          ? await groupSamples(usable, cacheDir, options)
+          : { ...(await readPictureFacts(usable, cacheDir, options)), groups: undefined };
       const fitStarted = performance.now();
-      const split = splitByQuantile(labels, validation, seed);
+      const split = splitByQuantile(labels, validation, seed, groups);
       const mirror =
         plan.augment === 'flip'
           ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, options, { mirrored: true })
@@ -117,6 +126,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           backbone: backbone.sha256,
           sizePx: backbone.sizePx,
           validation,
+          held: createHash('sha256').update(split.validation.join()).digest('hex').slice(0, 16),
           seed,
           tune: part.lowest,
           bn: part.batchNorm,
@@ -134,6 +144,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const fitSeconds = (performance.now() - fitStarted) / 1000;
       throwIfAborted(options.signal);
 
+      const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts);
       const network = buildModel(backbone, taken.head, taken.tuned);
       const held = split.validation.length;
       const metrics = taken.validationMse === null ? null : measured(held, taken.validationMse);
@@ -144,6 +155,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         input: { sizePx: backbone.sizePx, kernel: 'linear', fit: 'fill' },
         backbone: describe(backbone),
         sha256: createHash('sha256').update(network).digest('hex'),
+        trainingIndexSha256: createHash('sha256').update(index).digest('hex'),
         configuration: { tune: part?.lowest ?? 'head', ...taken.configuration, validation, seed },
         dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
         metrics: { validation: metrics },
@@ -154,6 +166,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       };
       await folder.write('model.onnx', network);
       await folder.write('eyeball.json', `${JSON.stringify(manifest, null, 2)}\n`);
+      await folder.write(TRAINING_INDEX, index);
       await folder.write('README.md', modelCard(manifest));
       await folder.write('events.jsonl', taken.epochs.map(epoch => `${JSON.stringify(epoch)}\n`).join(''));
       if (taken.epochs.length > 0) await writeTensorboard(folder, taken.epochs);

@@ -2,6 +2,7 @@ import type { ErrorPair, Evaluation, Prediction, TrainingLabels } from '../evalu
 import { extent } from '../metrics/statistics.js';
 import { capital, type Format, formatCount, formatPercent, plural, unitSuffix } from './format.js';
 import { html, type Markup } from './html.js';
+import { type LeakageFigures, leakageSection } from './leakage-section.js';
 import { page } from './page.js';
 import {
   barCell,
@@ -44,6 +45,8 @@ export interface EvaluationPageOptions extends Target {
   readonly best: readonly PredictedPicture[];
   /** The pictures with the largest errors, largest first. */
   readonly worst: readonly PredictedPicture[];
+  /** Which of the pictures the model was trained on; left out where that is not known. */
+  readonly leakage?: LeakageFigures | undefined;
   /** Model, data, backbone, solver, seed, versions, times. */
   readonly made: MadeBy;
   /** The errors of the training; left out or empty where it had no epochs. */
@@ -71,6 +74,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
     main: [
       result(options, format),
       constants(options, format),
+      leakageSection(options.leakage, evaluation, format),
       plots(options),
       training(options),
       groups(options, format),

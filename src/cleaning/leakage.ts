@@ -1,0 +1,75 @@
+import type { Watch } from '../base/progress.js';
+import { findCandidates } from './candidates.js';
+import { cropMetric } from './crop-metric.js';
+import { memoizedLevels, stacked, verified } from './duplicates.js';
+import type { PictureFacts } from './picture-facts.js';
+
+/** A test picture that is among the training pictures. */
+export interface Leak {
+  /** Its position among the test pictures. */
+  readonly test: number;
+  /** The position of the training picture that is most like it. */
+  readonly training: number;
+  /** `exact` for the same bytes, `near` for the same photo, changed a little. */
+  readonly kind: 'exact' | 'near';
+  /** How alike they are, up to 1. */
+  readonly similarity: number;
+  /** What says so: the files' bytes, their pixels, or, where the training picture is not at hand, their descriptors alone. */
+  readonly by: 'content' | 'pixels' | 'descriptors';
+}
+
+/** The training pictures as far as they are known. */
+export interface KnownPictures {
+  readonly hashes: readonly string[];
+  /** `[M, 143]`. */
+  readonly descriptors: Float32Array;
+  /** The gray picture `[64, 64]` at a position; undefined where it cannot be read, or is another by now. */
+  readGray(index: number): Promise<Float32Array | undefined>;
+}
+
+// Where descriptors have to decide alone. Measured on 2,500 faces and 300 altered ones a kind, one side in 8 bits: at 0.94 all that were
+// recompressed, resized or mirrored are found, of those cropped by 5 % 95 to 99.7 %; one other photo was taken for the same.
+const LEAST_BY_DESCRIPTORS = 0.94;
+
+/**
+ * The test pictures that are exact or near duplicates of training pictures, each with the one that is most like it, in the order of the test
+ * pictures.
+ *
+ * @param test undefined for pictures that cannot be read
+ * @param readTestGray the gray picture `[64, 64]` at a position
+ * @throws AbortedError once the signal is aborted
+ */
+export async function findLeaks(
+  training: KnownPictures,
+  test: readonly (PictureFacts | undefined)[],
+  readTestGray: (index: number) => Promise<Float32Array | undefined>,
+  watch: Pick<Watch, 'onProgress' | 'signal'> = {},
+): Promise<Leak[]> {
+  const leaks = new Map<number, Leak>();
+  const byHash = new Map(training.hashes.map((hash, i) => [hash, i] as const).reverse());
+  const others: number[] = [];
+  test.forEach((fact, i) => {
+    const same = fact && byHash.get(fact.hash);
+    if (same !== undefined) leaks.set(i, { test: i, training: same, kind: 'exact', similarity: 1, by: 'content' });
+    else if (fact !== undefined) others.push(i);
+  });
+  if (others.length > 0 && training.hashes.length > 0) {
+    const queries = stacked(others.map(i => test[i]!.descriptor));
+    const metric = cropMetric(training.descriptors);
+    const candidates = await findCandidates(training.descriptors, metric, { queries, signal: watch.signal });
+    const readTraining = memoizedLevels(training.readGray);
+    const readTest = memoizedLevels(index => readTestGray(others[index]!));
+    const keep = (leak: Leak) => {
+      if (leak.similarity > (leaks.get(leak.test)?.similarity ?? 0)) leaks.set(leak.test, leak);
+    };
+    const unseen: typeof candidates = [];
+    for (const candidate of candidates) if ((await readTraining(candidate.base)) === undefined) unseen.push(candidate);
+    for await (const { query, base, similarity } of verified(candidates, readTest, readTraining, watch))
+      keep({ test: others[query]!, training: base, kind: 'near', similarity, by: 'pixels' });
+    for (const { query, base, likeness } of unseen) {
+      if (likeness < LEAST_BY_DESCRIPTORS) continue;
+      keep({ test: others[query]!, training: base, kind: 'near', similarity: likeness, by: 'descriptors' });
+    }
+  }
+  return [...leaks.values()].sort((a, b) => a.test - b.test);
+}

@@ -1,0 +1,111 @@
+import { isAbsolute, resolve } from 'node:path';
+import { readSafetensorsWithMetadata, writeSafetensors } from '../backbones/weights/safetensors.js';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import type { Sample } from '../data/dataset.js';
+import type { Tensor } from '../engine/tensor.js';
+import { DESCRIPTOR_WIDTH } from './descriptor.js';
+import { stacked } from './duplicates.js';
+import type { PictureFacts } from './picture-facts.js';
+
+/** What a model remembers of its training pictures: enough to recognise them, no pixels. */
+export interface TrainingIndex {
+  /** The folder that the files are relative to: relative to the model's folder, or absolute. */
+  readonly root: string;
+  /** One a picture, as the data set named it. */
+  readonly files: readonly string[];
+  readonly labels: Float64Array;
+  /** Content hashes, 32 hex digits each. */
+  readonly hashes: readonly string[];
+  /** `[N, 143]`, to within a 250th of the largest number of each place. */
+  readonly descriptors: Float32Array;
+}
+
+/** The name of its file in a model's folder. */
+export const TRAINING_INDEX = 'training-index.safetensors';
+
+const FORMAT = 'eyeball training index 1';
+const HASH_BYTES = 16;
+
+/**
+ * The bytes of the index file: the same pictures give the same bytes. A safetensors file of `labels` float64 `[N]`, `hashes` uint8 `[N, 16]`,
+ * `descriptors` int8 `[N, 143]` with `scales` float32 `[143]`, `names` uint8 (UTF-8, one after another) with their `ends` int32 `[N]`.
+ */
+export function encodeTrainingIndex(
+  root: string,
+  samples: readonly Sample[],
+  facts: readonly (PictureFacts | undefined)[],
+): Uint8Array {
+  const known = samples.flatMap((sample, i) => (facts[i] === undefined ? [] : [{ sample, fact: facts[i] }]));
+  const count = known.length;
+  const descriptors = stacked(known.map(({ fact }) => fact.descriptor));
+  const scales = new Float32Array(DESCRIPTOR_WIDTH);
+  descriptors.forEach((value, i) => {
+    const place = i % DESCRIPTOR_WIDTH;
+    scales[place] = Math.max(scales[place]!, Math.abs(value) / 127);
+  });
+  const quantised = Int8Array.from(descriptors, (value, i) => Math.round(value / (scales[i % DESCRIPTOR_WIDTH]! || 1)));
+  const names = known.map(({ sample }) => Buffer.from(sample.file));
+  let end = 0;
+  const ends = Int32Array.from(names, name => {
+    end += name.length;
+    return end;
+  });
+  const hashes = Buffer.from(known.map(({ fact }) => fact.hash).join(''), 'hex');
+  const tensors: [string, Tensor][] = [
+    ['labels', { dtype: 'float64', shape: [count], data: Float64Array.from(known, ({ sample }) => sample.label) }],
+    ['hashes', { dtype: 'uint8', shape: [count, HASH_BYTES], data: new Uint8Array(hashes) }],
+    ['descriptors', { dtype: 'int8', shape: [count, DESCRIPTOR_WIDTH], data: quantised }],
+    ['scales', { dtype: 'float32', shape: [DESCRIPTOR_WIDTH], data: scales }],
+    ['names', { dtype: 'uint8', shape: [end], data: new Uint8Array(Buffer.concat(names)) }],
+    ['ends', { dtype: 'int32', shape: [count], data: ends }],
+  ];
+  return writeSafetensors(new Map(tensors), { format: FORMAT, root });
+}
+
+/**
+ * The index in the file at `path`.
+ *
+ * @throws InputError where the file is damaged or no such index
+ */
+export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
+  const refused = (got: string, cause?: unknown) => {
+    const wayOut = 'train again, or fetch it again';
+    return new InputError(expected(path, 'an index of training pictures', got, wayOut), { cause });
+  };
+  const { tensors, metadata } = await readSafetensorsWithMetadata(path).catch((cause: unknown) => {
+    throw refused(`"${reasonOf(cause)}"`, cause);
+  });
+  if (metadata.format !== FORMAT)
+    throw refused(metadata.format === undefined ? 'another file' : `"${metadata.format}"`);
+  const count = tensors.get('labels')?.shape[0] ?? 0;
+  const part = <T extends Tensor['data']>(
+    name: string,
+    dtype: Tensor['dtype'],
+    shape: readonly (number | undefined)[],
+  ) => {
+    const tensor = tensors.get(name);
+    const fits = tensor?.dtype === dtype && tensor.shape.length === shape.length;
+    if (!fits || shape.some((size, i) => size !== undefined && size !== tensor.shape[i])) {
+      throw refused(tensor === undefined ? `none of "${name}"` : `"${name}" as ${tensor.dtype} [${tensor.shape}]`);
+    }
+    return tensor.data as T;
+  };
+  const labels = part<Float64Array>('labels', 'float64', [undefined]);
+  const hashes = Buffer.from(part<Uint8Array>('hashes', 'uint8', [count, HASH_BYTES])).toString('hex');
+  const quantised = part<Int8Array>('descriptors', 'int8', [count, DESCRIPTOR_WIDTH]);
+  const scales = part<Float32Array>('scales', 'float32', [DESCRIPTOR_WIDTH]);
+  const names = Buffer.from(part<Uint8Array>('names', 'uint8', [undefined]));
+  const ends = part<Int32Array>('ends', 'int32', [count]);
+  return {
+    root: metadata.root ?? '',
+    labels,
+    files: Array.from(ends, (end, i) => names.toString('utf8', ends[i - 1] ?? 0, end)),
+    hashes: Array.from(ends, (_, i) => hashes.slice(2 * HASH_BYTES * i, 2 * HASH_BYTES * (i + 1))),
+    descriptors: Float32Array.from(quantised, (value, i) => value * scales[i % DESCRIPTOR_WIDTH]!),
+  };
+}
+
+/** Where picture `i` of the index was when the model in the folder `home` was trained. */
+export function trainingPath({ root, files }: TrainingIndex, home: string, i: number): string {
+  return isAbsolute(files[i]!) ? files[i]! : resolve(home, root, files[i]!);
+}

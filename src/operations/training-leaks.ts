@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expected, InputError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { stacked } from '../cleaning/duplicates.js';
+import { findLeaks, type Leak } from '../cleaning/leakage.js';
+import { readGray, readPictureFacts } from '../cleaning/picture-facts.js';
+import { readTrainingIndex, TRAINING_INDEX, trainingPath } from '../cleaning/training-index.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Prediction } from '../evaluation/evaluate.js';
+import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
+import type { Manifest } from '../model/manifest.js';
+
+/** A test picture and the training picture that it repeats. */
+export interface LeakedPair {
+  readonly file: string;
+  /** The training picture's file, as its data set named it. */
+  readonly training: string;
+  readonly kind: Leak['kind'];
+  readonly similarity: number;
+  readonly by: Leak['by'];
+  /** Their numbers. */
+  readonly label: number;
+  readonly trainingLabel: number;
+}
+
+/** How many pictures repeat training pictures. */
+export interface LeakedPictures {
+  /** Pictures whose bytes are those of a training picture. */
+  readonly exact: number;
+  /** Others that show the same photo as one: compressed again, resized, mirrored, cropped a little. */
+  readonly near: number;
+  /** Pictures that were compared. */
+  readonly images: number;
+  /** Each that repeats one, in the order of the pictures. */
+  readonly pairs: readonly LeakedPair[];
+}
+
+/** The same, with what a model's errors are without them. */
+export interface Leakage extends LeakedPictures {
+  /** Over the pictures that repeat none; the errors are null where there are no others. */
+  readonly reduced: { readonly images: number; readonly rmse: number | null; readonly mae: number | null };
+}
+
+/**
+ * Which of the predicted pictures a model has been trained on, and its errors without them; undefined for a model that remembers no training
+ * pictures, of an older version or with its index removed.
+ *
+ * @param home the model's folder
+ * @param predictions of some of the data set's samples
+ * @throws InputError where the index is damaged
+ */
+export async function measureLeakage(
+  home: string,
+  manifest: Manifest,
+  dataset: Dataset,
+  predictions: readonly Prediction[],
+  cacheDir: string,
+  watch: Watch,
+): Promise<Leakage | undefined> {
+  const path = join(home, TRAINING_INDEX);
+  if (manifest.trainingIndexSha256 === undefined || !existsSync(path)) return undefined;
+  const sha256 = createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+  if (sha256 !== manifest.trainingIndexSha256) {
+    const wayOut = 'train again, fetch it again, or remove it to go without';
+    const got = `${sha256.slice(0, 12)}...`;
+    throw new InputError(expected(path, `the checksum ${manifest.trainingIndexSha256.slice(0, 12)}...`, got, wayOut));
+  }
+  const index = await readTrainingIndex(path);
+  const training = {
+    ...index,
+    // A picture of another content than then says nothing of the one that was trained on.
+    readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes[i]),
+  };
+  const { facts } = await readPictureFacts({ ...dataset, samples: predictions }, cacheDir, watch);
+  const pathOf = (i: number) => resolve(dataset.root, predictions[i]!.file);
+  const leaks = await findLeaks(training, facts, i => readGray(pathOf(i)), watch);
+  const leaked = new Set(leaks.map(({ test }) => test));
+  const rest = predictions.filter((_, i) => !leaked.has(i));
+  const truth = rest.map(({ label }) => label);
+  const values = rest.map(({ value }) => value);
+  const errors =
+    rest.length === 0
+      ? { rmse: null, mae: null }
+      : { rmse: rootMeanSquaredError(truth, values), mae: meanAbsoluteError(truth, values) };
+  return {
+    ...counted(leaks, predictions, i => ({ file: index.files[i]!, label: index.labels[i]! })),
+    reduced: { images: rest.length, ...errors },
+  };
+}
+
+/**
+ * Which pictures of `test` repeat some of `training`, from the pictures of both.
+ *
+ * @throws InputError where the cache cannot be written
+ */
+export async function compareDatasets(
+  training: Dataset,
+  test: Dataset,
+  cacheDir: string,
+  watch: Watch,
+): Promise<LeakedPictures> {
+  const known = await readPictureFacts(training, cacheDir, watch);
+  const asked = await readPictureFacts(test, cacheDir, watch);
+  const usable = training.samples.flatMap((sample, i) => {
+    const fact = known.facts[i];
+    return fact === undefined ? [] : [{ sample, fact }];
+  });
+  const pictures = {
+    hashes: usable.map(({ fact }) => fact.hash),
+    descriptors: stacked(usable.map(({ fact }) => fact.descriptor)),
+    readGray: (i: number) => readGray(resolve(training.root, usable[i]!.sample.file)),
+  };
+  const leaks = await findLeaks(pictures, asked.facts, i => readGray(resolve(test.root, test.samples[i]!.file)), watch);
+  const images = asked.facts.filter(fact => fact !== undefined).length;
+  return { ...counted(leaks, test.samples, i => usable[i]!.sample), images };
+}
+
+function counted(
+  leaks: readonly Leak[],
+  test: readonly { readonly file: string; readonly label: number }[],
+  training: (index: number) => { readonly file: string; readonly label: number },
+): LeakedPictures {
+  const exact = leaks.filter(({ kind }) => kind === 'exact').length;
+  const pairs = leaks.map(({ test: i, training: j, kind, similarity, by }) => ({
+    file: test[i]!.file,
+    training: training(j).file,
+    ...{ kind, similarity, by },
+    label: test[i]!.label,
+    trainingLabel: training(j).label,
+  }));
+  return { exact, near: leaks.length - exact, images: test.length, pairs };
+}

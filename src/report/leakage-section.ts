@@ -1,0 +1,65 @@
+import type { Evaluation } from '../evaluation/evaluate.js';
+import { type Format, formatCount, formatPercent, plural } from './format.js';
+import { html, type Markup } from './html.js';
+import { section, table } from './parts.js';
+
+/** What a page says of test pictures that the model was trained on. */
+export interface LeakageFigures {
+  readonly exact: number;
+  readonly near: number;
+  readonly images: number;
+  /** Without them; the errors are null where no picture is left. */
+  readonly reduced: { readonly images: number; readonly rmse: number | null; readonly mae: number | null };
+  readonly pairs: readonly {
+    readonly file: string;
+    readonly training: string;
+    readonly kind: 'exact' | 'near';
+    readonly similarity: number;
+    readonly by: 'content' | 'pixels' | 'descriptors';
+    readonly label: number;
+    readonly trainingLabel: number;
+  }[];
+}
+
+/** Pairs that are named; the rest is counted. */
+const MAX_PAIRS = 50;
+
+/** Headline and leak-reduced errors side by side, and the pictures that were trained on; nothing where it is not known. */
+export function leakageSection(
+  leakage: LeakageFigures | undefined,
+  evaluation: Evaluation,
+  format: Format,
+): Markup | '' {
+  if (leakage === undefined) return '';
+  const { exact, near, images, reduced, pairs } = leakage;
+  const title = 'Pictures seen in training';
+  if (exact + near === 0) {
+    return section(
+      title,
+      `None of ${plural(images, 'picture')} is, or shows the same photo as, a training picture.`,
+      '',
+    );
+  }
+  const figure = (value: number | null) => (value === null ? '–' : format.figure(value));
+  const row = (name: string, count: number, errors: { rmse: number | null; mae: number | null }) => html`
+<tr><th scope="row">${name}</th><td>${formatCount(count)}</td><td>${figure(errors.rmse)}</td><td>${figure(errors.mae)}</td></tr>`;
+  const share = formatPercent((exact + near) / images);
+  const note = `${plural(exact + near, 'picture')} of ${formatCount(images)} (${share}): ${formatCount(exact)} the same file as a training picture, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped. Errors on pictures that a model has seen are too small.`;
+  const shown = pairs.slice(0, MAX_PAIRS);
+  return section(title, note, [
+    table(
+      'Errors with and without pictures seen in training',
+      html`<th scope="col">Pictures</th><th scope="col">Number</th><th scope="col">RMSE</th><th scope="col">MAE</th>`,
+      [row('All', evaluation.images, evaluation), row('Without those seen in training', reduced.images, reduced)],
+    ),
+    html`<div class="files">${table(
+      title,
+      html`<th scope="col">Picture</th><th scope="col" class="text">Training picture</th><th scope="col" class="text">Found by</th><th scope="col">Likeness</th><th scope="col">True</th><th scope="col">In training</th>`,
+      shown.map(
+        ({ file, training, by, similarity, label, trainingLabel }) => html`
+<tr><th scope="row">${file}</th><td class="text">${training}</td><td class="text">${by}</td><td>${similarity.toFixed(2)}</td><td>${format.label(label)}</td><td>${format.label(trainingLabel)}</td></tr>`,
+      ),
+    )}</div>
+${pairs.length > shown.length && html`<p class="note">and ${formatCount(pairs.length - shown.length)} more</p>`}`,
+  ]);
+}
