@@ -71,56 +71,55 @@ export function scoreLabels(
   const wrong = Float64Array.from(others.flatMap((labels, at) => [...ratiosOf(labels, othersDensity[at]!)])).sort();
   const order = Array.from({ length: places.length }, (_, i) => i).sort((a, b) => ratios[b]! - ratios[a]!);
 
-  // How many of the wrong ones lie at or above each sample, the highest first.
-  const above = new Float64Array(order.length);
-  let next = wrong.length;
-  order.forEach((index, rank) => {
-    while (next > 0 && wrong[next - 1]! >= ratios[index]!) next--;
-    above[rank] = (wrong.length - next) / wrong.length;
-  });
+  // From the highest ratio down: how many samples share it, and how many of the wrong ones lie between it and the next higher.
+  const steps: { count: number; wrong: number }[] = [];
   let share = 1;
-  above.forEach((part, rank) => {
-    if (part * order.length >= FEWEST_ABOVE) share = Math.min(share, (rank + 1) / order.length / part);
-  });
-
-  const byRank = falling(above.map((part, rank) => (part - (above[rank - 1] ?? 0)) * share * order.length));
-  const scores = new Float64Array(order.length);
+  for (let from = 0, next = wrong.length; from < order.length; ) {
+    const ratio = ratios[order[from]!]!;
+    let to = from + 1;
+    while (to < order.length && ratios[order[to]!] === ratio) to++;
+    const before = next;
+    while (next > 0 && wrong[next - 1]! >= ratio) next--;
+    steps.push({ count: to - from, wrong: (before - next) / wrong.length });
+    const above = 1 - next / wrong.length;
+    if (above * order.length >= FEWEST_ABOVE) share = Math.min(share, to / order.length / above);
+    from = to;
+  }
+  const byRank = falling(steps.map(({ count, wrong: part }) => ({ count, sum: part * share * order.length })));
   const even = (score: number) => {
     const odds = (score / Math.max(1 - score, 1e-9)) * ((1 - share) / Math.max(share, 1e-9));
     return odds / (1 + odds);
   };
+  const scores = new Float64Array(order.length);
   order.forEach((index, rank) => {
-    const score = byRank[rank]!;
+    // A ratio of 0: the label is what the picture suggests.
+    const score = ratios[index] === 0 ? 0 : byRank[rank]!;
     scores[index] = conflicting.has(index) ? Math.max(score, even(score)) : score;
   });
   return { scores, share };
 }
 
+interface Pool {
+  readonly count: number;
+  readonly sum: number;
+}
+
 /**
- * The nearest numbers that never rise, in 0 to 1; strictly falling by a hair, so that ranks survive.
+ * The nearest means that never rise, within 0 to 1, one for each of the `count`s together; strictly falling by a hair, so that ranks survive.
  *
- * Reference: pool adjacent violators: Barlow et al. 1972
+ * Reference: pool adjacent violators: Barlow, Bartholomew, Bremner, Brunk 1972, Statistical Inference under Order Restrictions
  */
-function falling(values: Float64Array): Float64Array {
-  const pools: { sum: number; count: number }[] = [];
-  for (const value of values) {
-    let pool = { sum: value, count: 1 };
-    for (
-      let last = pools.at(-1);
-      last !== undefined && last.sum / last.count <= pool.sum / pool.count;
-      last = pools.at(-1)
-    ) {
+function falling(steps: readonly Pool[]): number[] {
+  const pools: Pool[] = [];
+  for (let pool of steps) {
+    for (let last = pools.at(-1); last && last.sum * pool.count <= pool.sum * last.count; last = pools.at(-1)) {
       pool = { sum: pool.sum + last.sum, count: pool.count + last.count };
       pools.pop();
     }
     pools.push(pool);
   }
-  const out = new Float64Array(values.length);
-  let at = 0;
-  for (const { sum, count } of pools) {
-    for (let i = 0; i < count; i++, at++) out[at] = Math.min(1, sum / count) * (1 - (1e-6 * at) / values.length);
-  }
-  return out;
+  const means = pools.flatMap(({ sum, count }) => Array<number>(count).fill(Math.min(1, sum / count)));
+  return means.map((mean, rank) => mean * (1 - (1e-6 * rank) / means.length));
 }
 
 /** The density of labels, by a histogram over `binsOf` smoothed by a Gaussian of two bins. */
