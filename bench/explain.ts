@@ -1,5 +1,5 @@
-// How faithful a model's explanations are: the deletion test on labelled pictures, drawn with a fixed seed, from the --from-th on. Names the share of them on which
-// deleting the marked blocks changes the prediction more than deleting random ones does on average.
+// How faithful a model's explanations are: the deletion test on labelled pictures in an order drawn with a fixed seed, from the FROM-th on.
+// Names the share of them on which deleting the marked blocks changes the prediction more than deleting random ones does on average.
 //   node dist/bench/explain.js MODEL [DATA] [--from 0] [--limit 200] [--seed 0]        DATA: $EYEBALL_FACES/test
 import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
@@ -13,9 +13,10 @@ const [path, given] = process.argv
   .filter((_, i, args) => !args[i]!.startsWith('--') && !args[i - 1]?.startsWith('--'));
 if (path === undefined) throw new Error('expected a model: node dist/bench/explain.js MODEL [DATA]');
 const { samples, root } = await openDataset({ data: given ?? join(FACES, 'test') });
+const from = Number(flag('from', '0'));
 const chosen = createRandom(0, 'bench')
   .shuffle(samples)
-  .slice(0, Number(flag('limit', '200')));
+  .slice(from, from + Number(flag('limit', '200')));
 const model = await loadModel(path);
 const started = performance.now();
 const ratios: number[] = [];

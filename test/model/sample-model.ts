@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Backbone } from '../../src/backbones/backbone.js';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { buildModel } from '../../src/model/build-model.js';
 import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../../src/model/manifest.js';
@@ -42,8 +43,8 @@ export function sampleManifest(sha256: string, selfTest = 0): Manifest {
 }
 
 /** Writes a whole small model into a folder of its own. */
-export async function saveSampleModel(t: TestContext): Promise<string> {
-  const network = buildModel(tinyBackbone(), linearHead(sampleHead));
+export async function saveSampleModel(t: TestContext, backbone: Backbone = tinyBackbone()): Promise<string> {
+  const network = buildModel(backbone, linearHead(sampleHead));
   const session = await createSession(network);
   const pixels = { dtype: 'uint8', shape: [1, 32, 32, 3], data: selfTestPixels(32) } as const;
   const { value } = await session.run({ pixels });

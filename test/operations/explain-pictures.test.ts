@@ -8,6 +8,7 @@ import { eyeball } from '../cli/eyeball.js';
 import { failureOf, tempFolder } from '../data/temp.js';
 import { saveSampleModel } from '../model/sample-model.js';
 import { picture } from '../training/pictures.js';
+import { tinyBackbone } from '../training/tiny-backbone.js';
 
 describe('predict with explanations', () => {
   it('writes a PNG a picture under a name of its own, and says where, how and how well', async t => {
@@ -70,6 +71,25 @@ describe('predict with explanations', () => {
       seen,
       predictions.map(({ file }) => file),
     );
+  });
+
+  it('explains by occlusion where an operation has no gradient', async t => {
+    const tiny = tinyBackbone();
+    const rounded = tinyBackbone({
+      build(x) {
+        const name = 'foreign/round';
+        const node = { opType: 'Round', domain: '', inputs: [x.name], outputs: [name] };
+        x.graph.addForeign({ ...node, attributes: {}, rawAttributes: [] });
+        return tiny.build(x.graph.foreignValue(name, x));
+      },
+    });
+    const root = tempFolder(t, { 'a.png': await picture(0) });
+    const model = await saveSampleModel(t, rounded);
+    const pictures = [join(root, 'a.png')];
+    const [prediction] = await predictPictures({ model, pictures, explain: join(root, 'why') });
+    assert.equal(prediction!.explanation!.method, 'occlusion');
+    assert.equal(prediction!.value, (await predictPictures({ model, pictures }))[0]!.value);
+    assert.ok(existsSync(join(root, 'why', 'a.png')));
   });
 
   it('makes no folder where nothing could be explained, and leaves an older one where it is', async t => {
