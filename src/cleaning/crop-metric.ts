@@ -10,6 +10,10 @@ const SHARES = [0.9, 0.95];
 const PLACES = [0, 0.5, 1];
 // Added to the scatter, as a share of its mean, so that what crops hardly change does not outweigh all else.
 const FLOOR = 0.01;
+// A few thousand pictures say all there is to say.
+const MOST_SAMPLED = 2000;
+// As many pictures as the spectrum of natural ones counts for.
+const NATURAL = 100;
 
 /**
  * A metric in which pictures are near each other that could be crops of one another: the Mahalanobis distance by the scatter that cropping
@@ -48,11 +52,15 @@ function descriptorPlace(index: number): number {
   return Math.floor(index / KEPT) * side + (index % KEPT) - 1;
 }
 
-/** The mean of `d d^T` `[143, 143]` over the descriptors and their mirror images. */
+/**
+ * The mean of `d d^T` `[143, 143]` over the descriptors and their mirror images, drawn towards the spectrum of natural pictures, whose power
+ * falls with the square of the frequency: a few pictures alone would call whatever none of them shows impossible.
+ *
+ * Reference: Field, Relations between the statistics of natural images and the response properties of cortical cells, JOSA A 4 (1987).
+ */
 function secondMoment(descriptors: Float32Array): Float64Array {
   const D = DESCRIPTOR_WIDTH;
   const count = descriptors.length / D;
-  // A few thousand pictures say all there is to say.
   const step = Math.max(1, Math.floor(count / MOST_SAMPLED));
   const signs = mirrored(new Float32Array(D).fill(1));
   const sum = new Float64Array(D * D);
@@ -64,15 +72,27 @@ function secondMoment(descriptors: Float32Array): Float64Array {
   for (let i = 0; i < D; i++) {
     for (let j = 0; j <= i; j++) {
       // Of frequencies that mirroring treats differently, a picture and its mirror image cancel.
-      const value = signs[i] === signs[j] ? sum[i * D + j]! / taken : 0;
+      const value = signs[i] === signs[j] ? sum[i * D + j]! : 0;
       sum[i * D + j] = value;
       sum[j * D + i] = value;
     }
   }
-  return sum;
+  const side = Math.sqrt(D + 1);
+  const natural = Float64Array.from(
+    { length: D },
+    (_, i) => 1 / (Math.floor((i + 1) / side) ** 2 + ((i + 1) % side) ** 2),
+  );
+  const power = trace(sum) / taken / natural.reduce((total, value) => total + value, 0);
+  for (let i = 0; i < D; i++) sum[i * D + i]! += NATURAL * power * natural[i]!;
+  return sum.map(value => value / (taken + NATURAL));
 }
 
-const MOST_SAMPLED = 2000;
+function trace(matrix: Float64Array): number {
+  const side = Math.sqrt(matrix.length);
+  let sum = 0;
+  for (let i = 0; i < side; i++) sum += matrix[i * side + i]!;
+  return sum;
+}
 
 /** The scatter `[63, 63]` of what crops change, given the second moment of the descriptors. */
 function cropScatter(moment: Float64Array): Float64Array {
@@ -90,10 +110,8 @@ function cropScatter(moment: Float64Array): Float64Array {
   }
   const crops = SHARES.length * PLACES.length ** 2;
   for (let i = 0; i < scatter.length; i++) scatter[i]! /= crops;
-  let trace = 0;
-  for (let i = 0; i < to; i++) trace += scatter[i * to + i]!;
   // Data of blank pictures alone have no scatter at all.
-  const floor = Math.max((FLOOR * trace) / to, Number.EPSILON);
+  const floor = Math.max((FLOOR * trace(scatter)) / to, Number.EPSILON);
   for (let i = 0; i < to; i++) scatter[i * to + i]! += floor;
   return scatter;
 }

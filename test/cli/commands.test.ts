@@ -59,7 +59,7 @@ describe('train', () => {
     assert.equal(result.validation.rmse, taken.rmse);
     const curves = epochs > 0 ? readdirSync(model).filter(name => name.startsWith('events.out.tfevents.')) : [];
     assert.equal(curves.length, Math.sign(epochs));
-    const files = ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx'];
+    const files = ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx', 'training-index.safetensors'];
     assert.deepEqual(readdirSync(model).sort(), [...files, ...curves].sort());
     assert.match(stderr, /extracting features: 121 of 121 images, in /);
   });

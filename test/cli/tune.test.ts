@@ -35,7 +35,8 @@ describe('train --tune', () => {
     ]);
     assert.ok(result.computeShare > 0 && result.computeShare <= 1);
     const files = readdirSync(join(root, 'last')).map(name => name.replace(/\d{10}/, 'TIME'));
-    const wanted = ['README.md', 'events.jsonl', 'events.out.tfevents.TIME.eyeball', 'eyeball.json', 'model.onnx'];
+    const made = ['README.md', 'events.jsonl', 'events.out.tfevents.TIME.eyeball', 'eyeball.json', 'model.onnx'];
+    const wanted = [...made, 'training-index.safetensors'];
     assert.deepEqual(files.sort(), wanted);
     assert.ok(!existsSync(join(root, 'last.checkpoint.safetensors')));
     await done('evaluate', join(root, 'last'), data, '--out', join(root, 'evaluation'));

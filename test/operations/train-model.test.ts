@@ -150,8 +150,9 @@ describe('trainModel with --tune', () => {
     assert.equal(statSync(join(folder, rows)).size, COUNT * 512 * 14 * 14 * 2);
 
     const files = readdirSync(out).filter(name => !name.startsWith('events.out.tfevents.'));
-    assert.deepEqual(files.sort(), ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx']);
-    assert.equal(readdirSync(out).length, 5);
+    const made = ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx', 'training-index.safetensors'];
+    assert.deepEqual(files.sort(), made);
+    assert.equal(readdirSync(out).length, 6);
     const { configuration } = await readManifest(out);
     assert.equal(configuration.tune, 'stage5');
     assert.equal(configuration.bestEpoch, bestEpoch);

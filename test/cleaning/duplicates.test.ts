@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Sharp } from 'sharp';
+import { findDuplicates } from '../../src/cleaning/duplicates.js';
+import { readGray, readPictureFacts } from '../../src/cleaning/picture-facts.js';
+import { failureOf, tempFolder } from '../data/temp.js';
+import { drawn, writeDataset } from './pictures.js';
+
+const jpeg = (image: Sharp, quality = 90) => image.jpeg({ quality });
+const crop = (image: Sharp, left: number, top: number) => image.extract({ left, top, width: 114, height: 114 });
+
+/** Alterations that leave a photo the same photo. */
+const alterations: Readonly<Record<string, (image: Sharp) => Sharp>> = {
+  'quality-60.jpg': image => jpeg(image, 60),
+  'smaller.jpg': image => jpeg(image.resize(96, 96)),
+  'mirrored.jpg': image => jpeg(image.flop()),
+  'cropped.jpg': image => jpeg(crop(image, 3, 3)),
+  'cropped-corner.jpg': image => jpeg(crop(image, 6, 0)),
+  'cropped-side.jpg': image => jpeg(image.extract({ left: 0, top: 0, width: 114, height: 120 })),
+  'mirrored-cropped.jpg': image => jpeg(crop(image.flop(), 1, 5), 60),
+  'same.png': image => image.png(),
+  'same.webp': image => image.webp(),
+};
+
+async function search(t: TestContext, pictures: Readonly<Record<string, Sharp | Uint8Array>>) {
+  const root = tempFolder(t, { 'cache/': '' });
+  const dataset = await writeDataset(root, pictures);
+  const { facts, skipped } = await readPictureFacts(dataset, resolve(root, 'cache'));
+  const read = (i: number) => readGray(resolve(root, dataset.samples[i]!.file));
+  return { found: await findDuplicates(facts, read), facts, read, skipped, dataset };
+}
+
+test('a photo is found again however it was changed a little, and other photos are not', async t => {
+  const others = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`other-${i}.jpg`, jpeg(drawn(100 + i))]));
+  const copies: Record<string, Sharp> = {};
+  let seed = 0;
+  for (const [name, alter] of Object.entries(alterations)) {
+    const original = await drawn(seed).png().toBuffer();
+    copies[`${name}/a.png`] = drawn(seed).png();
+    copies[`${name}/b-${name}`] = alter((await import('sharp')).default(original));
+    seed++;
+  }
+  const { found, facts, read, dataset } = await search(t, { ...others, ...copies });
+  const names = found.pairs.map(({ a, b }) => [dataset.samples[a]!.file, dataset.samples[b]!.file]);
+  assert.deepEqual(
+    names,
+    Object.keys(alterations).map(name => [`${name}/a.png`, `${name}/b-${name}`]),
+  );
+  for (const { kind, similarity, mirrored, a } of found.pairs) {
+    assert.equal(kind, dataset.samples[a]!.file.startsWith('same.png') ? 'exact' : 'near');
+    assert.ok(similarity >= 0.85 && similarity <= 1, `${similarity}`);
+    assert.equal(mirrored, dataset.samples[a]!.file.startsWith('mirrored'));
+  }
+  assert.equal(found.groups.length, seed);
+  assert.deepEqual(await findDuplicates(facts, read), found);
+});
+
+test('groups join what pairs connect, and the others stand alone', async t => {
+  const bytes = await jpeg(drawn(1)).toBuffer();
+  const { found } = await search(t, {
+    'a.jpg': jpeg(drawn(2)),
+    'b.jpg': bytes,
+    'c.jpg': jpeg(drawn(3)),
+    'd.jpg': new Uint8Array(bytes),
+    'e.jpg': jpeg(drawn(1), 50),
+  });
+  assert.deepEqual(
+    found.pairs.map(({ a, b, kind }) => [a, b, kind]),
+    [
+      [1, 3, 'exact'],
+      [1, 4, 'near'],
+      [3, 4, 'near'],
+    ],
+  );
+  assert.deepEqual(found.groups, [[1, 3, 4]]);
+  assert.deepEqual(found.groupOf, [0, 1, 2, 1, 1]);
+});
+
+test('of very many equal files only the pairs with the first are named', async t => {
+  const bytes = await jpeg(drawn(1)).toBuffer();
+  const files = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`${i + 10}.jpg`, new Uint8Array(bytes)]));
+  const { found } = await search(t, files);
+  assert.equal(found.pairs.length, 19);
+  assert.deepEqual(found.groupOf, new Array(20).fill(0));
+});
+
+test('blank pictures are not near duplicates, and what cannot be read is in no pair', async t => {
+  const blank = (shade: number) =>
+    drawn(0).composite([
+      { input: { create: { width: 120, height: 120, channels: 3, background: { r: shade, g: shade, b: shade } } } },
+    ]);
+  const { found, skipped } = await search(t, {
+    'a.png': blank(10).png(),
+    'b.png': blank(200).png(),
+    'broken.png': Buffer.from('no picture'),
+    'c.jpg': jpeg(drawn(5)),
+  });
+  assert.deepEqual(found.pairs, []);
+  assert.deepEqual(found.groups, []);
+  assert.deepEqual(
+    skipped.map(({ file }) => file),
+    ['broken.png'],
+  );
+});
+
+test('none and one picture have no duplicates, and the search stops when it is told to', async t => {
+  assert.deepEqual(await findDuplicates([], async () => undefined), { pairs: [], groupOf: [], groups: [] });
+  const { found, facts, read } = await search(t, { 'a.jpg': jpeg(drawn(1)) });
+  assert.deepEqual(found, { pairs: [], groupOf: [0], groups: [] });
+  const two = [facts[0], { ...facts[0]!, hash: 'another' }];
+  assert.equal(
+    await failureOf(() => findDuplicates(two, read, { signal: AbortSignal.abort() })),
+    'AbortedError: stopped before the end',
+  );
+});
