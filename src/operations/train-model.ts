@@ -10,7 +10,7 @@ import type { Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
 import { readPictureFacts } from '../cleaning/picture-facts.js';
 import { encodeTrainingIndex, TRAINING_INDEX } from '../cleaning/training-index.js';
-import type { Skipped } from '../data/dataset.js';
+import type { Dataset, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { splitByQuantile } from '../data/split.js';
 import { createSession } from '../engine/runtime/session.js';
@@ -91,6 +91,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const folder = await createOutputFolder(out, { force: force || goesOn, alone: goesOn });
   try {
     const dataset = await openDataset(options);
+    const decided = decisionsText(dataset, options.onMessage);
     const backbone = await loadBackbone({ ...options, cacheDir }, options);
     // Refused before the work: a stage that is not there.
     const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
@@ -156,7 +157,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         backbone: describe(backbone),
         sha256: createHash('sha256').update(network).digest('hex'),
         trainingIndexSha256: createHash('sha256').update(index).digest('hex'),
-        configuration: { tune: part?.lowest ?? 'head', ...taken.configuration, validation, seed },
+        configuration: { tune: part?.lowest ?? 'head', ...taken.configuration, validation, seed, ...decided },
         dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
         metrics: { validation: metrics },
         times,
@@ -201,6 +202,15 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   } finally {
     await folder.discard();
   }
+}
+
+/** What was decided about pictures and labels, for the manifest, and said. */
+function decisionsText({ decisions }: Dataset, onMessage: Watch['onMessage']): { decisions?: string } {
+  if (decisions === undefined) return {};
+  const { file, kept, set, dropped } = decisions;
+  const text = `${kept} kept, ${set} set, ${dropped} dropped`;
+  onMessage?.(`${file}: ${text}`);
+  return { decisions: text };
 }
 
 /** Refuses to forget a run that did not end; with `force` it is forgotten. */
