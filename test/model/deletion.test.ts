@@ -44,6 +44,7 @@ describe('the deletion test', () => {
 
   it('sets the change against that of the draws, whatever their signs', () => {
     assert.deepEqual(faithfulnessOf(10, 6, [11, 9, 12, 4]), { ratio: 4 / 2.5, beats: 0.75 });
+    assert.deepEqual(faithfulnessOf(10, 11, [9, 12, 10]), { ratio: 1, beats: 1 / 3 });
     assert.deepEqual(faithfulnessOf(10, 10, [11, 9]), { ratio: 0, beats: 0 });
     assert.deepEqual(faithfulnessOf(10, 12, [10, 10]), { ratio: null, beats: 1 });
   });
