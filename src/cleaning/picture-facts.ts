@@ -37,7 +37,7 @@ const FACTS_VERSION = 1;
 const SHOWN_PX = 256;
 const AHEAD = 32;
 const APPENDED = 256;
-const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'sharpness', 'colour'] as const;
+const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'colour'] as const;
 const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length;
 
 /**
@@ -52,7 +52,7 @@ export async function readPictureFacts(
   { onProgress, signal }: Watch = {},
 ): Promise<FactsOfDataset> {
   const key = createHash('sha256')
-    .update(JSON.stringify([DECODER_VERSION, FACTS_VERSION, WIDTH]))
+    .update(JSON.stringify([DECODER_VERSION, FACTS_VERSION, DESCRIPTOR_WIDTH, QUALITY]))
     .digest('hex');
   const cache = await FeatureCache.open(join(cacheDir, 'facts', key.slice(0, 16)), WIDTH, 'float32');
   try {

@@ -12,7 +12,7 @@ export function drawn(seed: number, { gray = false } = {}): Sharp {
     x: random.uniform() * px,
     y: random.uniform() * px,
     radius: 4 + 20 * random.uniform(),
-    hard: random.uniform() < 0.5,
+    hard: random.uniform() < 0.8,
     colour: Array.from({ length: 3 }, () => 120 * (random.uniform() - 0.5)),
   }));
   const data = new Uint8Array(px * px * 3);
