@@ -81,3 +81,25 @@ export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): num
   if (total === 0) return residual === 0 ? 1 : 0;
   return 1 - residual / total;
 }
+
+/**
+ * The line `yPred = intercept + slope * yTrue` with the smallest sum of squares. A slope below 1 is regression to the mean: high numbers
+ * come out too low, and low ones too high. NaN where all of `yTrue` are equal.
+ *
+ * Reference: scipy.stats.linregress.
+ */
+export function regressionLine(
+  yTrue: ArrayLike<number>,
+  yPred: ArrayLike<number>,
+): { readonly intercept: number; readonly slope: number } {
+  checkPairs('regressionLine', yTrue, yPred);
+  const [centre, height] = [mean(yTrue), mean(yPred)];
+  let products = 0;
+  let squares = 0;
+  for (let i = 0; i < yTrue.length; i++) {
+    products += (yTrue[i]! - centre) * (yPred[i]! - height);
+    squares += (yTrue[i]! - centre) ** 2;
+  }
+  const slope = squares > 0 ? products / squares : Number.NaN;
+  return { intercept: height - slope * centre, slope };
+}

@@ -1,18 +1,33 @@
 import { type Backbone, buildFromPixels } from '../backbones/backbone.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import type { Tensor } from '../engine/tensor.js';
+import type { Calibration } from '../training/calibrate.js';
+import { buildScale } from '../training/error-scale.js';
 import { buildHead, type Head } from '../training/head.js';
+import { buildDistance } from '../training/ppca.js';
 
 /**
  * The bytes of `model.onnx`: pixels, uint8 RGB `[N, H, W, 3]`, to `value` float32 `[N]` and `features` float32 `[N, D]`; cast,
- * normalisation, backbone and head are inside. The same backbone and head give the same bytes.
+ * normalisation, backbone and head are inside. With a calibration also to `scale` float32 `[N]`, the size of the error that is expected of
+ * each picture, and `distance` float32 `[N]`, how unlike the training pictures it is. The same of all gives the same bytes.
  *
  * @param tuned What training has moved of the backbone, by name: weights and running statistics.
  */
-export function buildModel(backbone: Backbone, head: Head, tuned: Readonly<Record<string, Tensor>> = {}): Uint8Array {
+export function buildModel(
+  backbone: Backbone,
+  head: Head,
+  tuned: Readonly<Record<string, Tensor>> = {},
+  calibration?: Pick<Calibration, 'ppca' | 'errorScale'>,
+): Uint8Array {
   const { graph, features } = buildFromPixels(backbone);
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
-  graph.output('value', buildHead(features, head).value);
+  const output = buildHead(features, head);
+  graph.output('value', output.value);
   graph.output('features', features);
+  if (calibration !== undefined) {
+    const distance = buildDistance(features, calibration.ppca);
+    graph.output('scale', buildScale(output, distance, head, calibration.errorScale));
+    graph.output('distance', distance);
+  }
   return toOnnx(graph);
 }

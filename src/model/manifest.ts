@@ -8,6 +8,25 @@ export const SCHEMA_VERSION = 1;
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+const scoreTable = z.object({
+  images: z.int(),
+  ranks: z.array(z.int()),
+  scores: z.array(z.number()),
+});
+
+const intervalsSchema = z.object({
+  /** `split`: calibrated on held-out pictures. `cross`: on all, each by one of the `folds` heads, which was fitted without it. */
+  method: z.enum(['split', 'cross']),
+  folds: z.int(),
+  /** Scores by true number, side by side over all numbers, and of all pictures: see IntervalScores. */
+  groups: z.array(scoreTable.extend({ from: z.number().nullable(), to: z.number().nullable() })).min(1),
+  pooled: scoreTable,
+  /** The distance beyond which a picture is called unusual, and the share of calibration pictures that are. */
+  unusual: z.object({ distance: z.number(), share: z.number() }),
+});
+
+const errors = z.object({ rmse: z.number(), mae: z.number() });
+
 const manifestSchema = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
   /** What the number is, and what it is counted in (null where nobody said). */
@@ -35,6 +54,12 @@ const manifestSchema = z.object({
   }),
   /** On the pictures held out of training. */
   metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
+  /** What intervals are made from. Absent from models of older versions, and of too few pictures; they give none. */
+  intervals: intervalsSchema.optional(),
+  /** Where predictions were corrected by `(value - intercept) / slope`: how that line and its price were measured on held-out pictures. */
+  biasCorrection: z
+    .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
+    .optional(),
   versions: z.record(z.string(), z.string()),
   createdAt: z.iso.datetime(),
   /** What making it took, up to this file; absent from models of older versions. */
@@ -47,6 +72,17 @@ const manifestSchema = z.object({
 
 /** `eyeball.json`: all that is known of a model beside its weights. */
 export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestIntervals = z.infer<typeof intervalsSchema>;
+
+/** The text of an `eyeball.json`; a list of numbers is one line. */
+export function formatManifest(manifest: Manifest): string {
+  const text = JSON.stringify(manifest, null, 2);
+  const inLines = text.replace(
+    /\[\s+([-+\d.e,\s]+?)\s+\]/g,
+    (_, numbers: string) => `[${numbers.replace(/\s+/g, ' ')}]`,
+  );
+  return `${inLines}\n`;
+}
 
 /**
  * The manifest in the text of an `eyeball.json`.

@@ -8,6 +8,7 @@ import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
 
@@ -17,8 +18,28 @@ export interface PicturePrediction {
   readonly file: string;
   readonly value: number | null;
   readonly error?: string;
+  /**
+   * The ends of the interval that was asked for, in the target's unit; null where the model was calibrated on too few pictures for its
+   * level. Absent where a model has no intervals.
+   */
+  readonly low?: number | null;
+  readonly high?: number | null;
+  /** The size of the error that is expected, in the target's unit. Absent where a model has no intervals. */
+  readonly scale?: number;
+  /** Present where the picture is unlike those that the model was trained on: neither its value nor its interval is worth much then. */
+  readonly unusual?: true;
+  /** How unlike they are, about 1 for pictures of the training data. Present where `unusual` is. */
+  readonly distance?: number;
   /** Present where the value is the mean of the picture's and its mirror image's. */
   readonly tta?: true;
+}
+
+/** What a network gives for N pictures. */
+export interface ModelOutputs {
+  readonly value: Tensor<'float32'>;
+  readonly features: Tensor<'float32'>;
+  readonly scale?: Tensor<'float32'>;
+  readonly distance?: Tensor<'float32'>;
 }
 
 /** A trained model, loaded. */
@@ -28,11 +49,14 @@ export interface Model {
    * The value of each picture, in order; a picture that cannot be read has an `error` and leaves the others alone.
    *
    * @param options.tta True (test-time augmentation) predicts each picture and its mirror image and takes the mean: twice the work.
-   * Default false.
+   * Default false. Intervals are calibrated without it; the mean errs less, so that they then hold rather more than asked.
+   * @param options.level The share of pictures, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
+   * @throws UsageError for a level outside that, or of a model without intervals.
    */
   predict(
     pictures: readonly (string | Uint8Array)[],
     options?: Watch & {
+      readonly level?: number | undefined;
       readonly tta?: boolean | undefined;
       readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
     },
@@ -43,11 +67,12 @@ export interface Model {
    */
   explain(pictures: readonly (string | Uint8Array)[], options?: ExplainOptions): AsyncGenerator<ExplainedPicture>;
   /**
-   * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size.
+   * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size; from models with intervals also
+   * the expected size of the error, `scale` `[N]`, and the distance from the training data, `distance` `[N]`.
    *
    * @throws ShapeError for pixels of another shape.
    */
-  run(pixels: Tensor<'uint8'>): Promise<{ value: Tensor<'float32'>; features: Tensor<'float32'> }>;
+  run(pixels: Tensor<'uint8'>): Promise<ModelOutputs>;
   /** Frees the model. */
   close(): Promise<void>;
 }
@@ -86,7 +111,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     if (picture.join() !== `${sizePx},${sizePx},3`) {
       throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
     }
-    return (await session.run({ pixels })) as { value: Tensor<'float32'>; features: Tensor<'float32'> };
+    return (await session.run({ pixels })) as Record<string, Tensor<'float32'>> & ModelOutputs;
   };
   try {
     const probe: Tensor<'uint8'> = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) };
@@ -121,13 +146,15 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         pictures,
         watch,
       ),
-    async predict(pictures, { tta = false, onProgress, onPrediction, signal } = {}) {
+    async predict(pictures, { tta = false, level, onProgress, onMessage, onPrediction, signal } = {}) {
+      const doubt = doubtOf(manifest, where, level, onMessage);
       const name = (index: number) => {
         const picture = pictures[index]!;
         return typeof picture === 'string' ? picture : `image ${index + 1}`;
       };
       const out: PicturePrediction[] = [];
-      const compute = (pixels: Tensor) => session.run({ pixels }, { outputs: ['value'], handOver: true });
+      const compute = (pixels: Tensor) =>
+        session.run({ pixels }, { outputs: ['value', ...doubt.outputs], handOver: true });
       const results = runPictures({
         compute: tta ? pixels => meanOf([pixels, mirror(pixels)], compute) : compute,
         sizePx,
@@ -140,7 +167,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         indices.forEach((index, row) => {
           const value = Number(outputs.value!.data[row]);
           out[index] = Number.isFinite(value)
-            ? { file: name(index), value, ...(tta && { tta }) }
+            ? { file: name(index), value, ...doubt.of(value, outputs, row), ...(tta && { tta }) }
             : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
         });
         for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
@@ -153,15 +180,19 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   };
 }
 
-/** The mean of the values of several versions of the same pictures. */
+/** The mean of each output over several versions of the same pictures. */
 async function meanOf(
   versions: readonly Tensor[],
   compute: (pixels: Tensor) => Promise<Record<string, Tensor>>,
 ): Promise<Record<string, Tensor>> {
-  const values = (await Promise.all(versions.map(compute))).map(({ value }) => value as Tensor<'float32'>);
-  const [{ shape, data }] = values as [Tensor<'float32'>];
-  const mean = data.map((_, row) => values.reduce((sum, value) => sum + value.data[row]!, 0) / values.length);
-  return { value: { dtype: 'float32', shape, data: mean } };
+  const answers = await Promise.all(versions.map(compute));
+  const means = Object.entries(answers[0]!).map(([name, { shape, data }]): [string, Tensor<'float32'>] => {
+    const mean = Float32Array.from(data as Float32Array, (_, row) => {
+      return answers.reduce((sum, answer) => sum + Number(answer[name]!.data[row]), 0) / answers.length;
+    });
+    return [name, { dtype: 'float32', shape, data: mean }];
+  });
+  return Object.fromEntries(means);
 }
 
 /**

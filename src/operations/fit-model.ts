@@ -29,6 +29,10 @@ import type { TrainingPlan } from './training-plan.js';
 export interface ModelFit {
   readonly name: string;
   readonly head: Head;
+  /** The head as it was fitted without the held-out pictures. */
+  readonly held: Head;
+  /** Fits such a head again on the training rows of other data; left out where the backbone was trained too. */
+  readonly refit?: (data: HeadData, watch: Watch) => Promise<Head>;
   /** What training moved of the backbone. */
   readonly tuned?: Readonly<Record<string, Tensor>>;
   readonly epochs: readonly Epoch[];
@@ -70,21 +74,29 @@ async function fitOne(
   watch: Watch,
 ): Promise<ModelFit> {
   if (kind === 'ridge') {
-    const { head, strength, validationMse } = await fitRidge(data, watch);
+    const { head, onTrain, strength, validationMse } = await fitRidge(data, watch);
+    const refit: ModelFit['refit'] = async (part, of) => (await fitRidge(part, of)).head;
     const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
     const none = { epochs: [], bestEpoch: null, computeShare: null };
-    return { name: 'ridge', head, validationMse, configuration, ...none };
+    return { name: 'ridge', head, held: onTrain, refit, validationMse, configuration, ...none };
   }
   const { loss, balance, augment } = plan;
   const settings = { ...plan.headRecipe, loss, balance, seed };
   const classic = kind === 'classic';
-  const { head, fit } = classic
-    ? await fitClassicHead(data, { ...settings, start: backbone.head }, watch)
-    : await fitHead(data, { ...settings, kind }, watch);
+  const fitOn = (part: HeadData, changed: Partial<typeof settings>, of: Watch) =>
+    classic
+      ? fitClassicHead(part, { ...settings, ...changed, start: backbone.head }, of)
+      : fitHead(part, { ...settings, ...changed, kind }, of);
+  const { head, fit } = await fitOn(data, {}, watch);
+  // As long as the best epoch took: without held-out pictures nothing else could end it before it learns its rows by heart.
+  const epochs = classic ? settings.epochs : Math.max(1, fit.epoch);
+  const refit: ModelFit['refit'] = async (part, of) => (await fitOn(part, { epochs, patience: null }, of)).head;
   const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length);
   return {
     name: classic ? 'adam' : kind,
     head,
+    held: head,
+    refit,
     epochs: fit.epochs,
     bestEpoch: fit.epoch,
     validationMse: fit.validation?.mse ?? null,
@@ -159,6 +171,7 @@ export async function tuneBackbone(
     return {
       name: `tuned from ${part.lowest} on`,
       head: tunedHead,
+      held: tunedHead,
       tuned: fit.parameters,
       epochs: fit.epochs,
       bestEpoch: fit.epoch,

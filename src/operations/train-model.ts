@@ -16,13 +16,14 @@ import { splitByQuantile } from '../data/split.js';
 import { createSession } from '../engine/runtime/session.js';
 import { buildModel } from '../model/build-model.js';
 import { modelCard } from '../model/card.js';
-import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
+import { formatManifest, type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
 import type { Epoch } from '../training/fit.js';
 import type { HeadData } from '../training/head.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { tunedPart } from '../training/tuned-network.js';
+import { calibrateModel } from './calibrate-model.js';
 import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
 import { groupSamples } from './group-samples.js';
@@ -62,6 +63,8 @@ export interface TrainResult {
   readonly validation: { readonly images: number; readonly mse: number; readonly rmse: number } | null;
   readonly extractSeconds: number;
   readonly fitSeconds: number;
+  /** What calibrating the intervals took. */
+  readonly calibrateSeconds: number;
   readonly totalSeconds: number;
   /** Pictures extracted or read from the cache per second of extraction. */
   readonly imagesPerSecond: number;
@@ -143,10 +146,24 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       }
       const [taken] = fits as [ModelFit];
       const fitSeconds = (performance.now() - fitStarted) / 1000;
-      throwIfAborted(options.signal);
+      const calibrationStarted = performance.now();
+      const { correctBias = false, onProgress, onMessage, signal } = options;
+      const about = {
+        data,
+        dataset: { ...dataset, samples },
+        backbone,
+        correctBias,
+        seed,
+        onProgress,
+        onMessage,
+        signal,
+      };
+      const { head, calibration, intervals, biasCorrection } = await calibrateModel(taken, about);
+      const calibrateSeconds = (performance.now() - calibrationStarted) / 1000;
+      throwIfAborted(signal);
 
       const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts);
-      const network = buildModel(backbone, taken.head, taken.tuned);
+      const network = buildModel(backbone, head, taken.tuned, calibration);
       const held = split.validation.length;
       const metrics = taken.validationMse === null ? null : measured(held, taken.validationMse);
       const times = timesOf(extraction, fitSeconds, started);
@@ -160,14 +177,16 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         configuration: { tune: part?.lowest ?? 'head', ...taken.configuration, validation, seed, ...decided },
         dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
         metrics: { validation: metrics },
+        intervals,
+        biasCorrection,
         times,
         versions: versions(),
         createdAt: new Date().toISOString(),
         selfTest: { value: await selfTest(network, backbone.sizePx) },
       };
       await folder.write('model.onnx', network);
-      await folder.write('eyeball.json', `${JSON.stringify(manifest, null, 2)}\n`);
       await folder.write(TRAINING_INDEX, index);
+      await folder.write('eyeball.json', formatManifest(manifest));
       await folder.write('README.md', modelCard(manifest));
       await folder.write('events.jsonl', taken.epochs.map(epoch => `${JSON.stringify(epoch)}\n`).join(''));
       if (taken.epochs.length > 0) await writeTensorboard(folder, taken.epochs);
@@ -191,6 +210,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         bestEpoch: taken.bestEpoch,
         validation: metrics,
         ...times,
+        calibrateSeconds,
         imagesPerSecond: extraction.samples.length / extraction.seconds,
         computeShare: taken.computeShare,
         peakRssBytes: peakRssBytes(),

@@ -29,6 +29,8 @@ export interface TrainingOptions extends RecipeOptions {
   readonly weights?: string | undefined;
   /** Share of the pictures held out to measure, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
   readonly validation?: number | undefined;
+  /** True takes regression to the mean out of the predictions, as the held-out pictures show it. Default false. */
+  readonly correctBias?: boolean | undefined;
   /** True goes on from the checkpoint of a run with `tune` or `unfreeze` that did not end, if there is one. Default false. */
   readonly resume?: boolean | undefined;
   /** Seconds between checkpoints with `tune` or `unfreeze`, 0 or more; 0 saves after every step. Default 60. */
@@ -87,6 +89,9 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   }
   if (options.validation === 0 && options.patience != null) {
     refuse('--patience', 'nothing is held out to measure on (--val 0)', options.patience);
+  }
+  if (options.validation === 0 && options.correctBias) {
+    refuse('--correct-bias', 'nothing is held out to measure on (--val 0)', 'it');
   }
   const tune = unfreeze ?? options.tune ?? 'head';
   const recipe = recipeOf(options);

@@ -22,6 +22,8 @@ import {
 /** A ridge head, with what was learned on the way. */
 export interface RidgeFit {
   readonly head: Head;
+  /** The head that was fitted on the training rows alone; the same where there are no validation rows. */
+  readonly onTrain: Head;
   /** The chosen penalty, as a multiple of the number of pictures. */
   readonly strength: number;
   /** Mean squared error on the validation rows, of the head fitted on the training rows alone; null where there are none. */
@@ -88,8 +90,11 @@ export async function fitRidge(
 
     const onAll = onTrain.map((sum, i) => sum + onValidation[i]!);
     const { solution: final } = await solveRidge(centre(onAll, rows.width), strength, decomposer, { scored: false });
-    const layer = { weight: Float32Array.from(final.subarray(0, rows.width)), bias: final[rows.width]! };
-    return { head: linearHead(layer, { standardization, target: scale }), strength, validationMse };
+    const headOf = (found: Float64Array) => {
+      const layer = { weight: Float32Array.from(found.subarray(0, rows.width)), bias: found[rows.width]! };
+      return linearHead(layer, { standardization, target: scale });
+    };
+    return { head: headOf(final), onTrain: headOf(solution), strength, validationMse };
   } finally {
     await sums.close();
     await decomposer.close();

@@ -1,0 +1,137 @@
+import type { Watch } from '../base/progress.js';
+import { createRandom } from '../base/random.js';
+import { type ErrorScale, type ErrorSignals, fitErrorScale, scalesOf } from './error-scale.js';
+import type { Head, HeadData } from './head.js';
+import { answersOf, type HeadAnswers, outOfFold } from './out-of-fold.js';
+import { distancesOf, fitPpca, gramsOf, type Ppca } from './ppca.js';
+import { measureRows } from './standardization.js';
+
+/** What a model says of its doubt, beside its value: what it takes to build that, and what it came to on pictures it never saw. */
+export interface Calibration {
+  readonly ppca: Ppca;
+  readonly errorScale: ErrorScale;
+  /** `split`: on the held-out rows. `cross`: on all rows, each by a head that was fitted without its fold. */
+  readonly method: 'split' | 'cross';
+  /** Heads fitted for it; 0 for `split`. */
+  readonly folds: number;
+  /** All four `[N]`, one a calibration row. */
+  readonly label: Float64Array;
+  readonly value: Float64Array;
+  readonly scale: Float64Array;
+  readonly distance: Float64Array;
+}
+
+/** Held-out rows from which on they are enough by themselves: 90 % asked is then 89 to 91 % found in 19 of 20 trainings. */
+const ENOUGH_HELD_OUT = 3000;
+// From these on, half of the rows make a head that is nearly as good as one of all: 6.73 against 6.65 years of RMSE on faces.
+const TWO_FOLDS = 4000;
+const MOST_FOLDS = 5;
+
+/** True where the held-out rows are enough to calibrate on, so that no head is fitted again. */
+export const canSplit = ({ validation }: Pick<HeadData, 'validation'>): boolean => validation.length >= ENOUGH_HELD_OUT;
+
+/** Random folds of all rows with the same spread of labels in each: five, or two of many rows. */
+export function calibrationFolds(labels: Float64Array, seed: number): number[][] {
+  const count = labels.length >= TWO_FOLDS ? 2 : Math.min(MOST_FOLDS, labels.length);
+  const random = createRandom(seed, 'calibration');
+  const order = random.shuffle(Array.from(labels.keys())).sort((a, b) => labels[a]! - labels[b]!);
+  const folds: number[][] = Array.from({ length: count }, () => []);
+  // Of `count` neighbours each goes to another fold.
+  for (let at = 0; at < order.length; at += count) {
+    const ranked = random.shuffle(folds);
+    for (const [i, row] of order.slice(at, at + count).entries()) ranked[i]!.push(row);
+  }
+  return folds.map(fold => fold.sort((a, b) => a - b));
+}
+
+/**
+ * Calibration on the held-out rows, of a head that never saw them.
+ *
+ * @param data At least one row in each part.
+ */
+export async function calibrateSplit(
+  { rows, labels, train, validation }: Omit<HeadData, 'mirrored'>,
+  head: Head,
+  watch: Watch = {},
+): Promise<Calibration> {
+  const standardization = measureRows(rows, train);
+  const [gram] = await gramsOf(rows, [train], standardization, watch);
+  const ppca = await fitPpca(gram!, train.length, standardization);
+  const distance = Float64Array.from(await distancesOf(ppca, rows, validation));
+  const answers = await answersOf(head, rows, validation);
+  const value = Float64Array.from(answers.value);
+  const spread = spreadsOf(answers, head);
+  const label = Float64Array.from(validation, row => labels[row]!);
+  return { ppca, method: 'split', folds: 0, label, ...scaled(label, { value, distance, spread }) };
+}
+
+/**
+ * Calibration on all rows: what is said of each is by a head, and by a Gaussian of the features, that were fitted without its fold. Those
+ * heads see fewer rows than the one that is kept, so they err a little more, and intervals are rather too wide than too narrow.
+ *
+ * @param refit Fits a head on the `train` rows of what it is given.
+ * Reference: Vovk 2015, cross-conformal predictors, https://arxiv.org/abs/1208.0806; Barber et al. 2021, CV+,
+ * https://arxiv.org/abs/1905.02928
+ */
+export async function calibrateCross(
+  data: HeadData,
+  refit: (data: HeadData, watch: Watch) => Promise<Head>,
+  seed: number,
+  watch: Watch = {},
+): Promise<Calibration> {
+  const { rows, labels } = data;
+  const folds = calibrationFolds(labels, seed);
+  const standardization = measureRows(rows, [...labels.keys()]);
+  const grams = await gramsOf(rows, folds, standardization, watch);
+  const total = grams[0]!.map((_, at) => grams.reduce((sum, gram) => sum + gram[at]!, 0));
+  const value = new Float64Array(labels.length);
+  const distance = new Float64Array(labels.length);
+  let spread: Float64Array | undefined;
+  let fold = 0;
+  for await (const answers of outOfFold(data, folds, part => refit(part, watch), watch)) {
+    const { indices, head } = answers;
+    const own = grams[fold++]!;
+    const others = total.map((sum, at) => sum - own[at]!);
+    const apart = await distancesOf(
+      await fitPpca(others, labels.length - indices.length, standardization),
+      rows,
+      indices,
+    );
+    const spreads = spreadsOf(answers, head);
+    if (spreads !== undefined) spread ??= new Float64Array(labels.length);
+    indices.forEach((row, i) => {
+      value[row] = answers.value[i]!;
+      distance[row] = apart[i]!;
+      if (spread !== undefined) spread[row] = spreads![i]!;
+    });
+  }
+  const ppca = await fitPpca(total, labels.length, standardization);
+  return { ppca, method: 'cross', folds: folds.length, label: labels, ...scaled(labels, { value, distance, spread }) };
+}
+
+function scaled(
+  label: Float64Array,
+  signals: ErrorSignals & Pick<Calibration, 'value' | 'distance'>,
+): Pick<Calibration, 'errorScale' | 'value' | 'distance' | 'scale'> {
+  const { value, distance } = signals;
+  const errors = label.map((y, i) => value[i]! - y);
+  const errorScale = fitErrorScale(errors, signals);
+  return { errorScale, value, distance, scale: scalesOf(errorScale, signals) };
+}
+
+/** The standard deviation of each distribution over bins, `[N]`; undefined for a head of one output. */
+function spreadsOf({ value, outputs }: HeadAnswers, { bins }: Head): Float64Array | undefined {
+  if (bins === undefined) return undefined;
+  const count = bins.length;
+  return Float64Array.from(value, (centre, row) => {
+    const logits = outputs.subarray(row * count, (row + 1) * count);
+    const largest = logits.reduce((most, logit) => Math.max(most, logit));
+    let [weights, squares] = [0, 0];
+    logits.forEach((logit, bin) => {
+      const weight = Math.exp(logit - largest);
+      weights += weight;
+      squares += weight * (bins[bin]! - centre) ** 2;
+    });
+    return Math.sqrt(squares / weights);
+  });
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createRandom } from '../../src/base/random.js';
+import { calibrateIntervals, intervalsAt, tooFewFor } from '../../src/evaluation/intervals.js';
+
+/** Ages and predictions that shrink to the mean, with errors that grow with age. */
+function ages(n: number, seed: number, unit = 1, shift = 0) {
+  const random = createRandom(seed);
+  const label = new Float64Array(n);
+  const value = new Float64Array(n);
+  const scale = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const age = Math.floor(90 * random.uniform() ** 1.5);
+    const spread = 1 + age / 12;
+    label[i] = shift + unit * age;
+    value[i] = shift + unit * (8 + 0.75 * age + spread * random.normal());
+    scale[i] = unit * (1 + spread / 2);
+  }
+  return { label, value, scale };
+}
+
+const count = (n: number, holds: (i: number) => boolean) => Array.from({ length: n }, (_, i) => i).filter(holds).length;
+
+describe('intervals', () => {
+  it('hold the asked share of each group of true numbers, where one factor for all fails some', () => {
+    const on = ages(4000, 1);
+    const scores = calibrateIntervals(on.label, on.value, on.scale);
+    const of = intervalsAt(scores, 0.9)!;
+    const pooled = intervalsAt({ groups: [{ from: null, to: null, ...scores.pooled }], pooled: scores.pooled }, 0.9)!;
+    const test = ages(20_000, 2);
+    const shareOf = (intervals: typeof of, from: number) => {
+      const inGroup = (i: number) => test.label[i]! >= from && test.label[i]! < from + 10;
+      const held = (i: number) => {
+        const [low, high] = intervals(test.value[i]!, test.scale[i]!);
+        return test.label[i]! >= low && test.label[i]! <= high;
+      };
+      return count(20_000, i => inGroup(i) && held(i)) / count(20_000, inGroup);
+    };
+    const tens = [0, 10, 20, 30, 40, 50, 60, 70, 80];
+    for (const from of tens) assert.ok(shareOf(of, from) > 0.86, `${from}: ${shareOf(of, from)}`);
+    assert.ok(Math.min(...tens.map(from => shareOf(pooled, from))) < 0.8);
+  });
+
+  it('join groups until each has a hundred, and lie side by side over all numbers', () => {
+    const { label, value, scale } = ages(1500, 1);
+    const { groups } = calibrateIntervals(label, value, scale);
+    assert.ok(groups.length > 3);
+    assert.ok(groups.every(({ images }) => images >= 100));
+    assert.equal(groups[0]!.from, null);
+    assert.equal(groups.at(-1)!.to, null);
+    for (const [i, { from }] of groups.entries()) if (i > 0) assert.equal(from, groups[i - 1]!.to);
+    assert.equal(
+      groups.reduce((sum, { images }) => sum + images, 0),
+      1500,
+    );
+    assert.equal(calibrateIntervals(label.subarray(0, 150), value, scale).groups.length, 1);
+  });
+
+  it('always hold the prediction, and grow with the level', () => {
+    const { label, value, scale } = ages(1000, 4);
+    const scores = calibrateIntervals(label, value, scale);
+    for (const at of [-50, 0, 9.99, 10, 44.2, 300]) {
+      let [low, high] = [at, at];
+      for (const level of [0.1, 0.5, 0.8, 0.9, 0.99]) {
+        const [l, h] = intervalsAt(scores, level)!(at, 2);
+        assert.ok(l <= low && h >= high, `${at} at ${level}: [${l}, ${h}]`);
+        [low, high] = [l, h];
+      }
+    }
+  });
+
+  it('are the same in any unit, and for negative numbers', () => {
+    const years = ages(1000, 5);
+    const of = intervalsAt(calibrateIntervals(years.label, years.value, years.scale), 0.9)!;
+    for (const [unit, shift] of [
+      [1e-9, 0],
+      [1e9, 0],
+    ] as const) {
+      const other = ages(1000, 5, unit, shift);
+      const [low, high] = intervalsAt(calibrateIntervals(other.label, other.value, other.scale), 0.9)!(
+        30 * unit,
+        3 * unit,
+      );
+      const [l, h] = of(30, 3);
+      // Groups have other round edges in other units.
+      assert.ok(
+        Math.abs(low / unit - l) < 3 && Math.abs(high / unit - h) < 3,
+        `${unit}: ${low / unit} to ${high / unit}`,
+      );
+    }
+    const negative = ages(1000, 5, 1, -500);
+    const [low, high] = intervalsAt(calibrateIntervals(negative.label, negative.value, negative.scale), 0.9)!(-470, 3);
+    assert.ok(low < -470 && high > -470 && high - low < 40);
+  });
+
+  it('take all pictures together where a group is too small for the level', () => {
+    const { label, value, scale } = ages(1500, 1);
+    const scores = calibrateIntervals(label, value, scale);
+    const [low, high] = intervalsAt(scores, 0.998)!(40, 2);
+    assert.ok(Math.abs(low + high - 80) < 1e-9, 'as far below as above');
+  });
+
+  it('are refused, not faked, where there are too few pictures for the level', () => {
+    const { label, value, scale } = ages(30, 1);
+    const scores = calibrateIntervals(label, value, scale);
+    assert.notEqual(intervalsAt(scores, 0.95), undefined);
+    assert.equal(intervalsAt(scores, 0.99), undefined);
+    assert.equal(
+      tooFewFor(scores, 0.99),
+      '99 % intervals need 99 calibration pictures or more, and the model has 30: none are given; ask for a lower level, or train on more pictures',
+    );
+  });
+});
