@@ -54,8 +54,7 @@ Examples:
 }
 
 function summary(result: EvaluateModelResult): string {
-  const { baseline, interval95, byGroup, r2, leakage } = result;
-  const show = (value: number) => value.toPrecision(3);
+  const { baseline, interval95, r2, leakage } = result;
   const row = (name: string, rmse: string, mae: string) => `${name.padEnd(22)}${rmse.padStart(18)}${mae.padStart(18)}`;
   const range = ([low, high]: readonly [number, number]) => ` (${show(low)}-${show(high)})`;
   return [
@@ -71,15 +70,9 @@ function summary(result: EvaluateModelResult): string {
     '',
     `explains ${r2 === null ? '-' : (100 * r2).toFixed(0)} % of the variance; ${(100 * result.cs5).toFixed(0)} % within 5; bias ${signed(result.bias)}; MSE ${show(result.mse)}`,
     '',
-    `${'from'.padStart(8)}${'to'.padStart(8)}${'images'.padStart(9)}${'MAE'.padStart(9)}${'bias'.padStart(9)}`,
-    ...byGroup.map(
-      group =>
-        `${group.from}`.padStart(8) +
-        `${group.to}`.padStart(8) +
-        `${group.images}`.padStart(9) +
-        show(group.mae).padStart(9) +
-        signed(group.bias).padStart(9),
-    ),
+    ...groupTable(result),
+    ...doubtLines(result),
+    ...result.slices.flatMap(({ finding }) => finding ?? []),
     '',
     ...(leakage === undefined ? [] : leakageLines(leakage)),
     ...result.warnings.map(warning => `warning: ${warning}`),
@@ -87,6 +80,46 @@ function summary(result: EvaluateModelResult): string {
     `report: ${join(result.out, 'report.html')}`,
   ].join('\n');
 }
+
+function groupTable({ byGroup, coverage90 }: EvaluateModelResult): string[] {
+  const hasIntervals = coverage90 !== undefined;
+  const row = (cells: readonly string[]) => cells.map((cell, i) => cell.padStart(i < 2 ? 8 : 9)).join('');
+  const share = (found: number | null | undefined) => (found == null ? '-' : `${(100 * found).toFixed(0)} %`);
+  return [
+    row(['from', 'to', 'images', 'MAE', 'bias', ...(hasIntervals ? ['in 90 %'] : [])]),
+    ...byGroup.map(({ from, to, images, mae, bias, coverage90 }) =>
+      row([`${from}`, `${to}`, `${images}`, show(mae), signed(bias), ...(hasIntervals ? [share(coverage90)] : [])]),
+    ),
+  ];
+}
+
+function doubtLines({
+  slope,
+  coverage90,
+  intervalWidth90,
+  coverage80,
+  intervalWidth80,
+  unusual,
+}: EvaluateModelResult): string[] {
+  const lines = [''];
+  if (slope !== null) {
+    const [low, high] = slope.interval95;
+    lines.push(
+      `predictions rise by ${slope.value.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)}) for each 1 of truth`,
+    );
+  }
+  if (unusual === undefined) return lines;
+  const found = (asked: number, share: number | null | undefined, width: number | null | undefined) =>
+    share == null
+      ? `${asked} %: too few calibration pictures`
+      : `${asked} % asked, ${(100 * share).toFixed(1)} % found, ${show(width!)} wide`;
+  lines.push(
+    `intervals: ${found(90, coverage90, intervalWidth90)}; ${found(80, coverage80, intervalWidth80)}; unusual pictures: ${unusual}`,
+  );
+  return lines;
+}
+
+const show = (value: number): string => value.toPrecision(3);
 
 /** A difference with its sign: `+1.2`. */
 export const signed = (value: number): string => (value < 0 ? '' : '+') + value.toPrecision(2);

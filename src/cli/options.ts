@@ -87,6 +87,9 @@ export function seedOption(command: Command): Command {
 }
 
 export const ttaOption = () =>
-  new Option('--tta', 'predict each picture and its mirror image, and take the mean: twice the work');
+  new Option(
+    '--tta',
+    'predict each picture and its mirror image, and take the mean: twice the work; intervals are calibrated without it and hold a little more',
+  );
 
 export const forceOption = () => new Option('--force', 'move an existing output folder aside');

@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
 import type { PicturePrediction } from '../model/model.js';
-import { forceOption, type TalkFlags, talkOptions, ttaOption, whole } from './options.js';
+import { forceOption, number, type TalkFlags, talkOptions, ttaOption, whole } from './options.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags extends TalkFlags {
+  readonly level?: number;
   readonly tta?: boolean;
   readonly explain?: string;
   readonly seed?: number;
@@ -15,10 +16,16 @@ export function predictCommand(terminal: Terminal): Command {
   const command = new Command('predict')
     .summary('name the number of pictures')
     .description(
-      'Name the number of pictures, a line each. A picture that cannot be read is said so; the others are still done.',
+      'Name the number of pictures, a line each, with the interval that it lies in for 90 % of pictures like those of the ' +
+        'training. A picture unlike them is called unusual; one that cannot be read is said so, and the others are still done.',
     )
     .argument('<model>', "the model's folder")
     .argument('<image...>', 'files, folders of pictures, or http(s) addresses')
+    .option(
+      '--level <share>',
+      'share of pictures whose interval holds the true number, such as 0.8 (default: 0.9)',
+      number,
+    )
     .addOption(ttaOption())
     .option('--explain <dir>', 'a folder for pictures that show what pushed each number up (warm) and down (cool)')
     .addOption(new Option('--seed <n>', 'start of the random draws of --explain (default: 0)').argParser(whole(0)))
@@ -29,6 +36,7 @@ export function predictCommand(terminal: Terminal): Command {
 Examples:
   eyeball predict age photo.jpg
   eyeball predict age photos/ https://example.org/face.jpg
+  eyeball predict age photos/ --level 0.5
   eyeball predict age photos/ --json > predictions.json
   eyeball predict age anna.jpg ben.jpg --explain why`,
   );
@@ -42,6 +50,7 @@ Examples:
       explain: flags.explain,
       seed: flags.seed,
       force: flags.force,
+      level: flags.level,
       onPrediction,
       ...terminal.watch({ quiet: flags.quiet || (!flags.json && process.stdout.isTTY) }),
     });
@@ -52,6 +61,13 @@ Examples:
   });
 }
 
-function line({ file, value, error }: PicturePrediction): string {
-  return value === null ? `${file}: ${error}` : `${file}\t${Number(value.toPrecision(6))}`;
+function line({ file, value, low, high, unusual, error }: PicturePrediction): string {
+  if (value === null) return `${file}: ${error}`;
+  const parts = [file, `${Number(value.toPrecision(6))}`];
+  if (low != null && high != null) parts.push(`${short(low)} to ${short(high)}`);
+  if (unusual) parts.push('unusual: unlike the pictures of the training');
+  return parts.join('\t');
 }
+
+/** The end of an interval needs fewer digits than a value. */
+const short = (value: number): number => Number(value.toPrecision(4));

@@ -40,6 +40,7 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags {
   readonly clip?: number;
   readonly ema?: number;
   readonly patience?: number;
+  readonly correctBias?: boolean;
   readonly val: number;
   readonly seed: number;
   readonly resume?: boolean;
@@ -118,6 +119,10 @@ export function trainCommand(terminal: Terminal): Command {
         '--augment <preset>',
         'change pictures at random in training; face and photo need --tune (default: none)',
       ).choices(augmentNames),
+    )
+    .option(
+      '--correct-bias',
+      'take regression to the mean out of the predictions, by the held-out pictures; costs error, and says how much',
     )
     .addOption(
       new Option('--val <fraction>', 'share of the pictures held out to measure').argParser(number).default(0.1),

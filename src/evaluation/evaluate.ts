@@ -1,15 +1,22 @@
 import { expected, InputError } from '../base/errors.js';
 import type { Skipped } from '../data/dataset.js';
+import type { Looks } from '../data/looks.js';
 import { bootstrapInterval, type Interval } from '../metrics/bootstrap.js';
 import {
   meanAbsoluteError,
   meanBias,
   meanSquaredError,
   r2Score,
+  regressionLine,
   rootMeanSquaredError,
   shareWithin,
 } from '../metrics/regression.js';
+import { type ColumnErrors, errorsByColumn } from './columns.js';
+import { coverageAt, type DoubtEvaluation, type DoubtfulPrediction, evaluateDoubt } from './coverage.js';
+import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 import { groupByLabel } from './groups.js';
+import type { IntervalScores } from './intervals.js';
+import { errorsBySlice, type Slice } from './slices.js';
 import { evaluationWarnings } from './warnings.js';
 
 /** What a model said about one picture, beside what is true. */
@@ -20,15 +27,24 @@ export interface Prediction {
   readonly label: number;
   /** The predicted number. */
   readonly value: number;
+  /** The size of the error that the model expects, in the target's unit; absent where it has no intervals. */
+  readonly scale?: number | undefined;
+  /** True where the picture is unlike those that the model was trained on. */
+  readonly unusual?: boolean | undefined;
+  /** The other cells of its row in the table, by column. */
+  readonly columns?: Readonly<Record<string, string>> | undefined;
+  readonly looks?: Looks | undefined;
 }
 
 /** The errors of the pictures whose true number lies from `from` (included) to `to` (excluded). */
-export interface GroupErrors {
+export interface GroupErrors extends SubsetErrors {
   readonly from: number;
   readonly to: number;
-  readonly images: number;
-  readonly mae: number;
-  readonly bias: number;
+  /** Of their intervals, as in DoubtEvaluation; absent where the model has none. */
+  readonly coverage90?: number | null;
+  readonly intervalWidth90?: number | null;
+  readonly coverage80?: number | null;
+  readonly intervalWidth80?: number | null;
 }
 
 /** RMSE and MAE in the target's unit. */
@@ -37,8 +53,18 @@ export interface ErrorPair {
   readonly mae: number;
 }
 
-/** How good a model's predictions are; `JSON.stringify` of it is what `eyeball evaluate --json` prints. */
-export interface Evaluation {
+/** The line of predictions on truth. */
+export interface Slope {
+  /** How much predictions rise for each 1 of truth; below 1 is regression to the mean. */
+  readonly value: number;
+  readonly interval95: Interval;
+}
+
+/**
+ * How good a model's predictions are; `JSON.stringify` of it is what `eyeball evaluate --json` prints. What is said of intervals is there
+ * where the model has them.
+ */
+export interface Evaluation extends Partial<DoubtEvaluation> {
   /** Pictures with a prediction: the ones all numbers below are about. */
   readonly images: number;
   /** Files that could not be used. */
@@ -54,6 +80,12 @@ export interface Evaluation {
   readonly bias: number;
   /** By true number, ascending, in the groups of `groupByLabel`. */
   readonly byGroup: readonly GroupErrors[];
+  /** Null where all true numbers are equal, or there are fewer than three. */
+  readonly slope: Slope | null;
+  /** By the other columns of the table; empty where there are none. */
+  readonly byColumn: readonly ColumnErrors[];
+  /** Of what was looked for in the pictures: those that are there. */
+  readonly slices: readonly Slice[];
   /** The errors of always answering the mean, or the median, of the training labels. */
   readonly baseline: { readonly mean: ErrorPair; readonly median: ErrorPair };
   /** 95 % bootstrap intervals: how far chance in the choice of test pictures moves the two numbers. */
@@ -74,6 +106,10 @@ export interface EvaluateOptions {
   readonly skipped?: readonly Skipped[];
   /** Start of the bootstrap's random numbers. Default 0. */
   readonly seed?: number;
+  /** What the model's intervals are made from; without it, or where a prediction has no scale, nothing is said of them. */
+  readonly intervals?: IntervalScores | undefined;
+  /** What the model takes, for telling small pictures. Default 0: none are small. */
+  readonly sizePx?: number;
 }
 
 /**
@@ -84,7 +120,7 @@ export interface EvaluateOptions {
  */
 export function evaluate(
   predictions: readonly Prediction[],
-  { trainingLabels, skipped = [], seed = 0 }: EvaluateOptions,
+  { trainingLabels, skipped = [], seed = 0, intervals, sizePx = 0 }: EvaluateOptions,
 ): Evaluation {
   if (predictions.length === 0) {
     const why = skipped[0] === undefined ? '' : ` (${skipped.length} skipped, the first because: ${skipped[0].reason})`;
@@ -112,21 +148,51 @@ export function evaluate(
     images: predictions.length,
     skipped,
     ...measured,
-    byGroup: groupByLabel(yTrue).map(({ from, to, indices }) => {
-      const truth = indices.map(i => yTrue[i]!);
-      const predicted = indices.map(i => yPred[i]!);
-      return {
-        from,
-        to,
-        images: indices.length,
-        mae: meanAbsoluteError(truth, predicted),
-        bias: meanBias(truth, predicted),
-      };
-    }),
+    byGroup: groupByLabel(yTrue).map(({ from, to, indices }) => ({
+      from,
+      to,
+      ...errorsOfSubset(yTrue, yPred, indices, seed),
+      ...(intervals && groupCoverage(indices.map(i => predictions[i]!).filter(isDoubtful), intervals)),
+    })),
+    slope: slopeOf(yTrue, yPred),
+    byColumn: errorsByColumn(
+      predictions.map(({ columns }) => columns),
+      yTrue,
+      yPred,
+      seed,
+    ),
+    slices: errorsBySlice(
+      predictions.map(({ looks }) => looks),
+      sizePx,
+      yTrue,
+      yPred,
+      seed,
+    ),
     baseline,
     interval95: bootstrapInterval(yTrue, yPred, { seed }),
     warnings: evaluationWarnings(yTrue, yPred, { ...measured, baseline }),
+    ...(intervals && predictions.every(isDoubtful) && evaluateDoubt(predictions, intervals)),
   };
+}
+
+const isDoubtful = (prediction: Prediction): prediction is Prediction & DoubtfulPrediction =>
+  prediction.scale !== undefined;
+
+function groupCoverage(group: readonly DoubtfulPrediction[], intervals: IntervalScores): Partial<GroupErrors> {
+  if (group.length === 0) return {};
+  const [at90, at80] = [coverageAt(group, intervals, 0.9), coverageAt(group, intervals, 0.8)];
+  return {
+    coverage90: at90?.coverage ?? null,
+    intervalWidth90: at90?.width ?? null,
+    coverage80: at80?.coverage ?? null,
+    intervalWidth80: at80?.width ?? null,
+  };
+}
+
+function slopeOf(yTrue: Float64Array, yPred: Float64Array): Slope | null {
+  if (yTrue.length < 3) return null;
+  const { slope, interval95 } = regressionLine(yTrue, yPred);
+  return Number.isNaN(slope) ? null : { value: slope, interval95 };
 }
 
 /** The errors of one constant answer. */

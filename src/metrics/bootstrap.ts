@@ -1,7 +1,7 @@
 import { expected, UsageError } from '../base/errors.js';
 import { createRandom } from '../base/random.js';
 import { checkPairs } from './regression.js';
-import { quantile } from './statistics.js';
+import { mean, quantile, standardDeviation } from './statistics.js';
 
 /** A lower and an upper end, both in the unit of what they bound. */
 export type Interval = readonly [low: number, high: number];
@@ -62,4 +62,42 @@ export function bootstrapInterval(
     rmse: [quantile(rmse, tail), quantile(rmse, 1 - tail)],
     mae: [quantile(mae, tail), quantile(mae, 1 - tail)],
   };
+}
+
+// The mean of so many is normal whatever it is of, so that drawing them anew would only cost time.
+const NORMAL_FROM = 2000;
+
+/**
+ * 95 % intervals of the mean absolute error and of the bias of `errors` (prediction - truth): percentile bootstrap, and from 2,000
+ * errors on the normal distribution that it comes to. They take milliseconds, so that every group can have them.
+ *
+ * @param errors `[N]`, N at least 1.
+ * @param seed Start of the random numbers. Default 0.
+ */
+export function errorIntervals(
+  errors: ArrayLike<number>,
+  { seed = 0 }: Pick<BootstrapOptions, 'seed'> = {},
+): { readonly mae: Interval; readonly bias: Interval } {
+  const n = errors.length;
+  const sizes = Float64Array.from(errors, Math.abs);
+  if (n >= NORMAL_FROM) return { mae: normalInterval(sizes), bias: normalInterval(errors) };
+  const random = createRandom(seed, 'group bootstrap');
+  const resamples = 1000;
+  const mae = new Float64Array(resamples);
+  const bias = new Float64Array(resamples);
+  for (let resample = 0; resample < resamples; resample++) {
+    for (let draw = 0; draw < n; draw++) {
+      const at = random.integer(n);
+      mae[resample]! += sizes[at]! / n;
+      bias[resample]! += errors[at]! / n;
+    }
+  }
+  const ends = (sorted: Float64Array): Interval => [quantile(sorted, 0.025), quantile(sorted, 0.975)];
+  return { mae: ends(mae.sort()), bias: ends(bias.sort()) };
+}
+
+function normalInterval(values: ArrayLike<number>): Interval {
+  const centre = mean(values);
+  const half = (1.96 * standardDeviation(values)) / Math.sqrt(values.length);
+  return [centre - half, centre + half];
 }

@@ -62,7 +62,8 @@ export function scoreAt({ images, ranks, scores }: ScoreTable, level: number): n
   return at === -1 ? undefined : scores[at];
 }
 
-function roundUp(score: number): number {
+/** `score` with six digits, never less than it was. */
+export function roundUp(score: number): number {
   const rounded = Number(score.toPrecision(DIGITS));
   return rounded >= score ? rounded : Number((score * (1 + 10 ** (1 - DIGITS))).toPrecision(DIGITS));
 }

@@ -83,23 +83,31 @@ export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): num
 }
 
 /**
- * The line `yPred = intercept + slope * yTrue` with the smallest sum of squares. A slope below 1 is regression to the mean: high numbers
- * come out too low, and low ones too high. NaN where all of `yTrue` are equal.
+ * The line `yPred = intercept + slope * yTrue` with the smallest sum of squares, and the 95 % interval of its slope. A slope below 1 is
+ * regression to the mean: high numbers come out too low, and low ones too high. The interval holds where the spread of errors differs
+ * from number to number, too. NaN where all of `yTrue` are equal.
  *
- * Reference: scipy.stats.linregress.
+ * Reference: scipy.stats.linregress; interval: White 1980, https://doi.org/10.2307/1912934, with n / (n - 2) (HC1 of statsmodels).
  */
 export function regressionLine(
   yTrue: ArrayLike<number>,
   yPred: ArrayLike<number>,
-): { readonly intercept: number; readonly slope: number } {
+): { readonly intercept: number; readonly slope: number; readonly interval95: readonly [low: number, high: number] } {
   checkPairs('regressionLine', yTrue, yPred);
+  const n = yTrue.length;
   const [centre, height] = [mean(yTrue), mean(yPred)];
   let products = 0;
   let squares = 0;
-  for (let i = 0; i < yTrue.length; i++) {
+  for (let i = 0; i < n; i++) {
     products += (yTrue[i]! - centre) * (yPred[i]! - height);
     squares += (yTrue[i]! - centre) ** 2;
   }
   const slope = squares > 0 ? products / squares : Number.NaN;
-  return { intercept: height - slope * centre, slope };
+  let sandwich = 0;
+  for (let i = 0; i < n; i++) {
+    const off = yTrue[i]! - centre;
+    sandwich += (off * (yPred[i]! - height - slope * off)) ** 2;
+  }
+  const half = (1.96 * Math.sqrt((sandwich * n) / Math.max(1, n - 2))) / squares;
+  return { intercept: height - slope * centre, slope, interval95: [slope - half, slope + half] };
 }

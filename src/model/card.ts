@@ -1,7 +1,14 @@
+import { modelIndex, type TestFigures } from './card-index.js';
+import { limitsOf } from './card-limits.js';
 import type { Manifest } from './manifest.js';
 
-/** The model card: a README in Markdown with the front matter of the Hugging Face hub. */
-export function modelCard({ target, backbone, configuration, dataset, metrics, input, versions }: Manifest): string {
+/**
+ * The model card: a README in Markdown with the front matter of the Hugging Face hub.
+ *
+ * @param test What was found on test pictures, where they were evaluated.
+ */
+export function modelCard(manifest: Manifest, test?: TestFigures): string {
+  const { target, backbone, configuration, dataset, metrics, input, versions } = manifest;
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const { labels } = dataset;
   const settings = Object.entries(configuration).filter(([, value]) => value !== null);
@@ -18,7 +25,7 @@ license: other
 tags:
 - image-regression
 - eyeball
----
+${modelIndex(manifest, test)}---
 
 # ${target.name} from a picture
 
@@ -33,7 +40,11 @@ npx eyeball-ml predict . photo.jpg
 
 ## Measured
 
-${validation}
+${[validation, ...(test === undefined ? [] : [testedOn(test, unit)])].join('\n\n')}
+
+## Limits
+
+${limitsOf(manifest).join('\n\n')}
 
 ## Data
 
@@ -48,6 +59,18 @@ ${headOf(configuration)}
 
 All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.
 `;
+}
+
+function testedOn({ data, evaluation }: TestFigures, unit: string): string {
+  const { images, rmse, mae, interval95, baseline, coverage90, intervalWidth90 } = evaluation;
+  const intervals =
+    coverage90 == null
+      ? ''
+      : ` Intervals of 90 % held ${digits(100 * coverage90)} % and were ${digits(intervalWidth90!)}${unit} wide on average.`;
+  return (
+    `On ${images} test pictures (${data}): RMSE ${digits(rmse)}, MAE ${digits(mae)}${unit} (95 % interval ${digits(interval95.mae[0])} to ` +
+    `${digits(interval95.mae[1])}); always answering the mean of the training labels: ${digits(baseline.mean.rmse)} and ${digits(baseline.mean.mae)}.${intervals}`
+  );
 }
 
 type Configuration = Manifest['configuration'];

@@ -18,8 +18,17 @@ const intervalsSchema = z.object({
   /** `split`: calibrated on held-out pictures. `cross`: on all, each by one of the `folds` heads, which was fitted without it. */
   method: z.enum(['split', 'cross']),
   folds: z.int(),
-  /** Scores by true number, side by side over all numbers, and of all pictures: see IntervalScores. */
-  groups: z.array(scoreTable.extend({ from: z.number().nullable(), to: z.number().nullable() })).min(1),
+  /** By true number, side by side over all numbers, and of all pictures: see IntervalScores. */
+  levels: z.array(z.number()),
+  groups: z.array(
+    z.object({
+      from: z.number().nullable(),
+      to: z.number().nullable(),
+      images: z.int(),
+      centre: z.number(),
+      factors: z.array(z.number().nullable()),
+    }),
+  ),
   pooled: scoreTable,
   /** The distance beyond which a picture is called unusual, and the share of calibration pictures that are. */
   unusual: z.object({ distance: z.number(), share: z.number() }),
@@ -78,7 +87,7 @@ export type ManifestIntervals = z.infer<typeof intervalsSchema>;
 export function formatManifest(manifest: Manifest): string {
   const text = JSON.stringify(manifest, null, 2);
   const inLines = text.replace(
-    /\[\s+([-+\d.e,\s]+?)\s+\]/g,
+    /\[\s+((?:[-+\d.e,\s]|null)+?)\s+\]/g,
     (_, numbers: string) => `[${numbers.replace(/\s+/g, ' ')}]`,
   );
   return `${inLines}\n`;

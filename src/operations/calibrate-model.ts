@@ -109,12 +109,13 @@ export async function calibrateModel(
 }
 
 function intervalsOf({ method, folds, label, value, scale, distance }: Calibration): ManifestIntervals {
-  const { groups, pooled } = calibrateIntervals(label, value, scale);
+  const { levels, groups, pooled } = calibrateIntervals(label, value, scale);
   const farthest = distance.reduce((most, other) => Math.max(most, other));
   return {
     method,
     folds,
-    groups: groups.map(group => ({ ...group, ranks: [...group.ranks], scores: [...group.scores] })),
+    levels: [...levels],
+    groups: groups.map(group => ({ ...group, factors: [...group.factors] })),
     pooled: { ...pooled, ranks: [...pooled.ranks], scores: [...pooled.scores] },
     // Of few pictures the farthest stands for the share that they cannot tell.
     unusual: { distance: scoreAt(scoreTable(distance), 1 - UNUSUAL_SHARE) ?? farthest, share: UNUSUAL_SHARE },

@@ -3,13 +3,19 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { ahead } from '../base/ahead.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import type { Skipped } from '../data/dataset.js';
+import { type Looks, looksOf } from '../data/looks.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
+import { readSource } from '../data/read-source.js';
 import { sheetPng } from '../data/sheet.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
+import { intervalsAt } from '../evaluation/intervals.js';
+import { modelCard } from '../model/card.js';
+import type { Manifest } from '../model/manifest.js';
 import { loadModel, modelFolder } from '../model/model.js';
 import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
@@ -36,7 +42,7 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
 export interface EvaluateModelResult extends Evaluation {
   /** Which of the pictures the model was trained on, and its errors without them; absent where the model does not know. */
   readonly leakage?: Leakage;
-  /** The folder with report.html, metrics.json, predictions.csv, best.png and worst.png. */
+  /** The folder with report.html, metrics.json, model-card.md, predictions.csv, best.png and worst.png. */
   readonly out: string;
   /** Whether each prediction is the mean of a picture's and its mirror image's. */
   readonly tta: boolean;
@@ -84,20 +90,31 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         samples.map(({ file }) => pathOf(file)),
         options,
       );
-      const predictions: Prediction[] = [];
+      const answered: Prediction[] = [];
       const skipped: Skipped[] = [...dataset.skipped];
-      answers.forEach(({ value, error }, i) => {
+      answers.forEach(({ value, error, scale, unusual }, i) => {
         if (value === null) skipped.push({ file: samples[i]!.file, reason: error ?? '' });
-        else predictions.push({ ...samples[i]!, value });
+        else answered.push({ ...samples[i]!, value, scale, unusual });
       });
-      if (predictions.length === 0) {
+      if (answered.length === 0) {
         const { file, reason } = skipped.at(-1)!;
         const got = `none of ${samples.length}; ${file}: ${reason}`;
         throw new InputError(expected(options.data, 'at least one picture that can be read', got));
       }
+      const looks = await looksOfSome(
+        answered.map(({ file }) => pathOf(file)),
+        options,
+      );
+      const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looks[i] }));
       const { labels: trainingLabels } = manifest.dataset;
-      const evaluation = evaluate(predictions, { trainingLabels, skipped, seed });
       const leakage = await measureLeakage(home, manifest, dataset, predictions, cacheDir, options);
+      const evaluation = evaluate(predictions, {
+        trainingLabels,
+        skipped,
+        seed,
+        intervals: manifest.intervals,
+        sizePx: manifest.input.sizePx,
+      });
       const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
       const best = byError.slice(0, SHOWN);
       const worst = byError.toReversed().slice(0, SHOWN);
@@ -111,7 +128,11 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         tta,
       };
       await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation, leakage }, null, 2)}\n`);
-      await folder.write('predictions.csv', predictionsCsv(predictions));
+      await folder.write('model-card.md', modelCard(manifest, { data: options.data, evaluation }));
+      await folder.write(
+        'predictions.csv',
+        predictionsCsv(predictions, manifest.intervals && intervalsAt(manifest.intervals, 0.9)),
+      );
       await folder.write('best.png', await sheet(best, pathOf, 'good'));
       await folder.write('worst.png', await sheet(worst, pathOf, 'bad'));
       await folder.write(
@@ -136,6 +157,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
             ['input size', `${manifest.input.sizePx} px`],
             ...Object.entries(manifest.configuration).map(([key, value]) => [key, String(value)] as const),
             ['trained on', `${manifest.dataset.images} pictures, ${manifest.createdAt.slice(0, 10)}`],
+            ['intervals', intervalsText(manifest)],
             ...(tta ? [['predictions', 'mean of each picture and its mirror image (tta)'] as const] : []),
             ['evaluated in', `${totalSeconds.toFixed(1)} s`],
             ['bootstrap seed', seed],
@@ -166,6 +188,31 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   } finally {
     await folder.discard();
   }
+}
+
+// Of more pictures, those evenly apart: slices of so many are large enough, and each picture is read once more.
+const MOST_LOOKED_AT = 20_000;
+
+/** The looks of the pictures at up to 20,000 of these paths, undefined for the others. */
+async function looksOfSome(paths: readonly string[], { onProgress, signal }: Watch): Promise<(Looks | undefined)[]> {
+  const step = Math.ceil(paths.length / MOST_LOOKED_AT);
+  const total = Math.ceil(paths.length / step);
+  const looks: (Looks | undefined)[] = Array.from({ length: paths.length });
+  const look = async (at: number) => looksOf(await readSource(paths[at * step]!));
+  let done = 0;
+  for await (const found of ahead(total, LOOKS_AHEAD, look, signal)) {
+    looks[done * step] = found;
+    onProgress?.({ phase: 'looking at the pictures', done: ++done, total, unit: 'images' });
+  }
+  return looks;
+}
+
+const LOOKS_AHEAD = 16;
+
+function intervalsText({ intervals }: Manifest): string {
+  if (intervals === undefined) return 'none';
+  const { method, folds, pooled } = intervals;
+  return `conformal, on ${pooled.images} ${method === 'split' ? 'held-out pictures' : `pictures by ${folds} cross-fitted heads`}`;
 }
 
 /** Where the results of evaluating the model in the folder `home` lie when nobody says otherwise: `<model>-evaluation`. */

@@ -14,6 +14,8 @@ export interface PredictOptions extends Watch {
   readonly model: string;
   /** Files, folders (all files in them, hidden ones aside) and `http(s)` addresses. */
   readonly pictures: readonly string[];
+  /** The share of pictures, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9. */
+  readonly level?: number | undefined;
   /** True predicts each picture and its mirror image and takes the mean. Default false. */
   readonly tta?: boolean | undefined;
   /** A folder for pictures that show what pushed each number up and down. Default: none are made. */

@@ -165,7 +165,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts);
       const network = buildModel(backbone, head, taken.tuned, calibration);
       const held = split.validation.length;
-      const metrics = taken.validationMse === null ? null : measured(held, taken.validationMse);
+      const validationMse = biasCorrection === undefined ? taken.validationMse : biasCorrection.after.rmse ** 2;
+      const metrics = validationMse === null ? null : measured(held, validationMse);
       const times = timesOf(extraction, fitSeconds, started);
       const manifest: Manifest = {
         schemaVersion: SCHEMA_VERSION,

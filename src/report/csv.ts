@@ -2,22 +2,32 @@ import { stringify } from 'csv-stringify/sync';
 import type { RankedSample } from '../cleaning/issues.js';
 import { DECISION_COLUMNS, type Decisions } from '../data/decisions.js';
 import type { Prediction } from '../evaluation/evaluate.js';
+import type { IntervalOf } from '../evaluation/intervals.js';
 
 /**
- * The predictions as CSV with the columns `file,label,value,error`, a row each in the order of the files' paths.
+ * The predictions as CSV with the columns `file,label,value,error`, a row each in the order of the files' paths; with `intervalOf`
+ * also `low,high,scale,unusual`, the last 1 or 0.
  *
- * `error` is value - label. Both are rounded to seven digits, which is what a float32 holds.
+ * `error` is value - label. Numbers are rounded to seven digits, which is what a float32 holds.
  */
-export function predictionsCsv(predictions: readonly Prediction[]): string {
+export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: IntervalOf): string {
   const rows = predictions
     .toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
-    .map(({ file, label, value }) => ({
-      file,
-      label: String(label),
-      value: sevenDigits(value),
-      error: sevenDigits(value - label),
-    }));
-  return stringify(rows, { header: true, columns: ['file', 'label', 'value', 'error'] });
+    .map(({ file, label, value, scale, unusual }) => {
+      const [low, high] = (scale !== undefined && intervalOf?.(value, scale).map(sevenDigits)) || [];
+      return {
+        file,
+        label: String(label),
+        value: sevenDigits(value),
+        error: sevenDigits(value - label),
+        low,
+        high,
+        scale: scale === undefined ? undefined : sevenDigits(scale),
+        unusual: unusual === true ? '1' : '0',
+      };
+    });
+  const doubt = intervalOf === undefined ? [] : ['low', 'high', 'scale', 'unusual'];
+  return stringify(rows, { header: true, columns: ['file', 'label', 'value', 'error', ...doubt] });
 }
 
 function sevenDigits(value: number): string {

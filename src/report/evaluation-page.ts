@@ -1,5 +1,6 @@
 import type { ErrorPair, Evaluation, Prediction, TrainingLabels } from '../evaluation/evaluate.js';
-import { extent } from '../metrics/statistics.js';
+import { histogram } from '../evaluation/groups.js';
+import { coverageSection } from './coverage-section.js';
 import { capital, type Format, formatCount, formatPercent, plural, unitSuffix } from './format.js';
 import { html, type Markup } from './html.js';
 import { type LeakageFigures, leakageSection } from './leakage-section.js';
@@ -20,12 +21,14 @@ import {
 import {
   type EpochErrors,
   errorHistogramPlot,
+  labelHistogramPlot,
   lossPlot,
   residualPlot,
   scatterPlot,
   type Target,
   trainingPlot,
 } from './plots.js';
+import { subsetSections } from './subsets-section.js';
 import { formatOf, summarize } from './summary.js';
 
 /** A picture with its true and its predicted number. */
@@ -67,6 +70,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
       tone,
     );
   const { images, skipped } = evaluation;
+  const isWhole = options.predictions.every(({ label }) => Number.isInteger(label));
   return page({
     title,
     kind: 'Evaluation',
@@ -77,7 +81,8 @@ export function evaluationPage(options: EvaluationPageOptions): string {
       leakageSection(options.leakage, evaluation, format),
       plots(options),
       training(options),
-      groups(options, format),
+      coverageSection(evaluation, unit, format),
+      subsetSections(evaluation, target, isWhole, format),
       best.length > 0 && section('Best predictions', '', grid(best, 'good')),
       worst.length > 0 && section('Worst predictions', WORST_NOTE, grid(worst, 'bad')),
       skippedSection('Skipped files', skipped),
@@ -174,6 +179,11 @@ function plots({ target, unit, predictions }: EvaluationPageOptions): Markup | '
             'Distribution of errors',
             'Left of 0 too low, right of it too high.',
           ),
+          plotFigure(
+            labelHistogramPlot(histogram(predictions.map(({ label }) => label)), axes),
+            `True ${target} of these pictures`,
+            'Where there are few, the figures say little.',
+          ),
         ]
       : []),
   ];
@@ -200,24 +210,6 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
   );
 }
 
-function groups({ evaluation, predictions, target }: EvaluationPageOptions, format: Format): Markup {
-  const { byGroup } = evaluation;
-  const isWhole = predictions.every(({ label }) => Number.isInteger(label));
-  const longest = extent(byGroup.map(({ mae }) => mae)).max || 1;
-  return section(
-    `By true ${target}`,
-    'Bias is the mean of prediction \u2212 truth: above 0 the model answers too high.',
-    table(
-      `Errors by true ${target}`,
-      html`<th scope="col">${capital(target)}</th><th scope="col">Pictures</th><th scope="col">Bias</th><th scope="col">MAE</th><td class="bar"></td>`,
-      byGroup.map(
-        ({ from, to, images, mae, bias }) => html`
-<tr><th scope="row">${range(from, to, isWhole, format)}</th><td>${formatCount(images)}</td><td>${format.signed(bias)}</td><td>${format.figure(mae)}</td>${barCell(mae / longest)}</tr>`,
-      ),
-    ),
-  );
-}
-
 function gridPicture({ dataUri, file, label, value }: PredictedPicture, target: string, format: Format): GridPicture {
   const truth = format.label(label);
   const predicted = format.prediction(value);
@@ -227,12 +219,6 @@ function gridPicture({ dataUri, file, label, value }: PredictedPicture, target: 
     alt: `${file}: true ${target} ${truth}, predicted ${predicted}`,
     caption: html`<span class="pair"><span>true ${truth}</span><span class="off">${format.signed(value - label)}</span></span>predicted ${predicted}`,
   };
-}
-
-/** What a group holds: of whole numbers `10 \u2013 19`, of others `1.5 to < 2`. */
-function range(from: number, to: number, isWhole: boolean, format: Format): string {
-  if (!isWhole || !Number.isInteger(to)) return `${format.label(from)} to < ${format.label(to)}`;
-  return from >= to - 1 ? format.label(from) : `${format.label(from)} \u2013 ${format.label(to - 1)}`;
 }
 
 /** `r2` with two decimals; what is not quite 1 is never written so. */

@@ -41,8 +41,8 @@ export interface LearningRatePoint {
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
 const WIDTH = 480;
-const ACCENT = 'var(--accent, #2f6fde)';
-const CONTRAST = 'var(--contrast, #c2410c)';
+export const ACCENT = 'var(--accent, #2f6fde)';
+export const CONTRAST = 'var(--contrast, #c2410c)';
 // More dots than this hide each other and make the page heavy: 50,000 are 5 MB as dots, 100 kB as hexagons.
 const MAX_DOTS = 2000;
 const ERROR_AXIS = 'error: prediction \u2212 truth';
@@ -357,7 +357,7 @@ function outside(count: number): Plot.Markish[] {
   return [Plot.text([text], { frameAnchor: 'top-right', dx: -2, dy: 2, fillOpacity: 0.7 })];
 }
 
-interface About {
+export interface About {
   /** Part of the ids of title and description: one plot of a kind a page. */
   readonly id: string;
   readonly title: string;
@@ -365,7 +365,7 @@ interface About {
 }
 
 /** The SVG text of a plot: as wide as its place, in the colours of the page around it, named for those who cannot see it. */
-function draw({ id, title, description }: About, options: Plot.PlotOptions): string {
+export function draw({ id, title, description }: About, options: Plot.PlotOptions): string {
   const svg = Plot.plot({
     width: WIDTH,
     height: 440,

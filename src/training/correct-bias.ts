@@ -16,8 +16,8 @@ const LEAST_SLOPE = 0.1;
  * @param yTrue `[N]`, N at least 2.
  */
 export function fitBiasLine(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): BiasLine | undefined {
-  const line = regressionLine(yTrue, yPred);
-  return line.slope >= LEAST_SLOPE ? line : undefined;
+  const { intercept, slope } = regressionLine(yTrue, yPred);
+  return slope >= LEAST_SLOPE ? { intercept, slope } : undefined;
 }
 
 /** The head whose value is `(value - intercept) / slope`: what it works in is moved, so the graph does nothing more. */

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { evaluate, type Prediction } from '../../src/evaluation/evaluate.js';
+import { calibrateIntervals } from '../../src/evaluation/intervals.js';
+import { scoreTable } from '../../src/metrics/conformal.js';
 import { expectNumbersClose } from '../close.js';
 
 const trainingLabels = { mean: 30, median: 28 };
@@ -31,11 +33,72 @@ test('numbers of four predictions, by hand', () => {
   assert.equal(result.bias, 2 / 4);
   assert.equal(result.cs5, 0.75);
   expectNumbersClose([result.rmse, result.r2!], [Math.sqrt(16.5), 1 - 66 / 1418.75], { rtol: 1e-14, atol: 0 });
-  assert.deepEqual(result.byGroup, [
+  const errors = result.byGroup.map(({ interval95, rmse, ...rest }) => rest);
+  assert.deepEqual(errors, [
     { from: 10, to: 20, images: 1, mae: 2, bias: 2 },
     { from: 20, to: 30, images: 2, mae: 3.5, bias: 2.5 },
     { from: 60, to: 70, images: 1, mae: 5, bias: -5 },
   ]);
+  assert.equal(result.byGroup[1]!.rmse, Math.sqrt((36 + 1) / 2));
+  assert.deepEqual(result.byGroup[1]!.interval95, { mae: [1, 6], bias: [-1, 6] });
+});
+
+test('regression to the mean is a slope below 1, with an interval that holds the true one', () => {
+  const predictions = ages(500, (label, noise) => 10 + 0.7 * label + 4 * noise);
+  const { slope } = evaluate(predictions, { trainingLabels });
+  const [low, high] = slope!.interval95;
+  assert.ok(low < 0.7 && high > 0.7 && high - low < 0.05, `${low} to ${high}`);
+  assert.equal(evaluate(four.slice(0, 2), { trainingLabels }).slope, null);
+});
+
+test('what intervals hold is said over all and by group, where there are intervals', () => {
+  const of = (n: number) => ages(n, (label, noise) => label + 4 * noise).map(p => ({ ...p, scale: 3 }));
+  const known = of(2000);
+  const intervals = calibrateIntervals(
+    known.map(({ label }) => label),
+    known.map(({ value }) => value),
+    known.map(({ scale }) => scale),
+  );
+  const result = evaluate(
+    of(1000).map((p, i) => ({ ...p, unusual: i < 3 })),
+    { trainingLabels, intervals },
+  );
+  assert.ok(Math.abs(result.coverage90! - 0.9) < 0.03 && Math.abs(result.coverage80! - 0.8) < 0.04);
+  assert.ok(Math.abs(result.intervalWidth90! - 2 * 1.645 * 4) < 1.5);
+  assert.equal(result.unusual, 3);
+  assert.ok(result.byGroup.filter(({ images }) => images >= 50).every(({ coverage90 }) => coverage90! > 0.8));
+  assert.deepEqual(
+    result.calibration!.map(({ level }) => level),
+    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99],
+  );
+  assert.equal(result.riskCoverage![0]!.kept, 1);
+  expectNumbersClose([result.riskCoverage![0]!.mae], [result.mae], { rtol: 1e-12, atol: 0 });
+  const none = evaluate(of(1000), { trainingLabels });
+  assert.equal(none.coverage90, undefined);
+  assert.ok(!('coverage90' in none.byGroup[0]!));
+});
+
+test('sending the doubtful ones away lowers the error of the rest, where the scale tells them', () => {
+  const random = createRandom(2);
+  const wide = Array.from({ length: 1000 }, (_, i) => {
+    const scale = 1 + 9 * random.uniform();
+    return { file: `${i}`, label: 500, value: 500 + scale * random.normal(), scale };
+  });
+  const pooled = scoreTable(wide.map(({ value, scale }) => Math.abs(value - 500) / scale));
+  const { riskCoverage } = evaluate(wide, { trainingLabels, intervals: { levels: [], groups: [], pooled } });
+  const half = riskCoverage!.find(({ kept }) => kept === 0.5)!;
+  assert.ok(half.mae < 0.65 * riskCoverage![0]!.mae);
+});
+
+test('levels that the calibration is too small for are null, and not in the curve', () => {
+  const pooled = scoreTable([1, 2, 3, 4, 5]);
+  const predictions = four.map(p => ({ ...p, scale: 1 }));
+  const result = evaluate(predictions, { trainingLabels, intervals: { levels: [], groups: [], pooled } });
+  assert.equal(result.coverage90, null);
+  assert.equal(result.intervalWidth90, null);
+  assert.equal(result.byGroup[0]!.coverage90, null);
+  assert.equal(result.coverage80, 0.75);
+  assert.equal(result.calibration!.at(-1)!.level, 0.8);
 });
 
 test('the baseline answers the training labels, not the labels at hand', () => {
@@ -51,6 +114,7 @@ test('its JSON has the documented keys and no NaN', () => {
   assert.deepEqual(Object.keys(json).sort(), [
     'baseline',
     'bias',
+    'byColumn',
     'byGroup',
     'cs5',
     'images',
@@ -60,6 +124,8 @@ test('its JSON has the documented keys and no NaN', () => {
     'r2',
     'rmse',
     'skipped',
+    'slices',
+    'slope',
     'warnings',
   ]);
   assert.equal(json.interval95.rmse.length, 2);
@@ -68,8 +134,12 @@ test('its JSON has the documented keys and no NaN', () => {
 
 test('the seed decides the intervals and nothing else', () => {
   const predictions = ages(50, (label, noise) => label + 3 * noise);
-  const { interval95: first, ...rest } = evaluate(predictions, { trainingLabels, seed: 1 });
-  const { interval95: second, ...restAgain } = evaluate(predictions, { trainingLabels, seed: 2 });
+  const withoutIntervals = (seed: number) => {
+    const { interval95, byGroup, ...rest } = evaluate(predictions, { trainingLabels, seed });
+    return { first: interval95, rest: { ...rest, byGroup: byGroup.map(({ interval95, ...group }) => group) } };
+  };
+  const { first, rest } = withoutIntervals(1);
+  const { first: second, rest: restAgain } = withoutIntervals(2);
   assert.deepEqual(restAgain, rest);
   assert.notDeepEqual(second, first);
 });
@@ -78,7 +148,8 @@ test('one picture has numbers, an R2 of null and a warning', () => {
   const result = evaluate([four[0]!], { trainingLabels });
   assert.equal(result.r2, null);
   assert.equal(result.mae, 2);
-  assert.deepEqual(result.byGroup, [{ from: 10, to: 20, images: 1, mae: 2, bias: 2 }]);
+  const interval95 = { mae: [2, 2], bias: [2, 2] };
+  assert.deepEqual(result.byGroup, [{ from: 10, to: 20, images: 1, rmse: 2, mae: 2, bias: 2, interval95 }]);
   assert.deepEqual(result.interval95.mae, [2, 2]);
   assert.deepEqual(result.warnings.length, 1);
   assert.match(result.warnings[0]!, /^Only 1 picture was measured/);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { evaluate, type Prediction } from '../../src/evaluation/evaluate.js';
 import { histogram } from '../../src/evaluation/groups.js';
+import { calibrateIntervals } from '../../src/evaluation/intervals.js';
 import { type EvaluationPageOptions, evaluationPage } from '../../src/report/evaluation-page.js';
 import { type InspectPageOptions, inspectPage } from '../../src/report/inspect-page.js';
 import { expectSelfContained, expectWellFormed } from './markup.js';
@@ -114,10 +115,36 @@ test('the evaluation says its numbers, its constant and its groups', () => {
   const text = textOf(evaluation({ predictions: rows }));
   assert.match(text, /Mean absolute error 2\.17 years/);
   assert.match(text, /Always the mean, 33\.2 22\.87 22\.07/);
-  assert.match(text, /10 \u2013 19 2 \+1\.00 3\.00/);
-  assert.match(text, /60 \u2013 69 1 \+0\.50 0\.50/);
+  assert.match(text, /10 \u2013 19 2 3\.16 \+1\.00 \(\u22122\.00 to \+4\.00\) 3\.00 \(2\.00 to 4\.00\)/);
+  assert.match(text, /60 \u2013 69 1 0\.50 \+0\.50 0\.50/);
+  assert.match(text, /Predictions rise by 0\.97 \(0\.83 to 1\.12\) for each 1 of truth\./);
+  assert.doesNotMatch(text, /Intervals/);
   assert.match(text, /true 20 \+41\.25 predicted 61\.3/);
   assert.match(text, /Only 3 pictures were measured/);
+});
+
+test('the evaluation says what its intervals hold, what columns and looks tell, and what is beyond chance', () => {
+  const plain = { widthPx: 300, heightPx: 300, brightness: 120, colour: 40 };
+  const rows = predictions(300).map((row, i) => ({
+    ...row,
+    value: row.value + (i % 3 === 0 ? 20 : 0),
+    scale: 5,
+    unusual: i < 2,
+    columns: { camera: i % 2 ? HOSTILE : 'b' },
+    looks: i % 3 === 0 ? { ...plain, brightness: 20 } : plain,
+  }));
+  const values = (key: 'label' | 'value' | 'scale') => rows.map(row => row[key]);
+  const intervals = calibrateIntervals(values('label'), values('value'), values('scale'));
+  const evaluated = evaluate(rows, { trainingLabels, intervals, sizePx: 224 });
+  const page = evaluation({ predictions: rows, evaluation: evaluated });
+  expectWellFormed(page);
+  expectSelfContained(page);
+  const text = textOf(page);
+  assert.match(text, /Intervals of 90 % 9\d\.\d % hold the truth; \d+\.\d+ years wide on average/);
+  assert.match(text, /Unusual pictures 2 of 300; unlike those of the training/);
+  assert.match(text, /Sending the doubtful ones to a person/);
+  assert.match(text, /By camera .* b 150 /);
+  assert.match(text, /Dark pictures err more \(MAE \S+ against \S+\) and come out higher .* beyond chance\./);
 });
 
 test('groups of labels that are not whole are named by their edges', () => {

@@ -1,0 +1,37 @@
+import type { Manifest } from './manifest.js';
+
+/** What is known of the doubt of a model's answers, for its card; a paragraph a line. */
+export function limitsOf({ target, intervals, biasCorrection, configuration }: Manifest): string[] {
+  const unit = target.unit === null ? '' : ` ${target.unit}`;
+  const paragraphs: string[] = [];
+  if (intervals === undefined) {
+    paragraphs.push('It gives no intervals: pictures were too few to calibrate them, or an older version trained it.');
+  } else {
+    const on =
+      intervals.method === 'split'
+        ? `${intervals.pooled.images} pictures held out of training`
+        : `${intervals.pooled.images} pictures, each predicted by one of ${intervals.folds} heads that were fitted without it; the head that was kept ` +
+          'saw more pictures, so they are rather too wide than too narrow';
+    paragraphs.push(
+      `With each number comes an interval, made from \`scale\`, float32 \`[N]\`, and calibrated (conformal) on ${on}. It holds the share of true numbers ` +
+        'that was asked for, 90 % by default, as long as pictures are of the kind that it was trained on' +
+        `${intervals.groups.length > 1 ? `, in each of ${intervals.groups.length} ranges of true numbers` : ''}. \`distance\`, float32 \`[N]\`, tells how unlike ` +
+        `those a picture is; above ${digits(intervals.unusual.distance)}, where ${digits(100 * intervals.unusual.share)} % of them lie, it is called unusual, and ` +
+        'neither number nor interval is worth much.',
+    );
+  }
+  if (biasCorrection !== undefined) {
+    const { slope, images, before, after } = biasCorrection;
+    paragraphs.push(
+      `Regression to the mean was corrected: on ${images} held-out pictures predictions rose by ${digits(slope)} for each 1 of truth, and were stretched by ` +
+        `that. The price there: RMSE ${digits(before.rmse)} to ${digits(after.rmse)}${unit}, MAE ${digits(before.mae)} to ${digits(after.mae)}${unit}.`,
+    );
+  } else if (configuration.solver !== undefined || configuration.tune !== undefined) {
+    paragraphs.push(
+      'Its answers shrink to the mean, as those of every such model: high numbers come out too low, low ones too high.',
+    );
+  }
+  return paragraphs;
+}
+
+const digits = (value: number): string => String(Number(value.toPrecision(4)));

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createRandom } from '../../src/base/random.js';
+import type { Looks } from '../../src/data/looks.js';
+import { errorsBySlice } from '../../src/evaluation/slices.js';
+
+const plain: Looks = { widthPx: 300, heightPx: 200, brightness: 120, colour: 40 };
+const truth = Array.from({ length: 400 }, () => 0);
+
+function slicesOf(look: (i: number) => Looks | undefined, error: (i: number, noise: number) => number) {
+  const random = createRandom(1);
+  const looks = truth.map((_, i) => look(i));
+  return errorsBySlice(
+    looks,
+    224,
+    truth,
+    truth.map((_, i) => error(i, random.normal())),
+    0,
+  );
+}
+
+describe('errors by look', () => {
+  it('find that dark pictures come out higher, beyond chance', () => {
+    const [slice, ...rest] = slicesOf(
+      i => (i < 50 ? { ...plain, brightness: 30 } : plain),
+      (i, noise) => (i < 50 ? 8 : 0) + 4 * noise,
+    );
+    assert.equal(rest.length, 0);
+    assert.equal(slice!.slice, 'dark');
+    assert.equal(slice!.images, 50);
+    assert.match(
+      slice!.finding!,
+      /^Dark pictures err more \(MAE .+ against .+\) and come out higher \(bias \+.+ against .+\) than the rest, beyond chance\.$/,
+    );
+  });
+
+  it('claim nothing of what may be chance, or of a few pictures', () => {
+    const even = slicesOf(
+      i => (i % 3 === 0 ? { ...plain, colour: 1 } : plain),
+      (_, noise) => 4 * noise,
+    );
+    assert.deepEqual(
+      even.map(({ slice, finding }) => [slice, finding]),
+      [['grayscale', null]],
+    );
+    const few = slicesOf(
+      i => (i < 9 ? { ...plain, heightPx: 80 } : plain),
+      (i, noise) => (i < 9 ? 50 : 0) + noise,
+    );
+    assert.deepEqual(
+      few.map(({ slice, images, finding }) => [slice, images, finding]),
+      [['small', 9, null]],
+    );
+  });
+
+  it('leave out pictures whose looks are not known, and slices that hold none', () => {
+    assert.deepEqual(
+      slicesOf(
+        () => undefined,
+        () => 1,
+      ),
+      [],
+    );
+    assert.deepEqual(
+      slicesOf(
+        () => plain,
+        () => 1,
+      ),
+      [],
+    );
+  });
+});
