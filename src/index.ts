@@ -8,6 +8,7 @@ export {
   UsageError,
 } from './base/errors.js';
 export type { Progress, Watch } from './base/progress.js';
+export type { Issue, IssueKind } from './cleaning/issues.js';
 export type { Sample, Skipped } from './data/dataset.js';
 export type { Tensor } from './engine/tensor.js';
 export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
@@ -16,6 +17,7 @@ export type { ExplainMethod, Explanation } from './model/explain.js';
 export type { ExplainedPicture, ExplainOptions } from './model/explain-pictures.js';
 export type { Manifest } from './model/manifest.js';
 export { loadModel, type Model, type PicturePrediction } from './model/model.js';
+export { type CleanOptions, type CleanResult, cleanDataset } from './operations/clean-dataset.js';
 export {
   type ComparedModel,
   type CompareOptions,
@@ -27,6 +29,7 @@ export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } fr
 export type { DrawnPrediction } from './operations/explain-pictures.js';
 export { type InspectOptions, type InspectResult, inspectDataset } from './operations/inspect-dataset.js';
 export { type PredictOptions, predictPictures } from './operations/predict-pictures.js';
+export { type ProofRun, type ProveOptions, type ProveResult, proveCleaning } from './operations/prove-cleaning.js';
 export { type DemoOptions, type DemoResult, runDemo } from './operations/run-demo.js';
 export { type TrainOptions, type TrainResult, trainModel } from './operations/train-model.js';
 export type { Epoch } from './training/fit.js';
