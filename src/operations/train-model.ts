@@ -129,6 +129,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           data: fingerprint,
           backbone: backbone.sha256,
           sizePx: backbone.sizePx,
+          normalization: JSON.stringify(backbone.normalization),
           validation,
           held: createHash('sha256').update(split.validation.join()).digest('hex').slice(0, 16),
           seed,

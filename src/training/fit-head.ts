@@ -129,8 +129,8 @@ export async function fitHead(
 }
 
 /** The settings of the classic loop. */
-export function classicSettings({ epochs = 5, learningRate = 1e-3, batch = 25 }: RecipeOptions) {
-  return { epochs, learningRate, batch };
+export function classicSettings({ epochs = 5, learningRate = 1e-3, batch = 25, patience = null }: RecipeOptions) {
+  return { epochs, learningRate, batch, patience };
 }
 
 /**

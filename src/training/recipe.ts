@@ -1,5 +1,6 @@
+import { expected, UsageError } from '../base/errors.js';
 import { adam, adamW, type Optimizer, sgd } from '../engine/optim/optimizer.js';
-import { constant, cosine, oneCycle, type Schedule, warmUp } from '../engine/optim/schedule.js';
+import { constant, cosine, oneCycle, warmUp as rising, type Schedule } from '../engine/optim/schedule.js';
 
 export const optimizerNames = ['adamw', 'adam', 'sgd'] as const;
 export const scheduleNames = ['one-cycle', 'cosine', 'constant'] as const;
@@ -42,18 +43,24 @@ export interface Recipe {
   readonly patience: number | null;
 }
 
-/** `options`, completed by `defaults` and those of RecipeOptions. */
+/**
+ * `options`, completed by `defaults` and those of RecipeOptions.
+ *
+ * @throws UsageError where the learning rate would still rise at the end.
+ */
 export function completeRecipe(
   options: RecipeOptions,
   defaults: Pick<Recipe, 'epochs' | 'learningRate' | 'batch'>,
 ): Recipe {
+  const { epochs = defaults.epochs, warmUp = 0 } = options;
+  if (warmUp > epochs) throw new UsageError(expected('--warm-up', `at most the ${epochs} epochs`, `${warmUp}`));
   return {
-    epochs: options.epochs ?? defaults.epochs,
+    epochs,
     learningRate: options.learningRate ?? defaults.learningRate,
     batch: options.batch ?? defaults.batch,
     optimizer: options.optimizer ?? 'adamw',
     schedule: options.schedule ?? 'one-cycle',
-    warmUp: options.warmUp ?? 0,
+    warmUp,
     weightDecay: options.weightDecay ?? 1e-2,
     clip: options.clip ?? null,
     ema: options.ema ?? null,
@@ -84,8 +91,8 @@ export function fitOptionsOf(recipe: Recipe) {
         cosine: () => cosine({ learningRate, steps }),
         constant: () => constant(learningRate),
       }[recipe.schedule]();
-      const rising = Math.round((recipe.warmUp * steps) / epochs);
-      return rising > 0 ? warmUp(plain, rising) : plain;
+      const risingSteps = Math.round((recipe.warmUp * steps) / epochs);
+      return risingSteps > 0 ? rising(plain, risingSteps) : plain;
     },
   };
 }
