@@ -32,4 +32,5 @@ export { type PredictOptions, predictPictures } from './operations/predict-pictu
 export { type ProofRun, type ProveOptions, type ProveResult, proveCleaning } from './operations/prove-cleaning.js';
 export { type DemoOptions, type DemoResult, runDemo } from './operations/run-demo.js';
 export { type TrainOptions, type TrainResult, trainModel } from './operations/train-model.js';
+export type { Leakage, LeakedPair, LeakedPictures } from './operations/training-leaks.js';
 export type { Epoch } from './training/fit.js';
