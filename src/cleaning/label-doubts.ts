@@ -2,11 +2,11 @@ import type { Watch } from '../base/progress.js';
 import { folds } from '../data/split.js';
 import { mean } from '../metrics/statistics.js';
 import type { FeatureRows } from '../training/feature-cache.js';
-import { featureVectors } from './feature-vectors.js';
+import { embed, embeddingOf } from './feature-vectors.js';
 import { labelBeliefs } from './label-beliefs.js';
 import { labelScale } from './label-scale.js';
 import { drawOthers, scoreLabels } from './label-scores.js';
-import { type Neighbours, nearestNeighbours } from './neighbours.js';
+import { MOST_EXACT_ROWS, type Neighbours, nearestNeighbours } from './neighbours.js';
 
 export interface DoubtOptions {
   readonly rows: FeatureRows;
@@ -34,6 +34,8 @@ export interface LabelDoubts {
 
 const FOLDS = 5;
 const NEIGHBOURS = 30;
+// So that the vectors of 200,000 pictures can lie in memory: 200 MB.
+const PROJECTED = 256;
 
 /**
  * How doubtful each label is: out-of-fold predictions and the labels of the nearest neighbours say what a picture's number should be, and
@@ -44,8 +46,9 @@ export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Pro
   const { signal, onProgress } = watch;
   const count = labels.length;
   const k = Math.min(NEIGHBOURS, count - 1);
-  const vectors = await featureVectors(rows, seed, signal);
-  const neighbours = await nearestNeighbours(vectors.data, vectors.width, k, { seed, signal });
+  const embedding = embeddingOf(rows, seed, count > MOST_EXACT_ROWS ? PROJECTED : undefined);
+  const vectors = await embed(rows, embedding, signal);
+  const neighbours = await nearestNeighbours(vectors, embedding.width, k, { seed, signal });
   onProgress?.({ phase: 'finding neighbours', done: count, total: count, unit: 'images' });
   const scale = labelScale(labels);
   const { places } = scale;

@@ -3,8 +3,10 @@ import { readSafetensorsWithMetadata, writeSafetensors } from '../backbones/weig
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Sample } from '../data/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
+import type { FeatureRows } from '../training/feature-cache.js';
 import { DESCRIPTOR_WIDTH } from './descriptor.js';
 import { stacked } from './duplicates.js';
+import { type Embedding, embed, embeddingOf } from './feature-vectors.js';
 import type { PictureFacts } from './picture-facts.js';
 
 /** What a model remembers of its training pictures: enough to recognise them, no pixels. */
@@ -18,6 +20,23 @@ export interface TrainingIndex {
   readonly hashes: readonly string[];
   /** `[N, 143]`, to within a 250th of the largest number of each place. */
   readonly descriptors: Float32Array;
+  /** What the pictures look like to the model, to find those most like another; absent where its backbone was trained. */
+  readonly looks?: IndexedLooks | undefined;
+}
+
+/** Vectors of the training pictures by their features. */
+export interface IndexedLooks {
+  readonly embedding: Embedding;
+  /** `[N, width]`, to within a 250th of the largest number. */
+  readonly vectors: Float32Array;
+}
+
+const LOOKS_WIDTH = 128;
+
+/** What pictures look like by their features `[N, D]`, in 128 numbers each at most. */
+export async function looksOfRows(rows: FeatureRows, signal?: AbortSignal): Promise<IndexedLooks> {
+  const embedding = embeddingOf(rows, 0, LOOKS_WIDTH);
+  return { embedding, vectors: await embed(rows, embedding, signal) };
 }
 
 /** The name of its file in a model's folder. */
@@ -28,14 +47,18 @@ const HASH_BYTES = 16;
 
 /**
  * The bytes of the index file: the same pictures give the same bytes. A safetensors file of `labels` float64 `[N]`, `hashes` uint8 `[N, 16]`,
- * `descriptors` int8 `[N, 143]` with `scales` float32 `[143]`, `names` uint8 (UTF-8, one after another) with their `ends` int32 `[N]`.
+ * `descriptors` int8 `[N, 143]` with `scales` float32 `[143]`, `names` uint8 (UTF-8, one after another) with their `ends` int32 `[N]`; with
+ * `looks`, also `vectors` int8 `[N, W]` and the `mean` and `std` float32 `[D]` of their features.
+ *
+ * @param looks `[samples.length, W]`, with how they were made
  */
 export function encodeTrainingIndex(
   root: string,
   samples: readonly Sample[],
   facts: readonly (PictureFacts | undefined)[],
+  looks?: IndexedLooks,
 ): Uint8Array {
-  const known = samples.flatMap((sample, i) => (facts[i] === undefined ? [] : [{ sample, fact: facts[i] }]));
+  const known = samples.flatMap((sample, i) => (facts[i] === undefined ? [] : [{ sample, fact: facts[i], i }]));
   const count = known.length;
   const descriptors = stacked(known.map(({ fact }) => fact.descriptor));
   const scales = new Float32Array(DESCRIPTOR_WIDTH);
@@ -59,6 +82,21 @@ export function encodeTrainingIndex(
     ['names', { dtype: 'uint8', shape: [end], data: new Uint8Array(Buffer.concat(names)) }],
     ['ends', { dtype: 'int32', shape: [count], data: ends }],
   ];
+  if (looks !== undefined) {
+    const { width, standardization, seed } = looks.embedding;
+    const vectors = new Int8Array(count * width);
+    const scale = looks.vectors.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127 || 1;
+    known.forEach(({ i }, at) => {
+      for (let j = 0; j < width; j++) vectors[at * width + j] = Math.round(looks.vectors[i * width + j]! / scale);
+    });
+    const features = [standardization.mean.length];
+    tensors.push(
+      ['vectors', { dtype: 'int8', shape: [count, width], data: vectors }],
+      ['mean', { dtype: 'float32', shape: features, data: standardization.mean }],
+      ['std', { dtype: 'float32', shape: features, data: standardization.std }],
+    );
+    return writeSafetensors(new Map(tensors), { format: FORMAT, root, seed: `${seed}`, scale: `${scale}` });
+  }
   return writeSafetensors(new Map(tensors), { format: FORMAT, root });
 }
 
@@ -96,12 +134,23 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
   const scales = part<Float32Array>('scales', 'float32', [DESCRIPTOR_WIDTH]);
   const names = Buffer.from(part<Uint8Array>('names', 'uint8', [undefined]));
   const ends = part<Int32Array>('ends', 'int32', [count]);
+  const looks = (): IndexedLooks | undefined => {
+    const width = tensors.get('vectors')?.shape[1];
+    if (width === undefined) return undefined;
+    const vectors = part<Int8Array>('vectors', 'int8', [count, width]);
+    const mean = part<Float32Array>('mean', 'float32', [undefined]);
+    const std = part<Float32Array>('std', 'float32', [mean.length]);
+    const embedding = { standardization: { mean, std }, width, seed: Number(metadata.seed) };
+    const scale = Number(metadata.scale);
+    return { embedding, vectors: Float32Array.from(vectors, value => value * scale) };
+  };
   return {
     root: metadata.root ?? '',
     labels,
     files: Array.from(ends, (end, i) => names.toString('utf8', ends[i - 1] ?? 0, end)),
     hashes: Array.from(ends, (_, i) => hashes.slice(2 * HASH_BYTES * i, 2 * HASH_BYTES * (i + 1))),
     descriptors: Float32Array.from(quantised, (value, i) => value * scales[i % DESCRIPTOR_WIDTH]!),
+    looks: looks(),
   };
 }
 

@@ -5,19 +5,17 @@ import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
-import { findDuplicates } from '../cleaning/duplicates.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../cleaning/issues.js';
 import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
-import { readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import { qualityFlags } from '../cleaning/quality.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { applyDecisions, type Decision, type Decisions, readDecisions } from '../data/decisions.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
-import { columnGroups, joinGroups } from '../data/split.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { extractFeatures } from '../training/extract.js';
 import { defaultCacheDir } from './common.js';
+import { groupSamples } from './group-samples.js';
 
 /** Which data to look through, and for what. */
 export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
@@ -92,11 +90,8 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       throw new InputError(expected(options.data, what, `${samples.length}`, 'look through so few by eye'));
     }
     const pathOf = (file: string) => resolve(dataset.root, file);
-    const { facts } = await readPictureFacts({ ...dataset, samples }, cacheDir, options);
-    const gray = (index: number) => readGray(pathOf(samples[index]!.file));
-    const duplicates = await findDuplicates(facts, gray, { ...options, seed });
+    const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, options);
     const labels = Float64Array.from(samples, ({ label }) => label);
-    const groups = joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
     const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, options);
     // A picture without facts could not be read a second time.

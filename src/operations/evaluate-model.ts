@@ -20,7 +20,8 @@ import { loadModel, modelFolder } from '../model/model.js';
 import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
 import { defaultCacheDir, withThumbnails } from './common.js';
-import { type Leakage, measureLeakage } from './training-leaks.js';
+import { indexOfModel, type Leakage, measureLeakage } from './training-leaks.js';
+import { withTrainingNeighbours } from './training-neighbours.js';
 
 /** Which model to measure, on which data. */
 export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
@@ -107,7 +108,8 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       );
       const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looks[i] }));
       const { labels: trainingLabels } = manifest.dataset;
-      const leakage = await measureLeakage(home, manifest, dataset, predictions, cacheDir, options);
+      const index = await indexOfModel(home, manifest);
+      const leakage = index && (await measureLeakage(home, index, dataset, predictions, cacheDir, options));
       const evaluation = evaluate(predictions, {
         trainingLabels,
         skipped,
@@ -146,7 +148,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           trainingLabels,
           leakage,
           best: await withThumbnails(best, pathOf),
-          worst: await withThumbnails(worst, pathOf),
+          worst: await withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index),
           epochs,
           keptEpoch: numberOf(manifest.configuration.bestEpoch),
           loss: textOf(manifest.configuration.loss),

@@ -1,6 +1,11 @@
-import { resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
-import { findDuplicates } from '../cleaning/duplicates.js';
+import { replaceFile } from '../base/replace-file.js';
+import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
 import { type PictureFacts, readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import type { Dataset } from '../data/dataset.js';
 import { columnGroups, joinGroups } from '../data/split.js';
@@ -11,22 +16,74 @@ export interface GroupedSamples {
   readonly groups: readonly number[];
   /** One a sample, undefined where the picture cannot be read. */
   readonly facts: readonly (PictureFacts | undefined)[];
+  readonly duplicates: Duplicates;
 }
 
 /**
- * Finds which pictures of a data set must stay on one side when it is split, and says how many groups of duplicates there are.
+ * Finds which pictures of a data set must stay on one side when it is split. Facts of pictures and the duplicates among them are computed
+ * once ever.
  *
  * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
  */
 export async function groupSamples(dataset: Dataset, cacheDir: string, watch: Watch): Promise<GroupedSamples> {
   const { root, samples } = dataset;
   const { facts } = await readPictureFacts(dataset, cacheDir, watch);
-  const { groups, groupOf } = await findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), watch);
-  if (groups.length > 0) {
-    const pictures = groups.reduce((sum, group) => sum + group.length, 0);
-    watch.onMessage?.(
-      `kept ${groups.length} group${groups.length === 1 ? '' : 's'} of duplicates (${pictures} pictures) together where pictures are held out`,
-    );
+  const duplicates = await remembered(facts, cacheDir, () =>
+    findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), watch),
+  );
+  return { groups: joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]), facts, duplicates };
+}
+
+/** Says how many groups of duplicates stay together. */
+export function tellGroups({ groups }: Duplicates, { onMessage }: Watch): void {
+  if (groups.length === 0) return;
+  const pictures = groups.reduce((sum, group) => sum + group.length, 0);
+  onMessage?.(
+    `kept ${groups.length} group${groups.length === 1 ? '' : 's'} of duplicates (${pictures} pictures) together where pictures are held out`,
+  );
+}
+
+// Goes up when the same pictures come to other pairs.
+const SEARCH_VERSION = 1;
+const pairsSchema = z.array(
+  z.object({
+    a: z.int(),
+    b: z.int(),
+    kind: z.enum(['exact', 'near']),
+    similarity: z.number(),
+    mirrored: z.boolean(),
+  }),
+);
+
+/** The duplicates among pictures of these contents, in this order, as they were found before; else as `find` finds them. */
+async function remembered(
+  facts: readonly (PictureFacts | undefined)[],
+  cacheDir: string,
+  find: () => Promise<Duplicates>,
+): Promise<Duplicates> {
+  const hashes = facts.map(fact => fact?.hash ?? '').join();
+  const key = createHash('sha256').update(`${SEARCH_VERSION} ${hashes}`).digest('hex').slice(0, 32);
+  const path = join(cacheDir, 'duplicates', `${key}.json`);
+  // What is missing or damaged is found again.
+  const known = await readFile(path, 'utf8').then(
+    text => pairsSchema.safeParse(parsed(text)).data,
+    () => undefined,
+  );
+  if (known !== undefined) return { pairs: known, ...groupsOf(facts.length, known) };
+  const found = await find();
+  try {
+    await replaceFile(path, JSON.stringify(found.pairs));
+  } catch (cause) {
+    const wayOut = 'choose another with --cache';
+    throw new InputError(expected(path, 'a cache that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
   }
-  return { groups: joinGroups(samples.length, [groupOf, columnGroups(samples)]), facts };
+  return found;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -13,7 +13,7 @@ import { alterationNames, alteredCopy } from '../data/altered-copies.js';
 import type { Dataset } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { readSource } from '../data/read-source.js';
-import { columnGroups, folds, joinGroups, splitByQuantile } from '../data/split.js';
+import { folds, splitByQuantile } from '../data/split.js';
 
 import type { ErrorPair } from '../evaluation/evaluate.js';
 import { areaUnderRoc, precisionAt } from '../metrics/ranking.js';
@@ -24,6 +24,7 @@ import { type FeatureRows, rowsAt } from '../training/feature-cache.js';
 import { answersOf } from '../training/out-of-fold.js';
 import { defaultCacheDir } from './common.js';
 import { fitHeads } from './fit-model.js';
+import { type GroupedSamples, groupSamples } from './group-samples.js';
 import { planTraining } from './training-plan.js';
 
 /** On which data cleaning is put to the proof, and how hard. */
@@ -104,8 +105,9 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     const labels = Float64Array.from(samples, ({ label }) => label);
     const leastDistance = standardDeviation(labels) / 2;
     if (leastDistance === 0) throw new InputError(expected(options.data, 'labels that differ', 'one label for all'));
-    const { known, ...duplicates } = await proveDuplicates({ ...dataset, samples }, cacheDir, seed, options);
-    const groups = joinGroups(samples.length, [known.groupOf, columnGroups(samples)]);
+    const known = await groupSamples({ ...dataset, samples }, cacheDir, options);
+    const duplicates = await proveDuplicates({ ...dataset, samples }, known, cacheDir, seed, options);
+    const { groups } = known;
     const done: ProofRun[] = [];
     for (let run = 0; run < runs; run++) {
       const context = { rows, labels, groups, backbone, noise, leastDistance, seed: seed + run };
@@ -228,12 +230,15 @@ function meanRun(runs: readonly ProofRun[]): Omit<ProofRun, 'seed'> {
 }
 
 /** Plants altered copies in a folder of their own and looks for them; also the duplicates that the data has of its own. */
-async function proveDuplicates(dataset: Dataset, cacheDir: string, seed: number, watch: Watch) {
+async function proveDuplicates(
+  dataset: Dataset,
+  { facts, duplicates: known }: GroupedSamples,
+  cacheDir: string,
+  seed: number,
+  watch: Watch,
+): Promise<ProveResult['duplicates']> {
   const { samples, root } = dataset;
   const pathOf = (file: string) => resolve(root, file);
-  const { facts } = await readPictureFacts(dataset, cacheDir, watch);
-  const gray = (index: number) => readGray(pathOf(samples[index]!.file));
-  const known = await findDuplicates(facts, gray, { ...watch, seed });
   const folder = await mkdtemp(join(tmpdir(), 'eyeball-prove-'));
   try {
     const random = createRandom(seed, 'plant copies');
@@ -251,7 +256,7 @@ async function proveDuplicates(dataset: Dataset, cacheDir: string, seed: number,
     const file = (index: number) => copies[index - samples.length]?.file ?? pathOf(samples[index]!.file);
     const found = await findDuplicates([...facts, ...more.facts], index => readGray(file(index)), { ...watch, seed });
     const sourceOf = (index: number) => copies[index - samples.length]?.source ?? index;
-    return { known, planted: copies.length, ...judgePairs(known, found, sourceOf, samples.length, copies.length) };
+    return { planted: copies.length, ...judgePairs(known, found, sourceOf, samples.length, copies.length) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -8,8 +8,7 @@ import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
-import { readPictureFacts } from '../cleaning/picture-facts.js';
-import { encodeTrainingIndex, TRAINING_INDEX } from '../cleaning/training-index.js';
+import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../cleaning/training-index.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { splitByQuantile } from '../data/split.js';
@@ -26,7 +25,7 @@ import { tunedPart } from '../training/tuned-network.js';
 import { calibrateModel } from './calibrate-model.js';
 import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
-import { groupSamples } from './group-samples.js';
+import { groupSamples, tellGroups } from './group-samples.js';
 import { planTraining, type TrainingOptions } from './training-plan.js';
 
 /** What to train on, and how. */
@@ -110,11 +109,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       if (statistics.std === 0)
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
-      // Where nothing is held out, nothing is kept together.
-      const { groups, facts } =
-        validation > 0
-          ? await groupSamples(usable, cacheDir, options)
-          : { ...(await readPictureFacts(usable, cacheDir, options)), groups: undefined };
+      const { groups, facts, duplicates } = await groupSamples(usable, cacheDir, options);
+      if (validation > 0) tellGroups(duplicates, options);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);
       const mirror =
@@ -163,7 +159,9 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const calibrateSeconds = (performance.now() - calibrationStarted) / 1000;
       throwIfAborted(signal);
 
-      const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts);
+      // A trained backbone makes other features of them than those at hand.
+      const looks = part === undefined ? await looksOfRows(rows, signal) : undefined;
+      const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, looks);
       const network = buildModel(backbone, head, taken.tuned, calibration);
       const held = split.validation.length;
       const validationMse = biasCorrection === undefined ? taken.validationMse : biasCorrection.after.rmse ** 2;

@@ -7,7 +7,7 @@ import type { Watch } from '../base/progress.js';
 import { stacked } from '../cleaning/duplicates.js';
 import { findLeaks, type Leak } from '../cleaning/leakage.js';
 import { readGray, readPictureFacts } from '../cleaning/picture-facts.js';
-import { readTrainingIndex, TRAINING_INDEX, trainingPath } from '../cleaning/training-index.js';
+import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex, trainingPath } from '../cleaning/training-index.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
@@ -45,21 +45,11 @@ export interface Leakage extends LeakedPictures {
 }
 
 /**
- * Which of the predicted pictures a model has been trained on, and its errors without them; undefined for a model that remembers no training
- * pictures, of an older version or with its index removed.
+ * What the model in the folder `home` remembers of its training pictures; undefined for one of an older version or with its index removed.
  *
- * @param home the model's folder
- * @param predictions of some of the data set's samples
- * @throws InputError where the index is damaged
+ * @throws InputError where the index is damaged or another's
  */
-export async function measureLeakage(
-  home: string,
-  manifest: Manifest,
-  dataset: Dataset,
-  predictions: readonly Prediction[],
-  cacheDir: string,
-  watch: Watch,
-): Promise<Leakage | undefined> {
+export async function indexOfModel(home: string, manifest: Manifest): Promise<TrainingIndex | undefined> {
   const path = join(home, TRAINING_INDEX);
   if (manifest.trainingIndexSha256 === undefined || !existsSync(path)) return undefined;
   const sha256 = createHash('sha256')
@@ -70,7 +60,24 @@ export async function measureLeakage(
     const got = `${sha256.slice(0, 12)}...`;
     throw new InputError(expected(path, `the checksum ${manifest.trainingIndexSha256.slice(0, 12)}...`, got, wayOut));
   }
-  const index = await readTrainingIndex(path);
+  return await readTrainingIndex(path);
+}
+
+/**
+ * Which of the predicted pictures a model has been trained on, and its errors without them.
+ *
+ * @param home the model's folder
+ * @param predictions of some of the data set's samples
+ * @throws AbortedError once the signal is aborted
+ */
+export async function measureLeakage(
+  home: string,
+  index: TrainingIndex,
+  dataset: Dataset,
+  predictions: readonly Prediction[],
+  cacheDir: string,
+  watch: Watch,
+): Promise<Leakage> {
   const training = {
     ...index,
     // A picture of another content than then says nothing of the one that was trained on.

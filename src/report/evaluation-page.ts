@@ -2,7 +2,7 @@ import type { ErrorPair, Evaluation, Prediction, TrainingLabels } from '../evalu
 import { histogram } from '../evaluation/groups.js';
 import { coverageSection } from './coverage-section.js';
 import { capital, type Format, formatCount, formatPercent, plural, unitSuffix } from './format.js';
-import { html, type Markup } from './html.js';
+import { html, type Markup, pictureUri } from './html.js';
 import { type LeakageFigures, leakageSection } from './leakage-section.js';
 import { page } from './page.js';
 import {
@@ -35,6 +35,8 @@ import { formatOf, summarize } from './summary.js';
 export interface PredictedPicture extends Prediction {
   /** A small version of the picture as a data URI. */
   readonly dataUri: string;
+  /** The training pictures that look most like it, with small versions where there are any. */
+  readonly neighbours?: readonly { readonly file: string; readonly label: number; readonly dataUri?: string }[];
 }
 
 export interface EvaluationPageOptions extends Target {
@@ -84,14 +86,18 @@ export function evaluationPage(options: EvaluationPageOptions): string {
       coverageSection(evaluation, unit, format),
       subsetSections(evaluation, target, isWhole, format),
       best.length > 0 && section('Best predictions', '', grid(best, 'good')),
-      worst.length > 0 && section('Worst predictions', WORST_NOTE, grid(worst, 'bad')),
+      worst.length > 0 && section('Worst predictions', worstNote(worst), grid(worst, 'bad')),
       skippedSection('Skipped files', skipped),
       madeSection(made),
     ],
   });
 }
 
-const WORST_NOTE = 'Look here first: some of these may be wrong labels rather than wrong answers.';
+function worstNote(worst: readonly PredictedPicture[]): string {
+  const note = 'Look here first: some of these may be wrong labels rather than wrong answers.';
+  const hasNeighbours = worst.some(({ neighbours = [] }) => neighbours.length > 0);
+  return hasNeighbours ? `${note} Below each, the training pictures that look most like it, with their numbers.` : note;
+}
 
 function result(options: EvaluationPageOptions, format: Format): Markup {
   const { evaluation, unit } = options;
@@ -210,7 +216,8 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
   );
 }
 
-function gridPicture({ dataUri, file, label, value }: PredictedPicture, target: string, format: Format): GridPicture {
+function gridPicture(picture: PredictedPicture, target: string, format: Format): GridPicture {
+  const { dataUri, file, label, value, neighbours = [] } = picture;
   const truth = format.label(label);
   const predicted = format.prediction(value);
   return {
@@ -218,7 +225,24 @@ function gridPicture({ dataUri, file, label, value }: PredictedPicture, target: 
     file,
     alt: `${file}: true ${target} ${truth}, predicted ${predicted}`,
     caption: html`<span class="pair"><span>true ${truth}</span><span class="off">${format.signed(value - label)}</span></span>predicted ${predicted}`,
+    below: neighbours.length > 0 && neighbourStrip(neighbours, target, format),
   };
+}
+
+/** The training pictures that look most like one, each with its number. */
+function neighbourStrip(
+  neighbours: NonNullable<PredictedPicture['neighbours']>,
+  target: string,
+  format: Format,
+): Markup {
+  return html`<ul class="near" aria-label="training pictures that look most like it">${neighbours.map(
+    ({ file, label, dataUri }) =>
+      html`<li title="${file}">${
+        dataUri === undefined
+          ? html`<span class="gone"></span>`
+          : html`<img src="${pictureUri(dataUri)}" alt="${target} ${format.label(label)}">`
+      }${format.label(label)}</li>`,
+  )}</ul>`;
 }
 
 /** `r2` with two decimals; what is not quite 1 is never written so. */

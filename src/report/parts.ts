@@ -20,6 +20,8 @@ export interface GridPicture {
   readonly alt: string;
   /** Lines below the picture; the file's name follows. */
   readonly caption: Content;
+  /** What follows the file's name. */
+  readonly below?: Content;
 }
 
 /** What a page says about how its numbers came about: name and value, in this order. */
@@ -72,8 +74,8 @@ export function barCell(share: number): Markup {
 
 export function pictureGrid(pictures: readonly GridPicture[], tone: 'plain' | 'good' | 'bad' = 'plain'): Markup {
   return html`<ul class="pictures ${tone}">${pictures.map(
-    ({ dataUri, file, alt, caption }) => html`
-<li><figure><img src="${pictureUri(dataUri)}" alt="${alt}"><figcaption>${caption}<span class="file" title="${file}">${file}</span></figcaption></figure></li>`,
+    ({ dataUri, file, alt, caption, below = '' }) => html`
+<li><figure><img src="${pictureUri(dataUri)}" alt="${alt}"><figcaption>${caption}<span class="file" title="${file}">${file}</span>${below}</figcaption></figure></li>`,
   )}
 </ul>`;
 }
