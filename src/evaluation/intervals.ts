@@ -41,6 +41,9 @@ const FEWEST_IN_GROUP = 100;
 // Share of its median error that a group's scores are moved by. All of it moves neighbours so far apart that what lies between them
 // widens the hull: on faces 90 % are 21.0 years wide then, 20.6 so.
 const MOVED = 0.5;
+// A factor from n pictures holds somewhat more or fewer of all others: with the level raised by so many standard deviations of that,
+// it holds as many as asked in nine of ten calibrations. On faces that the kept head never saw, 89.5 % are held without, 90.4 % so.
+const SURE = 1.28;
 // The factors of the groups depend on each other; after a few rounds they stay.
 const ROUNDS = 4;
 
@@ -54,7 +57,7 @@ const ROUNDS = 4;
  * @param scale `[N]`, above 0: the size of the error that is expected of each picture, in the target's unit.
  * @throws InputError where a score is not finite.
  * Reference: Lei et al. 2018, https://arxiv.org/abs/1604.04173; by true number: Vovk 2012, label-conditional conformal predictors,
- * https://arxiv.org/abs/1209.2673
+ * https://arxiv.org/abs/1209.2673; a margin so that it holds for most calibrations: proposition 2 there
  */
 export function calibrateIntervals(
   yTrue: ArrayLike<number>,
@@ -92,8 +95,8 @@ function needOf({ from, to, centre }: Omit<IntervalGroup, 'factors'>, y: number,
 }
 
 /**
- * The least factor of each group with which the hulls hold `level` of its pictures, finite-sample correction included. The hull that a
- * group needs may be there through others already, so each is found given the others, a few times over.
+ * The least factor of each group with which the hulls hold `level` of its pictures, finite-sample correction and a margin for the
+ * chance of this calibration included. The hull that a group needs may be there through others already, so each is found given the others, a few times over.
  */
 function factorsAt(
   level: number,
@@ -106,7 +109,8 @@ function factorsAt(
       const reached = (at: number) =>
         factors.some((factor, other) => other !== g && factor !== null && needs[other]![at]! <= factor);
       const sorted = Float64Array.from(indices, at => (round > 0 && reached(at) ? 0 : needs[g]![at]!)).sort();
-      const needed = sorted[conformalRank(sorted.length, level) - 1];
+      const raised = level + SURE * Math.sqrt((level * (1 - level)) / sorted.length);
+      const needed = raised < 1 ? sorted[conformalRank(sorted.length, raised) - 1] : undefined;
       factors[g] = needed === undefined ? null : roundUp(needed);
     });
   }

@@ -130,7 +130,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         tta,
       };
       await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation, leakage }, null, 2)}\n`);
-      await folder.write('model-card.md', modelCard(manifest, { data: options.data, evaluation }));
+      await folder.write('model-card.md', modelCard(manifest, { data: basename(resolve(options.data)), evaluation }));
       await folder.write(
         'predictions.csv',
         predictionsCsv(predictions, manifest.intervals && intervalsAt(manifest.intervals, 0.9)),

@@ -68,6 +68,7 @@ tbody th { min-width: 5rem; overflow-wrap: break-word; }
 td.text, .files tbody th { min-width: 9rem; overflow-wrap: anywhere; }
 td.bar, th.bar { text-align: left; width: 30%; min-width: 6rem; padding-left: 0; }
 .bar i { display: block; height: 0.55rem; margin-top: 0.5rem; border-radius: 0.2rem; background: var(--accent); min-width: 1px; }
+td small { display: block; white-space: nowrap; }
 tr.ours th, tr.ours td { font-weight: 650; }
 .pictures { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1.1rem 0.9rem; }
 .pictures img {
