@@ -156,6 +156,9 @@ const RULES: readonly Rule[] = [
   },
 ];
 
+/** True where no pixel but a hundredth has a colour, however the file stores it. */
+export const isGray = ({ colour }: QualityFacts): boolean => colour <= GRAY_SLACK;
+
 /**
  * What is odd about each picture beside the others: beyond 3 robust standard deviations (median and median absolute deviation; 4.5 for sizes)
  * and beyond a floor, so that a data set in good order has next to no flags. Gray pictures are odd where most are in colour.
@@ -173,7 +176,6 @@ export function qualityFlags(facts: readonly QualityFacts[]): QualityFlag[][] {
       else if (value > high) flags[i]!.push({ kind: rule.kind, value, threshold: high });
     });
   }
-  const isGray = ({ colour }: QualityFacts) => colour <= GRAY_SLACK;
   if (facts.filter(isGray).length < facts.length / 2) {
     facts.forEach((fact, i) => {
       if (isGray(fact)) flags[i]!.push({ kind: 'grayscale', value: fact.colour, threshold: GRAY_SLACK });

@@ -1,6 +1,5 @@
 import { expected, InputError } from '../base/errors.js';
 import type { Skipped } from '../data/dataset.js';
-import type { Looks } from '../data/looks.js';
 import { bootstrapInterval, type Interval } from '../metrics/bootstrap.js';
 import {
   meanAbsoluteError,
@@ -16,7 +15,7 @@ import { coverageAt, type DoubtEvaluation, type DoubtfulPrediction, evaluateDoub
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 import { groupByLabel } from './groups.js';
 import type { IntervalScores } from './intervals.js';
-import { errorsBySlice, type Slice } from './slices.js';
+import { errorsBySlice, type Looks, type Slice } from './slices.js';
 import { evaluationWarnings } from './warnings.js';
 
 /** What a model said about one picture, beside what is true. */

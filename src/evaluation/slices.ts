@@ -1,6 +1,15 @@
-import type { Looks } from '../data/looks.js';
 import { mean, standardDeviation } from '../metrics/statistics.js';
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
+
+/** What can be seen of a picture without knowing what it shows. */
+export interface Looks {
+  /** Pixels, after the EXIF orientation is applied. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Mean luminance, 0 to 255. */
+  readonly brightness: number;
+  readonly isGray: boolean;
+}
 
 /** The errors of the pictures that look so. */
 export interface Slice extends SubsetErrors {
@@ -11,8 +20,6 @@ export interface Slice extends SubsetErrors {
   readonly finding: string | null;
 }
 
-// A scan of a gray photo is a little yellow; a face in colour has 30 and more.
-const GRAY = 6;
 const DARK = 60;
 const FEWEST = 10;
 // 1 in 1,000 by chance: some six comparisons are made, and nobody should chase noise.
@@ -34,7 +41,7 @@ export function errorsBySlice(
 ): Slice[] {
   const least = sizePx / 2;
   const tests: readonly [Slice['slice'], string, (look: Looks) => boolean][] = [
-    ['grayscale', 'hardly any colour', ({ colour }) => colour < GRAY],
+    ['grayscale', 'no colour', ({ isGray }) => isGray],
     ['small', `an edge under ${least} px`, ({ widthPx, heightPx }) => Math.min(widthPx, heightPx) < least],
     ['dark', `a mean luminance under ${DARK} of 255`, ({ brightness }) => brightness < DARK],
   ];

@@ -3,17 +3,17 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { ahead } from '../base/ahead.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
+import { type PictureFacts, readPictureFacts } from '../cleaning/picture-facts.js';
+import { isGray } from '../cleaning/quality.js';
 import type { Skipped } from '../data/dataset.js';
-import { type Looks, looksOf } from '../data/looks.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
-import { readSource } from '../data/read-source.js';
 import { sheetPng } from '../data/sheet.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
 import { intervalsAt } from '../evaluation/intervals.js';
+import type { Looks } from '../evaluation/slices.js';
 import { modelCard } from '../model/card.js';
 import type { Manifest } from '../model/manifest.js';
 import { loadModel, modelFolder } from '../model/model.js';
@@ -102,14 +102,11 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         const got = `none of ${samples.length}; ${file}: ${reason}`;
         throw new InputError(expected(options.data, 'at least one picture that can be read', got));
       }
-      const looks = await looksOfSome(
-        answered.map(({ file }) => pathOf(file)),
-        options,
-      );
-      const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looks[i] }));
+      const { facts } = await readPictureFacts({ ...dataset, samples: answered }, cacheDir, options);
+      const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[i]) }));
       const { labels: trainingLabels } = manifest.dataset;
       const index = await indexOfModel(home, manifest);
-      const leakage = index && (await measureLeakage(home, index, dataset, predictions, cacheDir, options));
+      const leakage = index && (await measureLeakage(home, index, dataset, predictions, facts, options));
       const evaluation = evaluate(predictions, {
         trainingLabels,
         skipped,
@@ -192,24 +189,12 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   }
 }
 
-// Of more pictures, those evenly apart: slices of so many are large enough, and each picture is read once more.
-const MOST_LOOKED_AT = 20_000;
-
-/** The looks of the pictures at up to 20,000 of these paths, undefined for the others. */
-async function looksOfSome(paths: readonly string[], { onProgress, signal }: Watch): Promise<(Looks | undefined)[]> {
-  const step = Math.ceil(paths.length / MOST_LOOKED_AT);
-  const total = Math.ceil(paths.length / step);
-  const looks: (Looks | undefined)[] = Array.from({ length: paths.length });
-  const look = async (at: number) => looksOf(await readSource(paths[at * step]!));
-  let done = 0;
-  for await (const found of ahead(total, LOOKS_AHEAD, look, signal)) {
-    looks[done * step] = found;
-    onProgress?.({ phase: 'looking at the pictures', done: ++done, total, unit: 'images' });
-  }
-  return looks;
+/** What slices are made by. */
+function looksOf(fact: PictureFacts | undefined): Looks | undefined {
+  if (fact === undefined) return undefined;
+  const { width, height, brightness } = fact.quality;
+  return { widthPx: width, heightPx: height, brightness, isGray: isGray(fact.quality) };
 }
-
-const LOOKS_AHEAD = 16;
 
 function intervalsText({ intervals }: Manifest): string {
   if (intervals === undefined) return 'none';

@@ -6,7 +6,7 @@ import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { stacked } from '../cleaning/duplicates.js';
 import { findLeaks, type Leak } from '../cleaning/leakage.js';
-import { readGray, readPictureFacts } from '../cleaning/picture-facts.js';
+import { type PictureFacts, readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex, trainingPath } from '../cleaning/training-index.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Prediction } from '../evaluation/evaluate.js';
@@ -68,6 +68,7 @@ export async function indexOfModel(home: string, manifest: Manifest): Promise<Tr
  *
  * @param home the model's folder
  * @param predictions of some of the data set's samples
+ * @param facts of their pictures
  * @throws AbortedError once the signal is aborted
  */
 export async function measureLeakage(
@@ -75,7 +76,7 @@ export async function measureLeakage(
   index: TrainingIndex,
   dataset: Dataset,
   predictions: readonly Prediction[],
-  cacheDir: string,
+  facts: readonly (PictureFacts | undefined)[],
   watch: Watch,
 ): Promise<Leakage> {
   const training = {
@@ -83,7 +84,6 @@ export async function measureLeakage(
     // A picture of another content than then says nothing of the one that was trained on.
     readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes[i]),
   };
-  const { facts } = await readPictureFacts({ ...dataset, samples: predictions }, cacheDir, watch);
   const pathOf = (i: number) => resolve(dataset.root, predictions[i]!.file);
   const leaks = await findLeaks(training, facts, i => readGray(pathOf(i)), watch);
   const leaked = new Set(leaks.map(({ test }) => test));

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import type { Looks } from '../../src/data/looks.js';
-import { errorsBySlice } from '../../src/evaluation/slices.js';
+import { errorsBySlice, type Looks } from '../../src/evaluation/slices.js';
 
-const plain: Looks = { widthPx: 300, heightPx: 200, brightness: 120, colour: 40 };
+const plain: Looks = { widthPx: 300, heightPx: 200, brightness: 120, isGray: false };
 const truth = Array.from({ length: 400 }, () => 0);
 
 function slicesOf(look: (i: number) => Looks | undefined, error: (i: number, noise: number) => number) {
@@ -36,7 +35,7 @@ describe('errors by look', () => {
 
   it('claim nothing of what may be chance, or of a few pictures', () => {
     const even = slicesOf(
-      i => (i % 3 === 0 ? { ...plain, colour: 1 } : plain),
+      i => (i % 3 === 0 ? { ...plain, isGray: true } : plain),
       (_, noise) => 4 * noise,
     );
     assert.deepEqual(

@@ -124,7 +124,7 @@ test('the evaluation says its numbers, its constant and its groups', () => {
 });
 
 test('the evaluation says what its intervals hold, what columns and looks tell, and what is beyond chance', () => {
-  const plain = { widthPx: 300, heightPx: 300, brightness: 120, colour: 40 };
+  const plain = { widthPx: 300, heightPx: 300, brightness: 120, isGray: false };
   const rows = predictions(300).map((row, i) => ({
     ...row,
     value: row.value + (i % 3 === 0 ? 20 : 0),
