@@ -137,7 +137,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           balance: plan.balance,
           rateDecay: plan.rateDecay,
         };
-        const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.head, plan, seed };
+        // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
+        const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
         const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
         fits = [await tuneBackbone(context, saving, cacheDir, folder, options), ...fits];
       }

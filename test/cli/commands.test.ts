@@ -39,6 +39,7 @@ describe('train', () => {
       'extractSeconds',
       'fitSeconds',
       'totalSeconds',
+      'calibrateSeconds',
       'imagesPerSecond',
       'computeShare',
       'peakRssBytes',
@@ -177,12 +178,22 @@ describe('evaluate', () => {
       'byGroup',
       'baseline',
       'interval95',
+      'slope',
+      'byColumn',
+      'slices',
+      'coverage90',
+      'intervalWidth90',
+      'coverage80',
+      'intervalWidth80',
+      'calibration',
+      'riskCoverage',
+      'unusual',
     ]) {
       assert.ok(key in result, key);
     }
     assert.equal(result.images, 40);
     assert.ok(result.rmse < result.baseline.mean.rmse / 2, `${result.rmse} against ${result.baseline.mean.rmse}`);
-    const files = ['best.png', 'metrics.json', 'predictions.csv', 'report.html', 'worst.png'];
+    const files = ['best.png', 'metrics.json', 'model-card.md', 'predictions.csv', 'report.html', 'worst.png'];
     assert.deepEqual(readdirSync(`${model}-evaluation`).sort(), files);
     const page = readFileSync(join(`${model}-evaluation`, 'report.html'), 'utf8');
     assert.doesNotMatch(page.replaceAll('http://www.w3.org/', ''), /https?:\/\/[^ ]*\.(js|css|woff)/);
@@ -241,6 +252,22 @@ describe('predict', () => {
       ['number', 'object', 'number'],
     );
     assert.deepEqual(Object.keys(result[1]), ['file', 'value', 'error']);
+  });
+
+  it('gives intervals at any level, and none at one that needs more pictures than there were', async () => {
+    const picture = join(test, '10', readdirSync(join(test, '10'))[0]!);
+    const at = async (level: string) => {
+      const { stdout, stderr } = await eyeball('predict', model, picture, '--level', level, '--json');
+      return { ...json(stdout)[0], stderr };
+    };
+    const [half, most, all] = [await at('0.5'), await at('0.9'), await at('0.999')];
+    assert.ok(most.low <= half.low && half.low < half.value && half.value < half.high && half.high <= most.high);
+    assert.deepEqual([all.low, all.high], [null, null]);
+    assert.match(
+      all.stderr,
+      /warning: 99\.9 % intervals need 999 calibration pictures or more, and the model has 120: /,
+    );
+    assert.match((await eyeball('predict', model, picture)).stdout, /\t-?[\d.]+\t-?[\d.]+ to -?[\d.]+/);
   });
 
   it('agrees with evaluate, takes folders and addresses', async () => {
