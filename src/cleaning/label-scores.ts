@@ -84,7 +84,8 @@ export function scoreLabels(
     while (next > 0 && wrong[next - 1]! >= ratio) next--;
     steps.push({ count: to - from, wrong: (before - next) / wrong.length });
     const above = 1 - next / wrong.length;
-    if (above >= LEAST_ABOVE && above * order.length >= FEWEST_ABOVE) share = Math.min(share, to / order.length / above);
+    if (above >= LEAST_ABOVE && above * order.length >= FEWEST_ABOVE)
+      share = Math.min(share, to / order.length / above);
     from = to;
   }
   const byRank = falling(steps.map(({ count, wrong: part }) => ({ count, sum: part * share * order.length })));

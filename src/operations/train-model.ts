@@ -118,7 +118,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, options, { mirrored: true })
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
-      const data: HeadData = { rows, mirrored: mirror?.rows, labels, ...split };
+      const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, ...split };
       let fits = await fitHeads(data, backbone, plan, seed, options);
       if (part !== undefined) {
         const identity = {

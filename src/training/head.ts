@@ -16,6 +16,8 @@ export interface HeadData {
   /** Indices of rows, ascending. */
   readonly train: readonly number[];
   readonly validation: readonly number[];
+  /** A number a row: rows of one group, duplicates say, stay on one side when they are split again. Default: all are apart. */
+  readonly groups?: ArrayLike<number> | undefined;
 }
 
 /** One linear layer: weight `[from, to]`, bias `[to]`. */
