@@ -14,6 +14,7 @@ import { sheetPng } from '../data/sheet.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
 import { intervalsAt } from '../evaluation/intervals.js';
 import type { Looks } from '../evaluation/slices.js';
+import { type Suspect, suspectsOf } from '../evaluation/suspects.js';
 import { modelCard } from '../model/card.js';
 import type { Manifest } from '../model/manifest.js';
 import { loadModel, modelFolder } from '../model/model.js';
@@ -43,6 +44,8 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
 export interface EvaluateModelResult extends Evaluation {
   /** Which of the pictures the model was trained on, and its errors without them; absent where the model does not know. */
   readonly leakage?: Leakage;
+  /** Labels outside of the interval of 99 %, the most suspicious first. */
+  readonly suspects: readonly Suspect[];
   /** The folder with report.html, metrics.json, model-card.md, predictions.csv, best.png and worst.png. */
   readonly out: string;
   /** Whether each prediction is the mean of a picture's and its mirror image's. */
@@ -53,6 +56,7 @@ export interface EvaluateModelResult extends Evaluation {
 }
 
 const SHOWN = 24;
+const SUSPECTS_SHOWN = 12;
 const epochSchema = z.object({
   epoch: z.number(),
   // Since 0.2.
@@ -114,6 +118,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         intervals: manifest.intervals,
         sizePx: manifest.input.sizePx,
       });
+      const suspects = suspectsOf(predictions, manifest.intervals);
       const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
       const best = byError.slice(0, SHOWN);
       const worst = byError.toReversed().slice(0, SHOWN);
@@ -126,7 +131,10 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         fingerprint: fingerprint(predictions),
         tta,
       };
-      await folder.write('metrics.json', `${JSON.stringify({ ...about, ...evaluation, leakage }, null, 2)}\n`);
+      await folder.write(
+        'metrics.json',
+        `${JSON.stringify({ ...about, ...evaluation, leakage, suspects }, null, 2)}\n`,
+      );
       await folder.write('model-card.md', modelCard(manifest, { data: basename(resolve(options.data)), evaluation }));
       await folder.write(
         'predictions.csv',
@@ -146,6 +154,8 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           leakage,
           best: await withThumbnails(best, pathOf),
           worst: await withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index),
+          suspects: await withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
+          suspectCount: suspects.length,
           epochs,
           keptEpoch: numberOf(manifest.configuration.bestEpoch),
           loss: textOf(manifest.configuration.loss),
@@ -176,6 +186,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       return {
         ...evaluation,
         ...(leakage && { leakage }),
+        suspects,
         out,
         tta,
         seed,

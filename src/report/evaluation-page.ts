@@ -30,6 +30,7 @@ import {
 } from './plots.js';
 import { subsetSections } from './subsets-section.js';
 import { formatOf, summarize } from './summary.js';
+import { type SuspectPicture, suspectsSection } from './suspects-section.js';
 
 /** A picture with its true and its predicted number. */
 export interface PredictedPicture extends Prediction {
@@ -52,6 +53,9 @@ export interface EvaluationPageOptions extends Target {
   readonly worst: readonly PredictedPicture[];
   /** Which of the pictures the model was trained on; left out where that is not known. */
   readonly leakage?: LeakageFigures | undefined;
+  /** Pictures with suspicious labels, the most suspicious first, and how many there are with those that are not shown. */
+  readonly suspects?: readonly SuspectPicture[];
+  readonly suspectCount?: number;
   /** Model, data, backbone, solver, seed, versions, times. */
   readonly made: MadeBy;
   /** The errors of the training; left out or empty where it had no epochs. */
@@ -87,6 +91,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
       subsetSections(evaluation, target, isWhole, format),
       best.length > 0 && section('Best predictions', '', grid(best, 'good')),
       worst.length > 0 && section('Worst predictions', worstNote(worst), grid(worst, 'bad')),
+      suspectsSection(options.suspects ?? [], options.suspectCount ?? 0, images, target, format),
       skippedSection('Skipped files', skipped),
       madeSection(made),
     ],
