@@ -7,6 +7,7 @@ import { demoCommand } from './demo.js';
 import { evaluateCommand } from './evaluate.js';
 import { inspectCommand } from './inspect.js';
 import { predictCommand } from './predict.js';
+import { serveCommand } from './serve.js';
 import { Terminal } from './terminal.js';
 import { trainCommand } from './train.js';
 
@@ -63,6 +64,7 @@ Examples:
     predictCommand,
     cleanCommand,
     compareCommand,
+    serveCommand,
   ]) {
     root.addCommand(command(terminal).copyInheritedSettings(root));
   }

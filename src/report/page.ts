@@ -44,4 +44,5 @@ ${main}
   return document.text;
 }
 
-const EYE = html`<svg class="eye" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8"><path d="M2 12C5 6.5 8.5 5 12 5s7 1.5 10 7c-3 5.5-6.5 7-10 7S5 17.5 2 12Z"/><circle cx="12" cy="12" r="3.2" fill="currentColor"/></svg>`;
+/** The mark of eyeball beside its name. */
+export const EYE = html`<svg class="eye" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8"><path d="M2 12C5 6.5 8.5 5 12 5s7 1.5 10 7c-3 5.5-6.5 7-10 7S5 17.5 2 12Z"/><circle cx="12" cy="12" r="3.2" fill="currentColor"/></svg>`;

@@ -1,0 +1,71 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import type { App } from '../serving/app.js';
+
+/** A service on a port. */
+export interface Listening {
+  /** Such as `http://127.0.0.1:8080`. */
+  readonly address: string;
+  /** Takes no new connection, answers what arrives on those that are open, and resolves once they are closed. */
+  close(): Promise<void>;
+}
+
+// A connection that was kept alive for another request gets this long to send it, or to be closed by its client, before we close it.
+const IDLE_MS = 500;
+// What is still open then has a client that does not take its answer.
+const CLOSE_MS = 60_000;
+
+/**
+ * Puts the app on a port.
+ *
+ * @param options.port 0 takes any that is free.
+ * @param options.bodyMs Time that the app gives to bodies; node ends slower requests itself, a little later.
+ * @throws InputError where the port or the address cannot be had.
+ */
+export async function listen(
+  app: Pick<App, 'fetch'>,
+  options: { readonly host: string; readonly port: number; readonly bodyMs: number },
+): Promise<Listening> {
+  const { host, port, bodyMs } = options;
+  const open = new Set<ServerResponse>();
+  let closing = false;
+  const answer = getRequestListener((request, env) =>
+    app.fetch(request, { client: (env.incoming as IncomingMessage).socket.remoteAddress }),
+  );
+  const server: Server = createServer(
+    { headersTimeout: 10_000, requestTimeout: bodyMs + 10_000, connectionsCheckingInterval: 5000 },
+    (incoming, outgoing) => {
+      if (closing) outgoing.setHeader('Connection', 'close');
+      open.add(outgoing);
+      outgoing.on('close', () => open.delete(outgoing));
+      void answer(incoming, outgoing);
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const got = cause.code === 'EADDRINUSE' ? 'one in use' : `"${reasonOf(cause)}"`;
+      const wayOut = '--port and --host name others';
+      reject(new InputError(expected(`${host}:${port}`, 'a free port of this machine', got, wayOut), { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+  const { address, family, port: taken } = server.address() as AddressInfo;
+  return {
+    address: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`,
+    close: () =>
+      new Promise(resolve => {
+        closing = true;
+        for (const outgoing of open) if (!outgoing.headersSent) outgoing.setHeader('Connection', 'close');
+        const sweep = setInterval(() => server.closeIdleConnections(), IDLE_MS);
+        const last = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+        // Not server.close(): that closes idle connections at once, a request that is on its way to us included.
+        NetServer.prototype.close.call(server, () => {
+          clearInterval(sweep);
+          clearTimeout(last);
+          resolve();
+        });
+      }),
+  };
+}

@@ -1,0 +1,205 @@
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { InputError } from '../base/errors.js';
+import { type DoubtOf, doubtOf } from '../model/doubt.js';
+import type { Model } from '../model/model.js';
+import { tokenCheck } from './access.js';
+import { Admission } from './admission.js';
+import { type Limits, resolveLimits } from './limits.js';
+import { createMetrics } from './metrics.js';
+import { openApiDocument, PATHS } from './openapi.js';
+import { createPictureQueue, type PictureQueue } from './picture-queue.js';
+import { busy, Problem, problemResponse } from './problem.js';
+import { readBody } from './read-body.js';
+import { faultOf, pictureReader, type RequestPicture } from './request-pictures.js';
+import { type PredictAnswer, type Prediction, predictQuery } from './schemas.js';
+import { PAGE_POLICY, tryPage } from './try-page.js';
+
+/** What is served, and to whom. */
+export interface AppOptions {
+  /** The model, or the promise of one: until it is there, `/readyz` and predictions answer 503. */
+  readonly model: Model | Promise<Model>;
+  /** What answers call the model. */
+  readonly name: string;
+  /** The secret that `/v1/predict` and `/metrics` ask for. Default: none, everybody may. */
+  readonly token?: string | undefined;
+  /** The origin whose pages may read answers (CORS), or `*`. Default: none. */
+  readonly cors?: string | undefined;
+  /** What is refused for its size. Default: see Limits. */
+  readonly limits?: { readonly [K in keyof Limits]?: Limits[K] | undefined } | undefined;
+  /** Called with what failed by a fault of the service, answered with 500. Default: nobody is told. */
+  readonly onError?: ((thrown: unknown) => void) | undefined;
+}
+
+/** The service as a function. */
+export interface App {
+  /**
+   * The answer to a request; never rejects.
+   *
+   * @param from.client Who asks, such as an IP address, for the limit of pictures a client. Default: all are one.
+   */
+  fetch(request: Request, from?: { readonly client?: string | undefined }): Promise<Response>;
+  /** Makes `/readyz` say 503 from here on, so that no more requests are sent here; those that come are answered. */
+  shutDown(): void;
+}
+
+type Env = { Bindings: { readonly client?: string | undefined } };
+
+interface Loaded {
+  readonly model: Model;
+  readonly queue: PictureQueue;
+}
+
+/**
+ * A service that answers HTTP requests with what a model says of the pictures in them. It opens no port and keeps no picture.
+ *
+ * @throws UsageError where limits contradict each other.
+ */
+export function createApp({ model, name, token, cors: origin, onError, ...options }: AppOptions): App {
+  const limits = resolveLimits(options.limits);
+  const admission = new Admission(limits);
+  const metrics = createMetrics(() => admission.pictures);
+  let loaded: Loaded | undefined;
+  let closing = false;
+  const ready = Promise.resolve(model).then(model => {
+    loaded = { model, queue: createPictureQueue(model, limits, metrics.batch) };
+  });
+  // Whoever made the promise hears of a model that cannot be loaded; here it stays unready.
+  ready.catch(() => {});
+
+  const notReady = (): Problem | undefined => {
+    if (closing) return busy(503, 'expected a service that runs on, got one that shuts down');
+    if (loaded === undefined) return busy(503, 'expected a model, got one that is still loading');
+    if (admission.full) return busy(503, 'expected room in the queue, got none');
+    return undefined;
+  };
+
+  const app = new Hono<Env>();
+  app.use(async (c, next) => {
+    const started = performance.now();
+    await next();
+    c.res.headers.set('X-Content-Type-Options', 'nosniff');
+    if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store');
+    const route = PATHS.find(path => path === c.req.path) ?? 'other';
+    const method = KNOWN_METHODS.has(c.req.method) ? c.req.method : 'other';
+    metrics.request(route, method, c.res.status, (performance.now() - started) / 1000);
+  });
+  if (origin !== undefined)
+    app.use(
+      '/v1/*',
+      cors({ origin, allowMethods: ['POST'], allowHeaders: ['Authorization', 'Content-Type'], maxAge: 600 }),
+    );
+  if (token !== undefined) {
+    const check = tokenCheck(token);
+    for (const path of ['/v1/*', '/metrics'])
+      app.use(path, async (c, next) => {
+        check(c.req.header('Authorization'));
+        await next();
+      });
+  }
+
+  app.post('/v1/predict', async c => {
+    const doubtAt = checkLevel(c.req.query());
+    const read = pictureReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
+    if (loaded === undefined) throw notReady();
+    const { model, queue } = loaded;
+    const doubt = doubtAt(model);
+    const client = c.env?.client ?? '';
+    // A queue that is full says so at once, and not after a body of 30 MB.
+    admission.check(client, 1);
+    let held = 0;
+    let leave = () => {};
+    try {
+      const body = await readBody(c.req.raw, limits, bytes => {
+        admission.hold(bytes);
+        held += bytes;
+      });
+      const pictures = await read(body, c.req.header('Content-Type') ?? '', limits.requestPictures);
+      leave = admission.enter(client, pictures.length);
+      const predictions = await Promise.all(pictures.map(picture => predict(queue, doubt, picture)));
+      const failed = predictions.filter(({ error }) => error !== undefined).length;
+      metrics.pictures('failed', failed);
+      metrics.pictures('predicted', predictions.length - failed);
+      if (failed === predictions.length) throw allFailed(predictions);
+      const { target, sha256 } = model.manifest;
+      const answer: PredictAnswer = { model: { name, target: target.name, unit: target.unit, sha256 }, predictions };
+      return c.json(answer);
+    } finally {
+      leave();
+      admission.hold(-held);
+    }
+  });
+  app.get('/healthz', c => c.json({ status: 'ok' }));
+  app.get('/readyz', c => {
+    const problem = notReady();
+    return problem === undefined ? c.json({ status: 'ready' }) : problemResponse(problem);
+  });
+  app.get('/metrics', async c => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
+  const description = openApiDocument(token !== undefined);
+  app.get('/openapi.json', c => c.json(description));
+  app.get('/', c => {
+    const page = tryPage({ name, manifest: loaded?.model.manifest, token: token !== undefined });
+    return c.html(page, 200, { 'Content-Security-Policy': PAGE_POLICY });
+  });
+
+  for (const path of PATHS) {
+    const allowed = path === '/v1/predict' ? 'POST' : 'GET, HEAD';
+    app.all(path, c => {
+      throw new Problem(405, `${path}: expected ${allowed}, got ${c.req.method.slice(0, 20)}`, { Allow: allowed });
+    });
+  }
+  app.notFound(() => problemResponse(new Problem(404, `expected one of ${PATHS.join(' ')}, got another path`)));
+  app.onError(thrown => {
+    if (thrown instanceof Problem) return problemResponse(thrown);
+    onError?.(thrown);
+    return problemResponse(new Problem(500, 'the service failed by a fault of its own'));
+  });
+  return {
+    fetch: async (request, from = {}) => app.fetch(request, from),
+    shutDown() {
+      closing = true;
+    },
+  };
+}
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** The level that a query asks for, as what a model says of its doubt. @throws Problem 400 for a query that is none. */
+function checkLevel(query: Record<string, string>): (model: Model) => DoubtOf {
+  const checked = predictQuery.safeParse(query);
+  if (!checked.success) throw new Problem(400, faultOf(checked.error, query, 'the query'));
+  const { level } = checked.data;
+  return ({ manifest }) => {
+    if (level !== undefined && manifest.intervals === undefined)
+      throw new Problem(400, 'level: expected a model with intervals, got one without; train it again');
+    return doubtOf(manifest, 'the model', level);
+  };
+}
+
+async function predict(queue: PictureQueue, doubt: DoubtOf, picture: RequestPicture): Promise<Prediction> {
+  try {
+    if (picture instanceof InputError) throw picture;
+    const { outputs, row } = await queue.add(picture);
+    const value = Number(outputs.value!.data[row]);
+    if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
+    const { low, high, unusual } = doubt.of(value, outputs, row);
+    return {
+      value,
+      ...(low !== undefined && { low }),
+      ...(high !== undefined && { high }),
+      ...(unusual && { unusual }),
+    };
+  } catch (thrown) {
+    if (thrown instanceof InputError) return { value: null, error: thrown.message };
+    throw thrown;
+  }
+}
+
+function allFailed(predictions: readonly Prediction[]): Problem {
+  const [first] = predictions;
+  const count = predictions.length;
+  return new Problem(
+    422,
+    count === 1 ? first!.error! : `none of ${count} pictures can be used; the first: ${first!.error}`,
+  );
+}

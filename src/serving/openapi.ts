@@ -1,0 +1,99 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { eyeballVersion } from '../base/versions.js';
+import * as schemas from './schemas.js';
+
+/** The paths of the service, as requests are counted and described under. */
+export const PATHS = ['/', '/v1/predict', '/healthz', '/readyz', '/metrics', '/openapi.json'] as const;
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  400: 'The request is malformed.',
+  401: 'The bearer token is missing or another one.',
+  408: 'The body took too long.',
+  413: 'The body is too large, or holds too many pictures.',
+  415: 'The content type is none that the service reads.',
+  422: 'No picture can be used, or the fields are others.',
+  429: 'This client has too many pictures in the queue.',
+  503: 'The queue is full, or the model is still loading.',
+};
+
+const text = z.string();
+const binary = z.string().openapi({ format: 'binary' });
+
+/**
+ * The description of the service, OpenAPI 3.1, made from the schemas that check.
+ *
+ * @param guarded Whether `/v1/predict` and `/metrics` ask for a bearer token.
+ */
+export function openApiDocument(guarded: boolean): object {
+  const hono = new OpenAPIHono();
+  const registry = hono.openAPIRegistry;
+  const answer = registry.register('PredictAnswer', schemas.predictAnswer);
+  const problem = registry.register('Problem', schemas.problem);
+  const state = registry.register('State', schemas.state);
+  const json = registry.register('PredictJson', schemas.predictJson);
+  const refusal = (status: number) => ({
+    description: REFUSALS[status]!,
+    content: { 'application/problem+json': { schema: problem } },
+  });
+  const refusals = (...statuses: number[]) =>
+    Object.fromEntries(statuses.filter(status => status !== 401 || guarded).map(status => [status, refusal(status)]));
+  const security = guarded ? { security: [{ bearer: [] }] } : {};
+  const given = (description: string, type: string, schema: z.ZodType) => ({
+    200: { description, content: { [type]: { schema } } },
+  });
+  if (guarded) registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/predict',
+    summary: 'Name the number of pictures',
+    ...security,
+    request: {
+      query: schemas.predictQuery,
+      body: {
+        required: true,
+        content: {
+          'multipart/form-data': { schema: z.object({ image: z.array(binary) }) },
+          'image/*': { schema: binary },
+          'application/octet-stream': { schema: binary },
+          'application/json': { schema: json },
+        },
+      },
+    },
+    responses: {
+      ...given('A prediction or an error for each picture.', 'application/json', answer),
+      ...refusals(400, 401, 408, 413, 415, 422, 429, 503),
+    },
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/healthz',
+    summary: 'Whether the process runs',
+    responses: given('It does.', 'application/json', state),
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/readyz',
+    summary: 'Whether pictures are taken now',
+    responses: { ...given('They are.', 'application/json', state), ...refusals(503) },
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/metrics',
+    summary: 'Counts for Prometheus',
+    ...security,
+    responses: { ...given('The text form of Prometheus.', 'text/plain', text), ...refusals(401) },
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This description',
+    responses: given('OpenAPI 3.1.', 'application/json', z.object({})),
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/',
+    summary: 'A page to try the model',
+    responses: given('HTML.', 'text/html', text),
+  });
+  return hono.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'eyeball', version: eyeballVersion() } });
+}

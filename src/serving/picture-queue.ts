@@ -1,0 +1,123 @@
+import { InputError } from '../base/errors.js';
+import { decodePicture, MAX_PICTURE_PIXELS, probePicture } from '../data/picture.js';
+import type { Tensor } from '../engine/tensor.js';
+import type { Model } from '../model/model.js';
+import type { Limits } from './limits.js';
+
+/** The outputs of a batch, and the row of one picture in them. */
+export interface PictureRow {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly row: number;
+}
+
+/** Pictures of all requests on their way to the engine. */
+export interface PictureQueue {
+  /** Sends a picture through the model. @throws InputError where it cannot be read; Error where the engine fails. */
+  add(bytes: Uint8Array): Promise<PictureRow>;
+}
+
+interface Job {
+  resolve(row: PictureRow): void;
+  reject(reason: unknown): void;
+}
+
+interface Decoded extends Job {
+  readonly pixels: Uint8Array;
+  readonly since: number;
+}
+
+// As data/run-pictures: 25 pictures are a batch, and two batches are decoded ahead of the engine.
+const BATCH = 25;
+const AHEAD = 2 * BATCH;
+
+/**
+ * A queue whose pictures are decoded on the thread pool and computed in batches.
+ *
+ * A full batch waits behind another one in the engine. A smaller one is sent only while the engine is idle, once its first picture has
+ * waited for `batchMs`: until then more pictures may join it.
+ *
+ * @param onBatch Called with the number of pictures of each batch.
+ */
+export function createPictureQueue(
+  { manifest, run }: Pick<Model, 'manifest' | 'run'>,
+  { picturePixels, batchMs }: Pick<Limits, 'picturePixels' | 'batchMs'>,
+  onBatch: (pictures: number) => void,
+): PictureQueue {
+  const { sizePx } = manifest.input;
+  const waiting: (Job & { readonly bytes: Uint8Array })[] = [];
+  const ready: Decoded[] = [];
+  let decoding = 0;
+  let inEngine = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function decode(bytes: Uint8Array): Promise<Uint8Array> {
+    // Without a limit of its own, decodePicture looks at the header for us.
+    if (picturePixels < MAX_PICTURE_PIXELS) {
+      const { width, height } = await probePicture(bytes);
+      if (width * height > picturePixels)
+        throw new InputError(`expected at most ${picturePixels} pixels, got ${width} x ${height}`);
+    }
+    return decodePicture(bytes, { width: sizePx, height: sizePx });
+  }
+
+  function advance(): void {
+    send();
+    while (waiting.length > 0 && decoding + ready.length < AHEAD) {
+      const { bytes, ...job } = waiting.shift()!;
+      decoding++;
+      decode(bytes)
+        .then(pixels => ready.push({ ...job, pixels, since: performance.now() }), job.reject)
+        .finally(() => {
+          decoding--;
+          advance();
+        });
+    }
+  }
+
+  function send(): void {
+    while (inEngine < 2 && ready.length >= BATCH) compute(ready.splice(0, BATCH));
+    if (inEngine > 0 || ready.length === 0) return;
+    const left = ready[0]!.since + batchMs - performance.now();
+    if (left <= 0) compute(ready.splice(0));
+    else if (timer === undefined) {
+      timer = setTimeout(() => {
+        timer = undefined;
+        advance();
+      }, Math.ceil(left));
+    }
+  }
+
+  function compute(batch: readonly Decoded[]): void {
+    const each = sizePx * sizePx * 3;
+    const data = new Uint8Array(batch.length * each);
+    batch.forEach(({ pixels }, i) => {
+      data.set(pixels, i * each);
+    });
+    const pixels: Tensor<'uint8'> = { dtype: 'uint8', shape: [batch.length, sizePx, sizePx, 3], data };
+    inEngine++;
+    onBatch(batch.length);
+    run(pixels)
+      .then(
+        outputs => {
+          batch.forEach(({ resolve }, row) => {
+            resolve({ outputs: { ...outputs }, row });
+          });
+        },
+        reason => {
+          for (const { reject } of batch) reject(reason);
+        },
+      )
+      .finally(() => {
+        inEngine--;
+        advance();
+      });
+  }
+
+  return {
+    add: bytes =>
+      new Promise((resolve, reject) => {
+        waiting.push({ bytes, resolve, reject });
+        advance();
+      }),
+  };
+}

@@ -1,0 +1,107 @@
+import type { z } from 'zod';
+import { InputError } from '../base/errors.js';
+import { Problem } from './problem.js';
+import { predictJson } from './schemas.js';
+
+/** A picture of a request: its bytes, or why there are none. */
+export type RequestPicture = Uint8Array | InputError;
+
+/** What a body may be, as people are told. */
+const TYPES = 'multipart/form-data, an image type, application/octet-stream or application/json';
+/** Beside pictures a form may have a few fields, so that the first that is unknown can be named. */
+const SPARE_PARTS = 8;
+
+type Reader = (
+  body: Buffer,
+  type: string,
+  most: number,
+) => readonly RequestPicture[] | Promise<readonly RequestPicture[]>;
+
+/**
+ * How the pictures of a body of this content type are found.
+ *
+ * @param type The header as it came; null where there is none.
+ * @throws Problem 415 for any other type, and for a compressed body.
+ */
+export function pictureReader(type: string | null, encoding: string | null): Reader {
+  if (encoding !== null && encoding !== 'identity')
+    throw new Problem(415, `expected a body without Content-Encoding, got ${JSON.stringify(encoding.slice(0, 40))}`);
+  const essence = (type ?? '').split(';')[0]!.trim().toLowerCase();
+  if (essence === 'multipart/form-data') return fromMultipart;
+  if (essence === 'application/json') return fromJson;
+  if (essence.startsWith('image/') || essence === 'application/octet-stream') return body => [body];
+  const got = essence === '' ? 'none' : JSON.stringify(essence.slice(0, 80));
+  throw new Problem(415, `Content-Type: expected ${TYPES}, got ${got}`);
+}
+
+/** The fields called `image`. File names and types of the parts are not looked at. */
+async function fromMultipart(body: Buffer, type: string, most: number): Promise<readonly RequestPicture[]> {
+  const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type);
+  if (boundary === null) throw new Problem(400, 'Content-Type: expected a boundary, got none');
+  // Counted before they are taken apart: each part becomes several objects.
+  const parts = countUpTo(body, `--${boundary[1] ?? boundary[2]}`, most + SPARE_PARTS + 1) - 1;
+  if (parts > most + SPARE_PARTS) throw tooMany(most);
+  let form: FormData;
+  try {
+    form = await new Response(new Uint8Array(body), { headers: { 'Content-Type': type } }).formData();
+  } catch (cause) {
+    throw Object.assign(new Problem(400, 'expected a whole multipart body, got a damaged one'), { cause });
+  }
+  const pictures: Promise<RequestPicture>[] = [];
+  for (const [name, value] of form) {
+    if (name !== 'image')
+      throw new Problem(422, `expected fields called "image", got one called ${JSON.stringify(name.slice(0, 40))}`);
+    pictures.push(
+      typeof value === 'string'
+        ? Promise.resolve(new InputError('expected a file, got a text field'))
+        : value.arrayBuffer().then(buffer => new Uint8Array(buffer)),
+    );
+  }
+  return checkCount(await Promise.all(pictures), most);
+}
+
+function fromJson(body: Buffer, _: string, most: number): readonly RequestPicture[] {
+  // Base64 has none of these characters. Parsed, each value takes many times the byte that it takes here.
+  const values = 2 * most + 16;
+  if ([',', '[', '{'].some(mark => countUpTo(body, mark, values) === values)) throw tooMany(most);
+  let json: unknown;
+  try {
+    json = JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw Object.assign(new Problem(400, 'expected JSON, got a body that is none'), { cause });
+  }
+  const checked = predictJson.safeParse(json);
+  if (!checked.success) throw new Problem(422, faultOf(checked.error, json, 'the body'));
+  return checkCount(checked.data.images, most).map(fromBase64);
+}
+
+function fromBase64(text: string): RequestPicture {
+  const uri = /^data:[\w.+/-]*(?:;[\w.+=-]*?)*?;base64,/i.exec(text.slice(0, 200));
+  const base64 = uri === null ? text : text.slice(uri[0].length);
+  // Buffer.from takes anything and leaves out what it does not know.
+  if (base64.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(base64)) return Buffer.from(base64, 'base64');
+  return new InputError(`expected base64, got text starting with ${JSON.stringify(text.slice(0, 20))}`);
+}
+
+function checkCount<T>(pictures: readonly T[], most: number): readonly T[] {
+  if (pictures.length === 0) throw new Problem(422, 'expected at least one picture, got none');
+  if (pictures.length > most) throw tooMany(most);
+  return pictures;
+}
+
+const tooMany = (most: number) => new Problem(413, `expected at most ${most} pictures in a request, got more`);
+
+/** How often `mark` stands in the bytes, `most` at most. */
+function countUpTo(bytes: Buffer, mark: string, most: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(mark); at !== -1 && count < most; at = bytes.indexOf(mark, at + mark.length)) count++;
+  return count;
+}
+
+/** The first fault that a schema found in `input`, as one line; `whole` is what the input is called. */
+export function faultOf(error: z.ZodError, input: unknown, whole: string): string {
+  const { path, message } = error.issues[0]!;
+  const got = path.reduce((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
+  const where = path.length === 0 ? whole : path.join('.');
+  return `${where}: ${message.slice(0, 200)}, got ${JSON.stringify(got)?.slice(0, 40) ?? 'none'}`;
+}

@@ -1,0 +1,57 @@
+import { z } from '@hono/zod-openapi';
+
+// What goes in and out over HTTP. The same schemas check and make openapi.json.
+
+const SHARE = 'expected a share above 0 and below 1';
+
+/** The query of POST /v1/predict. */
+export const predictQuery = z.strictObject({
+  level: z.coerce
+    .number(SHARE)
+    .gt(0, SHARE)
+    .lt(1, SHARE)
+    .optional()
+    .describe('The share of pictures, above 0 and below 1, whose true number lies between low and high. Default 0.9.'),
+});
+
+/** The JSON body of POST /v1/predict. */
+export const predictJson = z.strictObject({
+  images: z
+    .array(z.string('expected a picture in base64'), 'expected a list of pictures in base64')
+    .min(1, 'expected at least one picture')
+    .describe('Pictures in base64, or as data URIs in base64.'),
+});
+
+/** One picture of an answer. */
+export const prediction = z.object({
+  value: z.number().nullable().describe('The number that the model names; null where there is an error.'),
+  low: z.number().nullable().optional().describe('The lower end of the interval, where the model has intervals.'),
+  high: z.number().nullable().optional().describe('Its upper end. Null where calibration was too small for the level.'),
+  unusual: z.literal(true).optional().describe('The picture is unlike those of the training: trust nothing of this.'),
+  error: z.string().optional().describe('Why the picture has no number.'),
+});
+
+/** The answer of POST /v1/predict. */
+export const predictAnswer = z.object({
+  model: z.object({
+    name: z.string().describe("The name of the model's folder."),
+    target: z.string().describe('What the number is.'),
+    unit: z.string().nullable().describe('What it is counted in; null where nobody said.'),
+    sha256: z.string().describe('Of model.onnx.'),
+  }),
+  predictions: z.array(prediction).describe('One a picture, in the order of the request.'),
+});
+
+/** The answer of /healthz and /readyz. */
+export const state = z.object({ status: z.string() });
+
+/** A refusal. Reference: RFC 9457 */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string().describe('The reason in one line.'),
+});
+
+export type Prediction = z.infer<typeof prediction>;
+export type PredictAnswer = z.infer<typeof predictAnswer>;
