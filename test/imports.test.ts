@@ -61,7 +61,10 @@ const owners: Readonly<Record<string, string>> = {
   'onnxruntime-node': 'src/engine/runtime',
   '@observablehq/plot': 'src/report',
   linkedom: 'src/report',
+  '@hono/zod-openapi': 'src/serving',
+  'prom-client': 'src/serving',
   commander: 'src/cli',
+  '@hono/node-server': 'src/cli',
   'cli-progress': 'src/cli',
 };
 

@@ -61,11 +61,12 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
   const metrics = createMetrics(() => admission.pictures);
   let loaded: Loaded | undefined;
   let closing = false;
-  const ready = Promise.resolve(model).then(model => {
+  const take = (model: Model) => {
     loaded = { model, queue: createPictureQueue(model, limits, metrics.batch) };
-  });
+  };
   // Whoever made the promise hears of a model that cannot be loaded; here it stays unready.
-  ready.catch(() => {});
+  if (model instanceof Promise) model.then(take, () => {});
+  else take(model);
 
   const notReady = (): Problem | undefined => {
     if (closing) return busy(503, 'expected a service that runs on, got one that shuts down');

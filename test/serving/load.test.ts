@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Model } from '../../src/model/model.js';
+import { type AppOptions, createApp } from '../../src/serving/app.js';
+import { sampleManifest } from '../model/sample-model.js';
+import { answerOf, form, picture, post, request, startService } from './service.js';
+
+const PICTURE = new Uint8Array(await picture(77));
+
+/** A service whose engine waits for `go` before each batch. */
+function slowService(options: Partial<AppOptions> = {}) {
+  const batches: number[] = [];
+  let go = () => {};
+  const gate = new Promise<void>(resolve => {
+    go = resolve;
+  });
+  const model = {
+    manifest: sampleManifest('0'.repeat(64)),
+    async run({ shape: [n] }: Parameters<Model['run']>[0]) {
+      batches.push(n!);
+      await gate;
+      return { value: { dtype: 'float32', shape: [n!], data: new Float32Array(n!).fill(37) } };
+    },
+  } as unknown as Model;
+  return { app: createApp({ model, name: 'slow', ...options }), batches, go: () => go() };
+}
+
+const settled = () => sleep(20);
+
+/** Waits until `holds`, and then a little longer, so that what should not happen has its chance. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(5);
+  await settled();
+}
+
+describe('a flood', () => {
+  it('beyond the queue is refused at once, and the service answers afterwards', async () => {
+    const { app, go, batches } = slowService({ limits: { queuePictures: 40, clientPictures: 30 } });
+    const answers: { status: number; retry: string | null }[] = [];
+    const asked = Array.from({ length: 200 }, async (_, i) => {
+      const { status, headers } = await app.fetch(post(PICTURE, 'image/jpeg'), { client: `10.0.0.${i % 2}` });
+      answers.push({ status, retry: headers.get('Retry-After') });
+    });
+    await until(() => answers.length >= 160);
+    // The engine has not answered anything yet.
+    assert.equal(answers.length, 160);
+    assert.ok(answers.every(({ status, retry }) => status === 503 && retry === '1'));
+    const ready = await app.fetch(request('/readyz'));
+    assert.deepEqual([ready.status, ready.headers.get('Retry-After')], [503, '1']);
+    assert.equal((await app.fetch(request('/healthz'))).status, 200);
+    assert.match(await (await app.fetch(request('/metrics'))).text(), /^eyeball_queue_pictures 40$/m);
+    go();
+    await Promise.all(asked);
+    assert.equal(answers.filter(({ status }) => status === 200).length, 40);
+    assert.ok(Math.max(...batches) <= 25, `${batches}`);
+    assert.equal((await app.fetch(request('/readyz'))).status, 200);
+    assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
+  });
+
+  it('of one client leaves room for others', async () => {
+    const { app, go, batches } = slowService({
+      limits: { queuePictures: 40, clientPictures: 20, requestPictures: 20 },
+    });
+    const ask = (client: string, count = 1) =>
+      app.fetch(post(form(...Array<Uint8Array>(count).fill(PICTURE))), { client });
+    const accepted = [ask('a', 19), ask('a')];
+    await until(() => batches.length === 1);
+    const refused = await ask('a');
+    assert.equal(refused.headers.get('Retry-After'), '1');
+    const answer = await answerOf(refused);
+    assert.deepEqual(
+      [answer.status, answer.detail],
+      [429, 'expected at most 20 pictures of a client at a time, got more; wait for the answers'],
+    );
+    accepted.push(ask('b'));
+    await settled();
+    assert.equal((await ask('c', 20)).status, 503);
+    go();
+    assert.deepEqual(
+      (await Promise.all(accepted)).map(({ status }) => status),
+      [200, 200, 200],
+    );
+  });
+
+  it('is computed in full batches, two in the hands of the engine', async () => {
+    const { app, go, batches } = slowService();
+    const asked = Array.from({ length: 100 }, () => app.fetch(post(PICTURE, 'image/jpeg')));
+    // The first is what was decoded in 5 ms.
+    await until(() => batches.length >= 2);
+    assert.equal(batches.length, 2);
+    assert.equal(batches[1], 25);
+    go();
+    for (const { status } of await Promise.all(asked)) assert.equal(status, 200);
+    assert.equal(
+      batches.reduce((sum, n) => sum + n),
+      100,
+    );
+  });
+
+  it('that is not there lets a picture through alone', async () => {
+    const { app, go, batches } = slowService();
+    go();
+    for (let i = 0; i < 3; i++) assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
+    assert.deepEqual(batches, [1, 1, 1]);
+  });
+});
+
+describe('a service', () => {
+  it('is not ready, and takes no picture, while its model is loading', async t => {
+    let load = (_: Model) => {};
+    const model = new Promise<Model>(resolve => {
+      load = resolve;
+    });
+    const app = await startService(t, { model });
+    for (const asked of [request('/readyz'), post(PICTURE, 'image/jpeg')]) {
+      const answer = await answerOf(await app.fetch(asked));
+      assert.deepEqual([answer.status, answer.detail], [503, 'expected a model, got one that is still loading']);
+    }
+    assert.equal((await app.fetch(request('/healthz'))).status, 200);
+    assert.match(await (await app.fetch(request('/'))).text(), /still loading/);
+    load({ manifest: sampleManifest('0'.repeat(64)) } as Model);
+    await settled();
+    assert.equal((await app.fetch(request('/readyz'))).status, 200);
+  });
+
+  it('that shuts down is not ready, and still answers', async t => {
+    const app = await startService(t);
+    app.shutDown();
+    assert.equal((await app.fetch(request('/readyz'))).status, 503);
+    assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
+  });
+
+  it('whose engine fails says so without saying how', async (t: TestContext) => {
+    const told: unknown[] = [];
+    const run = () => Promise.reject(new Error('/home/anna/model.onnx is gone'));
+    const model = { manifest: sampleManifest('0'.repeat(64)), run } as unknown as Model;
+    const app = await startService(t, { model, onError: thrown => told.push(thrown) });
+    const answer = await answerOf(await app.fetch(post(form(PICTURE, PICTURE))));
+    assert.deepEqual([answer.status, answer.detail], [500, 'the service failed by a fault of its own']);
+    assert.equal(told.length, 1);
+    assert.match(await (await app.fetch(request('/metrics'))).text(), /^eyeball_queue_pictures 0$/m);
+  });
+});

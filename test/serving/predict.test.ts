@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { calibrateIntervals } from '../../src/evaluation/intervals.js';
+import type { ManifestIntervals } from '../../src/model/manifest.js';
+import { loadModel, type Model } from '../../src/model/model.js';
+import { createApp } from '../../src/serving/app.js';
+import type { PredictAnswer } from '../../src/serving/schemas.js';
+import { sampleManifest, saveSampleModel } from '../model/sample-model.js';
+import { answerOf, form, picture, post, request, startService } from './service.js';
+
+const predictions = async (response: Response) => {
+  assert.equal(response.status, 200, await response.clone().text());
+  return ((await response.json()) as PredictAnswer).predictions;
+};
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+
+describe('POST /v1/predict', () => {
+  it('says the same as the model, in every form of a request', async t => {
+    const model = await loadModel(await saveSampleModel(t), { threads: 1 });
+    t.after(() => model.close());
+    const app = createApp({ model, name: 'sample' });
+    const pictures = [await picture(20), await picture(200, 300, 'png')];
+    const wanted = (await model.predict(pictures)).map(({ value }) => ({ value }));
+    const response = await app.fetch(post(form(...pictures)));
+    const { unit, name } = model.manifest.target;
+    const answer = (await response.json()) as PredictAnswer;
+    assert.deepEqual(answer, {
+      model: { name: 'sample', target: name, unit, sha256: model.manifest.sha256 },
+      predictions: wanted,
+    });
+    assert.equal(response.headers.get('Cache-Control'), 'no-store');
+    const json = (images: string[]) => post(JSON.stringify({ images }), 'application/json; charset=utf-8');
+    const [first, second] = pictures.map(base64);
+    assert.deepEqual(await predictions(await app.fetch(json([first!, second!]))), wanted);
+    const uris = [`data:image/jpeg;base64,${first}`, `data:;base64,${second}`];
+    assert.deepEqual(await predictions(await app.fetch(json(uris))), wanted);
+    for (const type of ['image/jpeg', 'application/octet-stream', 'IMAGE/PNG; x=1'])
+      assert.deepEqual(await predictions(await app.fetch(post(pictures[0]!, type))), [wanted[0]]);
+  });
+
+  it('answers many requests at once, each with its own pictures', async t => {
+    const app = await startService(t);
+    const shades = Array.from({ length: 40 }, (_, i) => 6 * i);
+    const ask = async (shade: number) => predictions(await app.fetch(post(await picture(shade), 'image/jpeg')));
+    const alone: unknown[] = [];
+    for (const shade of shades) alone.push(await ask(shade));
+    assert.deepEqual(await Promise.all(shades.map(ask)), alone);
+    const metrics = await (await app.fetch(request('/metrics'))).text();
+    assert.match(metrics, /^eyeball_pictures_total\{outcome="predicted"\} 80$/m);
+    assert.match(metrics, /^eyeball_queue_pictures 0$/m);
+    const batches = Number(/^eyeball_batch_pictures_count (\d+)$/m.exec(metrics)![1]);
+    assert.ok(batches > 40 && batches <= 60, `${batches} batches, 40 of them of one picture`);
+  });
+
+  it('gives intervals at the level that is asked for, and calls unusual what is, where the model has them', async t => {
+    // Errors of 0.02, 0.04, ... 2 times what is expected.
+    const errors = Array.from({ length: 99 }, (_, i) => (i + 1) / 50);
+    const scores = calibrateIntervals(
+      errors,
+      errors.map(() => 0),
+      errors.map(() => 1),
+    );
+    const unusual = { distance: 2, share: 0.01 };
+    const manifest = {
+      ...sampleManifest('0'.repeat(64)),
+      intervals: { ...scores, method: 'split', folds: 1, groups: [], unusual } as unknown as ManifestIntervals,
+    };
+    const row = (...values: number[]) => ({ dtype: 'float32', shape: [2], data: Float32Array.of(...values) });
+    const run = async () => ({ value: row(37, 40), scale: row(10, 20), distance: row(1, 3), features: row() });
+    const app = await startService(t, { model: { manifest, run } as unknown as Model });
+    const two = form(await picture(90), await picture(91));
+    const ask = async (query: string) => predictions(await app.fetch(post(two, undefined, query)));
+    assert.deepEqual(await ask('?level=0.5'), [
+      { value: 37, low: 27, high: 47 },
+      { value: 40, low: 20, high: 60, unusual: true },
+    ]);
+    const [{ low, high } = {}] = await ask('');
+    assert.deepEqual([low, high], [19, 55]);
+    // 99.9 % cannot be had from 99 pictures.
+    assert.deepEqual((await ask('?level=0.999'))[0], { value: 37, low: null, high: null });
+  });
+
+  it('refuses a level that cannot be meant', async t => {
+    const app = await startService(t);
+    const ask = async (query: string) => answerOf(await app.fetch(post(await picture(1), 'image/jpeg', query)));
+    for (const level of ['0', '1', '-1', 'x', '', 'NaN']) {
+      const { status, detail } = await ask(`?level=${level}`);
+      assert.deepEqual(
+        [status, detail],
+        [400, `level: expected a share above 0 and below 1, got ${JSON.stringify(level)}`],
+      );
+    }
+    assert.deepEqual(
+      (await ask('?level=0.8')).detail,
+      'level: expected a model with intervals, got one without; train it again',
+    );
+    assert.equal((await ask('?levle=0.8')).status, 400);
+  });
+
+  it('names what is wrong with one picture beside the others, and refuses where all are', async t => {
+    const app = await startService(t);
+    const good = await picture(10);
+    const reason = 'expected a photo (jpeg, png, webp, gif, tiff, avif), got text starting with "hello"';
+    const mixed = await predictions(await app.fetch(post(form(new TextEncoder().encode('hello'), good, 'text'))));
+    assert.deepEqual(
+      mixed.map(({ error }) => error),
+      [reason, undefined, 'expected a file, got a text field'],
+    );
+    assert.equal(mixed[0]!.value, null);
+    const json = JSON.stringify({ images: [base64(good), '/etc/passwd', 'file:///etc/passwd'] });
+    const errors = (await predictions(await app.fetch(post(json, 'application/json')))).map(({ error }) => error);
+    assert.deepEqual(errors, [
+      undefined,
+      'expected base64, got text starting with "/etc/passwd"',
+      'expected base64, got text starting with "file:///etc/passwd"',
+    ]);
+    const one = await answerOf(await app.fetch(post('hello', 'image/png')));
+    assert.deepEqual([one.status, one.detail], [422, reason]);
+    const two = await answerOf(await app.fetch(post(form(new Uint8Array(0), 'text'))));
+    assert.deepEqual(
+      [two.status, two.detail],
+      [
+        422,
+        'none of 2 pictures can be used; the first: expected a photo (jpeg, png, webp, gif, tiff, avif), got an empty file',
+      ],
+    );
+  });
+
+  it('takes the first frame of an animation', async t => {
+    const app = await startService(t);
+    const frames = Buffer.concat([Buffer.alloc(3 * 16 * 16, 10), Buffer.alloc(3 * 16 * 16, 240)]);
+    const { default: sharp } = await import('sharp');
+    const raw = { width: 16, height: 32, channels: 3, pageHeight: 16 } as const;
+    for (const format of ['gif', 'webp'] as const) {
+      const moving = await sharp(frames, { raw })
+        .toFormat(format, { delay: [100, 100], loop: 0 })
+        .toBuffer();
+      assert.equal((await sharp(moving).metadata()).pages, 2);
+      const still = await sharp(moving, { pages: 1 }).png().toBuffer();
+      const [a] = await predictions(await app.fetch(post(moving, `image/${format}`)));
+      const [b] = await predictions(await app.fetch(post(still, 'image/png')));
+      assert.deepEqual(a, b, format);
+    }
+  });
+});

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { deflateSync } from 'node:zlib';
+import { answerOf, type Body, form, picture, post, request, startService } from './service.js';
+
+const JPEG = await picture(120, 200);
+
+/** A PNG whose header claims `width` x `height` and whose content is a few bytes. */
+function hugePng(width: number, height: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+    const [size, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    size.writeUInt32BE(data.length);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([size, body, sum]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
+  const pixels = deflateSync(Buffer.alloc(100));
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
+}
+
+function crc32(bytes: Uint8Array): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
+  }
+  return ~crc >>> 0;
+}
+
+/** A multipart body written by hand. */
+const multipart = (parts: readonly string[], end = '--b--\r\n') =>
+  parts.map(part => `--b\r\nContent-Disposition: form-data; ${part}\r\n`).join('') + end;
+const MULTIPART = 'multipart/form-data; boundary=b';
+const svg = '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>';
+
+/** A body that is what it is, its type, and the status and reason that it meets. */
+const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
+  [
+    'a picture cut short',
+    JPEG.subarray(0, JPEG.length / 2),
+    'image/jpeg',
+    422,
+    /^expected a whole jpeg, got one that is cut short/,
+  ],
+  ['an empty body', '', 'image/jpeg', 422, /got an empty file$/],
+  ['text under the type of a picture', 'hello there', 'image/png', 422, /got text starting with "hello there"$/],
+  [
+    'a PNG of 4 billion pixels',
+    hugePng(65535, 65535),
+    'image/png',
+    422,
+    /at most 100 million pixels, got 65535 x 65535$/,
+  ],
+  ['an SVG that reads a file', svg, 'image/svg+xml', 422, /got an SVG drawing$/],
+  ['an SVG under the type of a PNG', `<?xml version="1.0"?>${svg}`, 'image/png', 422, /got an SVG drawing$/],
+  ['a PDF', '%PDF-1.7\n1 0 obj', 'application/octet-stream', 422, /got a PDF document$/],
+  ['HTML behind the start of a GIF', 'GIF89a/*<script>*/=1', 'image/gif', 422, /^expected a whole gif/],
+  ['PHP behind the start of a JPEG', '\xff\xd8\xff<?php system("id")', 'image/jpeg', 422, /^expected/],
+  ['no type', new Uint8Array(JPEG), undefined, 415, /^Content-Type: expected .* got none$/],
+  ['a form of the other kind', 'image=x', 'application/x-www-form-urlencoded', 415, /^Content-Type: expected/],
+  ['a type that is none', 'x', '/', 415, /got "\/"$/],
+  ['JSON cut short', '{"images": ["', 'application/json', 400, /^expected JSON, got a body that is none$/],
+  ['JSON of another kind', '[]', 'application/json', 422, /^the body: Invalid input/],
+  [
+    'JSON without pictures',
+    '{"images": []}',
+    'application/json',
+    422,
+    /^images: expected at least one picture, got \[\]$/,
+  ],
+  [
+    'JSON with a number',
+    '{"images": [1]}',
+    'application/json',
+    422,
+    /^images\.0: expected a picture in base64, got 1$/,
+  ],
+  ['JSON with a word more', '{"images": ["aGk="], "x": 1}', 'application/json', 422, /Unrecognized key: "x"/],
+  ['JSON with a million values', `{"images": [${'0,'.repeat(1e6)}0]}`, 'application/json', 413, /at most 64 pictures/],
+  ['JSON a million deep', '['.repeat(1e6), 'application/json', 413, /at most 64 pictures/],
+  ['bad base64', '{"images": ["####"]}', 'application/json', 422, /^expected base64, got text starting with "####"$/],
+  ['a data URI in percent', '{"images": ["data:,x"]}', 'application/json', 422, /^expected base64, got text/],
+  ['a multipart without boundary', 'x', 'multipart/form-data', 400, /^Content-Type: expected a boundary, got none$/],
+  ['a multipart of nothing', '', MULTIPART, 400, /^expected a whole multipart body/],
+  ['a multipart that is none', 'hello', MULTIPART, 400, /^expected a whole multipart body/],
+  [
+    'a multipart without its end',
+    multipart(['name="image"\r\n\r\nx'], ''),
+    MULTIPART,
+    400,
+    /^expected a whole multipart/,
+  ],
+  ['a multipart with no part', '--b--\r\n', MULTIPART, 422, /^expected at least one picture, got none$/],
+  [
+    'another field',
+    multipart(['name="photo"\r\n\r\nx']),
+    MULTIPART,
+    422,
+    /^expected fields called "image", got .*"photo"$/,
+  ],
+  [
+    'a file that is called like a path',
+    multipart(['name="image"; filename="../../etc/passwd"\r\nContent-Type: image/jpeg\r\n\r\nx']),
+    MULTIPART,
+    422,
+    /got text starting with "x"$/,
+  ],
+  ['a multipart of 1,000 parts', multipart(Array(1000).fill('name="image"\r\n\r\nx')), MULTIPART, 413, /at most 64/],
+];
+
+describe('a hostile request', () => {
+  for (const [what, body, type, status, detail] of HOSTILE)
+    it(`${what} is refused with ${status}`, async t => {
+      const app = await startService(t);
+      const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
+      const answer = await answerOf(await app.fetch(post(bytes, type)));
+      assert.equal(answer.status, status, answer.detail);
+      assert.match(answer.detail, detail);
+      // And the next one is answered as if nothing had been.
+      assert.equal((await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg'))).status, 200);
+    });
+
+  it('by the hundred, cut at every place, is never a fault of the service', async t => {
+    const app = await startService(t);
+    const whole = Buffer.from(await new Response(form(new Uint8Array(JPEG))).arrayBuffer());
+    const boundary = whole.subarray(2, whole.indexOf('\r\n')).toString();
+    for (let at = 0; at < 100; at++) {
+      const cut = whole.subarray(0, Math.floor((at / 100) * whole.length));
+      const { status } = await answerOf(await app.fetch(post(cut, `multipart/form-data; boundary=${boundary}`)));
+      assert.equal(status, 400);
+      const picture = JPEG.subarray(0, Math.floor((at / 100) * JPEG.length));
+      assert.equal((await answerOf(await app.fetch(post(new Uint8Array(picture), 'image/jpeg')))).status, 422);
+    }
+  });
+});
+
+describe('a limit', () => {
+  it('of bytes holds for a Content-Length, for a lying one and for none', async t => {
+    const app = await startService(t, { limits: { bodyBytes: 1000 } });
+    const endless = () => new ReadableStream({ pull: controller => controller.enqueue(new Uint8Array(400)) });
+    const detail = 'expected a body of at most 1000 bytes, got more';
+    for (const [body, length] of [
+      [new Uint8Array(1001), '1001'],
+      [endless(), '10'],
+      [endless(), undefined],
+    ] as const) {
+      const asked = post(body, 'image/jpeg');
+      if (length !== undefined) asked.headers.set('Content-Length', length);
+      const answer = await answerOf(await app.fetch(asked));
+      assert.deepEqual([answer.status, answer.detail], [413, detail]);
+    }
+  });
+
+  it('of time ends a slow body', async t => {
+    const app = await startService(t, { limits: { bodyMs: 50 } });
+    const slow = new ReadableStream({ start: controller => controller.enqueue(new Uint8Array(10)) });
+    const answer = await answerOf(await app.fetch(post(slow, 'image/jpeg')));
+    assert.deepEqual([answer.status, answer.detail], [408, 'expected the body within 0.05 s, got a part']);
+  });
+
+  it('of a body that breaks off is its client', async t => {
+    const app = await startService(t);
+    const broken = new ReadableStream({ start: controller => controller.error(new Error('reset')) });
+    assert.equal((await answerOf(await app.fetch(post(broken, 'image/jpeg')))).status, 400);
+  });
+
+  it('of pixels is read from the header', async t => {
+    const app = await startService(t, { limits: { picturePixels: 39_999 } });
+    const answer = await answerOf(await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg')));
+    assert.deepEqual([answer.status, answer.detail], [422, 'expected at most 39999 pixels, got 200 x 200']);
+    assert.equal((await app.fetch(post(new Uint8Array(await picture(1, 199)), 'image/jpeg'))).status, 200);
+  });
+
+  it('of pictures a request counts those of forms and of JSON', async t => {
+    const app = await startService(t, { limits: { requestPictures: 3 } });
+    const bytes = new Uint8Array(JPEG);
+    const images = (count: number) => Array(count).fill(JPEG.toString('base64'));
+    const json = (count: number) => post(JSON.stringify({ images: images(count) }), 'application/json');
+    assert.equal((await app.fetch(post(form(bytes, bytes, bytes)))).status, 200);
+    assert.equal((await app.fetch(json(3))).status, 200);
+    for (const asked of [post(form(bytes, bytes, bytes, bytes)), json(4)]) {
+      const answer = await answerOf(await app.fetch(asked));
+      assert.deepEqual([answer.status, answer.detail], [413, 'expected at most 3 pictures in a request, got more']);
+    }
+  });
+
+  it('of bytes that are held makes others wait', async t => {
+    const app = await startService(t, { limits: { heldBytes: JPEG.length + 10 } });
+    const two = [0, 1].map(() => app.fetch(post(new Uint8Array(JPEG), 'image/jpeg')));
+    const statuses = (await Promise.all(two)).map(({ status }) => status).sort();
+    assert.deepEqual(statuses, [200, 503]);
+    assert.equal((await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg'))).status, 200);
+  });
+
+  it('that makes another unreachable is no limit', async t => {
+    const message = async (limits: object) => startService(t, { limits }).catch((error: Error) => error.message);
+    assert.equal(
+      await message({ queuePictures: 8, clientPictures: 9 }),
+      '--per-client: expected at most the 8 of --queue, got 9',
+    );
+    assert.equal(
+      await message({ clientPictures: 8, requestPictures: 9 }),
+      '--max-pictures: expected at most the 8 of --per-client, got 9',
+    );
+    assert.equal(await message({ picturePixels: 2e8 }), '--max-pixels: expected at most 100000000, got 200000000');
+  });
+});
+
+describe('a compressed body', () => {
+  it('is refused, since nobody knows how large it is', async t => {
+    const app = await startService(t);
+    const asked = request('/v1/predict', {
+      method: 'POST',
+      body: 'x',
+      headers: { 'Content-Type': 'image/png', 'Content-Encoding': 'gzip' },
+    });
+    const answer = await answerOf(await app.fetch(asked));
+    assert.deepEqual([answer.status, answer.detail], [415, 'expected a body without Content-Encoding, got "gzip"']);
+  });
+});
