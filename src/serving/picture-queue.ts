@@ -26,15 +26,14 @@ interface Decoded extends Job {
   readonly since: number;
 }
 
-// As data/run-pictures: 25 pictures are a batch, and two batches are decoded ahead of the engine.
+// As data/run-pictures: 25 pictures are a batch, two batches are decoded ahead of the engine, and two are in its hands.
 const BATCH = 25;
 const AHEAD = 2 * BATCH;
 
 /**
- * A queue whose pictures are decoded on the thread pool and computed in batches.
- *
- * A full batch waits behind another one in the engine. A smaller one is sent only while the engine is idle, once its first picture has
- * waited for `batchMs`: until then more pictures may join it.
+ * A queue whose pictures are decoded on the thread pool and computed in batches of 25, or of half of the pictures that are there where
+ * those are fewer than 50: so one half is decoded while the other is computed. A batch that is not full goes to an idle engine once its
+ * first picture has waited for `batchMs`.
  *
  * @param onBatch Called with the number of pictures of each batch.
  */
@@ -47,6 +46,8 @@ export function createPictureQueue(
   const waiting: (Job & { readonly bytes: Uint8Array })[] = [];
   const ready: Decoded[] = [];
   let decoding = 0;
+  // All that are here, in the engine included.
+  let present = 0;
   let inEngine = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -66,7 +67,15 @@ export function createPictureQueue(
       const { bytes, ...job } = waiting.shift()!;
       decoding++;
       decode(bytes)
-        .then(pixels => ready.push({ ...job, pixels, since: performance.now() }), job.reject)
+        .then(
+          pixels => {
+            ready.push({ ...job, pixels, since: performance.now() });
+          },
+          reason => {
+            present--;
+            job.reject(reason);
+          },
+        )
         .finally(() => {
           decoding--;
           advance();
@@ -75,10 +84,11 @@ export function createPictureQueue(
   }
 
   function send(): void {
-    while (inEngine < 2 && ready.length >= BATCH) compute(ready.splice(0, BATCH));
+    const full = Math.max(1, Math.min(BATCH, Math.ceil(present / 2)));
+    while (inEngine < 2 && ready.length >= full) compute(ready.splice(0, full));
     if (inEngine > 0 || ready.length === 0) return;
     const left = ready[0]!.since + batchMs - performance.now();
-    if (left <= 0) compute(ready.splice(0));
+    if (left <= 0) compute(ready.splice(0, BATCH));
     else if (timer === undefined) {
       timer = setTimeout(() => {
         timer = undefined;
@@ -110,12 +120,15 @@ export function createPictureQueue(
       .finally(() => {
         inEngine--;
         advance();
+        // Not before: clients that are answered now are about to send as much again.
+        present -= batch.length;
       });
   }
 
   return {
     add: bytes =>
       new Promise((resolve, reject) => {
+        present++;
         waiting.push({ bytes, resolve, reject });
         advance();
       }),

@@ -65,7 +65,7 @@ describe('a flood', () => {
     const ask = (client: string, count = 1) =>
       app.fetch(post(form(...Array<Uint8Array>(count).fill(PICTURE))), { client });
     const accepted = [ask('a', 19), ask('a')];
-    await until(() => batches.length === 1);
+    await until(() => batches.length >= 1);
     const refused = await ask('a');
     assert.equal(refused.headers.get('Retry-After'), '1');
     const answer = await answerOf(refused);

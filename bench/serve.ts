@@ -1,0 +1,108 @@
+// The HTTP service on loopback against decoding and session in one loop without HTTP, on the same pictures and threads, in turns: throughput,
+// latency, and memory over many requests. The service is a process, the loop another; this one holds the clients.
+//   node dist/bench/serve.js MODEL [DATA] [--clients 32] [--images 500] [--pairs 3] [--requests 5000]        DATA: $EYEBALL_FACES/test
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join, resolve } from 'node:path';
+import { createRandom } from '../src/base/random.js';
+import { openDataset } from '../src/data/open-dataset.js';
+import { loadModel } from '../src/model/model.js';
+import { CLI, FACES, flag, machine, median, runJson, spread } from './common.js';
+
+const [path, given] = process.argv
+  .slice(2)
+  .filter((_, i, args) => !args[i]!.startsWith('--') && !args[i - 1]?.startsWith('--'));
+if (path === undefined) throw new Error('expected a model: node dist/bench/serve.js MODEL [DATA]');
+const data = given ?? join(FACES, 'test');
+const images = Number(flag('images', '500'));
+const { samples, root } = await openDataset({ data });
+const files = createRandom(0, 'bench').shuffle(samples).slice(0, images);
+const pictures = files.map(({ file }) => readFileSync(resolve(root, file)));
+
+if (process.argv.includes('--loop')) await loop(path);
+else await compare(path);
+
+/** Decoding and session without HTTP: prints pictures a second. */
+async function loop(model: string): Promise<void> {
+  const loaded = await loadModel(model);
+  await loaded.predict(pictures.slice(0, 100));
+  const started = performance.now();
+  await loaded.predict(pictures);
+  console.log(JSON.stringify({ perSecond: pictures.length / ((performance.now() - started) / 1000) }));
+  await loaded.close();
+}
+
+async function compare(model: string): Promise<void> {
+  const clients = Number(flag('clients', '32'));
+  const service = spawn(process.execPath, [CLI, 'serve', model, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const [line] = await once(service.stdout, 'data');
+    const url = /http:\S+/.exec(String(line))![0];
+    console.log(`${machine()}; ${clients} clients, ${pictures.length} pictures`);
+    await flood(url, clients, 200);
+    const [ratios, middles, worst]: [number[], number[], number[]] = [[], [], []];
+    for (let pair = 0; pair < Number(flag('pairs', '3')); pair++) {
+      const alone = runJson<{ perSecond: number }>(process.execPath, [
+        process.argv[1]!,
+        ...process.argv.slice(2),
+        '--loop',
+      ]);
+      const served = await flood(url, clients, pictures.length);
+      ratios.push(served.perSecond / alone.result.perSecond);
+      middles.push(median(served.latencies));
+      worst.push(quantile(served.latencies, 0.99));
+      console.log(`loop ${alone.result.perSecond.toFixed(0)}/s, service ${served.perSecond.toFixed(0)}/s`);
+    }
+    console.log(`throughput of the service: ${spread(ratios)} times the loop's`);
+    console.log(`latency: median ${spread(middles, 0)} ms, 99th percentile ${spread(worst, 0)} ms`);
+    const requests = Number(flag('requests', '5000'));
+    for (let done = 0; done < requests; done += requests / 5) {
+      await flood(url, clients, requests / 5);
+      console.log(`${done + requests / 5} requests more: ${((await residentBytes(url)) / 1e6).toFixed(0)} MB`);
+    }
+  } finally {
+    service.kill('SIGTERM');
+  }
+}
+
+/** Sends `count` requests of one picture each; every client sends its next one when it has its answer. */
+async function flood(url: string, clients: number, count: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  const latencies: number[] = [];
+  let next = 0;
+  const started = performance.now();
+  const client = async () => {
+    while (next < count) {
+      const sent = performance.now();
+      await send(url, agent, pictures[next++ % pictures.length]!);
+      latencies.push(performance.now() - sent);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  agent.destroy();
+  return { perSecond: count / ((performance.now() - started) / 1000), latencies };
+}
+
+function send(url: string, agent: Agent, body: Buffer): Promise<void> {
+  return new Promise((done, fail) => {
+    const headers = { 'Content-Type': 'image/jpeg', 'Content-Length': body.length };
+    const sent = request(`${url}/v1/predict`, { method: 'POST', agent, headers }, response => {
+      if (response.statusCode !== 200) fail(new Error(`status ${response.statusCode}`));
+      response.resume().on('end', done).on('error', fail);
+    });
+    sent.on('error', fail).end(body);
+  });
+}
+
+async function residentBytes(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (\d+)/m.exec(text)![1]);
+}
+
+function quantile(values: readonly number[], q: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))]!;
+}
