@@ -70,9 +70,10 @@ export interface Model {
    * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size; from models with intervals also
    * the expected size of the error, `scale` `[N]`, and the distance from the training data, `distance` `[N]`.
    *
+   * @param options.handOver True gives the pixels' memory away instead of copying it: the array is empty afterwards. Default false.
    * @throws ShapeError for pixels of another shape.
    */
-  run(pixels: Tensor<'uint8'>): Promise<ModelOutputs>;
+  run(pixels: Tensor<'uint8'>, options?: { readonly handOver?: boolean }): Promise<ModelOutputs>;
   /** Frees the model. */
   close(): Promise<void>;
 }
@@ -106,12 +107,12 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   }
   const { sizePx } = manifest.input;
   const session = await createSession(network, options);
-  const run: Model['run'] = async pixels => {
+  const run: Model['run'] = async (pixels, options) => {
     const [, ...picture] = pixels.shape;
     if (picture.join() !== `${sizePx},${sizePx},3`) {
       throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
     }
-    return (await session.run({ pixels })) as Record<string, Tensor<'float32'>> & ModelOutputs;
+    return (await session.run({ pixels }, options)) as Record<string, Tensor<'float32'>> & ModelOutputs;
   };
   try {
     const probe: Tensor<'uint8'> = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) };

@@ -106,7 +106,7 @@ export function createPictureQueue(
     const pixels: Tensor<'uint8'> = { dtype: 'uint8', shape: [batch.length, sizePx, sizePx, 3], data };
     inEngine++;
     onBatch(batch.length);
-    run(pixels)
+    run(pixels, { handOver: true })
       .then(
         outputs => {
           batch.forEach(({ resolve }, row) => {
