@@ -15,16 +15,18 @@ const line = (className, text) => Object.assign(document.createElement('span'), 
 
 function show(file) {
   const image = Object.assign(document.createElement('img'), { alt: '', src: URL.createObjectURL(file) });
-  image.onload = image.onerror = () => URL.revokeObjectURL(image.src);
+  image.onload = () => URL.revokeObjectURL(image.src);
+  image.onerror = () => {
+    URL.revokeObjectURL(image.src);
+    image.removeAttribute('src');
+  };
   const caption = document.createElement('figcaption');
   caption.append(line('muted', 'waiting'));
   const figure = document.createElement('figure');
   figure.append(image, caption);
   const item = document.createElement('li');
   item.append(figure);
-  results.prepend(item);
-  while (results.children.length > KEPT) results.lastChild.remove();
-  return caption;
+  return { item, caption };
 }
 
 function tell(caption, file, lines) {
@@ -67,10 +69,11 @@ function advance() {
 }
 
 function take(files) {
-  for (const file of files) {
-    asked++;
-    waiting.push({ file, caption: show(file) });
-  }
+  const shown = [...files].map(file => ({ file, ...show(file) }));
+  results.prepend(...shown.map(({ item }) => item));
+  while (results.children.length > KEPT) results.lastChild.remove();
+  waiting.push(...shown);
+  asked += shown.length;
   advance();
 }
 
