@@ -37,11 +37,11 @@ describe("the service's page", () => {
     };
     const shell = blocks('sh').join('').replaceAll('curl ', 'curl -sS -w "\\n" ').split('\n');
     const asks = shell.filter(line => !line.includes('eyeball serve')).join('\n');
-    const [public_, private_] = [
+    const [anyone, withToken] = [
       asks.split('\ncurl -sS -w "\\n" -H "Auth')[0]!,
       asks.slice(asks.indexOf('curl -sS -w "\\n" -H "Auth')),
     ];
-    const answers = [...run('sh', ['-c', public_], free).trim().split('\n'), run('sh', ['-c', private_], guarded)];
+    const answers = [...run('sh', ['-c', anyone], free).trim().split('\n'), run('sh', ['-c', withToken], guarded)];
     const values = answers.map(text => {
       const { model, predictions } = JSON.parse(text) as { model: { name: string }; predictions: { value: number }[] };
       assert.equal(model.name, 'age');
