@@ -60,7 +60,7 @@ describe('fitClassicHead', () => {
   const data = { rows, labels, train, validation };
 
   it('is five epochs of 25 pictures a step at 0.001, from where PyTorch’s Linear starts', async () => {
-    assert.deepEqual(classicSettings({}), { epochs: 5, learningRate: 1e-3, batch: 25 });
+    assert.deepEqual(classicSettings({}), { epochs: 5, learningRate: 1e-3, batch: 25, patience: null });
     const { fit } = await fitClassicHead(data, { loss: 'mse', seed: 0 });
     assert.deepEqual(
       fit.epochs.map(({ learningRate }) => learningRate),
