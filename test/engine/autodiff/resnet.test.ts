@@ -134,8 +134,9 @@ describe('three steps of Adam on a ResNet', () => {
         );
         for (const [parameter, { data }] of Object.entries(moved)) {
           // A step is 1e-4 whatever the size of the gradient: the tolerance is a tenth of what three steps move, and a third where a ReLU
-          // that turns over changes small gradients (3.7e-5 was seen).
-          expectStepped(parameter, data as Float32Array, expected[parameter]!, key === 'batch_bn' ? 1e-4 : 3e-5);
+          // that turns over changes small gradients. Running statistics follow the activations (2e-4 off was seen on one processor).
+          const byBatch = parameter.includes('running_') ? 1e-3 : 1e-4;
+          expectStepped(parameter, data as Float32Array, expected[parameter]!, key === 'batch_bn' ? byBatch : 3e-5);
         }
       });
     }
