@@ -72,10 +72,16 @@ export async function createOutputFolder(
   };
 }
 
-async function removePartials(target: string): Promise<void> {
+/** Removes what killed runs left beside `path`: files and folders that were not yet put in its place. */
+export async function removePartials(path: string): Promise<void> {
+  const target = resolve(path);
   const folder = dirname(target);
   const prefix = `.${basename(target)}.`;
-  for (const name of existsSync(folder) ? await readdir(folder) : []) {
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [];
+    throw cause;
+  });
+  for (const name of names) {
     const isOurs = name.startsWith(prefix) && /^[0-9a-f]{8}\.partial$/.test(name.slice(prefix.length));
     if (isOurs) await rm(join(folder, name), { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { syncFolder } from './output-folder.js';
+import { removePartials, syncFolder } from './output-folder.js';
 
 /** What a file is written from. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
@@ -31,20 +31,5 @@ export async function replaceFile(path: string, content: FileContent): Promise<v
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {}); // the first failure is the one to tell
     throw cause;
-  }
-}
-
-/** Removes what killed runs of `replaceFile` left beside the file at `path`. */
-export async function removePartials(path: string): Promise<void> {
-  const target = resolve(path);
-  const folder = dirname(target);
-  const prefix = `.${basename(target)}.`;
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
-    throw cause;
-  });
-  for (const name of names) {
-    const isOurs = name.startsWith(prefix) && /^[0-9a-f]{8}\.partial$/.test(name.slice(prefix.length));
-    if (isOurs) await rm(join(folder, name), { force: true });
   }
 }

@@ -8,10 +8,13 @@ import {
   scoreAt,
   scoreTable,
 } from '../metrics/conformal.js';
-import { median } from '../metrics/statistics.js';
+import { extent, median } from '../metrics/statistics.js';
 import { groupByLabel } from './groups.js';
 
-/** The pictures whose true number lies from `from` (included) to `to` (excluded); null: no end on that side. */
+/**
+ * The pictures whose true number lies from `from` (included) to `to` (excluded, but for the last). The first begins at the lowest number that was
+ * calibrated on and the last ends at the highest: nothing is known of numbers beyond. null, in models of older versions: no end on that side.
+ */
 export interface IntervalGroup {
   readonly from: number | null;
   readonly to: number | null;
@@ -68,9 +71,10 @@ export function calibrateIntervals(
   const pooled = scoreTable(errors.map(Math.abs));
   const cut = joined(groupByLabel(yTrue));
   if (cut.length === 1) return { levels: LEVELS, groups: [], pooled };
+  const { min, max } = extent(yTrue);
   const groups = cut.map(({ from, indices }, i) => ({
-    from: i === 0 ? null : from,
-    to: cut[i + 1]?.from ?? null,
+    from: i === 0 ? min : from,
+    to: cut[i + 1]?.from ?? max,
     images: indices.length,
     centre: Number((MOVED * median(indices.map(at => errors[at]!))).toPrecision(4)),
   }));
@@ -156,7 +160,15 @@ export function intervalsAt({ levels, groups, pooled }: IntervalScores, level: n
   });
   if (groups.length === 0 || bounds.length < groups.length) {
     const factor = scoreAt(pooled, level);
-    return factor === undefined ? undefined : (value, scale) => [value - factor * scale, value + factor * scale];
+    if (factor === undefined) return undefined;
+    const [lowest, highest] = [
+      groups[0]?.from ?? Number.NEGATIVE_INFINITY,
+      groups.at(-1)?.to ?? Number.POSITIVE_INFINITY,
+    ];
+    return (value, scale) => [
+      Math.min(value, Math.max(value - factor * scale, lowest)),
+      Math.max(value, Math.min(value + factor * scale, highest)),
+    ];
   }
   return (value, scale) => {
     let [low, high] = [value, value];

@@ -26,22 +26,26 @@ export async function explainInto(
   pictures: readonly string[],
   options: Watch & {
     readonly seed: number;
+    readonly level?: number | undefined;
     readonly onPrediction?: ((prediction: DrawnPrediction) => void) | undefined;
   },
 ): Promise<DrawnPrediction[]> {
-  const { onPrediction, onMessage } = options;
+  const { level, onPrediction, onMessage, signal } = options;
   const predictions: DrawnPrediction[] = [];
   const taken = new Set<string>();
   for await (const picture of model.explain(pictures, options)) {
     const { file } = picture;
     if (picture.value === null) predictions.push({ file, value: null, error: picture.error });
     else {
-      const { value, explanation, bytes } = picture;
+      const { explanation, bytes } = picture;
       const { method, faithfulness } = explanation;
       const name = freeName(file, taken);
       const { title, note } = captionOf(explanation, model.manifest);
       await folder.write(name, await explanationPng({ bytes, map: explanation.blocks, title, note }));
-      predictions.push({ file, value, explanation: { file: join(folder.path, name), method, faithfulness } });
+      // A fiftieth of the work of explaining it. What is said of the level is said once.
+      const told = predictions.every(({ value }) => value === null) ? onMessage : undefined;
+      const [prediction] = await model.predict([bytes], { level, signal, onMessage: told });
+      predictions.push({ ...prediction!, file, explanation: { file: join(folder.path, name), method, faithfulness } });
     }
     onPrediction?.(predictions.at(-1)!);
   }

@@ -203,13 +203,29 @@ function plantLabels(truth: Float64Array, share: number, least: number, seed: nu
   const noisy = truth.slice();
   const isPlanted = Array.from(truth, () => false);
   const order = random.shuffle(isPlanted.map((_, i) => i)).slice(0, Math.max(1, Math.round(share * truth.length)));
+  const sorted = truth.toSorted();
+  const negated = sorted.map(label => -label).reverse();
   for (const i of order) {
-    const far = truth.filter(label => Math.abs(label - truth[i]!) >= least);
-    if (far.length === 0) continue;
-    noisy[i] = far[random.integer(far.length)]!;
+    // Those far enough lie at both ends: so many below, so many above.
+    const below = countUpTo(sorted, truth[i]! - least);
+    const above = countUpTo(negated, -(truth[i]! + least));
+    if (below + above === 0) continue;
+    const chosen = random.integer(below + above);
+    noisy[i] = sorted[chosen < below ? chosen : sorted.length - 1 - (chosen - below)]!;
     isPlanted[i] = true;
   }
   return { noisy, isPlanted };
+}
+
+/** How many of `sorted`, ascending, are at most `value`. */
+function countUpTo(sorted: Float64Array, value: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function meanRun(runs: readonly ProofRun[]): Omit<ProofRun, 'seed'> {

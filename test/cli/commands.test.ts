@@ -236,6 +236,30 @@ describe('evaluate', () => {
 });
 
 describe('predict', () => {
+  it('gives the same interval with an explanation as without', async () => {
+    const [age] = readdirSync(test);
+    const [name] = readdirSync(join(test, age!));
+    const predict = async (...more: string[]) => {
+      const { code, stdout, stderr } = await eyeball(
+        'predict',
+        model,
+        join(test, age!, name!),
+        '--json',
+        '--quiet',
+        ...more,
+      );
+      assert.equal(code, 0, stderr);
+      const [{ explanation, ...prediction }] = json(stdout);
+      return { explained: explanation !== undefined, prediction };
+    };
+    const plain = await predict('--level', '0.5');
+    assert.ok(plain.prediction.low < plain.prediction.high);
+    const { explained, prediction } = await predict('--level', '0.5', '--explain', join(root, 'why'));
+    assert.ok(explained);
+    assert.deepEqual(prediction, plain.prediction);
+    assert.notDeepEqual((await predict()).prediction, plain.prediction);
+  });
+
   it('prints a line a picture, and still does the others where one is broken', async () => {
     const [first, second] = readdirSync(join(test, '10'));
     const broken = join(train, '10', 'broken.jpg');

@@ -49,13 +49,15 @@ describe('intervals', () => {
     assert.ok(Math.min(...tens.map(from => shareOf(pooled, from))) < 0.8);
   });
 
-  it('join groups until each has a hundred, and lie side by side over all numbers', () => {
+  it('join groups until each has a hundred, and lie side by side from the lowest number to the highest', () => {
     const { label, value, scale } = ages(1500, 1);
     const { groups } = calibrateIntervals(label, value, scale);
     assert.ok(groups.length > 3);
     assert.ok(groups.every(({ images }) => images >= 100));
-    assert.equal(groups[0]!.from, null);
-    assert.equal(groups.at(-1)!.to, null);
+    assert.equal(groups[0]!.from, Math.min(...label));
+    assert.equal(groups.at(-1)!.to, Math.max(...label));
+    const [low, high] = intervalsAt(calibrateIntervals(label, value, scale), 0.99)!(label[0]!, 1000);
+    assert.deepEqual([low, high], [Math.min(...label), Math.max(...label)]);
     for (const [i, { from }] of groups.entries()) if (i > 0) assert.equal(from, groups[i - 1]!.to);
     assert.equal(
       groups.reduce((sum, { images }) => sum + images, 0),
