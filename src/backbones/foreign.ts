@@ -9,6 +9,7 @@ import { toOnnx } from '../engine/graph/to-onnx.js';
 import { liftConstants } from '../engine/onnx/constants.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { OnnxModel, OnnxNode, OnnxValueInfo, Shape } from '../engine/onnx/model.js';
+import { neededFor } from '../engine/onnx/needed.js';
 import { createSession } from '../engine/runtime/session.js';
 import { sizeOf } from '../engine/tensor.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
@@ -153,24 +154,13 @@ function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: stri
   for (const [domain, version] of model.opsets) graph.opsets.set(domain, version);
   graph.irVersion = Math.max(graph.irVersion, model.irVersion);
 
-  const { nodes, needed } = neededFor(features, model);
+  const { nodes, names } = neededFor(features, model.nodes);
   const rename = (name: string) => (name === '' ? '' : name === input.name ? x.name : PREFIX + name);
-  for (const [name, tensor] of model.initializers) if (needed.has(name)) graph.constant(tensor, rename(name));
+  for (const [name, tensor] of model.initializers) if (names.has(name)) graph.constant(tensor, rename(name));
   for (const node of nodes) {
     graph.addForeign({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) });
   }
   return graph.foreignValue(rename(features), { dtype: 'float32', shape });
-}
-
-/** The nodes of `model` that its value `features` needs, in their order, and the names of all values that those use. */
-function neededFor(features: string, model: OnnxModel): { nodes: OnnxNode[]; needed: ReadonlySet<string> } {
-  const needed = new Set([features]);
-  const nodes = model.nodes.toReversed().filter(node => {
-    const used = node.outputs.some(name => needed.has(name));
-    if (used) for (const name of node.inputs) needed.add(name);
-    return used;
-  });
-  return { nodes: nodes.reverse(), needed };
 }
 
 /** The same as operations of ours, with the weights as parameters, called as `append` calls them. */
@@ -183,7 +173,7 @@ function appendTrainable(x: Value, model: OnnxModel, input: OnnxValueInfo, featu
   const { parameters } = x.graph;
   const before = parameters.size;
   const value = fromOnnx(x, {
-    nodes: neededFor(features, model).nodes,
+    nodes: model.nodes,
     initializers: model.initializers,
     input: input.name,
     output: features,

@@ -1,6 +1,7 @@
 import { ShapeError } from '../../base/errors.js';
 import { attributesOf } from '../onnx/decode.js';
 import type { OnnxNode } from '../onnx/model.js';
+import { neededFor } from '../onnx/needed.js';
 import type { Tensor } from '../tensor.js';
 import type { Value } from './graph.js';
 import { ruleFor } from './onnx-rules.js';
@@ -9,7 +10,7 @@ import { type Sizes, sizeRuleFor } from './onnx-sizes.js';
 
 /** The part of somebody else's file that is to be read. */
 export interface OnnxPart {
-  /** In the order they run. */
+  /** In the order they run; those that the wanted value does not need are not read. */
   readonly nodes: readonly OnnxNode[];
   /** All constants: see `liftConstants`. */
   readonly initializers: ReadonlyMap<string, Tensor>;
@@ -36,7 +37,8 @@ export function fromOnnx(x: Value, part: OnnxPart): Value {
   const { initializers, rename } = part;
   const values = new Map<string, Value>([[part.input, x]]);
   const sizes = new Map<string, Sizes>();
-  const weights = weightsOf(part);
+  const { nodes } = neededFor(part.output, part.nodes);
+  const weights = weightsOf(nodes, initializers);
 
   const known: Known = {
     value(name) {
@@ -75,7 +77,7 @@ export function fromOnnx(x: Value, part: OnnxPart): Value {
     site.finish();
   };
 
-  for (const node of part.nodes) {
+  for (const node of nodes) {
     const given = node.inputs.filter(name => name !== '');
     const refuse = (what: string, options: ErrorOptions = {}) =>
       part.refuse(`${node.opType}${what === '' ? '' : ` ${what}`} (output "${node.outputs[0]}")`, options);
@@ -102,7 +104,7 @@ const weightInputs: ReadonlyMap<string, readonly number[]> = new Map([
 const passing = ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose'];
 
 /** The names of the initializers that are weights, and nothing but weights, wherever they are used. */
-function weightsOf({ nodes, initializers }: OnnxPart): ReadonlySet<string> {
+function weightsOf(nodes: readonly OnnxNode[], initializers: OnnxPart['initializers']): ReadonlySet<string> {
   const isWeight = new Map<string, boolean>();
   for (const { opType, inputs, outputs } of nodes.toReversed()) {
     inputs.forEach((name, at) => {
