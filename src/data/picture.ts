@@ -1,7 +1,8 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { InputError, reasonOf } from '../base/errors.js';
 import { enlarge, type Size } from './enlarge.js';
-import { nameContent, PICTURE_FORMATS, type PictureFormat, rawInTiff, sniffFormat } from './picture-format.js';
+import { nameContent, rawInTiff } from './name-content.js';
+import { PICTURE_FORMATS, type PictureFormat, sniffFormat } from './picture-format.js';
 
 // Callers have many pictures in flight, so one thread a picture and no cache of operations, which no two pictures share: with 8 in
 // flight on two cores, a second thread or the cache changes the processor time of a picture by less than its noise (5 %), and both cost memory.

@@ -8,6 +8,7 @@ import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
 import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
@@ -78,11 +79,6 @@ export interface Model {
   close(): Promise<void>;
 }
 
-// The arithmetic of other machines differs in the last digits of the features; a wrong model is off by whole units.
-const SELF_TEST_TOLERANCE = 1e-2;
-// 16 steps of float32, for targets that are large beside their spread.
-const FLOAT32_STEPS = 16 * 2 ** -23;
-
 /**
  * Loads the model in the folder `path` (or beside the `model.onnx` that `path` names), and checks that it is whole: the checksum of
  * its network, and the value that it must give for a picture made by a formula.
@@ -95,16 +91,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   const manifest = await readManifest(folder);
   const network = await readPart(folder, 'model.onnx', null);
   const sha256 = createHash('sha256').update(network).digest('hex');
-  if (sha256 !== manifest.sha256) {
-    throw new InputError(
-      expected(
-        join(folder, 'model.onnx'),
-        `the checksum ${manifest.sha256.slice(0, 12)}...`,
-        `${sha256.slice(0, 12)}...`,
-        'it was changed or is damaged; train again or fetch it again',
-      ),
-    );
-  }
+  checkChecksum(manifest, sha256, join(folder, 'model.onnx'));
   const { sizePx } = manifest.input;
   const session = await createSession(network, options);
   const run: Model['run'] = async (pixels, options) => {
@@ -116,19 +103,10 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   };
   try {
     const probe: Tensor<'uint8'> = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) };
-    const answer = (await run(probe)).value.data[0]!;
-    const wanted = manifest.selfTest.value;
-    const slack = SELF_TEST_TOLERANCE * manifest.dataset.labels.std + FLOAT32_STEPS * Math.abs(wanted);
-    if (!(Math.abs(answer - wanted) <= slack))
-      throw new Error(`its self-test gives ${answer} in the place of ${wanted}`);
+    checkSelfTest(manifest, (await run(probe)).value.data[0]!);
   } catch (cause) {
     await session.close();
-    throw new InputError(
-      expected(where, 'what its network computes', `"${reasonOf(cause)}"`, 'train again or fetch it again'),
-      {
-        cause,
-      },
-    );
+    throw unfitNetwork(where, cause);
   }
   return {
     manifest,

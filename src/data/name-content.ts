@@ -1,0 +1,59 @@
+import { fileTypeFromBuffer } from 'file-type';
+
+/** Content that people meet under a picture's name, by file-type's extension for it. */
+const NAMES: Readonly<Record<string, string>> = {
+  avif: 'an animated AVIF',
+  bmp: 'a BMP picture',
+  heic: 'a HEIC photo',
+  ico: 'an icon (ICO)',
+  jp2: 'a JPEG 2000 picture',
+  jxl: 'a JPEG XL picture',
+  pdf: 'a PDF document',
+  psd: 'a Photoshop document (PSD)',
+  zip: 'a ZIP archive',
+};
+
+/** What content that is none of PICTURE_FORMATS is, in words: `an SVG drawing`, `a video (mp4)`, `text starting with "..."`. */
+export async function nameContent(bytes: Uint8Array): Promise<string> {
+  if (bytes.length === 0) return 'an empty file';
+  const markup = nameMarkup(bytes);
+  if (markup !== undefined) return markup;
+  // file-type throws at some damaged containers; then nothing is known about them.
+  const type = await fileTypeFromBuffer(bytes).catch(() => undefined);
+  if (type !== undefined) {
+    const [group] = type.mime.split('/');
+    if (NAMES[type.ext] !== undefined) return NAMES[type.ext]!;
+    if (group === 'video') return `a video (${type.ext})`;
+    if (group === 'audio') return `a sound recording (${type.ext})`;
+    return `a file of type ${type.mime}`;
+  }
+  const text = textStart(bytes);
+  if (text !== undefined) return `text starting with ${JSON.stringify(text.slice(0, 20))}`;
+  const hex = [...bytes.subarray(0, 8)].map(byte => byte.toString(16).padStart(2, '0'));
+  return `unknown content starting with ${hex.join(' ')}`;
+}
+
+function nameMarkup(bytes: Uint8Array): string | undefined {
+  const text = textStart(bytes)?.trimStart().toLowerCase();
+  if (text === undefined || !text.startsWith('<')) return undefined;
+  if (/^<(!doctype html|html|head|body)\b/.test(text)) return 'an HTML page';
+  if (/<svg[\s>]/.test(text)) return 'an SVG drawing';
+  return text.startsWith('<?xml') ? 'an XML document' : undefined;
+}
+
+/** The first thousand bytes as text; undefined where they are not UTF-8 or hold control characters. */
+function textStart(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, 1000), { stream: true });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what tells binary content from text
+    return /[\0-\x08\x0e-\x1f]/.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of a camera's raw format that disguises itself as TIFF (`nef`, `dng`), undefined for a real TIFF. */
+export async function rawInTiff(bytes: Uint8Array): Promise<string | undefined> {
+  const type = await fileTypeFromBuffer(bytes).catch(() => undefined);
+  return type === undefined || type.ext === 'tif' ? undefined : type.ext;
+}

@@ -1,0 +1,42 @@
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import type { Manifest } from './manifest.js';
+
+// The arithmetic of other machines differs in the last digits of the features; a wrong model is off by whole units.
+const SELF_TEST_TOLERANCE = 1e-2;
+// 16 steps of float32, for targets that are large beside their spread.
+const FLOAT32_STEPS = 16 * 2 ** -23;
+const WAY_OUT = 'train again or fetch it again';
+
+/**
+ * Compares the checksum of a `model.onnx` with the one that the manifest names.
+ *
+ * @param where The file or address of the network.
+ * @throws InputError where they differ.
+ */
+export function checkChecksum(manifest: Manifest, sha256: string, where: string): void {
+  if (sha256 === manifest.sha256) return;
+  throw new InputError(
+    expected(
+      where,
+      `the checksum ${manifest.sha256.slice(0, 12)}...`,
+      `${sha256.slice(0, 12)}...`,
+      `it was changed or is damaged; ${WAY_OUT}`,
+    ),
+  );
+}
+
+/**
+ * Compares what a network computes for `selfTestPixels` with what it computed where it was trained.
+ *
+ * @throws Error that names both numbers where they differ by more than machines do.
+ */
+export function checkSelfTest({ selfTest, dataset }: Manifest, answer: number): void {
+  const slack = SELF_TEST_TOLERANCE * dataset.labels.std + FLOAT32_STEPS * Math.abs(selfTest.value);
+  if (Math.abs(answer - selfTest.value) <= slack) return;
+  throw new Error(`its self-test gives ${answer} in the place of ${selfTest.value}`);
+}
+
+/** The error for a network that cannot be run, or fails its self-test. */
+export function unfitNetwork(where: string, cause: unknown): InputError {
+  return new InputError(expected(where, 'what its network computes', `"${reasonOf(cause)}"`, WAY_OUT), { cause });
+}
