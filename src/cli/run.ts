@@ -5,6 +5,7 @@ import { cleanCommand } from './clean.js';
 import { compareCommand } from './compare.js';
 import { demoCommand } from './demo.js';
 import { evaluateCommand } from './evaluate.js';
+import { exportCommand } from './export.js';
 import { inspectCommand } from './inspect.js';
 import { predictCommand } from './predict.js';
 import { serveCommand } from './serve.js';
@@ -65,6 +66,7 @@ Examples:
     cleanCommand,
     compareCommand,
     serveCommand,
+    exportCommand,
   ]) {
     root.addCommand(command(terminal).copyInheritedSettings(root));
   }

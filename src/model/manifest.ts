@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formulaUniform } from '../backbones/formula.js';
 import { expected, InputError } from '../base/errors.js';
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Manifest } from '../model/manifest.js';
 import { html, trusted } from '../report/html.js';
+import { modelLead } from '../report/model-lead.js';
 import { EYE } from '../report/page.js';
 import { PAGE_STYLE } from '../report/style.js';
 import { TRY_SCRIPT } from './try-script.js';
@@ -47,7 +48,7 @@ export function tryPage(options: {
 }): string {
   const { name, manifest, token } = options;
   const unit = manifest?.target.unit ?? '';
-  const what = manifest === undefined ? 'The model is still loading: load this page again.' : lead(manifest);
+  const what = manifest === undefined ? 'The model is still loading: load this page again.' : modelLead(manifest);
   const document = html`<!doctype html>
 <html lang="en">
 <head>
@@ -92,14 +93,4 @@ ${
 </html>
 `;
   return document.text;
-}
-
-function lead({ target, dataset, metrics }: Manifest): string {
-  const parts = [
-    `Names ${target.name}${target.unit === null ? '' : ` in ${target.unit}`}, learnt from ${dataset.images} pictures.`,
-  ];
-  const { validation } = metrics;
-  if (validation !== null)
-    parts.push(`RMSE ${Number(validation.rmse.toPrecision(3))} on ${validation.images} held out.`);
-  return parts.join(' ');
 }

@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+import type { ExportWebResult } from '../operations/export-web.js';
+import { forceOption, type TalkFlags, talkOptions } from './options.js';
+import type { Terminal } from './terminal.js';
+
+interface Flags extends TalkFlags {
+  readonly web: string;
+  readonly force?: boolean;
+}
+
+/** `eyeball export` */
+export function exportCommand(terminal: Terminal): Command {
+  const command = new Command('export')
+    .summary('make a web page of a model')
+    .description(
+      'Make a folder that any static host serves: a page that runs the model in the browser, with the model, the runtime, and a service ' +
+        'worker. It works without a network after the first visit, and pictures never leave the browser. Browsers ask for https or localhost.',
+    )
+    .argument('<model>', "the model's folder")
+    .requiredOption('--web <dir>', 'the folder to make')
+    .addOption(forceOption());
+  talkOptions(command).addHelpText(
+    'after',
+    `
+Examples:
+  eyeball export age --web age-page
+  eyeball export age --web age-page --force
+  cd age-page && python3 -m http.server           # http://localhost:8000: any static host will do`,
+  );
+  return command.action(async (model: string, { web, force, json, quiet }: Flags) => {
+    const { exportWeb } = await import('../operations/export-web.js');
+    terminal.watch({ quiet });
+    const result = await exportWeb({ model, out: web, force });
+    if (json) terminal.printJson(result);
+    else terminal.print(summary(result));
+  });
+}
+
+function summary({ out, files, bytes, visitBytes }: ExportWebResult): string {
+  const rows: (readonly [string, number])[] = files.map(({ file, bytes }) => [file, bytes]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return [
+    `${out}: ${files.length} files, ${megabytes(bytes)}`,
+    ...rows.map(([name, size]) => `  ${name.padEnd(width)}  ${megabytes(size).padStart(9)}`),
+    `A first visit loads ${megabytes(visitBytes.wasm)} with WebAssembly, ${megabytes(visitBytes.webgpu)} with WebGPU, before the host compresses it.`,
+  ].join('\n');
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;

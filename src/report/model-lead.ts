@@ -1,0 +1,12 @@
+import type { Manifest } from '../model/manifest.js';
+
+/** What a model does, in one or two sentences: what it names, from how many pictures it learnt, and how far off it was on others. */
+export function modelLead({ target, dataset, metrics }: Manifest): string {
+  const parts = [
+    `Names ${target.name}${target.unit === null ? '' : ` in ${target.unit}`}, learnt from ${dataset.images} pictures.`,
+  ];
+  const { validation } = metrics;
+  if (validation !== null)
+    parts.push(`RMSE ${Number(validation.rmse.toPrecision(3))} on ${validation.images} held out.`);
+  return parts.join(' ');
+}

@@ -1,0 +1,121 @@
+import type { Size } from '../data/enlarge.js';
+import { type PictureRows, ROWS_AT_ONCE } from './shrink.js';
+
+/** Where the right and the lower edge of a picture, as it is stored, lie when it is shown: at the other end, where true. */
+interface Turn {
+  readonly swapped: boolean;
+  readonly rightIsFirst: boolean;
+  readonly bottomIsFirst: boolean;
+}
+
+// By EXIF orientation, 1 to 8: whether width and height are exchanged, and which of the stored edges come first in their direction.
+const TURNS: readonly Turn[] = [
+  [false, false, false],
+  [false, true, false],
+  [false, true, true],
+  [false, false, true],
+  [true, false, false],
+  [true, false, true],
+  [true, true, true],
+  [true, true, false],
+].map(([swapped, rightIsFirst, bottomIsFirst]) => ({ swapped, rightIsFirst, bottomIsFirst }) as Turn);
+
+const ORIENTATION = 0x0112;
+
+/**
+ * The EXIF orientation of a JPEG, 1 to 8; 1 where it has none.
+ *
+ * Reference: EXIF 2.32, 4.6.4; the segments before the picture data, JPEG B.1.1
+ */
+export function jpegOrientation(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 2; at + 10 <= bytes.length && view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
+    const marker = view.getUint8(at + 1);
+    if (marker === 0xda) return 1;
+    const isExif = marker === 0xe1 && view.getUint32(at + 4) === 0x45786966;
+    if (isExif) return orientationIn(new DataView(bytes.buffer, bytes.byteOffset + at + 10, bytes.length - at - 10));
+  }
+  return 1;
+}
+
+/** In the TIFF structure of EXIF, whose own first bytes say in which order bytes stand. */
+function orientationIn(tiff: DataView): number {
+  if (tiff.byteLength < 8) return 1;
+  const little = tiff.getUint16(0) === 0x4949;
+  const directory = tiff.getUint32(4, little);
+  if (directory + 2 > tiff.byteLength) return 1;
+  const entries = tiff.getUint16(directory, little);
+  for (let i = 0; i < entries; i++) {
+    const entry = directory + 2 + 12 * i;
+    if (entry + 12 > tiff.byteLength) return 1;
+    if (tiff.getUint16(entry, little) !== ORIENTATION) continue;
+    const value = tiff.getUint16(entry + 8, little);
+    return value >= 1 && value <= 8 ? value : 1;
+  }
+  return 1;
+}
+
+/**
+ * The rows that Node's decoder gives of a JPEG that is to be shrunk to `size`: it decodes large ones at a half, a quarter or an eighth,
+ * where this takes the mean of as many pixels. What is left over at the stored right and lower edge is dropped, as there.
+ *
+ * @param orientation The file's EXIF orientation, which `picture` has been turned by already.
+ * Reference: sharp 0.35 (pipeline.cc, jpegShrinkOnLoad), libvips 8.18 (jpegload, output_width)
+ */
+export function jpegRows(picture: PictureRows, size: Size, orientation: number): PictureRows {
+  const box = boxOf(Math.min(picture.width / size.width, picture.height / size.height));
+  if (box === 1) return picture;
+  const { swapped, rightIsFirst, bottomIsFirst } = TURNS[orientation - 1]!;
+  const width = Math.floor(picture.width / box);
+  const height = Math.floor(picture.height / box);
+  const [dropLeft, dropTop] = swapped ? [bottomIsFirst, rightIsFirst] : [rightIsFirst, bottomIsFirst];
+  const left = dropLeft ? picture.width - width * box : 0;
+  const above = dropTop ? picture.height - height * box : 0;
+  return {
+    width,
+    height,
+    read(top, count) {
+      const out = new Uint8Array(count * width * 4);
+      const atOnce = Math.max(1, ROWS_AT_ONCE / box);
+      for (let row = 0; row < count; row += atOnce) {
+        const rows = Math.min(atOnce, count - row);
+        const rgba = picture.read(above + (top + row) * box, rows * box);
+        means(rgba, picture.width, { left, box, width, height: rows }, out.subarray(row * width * 4));
+      }
+      return out;
+    },
+  };
+}
+
+function boxOf(factor: number): number {
+  const box = factor >= 8 ? 8 : factor >= 4 ? 4 : factor >= 2 ? 2 : 1;
+  // sharp keeps away from factors that libjpeg rounds wrongly.
+  return box > 1 && Math.floor(factor) === box ? box / 2 : box;
+}
+
+/** Writes RGBA `[height, width, 4]`, each the rounded mean of `box` x `box` pixels; alpha stays as it was. */
+function means(
+  rgba: Uint8Array | Uint8ClampedArray,
+  stride: number,
+  { left, box, width, height }: Size & { readonly left: number; readonly box: number },
+  out: Uint8Array,
+): void {
+  const shift = 2 * Math.log2(box);
+  const half = 1 << (shift - 1);
+  for (let y = 0, o = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, o += 4) {
+      let [r, g, b] = [half, half, half];
+      for (let j = 0; j < box; j++) {
+        let at = ((y * box + j) * stride + left + x * box) * 4;
+        for (let i = 0; i < box; i++, at += 4) {
+          r += rgba[at]!;
+          g += rgba[at + 1]!;
+          b += rgba[at + 2]!;
+        }
+      }
+      out[o] = r >> shift;
+      out[o + 1] = g >> shift;
+      out[o + 2] = b >> shift;
+    }
+  }
+}

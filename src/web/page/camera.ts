@@ -1,0 +1,48 @@
+/** The camera, shown in a video element. */
+export interface Camera {
+  /** What it sees, the square in the middle; undefined before its first picture. */
+  look(): Promise<ImageBitmap | undefined>;
+  stop(): void;
+}
+
+/**
+ * Turns the camera on and shows it in `video`.
+ *
+ * @throws Error with the reason in one line where there is none, or it may not be used.
+ */
+export async function startCamera(video: HTMLVideoElement): Promise<Camera> {
+  // Absent on pages without https.
+  if (navigator.mediaDevices === undefined) throw new Error('this page may not use a camera: open it over https');
+  const stream = await navigator.mediaDevices
+    .getUserMedia({ video: { facingMode: 'user', width: { ideal: 1280 } } })
+    .catch((cause: DOMException) => {
+      throw new Error(REASONS[cause.name] ?? `the camera cannot be used: ${cause.message}`, { cause });
+    });
+  video.srcObject = stream;
+  await video.play();
+  return {
+    async look() {
+      const { videoWidth, videoHeight } = video;
+      const side = Math.min(videoWidth, videoHeight);
+      if (side === 0) return undefined;
+      return await createImageBitmap(video, (videoWidth - side) >> 1, (videoHeight - side) >> 1, side, side);
+    },
+    stop() {
+      for (const track of stream.getTracks()) track.stop();
+      video.srcObject = null;
+    },
+  };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  NotAllowedError: 'the camera was not allowed: allow it beside the address of this page, and try again',
+  NotFoundError: 'no camera was found: choose a picture instead',
+  NotReadableError: 'the camera is used by another program: close that, and try again',
+};
+
+/** The picture as a JPEG file. */
+export async function fileOf(picture: ImageBitmap, name: string): Promise<File> {
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  canvas.getContext('2d')!.drawImage(picture, 0, 0);
+  return new File([await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.95 })], name, { type: 'image/jpeg' });
+}

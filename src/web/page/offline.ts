@@ -1,0 +1,42 @@
+// How long the first visit waits for its service worker, which fetches some 300 kB; without one the page works too, but not offline.
+const WAIT_MS = 15_000;
+const RELOADED = 'eyeball reloaded';
+
+/**
+ * Has the service worker answer this page's requests, so that what it fetches is kept for the next visit. Where the page is not yet isolated
+ * from other origins, which threads need, it is loaded again through the service worker, and this never returns.
+ *
+ * @param onUpdate Called once a newer export has taken over.
+ */
+export async function useServiceWorker(onUpdate: () => void): Promise<void> {
+  const { serviceWorker } = navigator;
+  // Absent in some private windows; registering may be refused by settings of the browser.
+  const registration = await serviceWorker?.register('sw.js', { updateViaCache: 'none' }).catch(() => undefined);
+  if (registration === undefined) return;
+  // A forced reload goes past the service worker, on purpose: then nobody will take over.
+  if (serviceWorker.controller === null && registration.active?.state !== 'activated') await takeOver(serviceWorker);
+  if (serviceWorker.controller === null) return;
+  if (!globalThis.crossOriginIsolated && sessionStorage.getItem(RELOADED) === null) {
+    sessionStorage.setItem(RELOADED, 'once');
+    location.reload();
+    await new Promise(() => {});
+  }
+  sessionStorage.removeItem(RELOADED);
+  serviceWorker.addEventListener('controllerchange', onUpdate);
+}
+
+function takeOver(serviceWorker: ServiceWorkerContainer): Promise<unknown> {
+  const taken = new Promise(resolve => serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
+  return Promise.race([taken, new Promise(resolve => setTimeout(resolve, WAIT_MS))]);
+}
+
+/** Whether all these files would be there without a network; waits for those that are just being kept. */
+export async function areKept(files: readonly string[]): Promise<boolean> {
+  const controller = navigator.serviceWorker?.controller;
+  if (!controller) return false;
+  return await new Promise(resolve => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => resolve(data as boolean);
+    controller.postMessage(files, [port2]);
+  });
+}

@@ -1,0 +1,172 @@
+import type { Size } from '../data/enlarge.js';
+
+/** A decoded picture, read a few rows at a time, so that a large one never lies in memory twice. */
+export interface PictureRows extends Size {
+  /** RGBA `[count, W, 4]` of the rows from `top` on; alpha is not looked at. */
+  read(top: number, count: number): Uint8Array | Uint8ClampedArray;
+}
+
+/** RGB pixels, uint8 `[height, width, 3]`. */
+export interface RgbPicture extends Size {
+  readonly pixels: Uint8Array;
+}
+
+// What libvips does to bytes: weights of 12 bits for places that are whole numbers of 1/64 pixel.
+const WEIGHT_BITS = 12;
+const PLACES = 64;
+// By whole numbers a box does the rough part, and leaves at least this factor to the kernel.
+const LEFT_TO_KERNEL = 2;
+/** How many rows of a picture are read at once, about: browsers limit the area of a canvas, phones to 16 million pixels. */
+export const ROWS_AT_ONCE = 256;
+
+/**
+ * The picture stretched to `size` where it has more pixels than that, in each direction; in the other it stays as it is.
+ *
+ * The same arithmetic on the same bytes as Node has: first the height, then the width, each by a box over whole pixels and then a
+ * triangle of twice the remaining factor, rounded to bytes after every step.
+ *
+ * Reference: vips_resize of libvips 8.18 with kernel linear and gap 2, to within one level
+ */
+export function shrink(picture: PictureRows, size: Size): RgbPicture {
+  const { width } = picture;
+  const height = Math.min(size.height, picture.height);
+  const box = boxOf(picture.height, height);
+  const boxed = boxRows(picture, box);
+  const low = reduceRows(boxed, width, height, picture.height / height / box);
+  return { width: Math.min(size.width, width), height, pixels: shrinkWidth(low, width, height, size.width) };
+}
+
+const boxOf = (from: number, to: number): number => Math.max(1, Math.floor(from / to / LEFT_TO_KERNEL));
+
+/** The mean of `count` bytes from their sum, as libvips rounds it. */
+const meanOf = (count: number): ((sum: number) => number) => {
+  const factor = Math.floor(2 ** 24 / count);
+  const half = count >> 1;
+  return sum => Math.imul(sum + half, factor) >>> 24;
+};
+
+/** RGB `[ceil(H / box), W, 3]`: each row the mean of `box` rows; below the last one is more of it. */
+function boxRows(picture: PictureRows, box: number): Uint8Array {
+  const { width, height } = picture;
+  const samples = width * 3;
+  const rows = Math.ceil(height / box);
+  const out = new Uint8Array(rows * samples);
+  const sums = new Uint32Array(samples);
+  const mean = meanOf(box);
+  const atOnce = Math.max(1, Math.floor(ROWS_AT_ONCE / box));
+  for (let first = 0; first < rows; first += atOnce) {
+    const top = first * box;
+    const count = Math.min(atOnce * box, height - top);
+    const rgba = picture.read(top, count);
+    for (let row = first; row < Math.min(first + atOnce, rows); row++) {
+      sums.fill(0);
+      for (let line = 0; line < box; line++)
+        addRow(sums, rgba, Math.min(row * box + line - top, count - 1) * width * 4);
+      const to = row * samples;
+      for (let i = 0; i < samples; i++) out[to + i] = mean(sums[i]!);
+    }
+  }
+  return out;
+}
+
+function addRow(sums: Uint32Array, rgba: Uint8Array | Uint8ClampedArray, from: number): void {
+  for (let i = 0, at = from; i < sums.length; i += 3, at += 4) {
+    sums[i]! += rgba[at]!;
+    sums[i + 1]! += rgba[at + 1]!;
+    sums[i + 2]! += rgba[at + 2]!;
+  }
+}
+
+/** `[H, W, 3]` to `[H, width', 3]`. */
+function shrinkWidth(pixels: Uint8Array, from: number, height: number, to: number): Uint8Array {
+  if (to >= from) return pixels;
+  const box = boxOf(from, to);
+  const width = Math.ceil(from / box);
+  const boxed = box === 1 ? pixels : boxColumns(pixels, from, height, box);
+  const kernel = kernelOf(width, to, from / to / box);
+  const out = new Uint8Array(height * to * 3);
+  for (let y = 0, o = 0; y < height; y++) {
+    for (let x = 0; x < to; x++) {
+      const { columns, weights } = kernel[x]!;
+      let [r, g, b] = [HALF, HALF, HALF];
+      for (let i = 0; i < weights.length; i++) {
+        const at = (y * width + columns[i]!) * 3;
+        const weight = weights[i]!;
+        r += boxed[at]! * weight;
+        g += boxed[at + 1]! * weight;
+        b += boxed[at + 2]! * weight;
+      }
+      out[o++] = r >> WEIGHT_BITS;
+      out[o++] = g >> WEIGHT_BITS;
+      out[o++] = b >> WEIGHT_BITS;
+    }
+  }
+  return out;
+}
+
+const HALF = 1 << (WEIGHT_BITS - 1);
+
+function boxColumns(pixels: Uint8Array, from: number, height: number, box: number): Uint8Array {
+  const width = Math.ceil(from / box);
+  const out = new Uint8Array(height * width * 3);
+  const mean = meanOf(box);
+  for (let y = 0, o = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let [r, g, b] = [0, 0, 0];
+      for (let i = 0; i < box; i++) {
+        const at = (y * from + Math.min(x * box + i, from - 1)) * 3;
+        r += pixels[at]!;
+        g += pixels[at + 1]!;
+        b += pixels[at + 2]!;
+      }
+      out[o++] = mean(r);
+      out[o++] = mean(g);
+      out[o++] = mean(b);
+    }
+  }
+  return out;
+}
+
+/** `[H, W, 3]` to `[height', W, 3]`. */
+function reduceRows(pixels: Uint8Array, width: number, to: number, factor: number): Uint8Array {
+  const samples = width * 3;
+  const height = pixels.length / samples;
+  if (to >= height) return pixels;
+  const out = new Uint8Array(to * samples);
+  const sums = new Int32Array(samples);
+  kernelOf(height, to, factor).forEach(({ columns: rows, weights }, y) => {
+    sums.fill(HALF);
+    rows.forEach((row, i) => {
+      const weight = weights[i]!;
+      for (let j = 0, at = row * samples; j < samples; j++, at++) sums[j]! += pixels[at]! * weight;
+    });
+    for (let j = 0, at = y * samples; j < samples; j++, at++) out[at] = sums[j]! >> WEIGHT_BITS;
+  });
+  return out;
+}
+
+interface Taps {
+  /** Where along the axis, with more of the edge beyond it. */
+  readonly columns: readonly number[];
+  /** In units of 2^-12; rounded down, so that they may add up to a little less than 1. */
+  readonly weights: readonly number[];
+}
+
+/** For each of `to` places along an axis of `from` pixels, `factor` of them apart, the weights of a triangle over 2 `factor` pixels. */
+function kernelOf(from: number, to: number, factor: number): Taps[] {
+  // Half to even, as C's rint: 2.5 becomes 2.
+  const reach = Math.abs(factor % 1) === 0.5 ? 2 * Math.round(factor / 2) : Math.round(factor);
+  const count = 2 * reach + 1;
+  return Array.from({ length: to }, (_, i) => {
+    const at = (i + 0.5) * factor;
+    const first = Math.floor(at);
+    const place = ((Math.floor(at * 2 * PLACES) & (2 * PLACES - 1)) + 1) >> 1;
+    const middle = place / PLACES + reach - 0.5;
+    const triangle = Array.from({ length: count }, (_, k) => Math.max(0, 1 - Math.abs(k - middle) / factor));
+    const sum = triangle.reduce((total, weight) => total + weight, 0);
+    return {
+      columns: triangle.map((_, k) => Math.min(Math.max(first - reach + k, 0), from - 1)),
+      weights: triangle.map(weight => Math.trunc((weight / sum) * 2 ** WEIGHT_BITS)),
+    };
+  });
+}
