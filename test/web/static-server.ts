@@ -20,15 +20,26 @@ export interface StaticServer {
   close(): Promise<void>;
 }
 
-/** Serves the files of `folder`. @param headers Sent with each. */
-export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<StaticServer> {
+/**
+ * Serves folders by the beginning of the path: the first entry that fits counts.
+ *
+ * @param headers Sent with each file.
+ */
+export async function serveFolders(
+  folders: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<StaticServer> {
   const asked: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url!, 'http://localhost');
     asked.push(pathname);
-    const path = join(folder, normalize(decodeURIComponent(pathname)).replace(/\/$/, '/index.html'));
+    const [prefix, folder] = Object.entries(folders).find(([beginning]) => pathname.startsWith(beginning)) ?? ['', ''];
+    const path = join(
+      folder,
+      normalize(decodeURIComponent(pathname.slice(prefix.length))).replace(/(^|\/)\.?$/, '$1index.html'),
+    );
     const found = await stat(path).catch(() => undefined);
-    if (!found?.isFile()) {
+    if (folder === '' || !found?.isFile()) {
       response.writeHead(404).end();
       return;
     }

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { loadModel, type PicturePrediction } from '../../src/model/model.js';
+import { trainModel } from '../../src/operations/train-model.js';
+import { writePictures } from '../cli/eyeball.js';
+
+/** Trains a small model with intervals on 120 small pictures into a folder in `root`; takes a second. */
+export async function trainPageModel(root: string): Promise<string> {
+  const data = join(root, 'data');
+  await writePictures(data, 120);
+  const out = join(root, 'brightness');
+  await trainModel({
+    data,
+    out,
+    backbone: 'test/backbones/fixtures/pytorch.onnx',
+    solver: 'ridge',
+    target: 'brightness',
+    unit: 'points',
+    cacheDir: join(root, 'cache'),
+  });
+  return out;
+}
+
+/** What Node says of these files or bytes. */
+export async function predictInNode(
+  folder: string,
+  pictures: readonly (string | Uint8Array)[],
+): Promise<PicturePrediction[]> {
+  const model = await loadModel(folder, { threads: 1 });
+  const predictions = await model.predict(pictures);
+  await model.close();
+  return predictions;
+}
