@@ -23,6 +23,12 @@ globalThis.harness = {
     data: Uint8Array.from(data),
   })).value.data[0],
   predict: async (path, options) => model.predict(await blob(path), options),
+  async timed(path) {
+    const picture = await blob(path);
+    const started = performance.now();
+    const { value } = await model.predict(picture);
+    return { value, ms: performance.now() - started };
+  },
   async predictImage(path) {
     const image = new Image();
     image.src = path;
