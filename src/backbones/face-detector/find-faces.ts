@@ -1,0 +1,88 @@
+import { invertAffine } from '../../data/affine.js';
+import { type Pyramid, warp } from '../../data/warp.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { anchorsOf, DETECTOR_PX } from './anchors.js';
+import { BOX_NUMBERS, decodeFaces } from './decode-faces.js';
+import { angleOfFace, type Box, type Face, middle, moveFace } from './face.js';
+import { blendFaces, containmentOf, overlapOf, suppressFaces } from './suppress.js';
+import { tileViews, type View, viewAround, wholeView } from './views.js';
+
+/** Runs the detector's network: pixels uint8 RGB `[N, 256, 256, 3]` to logits `[N * 896]` and boxes `[N * 896 * 16]`. */
+export type Looks = (pixels: Tensor<'uint8'>) => Promise<{
+  readonly logits: Float32Array;
+  readonly boxes: Float32Array;
+}>;
+
+export interface FindOptions {
+  /** The most faces to name, 1 or more. Default 32. */
+  readonly most?: number | undefined;
+}
+
+// From here on a first look is followed by a closer one, and a closer one is believed.
+const WORTH_A_LOOK = 0.3;
+const FACE = 0.5;
+// The edge of a closer look in widths of the face's box.
+const CLOSE = 2.5;
+const BATCH = 8;
+
+/**
+ * The faces in a picture, the largest first.
+ *
+ * The detector looks at the whole picture and at overlapping tiles of it, and then at each find again: level and at the size that it
+ * sees best, so that landmarks depend little on where a face was found. Where nothing is found upright, the picture is looked at
+ * turned by a quarter, a half and three quarters.
+ */
+export async function findFaces(picture: Pyramid, look: Looks, { most = 32 }: FindOptions = {}): Promise<Face[]> {
+  const [{ width, height }] = picture;
+  const size = { width, height };
+  const upright = [wholeView(size), wholeView(size, 0.4), ...tileViews(size)];
+  for (const views of [upright, [90, 180, 270].map(degrees => wholeView(size, 0, degrees))]) {
+    const finds = (await lookAt(picture, views, look, WORTH_A_LOOK)).flatMap((faces, i) =>
+      faces.map(face => moveFace(face, views[i]!.toPicture)),
+    );
+    const faces = await lookCloser(picture, suppressFaces(finds, sameFace).slice(0, 2 * most), look);
+    if (faces.length > 0)
+      return faces.toSorted((a, b) => b.box.width * b.box.height - a.box.width * a.box.height).slice(0, most);
+  }
+  return [];
+}
+
+const sameFace = (best: Box, other: Box): boolean => overlapOf(best, other) > 0.3 || containmentOf(best, other) > 0.7;
+
+/** Each find as a level view of its own shows it; finds that are no faces then are left out. */
+async function lookCloser(picture: Pyramid, finds: readonly Face[], look: Looks): Promise<Face[]> {
+  const views = finds.map(find => {
+    return viewAround(middle(find.box), CLOSE * Math.max(find.box.width, find.box.height), angleOfFace(find));
+  });
+  const seen = await lookAt(picture, views, look, FACE);
+  const faces = finds.flatMap((find, i) => {
+    const { toPicture } = views[i]!;
+    const expected = moveFace(find, invertAffine(toPicture)).box;
+    const [best] = seen[i]!.filter(({ box }) => overlapOf(box, expected) > 0.2);
+    return best === undefined ? [] : [moveFace(best, toPicture)];
+  });
+  return suppressFaces(faces, sameFace);
+}
+
+/** The faces in each view, in the detector's pixels, the highest score first. */
+async function lookAt(picture: Pyramid, views: readonly View[], look: Looks, lowest: number): Promise<Face[][]> {
+  const found: Face[][] = [];
+  const each = DETECTOR_PX * DETECTOR_PX * 3;
+  for (let start = 0; start < views.length; start += BATCH) {
+    const batch = views.slice(start, start + BATCH);
+    const data = new Uint8Array(batch.length * each);
+    batch.forEach(({ toPicture }, i) => {
+      data.set(warp(picture, toPicture, { width: DETECTOR_PX, height: DETECTOR_PX }, 0), i * each);
+    });
+    const shape = [batch.length, DETECTOR_PX, DETECTOR_PX, 3];
+    const { logits, boxes } = await look({ dtype: 'uint8', shape, data });
+    batch.forEach((_, i) => {
+      const part = (all: Float32Array, numbers: number) =>
+        all.subarray(i * ANCHORS.length * numbers, (i + 1) * ANCHORS.length * numbers);
+      found.push(blendFaces(decodeFaces(part(logits, 1), part(boxes, BOX_NUMBERS), ANCHORS, lowest)));
+    });
+  }
+  return found;
+}
+
+const ANCHORS = anchorsOf();
