@@ -9,12 +9,14 @@ export interface Framing {
   readonly widthPx: number;
   readonly heightPx: number;
   /** Where the landmarks lie, as shares [x, y] of width and height. */
-  readonly landmarks: { readonly [name in keyof Landmarks]: readonly [number, number] };
+  readonly landmarks: Readonly<Record<keyof Landmarks, [x: number, y: number]>>;
 }
 
 /** A picture that shows one face. */
 export interface FramedFace {
+  /** The picture's size, and that at which the face was found. */
   readonly size: Size;
+  readonly shown: Size;
   readonly face: Pick<Face, 'landmarks'>;
 }
 
@@ -24,9 +26,9 @@ export interface FramedFace {
  * @param pictures One or more.
  */
 export function medianFraming(pictures: readonly FramedFace[]): Framing {
-  const shares = (name: keyof Landmarks): readonly [number, number] => [
-    middleOf(pictures.map(({ size, face }) => face.landmarks[name].x / size.width)),
-    middleOf(pictures.map(({ size, face }) => face.landmarks[name].y / size.height)),
+  const shares = (name: keyof Landmarks): [number, number] => [
+    middleOf(pictures.map(({ shown, face }) => face.landmarks[name].x / shown.width)),
+    middleOf(pictures.map(({ shown, face }) => face.landmarks[name].y / shown.height)),
   ];
   return {
     widthPx: Math.round(middleOf(pictures.map(({ size }) => size.width))),
