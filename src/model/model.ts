@@ -8,7 +8,7 @@ import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
-import { type CropFaces, type FaceInPicture, faceCropper } from './crop-faces.js';
+import { type CropFaces, type FaceInPicture, faceCropper, withoutFraming } from './crop-faces.js';
 import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
@@ -167,6 +167,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       ),
     async predict(pictures, { tta = false, faces = false, level, onProgress, onMessage, onPrediction, signal } = {}) {
       const doubt = doubtOf(manifest, where, level, onMessage);
+      if (faces && manifest.framing === undefined) throw withoutFraming(where);
       const name = (index: number) => {
         const picture = pictures[index]!;
         return typeof picture === 'string' ? picture : `image ${index + 1}`;

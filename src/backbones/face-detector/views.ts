@@ -21,7 +21,7 @@ export const wholeView = ({ width, height }: Size, margin = 0, degrees = 0): Vie
   viewAround({ x: width / 2, y: height / 2 }, Math.max(width, height) / (1 - margin), degrees);
 
 // Tiles as fine as that show faces larger than they are in the picture, which finds nothing that a model could judge.
-const SMALLEST_TILE_PX = 192;
+const SMALLEST_TILE_PX = 480;
 const OVERLAP = 0.3;
 
 /**
