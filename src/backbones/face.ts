@@ -1,15 +1,10 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import { concat } from '../engine/graph/build.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Backbone } from './backbone.js';
-import { buildTfjs, readTfjsModel, type TfjsModel } from './tfjs.js';
+import { HUMAN_PACKAGE, readHumanModel } from './human-package.js';
+import { buildTfjs, type TfjsModel } from './tfjs.js';
 
-const PACKAGE = '@vladmandic/human';
 /** Of faceres.bin in the version that package.json pins. */
 export const FACE_SHA256 = '2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b';
 const FIRST_KERNEL = 'conv1/convolution/merged_input';
@@ -27,20 +22,12 @@ const STAGE_ENDS = [1, 3, 5, 11, 13];
  * @throws InputError where the package's files are missing or are not those that eyeball knows.
  */
 export async function loadFace(): Promise<Backbone> {
-  const folder = modelFolder();
-  const path = join(folder, 'faceres.json');
-  const model = withRgbInput(await readTfjsModel(path));
-  const sha256 = createHash('sha256')
-    .update(await readFile(join(folder, 'faceres.bin')))
-    .digest('hex');
-  if (sha256 !== FACE_SHA256) {
-    throw new InputError(expected(path, `weights with the checksum ${FACE_SHA256}`, sha256, 'run npm install again'));
-  }
+  const model = withRgbInput(await readHumanModel('faceres', FACE_SHA256));
   return {
     name: 'face',
-    source: `HSE FaceRes (github.com/HSE-asavchenko/HSE_FaceRec_tf), as shipped in the npm package ${PACKAGE}`,
+    source: `HSE FaceRes (github.com/HSE-asavchenko/HSE_FaceRec_tf), as shipped in the npm package ${HUMAN_PACKAGE}`,
     license: "MIT as distributed in that package; the model's own repository names none",
-    sha256,
+    sha256: FACE_SHA256,
     sizePx: 224,
     normalization: { scale: 1, mean: [123.68, 116.779, 103.939], std: [1, 1, 1] },
     width: 1280,
@@ -53,16 +40,6 @@ export async function loadFace(): Promise<Backbone> {
       };
     },
   };
-}
-
-// The package exports neither its models nor its package.json: resolve its entry, without running it, and look upwards from there.
-function modelFolder(): string {
-  const entry = createRequire(import.meta.url).resolve(PACKAGE);
-  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
-    const models = join(folder, 'models');
-    if (existsSync(join(models, 'faceres.json'))) return models;
-  }
-  throw new InputError(expected(PACKAGE, 'the file models/faceres.json', 'none', 'run npm install again'));
 }
 
 // [kH, kW, 3, M] with its three input channels in the opposite order.

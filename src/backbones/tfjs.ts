@@ -2,7 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, reasonOf, UnsupportedOpError } from '../base/errors.js';
-import { add, clip, conv, globalAveragePool, matMul, mul, relu, sigmoid, softmax } from '../engine/graph/build.js';
+import {
+  add,
+  clip,
+  conv,
+  globalAveragePool,
+  matMul,
+  maxPool,
+  mul,
+  pad,
+  relu,
+  sigmoid,
+  softmax,
+} from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import type { Window } from '../engine/graph/ops.js';
 import { float16ToNumber, sizeOf, type Tensor } from '../engine/tensor.js';
@@ -144,15 +156,11 @@ function samePads(size: readonly unknown[], kernel: readonly [number, number], s
 }
 
 function convolve(site: Site, depthwise: boolean): Value {
-  const { node, model } = site;
+  const { node } = site;
   const input = site.input(0);
   const { shape, data } = weightOf(site, 1);
   const [kH, kW, from, to] = shape as [number, number, number, number];
   const stride = node.attr.strides?.list?.i?.[1] ?? 1;
-  const padding = Buffer.from(node.attr.padding?.s ?? '', 'base64').toString();
-  if (padding !== 'SAME' && padding !== 'VALID') {
-    throw new UnsupportedOpError(expected(`${model.path}: "${node.name}"`, 'SAME or VALID padding', padding));
-  }
   // Depthwise: [kH, kW, C, m] -> [C * m, 1, kH, kW]; else [kH, kW, C, M] -> [M, C, kH, kW].
   const filters = depthwise ? from * to : to;
   const perGroup = depthwise ? 1 : from;
@@ -169,8 +177,27 @@ function convolve(site: Site, depthwise: boolean): Value {
     { dtype: 'float32', shape: [filters, perGroup, kH, kW], data: out },
     node.input[1]!,
   );
-  const pads = padding === 'SAME' ? samePads(input.shape.slice(2), [kH, kW], stride) : 0;
+  const pads = padsOf(site, input, [kH, kW], stride);
   return conv(input, kernel, { stride, pads, groups: depthwise ? from : 1 });
+}
+
+/** What a node's padding adds around `input` `[N, C, H, W]`. */
+function padsOf({ node, model }: Site, input: Value, kernel: readonly [number, number], stride: number) {
+  const padding = Buffer.from(node.attr.padding?.s ?? '', 'base64').toString();
+  if (padding !== 'SAME' && padding !== 'VALID') {
+    throw new UnsupportedOpError(expected(`${model.path}: "${node.name}"`, 'SAME or VALID padding', padding));
+  }
+  return padding === 'SAME' ? samePads(input.shape.slice(2), kernel, stride) : 0;
+}
+
+/** `value` after the operations that TensorFlow has fused to this node: bias and ReLU. */
+function fusedOps(site: Site, value: Value): Value {
+  const fused = (site.node.attr.fused_ops?.list?.s ?? []).map(text => Buffer.from(text, 'base64').toString());
+  return fused.reduce((result, op) => {
+    if (op === 'BiasAdd') return add(result, perChannel(site, 2, result));
+    if (op === 'Relu') return relu(result);
+    throw new UnsupportedOpError(expected(`${site.model.path}: "${site.node.name}"`, 'BiasAdd or Relu', `fused ${op}`));
+  }, value);
 }
 
 // A constant for each channel, [C], beside a picture [N, C, H, W]; as it is beside a row [N, D].
@@ -184,6 +211,22 @@ const rules: Readonly<Record<string, (site: Site) => Value>> = {
   Placeholder: ({ x }) => x,
   Conv2D: site => convolve(site, false),
   DepthwiseConv2dNative: site => convolve(site, true),
+  _FusedConv2D: site => fusedOps(site, convolve(site, false)),
+  MaxPool(site) {
+    const input = site.input(0);
+    const { strides, ksize } = site.node.attr;
+    const [kernel, stride] = [ksize?.list?.i?.[1] ?? 1, strides?.list?.i?.[1] ?? 1];
+    return maxPool(input, kernel, { stride, pads: padsOf(site, input, [kernel, kernel], stride) });
+  },
+  // Rows (before, behind) for each of [N, H, W, C]; ours are all before, then all behind, for [N, C, H, W].
+  Pad(site) {
+    const { data } = weightOf(site, 1);
+    return pad(
+      site.input(0),
+      [0, 1].flatMap(side => [0, 3, 1, 2].map(axis => data[2 * axis + side]!)),
+    );
+  },
+  AddV2: site => add(site.input(0), site.input(1)),
   Add: site => add(site.input(0), perChannel(site, 1, site.input(0))),
   Mul: site => mul(site.input(0), perChannel(site, 1, site.input(0))),
   Relu: site => relu(site.input(0)),
@@ -205,14 +248,7 @@ const rules: Readonly<Record<string, (site: Site) => Value>> = {
   _FusedMatMul(site) {
     const weight = weightOf(site, 1);
     const product = matMul(site.input(0), site.x.graph.parameter(weight, site.node.input[1]!));
-    const fused = (site.node.attr.fused_ops?.list?.s ?? []).map(text => Buffer.from(text, 'base64').toString());
-    return fused.reduce((value, op) => {
-      if (op === 'BiasAdd') return add(value, perChannel(site, 2, value));
-      if (op === 'Relu') return relu(value);
-      throw new UnsupportedOpError(
-        expected(`${site.model.path}: "${site.node.name}"`, 'BiasAdd or Relu', `fused ${op}`),
-      );
-    }, product);
+    return fusedOps(site, product);
   },
   Sigmoid: site => sigmoid(site.input(0)),
   Softmax: site => softmax(site.input(0)),

@@ -6,6 +6,7 @@ import type { Terminal } from './terminal.js';
 interface Flags extends TalkFlags {
   readonly level?: number;
   readonly tta?: boolean;
+  readonly faces?: boolean;
   readonly explain?: string;
   readonly seed?: number;
   readonly force?: boolean;
@@ -27,6 +28,7 @@ export function predictCommand(terminal: Terminal): Command {
       number,
     )
     .addOption(ttaOption())
+    .option('--faces', 'find the faces in each picture, and predict each, a line a face, the largest first')
     .option('--explain <dir>', 'a folder for pictures that show what pushed each number up (warm) and down (cool)')
     .addOption(new Option('--seed <n>', 'start of the random draws of --explain (default: 0)').argParser(whole(0)))
     .addOption(forceOption());
@@ -37,16 +39,19 @@ Examples:
   eyeball predict age photo.jpg
   eyeball predict age photos/ https://example.org/face.jpg
   eyeball predict age photos/ --level 0.5
+  eyeball predict age party.jpg --faces
   eyeball predict age photos/ --json > predictions.json
   eyeball predict age anna.jpg ben.jpg --explain why`,
   );
   return command.action(async (model: string, pictures: string[], flags: Flags) => {
     const { predictPictures } = await import('../operations/predict-pictures.js');
-    const onPrediction = flags.json ? undefined : (prediction: PicturePrediction) => terminal.print(line(prediction));
+    const lineOf = lines();
+    const onPrediction = flags.json ? undefined : (prediction: PicturePrediction) => terminal.print(lineOf(prediction));
     const predictions = await predictPictures({
       model,
       pictures,
       tta: flags.tta,
+      faces: flags.faces,
       explain: flags.explain,
       seed: flags.seed,
       force: flags.force,
@@ -61,11 +66,24 @@ Examples:
   });
 }
 
-function line({ file, value, low, high, unusual, error }: PicturePrediction): string {
-  if (value === null) return `${file}: ${error}`;
-  const parts = [file, `${Number(value.toPrecision(6))}`];
+/** The lines of predictions, one after another; the faces of a picture are numbered. */
+function lines(): (prediction: PicturePrediction) => string {
+  let last: string | undefined;
+  let number = 0;
+  return prediction => {
+    number = prediction.file === last ? number + 1 : 1;
+    last = prediction.file;
+    return line(prediction, number);
+  };
+}
+
+function line({ file, value, low, high, unusual, face, error }: PicturePrediction, number: number): string {
+  const place = face === undefined ? [] : [`face ${number}`, `${face.width} x ${face.height} at ${face.x}, ${face.y}`];
+  if (value === null) return `${[file, ...place].join('\t')}: ${error}`;
+  const parts = [file, ...place, `${Number(value.toPrecision(6))}`];
   if (low != null && high != null) parts.push(`${short(low)} to ${short(high)}`);
   if (unusual) parts.push('unusual: unlike the pictures of the training');
+  if (face?.small) parts.push(`small: ${face.width} px wide show little`);
   return parts.join('\t');
 }
 

@@ -34,6 +34,25 @@ const intervalsSchema = z.object({
   unusual: z.object({ distance: z.number(), share: z.number() }),
 });
 
+const place = z.tuple([z.number(), z.number()]);
+
+const framingSchema = z.object({
+  /** The size of a picture in pixels, and where its face's landmarks lie, as shares of width and height: the medians of `faces` pictures. */
+  widthPx: z.int().positive(),
+  heightPx: z.int().positive(),
+  landmarks: z.object({
+    leftEye: place,
+    rightEye: place,
+    nose: place,
+    mouth: place,
+    leftEar: place,
+    rightEar: place,
+  }),
+  /** Pictures that were looked at, and those among them that show a face. */
+  images: z.int(),
+  faces: z.int(),
+});
+
 const errors = z.object({ rmse: z.number(), mae: z.number() });
 
 const manifestSchema = z.object({
@@ -69,6 +88,8 @@ const manifestSchema = z.object({
   biasCorrection: z
     .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
     .optional(),
+  /** How the pictures show faces, where most show one. Absent from others, and from models of older versions: they crop no faces. */
+  framing: framingSchema.optional(),
   versions: z.record(z.string(), z.string()),
   createdAt: z.iso.datetime(),
   /** What making it took, up to this file; absent from models of older versions. */
@@ -82,6 +103,7 @@ const manifestSchema = z.object({
 /** `eyeball.json`: all that is known of a model beside its weights. */
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ManifestIntervals = z.infer<typeof intervalsSchema>;
+export type ManifestFraming = z.infer<typeof framingSchema>;
 
 /** The text of an `eyeball.json`; a list of numbers is one line. */
 export function formatManifest(manifest: Manifest): string {

@@ -9,9 +9,11 @@ import { runPictures } from '../data/run-pictures.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
+import { type CropFaces, type FaceInPicture, faceCropper, withoutFraming } from './crop-faces.js';
 import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
+import { predictFaces } from './predict-faces.js';
 
 /** What a model says of one picture: its value, or null and the reason why there is none. */
 export interface PicturePrediction {
@@ -33,6 +35,8 @@ export interface PicturePrediction {
   readonly distance?: number;
   /** Present where the value is the mean of the picture's and its mirror image's. */
   readonly tta?: true;
+  /** The face in the picture that all this is about; present where faces were asked for and one was found. */
+  readonly face?: FaceInPicture;
 }
 
 /** What a network gives for N pictures. */
@@ -52,13 +56,16 @@ export interface Model {
    * @param options.tta True (test-time augmentation) predicts each picture and its mirror image and takes the mean: twice the work.
    * Default false. Intervals are calibrated without it; the mean errs less, so that they then hold rather more than asked.
    * @param options.level The share of pictures, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
-   * @throws UsageError for a level outside that, or of a model without intervals.
+   * @param options.faces True finds the faces in each picture, and crops, levels and predicts each as the pictures of the training show
+   * theirs: a prediction a face, the largest first, 32 at most; a picture without one has an `error`. Default false.
+   * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without framing.
    */
   predict(
     pictures: readonly (string | Uint8Array)[],
     options?: Watch & {
       readonly level?: number | undefined;
       readonly tta?: boolean | undefined;
+      readonly faces?: boolean | undefined;
       readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
     },
   ): Promise<PicturePrediction[]>;
@@ -75,6 +82,12 @@ export interface Model {
    * @throws ShapeError for pixels of another shape.
    */
   run(pixels: Tensor<'uint8'>, options?: { readonly handOver?: boolean }): Promise<ModelOutputs>;
+  /**
+   * The faces in a picture, the largest first, cropped and levelled to the model's input size.
+   *
+   * @throws InputError where the picture cannot be read or shows no face; UsageError of a model without framing.
+   */
+  readonly cropFaces: CropFaces;
   /** Frees the model. */
   close(): Promise<void>;
 }
@@ -108,10 +121,15 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     await session.close();
     throw unfitNetwork(where, cause);
   }
+  const cropper = faceCropper(manifest, where, options);
   return {
     manifest,
     run,
-    close: () => session.close(),
+    cropFaces: cropper.crop,
+    async close() {
+      await cropper.close();
+      await session.close();
+    },
     explain: (pictures, watch = {}) =>
       explainPictures(
         {
@@ -125,8 +143,9 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         pictures,
         watch,
       ),
-    async predict(pictures, { tta = false, level, onProgress, onMessage, onPrediction, signal } = {}) {
+    async predict(pictures, { tta = false, faces = false, level, onProgress, onMessage, onPrediction, signal } = {}) {
       const doubt = doubtOf(manifest, where, level, onMessage);
+      if (faces && manifest.framing === undefined) throw withoutFraming(where);
       const name = (index: number) => {
         const picture = pictures[index]!;
         return typeof picture === 'string' ? picture : `image ${index + 1}`;
@@ -134,25 +153,43 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       const out: PicturePrediction[] = [];
       const compute = (pixels: Tensor) =>
         session.run({ pixels }, { outputs: ['value', ...doubt.outputs], handOver: true });
-      const results = runPictures({
-        compute: tta ? pixels => meanOf([pixels, mirror(pixels)], compute) : compute,
+      const run = {
+        compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
         sizePx,
         count: pictures.length,
-        read: index => readSource(pictures[index]!, signal),
+        read: (index: number) => readSource(pictures[index]!, signal),
         signal,
-      });
+      };
+      const predictionOf = (index: number, outputs: Readonly<Record<string, Tensor>>, row: number) => {
+        const value = Number(outputs.value!.data[row]);
+        return Number.isFinite(value)
+          ? { file: name(index), value, ...doubt.of(value, outputs, row), ...(tta && { tta }) }
+          : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
+      };
+      const tell = (done: number) =>
+        onProgress?.({ phase: 'predicting', done, total: pictures.length, unit: 'images' });
       let done = 0;
-      for await (const { indices, outputs, failed, settled } of results) {
+      if (faces) {
+        for await (const { index, found, reason } of predictFaces(run, cropper.crop)) {
+          const rows: PicturePrediction[] = found.map(({ face, outputs, row }) => ({
+            ...predictionOf(index, outputs, row),
+            face,
+          }));
+          if (reason !== undefined) rows.push({ file: name(index), value: null, error: reason });
+          for (const row of rows) onPrediction?.(row);
+          out.push(...rows);
+          tell(++done);
+        }
+        return out;
+      }
+      for await (const { indices, outputs, failed, settled } of runPictures(run)) {
         indices.forEach((index, row) => {
-          const value = Number(outputs.value!.data[row]);
-          out[index] = Number.isFinite(value)
-            ? { file: name(index), value, ...doubt.of(value, outputs, row), ...(tta && { tta }) }
-            : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
+          out[index] = predictionOf(index, outputs, row);
         });
         for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
         for (let index = done; index < done + settled; index++) onPrediction?.(out[index]!);
         done += settled;
-        onProgress?.({ phase: 'predicting', done, total: pictures.length, unit: 'images' });
+        tell(done);
       }
       return out;
     },

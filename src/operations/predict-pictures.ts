@@ -18,6 +18,8 @@ export interface PredictOptions extends Watch {
   readonly level?: number | undefined;
   /** True predicts each picture and its mirror image and takes the mean. Default false. */
   readonly tta?: boolean | undefined;
+  /** True finds the faces in each picture and predicts each: see `Model.predict`. Default false. */
+  readonly faces?: boolean | undefined;
   /** A folder for pictures that show what pushed each number up and down. Default: none are made. */
   readonly explain?: string | undefined;
   /** Start of the random draws of explanations, a whole number; for `explain` only. Default 0. */
@@ -41,6 +43,10 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
     for (const [name, value] of Object.entries({ seed, force })) {
       if (value !== undefined) throw new UsageError(expected(`--${name}`, '--explain beside it', 'none'));
     }
+  } else if (options.faces) {
+    throw new UsageError(
+      expected('--faces', 'no --explain beside it', `"${explain}"`, 'it explains whole pictures, not their faces'),
+    );
   } else if (options.tta) {
     throw new UsageError(
       expected('--tta', 'no --explain beside it', `"${explain}"`, 'it explains one picture, not two'),

@@ -5,14 +5,21 @@ import { type DoubtOf, doubtOf } from '../model/doubt.js';
 import type { Model } from '../model/model.js';
 import { tokenCheck } from './access.js';
 import { Admission } from './admission.js';
+import { createFaceFinder, type FaceRow } from './face-finder.js';
 import { type Limits, resolveLimits } from './limits.js';
 import { createMetrics } from './metrics.js';
 import { openApiDocument, PATHS } from './openapi.js';
-import { createPictureQueue, type PictureQueue } from './picture-queue.js';
+import { createPictureQueue, type PictureQueue, type PictureRow } from './picture-queue.js';
 import { busy, Problem, problemResponse } from './problem.js';
 import { readBody } from './read-body.js';
 import { faultOf, pictureReader, type RequestPicture } from './request-pictures.js';
-import { type PredictAnswer, type Prediction, predictQuery } from './schemas.js';
+import {
+  type FacesAnswer,
+  type FacesPrediction,
+  type PredictAnswer,
+  type Prediction,
+  predictQuery,
+} from './schemas.js';
 import { PAGE_POLICY, tryPage } from './try-page.js';
 
 /** What is served, and to whom. */
@@ -48,6 +55,8 @@ type Env = { Bindings: { readonly client?: string | undefined } };
 interface Loaded {
   readonly model: Model;
   readonly queue: PictureQueue;
+  /** The faces of a picture. */
+  find(bytes: Uint8Array): Promise<FaceRow[]>;
 }
 
 /**
@@ -62,7 +71,8 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
   let loaded: Loaded | undefined;
   let closing = false;
   const take = (model: Model) => {
-    loaded = { model, queue: createPictureQueue(model, limits, metrics.batch) };
+    const queue = createPictureQueue(model, limits, metrics.batch);
+    loaded = { model, queue, find: createFaceFinder(model, limits, queue) };
   };
   // Whoever made the promise hears of a model that cannot be loaded; here it stays unready.
   if (model instanceof Promise) model.then(take, () => {});
@@ -100,10 +110,10 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
   }
 
   app.post('/v1/predict', async c => {
-    const doubtAt = checkLevel(c.req.query());
+    const { doubtAt, faces } = checkQuery(c.req.query());
     const read = pictureReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
     if (loaded === undefined) throw notReady();
-    const { model, queue } = loaded;
+    const { model, queue, find } = loaded;
     const doubt = doubtAt(model);
     const client = c.env?.client ?? '';
     // A queue that is full says so at once, and not after a body of 30 MB.
@@ -117,14 +127,16 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
       });
       const pictures = await read(body, c.req.header('Content-Type') ?? '', limits.requestPictures);
       leave = admission.enter(client, pictures.length);
-      const predictions = await Promise.all(pictures.map(picture => predict(queue, doubt, picture)));
+      const predictions: PredictAnswer['predictions'] | FacesAnswer['predictions'] = faces
+        ? await Promise.all(pictures.map(picture => predictFaces(find, doubt, picture)))
+        : await Promise.all(pictures.map(picture => predict(queue, doubt, picture)));
       const failed = predictions.filter(({ error }) => error !== undefined).length;
       metrics.pictures('failed', failed);
       metrics.pictures('predicted', predictions.length - failed);
       if (failed === predictions.length) throw allFailed(predictions);
       const { target, sha256 } = model.manifest;
-      const answer: PredictAnswer = { model: { name, target: target.name, unit: target.unit, sha256 }, predictions };
-      return c.json(answer);
+      const about: PredictAnswer['model'] = { name, target: target.name, unit: target.unit, sha256 };
+      return c.json({ model: about, predictions });
     } finally {
       leave();
       admission.hold(-held);
@@ -165,38 +177,67 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** The level that a query asks for, as what a model says of its doubt. @throws Problem 400 for a query that is none. */
-function checkLevel(query: Record<string, string>): (model: Model) => DoubtOf {
+/** What a query asks for: what a model says of its doubt at a level, and whether of faces. @throws Problem 400 for a query that is none. */
+function checkQuery(query: Record<string, string>): { doubtAt(model: Model): DoubtOf; readonly faces: boolean } {
   const checked = predictQuery.safeParse(query);
   if (!checked.success) throw new Problem(400, faultOf(checked.error, query, 'the query'));
   const { level } = checked.data;
-  return ({ manifest }) => {
-    if (level !== undefined && manifest.intervals === undefined)
-      throw new Problem(400, 'level: expected a model with intervals, got one without; train it again');
-    return doubtOf(manifest, 'the model', level);
+  const faces = checked.data.faces === 'true';
+  return {
+    faces,
+    doubtAt({ manifest }) {
+      if (level !== undefined && manifest.intervals === undefined)
+        throw new Problem(400, 'level: expected a model with intervals, got one without; train it again');
+      if (faces && manifest.framing === undefined)
+        throw new Problem(
+          400,
+          'faces: expected a model that knows how its pictures show faces, got one that does not; train it again',
+        );
+      return doubtOf(manifest, 'the model', level);
+    },
   };
 }
 
 async function predict(queue: PictureQueue, doubt: DoubtOf, picture: RequestPicture): Promise<Prediction> {
   try {
     if (picture instanceof InputError) throw picture;
-    const { outputs, row } = await queue.add(picture);
-    const value = Number(outputs.value!.data[row]);
-    if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
-    const { low, high, unusual } = doubt.of(value, outputs, row);
-    return {
-      value,
-      ...(low !== undefined && { low }),
-      ...(high !== undefined && { high }),
-      ...(unusual && { unusual }),
-    };
+    return predictionOf(doubt, await queue.add(picture));
   } catch (thrown) {
     if (thrown instanceof InputError) return { value: null, error: thrown.message };
     throw thrown;
   }
 }
 
-function allFailed(predictions: readonly Prediction[]): Problem {
+async function predictFaces(find: Loaded['find'], doubt: DoubtOf, picture: RequestPicture): Promise<FacesPrediction> {
+  try {
+    if (picture instanceof InputError) throw picture;
+    const found = await find(picture);
+    const faces = found.map(({ face: { x, y, width, height, ...face }, row }) => ({
+      box: { x, y, width, height },
+      ...face,
+      ...predictionOf(doubt, row),
+    }));
+    return { faces };
+  } catch (thrown) {
+    if (thrown instanceof InputError) return { faces: [], error: thrown.message };
+    throw thrown;
+  }
+}
+
+/** @throws InputError where the network gives no number. */
+function predictionOf(doubt: DoubtOf, { outputs, row }: PictureRow): Prediction & { readonly value: number } {
+  const value = Number(outputs.value!.data[row]);
+  if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
+  const { low, high, unusual } = doubt.of(value, outputs, row);
+  return {
+    value,
+    ...(low !== undefined && { low }),
+    ...(high !== undefined && { high }),
+    ...(unusual && { unusual }),
+  };
+}
+
+function allFailed(predictions: readonly { readonly error?: string | undefined }[]): Problem {
   const [first] = predictions;
   const count = predictions.length;
   return new Problem(

@@ -27,7 +27,10 @@ const binary = z.string().openapi({ format: 'binary' });
 export function openApiDocument(guarded: boolean): object {
   const hono = new OpenAPIHono();
   const registry = hono.openAPIRegistry;
-  const answer = registry.register('PredictAnswer', schemas.predictAnswer);
+  const answer = z.union([
+    registry.register('PredictAnswer', schemas.predictAnswer),
+    registry.register('FacesAnswer', schemas.facesAnswer),
+  ]);
   const problem = registry.register('Problem', schemas.problem);
   const state = registry.register('State', schemas.state);
   const json = registry.register('PredictJson', schemas.predictJson);
@@ -60,7 +63,11 @@ export function openApiDocument(guarded: boolean): object {
       },
     },
     responses: {
-      ...given('A prediction or an error for each picture.', 'application/json', answer),
+      ...given(
+        'A prediction or an error for each picture; with faces=true, one for each face of each picture.',
+        'application/json',
+        answer,
+      ),
       ...refusals(400, 401, 408, 413, 415, 422, 429, 503),
     },
   });

@@ -14,6 +14,8 @@ export interface PictureRow {
 export interface PictureQueue {
   /** Sends a picture through the model. @throws InputError where it cannot be read; Error where the engine fails. */
   add(bytes: Uint8Array): Promise<PictureRow>;
+  /** Sends pixels through the model that are decoded already: uint8 RGB `[sizePx, sizePx, 3]`. @throws Error where the engine fails. */
+  addPixels(pixels: Uint8Array): Promise<PictureRow>;
 }
 
 interface Job {
@@ -52,12 +54,7 @@ export function createPictureQueue(
   let timer: NodeJS.Timeout | undefined;
 
   async function decode(bytes: Uint8Array): Promise<Uint8Array> {
-    // Without a limit of its own, decodePicture looks at the header for us.
-    if (picturePixels < MAX_PICTURE_PIXELS) {
-      const { width, height } = await probePicture(bytes);
-      if (width * height > picturePixels)
-        throw new InputError(`expected at most ${picturePixels} pixels, got ${width} x ${height}`);
-    }
+    await checkPixels(bytes, picturePixels);
     return decodePicture(bytes, { width: sizePx, height: sizePx });
   }
 
@@ -132,5 +129,20 @@ export function createPictureQueue(
         waiting.push({ bytes, resolve, reject });
         advance();
       }),
+    addPixels: pixels =>
+      new Promise((resolve, reject) => {
+        present++;
+        ready.push({ pixels, since: performance.now(), resolve, reject });
+        advance();
+      }),
   };
+}
+
+/** Refuses a picture by its header. @throws InputError where it has more pixels than `picturePixels`, or cannot be read. */
+export async function checkPixels(bytes: Uint8Array, picturePixels: number): Promise<void> {
+  // Without a limit of its own, decodePicture looks at the header for us.
+  if (picturePixels >= MAX_PICTURE_PIXELS) return;
+  const { width, height } = await probePicture(bytes);
+  if (width * height > picturePixels)
+    throw new InputError(`expected at most ${picturePixels} pixels, got ${width} x ${height}`);
 }

@@ -12,6 +12,10 @@ export const predictQuery = z.strictObject({
     .lt(1, SHARE)
     .optional()
     .describe('The share of pictures, above 0 and below 1, whose true number lies between low and high. Default 0.9.'),
+  faces: z
+    .enum(['true', 'false'], 'expected true or false')
+    .optional()
+    .describe('true finds the faces in each picture and predicts each: predictions are those of faces. Default false.'),
 });
 
 /** The JSON body of POST /v1/predict. */
@@ -31,6 +35,22 @@ export const prediction = z.object({
   error: z.string().optional().describe('Why the picture has no number.'),
 });
 
+/** One face of a picture of an answer. */
+export const facePrediction = prediction.extend({
+  box: z
+    .object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+    .describe('From brows to chin and ear to ear, in pixels of the picture, its EXIF orientation applied.'),
+  angle: z.number().describe('How far the face is turned clockwise, in degrees from -180 to 180.'),
+  score: z.number().describe('How sure the detector is, 0 to 1.'),
+  small: z.literal(true).optional().describe('The face has too few pixels for its number to be worth much.'),
+});
+
+/** One picture of an answer about faces. */
+export const facesPrediction = z.object({
+  faces: z.array(facePrediction).describe('The largest first, 32 at most.'),
+  error: z.string().optional().describe('Why there are none.'),
+});
+
 /** The answer of POST /v1/predict. */
 export const predictAnswer = z.object({
   model: z.object({
@@ -40,6 +60,11 @@ export const predictAnswer = z.object({
     sha256: z.string().describe('Of model.onnx.'),
   }),
   predictions: z.array(prediction).describe('One a picture, in the order of the request.'),
+});
+
+/** The answer of POST /v1/predict?faces=true. */
+export const facesAnswer = predictAnswer.extend({
+  predictions: z.array(facesPrediction).describe('One a picture, in the order of the request.'),
 });
 
 /** The answer of /healthz and /readyz. */
@@ -54,4 +79,6 @@ export const problem = z.object({
 });
 
 export type Prediction = z.infer<typeof prediction>;
+export type FacesPrediction = z.infer<typeof facesPrediction>;
 export type PredictAnswer = z.infer<typeof predictAnswer>;
+export type FacesAnswer = z.infer<typeof facesAnswer>;

@@ -1,0 +1,195 @@
+// How well faces are found in scenes, and whether a model says the same of them there: test faces, scaled and turned, on drawn shapes and
+// on collages of pieces of photos. What was put where is known, and the eyes of a face are where they are found in its own picture.
+//   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--pictures 400]
+// MODEL knows the framing of its pictures: train it on $EYEBALL_FACES/train.
+import { readFile } from 'node:fs/promises';
+import { angleOfFace, type Face } from '../src/backbones/face-detector/face.js';
+import { cropFace } from '../src/backbones/face-detector/framing.js';
+import { loadFaceDetector } from '../src/backbones/face-detector.js';
+import { createRandom } from '../src/base/random.js';
+import { applyAffine, centre, type Point } from '../src/data/affine.js';
+import { decodePicture } from '../src/data/picture.js';
+import { decodeScene } from '../src/data/scene.js';
+import { type Pyramid, pyramidOf } from '../src/data/warp.js';
+import { mean } from '../src/metrics/statistics.js';
+import { loadModel } from '../src/model/model.js';
+import { drawFaces, flag, machine, median } from './common.js';
+import { drawScene, type Placed } from './scenes.js';
+
+const path = process.argv[2];
+if (path === undefined) throw new Error('expected a model: node dist/bench/faces.js MODEL');
+const model = await loadModel(path);
+const { framing, input } = model.manifest;
+if (framing === undefined) throw new Error(`${path}: expected a model with framing; train it again`);
+const detector = await loadFaceDetector();
+const test = drawFaces('test', 1000);
+const ageOf = new Map(test.map(({ file, age }) => [file, age]));
+const pieces = drawFaces('train', 200).map(({ file }) => file);
+const only = flag('only', 'scenes,empty,sizes,large,angles,ages').split(',');
+const scenes = Number(flag('scenes', '40'));
+const random = createRandom(0, 'bench faces');
+const between = (low: number, high: number) => low + (high - low) * random.uniform();
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const show = (value: number, digits = 2) => value.toFixed(digits);
+let taken = 0;
+const nextFace = () => test[taken++ % test.length]!.file;
+
+async function predictOne(pixels: Uint8Array): Promise<number> {
+  const shape = [1, input.sizePx, input.sizePx, 3];
+  return (await model.run({ dtype: 'uint8', shape, data: pixels })).value.data[0]!;
+}
+
+interface Own {
+  readonly face: Face | undefined;
+  readonly value: number;
+}
+const own = new Map<string, Own>();
+/** What is found in, and said of, a face's own picture. */
+async function ownOf(file: string): Promise<Own> {
+  const known = own.get(file);
+  if (known !== undefined) return known;
+  const bytes = await readFile(file);
+  const [face] = await detector.find(pyramidOf(await decodeScene(bytes)));
+  const value = await predictOne(await decodePicture(bytes, { width: input.sizePx, height: input.sizePx }));
+  own.set(file, { face, value });
+  return { face, value };
+}
+
+interface Tally {
+  placed: number;
+  found: number;
+  strangers: number;
+  ms: number[];
+  eyes: number[];
+  angles: number[];
+  changes: number[];
+  errors: number[];
+  ownErrors: number[];
+}
+const tally = (): Tally => ({
+  placed: 0,
+  found: 0,
+  strangers: 0,
+  ms: [],
+  eyes: [],
+  angles: [],
+  changes: [],
+  errors: [],
+  ownErrors: [],
+});
+
+const distance = (a: Point, b: Point) => Math.hypot(a.x - b.x, a.y - b.y);
+
+async function score(total: Tally, picture: Pyramid, faces: readonly Placed[]): Promise<void> {
+  const started = performance.now();
+  const found = await detector.find(picture);
+  total.ms.push(performance.now() - started);
+  const free = new Set(found);
+  for (const { path: file, toScene, degrees } of faces) {
+    const { face, value } = await ownOf(file);
+    if (face === undefined) continue;
+    total.placed++;
+    const eyesOf = ({ landmarks }: Pick<Face, 'landmarks'>) => [landmarks.leftEye, landmarks.rightEye] as const;
+    const wanted = eyesOf(face).map(point => applyAffine(toScene, point)) as [Point, Point];
+    const apart = distance(...wanted);
+    const hit = [...free].find(each => distance(centre(eyesOf(each)), centre(wanted)) < 0.5 * apart);
+    if (hit === undefined) continue;
+    free.delete(hit);
+    total.found++;
+    const [left, right] = eyesOf(hit);
+    total.eyes.push((distance(left, wanted[0]) + distance(right, wanted[1])) / 2 / apart);
+    total.angles.push(Math.abs(((angleOfFace(hit) - angleOfFace(face) - degrees + 540) % 360) - 180));
+    const here = await predictOne(cropFace(picture, hit, framing!, input.sizePx));
+    total.changes.push(Math.abs(here - value));
+    total.errors.push(Math.abs(here - ageOf.get(file)!));
+    total.ownErrors.push(Math.abs(value - ageOf.get(file)!));
+  }
+  total.strangers += free.size;
+}
+
+function tell(what: string, { placed, found, strangers, ms, eyes, angles, changes, errors, ownErrors }: Tally): void {
+  const parts = [`${what}: found ${found} of ${placed} (${percent(found / placed)}), ${strangers} others`];
+  if (found > 0) {
+    parts.push(`eyes off by ${percent(mean(eyes))} of their distance, angle by ${show(median(angles), 1)} degrees`);
+    parts.push(`value changed by ${show(mean(changes))}`);
+    parts.push(`MAE ${show(mean(errors))}, of their own pictures ${show(mean(ownErrors))}`);
+  }
+  console.log([...parts, `${median(ms).toFixed(0)} ms a scene`].join('; '));
+}
+
+async function sceneOf(size: readonly [number, number], faces: readonly Omit<Placed, 'toScene'>[], seed: number) {
+  const [width, height] = size;
+  const { png, faces: placed } = await drawScene({ width, height, faces, pieces: seed % 2 === 0 ? [] : pieces, seed });
+  return { picture: pyramidOf(await decodeScene(png)), placed };
+}
+
+console.log(`${machine()}; ${path}`);
+if (only.includes('scenes')) {
+  const total = tally();
+  for (let seed = 0; seed < scenes; seed++) {
+    const faces = [0, 1, 2].map(() => ({
+      path: nextFace(),
+      scale: Math.exp(between(Math.log(0.5), Math.log(3))),
+      degrees: between(-30, 30),
+    }));
+    const { picture, placed } = await sceneOf([1280, 960], faces, seed);
+    await score(total, picture, placed);
+  }
+  tell('scenes of 1280 x 960, pictures 0.5 to 3 times as large, -30 to 30 degrees', total);
+}
+if (only.includes('empty')) {
+  for (const [seed, what] of [
+    [0, 'shapes'],
+    [1, 'pieces of photos'],
+  ] as const) {
+    let [finds, some] = [0, 0];
+    for (let i = 0; i < scenes; i++) {
+      const { picture } = await sceneOf([1280, 960], [], 1000 + 2 * i + seed);
+      const { length } = await detector.find(picture);
+      finds += length;
+      some += Number(length > 0);
+    }
+    console.log(`no face, ${what}: ${finds} finds in ${some} of ${scenes} pictures`);
+  }
+}
+async function bySize(size: readonly [number, number], widths: readonly number[], count: number): Promise<void> {
+  for (const px of widths) {
+    const total = tally();
+    for (let i = 0; i < count; i++) {
+      const faces = Array.from({ length: 5 }, () => ({ path: nextFace(), scale: px / 125, degrees: 0 }));
+      const { picture, placed } = await sceneOf(size, faces, 2000 + i);
+      await score(total, picture, placed);
+    }
+    tell(`${size.join(' x ')}, pictures ${px} px wide`, total);
+  }
+}
+if (only.includes('sizes')) await bySize([1280, 960], [12, 16, 20, 24, 32, 40, 60, 80], 6);
+if (only.includes('large')) await bySize([4000, 3000], [40, 50, 65, 80, 125], 2);
+if (only.includes('angles')) {
+  for (const degrees of [0, 15, 30, 45, 60, 75, 90, 135, 180]) {
+    const total = tally();
+    for (let i = 0; i < 20; i++) {
+      const faces = [{ path: nextFace(), scale: 2, degrees: i % 2 === 0 ? degrees : -degrees }];
+      const { picture, placed } = await sceneOf([800, 600], faces, 3000 + i);
+      await score(total, picture, placed);
+    }
+    tell(`turned by ${degrees} degrees, one face a scene`, total);
+  }
+}
+if (only.includes('ages')) {
+  const groups = new Map<number, number[]>();
+  let several = 0;
+  for (const { file, age } of test.slice(0, Number(flag('pictures', '400')))) {
+    const faces = await detector.find(pyramidOf(await decodeScene(await readFile(file))), { thorough: false });
+    const decade = Math.min(80, 10 * Math.floor(age / 10));
+    groups.set(decade, [...(groups.get(decade) ?? []), Math.min(1, faces.length)]);
+    several += Number(faces.length > 1);
+  }
+  for (const [decade, found] of [...groups].sort(([a], [b]) => a - b))
+    console.log(
+      `test pictures, ${decade} and up: found in ${found.filter(each => each === 1).length} of ${found.length}`,
+    );
+  console.log(`several faces in ${several}`);
+}
+await detector.close();
+await model.close();

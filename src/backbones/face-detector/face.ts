@@ -1,0 +1,57 @@
+import { type Affine, applyAffine, type Point, scaleOf } from '../../data/affine.js';
+
+/** An upright rectangle, in pixels. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where parts of a face lie; left and right are those of an upright picture, so that the person's right eye is the left one. */
+export interface Landmarks {
+  readonly leftEye: Point;
+  readonly rightEye: Point;
+  readonly nose: Point;
+  readonly mouth: Point;
+  readonly leftEar: Point;
+  readonly rightEar: Point;
+}
+
+/** The names of the landmarks in the detector's order. */
+export const LANDMARKS = ['leftEye', 'rightEye', 'nose', 'mouth', 'leftEar', 'rightEar'] as const;
+
+/** A face in a picture, in the picture's pixels. */
+export interface Face {
+  /** From the brows to the chin and from ear to ear, upright whatever the face's angle. */
+  readonly box: Box;
+  readonly landmarks: Landmarks;
+  /** How sure the detector is, 0 to 1. */
+  readonly score: number;
+}
+
+/** How far a face is turned clockwise in the plane of the picture, by its eyes, in degrees from -180 to 180. */
+export function angleOfFace({ landmarks: { leftEye, rightEye } }: Pick<Face, 'landmarks'>): number {
+  return (Math.atan2(rightEye.y - leftEye.y, rightEye.x - leftEye.x) * 180) / Math.PI;
+}
+
+/** The middle of a box. */
+export const middle = ({ x, y, width, height }: Box): Point => ({ x: x + width / 2, y: y + height / 2 });
+
+/** A face as a similarity moves it: its box keeps its shape and stays upright. */
+export function moveFace(face: Face, map: Affine): Face {
+  const scale = scaleOf(map);
+  const at = applyAffine(map, middle(face.box));
+  const [width, height] = [face.box.width * scale, face.box.height * scale];
+  return {
+    score: face.score,
+    box: { x: at.x - width / 2, y: at.y - height / 2, width, height },
+    landmarks: mapLandmarks(face.landmarks, point => applyAffine(map, point)),
+  };
+}
+
+/** The landmarks with each point changed. */
+export function mapLandmarks(landmarks: Landmarks, change: (point: Point, name: keyof Landmarks) => Point): Landmarks {
+  const entries = LANDMARKS.map(name => [name, change(landmarks[name], name)]);
+  return Object.fromEntries(entries) as unknown as Landmarks;
+}

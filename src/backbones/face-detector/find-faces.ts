@@ -1,0 +1,103 @@
+import { invertAffine } from '../../data/affine.js';
+import { type Pyramid, warp } from '../../data/warp.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { anchorsOf, DETECTOR_PX } from './anchors.js';
+import { BOX_NUMBERS, decodeFaces } from './decode-faces.js';
+import { angleOfFace, type Box, type Face, middle, moveFace } from './face.js';
+import { blendFaces, containmentOf, overlapOf, suppressFaces } from './suppress.js';
+import { tileViews, type View, viewAround, wholeView } from './views.js';
+
+/** Runs the detector's network: pixels uint8 RGB `[N, 256, 256, 3]` to logits `[N * 896]` and boxes `[N * 896 * 16]`. */
+export type Looks = (pixels: Tensor<'uint8'>) => Promise<{
+  readonly logits: Float32Array;
+  readonly boxes: Float32Array;
+}>;
+
+/** The most faces that are named in a picture. */
+export const MOST_FACES = 32;
+
+export interface FindOptions {
+  /** The most faces to name, 1 or more. Default `MOST_FACES`. */
+  readonly most?: number | undefined;
+  /** False looks for one upright face that fills a good part of the picture, at a fraction of the work. Default true. */
+  readonly thorough?: boolean | undefined;
+}
+
+// From here on a first look is followed by a closer one, and a closer one is believed.
+const WORTH_A_LOOK = 0.3;
+const FACE = 0.6;
+// Upside down a face can pass for another one, but not for a good one.
+const SURE = 0.75;
+// The edge of a closer look in widths of the face's box.
+const CLOSE = 2.5;
+const BATCH = 8;
+
+/**
+ * The faces in a picture, the largest first.
+ *
+ * The detector looks at the whole picture and at overlapping tiles of it, and then at each find again: level and at the size that it
+ * sees best, so that landmarks depend little on where a face was found, and upside down too, for it takes a chin for a forehead now and
+ * then. Where nothing is found for sure, the picture is looked at turned by a quarter, a half and three quarters.
+ */
+export async function findFaces(
+  picture: Pyramid,
+  look: Looks,
+  { most = MOST_FACES, thorough = true }: FindOptions = {},
+): Promise<Face[]> {
+  const [{ width, height }] = picture;
+  const size = { width, height };
+  const whole = [wholeView(size), wholeView(size, 0.4)];
+  const turned = [90, 180, 270].map(degrees => wholeView(size, 0, degrees));
+  let faces: Face[] = [];
+  for (const views of thorough ? [[...whole, ...tileViews(size)], turned] : [whole]) {
+    const finds = (await lookAt(picture, views, look, WORTH_A_LOOK)).flatMap((found, i) =>
+      found.map(face => moveFace(face, views[i]!.toPicture)),
+    );
+    const closer = await lookCloser(picture, suppressFaces(finds, sameFace).slice(0, 2 * most), look);
+    faces = suppressFaces([...faces, ...closer], sameFace);
+    if (faces.some(({ score }) => score >= SURE)) break;
+  }
+  const area = ({ box }: Face) => box.width * box.height;
+  return faces.toSorted((a, b) => area(b) - area(a)).slice(0, most);
+}
+
+const sameFace = (best: Box, other: Box): boolean => overlapOf(best, other) > 0.3 || containmentOf(best, other) > 0.7;
+
+/** Each find as a level view of its own shows it; finds that are no faces then are left out. */
+async function lookCloser(picture: Pyramid, finds: readonly Face[], look: Looks): Promise<Face[]> {
+  const both = finds.flatMap(find => [0, 180].map(turn => ({ find, turn })));
+  const views = both.map(({ find: { box, ...find }, turn }) =>
+    viewAround(middle(box), CLOSE * Math.max(box.width, box.height), angleOfFace(find) + turn),
+  );
+  const seen = await lookAt(picture, views, look, FACE);
+  const faces = both.flatMap(({ find }, i) => {
+    const { toPicture } = views[i]!;
+    const expected = moveFace(find, invertAffine(toPicture)).box;
+    const best = seen[i]!.find(({ box }) => overlapOf(box, expected) > 0.2);
+    return best === undefined ? [] : [moveFace(best, toPicture)];
+  });
+  return suppressFaces(faces, sameFace);
+}
+
+/** The faces in each view, in the detector's pixels, the highest score first. */
+async function lookAt(picture: Pyramid, views: readonly View[], look: Looks, lowest: number): Promise<Face[][]> {
+  const found: Face[][] = [];
+  const each = DETECTOR_PX * DETECTOR_PX * 3;
+  for (let start = 0; start < views.length; start += BATCH) {
+    const batch = views.slice(start, start + BATCH);
+    const data = new Uint8Array(batch.length * each);
+    batch.forEach(({ toPicture }, i) => {
+      data.set(warp(picture, toPicture, { width: DETECTOR_PX, height: DETECTOR_PX }, 0), i * each);
+    });
+    const shape = [batch.length, DETECTOR_PX, DETECTOR_PX, 3];
+    const { logits, boxes } = await look({ dtype: 'uint8', shape, data });
+    batch.forEach((_, i) => {
+      const part = (all: Float32Array, numbers: number) =>
+        all.subarray(i * ANCHORS.length * numbers, (i + 1) * ANCHORS.length * numbers);
+      found.push(blendFaces(decodeFaces(part(logits, 1), part(boxes, BOX_NUMBERS), ANCHORS, lowest)));
+    });
+  }
+  return found;
+}
+
+const ANCHORS = anchorsOf();

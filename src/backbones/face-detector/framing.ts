@@ -1,0 +1,75 @@
+import { type Affine, fitSimilarity, invertAffine, type Point } from '../../data/affine.js';
+import { enlarge, type Size } from '../../data/enlarge.js';
+import { type Pyramid, warp } from '../../data/warp.js';
+import { type Face, LANDMARKS, type Landmarks } from './face.js';
+
+/** How the pictures of a data set show their faces. */
+export interface Framing {
+  /** The size of such a picture in pixels: what a crop is blurred to, so that it shows as much as they do. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Where the landmarks lie, as shares [x, y] of width and height. */
+  readonly landmarks: Readonly<Record<keyof Landmarks, [x: number, y: number]>>;
+}
+
+/** A picture that shows one face. */
+export interface FramedFace {
+  /** The picture's size, and that at which the face was found. */
+  readonly size: Size;
+  readonly shown: Size;
+  readonly face: Pick<Face, 'landmarks'>;
+}
+
+/**
+ * The framing of some pictures: the median of each number.
+ *
+ * @param pictures One or more.
+ */
+export function medianFraming(pictures: readonly FramedFace[]): Framing {
+  const shares = (name: keyof Landmarks): [number, number] => [
+    middleOf(pictures.map(({ shown, face }) => face.landmarks[name].x / shown.width)),
+    middleOf(pictures.map(({ shown, face }) => face.landmarks[name].y / shown.height)),
+  ];
+  return {
+    widthPx: Math.round(middleOf(pictures.map(({ size }) => size.width))),
+    heightPx: Math.round(middleOf(pictures.map(({ size }) => size.height))),
+    landmarks: Object.fromEntries(LANDMARKS.map(name => [name, shares(name)])) as unknown as Framing['landmarks'],
+  };
+}
+
+function middleOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const last = sorted.length - 1;
+  return (sorted[last >> 1]! + sorted[(last + 1) >> 1]!) / 2;
+}
+
+// What says where a face stands. Ears are often hidden, and move most when a head turns.
+const FIXED = ['leftEye', 'rightEye', 'nose', 'mouth'] as const;
+
+/**
+ * The map from a crop that shows `face` as `framing` says, of `framing`'s size, to the picture: eyes, nose and mouth come as near to
+ * their places as scaling, turning and shifting bring them.
+ */
+export function cropMap(face: Pick<Face, 'landmarks'>, { widthPx, heightPx, landmarks }: Framing): Affine {
+  const wanted = FIXED.map((name): Point => ({ x: landmarks[name][0] * widthPx, y: landmarks[name][1] * heightPx }));
+  const found = FIXED.map(name => face.landmarks[name]);
+  return invertAffine(fitSimilarity(found, wanted));
+}
+
+/**
+ * A face cropped and levelled as `framing` says, uint8 RGB `[sizePx, sizePx, 3]`: a picture of the framing's size, then stretched as
+ * all pictures are. What lies beyond the picture is more of its edge.
+ */
+export function cropFace(
+  picture: Pyramid,
+  face: Pick<Face, 'landmarks'>,
+  framing: Framing,
+  sizePx: number,
+): Uint8Array {
+  const { widthPx, heightPx } = framing;
+  const size = { width: Math.min(widthPx, sizePx), height: Math.min(heightPx, sizePx) };
+  const [a, b, c, d, e, f] = cropMap(face, framing);
+  const [across, down] = [widthPx / size.width, heightPx / size.height];
+  const toPicture: Affine = [a * across, b * down, c, d * across, e * down, f];
+  return enlarge(warp(picture, toPicture, size, 'edge'), size, { width: sizePx, height: sizePx });
+}

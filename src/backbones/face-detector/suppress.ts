@@ -1,0 +1,66 @@
+import type { Point } from '../../data/affine.js';
+import { type Box, type Face, mapLandmarks } from './face.js';
+
+/** The area that two boxes share, divided by that which they cover together: 0 to 1. */
+export function overlapOf(a: Box, b: Box): number {
+  const shared = sharedArea(a, b);
+  return shared / (a.width * a.height + b.width * b.height - shared);
+}
+
+/** The area that two boxes share, divided by that of the smaller one: 1 where one lies in the other. */
+export function containmentOf(a: Box, b: Box): number {
+  return sharedArea(a, b) / Math.min(a.width * a.height, b.width * b.height);
+}
+
+function sharedArea(a: Box, b: Box): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  return Math.max(0, width) * Math.max(0, height);
+}
+
+/**
+ * One face for each group of finds that overlap, the highest score first: the mean of the group by score, with its highest score.
+ * The mean wanders less than the best find alone.
+ *
+ * @param same Whether a find belongs to the best one of a group. Default: they share more than 0.3 of what they cover together.
+ *
+ * Reference: blending in Bazarevsky et al., BlazeFace, https://arxiv.org/abs/1907.05047, section 3.4
+ */
+export function blendFaces(
+  faces: readonly Face[],
+  same: (best: Box, other: Box) => boolean = (best, other) => overlapOf(best, other) > 0.3,
+): Face[] {
+  return grouped(faces, same).map(meanFace);
+}
+
+/** The best of each group of finds that show the same face, the highest score first. */
+export function suppressFaces(faces: readonly Face[], same: (best: Box, other: Box) => boolean): Face[] {
+  return grouped(faces, same).map(([best]) => best);
+}
+
+function grouped(faces: readonly Face[], same: (best: Box, other: Box) => boolean): [Face, ...Face[]][] {
+  const groups: [Face, ...Face[]][] = [];
+  for (const face of faces.toSorted((a, b) => b.score - a.score)) {
+    const group = groups.find(([best]) => same(best.box, face.box));
+    if (group === undefined) groups.push([face]);
+    else group.push(face);
+  }
+  return groups;
+}
+
+function meanFace(group: readonly [Face, ...Face[]]): Face {
+  const total = group.reduce((sum, { score }) => sum + score, 0);
+  const mean = (of: (face: Face) => number) => group.reduce((sum, face) => sum + of(face) * face.score, 0) / total;
+  const point = (of: (face: Face) => Point): Point => ({ x: mean(face => of(face).x), y: mean(face => of(face).y) });
+  const [best] = group;
+  return {
+    score: best.score,
+    box: {
+      x: mean(({ box }) => box.x),
+      y: mean(({ box }) => box.y),
+      width: mean(({ box }) => box.width),
+      height: mean(({ box }) => box.height),
+    },
+    landmarks: mapLandmarks(best.landmarks, (_, name) => point(({ landmarks }) => landmarks[name])),
+  };
+}

@@ -1,0 +1,48 @@
+import { ahead } from '../base/ahead.js';
+import { reasonOf, UsageError } from '../base/errors.js';
+import type { PictureRun } from '../data/run-pictures.js';
+import type { Tensor } from '../engine/tensor.js';
+import type { CropFaces, FaceCrop, FaceInPicture } from './crop-faces.js';
+
+/** What became of a picture: its faces, each with its row in the outputs, or the reason why there are none. */
+export interface FacesOfPicture {
+  readonly index: number;
+  readonly found: readonly {
+    readonly face: FaceInPicture;
+    readonly outputs: Readonly<Record<string, Tensor>>;
+    readonly row: number;
+  }[];
+  readonly reason?: string;
+}
+
+// Each holds up to 64 MB of a photo; one is decoded while another is looked at.
+const AHEAD = 2;
+
+/**
+ * Crops the faces of each picture and runs the model on them, picture by picture, in order.
+ *
+ * @throws UsageError where `crop` does; AbortedError once the signal is aborted.
+ */
+export async function* predictFaces(run: PictureRun, crop: CropFaces): AsyncGenerator<FacesOfPicture> {
+  const work = async (index: number): Promise<FacesOfPicture> => {
+    let crops: FaceCrop[];
+    try {
+      crops = await crop((await run.read(index))!);
+    } catch (thrown) {
+      if (thrown instanceof UsageError) throw thrown;
+      return { index, found: [], reason: reasonOf(thrown) };
+    }
+    const outputs = await run.compute(sideBySide(crops, run.sizePx));
+    return { index, found: crops.map(({ face }, row) => ({ face, outputs, row })) };
+  };
+  yield* ahead(run.count, AHEAD, work, run.signal);
+}
+
+function sideBySide(crops: readonly FaceCrop[], sizePx: number): Tensor<'uint8'> {
+  const each = sizePx * sizePx * 3;
+  const data = new Uint8Array(crops.length * each);
+  crops.forEach(({ pixels }, i) => {
+    data.set(pixels, i * each);
+  });
+  return { dtype: 'uint8', shape: [crops.length, sizePx, sizePx, 3], data };
+}

@@ -1,0 +1,41 @@
+import type { FaceInPicture } from '../model/crop-faces.js';
+import type { Model } from '../model/model.js';
+import type { Limits } from './limits.js';
+import { checkPixels, type PictureQueue, type PictureRow } from './picture-queue.js';
+
+/** A face, and its row among what the model computed. */
+export interface FaceRow {
+  readonly face: FaceInPicture;
+  readonly row: PictureRow;
+}
+
+// Each holds up to 64 MB of a photo; one is decoded while another is looked at.
+const AT_A_TIME = 2;
+
+/**
+ * Finds the faces of pictures and sends each through the queue, two pictures at a time: others wait, encoded as they came.
+ *
+ * @returns What gives the faces of a picture, the largest first. It throws InputError where the picture cannot be read or shows none.
+ */
+export function createFaceFinder(
+  { cropFaces }: Pick<Model, 'cropFaces'>,
+  { picturePixels }: Pick<Limits, 'picturePixels'>,
+  queue: PictureQueue,
+): (bytes: Uint8Array) => Promise<FaceRow[]> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async bytes => {
+    if (running === AT_A_TIME) await new Promise<void>(resolve => waiting.push(resolve));
+    else running++;
+    try {
+      await checkPixels(bytes, picturePixels);
+      const crops = await cropFaces(bytes);
+      return await Promise.all(crops.map(async ({ face, pixels }) => ({ face, row: await queue.addPixels(pixels) })));
+    } finally {
+      // Whoever is next takes this one's place.
+      const next = waiting.shift();
+      if (next === undefined) running--;
+      else next();
+    }
+  };
+}
