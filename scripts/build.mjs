@@ -1,7 +1,7 @@
 // Compiles src, test and bench into dist, from an empty folder so that no removed test lives on, makes the command executable, and
 // bundles the studio's pages into dist/studio.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -18,10 +18,9 @@ compile('.');
 chmodSync('dist/src/cli/main.js', 0o755);
 
 compile('studio');
-mkdirSync('dist/studio', { recursive: true });
 await build({
-  entryPoints: ['studio/main.tsx'],
-  outfile: 'dist/studio/studio.js',
+  entryPoints: { studio: 'studio/main.tsx' },
+  outdir: 'dist/studio',
   bundle: true,
   minify: true,
   format: 'esm',
@@ -30,6 +29,8 @@ await build({
   jsxImportSource: 'preact',
   logLevel: 'warning',
 });
+// The studio looks as the reports do.
 const { PAGE_STYLE } = await import('../dist/src/report/style.js');
-writeFileSync('dist/studio/studio.css', PAGE_STYLE + readFileSync('studio/style.css', 'utf8'));
+const style = await build({ entryPoints: ['studio/style/index.css'], bundle: true, write: false, logLevel: 'warning' });
+writeFileSync('dist/studio/studio.css', PAGE_STYLE + style.outputFiles[0].text);
 copyFileSync('studio/index.html', 'dist/studio/index.html');

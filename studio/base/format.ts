@@ -7,6 +7,8 @@ export interface TargetFormat extends Format {
   readonly name: string;
   /** ` years`, or nothing. */
   readonly unit: string;
+  /** How far a single prediction is off, with its sign: `+4.2`. */
+  difference(value: number): string;
 }
 
 /** The format for the target of the data, or of the model where there is no data. */
@@ -15,7 +17,13 @@ export function useFormat(): TargetFormat {
   const about = data ?? model;
   const scale = model?.rmse ?? data?.labels.std ?? 0;
   const unit = about?.unit ?? '';
-  return { ...formatFor(scale, unit), name: about?.target ?? 'number', unit: unit === '' ? '' : ` ${unit}` };
+  const format = formatFor(scale, unit);
+  return {
+    ...format,
+    name: about?.target ?? 'number',
+    unit: unit === '' ? '' : ` ${unit}`,
+    difference: value => `${value < 0 ? '\u2212' : '+'}${format.prediction(Math.abs(value))}`,
+  };
 }
 
 /** `1 h 5 min`, `2 min 10 s`, `8 s`. */

@@ -86,6 +86,7 @@ export function DataPage({ data }: { readonly data: StudioData }) {
           </select>
         </div>
       </section>
+      <NoticeLine />
       <section aria-label="Pictures">
         <p class="count" role="status">
           {samples.total === undefined ? 'Loading …' : plural(samples.total, show === 'broken' ? 'file' : 'picture')}
@@ -99,7 +100,6 @@ export function DataPage({ data }: { readonly data: StudioData }) {
             </button>
           )}
         </p>
-        <NoticeLine />
         {samples.fault !== undefined && <Fault reason={samples.fault} />}
         {samples.broken.length > 0 && (
           <div class="card table files">

@@ -6,7 +6,6 @@ import { numberIn, useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';
 import { tries, tryPictures } from '../base/tries.js';
 import { Empty } from '../parts/fault.js';
-import { Field } from '../parts/fields.js';
 import { Heading } from '../parts/heading.js';
 import { TriedCard } from '../parts/tried-card.js';
 import { Webcam } from '../parts/webcam.js';
@@ -94,15 +93,18 @@ function Trial({ model }: { readonly model: StudioModel }) {
         {(model.faces || model.intervals) && (
           <div class="row">
             {model.intervals && (
-              <Field label="Intervals that hold, in %">
+              <label class="switch">
+                Intervals that hold
                 <input
+                  class="percent"
                   type="number"
                   min="1"
                   max="99"
                   value={level}
                   onInput={event => setLevel(event.currentTarget.value)}
                 />
-              </Field>
+                % of the time
+              </label>
             )}
             {model.faces && (
               <label class="switch">

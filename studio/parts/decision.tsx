@@ -27,7 +27,7 @@ export function SavingLine() {
 export function NoticeLine() {
   const told = useStore(notice);
   return (
-    <div role="alert">
+    <div class="notice" role="alert">
       {told && (
         <p class="warning line">
           <span>{told.text}</span>

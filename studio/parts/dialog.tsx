@@ -17,7 +17,6 @@ export function Dialog(props: {
     };
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the click beside the dialog is for the mouse; Escape is the key
     <dialog
       ref={ref}
       aria-label={props.label}

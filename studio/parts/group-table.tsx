@@ -9,7 +9,7 @@ export function GroupTable({ groups }: { readonly groups: Results['byGroup'] }) 
   const hasCoverage = groups.some(({ coverage90 }) => coverage90 !== null);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls on a phone, and keys must reach it
-    <div class="card table" tabIndex={0} role="region" aria-label="Errors by group">
+    <section class="card table" tabIndex={0} aria-label="Errors by group">
       <table>
         <thead>
           <tr>
@@ -36,6 +36,6 @@ export function GroupTable({ groups }: { readonly groups: Results['byGroup'] }) 
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

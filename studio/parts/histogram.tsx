@@ -4,6 +4,9 @@ import type { StudioData } from '../../src/serving/studio/protocol.js';
 
 type Bins = StudioData['histogram'];
 
+/** How many bars have their number below them, beside the last end. */
+const LABELS = 6;
+
 /**
  * How often each number is, as bars to choose a range by: click, drag, or arrow keys with Enter, and Shift to widen.
  *
@@ -22,6 +25,7 @@ export function Histogram(props: {
   const bars = useRef<HTMLDivElement>(null);
   const anchor = useRef(0);
   const most = Math.max(1, ...bins.map(({ images }) => images));
+  const every = Math.ceil(bins.length / LABELS);
   const isAll = from === undefined && to === undefined;
   const isChosen = (i: number) => {
     if (dragged) return i >= dragged[0] && i <= dragged[1];
@@ -101,8 +105,15 @@ export function Histogram(props: {
         ))}
       </div>
       <div class="ends" aria-hidden="true">
-        <span>{format(bins[0]?.from ?? 0)}</span>
-        <span>{format(bins.at(-1)?.to ?? 0)}</span>
+        {bins.map(
+          ({ from }, i) =>
+            i % every === 0 && (
+              <span key={from} style={{ left: `${(100 * i) / bins.length}%` }}>
+                {format(from)}
+              </span>
+            ),
+        )}
+        {bins.length > 0 && <span style={{ left: '100%' }}>{format(bins.at(-1)!.to)}</span>}
       </div>
     </div>
   );

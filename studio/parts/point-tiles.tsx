@@ -21,7 +21,7 @@ export function PointTiles({ points }: { readonly points: Results['points'] }) {
                   <span>
                     <b>{format.label(label)}</b> <span class="muted">→ {format.prediction(value)}</span>
                   </span>
-                  <b class={isOutside(label, low, high) ? 'off outside' : 'off'}>{format.signed(value - label)}</b>
+                  <b class={isOutside(label, low, high) ? 'off outside' : 'off'}>{format.difference(value - label)}</b>
                 </span>
               </figcaption>
             </figure>

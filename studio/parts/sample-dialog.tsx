@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { capital } from '../../src/report/format.js';
 import type { StudioSample } from '../../src/serving/studio/protocol.js';
 import { decide, useDecisions } from '../base/decisions.js';
 import { numberIn, useFormat } from '../base/format.js';
@@ -35,7 +36,7 @@ export function SampleDialog(props: {
       </div>
       <div class="about">
         <h2>
-          {format.name} {format.label(label)}
+          {capital(format.name)} {format.label(label)}
           {format.unit}
         </h2>
         <p class="note wrap">{file}</p>

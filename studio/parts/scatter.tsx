@@ -41,7 +41,7 @@ export function Scatter(props: {
   const canvas = useRef<HTMLCanvasElement>(null);
   const start = useRef<readonly [number, number] | undefined>(undefined);
   const scheme = useScheme();
-  const height = Math.min(Math.max(width * 0.8, 260), 520);
+  const height = Math.min(Math.max(width * 0.75, 260), 440);
   const [low, high] = rangeOf(points);
   const x = scaleOf([low, high], [MARGIN.left, Math.max(width, 120) - MARGIN.right]);
   const y = scaleOf([low, high], [height - MARGIN.bottom, MARGIN.top]);
@@ -101,7 +101,7 @@ export function Scatter(props: {
         start.current = undefined;
       }}
     >
-      <canvas ref={canvas} aria-hidden="true" />
+      <canvas ref={canvas} />
       <svg
         width={Math.max(width, 120)}
         height={height}
@@ -109,7 +109,7 @@ export function Scatter(props: {
         aria-label={`True against predicted ${format.name} of ${plural(points.length, 'picture')}; the fields below choose a part`}
       >
         <g class="axis">
-          {ticks(low, high, 6).map(tick => (
+          {ticks(low, high, width < 420 ? 5 : 8).map(tick => (
             <g key={tick}>
               <text x={x.toPx(tick)} y={height - MARGIN.bottom + 18} text-anchor="middle">
                 {format.label(tick)}

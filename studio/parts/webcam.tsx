@@ -52,7 +52,6 @@ export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void
     );
   return (
     <div class="webcam">
-      {/* biome-ignore lint/a11y/useMediaCaption: a camera without sound */}
       <video ref={video} autoplay playsInline muted aria-label="What the camera sees" />
       <p class="row">
         <button type="button" class="main" onClick={take}>
