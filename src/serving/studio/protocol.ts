@@ -69,6 +69,7 @@ export interface StudioSample {
 
 /** The query of GET samples. */
 export const samplesQuery = z.strictObject({
+  /** Labels from `from`, included, to `to`, excluded, as the histogram's bars are; included too where both are the same. */
   from: z.coerce.number().optional(),
   to: z.coerce.number().optional(),
   /** Part of the file's path, upper and lower case alike. */
@@ -168,7 +169,8 @@ export interface Results {
   readonly images: number;
   readonly rmse: number;
   readonly mae: number;
-  readonly r2: number;
+  /** Null for a single picture. */
+  readonly r2: number | null;
   readonly bias: number;
   /** Of always saying the mean. */
   readonly baseline: { readonly rmse: number; readonly mae: number };
