@@ -1,5 +1,5 @@
-/** The address of the service. The script lies in its folder `studio/`. */
-const service = new URL('..', import.meta.url);
+/** The address of the service, where the script lies. */
+const service = new URL('.', import.meta.url);
 
 /** The address of `path` below the service: `v1/predict`, `studio/api/state`. */
 export const serviceUrl = (path: string): string => new URL(path, service).href;

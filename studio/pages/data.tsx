@@ -62,7 +62,8 @@ export function DataPage({ data }: { readonly data: StudioData }) {
         />
         <div class="controls">
           <RangeFields
-            label={`${format.name}`}
+            label={format.name}
+            until="below"
             from={from}
             to={to}
             onChange={(from, to) => replaceQuery({ from, to })}

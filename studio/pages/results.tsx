@@ -92,7 +92,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
         <Figure name="Mean absolute error" value={format.figure(results.mae)} unit={format.unit}>
           {versus(results.mae, baseline.mae)} always the mean, {format.figure(baseline.mae)}
         </Figure>
-        <Figure name="R²" value={results.r2.toFixed(2)}>
+        <Figure name="R²" value={results.r2 === null ? '–' : results.r2.toFixed(2)}>
           0: no better than the mean
         </Figure>
         <Figure name="Bias" value={format.signed(results.bias)} unit={format.unit}>

@@ -14,20 +14,25 @@ export function Field(props: { readonly label: string; readonly help?: string; r
   );
 }
 
-/** Two numbers, from and to; each may be empty. `onChange` comes when the reader leaves a field or presses Enter. */
+/**
+ * Two numbers, from and to; each may be empty. `onChange` comes when the reader leaves a field or presses Enter.
+ *
+ * @param props.until What stands before the upper end: `to` where that is a part of the range, else `below`. Default `to`.
+ */
 export function RangeFields(props: {
   readonly label: string;
   readonly from: number | undefined;
   readonly to: number | undefined;
+  readonly until?: string;
   readonly onChange: (from: number | undefined, to: number | undefined) => void;
 }) {
-  const { label, from, to, onChange } = props;
+  const { label, from, to, until = 'to', onChange } = props;
   return (
     <fieldset class="range">
       <legend>{label}</legend>
       <NumberField label={`${label} from`} value={from} hint="from" onChange={value => onChange(value, to)} />
-      <span aria-hidden="true">to</span>
-      <NumberField label={`${label} to`} value={to} hint="to" onChange={value => onChange(from, value)} />
+      <span aria-hidden="true">{until}</span>
+      <NumberField label={`${label} ${until}`} value={to} hint={until} onChange={value => onChange(from, value)} />
     </fieldset>
   );
 }
