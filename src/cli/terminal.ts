@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import { Pace } from '../base/pace.js';
 import type { Progress, Watch } from '../base/progress.js';
 
 const LINE_EVERY_MS = 10_000;
@@ -10,7 +11,8 @@ export class Terminal {
   /** True once nobody reads stdout any more. */
   unread = false;
   private quiet = false;
-  private shown: { phase: string; started: number; lastLine: number; bar: SingleBar | undefined } | undefined;
+  private readonly pace = new Pace();
+  private shown: { lastLine: number; bar: SingleBar | undefined } | undefined;
 
   /** @param controller Aborted by us where nobody reads the output any more (`| head`); its signal stops the work. */
   constructor(private readonly controller: AbortController) {
@@ -72,27 +74,22 @@ export class Terminal {
     this.endProgress();
   }
 
-  private progress({ phase, done, total, unit }: Progress): void {
+  private progress(progress: Progress): void {
     if (this.quiet) return;
+    const { phase, done, total, unit } = progress;
     const now = performance.now();
-    if (this.shown?.phase !== phase) {
+    if (this.pace.isNew(phase) || this.shown === undefined) {
       this.endProgress();
-      this.shown = {
-        phase,
-        started: now,
-        lastLine: now,
-        bar: process.stderr.isTTY ? startBar(phase, unit, total) : undefined,
-      };
+      this.shown = { lastLine: now, bar: process.stderr.isTTY ? startBar(phase, unit, total) : undefined };
     }
     const { shown } = this;
-    const seconds = (now - shown.started) / 1000;
-    const rate = seconds > 0 ? done / seconds : 0;
-    const left = rate > 0 ? (total - done) / rate : 0;
+    const { seconds, rate, secondsLeft } = this.pace.read(progress);
     if (shown.bar !== undefined) {
-      shown.bar.update(done, { rate: rate.toFixed(rate < 10 ? 1 : 0), left: duration(left) });
+      shown.bar.update(done, { rate: rate.toFixed(rate < 10 ? 1 : 0), left: duration(secondsLeft) });
     } else if (done >= total || now - shown.lastLine >= LINE_EVERY_MS) {
       shown.lastLine = now;
-      const rest = done >= total ? `in ${duration(seconds)}` : `${rate.toFixed(0)} ${unit}/s, ${duration(left)} left`;
+      const rest =
+        done >= total ? `in ${duration(seconds)}` : `${rate.toFixed(0)} ${unit}/s, ${duration(secondsLeft)} left`;
       process.stderr.write(`${phase}: ${done} of ${total} ${unit}, ${rest}\n`);
     }
     if (done >= total) this.endProgress();
@@ -101,6 +98,7 @@ export class Terminal {
   private endProgress(): void {
     this.shown?.bar?.stop();
     this.shown = undefined;
+    this.pace.end();
   }
 }
 

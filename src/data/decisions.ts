@@ -33,7 +33,11 @@ export const DECISION_COLUMNS = ['file', 'decision', 'value'] as const;
  * @throws InputError that names up to twenty bad rows with their lines, two different decisions for one picture among them.
  */
 export async function readDecisions(shown: string): Promise<Decisions> {
-  const { columns, rows, faults, delimiter } = await readTable(shown, shown);
+  return decisionsOf(await readTable(shown, shown));
+}
+
+/** The decisions in a table: see readDecisions. */
+export function decisionsOf({ shown, columns, rows, faults, delimiter }: Table): Decisions {
   const [fileAt, decisionAt, valueAt] = DECISION_COLUMNS.map(name => columns.indexOf(name)) as [number, number, number];
   if (fileAt < 0 || decisionAt < 0) {
     const got = `the columns ${columns.map(quote).join(', ') || 'of an empty file'}`;
@@ -77,7 +81,8 @@ export async function readDecisions(shown: string): Promise<Decisions> {
   return { shown, byFile, named, form: { columns, delimiter } };
 }
 
-const isSame = (a: Decision, b: Decision) =>
+/** Whether two decisions are the same. */
+export const isSame = (a: Decision, b: Decision): boolean =>
   a.kind === b.kind && (a.kind !== 'set' || a.value === (b as { readonly value: number }).value);
 
 const textOf = (decision: Decision) => (decision.kind === 'set' ? `set ${decision.value}` : decision.kind);

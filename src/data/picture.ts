@@ -51,6 +51,25 @@ export async function decodePicture(bytes: Uint8Array, size: Size): Promise<Uint
 }
 
 /**
+ * The picture as WebP for a page: upright by its EXIF orientation, its longer edge at most `edgePx` pixels, transparent parts white.
+ *
+ * @throws InputError as decodePicture does
+ */
+export async function previewWebp(bytes: Uint8Array, edgePx: number): Promise<Buffer> {
+  const format = sniffFormat(bytes) ?? (await refuse(bytes));
+  try {
+    const image = await open(bytes, format);
+    return await image
+      .resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true })
+      .flatten({ background: '#ffffff' })
+      .webp({ quality: 82, effort: 2 })
+      .toBuffer();
+  } catch (thrown) {
+    throw await readable(thrown, bytes, format);
+  }
+}
+
+/**
  * What the picture's header says; pixels are not decoded, so a file cut short may pass.
  *
  * @throws InputError as decodePicture does

@@ -49,6 +49,11 @@ export async function readTable(file: string, shown: string): Promise<Table> {
   } catch (thrown) {
     throw pathError(shown, 'a table that can be read', thrown);
   }
+  return parseTable(bytes, shown);
+}
+
+/** The table in the bytes of a file: see readTable. */
+export function parseTable(bytes: Uint8Array, shown: string): Table {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -66,7 +71,7 @@ export async function readTable(file: string, shown: string): Promise<Table> {
       expected(shown, 'one JSON object a line', 'a JSON array', 'write each of its objects on a line'),
     );
   }
-  const extension = extname(file).toLowerCase();
+  const extension = extname(shown).toLowerCase();
   const known = /^\.(csv|tsv|jsonl|ndjson)$/.test(extension);
   const json = known ? /json/.test(extension) : text.trimStart().startsWith('{');
   return json ? parseJsonLines(text, shown) : parseCsv(text, shown);

@@ -31,6 +31,12 @@ export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly seed?: number | undefined;
   /** Where features, facts of pictures and downloads are kept. Default: `defaultCacheDir()`. */
   readonly cacheDir?: string | undefined;
+  /** Called before anything is written: all pictures, the most suspicious first, and those that look most like one, the nearest first. */
+  readonly onRanked?:
+    | ((ranked: readonly RankedSample[], nearest: (file: string) => readonly Sample[]) => void)
+    | undefined;
+  /** Called with what adds to the decisions file, by somebody who writes to it too. Default: it is called at once. */
+  readonly exclusively?: ((add: () => Promise<void>) => Promise<void>) | undefined;
   /** True moves an existing `out` that is no table of `clean` aside. Default false: that is an error. */
   readonly force?: boolean | undefined;
 }
@@ -107,11 +113,11 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       .filter(({ file }) => before?.byFile.get(file)?.kind === 'drop')
       .map(({ file, label }): RankedSample => ({ file, label, suggested: label, score: 0, kinds: ['settled'] }));
     const table = [...ranked, ...dropped];
-    const offered = ranked.filter(
-      ({ file, kinds }) => !before?.named.has(file) && kinds.some(kind => kind === 'label' || kind === 'conflict'),
-    );
+    const offered = ranked.filter(({ kinds }) => kinds.some(kind => kind === 'label' || kind === 'conflict'));
+    const nearest = nearestSamples(samples, doubts);
+    options.onRanked?.(ranked, nearest);
     const sheet = out.replace(/\.\w+$/, '.png');
-    const png = await suspiciousSheet(ranked, samples, doubts, pathOf);
+    const png = await suspiciousSheet(ranked, nearest, doubts.neighbourCount, pathOf);
     throwIfAborted(signal);
     try {
       if (aside !== undefined) {
@@ -120,7 +126,10 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       }
       await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
       await replaceFile(sheet, png);
-      await addDecisions(decisionsFile, offered, row => (row.kinds.includes('label') ? (decide ?? '') : ''), before);
+      const { exclusively = add => add() } = options;
+      await exclusively(() =>
+        addDecisions(decisionsFile, offered, row => (row.kinds.includes('label') ? (decide ?? '') : '')),
+      );
     } catch (cause) {
       throw new InputError(expected(out, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
     }
@@ -150,18 +159,19 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
   }
 }
 
-/** Adds rows to the decisions file, which is made if it is not there; what it says stays as it is. */
+/** Adds rows to the decisions file, which is made if it is not there; what it says by now stays as it is. */
 async function addDecisions(
   path: string,
   offered: readonly RankedSample[],
   decide: (row: RankedSample) => string,
-  before: Decisions | undefined,
 ): Promise<void> {
-  if (before === undefined) return await replaceFile(path, decisionRows(offered, decide));
-  if (offered.length === 0) return;
+  if (!existsSync(path)) return await replaceFile(path, decisionRows(offered, decide));
+  const { named, form } = await readDecisions(path);
+  const added = offered.filter(({ file }) => !named.has(file));
+  if (added.length === 0) return;
   const text = await readFile(path, 'utf8');
   const lines = text.endsWith('\n') ? text : `${text}\n`;
-  await replaceFile(path, lines + decisionRows(offered, decide, before.form));
+  await replaceFile(path, lines + decisionRows(added, decide, form));
 }
 
 /** Refuses to replace what is no table of ours; says where it is to be moved with `force`. */
@@ -194,22 +204,32 @@ function settle(dataset: Dataset, decisions: Decisions, onMessage: Watch['onMess
   return applyDecisions(dataset, { ...decisions, byFile: new Map(here) });
 }
 
+/** Gives the samples that look most like one, the nearest first. */
+function nearestSamples(
+  samples: readonly Sample[],
+  { neighbours, neighbourCount }: LabelDoubts,
+): (file: string) => readonly Sample[] {
+  const position = new Map(samples.map(({ file }, i) => [file, i]));
+  const shown = Math.min(NEIGHBOURS_SHOWN, neighbourCount);
+  return file => {
+    const at = position.get(file)! * neighbourCount;
+    // Where fewer were found, -1 stands in their places.
+    return [...neighbours.indices.subarray(at, at + shown)].flatMap(index => samples[index] ?? []);
+  };
+}
+
 /** The most suspicious labels, a row each: the picture, and those that look most like it. */
 async function suspiciousSheet(
   ranked: readonly RankedSample[],
-  samples: readonly Sample[],
-  { neighbours, neighbourCount }: LabelDoubts,
+  nearest: (file: string) => readonly Sample[],
+  neighbourCount: number,
   pathOf: (file: string) => string,
 ): Promise<Buffer> {
-  const position = new Map(samples.map(({ file }, i) => [file, i]));
-  const shown = Math.min(NEIGHBOURS_SHOWN, neighbourCount);
-  const tiles = ranked.slice(0, SHOWN).flatMap(({ file, label, suggested, score }): Tile[] => {
-    const at = position.get(file)! * neighbourCount;
-    const near = Array.from(neighbours.indices.subarray(at, at + shown), index => samples[index]!);
-    return [
+  const tiles = ranked
+    .slice(0, SHOWN)
+    .flatMap(({ file, label, suggested, score }): Tile[] => [
       { path: pathOf(file), caption: `${label} → ${suggested}? (${score.toFixed(2)})`, tone: 'bad' },
-      ...near.map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
-    ];
-  });
-  return await sheetPng(tiles, { columns: shown + 1, tilePx: 112 });
+      ...nearest(file).map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
+    ]);
+  return await sheetPng(tiles, { columns: Math.min(NEIGHBOURS_SHOWN, neighbourCount) + 1, tilePx: 112 });
 }

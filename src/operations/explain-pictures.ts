@@ -4,6 +4,7 @@ import type { Watch } from '../base/progress.js';
 import { explanationPng } from '../data/explanation-picture.js';
 import { DRAWS, type Faithfulness } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
+import type { ExplainedPicture } from '../model/explain-pictures.js';
 import type { Manifest } from '../model/manifest.js';
 import type { Model, PicturePrediction } from '../model/model.js';
 
@@ -40,8 +41,7 @@ export async function explainInto(
       const { explanation, bytes } = picture;
       const { method, faithfulness } = explanation;
       const name = freeName(file, taken);
-      const { title, note } = captionOf(explanation, model.manifest);
-      await folder.write(name, await explanationPng({ bytes, map: explanation.blocks, title, note }));
+      await folder.write(name, await drawExplanation(picture, model.manifest));
       // A fiftieth of the work of explaining it. What is said of the level is said once.
       const told = predictions.every(({ value }) => value === null) ? onMessage : undefined;
       const [prediction] = await model.predict([bytes], { level, signal, onMessage: told });
@@ -54,6 +54,14 @@ export async function explainInto(
     if (aside !== undefined) onMessage?.(`moved the older ${folder.path} to ${aside}`);
   }
   return predictions;
+}
+
+/** The PNG of an explanation: the picture beside what pushed its number up and down. */
+export function drawExplanation(
+  { bytes, explanation }: Extract<ExplainedPicture, { readonly explanation: Explanation }>,
+  manifest: Manifest,
+): Promise<Buffer> {
+  return explanationPng({ bytes, map: explanation.blocks, ...captionOf(explanation, manifest) });
 }
 
 const LONGEST_NAME = 80;

@@ -25,6 +25,11 @@ import { fitRidge } from '../training/ridge.js';
 import { stageWidth } from '../training/tuned-network.js';
 import type { TrainingPlan } from './training-plan.js';
 
+/** Somebody to tell, of epochs too. */
+export interface EpochWatch extends Watch {
+  readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
+}
+
 /** A fitted head, or a tuned network with its head. */
 export interface ModelFit {
   readonly name: string;
@@ -48,7 +53,7 @@ export async function fitHeads(
   backbone: Backbone,
   plan: TrainingPlan,
   seed: number,
-  watch: Watch,
+  watch: EpochWatch,
 ): Promise<ModelFit[]> {
   const fits: ModelFit[] = [];
   for (const kind of plan.heads) fits.push(await fitOne(kind, data, backbone, plan, seed, watch));
@@ -71,7 +76,7 @@ async function fitOne(
   backbone: Backbone,
   plan: TrainingPlan,
   seed: number,
-  watch: Watch,
+  watch: EpochWatch,
 ): Promise<ModelFit> {
   if (kind === 'ridge') {
     const { head, onTrain, strength, validationMse } = await fitRidge(data, watch);
@@ -83,11 +88,11 @@ async function fitOne(
   const { loss, balance, augment } = plan;
   const settings = { ...plan.headRecipe, loss, balance, seed };
   const classic = kind === 'classic';
-  const fitOn = (part: HeadData, changed: Partial<typeof settings>, of: Watch) =>
+  const fitOn = (part: HeadData, changed: Partial<typeof settings> & Pick<EpochWatch, 'onEpoch'>, of: Watch) =>
     classic
       ? fitClassicHead(part, { ...settings, ...changed, start: backbone.head }, of)
       : fitHead(part, { ...settings, ...changed, kind }, of);
-  const { head, fit } = await fitOn(data, {}, watch);
+  const { head, fit } = await fitOn(data, { onEpoch: watch.onEpoch }, watch);
   // As long as the best epoch took: without held-out pictures nothing else could end it before it learns its rows by heart.
   const epochs = classic ? settings.epochs : Math.max(1, fit.epoch);
   const refit: ModelFit['refit'] = async (part, of) => (await fitOn(part, { epochs, patience: null }, of)).head;
@@ -130,7 +135,7 @@ export async function tuneBackbone(
   saving: FineTuneOptions['checkpoint'],
   cacheDir: string,
   folder: OutputFolder,
-  watch: Watch,
+  watch: EpochWatch,
 ): Promise<ModelFit> {
   const { samples } = extraction;
   const paths = samples.map(({ file }) => resolve(dataset.root, file));
@@ -167,7 +172,7 @@ export async function tuneBackbone(
       watch.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
     }
     const checkpoint = { ...saving, identity: { ...saving.identity, ...recipe } };
-    const { head: tunedHead, fit } = await fineTune({ ...asked, ...recipe, checkpoint }, watch);
+    const { head: tunedHead, fit } = await fineTune({ ...asked, ...recipe, checkpoint, onEpoch: watch.onEpoch }, watch);
     return {
       name: `tuned from ${part.lowest} on`,
       head: tunedHead,

@@ -39,6 +39,8 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly seed?: number | undefined;
   /** Where features and downloads are kept. Default: `defaultCacheDir()`. */
   readonly cacheDir?: string | undefined;
+  /** Called with each epoch of what is trained last, the head or the backbone; first with those before a run was stopped. */
+  readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   /** True moves an existing `out` aside, and forgets the checkpoint of a run that did not end. Default false: either is an error. */
   readonly force?: boolean | undefined;
 }
@@ -120,7 +122,10 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
       const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, ...split };
-      let fits = await fitHeads(data, backbone, plan, seed, options);
+      let fits = await fitHeads(data, backbone, plan, seed, {
+        ...options,
+        onEpoch: part === undefined ? options.onEpoch : undefined,
+      });
       if (part !== undefined) {
         const identity = {
           data: fingerprint,

@@ -3,13 +3,12 @@ import { cors } from 'hono/cors';
 import { InputError } from '../base/errors.js';
 import { type DoubtOf, doubtOf } from '../model/doubt.js';
 import type { Model } from '../model/model.js';
-import { tokenCheck } from './access.js';
+import { tokenAccess } from './access.js';
 import { Admission } from './admission.js';
-import { createFaceFinder, type FaceRow } from './face-finder.js';
 import { type Limits, resolveLimits } from './limits.js';
 import { createMetrics } from './metrics.js';
 import { openApiDocument, PATHS } from './openapi.js';
-import { createPictureQueue, type PictureQueue, type PictureRow } from './picture-queue.js';
+import type { PictureQueue, PictureRow } from './picture-queue.js';
 import { busy, Problem, problemResponse } from './problem.js';
 import { readBody } from './read-body.js';
 import { faultOf, pictureReader, type RequestPicture } from './request-pictures.js';
@@ -20,15 +19,29 @@ import {
   type Prediction,
   predictQuery,
 } from './schemas.js';
-import { PAGE_POLICY, tryPage } from './try-page.js';
+import { type Borrowed, ServedModel } from './served-model.js';
+import { PAGES_FOLDER, staticPages } from './static-pages.js';
+import { createStudio, STUDIO_PATHS } from './studio/studio.js';
+import type { Workplace } from './studio/workplace.js';
 
 /** What is served, and to whom. */
 export interface AppOptions {
-  /** The model, or the promise of one: until it is there, `/readyz` and predictions answer 503. */
-  readonly model: Model | Promise<Model>;
-  /** What answers call the model. */
-  readonly name: string;
-  /** The secret that `/v1/predict` and `/metrics` ask for. Default: none, everybody may. */
+  /**
+   * The model, or the promise of one: until it is there, `/readyz` and predictions answer 503. The service closes it, at its end or once
+   * the studio has trained another. Default: none before the studio has trained one.
+   */
+  readonly model?: Model | Promise<Model> | undefined;
+  /** What answers call the model. Default: `model`. */
+  readonly name?: string | undefined;
+  /** The model's folder, which the studio measures. Default: it cannot. */
+  readonly folder?: string | undefined;
+  /** The data set that the studio works on. Default: none. */
+  readonly workplace?: Workplace | undefined;
+  /** The folder of the pages that are answered at `/`. Default: those of the build. */
+  readonly pages?: string | undefined;
+  /** Refuses a request that is meant for another host (`hostCheck`). Default: none is refused. */
+  readonly checkHost?: ((request: Request) => void) | undefined;
+  /** The secret that `/v1/predict`, `/metrics` and the studio ask for. Default: none, everybody may. */
   readonly token?: string | undefined;
   /** The origin whose pages may read answers (CORS), or `*`. Default: none. */
   readonly cors?: string | undefined;
@@ -46,41 +59,54 @@ export interface App {
    * @param from.client Who asks, such as an IP address, for the limit of pictures a client. Default: all are one.
    */
   fetch(request: Request, from?: { readonly client?: string | undefined }): Promise<Response>;
-  /** Makes `/readyz` say 503 from here on, so that no more requests are sent here; those that come are answered. */
+  /**
+   * Makes `/readyz` say 503 from here on, so that no more requests are sent here; those that come are answered. What the studio is at
+   * is stopped.
+   */
   shutDown(): void;
+  /** Shuts down and closes the model; resolves once nothing runs any more. */
+  close(): Promise<void>;
 }
 
 type Env = { Bindings: { readonly client?: string | undefined } };
-
-interface Loaded {
-  readonly model: Model;
-  readonly queue: PictureQueue;
-  /** The faces of a picture. */
-  find(bytes: Uint8Array): Promise<FaceRow[]>;
-}
 
 /**
  * A service that answers HTTP requests with what a model says of the pictures in them. It opens no port and keeps no picture.
  *
  * @throws UsageError where limits contradict each other.
  */
-export function createApp({ model, name, token, cors: origin, onError, ...options }: AppOptions): App {
+export function createApp({
+  model,
+  name = 'model',
+  folder,
+  token,
+  cors: origin,
+  onError,
+  ...options
+}: AppOptions): App {
   const limits = resolveLimits(options.limits);
   const admission = new Admission(limits);
   const metrics = createMetrics(() => admission.pictures);
-  let loaded: Loaded | undefined;
+  const served = new ServedModel(limits, metrics.batch);
+  const access = token === undefined ? undefined : tokenAccess(token);
+  const { checkHost, workplace } = options;
+  const pages = staticPages(options.pages ?? PAGES_FOLDER);
+  const studio = createStudio(workplace, { served, limits, admission, access, onError: onError ?? (() => {}) });
   let closing = false;
   const take = (model: Model) => {
-    const queue = createPictureQueue(model, limits, metrics.batch);
-    loaded = { model, queue, find: createFaceFinder(model, limits, queue) };
+    served.take({ model, name, folder });
+    studio.modelChanged();
   };
   // Whoever made the promise hears of a model that cannot be loaded; here it stays unready.
   if (model instanceof Promise) model.then(take, () => {});
-  else take(model);
+  else if (model !== undefined) take(model);
 
   const notReady = (): Problem | undefined => {
     if (closing) return busy(503, 'expected a service that runs on, got one that shuts down');
-    if (loaded === undefined) return busy(503, 'expected a model, got one that is still loading');
+    if (served.current === undefined) {
+      if (model === undefined) return new Problem(503, 'expected a model, got none; train one in the studio');
+      return busy(503, 'expected a model, got one that is still loading');
+    }
     if (admission.full) return busy(503, 'expected room in the queue, got none');
     return undefined;
   };
@@ -91,36 +117,40 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
     await next();
     c.res.headers.set('X-Content-Type-Options', 'nosniff');
     if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store');
-    const route = PATHS.find(path => path === c.req.path) ?? 'other';
+    const route = pages.has(c.req.path) ? '/' : routeOf(c.req.path);
     const method = KNOWN_METHODS.has(c.req.method) ? c.req.method : 'other';
     metrics.request(route, method, c.res.status, (performance.now() - started) / 1000);
   });
+  if (checkHost !== undefined)
+    app.use(async (c, next) => {
+      checkHost(c.req.raw);
+      await next();
+    });
   if (origin !== undefined)
     app.use(
       '/v1/*',
       cors({ origin, allowMethods: ['POST'], allowHeaders: ['Authorization', 'Content-Type'], maxAge: 600 }),
     );
-  if (token !== undefined) {
-    const check = tokenCheck(token);
-    for (const path of ['/v1/*', '/metrics'])
+  if (access !== undefined)
+    for (const path of ['/v1/*', '/metrics', `${STUDIO}/*`])
       app.use(path, async (c, next) => {
-        check(c.req.header('Authorization'));
+        access.check(c.req.raw.headers);
         await next();
       });
-  }
 
   app.post('/v1/predict', async c => {
     const { doubtAt, faces } = checkQuery(c.req.query());
     const read = pictureReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
-    if (loaded === undefined) throw notReady();
-    const { model, queue, find } = loaded;
-    const doubt = doubtAt(model);
-    const client = c.env?.client ?? '';
-    // A queue that is full says so at once, and not after a body of 30 MB.
-    admission.check(client, 1);
+    const borrowed = served.borrow();
+    if (borrowed === undefined) throw notReady();
+    const { model, queue, find, name } = borrowed;
     let held = 0;
     let leave = () => {};
     try {
+      const doubt = doubtAt(model);
+      const client = c.env?.client ?? '';
+      // A queue that is full says so at once, and not after a body of 30 MB.
+      admission.check(client, 1);
       const body = await readBody(c.req.raw, limits, bytes => {
         admission.hold(bytes);
         held += bytes;
@@ -140,6 +170,7 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
     } finally {
       leave();
       admission.hold(-held);
+      borrowed.giveBack();
     }
   });
   app.get('/healthz', c => c.json({ status: 'ok' }));
@@ -150,15 +181,21 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
   app.get('/metrics', async c => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
   const description = openApiDocument(token !== undefined);
   app.get('/openapi.json', c => c.json(description));
-  app.get('/', c => {
-    const page = tryPage({ name, manifest: loaded?.model.manifest, token: token !== undefined });
-    return c.html(page, 200, { 'Content-Security-Policy': PAGE_POLICY });
+  app.route(STUDIO, studio.routes);
+  app.get('*', async (c, next) => pages.answer(c.req.path, c.req.header('If-None-Match')) ?? (await next()));
+  app.get('/', () => {
+    throw new Problem(404, 'expected the pages of the studio, got a build without them; npm run build makes them');
   });
 
   for (const path of PATHS) {
     const allowed = path === '/v1/predict' ? 'POST' : 'GET, HEAD';
     app.all(path, c => {
       throw new Problem(405, `${path}: expected ${allowed}, got ${c.req.method.slice(0, 20)}`, { Allow: allowed });
+    });
+  }
+  for (const path of STUDIO_PATHS) {
+    app.all(`${STUDIO}/${path}`, c => {
+      throw new Problem(405, `${path}: expected another method, got ${c.req.method.slice(0, 20)}`);
     });
   }
   app.notFound(() => problemResponse(new Problem(404, `expected one of ${PATHS.join(' ')}, got another path`)));
@@ -171,8 +208,25 @@ export function createApp({ model, name, token, cors: origin, onError, ...option
     fetch: async (request, from = {}) => app.fetch(request, from),
     shutDown() {
       closing = true;
+      studio.shutDown();
+    },
+    async close() {
+      this.shutDown();
+      await studio.close();
+      served.close();
     },
   };
+}
+
+const STUDIO = '/studio/api';
+
+/** The name that a request is counted under: there are as many as there are paths, whatever is asked for. */
+function routeOf(path: string): string {
+  const known = PATHS.find(known => known === path);
+  if (known !== undefined) return known;
+  if (!path.startsWith(`${STUDIO}/`)) return 'other';
+  const below = path.slice(STUDIO.length + 1).replace(/^jobs\/\d+$/, 'jobs/:id');
+  return STUDIO_PATHS.some(known => known === below) ? `${STUDIO}/${below}` : 'other';
 }
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -208,7 +262,7 @@ async function predict(queue: PictureQueue, doubt: DoubtOf, picture: RequestPict
   }
 }
 
-async function predictFaces(find: Loaded['find'], doubt: DoubtOf, picture: RequestPicture): Promise<FacesPrediction> {
+async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, picture: RequestPicture): Promise<FacesPrediction> {
   try {
     if (picture instanceof InputError) throw picture;
     const found = await find(picture);

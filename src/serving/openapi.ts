@@ -99,7 +99,7 @@ export function openApiDocument(guarded: boolean): object {
   registry.registerPath({
     method: 'get',
     path: '/',
-    summary: 'A page to try the model',
+    summary: 'The studio: pages to try the model, and to work on data where there is some',
     responses: given('HTML.', 'text/html', text),
   });
   return hono.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'eyeball', version: eyeballVersion() } });

@@ -6,11 +6,13 @@ export class Problem extends Error {
    * @param status 400 to 599
    * @param detail The reason as one line, without anything of the server's files.
    * @param headers What the answer has beside its type.
+   * @param more What its body has beside status and reason.
    */
   constructor(
     readonly status: number,
     readonly detail: string,
     readonly headers: Readonly<Record<string, string>> = {},
+    readonly more: object = {},
   ) {
     super(detail);
     this.name = 'Problem';
@@ -25,8 +27,8 @@ export const busy = (status: 429 | 503, detail: string): Problem => new Problem(
  *
  * Reference: RFC 9457, problem details for HTTP
  */
-export function problemResponse({ status, detail, headers }: Problem): Response {
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail };
+export function problemResponse({ status, detail, headers, more }: Problem): Response {
+  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, ...more };
   return new Response(JSON.stringify(body), {
     status,
     headers: { 'Content-Type': 'application/problem+json', ...headers },

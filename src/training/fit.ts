@@ -68,7 +68,7 @@ export interface FitOptions {
   readonly seed: number;
   /** What the progress is called: `epoch 3 of 5` follows it. */
   readonly name: string;
-  /** Called after each epoch. */
+  /** Called after each epoch, and where a run goes on, with those before it was stopped. */
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
 }
@@ -479,6 +479,7 @@ class Run {
     this.position = position;
     if (Object.keys(best).length > 0) this.bestTensors = best;
     this.watch.onMessage?.(`${this.options.name}: goes on after step ${position.step}`);
+    for (const epoch of position.history) this.options.onEpoch?.(epoch);
     return true;
   }
 }

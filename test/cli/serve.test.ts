@@ -97,7 +97,7 @@ describe('eyeball serve', () => {
   it('answers on a port what it refuses, while the body is still coming, and goes on', async () => {
     const { child, url } = await serve('--max-body', '1', '--body-timeout', '1');
     const head = (lines: string) =>
-      `POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n${lines}\r\n\r\n`;
+      `POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n${lines}\r\n\r\n`;
     const half = Buffer.alloc(2 ** 19);
     const [slow, long, chunked, expecting] = await Promise.all([
       raw(url, head('Content-Length: 100'), 'ab'),
@@ -146,6 +146,18 @@ describe('eyeball serve', () => {
         [join(root, 'none'), '--port', '0'],
         1,
         `${join(root, 'none')}: expected the folder of a model, got none; make one with eyeball train`,
+      ],
+      [[], 2, 'MODEL: expected the folder of a model, or --data, got neither; eyeball serve --help'],
+      [[model, '--unit', 'years'], 2, '--unit: expected --data beside it, got none; leave it out'],
+      [
+        ['--data', root, '--host', '0.0.0.0'],
+        2,
+        '--host: expected an address of this machine alone beside --data, got 0.0.0.0; or add --token',
+      ],
+      [
+        ['--data', join(root, 'none')],
+        1,
+        `${join(root, 'none')}: expected a folder of pictures or a table of labels, got nothing there; check the path`,
       ],
       [[model, '--port', '70000'], 2, '--port: expected at most 65535, got 70000'],
       [[model, '--token', ''], 2, '--token: expected a secret without spaces, got an empty one'],

@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { backboneNames } from '../../backbones/registry.js';
+import { EyeballError } from '../../base/errors.js';
+import { loadModel } from '../../model/model.js';
+import { cleanDataset } from '../../operations/clean-dataset.js';
+import { evaluateModel } from '../../operations/evaluate-model.js';
+import { trainModel } from '../../operations/train-model.js';
+import { planTraining } from '../../operations/training-plan.js';
+import { Problem } from '../problem.js';
+import type { Served } from '../served-model.js';
+import type { JobWatch } from './job-runner.js';
+import type { JobRequest } from './protocol.js';
+import { neighboursOf, saveNeighbours } from './review.js';
+import { addBroken, type Workplace } from './workplace.js';
+
+type TrainRequest = Extract<JobRequest, { kind: 'train' }>;
+
+/** What jobs work on. */
+export interface JobPlace {
+  readonly workplace: Workplace;
+  /** The model that is served now. */
+  served(): Served | undefined;
+  /** Serves another. */
+  take(served: Served): void;
+}
+
+/** Does a job. */
+export async function runJob(place: JobPlace, request: JobRequest, watch: JobWatch): Promise<void> {
+  if (request.kind === 'train') return await train(place, request, watch);
+  if (request.kind === 'clean') return await clean(place, request.seed, watch);
+  return await evaluate(place, watch);
+}
+
+async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): Promise<void> {
+  const { workplace } = place;
+  const { kind, name, ...settings } = request;
+  const { options } = workplace;
+  const out = modelPath(workplace, name);
+  const result = await trainModel({
+    ...options.network,
+    ...dataOptions(place),
+    ...settings,
+    decisions: takenDecisions(workplace),
+    out,
+    unit: options.unit ?? place.served()?.model.manifest.target.unit ?? undefined,
+    cacheDir: options.cacheDir,
+    ...watch,
+  });
+  addBroken(workplace, result.skipped);
+  place.take({ model: await loadModel(out), name, folder: out });
+}
+
+async function clean(place: JobPlace, seed: number, watch: JobWatch): Promise<void> {
+  const { workplace } = place;
+  const { options, store, table } = workplace;
+  let neighbours: ReturnType<typeof neighboursOf> = new Map();
+  const result = await cleanDataset({
+    ...options.network,
+    ...dataOptions(place),
+    decisions: store.shown,
+    out: table,
+    seed,
+    cacheDir: options.cacheDir,
+    onRanked: (ranked, nearest) => {
+      neighbours = neighboursOf(ranked, nearest);
+    },
+    exclusively: add => store.exclusively(add),
+    ...watch,
+  });
+  await saveNeighbours(table, { wrongShare: result.wrongShare, neighbours });
+  addBroken(workplace, result.skipped);
+}
+
+async function evaluate(place: JobPlace, watch: JobWatch): Promise<void> {
+  const { workplace } = place;
+  const { data, test, cacheDir } = workplace.options;
+  const { skipped } = await evaluateModel({
+    ...dataOptions(place),
+    model: place.served()!.folder!,
+    data: test ?? data,
+    decisions: test === undefined ? takenDecisions(workplace) : undefined,
+    cacheDir,
+    ...watch,
+  });
+  if (test === undefined) addBroken(workplace, skipped);
+}
+
+/** How the data is opened. A folder's number has no name of its own: it takes that of the model. */
+function dataOptions({ workplace, served }: JobPlace) {
+  const { data, target, labelFrom } = workplace.options;
+  return { data, labelFrom, target: target ?? nameOfTarget(workplace, served()) };
+}
+
+/** What the number is called; undefined where nobody said. */
+export function nameOfTarget({ dataset }: Workplace, served: Served | undefined): string | undefined {
+  const named = served?.model.manifest.target.name;
+  if (dataset.target !== 'value') return dataset.target;
+  return named === 'value' ? undefined : named;
+}
+
+/** The decisions file, where something is decided. */
+const takenDecisions = ({ store }: Workplace) => (store.byFile.size === 0 ? undefined : store.shown);
+
+const modelPath = ({ options }: Workplace, name: string) => join(options.models, name);
+
+const checkpointPath = (workplace: Workplace, name: string) => `${modelPath(workplace, name)}.checkpoint.safetensors`;
+
+/** Whether a training that did not end can go on. */
+export const isResumable = (workplace: Workplace, request: JobRequest): boolean =>
+  request.kind === 'train' && request.tune !== 'head' && existsSync(checkpointPath(workplace, request.name));
+
+/** @throws Problem 422 for a job that cannot be meant, before it is started */
+export function checkJob({ workplace, served }: JobPlace, request: JobRequest): void {
+  if (request.kind === 'clean') return;
+  if (request.kind === 'evaluate') {
+    if (served()?.folder === undefined)
+      throw new Problem(422, 'expected a model to measure, got none; train one first');
+    return;
+  }
+  const { name, backbone, resume, force } = request;
+  // A path would be read from the server's disk.
+  if (!backboneNames.includes(backbone as (typeof backboneNames)[number]))
+    throw new Problem(422, `backbone: expected one of ${backboneNames.join(', ')}, got ${JSON.stringify(backbone)}`);
+  try {
+    planTraining(request);
+  } catch (thrown) {
+    if (thrown instanceof EyeballError) throw new Problem(422, thrown.message);
+    throw thrown;
+  }
+  const [out, checkpoint] = [modelPath(workplace, name), checkpointPath(workplace, name)];
+  if (resume && !existsSync(checkpoint))
+    throw new Problem(422, `resume: expected a training of "${name}" that did not end, got none`);
+  if (resume) return;
+  if (existsSync(out) && !existsSync(join(out, 'eyeball.json')))
+    throw new Problem(
+      422,
+      `name: expected that of a new model, got "${name}", which is something else; choose another`,
+    );
+  if (force) return;
+  if (existsSync(out))
+    throw new Problem(422, `name: expected that of a new model, got "${name}", which exists; force moves it aside`);
+  if (existsSync(checkpoint))
+    throw new Problem(
+      422,
+      `name: expected that of a new model, got "${name}", whose training did not end; resume or force`,
+    );
+}

@@ -1,0 +1,241 @@
+import { z } from 'zod';
+
+// What the studio's pages and its server say to each other, below /studio/api. Files are named by their path in the data set; the
+// pages import types from here and nothing else. Refusals are problem+json, as everywhere in the service.
+
+/** GET state: what is there to work with. */
+export interface StudioState {
+  /** The model that `serve` was given or the studio trained last; null where there is none. */
+  readonly model: StudioModel | null;
+  /** The data set; null where `serve` got no `--data`: then only Try is there. */
+  readonly data: StudioData | null;
+  /** The job that runs or ran last; null before the first. */
+  readonly job: Job | null;
+  /** Whether another job may be started or decisions be taken: false where the data's decisions file cannot be written. */
+  readonly writable: boolean;
+}
+
+export interface StudioModel {
+  /** The name of its folder. */
+  readonly name: string;
+  readonly target: string;
+  readonly unit: string | null;
+  readonly images: number;
+  readonly backbone: string;
+  /** RMSE on the pictures held out in training; null where there were none. */
+  readonly rmse: number | null;
+  readonly intervals: boolean;
+  /** Whether `/v1/predict?faces=true` can be asked. */
+  readonly faces: boolean;
+}
+
+export interface StudioData {
+  /** As the user wrote it. */
+  readonly shown: string;
+  readonly target: string;
+  readonly unit: string | null;
+  readonly images: number;
+  readonly skipped: number;
+  readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
+  readonly histogram: readonly { readonly from: number; readonly to: number; readonly images: number }[];
+  /** The decisions file. */
+  readonly decisionsFile: string;
+  /** Counts one up with every decision of anybody. */
+  readonly revision: number;
+  readonly decided: { readonly kept: number; readonly set: number; readonly dropped: number };
+}
+
+/** A decision about a label, as the pages show it. */
+export type ShownDecision =
+  | { readonly kind: 'keep' }
+  | { readonly kind: 'set'; readonly value: number }
+  | { readonly kind: 'drop' };
+
+/** One picture of the data set. */
+export interface StudioSample {
+  readonly file: string;
+  /** The label in the data, before decisions. */
+  readonly label: number;
+  readonly decision: ShownDecision | null;
+  /** Of the last evaluation; absent before it, and for pictures that it could not read. */
+  readonly value?: number;
+  readonly low?: number | null;
+  readonly high?: number | null;
+  /** Of the last search for wrong labels; absent before it. */
+  readonly suggested?: number;
+  readonly score?: number;
+  readonly kinds?: readonly string[];
+}
+
+/** The query of GET samples. */
+export const samplesQuery = z.strictObject({
+  /** Labels from `from`, included, to `to`, excluded, as the histogram's bars are; included too where both are the same. */
+  from: z.coerce.number().optional(),
+  to: z.coerce.number().optional(),
+  /** Part of the file's path, upper and lower case alike. */
+  search: z.string().max(200).optional(),
+  show: z.enum(['all', 'decided', 'suspicious', 'broken']).default('all'),
+  sort: z.enum(['file', 'label', '-label', 'score', 'error']).default('file'),
+  offset: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(500).default(60),
+});
+
+/** GET samples: one page of them. With `show=broken` `samples` is empty and `broken` has the page. */
+export interface SamplesAnswer {
+  readonly total: number;
+  readonly samples: readonly StudioSample[];
+  readonly broken: readonly { readonly file: string; readonly reason: string }[];
+}
+
+// GET picture?file=...&edge=N: the picture as WebP, its longer edge at most N px (32 to 1600, default 160). 404 for files outside the data.
+
+/** POST jobs: starts one; 409 while another runs. */
+export const jobRequest = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('train'),
+    /** The name of a new folder beside the studio's other models. */
+    name: z.string().regex(/^[\w][\w.-]{0,63}$/, 'expected a name of letters, digits, dot, dash or underscore'),
+    backbone: z.string().max(100).default('face'),
+    tune: z.enum(['head', 'last', 'all']).default('head'),
+    head: z.enum(['linear', 'mlp']).optional(),
+    epochs: z.number().int().min(1).max(1000).optional(),
+    learningRate: z.number().positive().max(10).optional(),
+    batch: z.number().int().min(1).max(1024).optional(),
+    augment: z.enum(['none', 'flip', 'face', 'photo']).default('none'),
+    seed: z.number().int().min(0).default(0),
+    /** Goes on from the checkpoint of a run of this name that was stopped. */
+    resume: z.boolean().default(false),
+    /** Moves an older model of this name aside. */
+    force: z.boolean().default(false),
+  }),
+  /** Measures the model on `--test` data, or on the data where there is none. */
+  z.strictObject({ kind: z.literal('evaluate') }),
+  /** Looks for wrong labels. */
+  z.strictObject({ kind: z.literal('clean'), seed: z.number().int().min(0).default(0) }),
+]);
+export type JobRequest = z.infer<typeof jobRequest>;
+/** What a page sends: fields with defaults may be left out. */
+export type JobOrder = z.input<typeof jobRequest>;
+
+/** A piece of long work. */
+export interface Job {
+  readonly id: number;
+  readonly request: JobRequest;
+  readonly state: 'running' | 'done' | 'failed' | 'stopped';
+  readonly startedAt: string;
+  readonly seconds: number;
+  /** `extracting features`; null before the first progress and after the end. */
+  readonly progress: {
+    readonly phase: string;
+    readonly done: number;
+    readonly total: number;
+    readonly unit: string;
+    /** Of this phase, a second; null while it is too early to say. */
+    readonly rate: number | null;
+    readonly secondsLeft: number | null;
+  } | null;
+  /** Of training by gradients, one an epoch so far. */
+  readonly epochs: readonly {
+    readonly epoch: number;
+    readonly trainMse: number;
+    readonly valMse: number | null;
+    readonly seconds: number;
+  }[];
+  /** The last 50 lines worth reading. */
+  readonly messages: readonly string[];
+  /** Why it failed, in one line. */
+  readonly error: string | null;
+  /** Whether a stopped or failed training can go on (`resume: true` with the same fields). */
+  readonly resumable: boolean;
+}
+
+// DELETE jobs/:id: stops it (204); it ends as 'stopped' soon after.
+
+// GET events: server-sent events. `job` with a Job, at the start and as it changes (at most 4 a second); `decision` with DecisionEvent for
+// every decision of anybody; `state` without data when state, results or review have to be fetched anew. A comment every 15 s keeps it open.
+
+/** The data of a `decision` event. */
+export interface DecisionEvent {
+  readonly revision: number;
+  readonly file: string;
+  readonly decision: ShownDecision | null;
+}
+
+/** GET results: the last evaluation of the model; 404 before the first. */
+export interface Results {
+  /** The data that was measured on, as the user wrote it, and whether it is the data of the training too. */
+  readonly data: string;
+  readonly ownTraining: boolean;
+  readonly images: number;
+  readonly rmse: number;
+  readonly mae: number;
+  /** Null for a single picture. */
+  readonly r2: number | null;
+  readonly bias: number;
+  /** Of always saying the mean. */
+  readonly baseline: { readonly rmse: number; readonly mae: number };
+  readonly coverage90: number | null;
+  readonly intervalWidth90: number | null;
+  readonly byGroup: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly images: number;
+    readonly mae: number;
+    readonly bias: number;
+    readonly coverage90: number | null;
+  }[];
+  /** What readers should know: leakage, too few pictures. */
+  readonly warnings: readonly string[];
+  /** Every picture that was measured. */
+  readonly points: readonly {
+    readonly file: string;
+    readonly label: number;
+    readonly value: number;
+    readonly low: number | null;
+    readonly high: number | null;
+  }[];
+}
+
+// GET results/picture?file=...&edge=N: as picture, of the data that was measured on.
+
+/** GET review: the suspicious labels, the most suspicious first; 404 before the first search (a `clean` job). */
+export interface Review {
+  readonly wrongShare: number;
+  readonly revision: number;
+  readonly items: readonly {
+    readonly file: string;
+    readonly label: number;
+    readonly suggested: number;
+    readonly score: number;
+    readonly kinds: readonly string[];
+    /** The nearest pictures as the model sees them. */
+    readonly neighbours: readonly { readonly file: string; readonly label: number }[];
+    readonly decision: ShownDecision | null;
+  }[];
+}
+
+/** PUT decision: decides about one picture, or takes the decision back with null. Saved when the answer (DecisionEvent) comes. */
+export const decisionRequest = z.strictObject({
+  file: z.string().min(1).max(4096),
+  decision: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('keep') }),
+      z.strictObject({ kind: z.literal('set'), value: z.number() }),
+      z.strictObject({ kind: z.literal('drop') }),
+    ])
+    .nullable(),
+  /** What the page believes to be decided so far: 409, with the DecisionEvent that is true, where another tab has decided otherwise. */
+  expected: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('keep') }),
+      z.strictObject({ kind: z.literal('set'), value: z.number() }),
+      z.strictObject({ kind: z.literal('drop') }),
+    ])
+    .nullable(),
+});
+export type DecisionRequest = z.infer<typeof decisionRequest>;
+
+// POST explain (raw image body): what of the picture pushed the value up and down, as PNG; header `Eyeball-Value` has the value. One at a time.
+
+// POST session with the bearer token: 204 and a cookie (HttpOnly, SameSite=Strict), so that <img> and events can ask too. Where the service
+// has no token the pages need none; GET state answers 401 where one is needed and not there.

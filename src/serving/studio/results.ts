@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { InputError } from '../../base/errors.js';
+import { readTable } from '../../data/tables.js';
+import { evaluationFolder } from '../../operations/evaluate-model.js';
+import type { Results } from './protocol.js';
+
+const errorPair = z.object({ rmse: z.number(), mae: z.number() });
+const metricsSchema = z.object({
+  modelSha256: z.string(),
+  data: z.string(),
+  images: z.number(),
+  rmse: z.number(),
+  mae: z.number(),
+  r2: z.number().nullable(),
+  bias: z.number(),
+  baseline: z.object({ mean: errorPair }),
+  coverage90: z.number().nullish(),
+  intervalWidth90: z.number().nullish(),
+  byGroup: z.array(
+    z.object({
+      from: z.number(),
+      to: z.number(),
+      images: z.number(),
+      mae: z.number(),
+      bias: z.number(),
+      coverage90: z.number().nullish(),
+    }),
+  ),
+  warnings: z.array(z.string()),
+  skipped: z.array(z.object({ file: z.string(), reason: z.string() })),
+  leakage: z
+    .object({
+      exact: z.number(),
+      near: z.number(),
+      reduced: z.object({ images: z.number(), rmse: z.number().nullable() }),
+    })
+    .optional(),
+});
+
+/** Which evaluation is asked for. */
+export interface WantedResults {
+  /** The model's folder. */
+  readonly home: string;
+  /** Of its network: an evaluation of another one does not count. */
+  readonly sha256: string;
+  /** The data that it was measured on. */
+  readonly data: string;
+  /** Whether that is the studio's data, not its test data. */
+  readonly isStudioData: boolean;
+}
+
+/** An evaluation, and the files that it could not use. */
+export interface FoundResults {
+  readonly results: Results;
+  readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+}
+
+/** The last evaluation of a model on this data, where `eyeball evaluate` puts it; undefined where there is none. */
+export async function readResults({
+  home,
+  sha256,
+  data,
+  isStudioData,
+}: WantedResults): Promise<FoundResults | undefined> {
+  const folder = evaluationFolder(home);
+  const text = await readFile(join(folder, 'metrics.json'), 'utf8').catch(() => undefined);
+  const metrics = text === undefined ? undefined : metricsSchema.safeParse(jsonOf(text)).data;
+  if (metrics === undefined || metrics.modelSha256 !== sha256 || resolve(metrics.data) !== resolve(data))
+    return undefined;
+  const points = await readPoints(join(folder, 'predictions.csv'));
+  if (points === undefined || points.length !== metrics.images) return undefined;
+  const { images, rmse, mae, bias, baseline, leakage } = metrics;
+  const repeats = (leakage?.exact ?? 0) + (leakage?.near ?? 0);
+  return {
+    skipped: metrics.skipped,
+    results: {
+      data,
+      ownTraining: isStudioData && (leakage === undefined || 2 * repeats > images),
+      images,
+      rmse,
+      mae,
+      r2: metrics.r2,
+      bias,
+      baseline: baseline.mean,
+      coverage90: metrics.coverage90 ?? null,
+      intervalWidth90: metrics.intervalWidth90 ?? null,
+      byGroup: metrics.byGroup.map(group => ({ ...group, coverage90: group.coverage90 ?? null })),
+      warnings: [...leakageWarnings(leakage, images), ...metrics.warnings],
+      points,
+    },
+  };
+}
+
+/** What the report says of pictures that the model was trained on. */
+function leakageWarnings(leakage: z.infer<typeof metricsSchema>['leakage'], images: number): string[] {
+  if (leakage === undefined || leakage.exact + leakage.near === 0) return [];
+  const { exact, near, reduced } = leakage;
+  const rest =
+    reduced.rmse === null
+      ? 'no other picture is left to measure on'
+      : `on the ${reduced.images} others the RMSE is ${Number(reduced.rmse.toPrecision(3))}`;
+  return [
+    `${exact + near} of ${images} pictures repeat training pictures (${exact} the same file, ${near} the same photo): ${rest}.`,
+  ];
+}
+
+async function readPoints(path: string): Promise<Results['points'] | undefined> {
+  try {
+    const { columns, rows } = await readTable(path, path);
+    const [file, label, value, low, high] = ['file', 'label', 'value', 'low', 'high'].map(name =>
+      columns.indexOf(name),
+    );
+    const numberAt = (cells: readonly unknown[], at: number | undefined) => {
+      const text = at === undefined || at < 0 ? '' : `${cells[at]}`;
+      return text === '' ? null : Number(text);
+    };
+    return rows.map(({ cells }) => ({
+      file: `${cells[file!]}`,
+      label: Number(cells[label!]),
+      value: Number(cells[value!]),
+      low: numberAt(cells, low),
+      high: numberAt(cells, high),
+    }));
+  } catch (thrown) {
+    if (thrown instanceof InputError) return undefined;
+    throw thrown;
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

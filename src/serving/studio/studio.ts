@@ -1,0 +1,307 @@
+import { resolve } from 'node:path';
+import { Hono } from 'hono';
+import type { z } from 'zod';
+import type { KnownCells } from '../../data/decisions-text.js';
+import { openDataset } from '../../data/open-dataset.js';
+import type { Access } from '../access.js';
+import type { Admission } from '../admission.js';
+import type { Limits } from '../limits.js';
+import { Problem } from '../problem.js';
+import { readJson } from '../read-json.js';
+import { faultOf } from '../request-pictures.js';
+import { checkSameOrigin } from '../same-origin.js';
+import type { Served, ServedModel } from '../served-model.js';
+import { EventHub } from './event-hub.js';
+import { ExplainAnswers } from './explain-answer.js';
+import { hidePaths } from './hide-paths.js';
+import { JobRunner } from './job-runner.js';
+import { checkJob, isResumable, nameOfTarget, runJob } from './job-work.js';
+import { PictureAnswers } from './picture-answers.js';
+import {
+  decisionRequest,
+  jobRequest,
+  type StudioData,
+  type StudioModel,
+  type StudioState,
+  samplesQuery,
+} from './protocol.js';
+import { type FoundResults, readResults } from './results.js';
+import { type FoundDoubts, readDoubts, reviewOf } from './review.js';
+import { answerSamples } from './samples.js';
+import { addBroken, type Workplace } from './workplace.js';
+
+/** What the service lends to the studio. */
+export interface StudioHost {
+  readonly served: ServedModel;
+  readonly limits: Limits;
+  readonly admission: Admission;
+  readonly access: Access | undefined;
+  onError(thrown: unknown): void;
+}
+
+/** The studio's side of the service. */
+export interface Studio {
+  /** What lies below `/studio/api`. */
+  readonly routes: Hono;
+  /** Takes a model that is served now into account. */
+  modelChanged(): void;
+  /** Stops what runs and ends event streams. */
+  shutDown(): void;
+  /** Resolves once nothing runs any more. */
+  close(): Promise<void>;
+}
+
+/** The paths below `/studio/api`, as requests are counted. */
+export const STUDIO_PATHS = [
+  'state',
+  'samples',
+  'picture',
+  'jobs',
+  'jobs/:id',
+  'events',
+  'results',
+  'results/picture',
+  'review',
+  'decision',
+  'explain',
+  'session',
+] as const;
+
+const EDGE = { least: 32, most: 1600, usual: 160 } as const;
+
+/** The studio over a data set, or with none: then it says what model there is. */
+export function createStudio(workplace: Workplace | undefined, host: StudioHost): Studio {
+  const { served, limits, access } = host;
+  const hub = new EventHub(() => void workplace?.store.refresh().catch(host.onError));
+  const pictures = new PictureAnswers();
+  const explanations = new ExplainAnswers(served, limits, host.admission);
+  const place = workplace && {
+    workplace,
+    served: () => served.current,
+    take: (model: Served) => {
+      served.take(model);
+      modelChanged();
+    },
+  };
+  let doubts: FoundDoubts | undefined;
+  let results: FoundResults | undefined;
+  let measuredRoot: string | undefined;
+
+  const jobs = new JobRunner({
+    async run(request, watch) {
+      await runJob(place!, request, watch);
+      await readFindings();
+      hub.tell('state', undefined);
+    },
+    isResumable: request => isResumable(workplace!, request),
+    cleaned: line => hidePaths(line, typedPaths(workplace!)),
+    onChange: job => hub.tell('job', job),
+    onError: host.onError,
+  });
+
+  /** Reads anew what evaluations and searches left on disk. */
+  async function readFindings(): Promise<void> {
+    if (workplace === undefined) return;
+    doubts = await readDoubts(workplace.table);
+    results = await readMeasured(workplace, served.current);
+    if (results !== undefined && workplace.options.test === undefined) addBroken(workplace, results.skipped);
+  }
+  let reading = readFindings();
+  reading.catch(host.onError);
+  const found = async () => {
+    await reading;
+    return { doubts, results };
+  };
+  function modelChanged(): void {
+    reading = reading.catch(() => {}).then(readFindings);
+    reading.then(() => hub.tell('state', undefined), host.onError);
+  }
+  if (workplace !== undefined) workplace.store.onChange = event => hub.tell('decision', event);
+
+  const opened = (): Workplace => {
+    if (workplace === undefined)
+      throw new Problem(404, 'expected a service with a data set, got one without; --data names one');
+    return workplace;
+  };
+
+  const routes = new Hono();
+  routes.use(async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') checkSameOrigin(c.req.raw);
+    await next();
+    // Pages of other origins cannot show its pictures either.
+    c.res.headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  });
+
+  routes.get('/state', async c => {
+    await found();
+    await workplace?.store.refresh();
+    const state: StudioState = {
+      model: modelOf(served.current),
+      data: workplace === undefined ? null : dataOf(workplace, served.current),
+      job: jobs.job,
+      writable: (await workplace?.store.isWritable()) ?? false,
+    };
+    return c.json(state);
+  });
+
+  routes.get('/samples', async c => {
+    const place = opened();
+    const query = checked(samplesQuery, c.req.query());
+    await place.store.refresh();
+    const { doubts, results } = await found();
+    const points = place.options.test === undefined ? (results?.results.points ?? []) : [];
+    const predictions = new Map(points.map(({ file, value, low, high }) => [file, { value, low, high }]));
+    const facts = { decisions: place.store.byFile, predictions, doubts: doubts?.byFile ?? new Map() };
+    return c.json(answerSamples(place, facts, query));
+  });
+
+  routes.get('/picture', async c => {
+    const { dataset, byFile } = opened();
+    const { file, edge } = pictureQuery(c.req.query());
+    if (!byFile.has(file)) throw unknownFile();
+    return await pictures.answer(resolve(dataset.root, file), edge, c.req.header('If-None-Match'));
+  });
+
+  routes.get('/results', async c => {
+    opened();
+    const { results } = await found();
+    if (results === undefined) throw new Problem(404, 'expected a model that was measured, got none');
+    return c.json(results.results);
+  });
+
+  routes.get('/results/picture', async c => {
+    const place = opened();
+    const { file, edge } = pictureQuery(c.req.query());
+    const { results } = await found();
+    if (results?.results.points.some(point => point.file === file) !== true) throw unknownFile();
+    const root = await rootOfMeasured(place);
+    return await pictures.answer(resolve(root, file), edge, c.req.header('If-None-Match'));
+  });
+
+  routes.get('/review', async c => {
+    const place = opened();
+    await place.store.refresh();
+    const { doubts } = await found();
+    if (doubts === undefined) throw new Problem(404, 'expected a search for wrong labels, got none yet');
+    return c.json(reviewOf(place, doubts));
+  });
+
+  routes.put('/decision', async c => {
+    const { byFile, store } = opened();
+    const request = await readJson(c.req.raw, decisionRequest, limits);
+    const sample = byFile.get(request.file);
+    if (sample === undefined) throw unknownFile();
+    const { doubts } = await found();
+    return c.json(await store.decide(request, knownCells(sample.label, doubts?.byFile.get(request.file))));
+  });
+
+  routes.post('/jobs', async c => {
+    opened();
+    const request = await readJson(c.req.raw, jobRequest, limits);
+    // What runs comes first: a name is taken while its model is made.
+    if (!jobs.isRunning) checkJob(place!, request);
+    return c.json(jobs.start(request), 202);
+  });
+
+  routes.delete('/jobs/:id', c => {
+    jobs.stop(Number(c.req.param('id')));
+    return c.body(null, 204);
+  });
+
+  routes.get('/events', () => hub.listen(jobs.job === null ? [] : [['job', jobs.job]]));
+
+  routes.post('/explain', c => explanations.answer(c.req.raw));
+
+  routes.post('/session', c => {
+    access?.checkBearer(c.req.raw.headers);
+    return c.body(null, 204, access && { 'Set-Cookie': access.cookie() });
+  });
+
+  async function rootOfMeasured({ dataset, options }: Workplace): Promise<string> {
+    const { test, target, labelFrom } = options;
+    if (test === undefined) return dataset.root;
+    measuredRoot ??= (await openDataset({ data: test, target, labelFrom })).root;
+    return measuredRoot;
+  }
+
+  return {
+    routes,
+    modelChanged,
+    shutDown() {
+      hub.close();
+      void jobs.close();
+    },
+    close: () => jobs.close(),
+  };
+}
+
+function modelOf(served: Served | undefined): StudioModel | null {
+  if (served === undefined) return null;
+  const { target, dataset, backbone, metrics, intervals } = served.model.manifest;
+  return {
+    name: served.name,
+    target: target.name,
+    unit: target.unit,
+    images: dataset.images,
+    backbone: backbone.name,
+    rmse: metrics.validation?.rmse ?? null,
+    intervals: intervals !== undefined,
+    faces: false,
+  };
+}
+
+function dataOf(workplace: Workplace, served: Served | undefined): StudioData {
+  const { options, dataset, byFile, broken, labels, histogram, store } = workplace;
+  const decided = [...store.byFile].filter(([file]) => byFile.has(file));
+  const count = (kind: string) => decided.filter(([, decision]) => decision.kind === kind).length;
+  return {
+    shown: options.data,
+    target: nameOfTarget(workplace, served) ?? dataset.target,
+    unit: options.unit ?? served?.model.manifest.target.unit ?? null,
+    images: dataset.samples.filter(({ file }) => !broken.has(file)).length,
+    skipped: broken.size,
+    labels,
+    histogram,
+    decisionsFile: store.shown,
+    revision: store.revision,
+    decided: { kept: count('keep'), set: count('set'), dropped: count('drop') },
+  };
+}
+
+function readMeasured({ options }: Workplace, served: Served | undefined): Promise<FoundResults | undefined> {
+  if (served?.folder === undefined) return Promise.resolve(undefined);
+  const { data, test } = options;
+  const { sha256 } = served.model.manifest;
+  return readResults({ home: served.folder, sha256, data: test ?? data, isStudioData: test === undefined });
+}
+
+function knownCells(
+  label: number,
+  doubt: { suggested: number; score: number; kinds: readonly string[] } | undefined,
+): KnownCells {
+  const known = { label: String(label) };
+  if (doubt === undefined) return known;
+  const { suggested, score, kinds } = doubt;
+  return { ...known, suggested: String(suggested), score: String(score), kinds: kinds.join(';') };
+}
+
+const typedPaths = ({ options, store }: Workplace): string[] =>
+  [options.data, options.test, options.models, options.cacheDir, store.shown].filter(path => path !== undefined);
+
+const unknownFile = () => new Problem(404, 'file: expected a picture of the data, got another');
+
+/** @throws Problem 400 for a query that the schema does not take */
+function checked<T extends z.ZodType>(schema: T, query: Record<string, string>): z.infer<T> {
+  const result = schema.safeParse(query);
+  if (!result.success) throw new Problem(400, faultOf(result.error, query, 'the query'));
+  return result.data;
+}
+
+function pictureQuery({ file = '', edge }: Record<string, string>): { readonly file: string; readonly edge: number } {
+  const edgePx = edge === undefined ? EDGE.usual : Number(edge);
+  if (!Number.isInteger(edgePx) || edgePx < EDGE.least || edgePx > EDGE.most) {
+    const got = JSON.stringify(edge?.slice(0, 40));
+    throw new Problem(400, `edge: expected a whole number from ${EDGE.least} to ${EDGE.most}, got ${got}`);
+  }
+  return { file, edge: edgePx };
+}

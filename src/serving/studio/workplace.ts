@@ -1,0 +1,83 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { BackboneOptions } from '../../backbones/registry.js';
+import { expected, UsageError } from '../../base/errors.js';
+import type { Dataset, Sample, Skipped } from '../../data/dataset.js';
+import { openDataset } from '../../data/open-dataset.js';
+import { type HistogramBin, histogram } from '../../evaluation/groups.js';
+import { labelStatistics } from '../../operations/common.js';
+import { DecisionStore } from './decision-store.js';
+
+/** What the studio works on, as the user named it. */
+export interface WorkplaceOptions {
+  readonly data: string;
+  /** Data to measure models on. Default: `data`. */
+  readonly test?: string | undefined;
+  /** Default: see `defaultDecisions`. */
+  readonly decisions?: string | undefined;
+  /** The folder for trained models. */
+  readonly models: string;
+  readonly target?: string | undefined;
+  readonly labelFrom?: string | undefined;
+  /** What the number is counted in. */
+  readonly unit?: string | undefined;
+  readonly cacheDir?: string | undefined;
+  /** What the network is beside its name, which the pages choose. */
+  readonly network?: Omit<BackboneOptions, 'cacheDir'> | undefined;
+}
+
+/** A data set that is open in the studio, and where things lie. */
+export interface Workplace {
+  readonly options: WorkplaceOptions;
+  readonly dataset: Dataset;
+  readonly byFile: ReadonlyMap<string, Sample>;
+  readonly histogram: readonly HistogramBin[];
+  readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
+  readonly store: DecisionStore;
+  /** The table of the search for wrong labels, as `eyeball clean --out` writes it. */
+  readonly table: string;
+  /** Files that turned out to be no pictures, by name; those without a label included. */
+  readonly broken: Map<string, string>;
+}
+
+/**
+ * Opens a data set for the studio; no picture is opened.
+ *
+ * @throws InputError where the data or the decisions cannot be used; UsageError where the file of decisions would be the data.
+ */
+export async function openWorkplace(options: WorkplaceOptions): Promise<Workplace> {
+  const { data, target, labelFrom, test } = options;
+  const dataset = await openDataset({ data, target, labelFrom });
+  // Refused at the start, not when somebody wants to measure.
+  if (test !== undefined) await openDataset({ data: test, target, labelFrom });
+  const decisions = options.decisions ?? (await defaultDecisions(data));
+  if (resolve(decisions) === resolve(data))
+    throw new UsageError(expected('--decisions', 'a file apart from the data', decisions));
+  const labels = Float64Array.from(dataset.samples, ({ label }) => label);
+  const { min, max, mean, std } = labelStatistics(labels);
+  return {
+    options,
+    dataset,
+    byFile: new Map(dataset.samples.map(sample => [sample.file, sample])),
+    histogram: histogram(labels),
+    labels: { min, max, mean, std },
+    store: await DecisionStore.open(decisions),
+    table: join(dirname(decisions), 'labels.csv'),
+    broken: new Map(dataset.skipped.map(({ file, reason }) => [file, reason])),
+  };
+}
+
+/** Remembers files that could not be used. */
+export function addBroken({ broken }: Workplace, skipped: readonly Skipped[]): void {
+  for (const { file, reason } of skipped) broken.set(file, reason);
+}
+
+/**
+ * Where decisions about `data` lie when nobody says otherwise: in a folder `<data>-studio` beside it, where they would lie after
+ * `eyeball clean <data> --out <data>-studio/labels.csv`.
+ */
+export async function defaultDecisions(data: string): Promise<string> {
+  const isFile = (await stat(data)).isFile();
+  const named = /^[./\\]*$/.test(data) ? join('..', basename(resolve(data))) : data.replace(/[/\\]+$/, '');
+  return join(`${isFile ? named.replace(/\.\w+$/, '') : named}-studio`, 'decisions.csv');
+}

@@ -1,0 +1,39 @@
+import { Store } from './store.js';
+
+/** The pages, in the order of their tabs. */
+export const pageNames = ['data', 'train', 'results', 'review', 'try'] as const;
+export type PageName = (typeof pageNames)[number];
+
+/** Where the reader is: `#/data?from=20&to=30`. */
+export interface Route {
+  readonly page: PageName;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+function routeOf(hash: string): Route {
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
+  const page = pageNames.find(name => name === path) ?? 'data';
+  return { page, query: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+/** The current route. */
+export const route = new Store<Route>(routeOf(location.hash));
+
+/** A link to a page of the studio; what is empty in `query` is left out. */
+export function hrefTo(page: PageName, query: Readonly<Record<string, string | number | undefined>> = {}): string {
+  const entries = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined || value === '' ? [] : [[key, `${value}`]],
+  );
+  return `#/${page}${entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`}`;
+}
+
+/** Changes what is shown of the current page without a new step in the browser's history. */
+export function replaceQuery(changes: Readonly<Record<string, string | number | undefined>>): void {
+  const { page, query } = route.value;
+  history.replaceState(null, '', hrefTo(page, { ...query, ...changes }));
+  route.value = routeOf(location.hash);
+}
+
+addEventListener('hashchange', () => {
+  route.value = routeOf(location.hash);
+});

@@ -1,0 +1,121 @@
+import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
+import { Store } from './store.js';
+
+/** A face in a picture: its box in px of the upright picture, turned by `angle` degrees about its middle, and what the model says. */
+export interface TriedFace {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly angle?: number;
+  readonly value: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
+  readonly unusual?: boolean;
+  readonly error?: string;
+}
+
+/** What the service says of a picture. */
+export interface TriedAnswer {
+  readonly value: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
+  readonly unusual?: boolean;
+  readonly faces?: readonly TriedFace[];
+  readonly error?: string;
+}
+
+/** A picture that was tried, with its answer when that is there. */
+export interface Tried {
+  readonly id: number;
+  readonly file: Blob;
+  readonly name: string;
+  readonly url: string;
+  readonly answer?: TriedAnswer;
+  readonly error?: string;
+  readonly explanation?: { readonly kind: 'busy' } | { readonly kind: 'failed'; readonly reason: string } | Explained;
+}
+
+interface Explained {
+  readonly kind: 'ready';
+  readonly url: string;
+}
+
+/** The newest first. They live as long as the page. */
+export const tries = new Store<readonly Tried[]>([]);
+
+const AT_ONCE = 4;
+const KEPT = 200;
+const waiting: { readonly tried: Tried; readonly query: string }[] = [];
+let running = 0;
+let count = 0;
+
+const change = (id: number, changes: Partial<Tried>) => {
+  tries.value = tries.value.map(tried => (tried.id === id ? { ...tried, ...changes } : tried));
+};
+
+/**
+ * Asks the model about pictures, four at a time.
+ *
+ * @param options.level The share of pictures that intervals are to hold, between 0 and 1; undefined leaves it to the service.
+ */
+export function tryPictures(
+  files: Iterable<File>,
+  options: { readonly faces: boolean; readonly level: number | undefined },
+): void {
+  const query = new URLSearchParams();
+  if (options.faces) query.set('faces', 'true');
+  if (options.level !== undefined) query.set('level', `${options.level}`);
+  const added = [...files].map(
+    (file): Tried => ({
+      id: count++,
+      file,
+      name: file.name,
+      url: URL.createObjectURL(file),
+    }),
+  );
+  const all = [...added, ...tries.value];
+  for (const { url, explanation } of all.slice(KEPT)) {
+    URL.revokeObjectURL(url);
+    if (explanation?.kind === 'ready') URL.revokeObjectURL(explanation.url);
+  }
+  tries.value = all.slice(0, KEPT);
+  waiting.push(...added.map(tried => ({ tried, query: `${query}` })));
+  advance();
+}
+
+function advance(): void {
+  while (running < AT_ONCE && waiting.length > 0) {
+    const { tried, query } = waiting.shift()!;
+    running++;
+    predict(tried, query).finally(() => {
+      running--;
+      advance();
+    });
+  }
+}
+
+async function predict({ id, file, name }: Tried, query: string): Promise<void> {
+  const body = new FormData();
+  body.append('image', file, name);
+  try {
+    const response = await ask(serviceUrl(`v1/predict${query && `?${query}`}`), { method: 'POST', body });
+    const { predictions } = (await response.json()) as { readonly predictions: readonly TriedAnswer[] };
+    const answer = predictions[0]!;
+    change(id, answer.error === undefined ? { answer } : { error: answer.error });
+  } catch (error) {
+    change(id, { error: reasonOf(error) });
+  }
+}
+
+/** Asks what of a picture pushed the number up and down. */
+export async function explain({ id, file }: Tried): Promise<void> {
+  change(id, { explanation: { kind: 'busy' } });
+  try {
+    const headers = { 'Content-Type': file.type || 'application/octet-stream' };
+    const response = await ask(apiUrl('explain'), { method: 'POST', headers, body: file });
+    change(id, { explanation: { kind: 'ready', url: URL.createObjectURL(await response.blob()) } });
+  } catch (error) {
+    change(id, { explanation: { kind: 'failed', reason: reasonOf(error) } });
+  }
+}

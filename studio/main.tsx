@@ -1,0 +1,6 @@
+import { render } from 'preact';
+import { App } from './app.js';
+import { connect } from './base/studio.js';
+
+render(<App />, document.body);
+void connect();

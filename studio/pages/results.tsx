@@ -1,0 +1,191 @@
+import type { ComponentChildren } from 'preact';
+import { useMemo } from 'preact/hooks';
+import { formatCount, formatPercent, plural } from '../../src/report/format.js';
+import type { Results } from '../../src/serving/studio/protocol.js';
+import { apiUrl } from '../base/api.js';
+import { numberIn, useFormat } from '../base/format.js';
+import { replaceQuery, route } from '../base/router.js';
+import { useStore } from '../base/store.js';
+import { age, state } from '../base/studio.js';
+import { useFetched } from '../base/use-fetched.js';
+import { Empty, Fault } from '../parts/fault.js';
+import { RangeFields } from '../parts/fields.js';
+import { GroupTable } from '../parts/group-table.js';
+import { Heading } from '../parts/heading.js';
+import { JobStart } from '../parts/job-start.js';
+import { PointTiles } from '../parts/point-tiles.js';
+import { type Brush, isBrushed, isInside, Scatter } from '../parts/scatter.js';
+
+/** How good the model is: figures beside the baseline, every picture as a point, the worst, and groups. */
+export function ResultsPage() {
+  const fetched = useFetched<Results>(apiUrl('results'), useStore(age));
+  const model = useStore(state)?.model ?? null;
+  if (model === null)
+    return (
+      <>
+        <Heading title="Results" />
+        <Empty title="There is no model yet">
+          <p>
+            <a href="#/train">Train one</a>, then it can be measured here.
+          </p>
+        </Empty>
+      </>
+    );
+  if (fetched.kind === 'ready') return <Measured results={fetched.value} model={model.name} />;
+  return (
+    <>
+      <Heading title="Results">Of the model {model.name}</Heading>
+      {fetched.kind === 'failed' && <Fault reason={fetched.reason} />}
+      {fetched.kind === 'none' && (
+        <Empty title="Not measured yet">
+          <p>Each picture is predicted and set against its true number.</p>
+          <JobStart order={{ kind: 'evaluate' }} text="Measure" />
+        </Empty>
+      )}
+    </>
+  );
+}
+
+function Measured({ results, model }: { readonly results: Results; readonly model: string }) {
+  const { query } = useStore(route);
+  const format = useFormat();
+  const { points, baseline, warnings } = results;
+  const brush: Brush = {
+    labelFrom: numberIn(query.labelFrom),
+    labelTo: numberIn(query.labelTo),
+    valueFrom: numberIn(query.valueFrom),
+    valueTo: numberIn(query.valueTo),
+  };
+  const key = JSON.stringify(brush);
+  const stable = useMemo(() => brush, [key]);
+  const worst = useMemo(() => [...points].sort((a, b) => offBy(b) - offBy(a)), [points]);
+  const chosen = useMemo(
+    () => (isBrushed(stable) ? worst.filter(point => isInside(point, stable)) : []),
+    [worst, stable],
+  );
+  const onBrush = (next: Brush) => replaceQuery({ ...next });
+
+  return (
+    <>
+      <Heading title="Results">
+        {model} on {plural(results.images, 'picture')} of {results.data}
+      </Heading>
+      {(warnings.length > 0 || results.ownTraining) && (
+        <div class="warning">
+          <ul>
+            {results.ownTraining && (
+              <li>
+                These pictures are those of the training: errors on others are larger. Start with --test to measure on
+                others.
+              </li>
+            )}
+            {warnings.map(text => (
+              <li key={text}>{text}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <dl class="stats">
+        <Figure name="RMSE" value={format.figure(results.rmse)} unit={format.unit}>
+          {versus(results.rmse, baseline.rmse)} always the mean, {format.figure(baseline.rmse)}
+        </Figure>
+        <Figure name="Mean absolute error" value={format.figure(results.mae)} unit={format.unit}>
+          {versus(results.mae, baseline.mae)} always the mean, {format.figure(baseline.mae)}
+        </Figure>
+        <Figure name="R²" value={results.r2 === null ? '–' : results.r2.toFixed(2)}>
+          0: no better than the mean
+        </Figure>
+        <Figure name="Bias" value={format.signed(results.bias)} unit={format.unit}>
+          predicted less true, on average
+        </Figure>
+        {results.coverage90 !== null && (
+          <Figure name="Intervals that hold" value={formatPercent(results.coverage90)}>
+            of 90 % asked
+            {results.intervalWidth90 !== null && `; ${format.figure(results.intervalWidth90)}${format.unit} wide`}
+          </Figure>
+        )}
+      </dl>
+      <section aria-labelledby="scatter">
+        <h2 id="scatter">True against predicted</h2>
+        <p class="note">Drag over points to see their pictures, or name a part below.</p>
+        <div class="split">
+          <div class="card">
+            <Scatter points={points} brush={stable} onBrush={onBrush} />
+            <div class="controls">
+              <RangeFields
+                label="True"
+                from={brush.labelFrom}
+                to={brush.labelTo}
+                onChange={(labelFrom, labelTo) => replaceQuery({ labelFrom, labelTo })}
+              />
+              <RangeFields
+                label="Predicted"
+                from={brush.valueFrom}
+                to={brush.valueTo}
+                onChange={(valueFrom, valueTo) => replaceQuery({ valueFrom, valueTo })}
+              />
+            </div>
+          </div>
+          <div class="chosen">
+            <p class="count" role="status">
+              {isBrushed(stable) ? `${plural(chosen.length, 'picture')} chosen, the worst first` : 'Nothing chosen.'}
+              {isBrushed(stable) && (
+                <button
+                  type="button"
+                  class="plain"
+                  onClick={() =>
+                    onBrush({ labelFrom: undefined, labelTo: undefined, valueFrom: undefined, valueTo: undefined })
+                  }
+                >
+                  Choose nothing
+                </button>
+              )}
+            </p>
+            <PointTiles key={key} points={chosen} />
+          </div>
+        </div>
+      </section>
+      <section aria-labelledby="groups">
+        <h2 id="groups">By true {format.name}</h2>
+        <GroupTable groups={results.byGroup} />
+      </section>
+      <section aria-labelledby="worst">
+        <h2 id="worst">Worst first</h2>
+        <p class="note">
+          A large error is a fault of the model or of the label: <a href="#/review">review the labels</a>.
+        </p>
+        <PointTiles points={worst} />
+      </section>
+      <section aria-label="Measure again">
+        <JobStart order={{ kind: 'evaluate' }} text="Measure again" quiet />
+        <p class="note">{formatCount(results.images)} pictures are predicted again, with the model as it is now.</p>
+      </section>
+    </>
+  );
+}
+
+const offBy = ({ label, value }: Results['points'][number]) => Math.abs(value - label);
+
+/** `52 % below`. */
+function versus(error: number, base: number): string {
+  const share = base > 0 ? 1 - error / base : 0;
+  return `${formatPercent(Math.abs(share))} ${share >= 0 ? 'below' : 'above'}`;
+}
+
+function Figure(props: {
+  readonly name: string;
+  readonly value: string;
+  readonly unit?: string;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <div class="card">
+      <dt>{props.name}</dt>
+      <dd class="big">
+        {props.value}
+        <small>{props.unit}</small>
+      </dd>
+      <dd class="note">{props.children}</dd>
+    </div>
+  );
+}

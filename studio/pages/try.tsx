@@ -1,0 +1,137 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { plural } from '../../src/report/format.js';
+import type { StudioModel } from '../../src/serving/studio/protocol.js';
+import { serviceUrl } from '../base/api.js';
+import { numberIn, useFormat } from '../base/format.js';
+import { useStore } from '../base/store.js';
+import { tries, tryPictures } from '../base/tries.js';
+import { Empty } from '../parts/fault.js';
+import { Heading } from '../parts/heading.js';
+import { TriedCard } from '../parts/tried-card.js';
+import { Webcam } from '../parts/webcam.js';
+
+const KINDS = 'image/jpeg,image/png,image/webp,image/gif,image/tiff,image/avif';
+
+/** Pictures of the reader's own: dropped, chosen or taken by the camera. */
+export function TryPage({ model }: { readonly model: StudioModel | null }) {
+  if (model === null)
+    return (
+      <>
+        <Heading title="Try" />
+        <Empty title="There is no model yet">
+          <p>
+            <a href="#/train">Train one</a>, then it names the {useFormat().name} of any picture here.
+          </p>
+        </Empty>
+      </>
+    );
+  return <Trial model={model} />;
+}
+
+function Trial({ model }: { readonly model: StudioModel }) {
+  const format = useFormat();
+  const all = useStore(tries);
+  const [faces, setFaces] = useState(model.faces);
+  const [level, setLevel] = useState('90');
+  const [isOver, setIsOver] = useState(false);
+  const percent = numberIn(level);
+  const take = (files: Iterable<File>) =>
+    tryPictures(files, {
+      faces: faces && model.faces,
+      level: model.intervals && percent !== undefined && percent > 0 && percent < 100 ? percent / 100 : undefined,
+    });
+  const latest = useRef(take);
+  latest.current = take;
+  const answered = all.filter(({ answer, error }) => answer !== undefined || error !== undefined).length;
+
+  useEffect(() => {
+    const over = (event: DragEvent) => {
+      event.preventDefault();
+      setIsOver(true);
+    };
+    const leave = () => setIsOver(false);
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      setIsOver(false);
+      latest.current(event.dataTransfer?.files ?? []);
+    };
+    addEventListener('dragover', over);
+    addEventListener('dragleave', leave);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('dragleave', leave);
+      removeEventListener('drop', drop);
+    };
+  }, []);
+
+  return (
+    <>
+      <Heading title="Try">
+        {model.name} names {format.name}
+        {format.unit && ` in${format.unit}`}, learnt from {plural(model.images, 'picture')}
+        {model.rmse !== null && `; RMSE ${format.figure(model.rmse)} on those held out`}
+      </Heading>
+      <section class={isOver ? 'card drop over' : 'card drop'} aria-label="Pictures">
+        <div class="row">
+          <label class="button main">
+            Choose pictures
+            <input
+              class="hidden"
+              type="file"
+              multiple
+              accept={KINDS}
+              onChange={event => {
+                take([...(event.currentTarget.files ?? [])]);
+                event.currentTarget.value = '';
+              }}
+            />
+          </label>
+          <Webcam onPicture={file => take([file])} />
+          <span class="muted drop-hint">or drop them anywhere on this page</span>
+        </div>
+        {(model.faces || model.intervals) && (
+          <div class="row">
+            {model.intervals && (
+              <label class="switch">
+                Intervals that hold
+                <input
+                  class="percent"
+                  type="number"
+                  min="1"
+                  max="99"
+                  value={level}
+                  onInput={event => setLevel(event.currentTarget.value)}
+                />
+                % of the time
+              </label>
+            )}
+            {model.faces && (
+              <label class="switch">
+                <input type="checkbox" checked={faces} onChange={event => setFaces(event.currentTarget.checked)} /> Find
+                the faces in a picture
+              </label>
+            )}
+          </div>
+        )}
+        <p class="note">Pictures go to this service and nowhere else, and it keeps none of them.</p>
+      </section>
+      <p class="note" role="status">
+        {all.length > 0 && `${answered} of ${all.length} answered`}
+      </p>
+      <ul class="tries">
+        {all.map(tried => (
+          <TriedCard key={tried.id} tried={tried} />
+        ))}
+      </ul>
+      <details class="note">
+        <summary>From a program</summary>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
+        <pre tabIndex={0}>curl -F image=@photo.jpg {serviceUrl('v1/predict')}</pre>
+        <p>
+          The whole interface: <a href={serviceUrl('openapi.json')}>openapi.json</a>.
+        </p>
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,108 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { numberIn } from '../base/format.js';
+
+/** A label with its control below it, and what it means below that. */
+export function Field(props: { readonly label: string; readonly help?: string; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
+    <label class="field">
+      <span>{props.label}</span>
+      {props.children}
+      {props.help !== undefined && <small class="note">{props.help}</small>}
+    </label>
+  );
+}
+
+/**
+ * Two numbers, from and to; each may be empty. `onChange` comes when the reader leaves a field or presses Enter.
+ *
+ * @param props.until What stands before the upper end: `to` where that is a part of the range, else `below`. Default `to`.
+ */
+export function RangeFields(props: {
+  readonly label: string;
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+  readonly until?: string;
+  readonly onChange: (from: number | undefined, to: number | undefined) => void;
+}) {
+  const { label, from, to, until = 'to', onChange } = props;
+  return (
+    <fieldset class="range">
+      <legend>{label}</legend>
+      <NumberField label={`${label} from`} value={from} hint="from" onChange={value => onChange(value, to)} />
+      <span aria-hidden="true">{until}</span>
+      <NumberField label={`${label} ${until}`} value={to} hint={until} onChange={value => onChange(from, value)} />
+    </fieldset>
+  );
+}
+
+function NumberField(props: {
+  readonly label: string;
+  readonly hint: string;
+  readonly value: number | undefined;
+  readonly onChange: (value: number | undefined) => void;
+}) {
+  return (
+    <input
+      type="number"
+      step="any"
+      inputMode="decimal"
+      aria-label={props.label}
+      placeholder={props.hint}
+      value={props.value ?? ''}
+      onChange={event => props.onChange(numberIn(event.currentTarget.value))}
+    />
+  );
+}
+
+/** One of a few, as buttons side by side. */
+export function Choice<T extends string>(props: {
+  readonly label: string;
+  readonly value: T;
+  readonly options: readonly (readonly [value: T, text: string])[];
+  readonly onChange: (value: T) => void;
+}) {
+  return (
+    <fieldset class="choice">
+      <legend class="hidden">{props.label}</legend>
+      {props.options.map(([value, text]) => (
+        <label key={value}>
+          <input
+            type="radio"
+            name={props.label}
+            checked={props.value === value}
+            onChange={() => props.onChange(value)}
+          />
+          <span>{text}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** A field to search: `onChange` comes a moment after the last key. */
+export function SearchField(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+}) {
+  const [text, setText] = useState(props.value);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => setText(props.value), [props.value]);
+  return (
+    <input
+      type="search"
+      aria-label={props.label}
+      placeholder={props.label}
+      maxLength={200}
+      value={text}
+      onInput={event => {
+        const { value } = event.currentTarget;
+        setText(value);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => props.onChange(value), 250);
+      }}
+    />
+  );
+}

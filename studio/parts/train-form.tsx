@@ -1,0 +1,187 @@
+import { useState } from 'preact/hooks';
+import type { JobOrder } from '../../src/serving/studio/protocol.js';
+import { Refusal, reasonOf } from '../base/api.js';
+import { numberIn } from '../base/format.js';
+import { startJob } from '../base/jobs.js';
+import { Fault } from './fault.js';
+import { Field } from './fields.js';
+
+interface Fields {
+  readonly name: string;
+  readonly backbone: string;
+  readonly tune: 'head' | 'last' | 'all';
+  readonly head: '' | 'linear' | 'mlp';
+  readonly epochs: string;
+  readonly learningRate: string;
+  readonly batch: string;
+  readonly augment: 'none' | 'flip' | 'face' | 'photo';
+  readonly seed: string;
+}
+
+const backbones = [
+  ['face', 'face: made for faces, in the package'],
+  ['resnet18', 'resnet18: small, weights from the hub'],
+  ['resnet34', 'resnet34'],
+  ['resnet50', 'resnet50: slower, often better'],
+] as const;
+
+/** `age-1125-0912`: a name that nobody has taken a minute ago. */
+function nameFor(target: string): string {
+  const [date, time] = new Date().toISOString().split('T') as [string, string];
+  const stem = target.replace(/[^\w-]/g, '').slice(0, 40) || 'model';
+  return `${stem}-${date.slice(5).replace('-', '')}-${time.slice(0, 5).replace(':', '')}`;
+}
+
+/** What is sent: fields that are empty, or have no use beside the others, are left out. */
+function orderOf(fields: Fields): JobOrder {
+  const { name, backbone, tune, head, augment } = fields;
+  const recipe = isExact(fields)
+    ? {}
+    : {
+        epochs: numberIn(fields.epochs),
+        learningRate: numberIn(fields.learningRate),
+        batch: numberIn(fields.batch),
+        augment: isFrozen(fields) && augment !== 'flip' ? 'none' : augment,
+      };
+  const order = {
+    kind: 'train',
+    name,
+    backbone,
+    tune,
+    head: head || undefined,
+    seed: numberIn(fields.seed),
+    ...recipe,
+  };
+  return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== undefined)) as unknown as JobOrder;
+}
+
+const isFrozen = ({ tune }: Fields) => tune === 'head';
+const isExact = (fields: Fields) => isFrozen(fields) && fields.head === 'linear';
+
+/** What a training is to be like, and the button that starts it. */
+export function TrainForm(props: { readonly target: string; readonly isBusy: boolean; readonly writable: boolean }) {
+  const [fields, setFields] = useState<Fields>(() => ({
+    name: nameFor(props.target),
+    backbone: 'face',
+    tune: 'head',
+    head: '',
+    epochs: '',
+    learningRate: '',
+    batch: '',
+    augment: 'none',
+    seed: '0',
+  }));
+  const [fault, setFault] = useState<string>();
+  const [isTaken, setIsTaken] = useState(false);
+  const [sending, setSending] = useState(false);
+  const field = <K extends keyof Fields>(key: K) => ({
+    value: fields[key],
+    onInput: (event: { readonly currentTarget: { readonly value: string } }) => {
+      setIsTaken(false);
+      setFields(before => ({ ...before, [key]: event.currentTarget.value }));
+    },
+  });
+
+  const start = async (force: boolean) => {
+    setSending(true);
+    setFault(undefined);
+    try {
+      await startJob({ ...orderOf(fields), ...(force && { force }) } as JobOrder);
+      setIsTaken(false);
+      setFields(before => ({ ...before, name: nameFor(props.target) }));
+    } catch (error) {
+      setFault(reasonOf(error));
+      setIsTaken(error instanceof Refusal && error.message.includes('force'));
+    } finally {
+      setSending(false);
+    }
+  };
+  const exact = isExact(fields);
+
+  return (
+    <form
+      class="card train-form"
+      onSubmit={event => {
+        event.preventDefault();
+        void start(false);
+      }}
+    >
+      <h2>A new training</h2>
+      <div class="grid">
+        <Field label="Name" help="Of the model's new folder.">
+          <input type="text" required maxLength={64} pattern="\w[\w.\-]*" autocomplete="off" {...field('name')} />
+        </Field>
+        <Field label="Backbone" help="The network that looks at the pictures.">
+          <select {...field('backbone')}>
+            {backbones.map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <Field label="What is trained" help="More takes longer, and pays with many pictures.">
+          <select {...field('tune')}>
+            <option value="head">The head alone: seconds to minutes</option>
+            <option value="last">The last stage too</option>
+            <option value="all">The whole network</option>
+          </select>
+        </Field>
+        <Field label="Head" help="What makes a number of what the network sees.">
+          <select {...field('head')}>
+            <option value="">{isFrozen(fields) ? 'The better of both' : 'Chosen for you'}</option>
+            <option value="linear">One layer</option>
+            <option value="mlp">Two layers</option>
+          </select>
+        </Field>
+        <Field label="Changed pictures" help={exact ? WITHOUT : 'Random changes, so that fewer pictures teach more.'}>
+          <select disabled={exact} {...field('augment')}>
+            <option value="none">None</option>
+            <option value="flip">Mirrored</option>
+            <option value="face" disabled={isFrozen(fields)}>
+              As faces vary
+            </option>
+            <option value="photo" disabled={isFrozen(fields)}>
+              As photos vary
+            </option>
+          </select>
+        </Field>
+        <Field label="Epochs" help={exact ? WITHOUT : 'How often each picture is seen.'}>
+          <input type="number" min="1" max="1000" placeholder="default" disabled={exact} {...field('epochs')} />
+        </Field>
+        <Field label="Learning rate" help={exact ? WITHOUT : 'How large each step is: 0.001, say.'}>
+          <input
+            type="number"
+            min="0"
+            max="10"
+            step="any"
+            placeholder="default"
+            disabled={exact}
+            {...field('learningRate')}
+          />
+        </Field>
+        <Field label="Batch" help={exact ? WITHOUT : 'Pictures a step.'}>
+          <input type="number" min="1" max="1024" placeholder="default" disabled={exact} {...field('batch')} />
+        </Field>
+        <Field label="Seed" help="The same seed gives the same model.">
+          <input type="number" min="0" step="1" required {...field('seed')} />
+        </Field>
+      </div>
+      {fault !== undefined && <Fault reason={fault} />}
+      <p class="row">
+        <button type="submit" class="main" disabled={props.isBusy || sending || !props.writable}>
+          Start
+        </button>
+        {isTaken && (
+          <button type="button" disabled={props.isBusy || sending} onClick={() => start(true)}>
+            Move the older model aside and start
+          </button>
+        )}
+        {props.isBusy && <span class="note">Another job is running.</span>}
+        {!props.writable && <span class="note">The decisions file cannot be written, so nothing can be started.</span>}
+      </p>
+    </form>
+  );
+}
+
+const WITHOUT = 'One layer on a frozen network is solved exactly.';

@@ -1,0 +1,66 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { reasonOf } from '../base/api.js';
+import { Fault } from './fault.js';
+
+/** The camera of this device: its picture live, and a button that takes one. Nothing is sent before. */
+export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void }) {
+  const [stream, setStream] = useState<MediaStream>();
+  const [fault, setFault] = useState<string>();
+  const video = useRef<HTMLVideoElement>(null);
+  const taken = useRef(0);
+  useEffect(() => {
+    if (stream === undefined) return;
+    video.current!.srcObject = stream;
+    return () => {
+      for (const track of stream.getTracks()) track.stop();
+    };
+  }, [stream]);
+
+  const open = async () => {
+    setFault(undefined);
+    try {
+      // Browsers offer cameras to https and to this machine alone.
+      if (navigator.mediaDevices === undefined) throw new Error('the browser offers a camera to https addresses alone');
+      setStream(await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'user' }, audio: false }));
+    } catch (error) {
+      setFault(`No camera: ${reasonOf(error)}`);
+    }
+  };
+  const take = () => {
+    const { videoWidth, videoHeight } = video.current!;
+    const canvas = document.createElement('canvas');
+    canvas.width = videoWidth;
+    canvas.height = videoHeight;
+    canvas.getContext('2d')!.drawImage(video.current!, 0, 0);
+    canvas.toBlob(
+      blob => {
+        if (blob) onPicture(new File([blob], `camera-${++taken.current}.jpg`, { type: 'image/jpeg' }));
+      },
+      'image/jpeg',
+      0.92,
+    );
+  };
+
+  if (stream === undefined)
+    return (
+      <div>
+        <button type="button" onClick={open}>
+          Use the camera
+        </button>
+        {fault !== undefined && <Fault reason={fault} />}
+      </div>
+    );
+  return (
+    <div class="webcam">
+      <video ref={video} autoplay playsInline muted aria-label="What the camera sees" />
+      <p class="row">
+        <button type="button" class="main" onClick={take}>
+          Take a picture
+        </button>
+        <button type="button" onClick={() => setStream(undefined)}>
+          Camera off
+        </button>
+      </p>
+    </div>
+  );
+}

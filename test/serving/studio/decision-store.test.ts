@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { readDecisions } from '../../../src/data/decisions.js';
+import { Problem } from '../../../src/serving/problem.js';
+import { DecisionStore } from '../../../src/serving/studio/decision-store.js';
+import type { DecisionEvent, DecisionRequest } from '../../../src/serving/studio/protocol.js';
+import { tempFolder } from '../../data/temp.js';
+
+const set = (file: string, value: number, expected: DecisionRequest['expected'] = null): DecisionRequest => ({
+  file,
+  decision: { kind: 'set', value },
+  expected,
+});
+
+/** The status, reason and body that a deed is refused with. */
+async function refusal(work: Promise<unknown>): Promise<[number, string, object]> {
+  const thrown = await work.then(
+    () => assert.fail('expected a refusal, got none'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(thrown instanceof Problem, `${thrown}`);
+  return [thrown.status, thrown.detail, thrown.more];
+}
+
+describe('a store of decisions', () => {
+  it('saves before it answers, and tells everybody once', async t => {
+    const shown = join(tempFolder(t), 'new', 'decisions.csv');
+    const store = await DecisionStore.open(shown);
+    const events: DecisionEvent[] = [];
+    store.onChange = event => events.push(event);
+    const answer = await store.decide(set('a.jpg', 4));
+    assert.deepEqual(answer, { revision: 1, file: 'a.jpg', decision: { kind: 'set', value: 4 } });
+    assert.deepEqual((await readDecisions(shown)).byFile.get('a.jpg'), { kind: 'set', value: 4 });
+    // Asked again because the answer was lost.
+    assert.deepEqual(await store.decide(set('a.jpg', 4)), answer);
+    assert.deepEqual(events, [answer]);
+    await store.decide({ file: 'a.jpg', decision: null, expected: answer.decision });
+    assert.equal((await readDecisions(shown)).byFile.size, 0);
+    assert.equal(store.revision, 2);
+  });
+
+  it('refuses what rests on a mistake, and says what is true', async t => {
+    const store = await DecisionStore.open(join(tempFolder(t), 'decisions.csv'));
+    await store.decide(set('a.jpg', 4));
+    assert.deepEqual(await refusal(store.decide(set('a.jpg', 5))), [
+      409,
+      'expected: expected what is decided about the picture, got something else; it is set to 4',
+      { revision: 1, file: 'a.jpg', decision: { kind: 'set', value: 4 } },
+    ]);
+    await store.decide(set('a.jpg', 5, { kind: 'set', value: 4 }));
+    assert.deepEqual(store.byFile.get('a.jpg'), { kind: 'set', value: 5 });
+  });
+
+  it('loses nothing where many decide at once, in two services on one file', async t => {
+    const shown = join(tempFolder(t), 'decisions.csv');
+    const store = await DecisionStore.open(shown);
+    const files = Array.from({ length: 40 }, (_, i) => `${i}.jpg`);
+    // Two tabs: both of each pair want the same picture, and one is told.
+    const tabs = await Promise.allSettled(files.flatMap(file => [1, 2].map(value => store.decide(set(file, value)))));
+    assert.equal(tabs.filter(({ status }) => status === 'fulfilled').length, 40);
+    const other = await DecisionStore.open(shown);
+    for (const file of files.slice(0, 5)) {
+      await other.decide({ file, decision: { kind: 'drop' }, expected: { kind: 'set', value: 1 } });
+      await store.decide(set(`other ${file}`, 3));
+    }
+    const { byFile } = await readDecisions(shown);
+    assert.equal(byFile.size, 45);
+    assert.equal([...byFile.values()].filter(({ kind }) => kind === 'drop').length, 5);
+    assert.deepEqual(new Map(store.byFile), new Map(byFile));
+    assert.deepEqual(readdirSync(join(shown, '..')), ['decisions.csv']);
+  });
+
+  it('takes over what others wrote behind its back, other columns and all', async t => {
+    const shown = join(tempFolder(t), 'decisions.csv');
+    writeFileSync(shown, 'file,decision,value\na.jpg,keep,\n');
+    const store = await DecisionStore.open(shown);
+    assert.equal(store.revision, 0);
+    const events: DecisionEvent[] = [];
+    store.onChange = event => events.push(event);
+    const text = 'note;file;decision;value\n"mine; really";a.jpg;drop;\n;c.jpg;set;8\n';
+    writeFileSync(shown, text);
+    await store.decide(set('b.jpg', 2));
+    assert.equal(readFileSync(shown, 'utf8'), `${text};b.jpg;set;2\n`);
+    assert.deepEqual(
+      events.map(({ file, decision }) => [file, decision?.kind]),
+      [
+        ['a.jpg', 'drop'],
+        ['c.jpg', 'set'],
+        ['b.jpg', 'set'],
+      ],
+    );
+    rmSync(shown);
+    await store.refresh();
+    assert.equal(store.byFile.size, 0);
+    assert.equal(store.revision, 6);
+  });
+
+  it('leaves a file alone that it cannot read, until somebody mends it', async t => {
+    const shown = join(tempFolder(t), 'decisions.csv');
+    const store = await DecisionStore.open(shown);
+    await store.decide(set('a.jpg', 4));
+    const text = 'file,decision\na.jpg,perhaps\n';
+    writeFileSync(shown, text);
+    const [status, detail] = await refusal(store.decide(set('b.jpg', 2)));
+    assert.equal(status, 503);
+    assert.match(detail, /decisions\.csv:2: expected keep, set, drop or nothing in "decision", got "perhaps"/);
+    assert.equal(await store.isWritable(), false);
+    assert.equal(readFileSync(shown, 'utf8'), text);
+    writeFileSync(shown, 'file,decision\na.jpg,keep\n');
+    await store.decide(set('b.jpg', 2));
+    assert.equal(await store.isWritable(), true);
+    assert.deepEqual([...store.byFile.keys()], ['a.jpg', 'b.jpg']);
+  });
+
+  it('says that it cannot write, and knows what is saved', async t => {
+    const folder = tempFolder(t);
+    const shown = join(folder, 'file', 'decisions.csv');
+    const store = await DecisionStore.open(shown);
+    writeFileSync(join(folder, 'file'), 'in the way');
+    const [status, detail] = await refusal(store.decide(set('a.jpg', 4)));
+    assert.equal(status, 503);
+    assert.match(detail, /file[/\\]decisions\.csv: expected a file that can be (written|read), got E[A-Z]+$/);
+    assert.equal(store.byFile.size, 0);
+    rmSync(join(folder, 'file'));
+    mkdirSync(join(folder, 'file'));
+    await store.decide(set('a.jpg', 4));
+    assert.equal(store.byFile.size, 1);
+  });
+
+  it('of 10,000 rows takes a few milliseconds', async t => {
+    const shown = join(tempFolder(t), 'decisions.csv');
+    const rows = Array.from({ length: 10_000 }, (_, i) => `${i % 100}/picture-${i}.jpg,,${i % 90},12,0.5,label`);
+    writeFileSync(shown, `file,decision,value,label,score,kinds\n${rows.join('\n')}\n`);
+    const store = await DecisionStore.open(shown);
+    const times: number[] = [];
+    for (let i = 0; i < 30; i++) {
+      const started = performance.now();
+      await store.decide(set(`${i}/picture-${i}.jpg`, 3));
+      times.push(performance.now() - started);
+    }
+    const median = times.sort((a, b) => a - b)[15]!;
+    t.diagnostic(`median ${median.toFixed(1)} ms, most ${times.at(-1)!.toFixed(1)} ms`);
+    assert.ok(median < 100, `${median} ms`);
+  });
+});
