@@ -46,6 +46,8 @@ export interface Backbone {
    * @throws UnsupportedOpError, naming the operation, where one of them cannot be expressed so.
    */
   buildTrainable?(x: Value): BackboneOutput;
+  /** What its convolutions are computed in. Default: fp32. */
+  readonly precision?: 'int8';
   /** The linear layer that comes with formula weights; Adam starts from it. */
   readonly head?: LinearHead;
 }

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { augmentNames } from '../data/augment.js';
 import type { TrainOptions, TrainResult } from '../operations/train-model.js';
 import { lossNames } from '../training/loss.js';
-import { optimizerNames, scheduleNames } from '../training/recipe.js';
+import { optimizerNames, type Precision, precisions, scheduleNames } from '../training/recipe.js';
 import {
   type BackboneFlags,
   backboneOptions,
@@ -22,6 +22,7 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags {
   readonly unit?: string;
   readonly tune?: 'head' | 'last' | 'all';
   readonly unfreeze?: string;
+  readonly precision?: Precision;
   readonly head?: 'linear' | 'mlp';
   readonly solver?: 'ridge' | 'adam';
   readonly loss?: TrainOptions['loss'];
@@ -69,6 +70,12 @@ export function trainCommand(terminal: Terminal): Command {
     .option(
       '--unfreeze <stage>',
       'train from this stage on: stem, layer1 to layer4 of a ResNet, stage1 to stage5 of face',
+    )
+    .addOption(
+      new Option(
+        '--precision <p>',
+        'what a frozen backbone is computed in; auto: int8 where it is faster and its features agree (default: fp32)',
+      ).choices(precisions),
     )
     .addOption(
       new Option('--head <kind>', 'one layer or two (default: the better of both on the held-out pictures)').choices([
@@ -140,6 +147,7 @@ export function trainCommand(terminal: Terminal): Command {
 Examples:
   eyeball train faces/train --out age --unit years
   eyeball train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
+  eyeball train faces/train --out quick --precision auto
   eyeball train UTKFace --label-from '^(\\d+)_' --out age
   eyeball train houses/metadata.csv --target price --out price --backbone resnet50
   eyeball train faces/train --out tuned --tune last --epochs 10

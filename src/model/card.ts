@@ -54,7 +54,7 @@ what is wrong in their labels.
 
 ## How it was made
 
-Backbone ${backbone.name}, ${tuningOf(configuration)}: ${backbone.source}. Licence of its weights: ${backbone.license}.
+Backbone ${backbone.name}${backbone.precision === undefined ? '' : ` in ${backbone.precision}`}, ${tuningOf(configuration)}: ${backbone.source}. Licence of its weights: ${backbone.license}.
 ${headOf(configuration)}
 
 All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.

@@ -68,6 +68,8 @@ const manifestSchema = z.object({
     sha256: z.string(),
     features: z.int().positive(),
     normalization: z.object({ scale: z.number(), mean: triple, std: triple }),
+    /** What its convolutions are computed in; left out for fp32. */
+    precision: z.literal('int8').optional(),
   }),
   /** Of model.onnx. */
   sha256,

@@ -20,6 +20,7 @@ import { removeCheckpoint } from '../training/checkpoint.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
 import type { Epoch } from '../training/fit.js';
 import type { HeadData } from '../training/head.js';
+import { backboneAt } from '../training/precision.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { tunedPart } from '../training/tuned-network.js';
 import { calibrateModel } from './calibrate-model.js';
@@ -51,6 +52,8 @@ export interface TrainResult {
   readonly images: number;
   readonly skipped: readonly Skipped[];
   readonly backbone: string;
+  /** What the backbone is computed in. */
+  readonly precision: 'fp32' | 'int8';
   /** D, the width of the features. */
   readonly features: number;
   /** What was trained: the head alone, or the backbone from this stage on. */
@@ -97,7 +100,9 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   try {
     const dataset = await openDataset(options);
     const decided = decisionsText(dataset, options.onMessage);
-    const backbone = await loadBackbone({ ...options, cacheDir }, options);
+    const loaded = await loadBackbone({ ...options, cacheDir }, options);
+    const precision = plan.tune === 'head' ? plan.precision : 'fp32';
+    const backbone = await backboneAt(precision, loaded, dataset, cacheDir, options);
     // Refused before the work: a stage that is not there.
     const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
     const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
@@ -209,6 +214,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         images: samples.length,
         skipped,
         backbone: backbone.name,
+        precision: backbone.precision ?? 'fp32',
         features: backbone.width,
         tune: part?.lowest ?? 'head',
         heads: fits.map(({ name, validationMse }) => ({
@@ -275,9 +281,17 @@ async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]):
 
 const measured = (images: number, mse: number) => ({ images, mse, rmse: Math.sqrt(mse) });
 
-function describe({ name, source, license, sha256, width, normalization }: Backbone): Manifest['backbone'] {
+function describe({ name, source, license, sha256, width, normalization, precision }: Backbone): Manifest['backbone'] {
   const { scale, mean, std } = normalization;
-  return { name, source, license, sha256, features: width, normalization: { scale, mean: [...mean], std: [...std] } };
+  return {
+    name,
+    source,
+    license,
+    sha256,
+    features: width,
+    normalization: { scale, mean: [...mean], std: [...std] },
+    ...(precision && { precision }),
+  };
 }
 
 async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {

@@ -1,7 +1,7 @@
 import { expected, UsageError } from '../base/errors.js';
 import type { AugmentName } from '../data/augment.js';
 import type { LossName } from '../training/loss.js';
-import type { RecipeOptions } from '../training/recipe.js';
+import type { Precision, RecipeOptions } from '../training/recipe.js';
 
 /** What is trained, and how. */
 export interface TrainingOptions extends RecipeOptions {
@@ -11,6 +11,8 @@ export interface TrainingOptions extends RecipeOptions {
   readonly unfreeze?: string | undefined;
   /** One linear layer, or two. Default: with a frozen backbone the better of both on the held-out pictures, else `mlp`. */
   readonly head?: 'linear' | 'mlp' | undefined;
+  /** What a frozen backbone is computed in; see `backboneAt`. Default `fp32`. */
+  readonly precision?: Precision | undefined;
   /** For a linear head on frozen features. `ridge`: the exact optimum. `adam`: the classic loop. */
   readonly solver?: 'ridge' | 'adam' | undefined;
   /** Default: `distribution` for an mlp, `mse` for a linear head. */
@@ -41,6 +43,7 @@ export interface TrainingOptions extends RecipeOptions {
 export interface TrainingPlan {
   /** `head`, `last`, `all` or the name of a stage. */
   readonly tune: string;
+  readonly precision: Precision;
   /** The heads to fit on frozen features; of two the better is taken. */
   readonly heads: readonly ('ridge' | 'classic' | 'linear' | 'mlp')[];
   readonly loss: LossName;
@@ -97,6 +100,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   const recipe = recipeOf(options);
   const rest = {
     tune,
+    precision: options.precision ?? 'fp32',
     balance,
     augment,
     findRate,
@@ -106,6 +110,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   };
   if (tune !== 'head') {
     if (solver !== undefined) refuse('--solver', 'a backbone is trained by gradients', solver);
+    if (rest.precision === 'int8') refuse('--precision', 'a backbone that is trained is computed in fp32', 'int8');
     if (findRate && options.learningRate !== undefined) {
       refuse('--lr', '--find-lr looks for it', options.learningRate, 'leave one of them out');
     }

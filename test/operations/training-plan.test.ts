@@ -5,6 +5,7 @@ import { failureOf } from '../data/temp.js';
 
 const plain: TrainingPlan = {
   tune: 'head',
+  precision: 'fp32',
   heads: ['ridge', 'mlp'],
   loss: 'distribution',
   balance: false,

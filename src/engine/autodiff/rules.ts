@@ -253,6 +253,10 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
   ReduceSum: spread(() => 1),
   ReduceMean: spread((x, axes) => 1 / count(x, axes)),
   Cast: 'not differentiable',
+  QuantizeLinear: 'not differentiable',
+  DequantizeLinear: 'not differentiable',
+  QLinearConv: 'not differentiable',
+  QLinearAdd: 'not differentiable',
   Identity: ({ upstream }) => [() => upstream],
 };
 

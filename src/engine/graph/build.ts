@@ -169,3 +169,31 @@ export const reduceMean = (x: Value, axes: readonly number[], keepDims = false):
 
 /** x as elements of type `to`. */
 export const cast = (x: Value, to: DType): Value => one('Cast', [x], { to });
+
+/** How a quantised value stands for numbers: `(x - zero) * scale`, scale float32 `[]`, zero uint8 `[]`. */
+export interface Step {
+  readonly scale: Value;
+  readonly zero: Value;
+}
+
+/** x as uint8 by this step. */
+export const quantizeLinear = (x: Value, { scale, zero }: Step): Value => one('QuantizeLinear', [x, scale, zero], {});
+/** A quantised x as float32. */
+export const dequantizeLinear = (x: Value, { scale, zero }: Step): Value =>
+  one('DequantizeLinear', [x, scale, zero], {});
+/** The sum of two quantised values, quantised. */
+export const qLinearAdd = (a: Value, ofA: Step, b: Value, ofB: Step, out: Step): Value =>
+  one('QLinearAdd', [a, ofA.scale, ofA.zero, b, ofB.scale, ofB.zero, out.scale, out.zero], {});
+/** The convolution of a quantised x with `weight` int8 `[M, C / group, kH, kW]` times `scales` `[M]` and `bias` int32 `[M]`, quantised. */
+export function qLinearConv(
+  x: Value,
+  ofX: Step,
+  { weight, scales, bias }: { readonly weight: Value; readonly scales: Value; readonly bias: Value },
+  out: Step,
+  attributes: OpAttributes['QLinearConv'],
+): Value {
+  const filters = Number(scales.shape[0]);
+  const zeros = x.graph.constant({ dtype: 'int8', shape: [filters], data: new Int8Array(filters) });
+  const inputs = [x, ofX.scale, ofX.zero, weight, scales, zeros, out.scale, out.zero, bias];
+  return one('QLinearConv', inputs, attributes);
+}

@@ -70,6 +70,14 @@ export interface OpAttributes {
   ReduceMean: { readonly axes: readonly number[]; readonly keepDims: boolean };
   Cast: { readonly to: DType };
   Identity: object;
+  /** x as uint8: `round(x / scale) + zero`, kept within 0..255. */
+  QuantizeLinear: object;
+  /** A quantised x as float32: `(x - zero) * scale`. */
+  DequantizeLinear: object;
+  /** Conv of uint8 x and int8 weight; x, its scale and zero, weight, its scales `[M]` and zeros, scale and zero of the output, int32 bias. */
+  QLinearConv: Window & { readonly group: number };
+  /** The sum of two uint8 values, each with its scale and zero, then those of the output; an operation of the runtime's own. */
+  QLinearAdd: object;
 }
 
 export type OpName = keyof OpAttributes;
@@ -349,4 +357,34 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     return [{ dtype: to, shape: x.shape }];
   },
   Identity: sameAsInput('Identity'),
+  // x, scale [], zero uint8 [] -> uint8 of x's shape
+  QuantizeLinear(inputs) {
+    const [x, scale, zero] = inputs;
+    if (x?.dtype !== 'float32' || !isStep(scale, zero))
+      throw misfit('QuantizeLinear', 'float32, scale and zero', inputs);
+    return [{ dtype: 'uint8', shape: x.shape }];
+  },
+  DequantizeLinear(inputs) {
+    const [x, scale, zero] = inputs;
+    if (x?.dtype !== 'uint8' || !isStep(scale, zero)) throw misfit('DequantizeLinear', 'uint8, scale and zero', inputs);
+    return [{ dtype: 'float32', shape: x.shape }];
+  },
+  QLinearConv(inputs, attributes) {
+    const [x, xScale, xZero, weight, scales, zeros, scale, zero, bias] = inputs;
+    const filters = weight?.shape[0];
+    const perFilter = [scales, zeros, bias].every(given => given?.shape.length === 1 && given.shape[0] === filters);
+    if (x?.dtype !== 'uint8' || weight?.dtype !== 'int8' || bias?.dtype !== 'int32' || !perFilter)
+      throw misfit('QLinearConv', 'uint8 pictures, int8 weights and an int32 bias', inputs);
+    if (!isStep(xScale, xZero) || !isStep(scale, zero)) throw misfit('QLinearConv', 'scales and zeros', inputs);
+    return shapeRules.Conv([x, weight, bias], attributes);
+  },
+  QLinearAdd(inputs) {
+    const [a, aScale, aZero, b, bScale, bZero, scale, zero] = inputs;
+    if (!isStep(aScale, aZero) || !isStep(bScale, bZero) || !isStep(scale, zero))
+      throw misfit('QLinearAdd', 'scales and zeros', inputs);
+    return broadcast('QLinearAdd')([a!, b!]);
+  },
 };
+
+const isStep = (scale: ValueType | undefined, zero: ValueType | undefined): boolean =>
+  scale?.dtype === 'float32' && scale.shape.length === 0 && zero?.dtype === 'uint8' && zero.shape.length === 0;

@@ -9,6 +9,8 @@ import type { OpAttributes, OpName, Window } from './ops.js';
 interface Spelling {
   readonly attributes?: Record<string, OnnxAttribute>;
   readonly inputs?: readonly Tensor[];
+  /** Default: the standard operators. */
+  readonly domain?: string;
 }
 
 const integers = (numbers: readonly number[]): readonly bigint[] => numbers.map(BigInt);
@@ -92,7 +94,14 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
   ReduceSum: ({ axes, keepDims }) => ({ attributes: { keepdims: keepDims ? 1n : 0n }, inputs: [integerTensor(axes)] }),
   Cast: ({ to }) => ({ attributes: { to: BigInt(dataTypes[to]) } }),
   Identity: plain,
+  QuantizeLinear: plain,
+  DequantizeLinear: plain,
+  QLinearConv: attributes => ({ attributes: { ...spellWindow(attributes), group: BigInt(attributes.group) } }),
+  QLinearAdd: () => ({ domain: RUNTIME_DOMAIN }),
 };
+
+// The runtime's own operations, all of version 1.
+const RUNTIME_DOMAIN = 'com.microsoft';
 
 /**
  * The bytes of `graph` as an ONNX model: what its outputs need, and nothing else. The same graph gives the same bytes.
@@ -119,9 +128,12 @@ export function toOnnx(graph: Graph, name = 'eyeball'): Uint8Array {
       rawAttributes: [],
     });
   }
+  const opsets = new Map(graph.opsets);
+  if (nodes.some(({ domain }) => domain === RUNTIME_DOMAIN) && !opsets.has(RUNTIME_DOMAIN))
+    opsets.set(RUNTIME_DOMAIN, 1);
   return encodeModel({
     irVersion: graph.irVersion,
-    opsets: graph.opsets,
+    opsets,
     name,
     nodes: nodes.map(node => ({
       ...node,
@@ -148,7 +160,7 @@ function liveness(graph: Graph): { live: Node[]; needed: Set<string> } {
 
 function spell(node: OpNode, opset: number, needed: ReadonlySet<string>, initializers: Map<string, Tensor>): OnnxNode {
   const rule = spellings[node.op] as (attributes: object, opset: number) => Spelling;
-  const { attributes = {}, inputs = [] } = rule(node.attributes, opset);
+  const { attributes = {}, inputs = [], domain = '' } = rule(node.attributes, opset);
   // An output behind the first that nobody uses is left out: MaxPool is faster where it need not say where its maxima were.
   const outputs = node.outputs.filter((value, i) => i === 0 || needed.has(value.name)).map(value => value.name);
   const extra = inputs.map((tensor, i) => {
@@ -158,7 +170,7 @@ function spell(node: OpNode, opset: number, needed: ReadonlySet<string>, initial
   });
   return {
     opType: node.op,
-    domain: '',
+    domain,
     inputs: [...node.inputs.map(value => value.name), ...extra],
     outputs,
     attributes,

@@ -109,7 +109,8 @@ async function create(model: Uint8Array | string, threads: number, device: strin
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // Numbers below 1e-38 are 0: squares of small gradients, which would be a hundred times slower to compute with.
-    extra: { session: { set_denormal_as_zero: '1' } },
+    // Processors without VNNI would overflow sums of products in 8 bits; this way they come to the same numbers, more slowly.
+    extra: { session: { set_denormal_as_zero: '1', x64quantprecision: '1' } },
     // What goes wrong is thrown; the runtime need not print it too.
     logSeverityLevel: 4,
   };

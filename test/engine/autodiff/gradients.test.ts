@@ -143,6 +143,16 @@ const step = (condition: (x: Value) => Value): Refusal => ({
   message: 'backward: expected a loss that depends on x, got none',
 });
 
+/** Through 8 bits no gradient goes. */
+const inBytes: Refusal = {
+  build(x) {
+    const zero = x.graph.constant({ dtype: 'uint8', shape: [], data: Uint8Array.of(128) });
+    const step = { scale: x.graph.float(1 / 64), zero };
+    return build.dequantizeLinear(build.quantizeLinear(x, step), step);
+  },
+  message: 'backward: expected a loss that depends on x, got none',
+};
+
 /** Total by type: an operation without cases, or without the words that it has no gradient, does not compile. */
 const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Refusal } = {
   Conv: [
@@ -350,6 +360,10 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
   ReduceMean: reductions(build.reduceMean),
   Cast: refused('Cast', x => build.cast(build.cast(x, 'float64'), 'float32')),
   Identity: [elementwise(build.identity)],
+  QuantizeLinear: inBytes,
+  DequantizeLinear: inBytes,
+  QLinearConv: inBytes,
+  QLinearAdd: inBytes,
 };
 
 describe('the gradient', () => {

@@ -235,6 +235,68 @@ const reshape = (from: number[], to: number[], result: number[]): Case => ({
   reference: ({ data }) => ({ shape: result, data }),
 });
 
+const stepOf = ({ graph }: Value, scale: number, zero: number): build.Step => ({
+  scale: graph.float(scale),
+  zero: graph.constant({ dtype: 'uint8', shape: [], data: Uint8Array.of(zero) }),
+});
+/** x as 8 bits hold it. */
+function gridOf(x: number, scale: number, zero: number): number {
+  const level = Math.fround(Math.fround(x) / Math.fround(scale));
+  // Halves go to the even number.
+  const whole = Math.round(level) - (Math.abs(level % 1) === 0.5 && Math.round(level) % 2 !== 0 ? 1 : 0);
+  return (Math.max(0, Math.min(255, whole + zero)) - zero) * scale;
+}
+const onGrid = (x: Plain, scale: number, zero: number): Plain => reference.map(x, value => gridOf(value, scale, zero));
+
+// Some of the numbers, in -2 to 2, lie outside of the 256 levels.
+const throughBytes: Case = {
+  shapes: same(),
+  build(x) {
+    const step = stepOf(x!, 1 / 80, 100);
+    return build.dequantizeLinear(build.quantizeLinear(x!, step), step);
+  },
+  reference: x => onGrid(x!, 1 / 80, 100),
+};
+
+const quantizedConvolution = (x: number[], weight: number[], options: build.WindowOptions, groups = 1): Case => {
+  const filters = weight[0]!;
+  const bytes = Array.from({ length: sizeOf(weight) }, (_, i) => ((37 * i) % 255) - 127);
+  const scales = Array.from({ length: filters }, (_, i) => (i + 1) / 512);
+  const sums = Array.from({ length: filters }, (_, i) => 1000 * i - 500);
+  const [scale, zero, outScale, outZero] = [1 / 64, 128, 1 / 8, 64];
+  return {
+    shapes: [x],
+    build(input) {
+      const { graph } = input!;
+      const [ofX, out] = [stepOf(input!, scale, zero), stepOf(input!, outScale, outZero)];
+      const parameters = {
+        weight: graph.constant({ dtype: 'int8', shape: weight, data: Int8Array.from(bytes) }),
+        scales: graph.float(scales),
+        bias: graph.constant({ dtype: 'int32', shape: [filters], data: Int32Array.from(sums) }),
+      };
+      // Only for its attributes.
+      const like = build.conv(input!, graph.constant({ ...float(weight, bytes) }), { ...options, groups });
+      const node = graph.producerOf(like);
+      assert.ok(node?.kind === 'op' && node.op === 'Conv');
+      const quantized = build.quantizeLinear(input!, ofX);
+      return build.dequantizeLinear(build.qLinearConv(quantized, ofX, parameters, out, node.attributes), out);
+    },
+    reference(input) {
+      const each = bytes.length / filters;
+      const kernel = { shape: weight, data: bytes.map((w, i) => w * scales[Math.floor(i / each)]!) };
+      const pads =
+        options.pads === 1 ? ([1, 1, 1, 1] as const) : (options.pads as build.WindowOptions['pads'] & object);
+      const plain = reference.conv(onGrid(input!, scale, zero), kernel, { ...options, pads, groups });
+      const [, , height, width] = plain.shape as [number, number, number, number];
+      const data = plain.data.map((sum, i) => {
+        const filter = Math.floor(i / (height * width)) % filters;
+        return gridOf(sum + sums[filter]! * scale * scales[filter]!, outScale, outZero);
+      });
+      return { shape: plain.shape, data };
+    },
+  };
+};
+
 /** Total by type: an operation without a case does not compile. */
 const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Case[] } = {
   Conv: [
@@ -467,6 +529,31 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
     elementwise(x => build.cast(build.cast(x, 'int32'), 'float32'), Math.trunc),
   ],
   Identity: [elementwise(build.identity, x => x)],
+  QuantizeLinear: [throughBytes],
+  DequantizeLinear: [throughBytes],
+  QLinearConv: [
+    quantizedConvolution([2, 3, 7, 6], [4, 3, 3, 3], { pads: 1 }),
+    quantizedConvolution([1, 3, 9, 8], [2, 3, 3, 3], { stride: 2, pads: [0, 0, 1, 1] }),
+    quantizedConvolution([1, 4, 6, 6], [4, 1, 3, 3], { pads: 1 }, 4),
+  ],
+  QLinearAdd: [
+    {
+      shapes: [
+        [2, 3, 4, 4],
+        [2, 3, 4, 4],
+      ],
+      build: (a, b) => {
+        const [ofA, ofB, out] = [stepOf(a!, 1 / 64, 128), stepOf(a!, 1 / 50, 100), stepOf(a!, 1 / 32, 128)];
+        const sum = build.qLinearAdd(build.quantizeLinear(a!, ofA), ofA, build.quantizeLinear(b!, ofB), ofB, out);
+        return build.dequantizeLinear(sum, out);
+      },
+      reference: (a, b) =>
+        reference.map(
+          reference.broadcast(onGrid(a!, 1 / 64, 128), onGrid(b!, 1 / 50, 100), (x, y) => x + y),
+          x => gridOf(x, 1 / 32, 128),
+        ),
+    },
+  ],
 };
 
 describe('forward', () => {

@@ -322,6 +322,46 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
   Sign: takesAnything,
   Identity: takesAnything,
   Cast: takesAnything,
+  QuantizeLinear: [
+    misfit(
+      (x, scale, zero) => x.graph.add('QuantizeLinear', [x, scale, zero], {})[0]!,
+      [['uint8', [2]], [], ['uint8', []]],
+      'QuantizeLinear: expected float32, scale and zero, got uint8 [2] and float32 [] and uint8 []',
+    ),
+  ],
+  DequantizeLinear: [
+    misfit(
+      (x, scale, zero) => x.graph.add('DequantizeLinear', [x, scale, zero], {})[0]!,
+      [['uint8', [2]], [2], ['uint8', []]],
+      'DequantizeLinear: expected uint8, scale and zero, got uint8 [2] and float32 [2] and uint8 []',
+    ),
+  ],
+  QLinearConv: [
+    misfit(
+      (x, scale, zero, weight) => {
+        const step = { scale, zero };
+        const { graph } = x;
+        const bias = graph.constant({ dtype: 'int32', shape: [3], data: new Int32Array(3) });
+        return build.qLinearConv(x, step, { weight, scales: graph.float([1, 1, 1]), bias }, step, {
+          kernel: [1, 1],
+          strides: [1, 1],
+          pads: [0, 0, 0, 0],
+          dilations: [1, 1],
+          group: 1,
+        });
+      },
+      [['uint8', ['N', 2, 4, 4]], [], ['uint8', []], ['int8', [4, 2, 1, 1]]],
+      'QLinearConv: expected uint8 pictures, int8 weights and an int32 bias, got uint8 [N, 2, 4, 4] and float32 [] and uint8 [] and ' +
+        'int8 [4, 2, 1, 1] and float32 [3] and int8 [3] and float32 [] and uint8 [] and int32 [3]',
+    ),
+  ],
+  QLinearAdd: [
+    misfit(
+      (a, b, scale, zero) => build.qLinearAdd(a, { scale, zero }, b, { scale, zero }, { scale, zero }),
+      [['uint8', ['N', 2]], ['uint8', ['N', 3]], [], ['uint8', []]],
+      'QLinearAdd: expected shapes that broadcast, got uint8 [N, 2] and uint8 [N, 3]',
+    ),
+  ],
   Add: broadcasting('Add', build.add),
   Sub: broadcasting('Sub', build.sub),
   Mul: broadcasting('Mul', build.mul),

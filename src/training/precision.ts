@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import type { Backbone } from '../backbones/backbone.js';
+import { ahead } from '../base/ahead.js';
+import { expected, InputError, UnsupportedOpError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { replaceFile } from '../base/replace-file.js';
+import type { Dataset } from '../data/dataset.js';
+import { decodePicture } from '../data/picture.js';
+import { readSource } from '../data/read-source.js';
+import { calibrations } from '../engine/quantize/ranges.js';
+import type { Tensor } from '../engine/tensor.js';
+import { findQuantization, int8Build, LEAST_AGREEMENT, networkOf, type Quantization } from './quantize-backbone.js';
+import type { Precision } from './recipe.js';
+
+// Of the data, evenly spaced: on half of them ranges are taken, the other half judges.
+const SAMPLE = 96;
+const FEWEST = 32;
+const LEAST_SPEEDUP = 1.1;
+// Goes up when the same weights and pictures come to other numbers; what is cached is keyed by it.
+const QUANTIZER_VERSION = 1;
+
+/**
+ * The backbone as `precision` asks for: for int8 its convolutions, residual sums and pooling in 8 bits, calibrated on 48 pictures of the
+ * data set. The same backbone and pictures give the same one; how was found out is kept in `cacheDir`.
+ *
+ * @returns With `auto` the backbone as it was where int8 gains nothing or costs too much; the reason is said to `onMessage`.
+ * @throws InputError for int8 on fewer than 32 pictures that can be read, a network without convolutions, or values in it that are
+ * not finite; UnsupportedOpError for one with operations that ours cannot express.
+ */
+export async function backboneAt(
+  precision: Precision,
+  backbone: Backbone,
+  dataset: Dataset,
+  cacheDir: string,
+  watch: Watch = {},
+): Promise<Backbone> {
+  if (precision === 'fp32') return backbone;
+  try {
+    const network = networkOf(backbone);
+    const pixels = await samplePixels(backbone, dataset, watch);
+    const path = join(cacheDir, 'int8', `${keyOf(backbone, pixels)}.json`);
+    let quantization = await readQuantization(path);
+    if (quantization === undefined) {
+      quantization = await findQuantization(backbone, network, pixels, watch);
+      await replaceFile(path, JSON.stringify(quantization)).catch(cause => {
+        throw new InputError(expected(cacheDir, 'a folder that can be written', 'another', '--cache names one'), {
+          cause,
+        });
+      });
+    }
+    const { agreement, speedup, ranges, keep } = quantization;
+    const taken = precision === 'int8' || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
+    const rest = [...network.kept].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
+    if (keep.length > 0) rest.push('the first and the last convolution');
+    watch.onMessage?.(
+      `precision ${taken ? 'int8' : 'fp32'}: int8 is ${speedup.toFixed(1)} times as fast here, its features agree to ` +
+        `${agreement.mean.toFixed(3)}, in the worst hundredth to ${agreement.worst.toFixed(3)}; fp32 in it: ${rest.join(', ') || 'nothing'}`,
+    );
+    if (!taken) return backbone;
+    const { buildTrainable: _, ...frozen } = backbone;
+    const identity = JSON.stringify([QUANTIZER_VERSION, backbone.sha256, ranges, keep]);
+    const sha256 = createHash('sha256').update(identity).digest('hex');
+    return { ...frozen, sha256, precision: 'int8', build: int8Build(network, quantization) };
+  } catch (thrown) {
+    if (precision === 'int8' || !(thrown instanceof InputError || thrown instanceof UnsupportedOpError)) throw thrown;
+    watch.onMessage?.(`precision fp32: ${thrown.message}`);
+    return backbone;
+  }
+}
+
+const schema = z.object({
+  calibration: z.enum(calibrations),
+  agreement: z.object({ mean: z.number(), worst: z.number() }),
+  speedup: z.number(),
+  images: z.int(),
+  ranges: z.record(z.string(), z.object({ min: z.number(), max: z.number() })),
+  keep: z.array(z.string()),
+});
+
+/** What was found out before; undefined where there is nothing, or nothing that can be read. */
+async function readQuantization(path: string): Promise<Quantization | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+function keyOf({ name, sha256, sizePx, normalization }: Backbone, pixels: Tensor<'uint8'>): string {
+  const identity = JSON.stringify([QUANTIZER_VERSION, sha256, sizePx, normalization]);
+  return `${name}-${createHash('sha256').update(identity).update(pixels.data).digest('hex').slice(0, 16)}`;
+}
+
+async function samplePixels(backbone: Backbone, dataset: Dataset, watch: Watch): Promise<Tensor<'uint8'>> {
+  const { samples, root } = dataset;
+  const { sizePx } = backbone;
+  const count = Math.min(SAMPLE, samples.length);
+  const decode = async (i: number) => {
+    const { file } = samples[Math.floor((i * samples.length) / count)]!;
+    try {
+      return await decodePicture(await readSource(resolve(root, file)), { width: sizePx, height: sizePx });
+    } catch {
+      // Why it cannot be read, extraction says.
+      return undefined;
+    }
+  };
+  const pictures: Uint8Array[] = [];
+  for await (const pixels of ahead(count, 16, decode, watch.signal)) if (pixels !== undefined) pictures.push(pixels);
+  if (pictures.length < FEWEST) {
+    const wayOut = 'take more pictures, or --precision fp32';
+    throw new InputError(
+      expected('--precision int8', `at least ${FEWEST} pictures to calibrate on`, `${pictures.length}`, wayOut),
+    );
+  }
+  const each = sizePx * sizePx * 3;
+  const data = new Uint8Array(pictures.length * each);
+  for (const [i, picture] of pictures.entries()) data.set(picture, i * each);
+  return { dtype: 'uint8', shape: [pictures.length, sizePx, sizePx, 3], data };
+}
