@@ -30,6 +30,7 @@ describe('train', () => {
       'images',
       'skipped',
       'backbone',
+      'precision',
       'features',
       'tune',
       'heads',
