@@ -7,9 +7,8 @@ import { fileURLToPath } from 'node:url';
 rmSync('dist', { recursive: true, force: true });
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 const tsc = here('../node_modules/typescript/bin/tsc');
-const steps = [[tsc, '-p', '.'], [tsc, '-p', 'tsconfig.web.json'], [here('bundle-web.mjs')]];
-const failed = steps
-  .map(args => () => spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)
-  .find(run => run() !== 0);
-if (failed !== undefined) process.exit(1);
+for (const args of [[tsc, '-p', '.'], [tsc, '-p', 'tsconfig.web.json'], [here('bundle-web.mjs')]]) {
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
 chmodSync('dist/src/cli/main.js', 0o755);
