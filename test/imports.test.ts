@@ -59,6 +59,9 @@ function faults(imports: readonly Import[], order: readonly string[]): string[] 
 const owners: Readonly<Record<string, string>> = {
   sharp: 'src/data',
   'onnxruntime-node': 'src/engine/runtime',
+  'onnxruntime-web': 'src/web',
+  'onnxruntime-web/wasm': 'src/web',
+  'onnxruntime-web/webgpu': 'src/web',
   '@observablehq/plot': 'src/report',
   linkedom: 'src/report',
   '@hono/zod-openapi': 'src/serving',
@@ -111,6 +114,44 @@ describe('imports', () => {
     assert.deepEqual([...new Set(outside.map(({ specifier }) => specifier))], ['onnxruntime-node']);
     const base = importsBelow(join('src', 'base')).filter(({ specifier }) => !/^(\.|node:)/.test(specifier));
     assert.deepEqual(base, []);
+  });
+
+  /** What the files of `starts` need, directly or through others: files of ours, node modules and packages. */
+  function needs(starts: readonly string[], all: readonly Import[]): Set<string> {
+    const found = new Set(starts);
+    // A set is walked in the order of its entries, those that are added on the way included.
+    for (const file of found) {
+      for (const { specifier } of all.filter(entry => entry.file === file))
+        found.add(specifier.startsWith('.') ? join(dirname(file), specifier).replace(/\.js$/, '.ts') : specifier);
+    }
+    return found;
+  }
+  const outsideBrowsers = (found: Iterable<string>) =>
+    [...found].filter(name => !name.endsWith('.ts') && !['zod', 'onnxruntime-web'].includes(name.split('/')[0]!));
+
+  it('of src/web lead to nothing that a browser lacks, over however many files', () => {
+    const files = readdirSync(join('src', 'web'), { recursive: true, encoding: 'utf8' }).filter(name =>
+      name.endsWith('.ts'),
+    );
+    const found = needs(
+      files.map(name => join('src', 'web', name)),
+      imports,
+    );
+    assert.ok(found.has(join('src', 'model', 'doubt.ts')));
+    assert.deepEqual(outsideBrowsers(found), []);
+  });
+
+  it('of src/web are seen to fail where a file behind them needs node', () => {
+    const [start, through] = [join('src', 'web', 'a.ts'), join('src', 'data', 'b.ts')];
+    const found = needs(
+      [start],
+      [
+        { file: start, specifier: '../data/b.js' },
+        { file: through, specifier: 'node:fs' },
+        { file: through, specifier: 'sharp' },
+      ],
+    );
+    assert.deepEqual(outsideBrowsers(found), ['node:fs', 'sharp']);
   });
 
   it('name only packages that package.json depends on', () => {

@@ -31,11 +31,18 @@ const MOST_THREADS = 4;
 export const threadsHere = (): number =>
   globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
 
-/** Whether this browser has a GPU to compute on. */
+interface GpuAdapter {
+  readonly isFallbackAdapter?: boolean;
+  readonly info?: { readonly isFallbackAdapter?: boolean };
+}
+
+/** Whether this browser has a GPU to compute on; one that is imitated on the processor is slower than WebAssembly, and does not count. */
 export async function hasGpu(): Promise<boolean> {
-  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<object | null> } };
+  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<GpuAdapter | null> } };
   // Asking is allowed to fail where drivers are blocked; that is as good as none.
-  return gpu !== undefined && (await gpu.requestAdapter().catch(() => null)) !== null;
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  // It has moved to `info` in newer browsers.
+  return adapter != null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
 }
 
 /**

@@ -8,17 +8,16 @@ import { type About, MODEL_FOLDER } from './release.js';
 
 const STYLE = `
 [hidden] { display: none !important; }
-.drop { display: grid; gap: 0.9rem; justify-items: start; border-style: dashed; border-width: 2px; }
+.drop { display: flex; flex-wrap: wrap; gap: 0.75rem 1rem; align-items: center; border-style: dashed; border-width: 2px; padding-block: 1.75rem; }
 .drop.over { border-color: var(--accent); background: var(--wash); }
-.drop label { font-weight: 600; }
-input { font: inherit; color: inherit; max-width: 100%; }
-button, .drop input::file-selector-button {
+button, .choose {
   font: inherit; color: inherit; background: var(--wash); border: 1px solid var(--line); border-radius: 0.5rem;
-  padding: 0.4rem 0.9rem; min-height: 2.5rem; cursor: pointer;
+  padding: 0.45rem 1rem; min-height: 2.6rem; cursor: pointer;
 }
-.drop input::file-selector-button { margin-right: 0.75rem; }
-button:hover, .drop input::file-selector-button:hover { border-color: var(--accent); }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+button:hover, .choose:hover { border-color: var(--accent); }
+.choose { position: relative; background: var(--accent); border-color: var(--accent); color: var(--card); font-weight: 600; }
+.choose input { position: absolute; inset: 0; width: 100%; opacity: 0; cursor: pointer; }
+:focus-visible, .choose:focus-within { outline: 2px solid var(--accent); outline-offset: 2px; }
 progress { display: block; width: 100%; height: 0.6rem; margin-top: 0.6rem; accent-color: var(--accent); }
 .notice { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; justify-content: space-between; }
 .notice p { overflow-wrap: anywhere; flex: 1 1 16rem; }
@@ -109,9 +108,9 @@ export function webPage(manifest: Manifest, modelBytes: number): string {
 <progress id="bar" max="1" aria-labelledby="progress"></progress>
 </div>
 <div class="card drop" id="drop">
-<label for="files">Choose pictures, or drop them anywhere on this page</label>
-<input id="files" type="file" multiple accept="image/jpeg,image/png,image/webp,image/gif,image/avif">
+<label class="choose">Choose pictures<input id="files" type="file" multiple accept="image/jpeg,image/png,image/webp,image/gif,image/avif"></label>
 <button id="camera-on">Use the camera</button>
+<span class="muted">or drop pictures anywhere on this page</span>
 </div>
 <div class="card camera" id="camera" hidden>
 <video id="video" muted playsinline aria-label="What the camera sees"></video>

@@ -10,19 +10,24 @@ const RELOADED = 'eyeball reloaded';
  */
 export async function useServiceWorker(onUpdate: () => void): Promise<void> {
   const { serviceWorker } = navigator;
+  // Before anything is waited for: a newer export may take over at any moment of a later visit.
+  if (serviceWorker?.controller) serviceWorker.addEventListener('controllerchange', onUpdate);
   // Absent in some private windows; registering may be refused by settings of the browser.
   const registration = await serviceWorker?.register('sw.js', { updateViaCache: 'none' }).catch(() => undefined);
   if (registration === undefined) return;
-  // A forced reload goes past the service worker, on purpose: then nobody will take over.
-  if (serviceWorker.controller === null && registration.active?.state !== 'activated') await takeOver(serviceWorker);
-  if (serviceWorker.controller === null) return;
+  if (serviceWorker.controller === null) {
+    // A forced reload goes past the service worker, on purpose: then nobody will take over.
+    if (registration.active?.state === 'activated') return;
+    await takeOver(serviceWorker);
+    if (serviceWorker.controller === null) return;
+    serviceWorker.addEventListener('controllerchange', onUpdate);
+  }
   if (!globalThis.crossOriginIsolated && sessionStorage.getItem(RELOADED) === null) {
     sessionStorage.setItem(RELOADED, 'once');
     location.reload();
     await new Promise(() => {});
   }
   sessionStorage.removeItem(RELOADED);
-  serviceWorker.addEventListener('controllerchange', onUpdate);
 }
 
 function takeOver(serviceWorker: ServiceWorkerContainer): Promise<unknown> {

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { saveSampleModel } from '../model/sample-model.js';
+import { eyeball, temporaryFolder } from './eyeball.js';
+
+describe('export', () => {
+  const root = temporaryFolder();
+
+  it('makes a folder of what a page needs, and names its files and their sizes', async t => {
+    const model = await saveSampleModel(t);
+    const out = join(root, 'page');
+    const { code, stdout, stderr } = await eyeball('export', model, '--web', out, '--json');
+    assert.equal(code, 0, stderr);
+    const result = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(result), ['out', 'version', 'files', 'bytes', 'visitBytes']);
+    const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter(name =>
+      statSync(join(out, name)).isFile(),
+    );
+    assert.deepEqual(result.files.map(({ file }: { file: string }) => file).sort(), files.sort());
+    for (const { file, bytes } of result.files) assert.equal(statSync(join(out, file)).size, bytes);
+    assert.deepEqual(
+      files.filter(name => !name.startsWith('chunks')),
+      [
+        'index.html',
+        'model/README.md',
+        'model/eyeball.json',
+        'model/model.onnx',
+        'page.js',
+        'runtime/ort-wasm-simd-threaded.asyncify.mjs',
+        'runtime/ort-wasm-simd-threaded.asyncify.wasm',
+        'runtime/ort-wasm-simd-threaded.mjs',
+        'runtime/ort-wasm-simd-threaded.wasm',
+        'sw.js',
+        'worker.js',
+      ],
+    );
+    const page = readFileSync(join(out, 'index.html'), 'utf8');
+    assert.match(
+      page,
+      /http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;;[^"]*connect-src &#39;self&#39;;/,
+    );
+    assert.match(page, /<h1>Age from a picture<\/h1>/);
+
+    const again = await eyeball('export', model, '--web', out);
+    assert.equal(again.code, 1);
+    assert.equal(
+      again.stderr,
+      `eyeball: ${out}: expected a new folder, got one that exists; choose another, or add --force to move it aside\n`,
+    );
+    const forced = await eyeball('export', model, '--web', out, '--force');
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.match(forced.stdout, new RegExp(`^${out}: ${files.length} files, \\d+\\.\\d\\d MB\n`));
+    assert.match(forced.stdout, /\n {2}runtime\/ort-wasm-simd-threaded\.wasm +\d+\.\d\d MB\n/);
+    assert.match(
+      forced.stdout,
+      /\nA first visit loads \d+\.\d\d MB with WebAssembly, \d+\.\d\d MB with WebGPU, before the host compresses it\.\n$/,
+    );
+    assert.ok(existsSync(`${out}.old-1`));
+  });
+
+  it('has one version for one model, and another for another', async t => {
+    const model = await saveSampleModel(t);
+    const version = async (name: string) =>
+      JSON.parse((await eyeball('export', model, '--web', join(root, name), '--json')).stdout).version as string;
+    const first = await version('first');
+    assert.equal(await version('second'), first);
+    const manifest = join(model, 'eyeball.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"years"', '"months"'));
+    assert.notEqual(await version('third'), first);
+  });
+
+  it('refuses a model that is damaged or not there, and a call without --web', async t => {
+    const out = join(root, 'none');
+    const model = await saveSampleModel(t);
+    truncateSync(join(model, 'model.onnx'), 100);
+    const damaged = await eyeball('export', model, '--web', out);
+    assert.equal(damaged.code, 1);
+    assert.match(
+      damaged.stderr,
+      /model\.onnx: expected the checksum \S+, got \S+; it was changed or is damaged; train again or fetch it again\n$/,
+    );
+    const missing = join(root, 'nowhere');
+    assert.equal(
+      (await eyeball('export', missing, '--web', out)).stderr,
+      `eyeball: ${missing}: expected the folder of a model, got none; make one with eyeball train\n`,
+    );
+    assert.equal((await eyeball('export', model)).code, 2);
+    assert.ok(!existsSync(out));
+  });
+});
