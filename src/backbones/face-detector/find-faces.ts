@@ -19,7 +19,7 @@ export const MOST_FACES = 32;
 export interface FindOptions {
   /** The most faces to name, 1 or more. Default `MOST_FACES`. */
   readonly most?: number | undefined;
-  /** False looks for one upright face that fills a good part of the picture, at a fraction of the work. Default true. */
+  /** False looks for upright faces that fill a good part of the picture, two at most, at a fraction of the work. Default true. */
   readonly thorough?: boolean | undefined;
 }
 
@@ -54,7 +54,8 @@ export async function findFaces(
     const finds = (await lookAt(picture, views, look, WORTH_A_LOOK)).flatMap((seen, i) =>
       seen.map(face => moveFace(face, views[i]!.toPicture)),
     );
-    const closer = await lookCloser(picture, suppressFaces(finds, sameFace).slice(0, 2 * most), look);
+    const likely = suppressFaces(finds, sameFace).slice(0, thorough ? 2 * most : 2);
+    const closer = await lookCloser(picture, likely, thorough ? [0, 180] : [0], look);
     found = suppressFaces([...found, ...closer], sameFace);
     if (found.some(({ face }) => face.score >= SURE)) break;
   }
@@ -76,9 +77,14 @@ interface Find {
   readonly score: number;
 }
 
-/** Each find as a level view of its own shows it, upright or upside down; finds that are no faces then are left out. */
-async function lookCloser(picture: Pyramid, finds: readonly Face[], look: Looks): Promise<Find[]> {
-  const both = finds.flatMap(find => [0, 180].map(turn => ({ find, turn })));
+/** Each find as level views of its own show it, turned by each of `turns`, in degrees; finds that are no faces then are left out. */
+async function lookCloser(
+  picture: Pyramid,
+  finds: readonly Face[],
+  turns: readonly number[],
+  look: Looks,
+): Promise<Find[]> {
+  const both = finds.flatMap(find => turns.map(turn => ({ find, turn })));
   const views = both.map(({ find, turn }) =>
     viewAround(middle(find.box), CLOSE * Math.max(find.box.width, find.box.height), angleOfFace(find) + turn),
   );
