@@ -18,6 +18,7 @@ interface Flags extends DataFlags, TalkFlags {
   readonly out?: string;
   readonly cache?: string;
   readonly tta?: boolean;
+  readonly faces?: boolean;
   readonly seed: number;
   readonly force?: boolean;
 }
@@ -33,7 +34,9 @@ export function evaluateCommand(terminal: Terminal): Command {
     .argument('<data>', 'labelled pictures, in the forms that train takes')
     .option('--out <dir>', 'the folder of results (default: MODEL-evaluation)')
     .option('--cache <dir>', 'where facts of pictures are kept (default: ~/.cache/eyeball)');
-  dataOptions(command).addOption(ttaOption());
+  dataOptions(command)
+    .addOption(ttaOption())
+    .option('--faces', 'take the largest face of each picture, cropped as in the training, in its place');
   seedOption(command).addOption(forceOption());
   talkOptions(command).addHelpText(
     'after',

@@ -20,6 +20,7 @@ import { duration, type Terminal } from './terminal.js';
 interface Flags extends DataFlags, BackboneFlags, TalkFlags {
   readonly out: string;
   readonly unit?: string;
+  readonly faces?: boolean;
   readonly tune?: 'head' | 'last' | 'all';
   readonly unfreeze?: string;
   readonly precision?: Precision;
@@ -59,7 +60,9 @@ export function trainCommand(terminal: Terminal): Command {
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
     .requiredOption('--out <dir>', 'the folder to make: model.onnx, eyeball.json, a model card');
-  dataOptions(command).option('--unit <text>', 'what the number is counted in, for reports: years');
+  dataOptions(command)
+    .option('--faces', 'take the largest face of each picture, cropped and levelled, in its place')
+    .option('--unit <text>', 'what the number is counted in, for reports: years');
   backboneOptions(command)
     .addOption(
       new Option(

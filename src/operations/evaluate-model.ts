@@ -16,11 +16,13 @@ import { intervalsAt } from '../evaluation/intervals.js';
 import type { Looks } from '../evaluation/slices.js';
 import { type Suspect, suspectsOf } from '../evaluation/suspects.js';
 import { modelCard } from '../model/card.js';
+import { withoutFraming } from '../model/crop-faces.js';
 import type { Manifest } from '../model/manifest.js';
 import { loadModel, modelFolder } from '../model/model.js';
 import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
 import { defaultCacheDir, withThumbnails } from './common.js';
+import { cropDataset } from './crop-dataset.js';
 import { indexOfModel, type Leakage, measureLeakage } from './training-leaks.js';
 import { withTrainingNeighbours } from './training-neighbours.js';
 
@@ -30,6 +32,8 @@ export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
   readonly model: string;
   /** The folder of results. Default: `<model>-evaluation`, whose earlier results are replaced. */
   readonly out?: string | undefined;
+  /** True takes the largest face of each picture, cropped as the model knows faces, in its place. Default false. */
+  readonly faces?: boolean | undefined;
   /** True predicts each picture and its mirror image and takes the mean. Default false. */
   readonly tta?: boolean | undefined;
   /** Where facts of pictures are kept. Default: `defaultCacheDir()`. */
@@ -88,12 +92,19 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     const model = await loadModel(home);
     try {
       const { manifest } = model;
-      const dataset = await openDataset({ ...options, target: options.target ?? columnOf(manifest.target.name) });
+      const opened = await openDataset({ ...options, target: options.target ?? columnOf(manifest.target.name) });
+      const { framing, input } = manifest;
+      if (options.faces && framing === undefined) throw withoutFraming(options.model);
+      const dataset =
+        options.faces && framing !== undefined
+          ? await cropDataset(opened, framing, input.sizePx, options.cacheDir ?? defaultCacheDir(), options)
+          : opened;
       const pathOf = (file: string) => resolve(dataset.root, file);
       const { samples } = dataset;
       const answers = await model.predict(
         samples.map(({ file }) => pathOf(file)),
-        options,
+        // Cropped already, where faces were asked for.
+        { ...options, faces: false },
       );
       const answered: Prediction[] = [];
       const skipped: Skipped[] = [...dataset.skipped];

@@ -11,16 +11,16 @@ import { readSource } from '../data/read-source.js';
 import { pyramidOf } from '../data/warp.js';
 import type { ManifestFraming } from '../model/manifest.js';
 
-// The median of a hundred eyes is known to a few thousandths of the picture's width.
-const IMAGES = 100;
-// Enough to see that pictures show no faces: houses cost a fifth of the work.
+// The median of sixty eyes is known to three thousandths of the picture's width.
+const IMAGES = 60;
+// Enough to see that pictures show no faces: houses cost a third of the work.
 const FIRST = 20;
 // The detector sees 256 px.
 const LONGER_EDGE_PX = 512;
 const MOST = 0.5;
 
 /**
- * How the pictures of a data set show their faces, from a hundred of them at most, evenly spaced in their order; undefined where half of
+ * How the pictures of a data set show their faces, from sixty of them at most, evenly spaced in their order; undefined where half of
  * them or more show none, or several.
  *
  * @throws AbortedError once the signal is aborted.

@@ -139,6 +139,45 @@ describe('a TensorFlow.js graph', () => {
     });
   });
 
+  it('becomes the same network: a fused convolution beside a pooling that is padded by channels', async t => {
+    const weights = {
+      kernel: random('fused', [3, 3, 2, 3]),
+      bias: random('bias', [3]),
+      paddings: weight([0, 0, 0, 0, 0, 0, 0, 1], [4, 2]),
+    };
+    const fused_ops = { list: { s: [base64('BiasAdd'), base64('Relu')] } };
+    const ksize = { list: { i: ['1', '2', '2', '1'] } };
+    const nodes = [
+      placeholder,
+      { name: 'conv', op: '_FusedConv2D', input: ['x', 'kernel', 'bias'], attr: { ...window('SAME', 2), fused_ops } },
+      { name: 'pool', op: 'MaxPool', input: ['x'], attr: { ...window('SAME', 2), ksize } },
+      { name: 'pad', op: 'Pad', input: ['pool', 'paddings'] },
+      { name: 'sum', op: 'AddV2', input: ['conv', 'pad'] },
+    ];
+    const model = await readTfjsModel(write(t, nodes, weights));
+    const x = float([1, 2, 6, 6], formulaUniform('input', 72));
+    const sum = await runGraph(input => buildTfjs(input, model, ['sum']).sum, [x]);
+    const input = { shape: x.shape, data: [...x.data] };
+    // SAME, 6 px by 3 at stride 2: no pixel before, one behind.
+    const expected = reference.fill([1, 3, 3, 3], ([, m, y, z]) => {
+      let value = weights.bias.numbers[m!]!;
+      for (let c = 0; c < 2; c++)
+        for (let i = 0; i < 3; i++)
+          for (let j = 0; j < 3; j++) {
+            const [row, column] = [2 * y! + i, 2 * z! + j];
+            if (row > 5 || column > 5) continue;
+            const at = reference.get({ shape: [3, 3, 2, 3], data: weights.kernel.numbers }, [i, j, c, m!]);
+            value += at * reference.get(input, [0, c, row, column]);
+          }
+      const pooled =
+        m === 2
+          ? 0
+          : Math.max(...[0, 1].flatMap(i => [0, 1].map(j => reference.get(input, [0, m!, 2 * y! + i, 2 * z! + j]))));
+      return Math.max(0, value) + pooled;
+    });
+    expectAllClose(sum, float(expected.shape, expected.data), { rtol: 1e-5, atol: 1e-5 });
+  });
+
   it('reads float16 and int32 weights as numbers', async t => {
     const group = {
       paths: ['w.bin'],
@@ -185,7 +224,8 @@ describe('a TensorFlow.js graph', () => {
     const model = await readTfjsModel(path);
     const failure = (name: string, shape: readonly (number | string)[] = ['N', 2, 4, 4]) =>
       failureOf(() => buildTfjs(new Graph().input('x', 'float32', shape), model, [name]));
-    const known = 'Placeholder,Conv2D,DepthwiseConv2dNative,Add,Mul,Relu,Maximum,Mean,_FusedMatMul,Sigmoid,Softmax';
+    const known =
+      'Placeholder,Conv2D,DepthwiseConv2dNative,_FusedConv2D,MaxPool,Pad,AddV2,Add,Mul,Relu,Maximum,Mean,_FusedMatMul,Sigmoid,Softmax';
     assert.equal(await failure('elu'), `UnsupportedOpError: ${path}: "elu": expected one of ${known}, got Elu`);
     assert.equal(
       await failure('explicit'),

@@ -12,6 +12,25 @@ export interface Framing {
   readonly landmarks: Readonly<Record<keyof Landmarks, [x: number, y: number]>>;
 }
 
+/**
+ * A framing for pictures that have none of their own yet: close, from hair to chin, as collections of faces for the estimation of ages
+ * have it. As faces stand in 100 pictures of UTKFace, made symmetrical.
+ *
+ * @param sizePx Width and height of the crops.
+ */
+export const standardFraming = (sizePx: number): Framing => ({
+  widthPx: sizePx,
+  heightPx: sizePx,
+  landmarks: {
+    leftEye: [0.303, 0.294],
+    rightEye: [0.697, 0.294],
+    nose: [0.5, 0.529],
+    mouth: [0.5, 0.719],
+    leftEar: [0.108, 0.366],
+    rightEar: [0.892, 0.366],
+  },
+});
+
 /** A picture that shows one face. */
 export interface FramedFace {
   /** The picture's size, and that at which the face was found. */

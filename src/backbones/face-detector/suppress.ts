@@ -34,12 +34,14 @@ export function blendFaces(
 }
 
 /** The best of each group of finds that show the same face, the highest score first. */
-export function suppressFaces(faces: readonly Face[], same: (best: Box, other: Box) => boolean): Face[] {
+export function suppressFaces<T extends Scored>(faces: readonly T[], same: (best: Box, other: Box) => boolean): T[] {
   return grouped(faces, same).map(([best]) => best);
 }
 
-function grouped(faces: readonly Face[], same: (best: Box, other: Box) => boolean): [Face, ...Face[]][] {
-  const groups: [Face, ...Face[]][] = [];
+type Scored = Pick<Face, 'box' | 'score'>;
+
+function grouped<T extends Scored>(faces: readonly T[], same: (best: Box, other: Box) => boolean): [T, ...T[]][] {
+  const groups: [T, ...T[]][] = [];
   for (const face of faces.toSorted((a, b) => b.score - a.score)) {
     const group = groups.find(([best]) => same(best.box, face.box));
     if (group === undefined) groups.push([face]);
