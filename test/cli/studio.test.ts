@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, describe, it } from 'node:test';
+import { before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDecisions } from '../../src/data/decisions.js';
 import type { StudioState } from '../../src/serving/studio/protocol.js';
@@ -19,8 +19,9 @@ before(async () => {
 });
 
 /** Starts the service over the data, and gives its address once it listens. */
-async function serve(...options: string[]) {
+async function serve(t: TestContext, ...options: string[]) {
   const child = start(['serve', '--data', data, '--port', '0', ...options]);
+  t.after(() => child.kill('SIGKILL'));
   return { child, url: (await firstLine(child)).slice(`${data}: `.length) };
 }
 
@@ -42,9 +43,9 @@ const send = (url: string, method: string, path: string, body: unknown) =>
   });
 
 describe('eyeball serve --data', () => {
-  it('killed in the middle of many saves loses at most those that were not answered', async () => {
+  it('killed in the middle of many saves loses at most those that were not answered', async t => {
     for (let round = 0; round < 4; round++) {
-      const { child, url } = await serve();
+      const { child, url } = await serve(t);
       const answer = (await (await fetch(`${url}/studio/api/samples?limit=500`)).json()) as {
         samples: { file: string; decision: { kind: 'set'; value: number } | null }[];
       };
@@ -64,7 +65,10 @@ describe('eyeball serve --data', () => {
         }
       });
       const ended = Promise.allSettled(deciding);
-      while (answered.size < 10 + 3 * round) await sleep(1);
+      const enough = async () => {
+        while (answered.size < 10 + 3 * round) await sleep(1);
+      };
+      await Promise.race([enough(), ...deciding]);
       await sleep(7 * round);
       child.kill('SIGKILL');
       for (const result of await ended)
@@ -80,7 +84,7 @@ describe('eyeball serve --data', () => {
       }
       assert.match(readFileSync(decisions, 'utf8'), /\n$/);
     }
-    const { child, url } = await serve();
+    const { child, url } = await serve(t);
     const { data: state, writable } = (await (await fetch(`${url}/studio/api/state`)).json()) as StudioState;
     assert.deepEqual([state!.decided.set > 10, writable], [true, true]);
     const [file] = (await readDecisions(decisions)).byFile.keys();
@@ -92,8 +96,8 @@ describe('eyeball serve --data', () => {
     assert.equal((await child.outcome).code, 0);
   });
 
-  it('stops its job and its event streams where it is told to end', async () => {
-    const { child, url } = await serve('--cache', join(root, 'cache'), '--models', join(root, 'models'));
+  it('stops its job and its event streams where it is told to end', async t => {
+    const { child, url } = await serve(t, '--cache', join(root, 'cache'), '--models', join(root, 'models'));
     const events = await fetch(`${url}/studio/api/events`);
     const order = { kind: 'train', name: 'long', tune: 'last', epochs: 500 };
     assert.equal((await send(url, 'POST', 'jobs', order)).status, 202);
