@@ -16,7 +16,18 @@ mkdirSync(out, { recursive: true });
 const { test } = await generatePortraits({ out: join(root, 'faces'), images: 160, seed: 3 });
 
 // In the folder itself, so that the pages show paths as a reader would type them.
-const args = ['--data', 'faces/train', '--test', 'faces/test', '--target', 'age', '--unit', 'years', '--cache', 'cache'];
+const args = [
+  '--data',
+  'faces/train',
+  '--test',
+  'faces/test',
+  '--target',
+  'age',
+  '--unit',
+  'years',
+  '--cache',
+  'cache',
+];
 const main = resolve('dist/src/cli/main.js');
 const service = spawn(process.execPath, [main, 'serve', ...args, '--port', '0'], { cwd: root });
 service.stderr.pipe(process.stderr);
@@ -48,7 +59,9 @@ async function shoot(name, { hash = name, colorScheme = 'light', width = 1200, h
   await sleep(1000);
   const picture = await page.screenshot();
   await page.close();
-  await sharp(picture).png({ palette: true, effort: 10 }).toFile(join(out, `${name}.png`));
+  await sharp(picture)
+    .png({ palette: true, effort: 10 })
+    .toFile(join(out, `${name}.png`));
 }
 
 try {
