@@ -76,13 +76,12 @@ try {
   });
   await shoot('try', {
     width: 390,
-    height: 844,
+    height: 940,
     async act(page) {
       const folder = join(test, readdirSync(test)[3]);
       await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]));
       await page.getByRole('button', { name: 'Explain' }).click();
       await page.locator('.explanation').waitFor();
-      await page.locator('.tried').evaluate(element => element.scrollIntoView({ block: 'end' }));
     },
   });
   // Trained again with the same settings, so that the page has a curve to show while it works on.
