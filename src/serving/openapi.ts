@@ -11,6 +11,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   408: 'The body took too long.',
   413: 'The body is too large, or holds too many pictures.',
   415: 'The content type is none that the service reads.',
+  421: 'The request is meant for another host.',
   422: 'No picture can be used, or the fields are others.',
   429: 'This client has too many pictures in the queue.',
   503: 'The queue is full, or the model is still loading.',
@@ -61,7 +62,7 @@ export function openApiDocument(guarded: boolean): object {
     },
     responses: {
       ...given('A prediction or an error for each picture.', 'application/json', answer),
-      ...refusals(400, 401, 408, 413, 415, 422, 429, 503),
+      ...refusals(400, 401, 408, 413, 415, 421, 422, 429, 503),
     },
   });
   registry.registerPath({

@@ -117,7 +117,18 @@ describe('/openapi.json', () => {
     const { post: predict } = (paths as Record<string, Record<string, { responses: object; security: object }>>)[
       '/v1/predict'
     ]!;
-    assert.deepEqual(Object.keys(predict!.responses), ['200', '400', '401', '408', '413', '415', '422', '429', '503']);
+    assert.deepEqual(Object.keys(predict!.responses), [
+      '200',
+      '400',
+      '401',
+      '408',
+      '413',
+      '415',
+      '421',
+      '422',
+      '429',
+      '503',
+    ]);
     assert.deepEqual(predict!.security, [{ bearer: [] }]);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { answerOf, type Body, form, picture, post, request, startService } from './service.js';
 
 const JPEG = await picture(120, 200);
@@ -124,6 +125,33 @@ describe('a hostile request', () => {
       // And the next one is answered as if nothing had been.
       assert.equal((await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg'))).status, 200);
     });
+
+  it('of another page behind a whole picture is that picture: nothing else of it is read', async t => {
+    const app = await startService(t);
+    const value = async (body: Uint8Array) => {
+      const response = await app.fetch(post(new Uint8Array(body), 'image/jpeg'));
+      assert.equal(response.status, 200);
+      assert.match(response.headers.get('Content-Type')!, /^application\/json/);
+      assert.equal(response.headers.get('X-Content-Type-Options'), 'nosniff');
+      return ((await response.json()) as { predictions: { value: number }[] }).predictions[0]!.value;
+    };
+    const tail = Buffer.from(`<script>alert(1)</script>PK\x03\x04%PDF-1.7${svg}`, 'latin1');
+    assert.equal(await value(Buffer.concat([JPEG, tail])), await value(JPEG));
+    const document = Buffer.concat([Buffer.from('%PDF-1.7\n'), JPEG]);
+    assert.equal((await answerOf(await app.fetch(post(document, 'image/jpeg')))).status, 422);
+  });
+
+  it('of a long animation costs its first frame, and is refused where that is damaged', async t => {
+    const app = await startService(t);
+    const size = 64;
+    const frames = Buffer.alloc(size * size * 3 * 300).map((_, i) => Math.floor(i / (size * size * 3)) % 251);
+    const gif = await sharp(frames, { raw: { width: size, height: size * 300, channels: 3, pageHeight: size } })
+      .gif({ loop: 0 })
+      .toBuffer();
+    assert.equal((await app.fetch(post(new Uint8Array(gif), 'image/gif'))).status, 200);
+    const cut = await answerOf(await app.fetch(post(new Uint8Array(gif.subarray(0, 60)), 'image/gif')));
+    assert.equal(cut.status, 422, cut.detail);
+  });
 
   it('by the hundred, cut at every place, is never a fault of the service', async t => {
     const app = await startService(t);
