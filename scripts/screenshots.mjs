@@ -38,10 +38,14 @@ const browser = await chromium.launch({
   args: ['--no-sandbox'],
 });
 
-/** Does a job; resolves when it has ended. */
-async function work(order) {
+/** Starts a job. */
+function start(order) {
   const headers = { 'Content-Type': 'application/json' };
-  await fetch(`${url}/studio/api/jobs`, { method: 'POST', headers, body: JSON.stringify(order) });
+  return fetch(`${url}/studio/api/jobs`, { method: 'POST', headers, body: JSON.stringify(order) });
+}
+
+/** Resolves when the job has ended. */
+async function end() {
   for (;;) {
     const { job } = await (await fetch(`${url}/studio/api/state`)).json();
     if (job.state === 'done') return;
@@ -65,9 +69,16 @@ async function shoot(name, { hash = name, colorScheme = 'light', width = 1200, h
 }
 
 try {
-  await work({ kind: 'train', name: 'age', tune: 'last', augment: 'flip', epochs: 12 });
-  await work({ kind: 'evaluate' });
-  await work({ kind: 'clean' });
+  await start({ kind: 'train', name: 'age', tune: 'last', augment: 'flip', epochs: 16 });
+  // While it works on.
+  await shoot('train', {
+    act: page => page.locator('.curve tbody tr').nth(9).waitFor({ state: 'attached', timeout: 300_000 }),
+  });
+  await end();
+  for (const kind of ['evaluate', 'clean']) {
+    await start({ kind });
+    await end();
+  }
   await shoot('data', { hash: 'data?from=20&to=60&sort=label' });
   await shoot('review', { colorScheme: 'dark' });
   await shoot('results', {
@@ -82,16 +93,6 @@ try {
       await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]));
       await page.getByRole('button', { name: 'Explain' }).click();
       await page.locator('.explanation').waitFor();
-    },
-  });
-  // Trained again with the same settings, so that the page has a curve to show while it works on.
-  await shoot('train', {
-    async act(page) {
-      await page.getByLabel('Name', { exact: true }).fill('age-2');
-      await page.getByLabel('What is trained').selectOption('last');
-      await page.getByLabel('Epochs').fill('40');
-      await page.getByRole('button', { name: 'Start' }).click();
-      await page.locator('.curve tbody tr').nth(11).waitFor({ state: 'attached', timeout: 120_000 });
     },
   });
 } finally {

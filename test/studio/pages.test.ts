@@ -8,7 +8,7 @@ import { assertAccessible, noBrowser, openBrowser } from './browser.js';
 import { drawFaces, type Service, serveFaces } from './studio-service.js';
 
 /** As long as a training on a busy machine. */
-const LONG = { timeout: 60_000 };
+const LONG = { timeout: 120_000 };
 
 describe('the pages of the studio', { skip: noBrowser }, () => {
   const root = temporaryFolder();
@@ -23,7 +23,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     ({ train, test } = await drawFaces(root));
     [service, browser] = await Promise.all([serveFaces(root), openBrowser()]);
     page = await browser.newPage();
-    page.setDefaultTimeout(8_000);
+    page.setDefaultTimeout(20_000);
     page.on('pageerror', error => faults.push(error.message));
     await page.goto(service.url);
   });
@@ -74,12 +74,13 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await field('Name').fill('tuned');
     await page.getByLabel('Backbone').selectOption('resnet18');
     await page.getByLabel('What is trained').selectOption('last');
+    await field('Head').selectOption('linear');
     await page.getByLabel('Epochs').fill('500');
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('heading', { name: 'Training: tuned' }).waitFor();
     await page.getByRole('figure').getByText('As a table').click(LONG);
     const rows = page.locator('.curve tbody tr');
-    await rows.nth(2).waitFor(LONG);
+    await rows.nth(1).waitFor(LONG);
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('heading', { name: 'Stopped: tuned' }).waitFor(LONG);
     const epochs = async () => (await rows.locator('th').allTextContents()).map(Number);
