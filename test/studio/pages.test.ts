@@ -149,9 +149,9 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.locator('.tile').first().focus();
     await page.keyboard.press('Enter');
     const dialog = page.getByRole('dialog');
-    const first = await dialog.getAttribute('aria-label');
+    const first = (await dialog.getAttribute('aria-label'))!;
     await page.keyboard.press('ArrowRight');
-    await page.waitForFunction(`document.querySelector('dialog').ariaLabel !== ${JSON.stringify(first)}`);
+    await page.getByRole('dialog', { name: first, exact: true }).waitFor({ state: 'detached' });
     await dialog.getByRole('button', { name: 'Keep' }).click();
     await dialog.getByText('Saved.').waitFor();
     await assertAccessible(page, 'a picture');
@@ -180,8 +180,6 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByText('1 of 1 answered').waitFor();
     assert.match((await text('.tried .number'))!, /^\d+\.\d years$/);
     await page.getByRole('button', { name: 'Use the camera' }).click();
-    const ready = `document.querySelector('video')?.videoWidth > 0`;
-    await page.waitForFunction(ready);
     await page.getByRole('button', { name: 'Take a picture' }).click();
     await page.getByText('2 of 2 answered').waitFor();
     await page.getByRole('button', { name: 'Camera off' }).click();
