@@ -1,13 +1,13 @@
 import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
 import { Store } from './store.js';
 
-/** A face in a picture: its box in px of the upright picture, turned by `angle` degrees about its middle, and what the model says. */
+/** A face in a picture, and what the model says of it. */
 export interface TriedFace {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  readonly angle?: number;
+  /** In px of the upright picture; turned by `angle` degrees clockwise about its middle. */
+  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  readonly angle: number;
+  /** Too few pixels for its number to be worth much. */
+  readonly small?: boolean;
   readonly value: number | null;
   readonly low?: number | null;
   readonly high?: number | null;
@@ -17,7 +17,8 @@ export interface TriedFace {
 
 /** What the service says of a picture. */
 export interface TriedAnswer {
-  readonly value: number | null;
+  /** Absent where faces were looked for: they have their own. */
+  readonly value?: number | null;
   readonly low?: number | null;
   readonly high?: number | null;
   readonly unusual?: boolean;

@@ -90,7 +90,9 @@ export function DataPage({ data }: { readonly data: StudioData }) {
       <NoticeLine />
       <section aria-label="Pictures">
         <p class="count" role="status">
-          {samples.total === undefined ? 'Loading …' : plural(samples.total, show === 'broken' ? 'file' : 'picture')}
+          <span>
+            {samples.total === undefined ? 'Loading …' : plural(samples.total, show === 'broken' ? 'file' : 'picture')}
+          </span>
           {isFiltered && (
             <button
               type="button"

@@ -128,7 +128,9 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
           </div>
           <div class="chosen">
             <p class="count" role="status">
-              {isBrushed(stable) ? `${plural(chosen.length, 'picture')} chosen, the worst first` : 'Nothing chosen.'}
+              <span>
+                {isBrushed(stable) ? `${plural(chosen.length, 'picture')} chosen, the worst first` : 'Nothing chosen.'}
+              </span>
               {isBrushed(stable) && (
                 <button
                   type="button"

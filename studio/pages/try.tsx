@@ -94,7 +94,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
           <div class="row">
             {model.intervals && (
               <label class="switch">
-                Intervals that hold
+                Intervals of
                 <input
                   class="percent"
                   type="number"
@@ -103,7 +103,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
                   value={level}
                   onInput={event => setLevel(event.currentTarget.value)}
                 />
-                % of the time
+                %
               </label>
             )}
             {model.faces && (

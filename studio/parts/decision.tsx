@@ -11,7 +11,7 @@ export function DecisionMark({ decision }: { readonly decision: ShownDecision | 
 /** How saving goes, and what went wrong with it. */
 export function SavingLine() {
   const { waiting, trouble, saved } = useStore(saving);
-  let text = saved === 0 ? 'Decisions are saved at once.' : 'Saved.';
+  let text = saved === 0 ? 'Each is saved at once.' : 'Saved.';
   if (waiting > 0) text = 'Saving …';
   if (trouble !== undefined)
     text = `Not saved yet: ${trouble}. ${waiting === 1 ? 'One decision waits' : `${waiting} decisions wait`} in this browser and will be sent again.`;

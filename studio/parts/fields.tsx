@@ -1,16 +1,28 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { numberIn } from '../base/format.js';
 
+/** What joins a control to its label and its help. */
+export interface Named {
+  readonly id: string;
+  readonly 'aria-describedby': string;
+}
+
 /** A label with its control below it, and what it means below that. */
-export function Field(props: { readonly label: string; readonly help?: string; readonly children: ComponentChildren }) {
+export function Field(props: {
+  readonly label: string;
+  readonly help: string;
+  readonly control: (named: Named) => ComponentChildren;
+}) {
+  const id = useId();
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
-    <label class="field">
-      <span>{props.label}</span>
-      {props.children}
-      {props.help !== undefined && <small class="note">{props.help}</small>}
-    </label>
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      {props.control({ id, 'aria-describedby': `${id}-help` })}
+      <small class="note" id={`${id}-help`}>
+        {props.help}
+      </small>
+    </div>
   );
 }
 

@@ -1,4 +1,4 @@
-import { formatCount, formatPercent } from '../../src/report/format.js';
+import { capital, formatCount, formatPercent } from '../../src/report/format.js';
 import type { Results } from '../../src/serving/studio/protocol.js';
 import { useFormat } from '../base/format.js';
 
@@ -13,7 +13,7 @@ export function GroupTable({ groups }: { readonly groups: Results['byGroup'] }) 
       <table>
         <thead>
           <tr>
-            <th scope="col">{format.name}</th>
+            <th scope="col">{capital(format.name)}</th>
             <th scope="col">Pictures</th>
             <th scope="col">Mean error</th>
             <td class="bar" />

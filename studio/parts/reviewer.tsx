@@ -116,11 +116,13 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
             </div>
           </dl>
           <p class="kinds">
-            {item.kinds.map(kind => (
-              <span key={kind} class="mark doubt">
-                {kind}
-              </span>
-            ))}
+            {item.kinds
+              .filter(kind => kind !== 'label')
+              .map(kind => (
+                <span key={kind} class="mark doubt">
+                  {kind}
+                </span>
+              ))}
             <DecisionMark decision={decision} />
           </p>
           <div class="deeds">

@@ -108,64 +108,123 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
     >
       <h2>A new training</h2>
       <div class="grid">
-        <Field label="Name" help="Of the model's new folder.">
-          <input type="text" required maxLength={64} pattern="\w[\w.\-]*" autocomplete="off" {...field('name')} />
-        </Field>
-        <Field label="Backbone" help="The network that looks at the pictures.">
-          <select {...field('backbone')}>
-            {backbones.map(([value, text]) => (
-              <option key={value} value={value}>
-                {text}
+        <Field
+          label="Name"
+          help="Of the model's new folder."
+          control={named => (
+            <input
+              {...named}
+              type="text"
+              required
+              maxLength={64}
+              pattern="\w[\w.\-]*"
+              autocomplete="off"
+              {...field('name')}
+            />
+          )}
+        />
+        <Field
+          label="Backbone"
+          help="The network that looks at the pictures."
+          control={named => (
+            <select {...named} {...field('backbone')}>
+              {backbones.map(([value, text]) => (
+                <option key={value} value={value}>
+                  {text}
+                </option>
+              ))}
+            </select>
+          )}
+        />
+        <Field
+          label="What is trained"
+          help="More takes longer, and pays with many pictures."
+          control={named => (
+            <select {...named} {...field('tune')}>
+              <option value="head">The head alone: seconds to minutes</option>
+              <option value="last">The last stage too</option>
+              <option value="all">The whole network</option>
+            </select>
+          )}
+        />
+        <Field
+          label="Head"
+          help="What makes a number of what the network sees."
+          control={named => (
+            <select {...named} {...field('head')}>
+              <option value="">{isFrozen(fields) ? 'The better of both' : 'Chosen for you'}</option>
+              <option value="linear">One layer</option>
+              <option value="mlp">Two layers</option>
+            </select>
+          )}
+        />
+        <Field
+          label="Changed pictures"
+          help={exact ? WITHOUT : 'Random changes, so that fewer pictures teach more.'}
+          control={named => (
+            <select {...named} disabled={exact} {...field('augment')}>
+              <option value="none">None</option>
+              <option value="flip">Mirrored</option>
+              <option value="face" disabled={isFrozen(fields)}>
+                As faces vary
               </option>
-            ))}
-          </select>
-        </Field>
-        <Field label="What is trained" help="More takes longer, and pays with many pictures.">
-          <select {...field('tune')}>
-            <option value="head">The head alone: seconds to minutes</option>
-            <option value="last">The last stage too</option>
-            <option value="all">The whole network</option>
-          </select>
-        </Field>
-        <Field label="Head" help="What makes a number of what the network sees.">
-          <select {...field('head')}>
-            <option value="">{isFrozen(fields) ? 'The better of both' : 'Chosen for you'}</option>
-            <option value="linear">One layer</option>
-            <option value="mlp">Two layers</option>
-          </select>
-        </Field>
-        <Field label="Changed pictures" help={exact ? WITHOUT : 'Random changes, so that fewer pictures teach more.'}>
-          <select disabled={exact} {...field('augment')}>
-            <option value="none">None</option>
-            <option value="flip">Mirrored</option>
-            <option value="face" disabled={isFrozen(fields)}>
-              As faces vary
-            </option>
-            <option value="photo" disabled={isFrozen(fields)}>
-              As photos vary
-            </option>
-          </select>
-        </Field>
-        <Field label="Epochs" help={exact ? WITHOUT : 'How often each picture is seen.'}>
-          <input type="number" min="1" max="1000" placeholder="default" disabled={exact} {...field('epochs')} />
-        </Field>
-        <Field label="Learning rate" help={exact ? WITHOUT : 'How large each step is: 0.001, say.'}>
-          <input
-            type="number"
-            min="0"
-            max="10"
-            step="any"
-            placeholder="default"
-            disabled={exact}
-            {...field('learningRate')}
-          />
-        </Field>
-        <Field label="Batch" help={exact ? WITHOUT : 'Pictures a step.'}>
-          <input type="number" min="1" max="1024" placeholder="default" disabled={exact} {...field('batch')} />
-        </Field>
-        <Field label="Seed" help="The same seed gives the same model.">
-          <input type="number" min="0" step="1" required {...field('seed')} />
-        </Field>
+              <option value="photo" disabled={isFrozen(fields)}>
+                As photos vary
+              </option>
+            </select>
+          )}
+        />
+        <Field
+          label="Epochs"
+          help={exact ? WITHOUT : 'How often each picture is seen.'}
+          control={named => (
+            <input
+              {...named}
+              type="number"
+              min="1"
+              max="1000"
+              placeholder="default"
+              disabled={exact}
+              {...field('epochs')}
+            />
+          )}
+        />
+        <Field
+          label="Learning rate"
+          help={exact ? WITHOUT : 'How large each step is: 0.001, say.'}
+          control={named => (
+            <input
+              {...named}
+              type="number"
+              min="0"
+              max="10"
+              step="any"
+              placeholder="default"
+              disabled={exact}
+              {...field('learningRate')}
+            />
+          )}
+        />
+        <Field
+          label="Batch"
+          help={exact ? WITHOUT : 'Pictures a step.'}
+          control={named => (
+            <input
+              {...named}
+              type="number"
+              min="1"
+              max="1024"
+              placeholder="default"
+              disabled={exact}
+              {...field('batch')}
+            />
+          )}
+        />
+        <Field
+          label="Seed"
+          help="The same seed gives the same model."
+          control={named => <input {...named} type="number" min="0" step="1" required {...field('seed')} />}
+        />
       </div>
       {fault !== undefined && <Fault reason={fault} />}
       <p class="row">

@@ -29,7 +29,10 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
           )}
           <ol class={faces.length > 1 ? 'faces' : 'faces one'}>
             {faces.map((face, i) => (
-              <li key={i}>{face.error === undefined ? <Answer answer={face} format={format} /> : face.error}</li>
+              <li key={i}>
+                {face.error === undefined ? <Answer answer={face} format={format} /> : face.error}
+                {face.small && <p class="odd">Small: its number is worth little.</p>}
+              </li>
             ))}
           </ol>
         </>
@@ -51,7 +54,7 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
 function Answer(props: { readonly answer: TriedAnswer | TriedFace; readonly format: TargetFormat }) {
   const { value, low, high, unusual } = props.answer;
   const { format } = props;
-  if (value === null) return null;
+  if (value == null) return null;
   return (
     <>
       <p class="number">
@@ -87,7 +90,7 @@ function BoxedPicture(props: {
       />
       {size && faces.length > 0 && (
         <svg viewBox={`0 0 ${size[0]} ${size[1]}`} aria-hidden="true">
-          {faces.map(({ x, y, width, height, angle = 0 }, i) => (
+          {faces.map(({ box: { x, y, width, height }, angle }, i) => (
             <g key={i} transform={`rotate(${angle} ${x + width / 2} ${y + height / 2})`}>
               <rect x={x} y={y} width={width} height={height} vector-effect="non-scaling-stroke" />
               {faces.length > 1 && (

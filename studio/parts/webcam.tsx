@@ -7,11 +7,13 @@ export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void
   const [stream, setStream] = useState<MediaStream>();
   const [fault, setFault] = useState<string>();
   const video = useRef<HTMLVideoElement>(null);
+  const [isReady, setIsReady] = useState(false);
   const taken = useRef(0);
   useEffect(() => {
     if (stream === undefined) return;
     video.current!.srcObject = stream;
     return () => {
+      setIsReady(false);
       for (const track of stream.getTracks()) track.stop();
     };
   }, [stream]);
@@ -52,9 +54,16 @@ export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void
     );
   return (
     <div class="webcam">
-      <video ref={video} autoplay playsInline muted aria-label="What the camera sees" />
+      <video
+        ref={video}
+        autoplay
+        playsInline
+        muted
+        aria-label="What the camera sees"
+        onLoadedData={() => setIsReady(true)}
+      />
       <p class="row">
-        <button type="button" class="main" onClick={take}>
+        <button type="button" class="main" disabled={!isReady} onClick={take}>
           Take a picture
         </button>
         <button type="button" onClick={() => setStream(undefined)}>

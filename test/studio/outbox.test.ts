@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { build } from 'esbuild';
+import type { DecisionRequest, ShownDecision } from '../../src/serving/studio/protocol.js';
+
+// The module is the browser's; it is bundled as the pages are and run here.
+type Sent =
+  | { kind: 'saved' | 'conflict'; event: { revision: number; file: string; decision: ShownDecision | null } }
+  | { kind: 'refused' | 'unreachable'; reason: string };
+interface Outbox {
+  readonly waiting: number;
+  readonly trouble: string | undefined;
+  wanted(file: string): ShownDecision | null | undefined;
+  decide(file: string, wanted: ShownDecision | null, known: ShownDecision | null): void;
+  run(): Promise<void>;
+}
+let open: new (options: object) => Outbox;
+
+before(async () => {
+  const bundled = await build({ entryPoints: ['studio/base/outbox.ts'], bundle: true, format: 'esm', write: false });
+  const code = Buffer.from(bundled.outputFiles[0]!.contents).toString('base64');
+  ({ Outbox: open } = await import(`data:text/javascript;base64,${code}`));
+});
+
+const keep = { kind: 'keep' } as const;
+const drop = { kind: 'drop' } as const;
+
+/** A storage as a browser has it. */
+function storage() {
+  const map = new Map<string, string>();
+  return {
+    map,
+    get length() {
+      return map.size;
+    },
+    key: (i: number) => [...map.keys()][i] ?? null,
+    getItem: (key: string) => map.get(key) ?? null,
+    setItem: (key: string, text: string) => void map.set(key, text),
+    removeItem: (key: string) => void map.delete(key),
+  };
+}
+
+/** An outbox before a server whose answers are given one by one. */
+function outbox(kept = storage()) {
+  const requests: DecisionRequest[] = [];
+  const answers: ((sent: Sent) => void)[] = [];
+  const told: string[] = [];
+  const box = new open({
+    storage: kept,
+    prefix: 'unsent ',
+    send: (request: DecisionRequest) =>
+      new Promise<Sent>(resolve => {
+        requests.push(request);
+        answers.push(resolve);
+      }),
+    wait: () => Promise.resolve(),
+    onChange: () => {},
+    onSaved: ({ file, decision }: { file: string; decision: ShownDecision | null }) =>
+      told.push(`saved ${file} ${decision?.kind}`),
+    onConflict: ({ file, decision }: { file: string; decision: ShownDecision | null }, wanted: ShownDecision | null) =>
+      told.push(`conflict ${file}: ${decision?.kind}, not ${wanted?.kind}`),
+    onRefused: (file: string, _: unknown, reason: string) => told.push(`refused ${file}: ${reason}`),
+  });
+  const answer = async (sent: Sent) => {
+    answers.shift()!(sent);
+    await turn();
+  };
+  const saved = (file: string, decision: ShownDecision | null): Sent => ({
+    kind: 'saved',
+    event: { revision: 1, file, decision },
+  });
+  return { box, requests, told, kept, answer, saved };
+}
+
+describe('the outbox of decisions', () => {
+  it('keeps a decision in the storage until the server has it', async () => {
+    const { box, requests, kept, answer, saved, told } = outbox();
+    box.decide('a.jpg', keep, null);
+    assert.deepEqual([...kept.map.keys()], ['unsent a.jpg']);
+    assert.deepEqual(requests, [{ file: 'a.jpg', decision: keep, expected: null }]);
+    await answer(saved('a.jpg', keep));
+    assert.deepEqual([kept.map.size, box.waiting], [0, 0]);
+    assert.deepEqual(told, ['saved a.jpg keep']);
+  });
+
+  it('sends again while nobody answers, and what an earlier page left behind', async () => {
+    const first = outbox();
+    first.box.decide('a.jpg', keep, null);
+    await first.answer({ kind: 'unreachable', reason: 'no answer' });
+    assert.equal(first.box.trouble, 'no answer');
+    assert.equal(first.requests.length, 2);
+
+    const second = outbox(first.kept);
+    assert.deepEqual(second.box.wanted('a.jpg'), keep);
+    void second.box.run();
+    await second.answer(second.saved('a.jpg', keep));
+    assert.deepEqual([second.kept.map.size, second.box.waiting, second.box.trouble], [0, 0, undefined]);
+  });
+
+  it('sends what was decided meanwhile on top of what was saved', async () => {
+    const { box, requests, answer, saved } = outbox();
+    box.decide('a.jpg', keep, null);
+    box.decide('a.jpg', drop, keep);
+    await answer(saved('a.jpg', keep));
+    assert.deepEqual(requests[1], { file: 'a.jpg', decision: drop, expected: keep });
+    await answer(saved('a.jpg', drop));
+    assert.equal(box.waiting, 0);
+  });
+
+  it('gives up what another tab decided otherwise, and takes its own decision for saved', async () => {
+    const { box, told, answer } = outbox();
+    box.decide('a.jpg', keep, null);
+    await answer({ kind: 'conflict', event: { revision: 2, file: 'a.jpg', decision: drop } });
+    box.decide('b.jpg', keep, null);
+    await answer({ kind: 'conflict', event: { revision: 2, file: 'b.jpg', decision: keep } });
+    assert.deepEqual(told, ['conflict a.jpg: drop, not keep', 'saved b.jpg keep']);
+    assert.equal(box.waiting, 0);
+  });
+
+  it('leaves what another tab wrote into the storage for the same picture', async () => {
+    const { box, kept, answer, saved } = outbox();
+    box.decide('a.jpg', keep, null);
+    kept.setItem('unsent a.jpg', JSON.stringify({ wanted: drop, expected: null }));
+    await answer(saved('a.jpg', keep));
+    assert.equal(kept.map.size, 1);
+  });
+
+  it('tells what the server refuses, and goes on', async () => {
+    const { box, told, answer, saved } = outbox();
+    box.decide('a.jpg', keep, null);
+    box.decide('b.jpg', keep, null);
+    await answer({ kind: 'refused', reason: 'no such picture' });
+    await answer(saved('b.jpg', keep));
+    assert.deepEqual(told, ['refused a.jpg: no such picture', 'saved b.jpg keep']);
+  });
+});

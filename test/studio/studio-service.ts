@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { listen } from '../../src/cli/listen.js';
+import { generatePortraits } from '../../src/data/portraits/generate-portraits.js';
+import { type AppOptions, createApp } from '../../src/serving/app.js';
+import { openWorkplace } from '../../src/serving/studio/workplace.js';
+
+/** A service on a port of this machine. */
+export interface Service {
+  /** Where it answers, ending with a slash. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Puts a service on a free port, or on `port`. */
+export async function serveApp(options: AppOptions, port = 0): Promise<Service> {
+  const app = createApp(options);
+  const listening = await listen(app, { host: '127.0.0.1', port, bodyMs: 10_000 });
+  return {
+    url: `${listening.address}/`,
+    async close() {
+      app.shutDown();
+      await listening.close();
+      await app.close();
+    },
+  };
+}
+
+/** Draws 60 portraits to train and 15 to test below `root`, three of the former broken. */
+export async function drawFaces(root: string): Promise<{ readonly train: string; readonly test: string }> {
+  const { train, test } = await generatePortraits({ out: join(root, 'faces'), images: 75, seed: 1 });
+  return { train, test };
+}
+
+/** The service over the drawn faces below `root`, without a model; its networks are small. */
+export async function serveFaces(root: string, port = 0): Promise<Service> {
+  const faces = join(root, 'faces');
+  const workplace = await openWorkplace({
+    data: join(faces, 'train'),
+    test: join(faces, 'test'),
+    target: 'age',
+    unit: 'years',
+    models: join(root, 'models'),
+    cacheDir: join(root, 'cache'),
+    network: { backbone: 'resnet18', weights: 'formula', sizePx: 32 },
+  });
+  return serveApp({ workplace }, port);
+}
