@@ -14,6 +14,7 @@ export interface PaceReading {
 export class Pace {
   private phase: string | undefined;
   private started = 0;
+  private last = 0;
 
   /** @param now The clock in ms. Default: `performance.now`. */
   constructor(private readonly now: () => number = () => performance.now()) {}
@@ -26,10 +27,12 @@ export class Pace {
   /** Takes a report. */
   read({ phase, done, total }: Progress): PaceReading {
     const now = this.now();
-    if (this.phase !== phase) {
+    // A phase of the same name that starts over is another one.
+    if (this.phase !== phase || done < this.last) {
       this.phase = phase;
       this.started = now;
     }
+    this.last = done;
     const seconds = (now - this.started) / 1000;
     const rate = seconds > 0 ? done / seconds : 0;
     return { seconds, rate, secondsLeft: rate > 0 ? (total - done) / rate : 0 };

@@ -14,6 +14,7 @@ describe('a pace', () => {
     assert.equal(report('b', 1).seconds, 0);
     now += 500;
     assert.equal(report('b', 100).secondsLeft, 0);
+    assert.equal(report('b', 3).seconds, 0);
     pace.end();
     assert.ok(pace.isNew('b'));
   });

@@ -118,7 +118,7 @@ describe('a service', () => {
       assert.deepEqual([answer.status, answer.detail], [503, 'expected a model, got one that is still loading']);
     }
     assert.equal((await app.fetch(request('/healthz'))).status, 200);
-    assert.match(await (await app.fetch(request('/'))).text(), /still loading/);
+    assert.match(await (await app.fetch(request('/studio/api/state'))).text(), /^{"model":null,/);
     load({ manifest: sampleManifest('0'.repeat(64)) } as Model);
     await settled();
     assert.equal((await app.fetch(request('/readyz'))).status, 200);

@@ -13,6 +13,7 @@ import { checkSameOrigin } from '../same-origin.js';
 import type { Served, ServedModel } from '../served-model.js';
 import { EventHub } from './event-hub.js';
 import { ExplainAnswers } from './explain-answer.js';
+import { findBroken } from './find-broken.js';
 import { hidePaths } from './hide-paths.js';
 import { JobRunner } from './job-runner.js';
 import { checkJob, isResumable, nameOfTarget, runJob } from './job-work.js';
@@ -117,6 +118,10 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     reading.then(() => hub.tell('state', undefined), host.onError);
   }
   if (workplace !== undefined) workplace.store.onChange = event => hub.tell('decision', event);
+
+  const ending = new AbortController();
+  if (workplace !== undefined)
+    findBroken(workplace, () => hub.tell('state', undefined), ending.signal).catch(host.onError);
 
   const opened = (): Workplace => {
     if (workplace === undefined)
@@ -228,6 +233,7 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     routes,
     modelChanged,
     shutDown() {
+      ending.abort();
       hub.close();
       void jobs.close();
     },

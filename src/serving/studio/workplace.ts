@@ -36,7 +36,7 @@ export interface Workplace {
   readonly store: DecisionStore;
   /** The table of the search for wrong labels, as `eyeball clean --out` writes it. */
   readonly table: string;
-  /** Files that turned out to be no pictures, by name; those without a label included. */
+  /** Files that cannot be used, as far as that is known yet, with the reasons: those without a label, and those that are no pictures. */
   readonly broken: Map<string, string>;
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
@@ -83,15 +83,26 @@ describe('samples', () => {
     }
   });
 
-  it('that are no pictures are broken once somebody found out', async t => {
+  it('that are no pictures are found in the background, and told', { timeout: 30_000 }, async t => {
     const root = tempFolder(t);
     await writePictures(join(root, 'data'), 1);
     writeFileSync(join(root, 'data', 'loose.jpg'), 'no label');
-    const { get } = await startStudio(t, {}, {}, root);
-    const { total, broken, samples } = await get<SamplesAnswer>('samples?show=broken&search=LOOSE');
-    assert.deepEqual([total, samples.length], [1, 0]);
-    assert.equal(broken[0]!.file, 'loose.jpg');
-    assert.equal((await get<StudioState>('state')).data!.skipped, 1);
+    mkdirSync(join(root, 'data', '5'));
+    writeFileSync(join(root, 'data', '5', 'text.jpg'), 'hello');
+    writeFileSync(join(root, 'data', '5', 'cut.jpg'), PICTURE.subarray(0, 200));
+    const { get, ask } = await startStudio(t, {}, {}, root);
+    while ((await get<StudioState>('state')).data!.skipped < 3) await new Promise(setImmediate);
+    const { total, broken, samples } = await get<SamplesAnswer>('samples?show=broken');
+    assert.deepEqual([total, samples.length], [3, 0]);
+    assert.deepEqual(
+      broken.map(({ file }) => file),
+      ['5/cut.jpg', '5/text.jpg', 'loose.jpg'],
+    );
+    assert.match(broken[1]!.reason, /got text starting with "hello"$/);
+    assert.equal((await get<StudioState>('state')).data!.images, 24);
+    assert.equal((await get<SamplesAnswer>('samples')).total, 24);
+    assert.deepEqual((await get<SamplesAnswer>('samples?show=broken&search=LOOSE')).total, 1);
+    assert.equal((await ask('GET', 'picture?file=5/cut.jpg')).status, 422);
   });
 });
 

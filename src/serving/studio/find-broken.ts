@@ -1,0 +1,41 @@
+import { resolve } from 'node:path';
+import { EyeballError, reasonOf } from '../../base/errors.js';
+import { codeOf } from '../../data/listing.js';
+import { decodePicture } from '../../data/picture.js';
+import { readSource } from '../../data/read-source.js';
+import type { Workplace } from './workplace.js';
+
+const GLANCE = { width: 8, height: 8 } as const;
+const TELL_EVERY_MS = 1000;
+
+/**
+ * Opens every picture of the data, one at a time and so in the background of all else, and adds those that cannot be read to the broken ones.
+ *
+ * @param onFound Called once a second at most where some were found, and at the end.
+ */
+export async function findBroken(
+  { dataset, broken }: Pick<Workplace, 'dataset' | 'broken'>,
+  onFound: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = { at: performance.now(), count: broken.size };
+  const tell = () => {
+    if (broken.size === told.count) return;
+    told = { at: performance.now(), count: broken.size };
+    onFound();
+  };
+  for (const { file } of dataset.samples) {
+    if (signal.aborted) return;
+    try {
+      // Only decoding finds a picture that ends early.
+      await decodePicture(await readSource(resolve(dataset.root, file)), GLANCE);
+      broken.delete(file);
+    } catch (thrown) {
+      // What the file system says names the whole path.
+      const isOurs = thrown instanceof EyeballError || (thrown as NodeJS.ErrnoException).code === undefined;
+      broken.set(file, isOurs ? reasonOf(thrown) : `expected a file that can be read, got ${codeOf(thrown)}`);
+    }
+    if (performance.now() - told.at > TELL_EVERY_MS) tell();
+  }
+  tell();
+}
