@@ -25,6 +25,8 @@ export interface PictureHeader {
   /** Pixels, after the EXIF orientation is applied; of an animation's first frame. */
   readonly width: number;
   readonly height: number;
+  /** Frames of an animation; 1 for a still picture. */
+  readonly frames: number;
 }
 
 /**
@@ -78,8 +80,9 @@ export async function probePicture(bytes: Uint8Array): Promise<PictureHeader> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
   try {
     if (format === 'tiff') await refuseRaw(bytes);
-    const { autoOrient } = await header(bytes);
-    return { format, width: autoOrient.width, height: autoOrient.height };
+    const { autoOrient, pages = 1 } = await header(bytes);
+    const frames = format === 'gif' || format === 'webp' ? pages : 1;
+    return { format, width: autoOrient.width, height: autoOrient.height, frames };
   } catch (thrown) {
     throw await readable(thrown, bytes, format);
   }

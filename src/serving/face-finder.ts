@@ -1,7 +1,7 @@
 import type { FaceInPicture } from '../model/crop-faces.js';
 import type { Model } from '../model/model.js';
 import type { Limits } from './limits.js';
-import { checkPixels, type PictureQueue, type PictureRow } from './picture-queue.js';
+import { checkHeader, type PictureQueue, type PictureRow } from './picture-queue.js';
 
 /** A face, and its row among what the model computed. */
 export interface FaceRow {
@@ -28,7 +28,7 @@ export function createFaceFinder(
     if (running === AT_A_TIME) await new Promise<void>(resolve => waiting.push(resolve));
     else running++;
     try {
-      await checkPixels(bytes, picturePixels);
+      await checkHeader(bytes, picturePixels);
       const crops = await cropFaces(bytes);
       return await Promise.all(crops.map(async ({ face, pixels }) => ({ face, row: await queue.addPixels(pixels) })));
     } finally {

@@ -1,5 +1,6 @@
 import { InputError } from '../base/errors.js';
 import { decodePicture, MAX_PICTURE_PIXELS, probePicture } from '../data/picture.js';
+import { sniffFormat } from '../data/picture-format.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Model } from '../model/model.js';
 import type { Limits } from './limits.js';
@@ -54,7 +55,7 @@ export function createPictureQueue(
   let timer: NodeJS.Timeout | undefined;
 
   async function decode(bytes: Uint8Array): Promise<Uint8Array> {
-    await checkPixels(bytes, picturePixels);
+    await checkHeader(bytes, picturePixels);
     return decodePicture(bytes, { width: sizePx, height: sizePx });
   }
 
@@ -138,11 +139,18 @@ export function createPictureQueue(
   };
 }
 
-/** Refuses a picture by its header. @throws InputError where it has more pixels than `picturePixels`, or cannot be read. */
-export async function checkPixels(bytes: Uint8Array, picturePixels: number): Promise<void> {
+/**
+ * Refuses a picture by its header.
+ *
+ * @throws InputError where it has more pixels than `picturePixels`, is an animation, or cannot be read.
+ */
+export async function checkHeader(bytes: Uint8Array, picturePixels: number): Promise<void> {
+  const format = sniffFormat(bytes);
   // Without a limit of its own, decodePicture looks at the header for us.
-  if (picturePixels >= MAX_PICTURE_PIXELS) return;
-  const { width, height } = await probePicture(bytes);
+  if (picturePixels >= MAX_PICTURE_PIXELS && format !== 'gif' && format !== 'webp') return;
+  const { width, height, frames } = await probePicture(bytes);
+  if (frames > 1)
+    throw new InputError(`expected a still picture, got an animation of ${frames} frames; send one of them`);
   if (width * height > picturePixels)
     throw new InputError(`expected at most ${picturePixels} pixels, got ${width} x ${height}`);
 }

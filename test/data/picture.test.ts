@@ -50,7 +50,7 @@ test('every format gives [H, W, 3] in RGB order, row by row', async () => {
     expectNumbersClose(pixels.subarray(0, 9), [250, 10, 10, 250, 10, 10, 250, 10, 10], { rtol: 0, atol: 8 });
     expectNumbersClose(pixels.subarray(-9), [10, 10, 250, 10, 10, 250, 10, 10, 250], { rtol: 0, atol: 8 });
     assert.equal(pixels.constructor, Uint8Array);
-    assert.deepEqual(await probePicture(bytes), { format, width: 32, height: 32 });
+    assert.deepEqual(await probePicture(bytes), { format, width: 32, height: 32, frames: 1 });
   }
 });
 

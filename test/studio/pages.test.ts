@@ -8,7 +8,7 @@ import { assertAccessible, noBrowser, openBrowser } from './browser.js';
 import { drawFaces, type Service, serveFaces } from './studio-service.js';
 
 /** As long as a training on a busy machine. */
-const LONG = { timeout: 120_000 };
+const LONG = { timeout: 300_000 };
 
 describe('the pages of the studio', { skip: noBrowser }, () => {
   const root = temporaryFolder();

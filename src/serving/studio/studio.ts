@@ -243,7 +243,7 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
 
 function modelOf(served: Served | undefined): StudioModel | null {
   if (served === undefined) return null;
-  const { target, dataset, backbone, metrics, intervals } = served.model.manifest;
+  const { target, dataset, backbone, metrics, intervals, framing } = served.model.manifest;
   return {
     name: served.name,
     target: target.name,
@@ -252,7 +252,7 @@ function modelOf(served: Served | undefined): StudioModel | null {
     backbone: backbone.name,
     rmse: metrics.validation?.rmse ?? null,
     intervals: intervals !== undefined,
-    faces: false,
+    faces: framing !== undefined,
   };
 }
 
