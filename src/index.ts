@@ -12,6 +12,7 @@ export type { Issue, IssueKind } from './cleaning/issues.js';
 export type { Sample, Skipped } from './data/dataset.js';
 export type { Tensor } from './engine/tensor.js';
 export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
+export type { FaceCrop, FaceInPicture } from './model/crop-faces.js';
 export type { Faithfulness } from './model/deletion.js';
 export type { ExplainMethod, Explanation } from './model/explain.js';
 export type { ExplainedPicture, ExplainOptions } from './model/explain-pictures.js';

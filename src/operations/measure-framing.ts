@@ -33,7 +33,8 @@ export async function measureFraming(
   const even = Array.from({ length: images }, (_, i) => Math.floor((i * samples.length) / images));
   // Those of one number lie together: without chance the first few would be alike.
   const order = createRandom(0, 'framing').shuffle(even);
-  const detector = await loadFaceDetector();
+  // One thread: the network is so small that others would rather wait than work, and this thread makes the next view meanwhile.
+  const detector = await loadFaceDetector({ threads: 1 });
   try {
     const framed: FramedFace[] = [];
     let done = 0;
