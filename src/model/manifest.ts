@@ -36,7 +36,8 @@ const intervalsSchema = z.object({
 
 const place = z.tuple([z.number(), z.number()]);
 
-const framingSchema = z.object({
+/** How the training pictures show their faces. */
+export const framingSchema = z.object({
   /** The size of a picture in pixels, and where its face's landmarks lie, as shares of width and height: the medians of `faces` pictures. */
   widthPx: z.int().positive(),
   heightPx: z.int().positive(),

@@ -1,15 +1,16 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type FramedFace, medianFraming } from '../backbones/face-detector/framing.js';
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
 import { ahead } from '../base/ahead.js';
 import { EyeballError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
+import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../data/dataset.js';
 import { decodePicture, probePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { pyramidOf } from '../data/warp.js';
-import type { ManifestFraming } from '../model/manifest.js';
+import { framingSchema, type ManifestFraming } from '../model/manifest.js';
 
 // The median of sixty eyes is known to three thousandths of the picture's width.
 const IMAGES = 60;
@@ -19,13 +20,29 @@ const FIRST = 20;
 const LONGER_EDGE_PX = 512;
 const MOST = 0.5;
 
+// Goes up when the same pictures come to other numbers.
+const VERSION = 1;
+
+/**
+ * What `measureFraming` finds, looked for once a data set: it is kept in `cacheDir` by `fingerprint`, which changes with any picture.
+ */
+export async function framingOf(
+  dataset: Pick<Dataset, 'root' | 'samples'> & { readonly fingerprint: string },
+  cacheDir: string,
+  watch: Watch = {},
+): Promise<ManifestFraming | undefined> {
+  const path = join(cacheDir, 'framing', `${dataset.fingerprint.slice(0, 16)}-${VERSION}.json`);
+  const parse = (json: unknown) => framingSchema.nullable().parse(json);
+  return (await remembered(path, parse, async () => (await measureFraming(dataset, watch)) ?? null)) ?? undefined;
+}
+
 /**
  * How the pictures of a data set show their faces, from sixty of them at most, evenly spaced in their order; undefined where half of
  * them or more show none, or several.
  *
  * @throws AbortedError once the signal is aborted.
  */
-export async function measureFraming(
+async function measureFraming(
   { root, samples }: Pick<Dataset, 'root' | 'samples'>,
   { onProgress, signal }: Watch = {},
 ): Promise<ManifestFraming | undefined> {

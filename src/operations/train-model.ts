@@ -29,7 +29,7 @@ import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
 import { groupSamples, tellGroups } from './group-samples.js';
-import { measureFraming } from './measure-framing.js';
+import { framingOf } from './measure-framing.js';
 import { planTraining, type TrainingOptions } from './training-plan.js';
 
 /** What to train on, and how. */
@@ -179,7 +179,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const calibrateSeconds = (performance.now() - calibrationStarted) / 1000;
       throwIfAborted(signal);
 
-      const framing = await measureFraming(usable, options);
+      const framing = await framingOf({ ...usable, fingerprint }, cacheDir, options);
       // A trained backbone makes other features of them than those at hand.
       const looks = part === undefined ? await looksOfRows(rows, signal) : undefined;
       const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, looks);

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Backbone } from '../backbones/backbone.js';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, UnsupportedOpError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
-import { replaceFile } from '../base/replace-file.js';
+import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../data/dataset.js';
 import { decodePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { calibrations } from '../engine/quantize/ranges.js';
 import type { Tensor } from '../engine/tensor.js';
-import { findQuantization, int8Build, LEAST_AGREEMENT, networkOf, type Quantization } from './quantize-backbone.js';
+import { findQuantization, int8Build, LEAST_AGREEMENT, networkOf } from './quantize-backbone.js';
 import type { Precision } from './recipe.js';
 
 // Of the data, evenly spaced: on half of them ranges are taken, the other half judges.
@@ -42,15 +41,8 @@ export async function backboneAt(
     const network = networkOf(backbone);
     const pixels = await samplePixels(backbone, dataset, watch);
     const path = join(cacheDir, 'int8', `${keyOf(backbone, pixels)}.json`);
-    let quantization = await readQuantization(path);
-    if (quantization === undefined) {
-      quantization = await findQuantization(backbone, network, pixels, watch);
-      await replaceFile(path, JSON.stringify(quantization)).catch(cause => {
-        throw new InputError(expected(cacheDir, 'a folder that can be written', 'another', '--cache names one'), {
-          cause,
-        });
-      });
-    }
+    const find = () => findQuantization(backbone, network, pixels, watch);
+    const quantization = await remembered(path, json => schema.parse(json), find);
     const { agreement, speedup, ranges, keep } = quantization;
     const taken = precision === 'int8' || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
     const rest = [...network.kept].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
@@ -79,15 +71,6 @@ const schema = z.object({
   ranges: z.record(z.string(), z.object({ min: z.number(), max: z.number() })),
   keep: z.array(z.string()),
 });
-
-/** What was found out before; undefined where there is nothing, or nothing that can be read. */
-async function readQuantization(path: string): Promise<Quantization | undefined> {
-  try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return undefined;
-  }
-}
 
 function keyOf({ name, sha256, sizePx, normalization }: Backbone, pixels: Tensor<'uint8'>): string {
   const identity = JSON.stringify([QUANTIZER_VERSION, sha256, sizePx, normalization]);
