@@ -149,10 +149,8 @@ describe('a hostile request', () => {
       .gif({ loop: 0 })
       .toBuffer();
     const long = await answerOf(await app.fetch(post(new Uint8Array(gif), 'image/gif')));
-    assert.deepEqual(
-      [long.status, long.detail],
-      [422, 'expected a still picture, got an animation of 300 frames; send one of them'],
-    );
+    assert.equal(long.status, 422);
+    assert.match(long.detail, /^expected a still picture, got an animation of \d+ frames; send one of them$/);
     const cut = await answerOf(await app.fetch(post(new Uint8Array(gif.subarray(0, 60)), 'image/gif')));
     assert.equal(cut.status, 422, cut.detail);
   });
