@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { Tensor } from '../tensor.js';
+import { hasVnni } from './vnni.js';
 
 /** What the thread of the sessions is asked. */
 export type Request =
@@ -101,6 +102,9 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
   }
 }
 
+// Sums of products in 8 bits would overflow without VNNI. This way they come to the same numbers, at half the speed where VNNI is there.
+const EXACT_IN_8_BITS = hasVnni() ? {} : { x64quantprecision: '1' };
+
 async function create(model: Uint8Array | string, threads: number, device: string): Promise<number> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
@@ -109,8 +113,7 @@ async function create(model: Uint8Array | string, threads: number, device: strin
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // Numbers below 1e-38 are 0: squares of small gradients, which would be a hundred times slower to compute with.
-    // Processors without VNNI would overflow sums of products in 8 bits; this way they come to the same numbers, more slowly.
-    extra: { session: { set_denormal_as_zero: '1', x64quantprecision: '1' } },
+    extra: { session: { set_denormal_as_zero: '1', ...EXACT_IN_8_BITS } },
     // What goes wrong is thrown; the runtime need not print it too.
     logSeverityLevel: 4,
   };
