@@ -174,52 +174,16 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
             </select>
           )}
         />
-        <Field
-          label="Epochs"
-          help={exact ? WITHOUT : 'How often each picture is seen.'}
-          control={named => (
-            <input
-              {...named}
-              type="number"
-              min="1"
-              max="1000"
-              placeholder="default"
-              disabled={exact}
-              {...field('epochs')}
-            />
-          )}
-        />
-        <Field
-          label="Learning rate"
-          help={exact ? WITHOUT : 'How large each step is: 0.001, say.'}
-          control={named => (
-            <input
-              {...named}
-              type="number"
-              min="0"
-              max="10"
-              step="any"
-              placeholder="default"
-              disabled={exact}
-              {...field('learningRate')}
-            />
-          )}
-        />
-        <Field
-          label="Batch"
-          help={exact ? WITHOUT : 'Pictures a step.'}
-          control={named => (
-            <input
-              {...named}
-              type="number"
-              min="1"
-              max="1024"
-              placeholder="default"
-              disabled={exact}
-              {...field('batch')}
-            />
-          )}
-        />
+        {OPTIONAL.map(({ label, help, name, ...range }) => (
+          <Field
+            key={name}
+            label={label}
+            help={exact ? WITHOUT : help}
+            control={named => (
+              <input {...named} {...range} type="number" placeholder="default" disabled={exact} {...field(name)} />
+            )}
+          />
+        ))}
         <Field
           label="Seed"
           help="The same seed gives the same model."
@@ -244,3 +208,17 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
 }
 
 const WITHOUT = 'One layer on a frozen network is solved exactly.';
+
+/** Numbers that have a default of their own where nothing is entered. */
+const OPTIONAL = [
+  { name: 'epochs', label: 'Epochs', help: 'How often each picture is seen.', min: 1, max: 1000 },
+  {
+    name: 'learningRate',
+    label: 'Learning rate',
+    help: 'How large each step is: 0.001, say.',
+    min: 0,
+    max: 10,
+    step: 'any',
+  },
+  { name: 'batch', label: 'Batch', help: 'Pictures a step.', min: 1, max: 1024 },
+] as const;

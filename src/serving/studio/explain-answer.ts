@@ -1,8 +1,8 @@
 import { InputError } from '../../base/errors.js';
-import { MAX_PICTURE_PIXELS, probePicture } from '../../data/picture.js';
 import { drawExplanation } from '../../operations/explain-pictures.js';
 import type { Admission } from '../admission.js';
 import type { Limits } from '../limits.js';
+import { checkHeader } from '../picture-queue.js';
 import { busy, Problem } from '../problem.js';
 import { readBody } from '../read-body.js';
 import type { ServedModel } from '../served-model.js';
@@ -39,7 +39,12 @@ export class ExplainAnswers {
         this.admission.hold(bytes);
         held += bytes;
       });
-      await this.checkPixels(body);
+      try {
+        await checkHeader(body, this.limits.picturePixels);
+      } catch (thrown) {
+        if (thrown instanceof InputError) throw new Problem(422, thrown.message);
+        throw thrown;
+      }
       const { model } = borrowed;
       for await (const picture of model.explain([body], { signal: request.signal })) {
         if (picture.value === null) throw new Problem(422, picture.error);
@@ -52,19 +57,6 @@ export class ExplainAnswers {
       this.isBusy = false;
       this.admission.hold(-held);
       borrowed.giveBack();
-    }
-  }
-
-  private async checkPixels(body: Uint8Array): Promise<void> {
-    const { picturePixels } = this.limits;
-    if (picturePixels >= MAX_PICTURE_PIXELS) return;
-    try {
-      const { width, height } = await probePicture(body);
-      if (width * height > picturePixels)
-        throw new InputError(`expected at most ${picturePixels} pixels, got ${width} x ${height}`);
-    } catch (thrown) {
-      if (thrown instanceof InputError) throw new Problem(422, thrown.message);
-      throw thrown;
     }
   }
 }
