@@ -173,7 +173,7 @@ describe('imports', () => {
       [...packages].filter(name => dependencies[name] === undefined),
       [],
     );
-    const byPath = ['@vladmandic/human', 'dejavu-fonts-ttf'];
+    const byPath = ['@cornerstonejs/codec-libjpeg-turbo-8bit', '@vladmandic/human', 'dejavu-fonts-ttf'];
     assert.deepEqual(
       Object.keys(dependencies).filter(name => !packages.has(name) && !byPath.includes(name)),
       [],

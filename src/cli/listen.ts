@@ -32,7 +32,7 @@ export async function listen(
   const open = new Set<ServerResponse>();
   let closing = false;
   const answer = getRequestListener((request, env) =>
-    app.fetch(request, { client: (env.incoming as IncomingMessage).socket.remoteAddress }),
+    app.fetch(request, { client: (env.incoming as IncomingMessage).socket.remoteAddress, exactLength: true }),
   );
   const server: Server = createServer(
     { headersTimeout: 10_000, requestTimeout: bodyMs + 10_000, connectionsCheckingInterval: 5000 },

@@ -3,6 +3,7 @@ import { InputError, reasonOf } from '../base/errors.js';
 import { enlarge, type Size } from './enlarge.js';
 import { nameContent, rawInTiff } from './name-content.js';
 import { PICTURE_FORMATS, type PictureFormat, sniffFormat } from './picture-format.js';
+import { decodeSmallJpeg } from './small-jpeg.js';
 
 // Callers have many pictures in flight, so one thread a picture and no cache of operations, which no two pictures share: with 8 in
 // flight on two cores, a second thread or the cache changes the processor time of a picture by less than its noise (5 %), and both cost memory.
@@ -42,15 +43,20 @@ export interface PictureHeader {
  */
 export async function decodePicture(bytes: Uint8Array, size: Size): Promise<Uint8Array> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
+  const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, size) : undefined;
+  if (small !== undefined) return fill(small.data, small, size);
   const { data, info } = await shrink(bytes, format, size).catch(async (thrown: unknown) => {
     throw await readable(thrown, bytes, format);
   });
   if (info.channels !== 3) {
     throw new InputError(`expected a ${format} with gray or colour channels, got ${info.channels} channels`);
   }
-  if (info.width < size.width || info.height < size.height) return enlarge(data, info, size);
-  return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return fill(new Uint8Array(data.buffer, data.byteOffset, data.length), info, size);
 }
+
+/** RGB pixels at `to`, no smaller than `from` in either direction. */
+const fill = (pixels: Uint8Array, from: Size, to: Size): Uint8Array =>
+  from.width === to.width && from.height === to.height ? pixels : enlarge(pixels, from, to);
 
 /**
  * The picture as WebP for a page: upright by its EXIF orientation, its longer edge at most `edgePx` pixels, transparent parts white.

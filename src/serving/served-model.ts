@@ -1,3 +1,4 @@
+import { type DoubtOf, doubtOf } from '../model/doubt.js';
 import type { Model } from '../model/model.js';
 import { createFaceFinder, type FaceRow } from './face-finder.js';
 import type { Limits } from './limits.js';
@@ -15,6 +16,8 @@ export interface Served {
 /** A served model in somebody's hands. */
 export interface Borrowed extends Served {
   readonly queue: PictureQueue;
+  /** What it says of its doubt, at the level where nobody asks for another. */
+  readonly doubt: DoubtOf;
   /** The faces of a picture: see createFaceFinder. */
   find(bytes: Uint8Array): Promise<FaceRow[]>;
   /** To be called when it is not needed any more. */
@@ -24,6 +27,7 @@ export interface Borrowed extends Served {
 interface Held {
   readonly served: Served;
   readonly queue: PictureQueue;
+  readonly doubt: DoubtOf;
   readonly find: Borrowed['find'];
   users: number;
   isOld: boolean;
@@ -48,7 +52,8 @@ export class ServedModel {
     const older = this.held;
     const queue = createPictureQueue(served.model, this.limits, this.onBatch);
     const find = createFaceFinder(served.model, this.limits, queue);
-    this.held = { served, queue, find, users: 0, isOld: false };
+    const doubt = doubtOf(served.model.manifest, 'the model');
+    this.held = { served, queue, doubt, find, users: 0, isOld: false };
     if (older !== undefined) retire(older);
   }
 
@@ -61,6 +66,7 @@ export class ServedModel {
     return {
       ...held.served,
       queue: held.queue,
+      doubt: held.doubt,
       find: held.find,
       giveBack() {
         if (isBack) return;

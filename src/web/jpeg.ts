@@ -20,41 +20,6 @@ const TURNS: readonly Turn[] = [
   [true, true, false],
 ].map(([swapped, rightIsFirst, bottomIsFirst]) => ({ swapped, rightIsFirst, bottomIsFirst }) as Turn);
 
-const ORIENTATION = 0x0112;
-
-/**
- * The EXIF orientation of a JPEG, 1 to 8; 1 where it has none.
- *
- * Reference: EXIF 2.32, 4.6.4; the segments before the picture data, JPEG B.1.1
- */
-export function jpegOrientation(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 2; at + 10 <= bytes.length && view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
-    const marker = view.getUint8(at + 1);
-    if (marker === 0xda) return 1;
-    const isExif = marker === 0xe1 && view.getUint32(at + 4) === 0x45786966;
-    if (isExif) return orientationIn(new DataView(bytes.buffer, bytes.byteOffset + at + 10, bytes.length - at - 10));
-  }
-  return 1;
-}
-
-/** In the TIFF structure of EXIF, whose own first bytes say in which order bytes stand. */
-function orientationIn(tiff: DataView): number {
-  if (tiff.byteLength < 8) return 1;
-  const little = tiff.getUint16(0) === 0x4949;
-  const directory = tiff.getUint32(4, little);
-  if (directory + 2 > tiff.byteLength) return 1;
-  const entries = tiff.getUint16(directory, little);
-  for (let i = 0; i < entries; i++) {
-    const entry = directory + 2 + 12 * i;
-    if (entry + 12 > tiff.byteLength) return 1;
-    if (tiff.getUint16(entry, little) !== ORIENTATION) continue;
-    const value = tiff.getUint16(entry + 8, little);
-    return value >= 1 && value <= 8 ? value : 1;
-  }
-  return 1;
-}
-
 /**
  * The rows that Node's decoder gives of a JPEG that is to be shrunk to `size`: it decodes large ones at a half, a quarter or an eighth,
  * where this takes the mean of as many pixels. What is left over at the stored right and lower edge is dropped, as there.

@@ -1,7 +1,8 @@
 import { expected, InputError } from '../base/errors.js';
 import { enlarge, type Size } from '../data/enlarge.js';
+import { jpegOrientation } from '../data/jpeg-header.js';
 import { PICTURE_FORMATS, sniffFormat } from '../data/picture-format.js';
-import { jpegOrientation, jpegRows } from './jpeg.js';
+import { jpegRows } from './jpeg.js';
 import { type PictureRows, shrink } from './shrink.js';
 
 /** What a picture may come as. A `Blob` or `File` is a picture file; the others are decoded already. */

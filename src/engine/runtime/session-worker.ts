@@ -10,6 +10,7 @@ export type Request =
       readonly model: Uint8Array | string;
       readonly threads: number;
       readonly device: string;
+      readonly spin: boolean;
     }
   | {
       readonly kind: 'run';
@@ -67,7 +68,7 @@ const states = new Map<number, Map<string, Held>>();
 async function answer(request: Request): Promise<[value: unknown, transfer: ArrayBuffer[]]> {
   switch (request.kind) {
     case 'create':
-      return [await create(request.model, request.threads, request.device), []];
+      return [await create(request), []];
     case 'run':
       return await run(request);
     case 'close': {
@@ -105,7 +106,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
 // Sums of products in 8 bits would overflow without VNNI. This way they come to the same numbers, at half the speed where VNNI is there.
 const EXACT_IN_8_BITS = hasVnni() ? {} : { x64quantprecision: '1' };
 
-async function create(model: Uint8Array | string, threads: number, device: string): Promise<number> {
+async function create({ model, threads, device, spin }: Extract<Request, { kind: 'create' }>): Promise<number> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
     graphOptimizationLevel: 'all',
@@ -113,7 +114,9 @@ async function create(model: Uint8Array | string, threads: number, device: strin
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // Numbers below 1e-38 are 0: squares of small gradients, which would be a hundred times slower to compute with.
-    extra: { session: { set_denormal_as_zero: '1', ...EXACT_IN_8_BITS } },
+    extra: {
+      session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' }, ...EXACT_IN_8_BITS },
+    },
     // What goes wrong is thrown; the runtime need not print it too.
     logSeverityLevel: 4,
   };

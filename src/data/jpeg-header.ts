@@ -1,0 +1,55 @@
+/** A stretch of a JPEG between two markers. */
+interface Segment {
+  /** The second byte of its marker; the first is always 0xff. */
+  readonly marker: number;
+  /** What stands behind its length; cut short where the file is. */
+  readonly content: DataView;
+}
+
+/**
+ * The segments of a JPEG before its picture data.
+ *
+ * Reference: ITU-T T.81, B.1.1
+ */
+export function* jpegSegments(bytes: Uint8Array): Generator<Segment> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 2; at + 4 <= bytes.length && view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
+    const marker = view.getUint8(at + 1);
+    const length = view.getUint16(at + 2) - 2;
+    if (marker === 0xda || length < 0) return;
+    const there = Math.min(length, bytes.length - at - 4);
+    yield { marker, content: new DataView(bytes.buffer, bytes.byteOffset + at + 4, there) };
+  }
+}
+
+const ORIENTATION = 0x0112;
+
+/**
+ * The EXIF orientation of a JPEG, 1 to 8; 1 where it has none.
+ *
+ * Reference: EXIF 2.32, 4.6.4
+ */
+export function jpegOrientation(bytes: Uint8Array): number {
+  for (const { marker, content } of jpegSegments(bytes)) {
+    const isExif = marker === 0xe1 && content.byteLength >= 6 && content.getUint32(0) === 0x45786966;
+    if (isExif) return orientationIn(new DataView(content.buffer, content.byteOffset + 6, content.byteLength - 6));
+  }
+  return 1;
+}
+
+/** In the TIFF structure of EXIF, whose own first bytes say in which order bytes stand. */
+function orientationIn(tiff: DataView): number {
+  if (tiff.byteLength < 8) return 1;
+  const little = tiff.getUint16(0) === 0x4949;
+  const directory = tiff.getUint32(4, little);
+  if (directory + 2 > tiff.byteLength) return 1;
+  const entries = tiff.getUint16(directory, little);
+  for (let i = 0; i < entries; i++) {
+    const entry = directory + 2 + 12 * i;
+    if (entry + 12 > tiff.byteLength) return 1;
+    if (tiff.getUint16(entry, little) !== ORIENTATION) continue;
+    const value = tiff.getUint16(entry + 8, little);
+    return value >= 1 && value <= 8 ? value : 1;
+  }
+  return 1;
+}
