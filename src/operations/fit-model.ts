@@ -80,7 +80,7 @@ async function fitOne(
 ): Promise<ModelFit> {
   if (kind === 'ridge') {
     const { head, onTrain, strength, validationMse } = await fitRidge(data, watch);
-    const refit: ModelFit['refit'] = async (part, of) => (await fitRidge(part, of)).head;
+    const refit: ModelFit['refit'] = async (part, of) => (await fitRidge(part, of, { strength })).head;
     const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
     const none = { epochs: [], bestEpoch: null, computeShare: null };
     return { name: 'ridge', head, held: onTrain, refit, validationMse, configuration, ...none };

@@ -39,6 +39,8 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
  * best generalised cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
  * few hundred pictures is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
  *
+ * @param options.strength Where it is known. Default: it is looked for.
+ *
  * All the data enters as two Gram matrices, of the training and of the validation rows, summed in float64 over blocks of rows: float32
  * sums of 1,024 products keep six digits.
  *
@@ -48,6 +50,7 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
 export async function fitRidge(
   { rows, labels, train, validation }: HeadData,
   { onProgress, signal }: Watch = {},
+  { strength: given }: { readonly strength?: number | undefined } = {},
 ): Promise<RidgeFit> {
   const total = 2 * train.length + validation.length;
   let done = 0;
@@ -64,32 +67,21 @@ export async function fitRidge(
     const onTrain = await sums.of(train, tick);
     const onValidation = await sums.of(validation, tick);
     const centred = centre(onTrain, rows.width);
-    const fits = new Map<number, ScoredFit>();
-    const tryOut = async (strength: number) => {
+    const solve = (strength: number, scored: boolean) => {
       throwIfAborted(signal);
-      fits.set(strength, await solveRidge(centred, strength, decomposer));
+      return solveRidge(centred, strength, decomposer, { scored });
     };
-    // From the middle outwards, as long as the best lies at an end of what was tried.
-    for (const strength of START) await tryOut(strength);
-    let [low, high] = [START[0]!, START.at(-1)!];
-    for (;;) {
-      const [leader, { score }] = best(fits);
-      // With few rows the weaker ones have no score: what is left is to go up.
-      if ((leader === high || score === Number.POSITIVE_INFINITY) && high < STRONGEST) {
-        high *= 10;
-        await tryOut(high);
-      } else if (leader === low && low > WEAKEST) {
-        low /= 10;
-        await tryOut(low);
-      } else break;
-    }
-    const [around] = best(fits);
-    for (const strength of [around / Math.sqrt(10), around * Math.sqrt(10)]) await tryOut(strength);
-    const [strength, { solution }] = best(fits);
+    const [strength, { solution }] =
+      given === undefined ? await bestStrength(strength => solve(strength, true)) : [given, await solve(given, false)];
     const validationMse = validation.length === 0 ? null : squaredError(onValidation, solution) * scale.std ** 2;
 
-    const onAll = onTrain.map((sum, i) => sum + onValidation[i]!);
-    const { solution: final } = await solveRidge(centre(onAll, rows.width), strength, decomposer, { scored: false });
+    const all = () =>
+      centre(
+        onTrain.map((sum, i) => sum + onValidation[i]!),
+        rows.width,
+      );
+    const { solution: final } =
+      validation.length === 0 ? { solution } : await solveRidge(all(), strength, decomposer, { scored: false });
     const headOf = (found: Float64Array) => {
       const layer = { weight: Float32Array.from(found.subarray(0, rows.width)), bias: found[rows.width]! };
       return linearHead(layer, { standardization, target: scale });
@@ -99,6 +91,31 @@ export async function fitRidge(
     await sums.close();
     await decomposer.close();
   }
+}
+
+/** The strength whose fit has the best score, and that fit. */
+async function bestStrength(solve: (strength: number) => Promise<ScoredFit>): Promise<readonly [number, ScoredFit]> {
+  const fits = new Map<number, ScoredFit>();
+  const tryOut = async (strength: number) => {
+    fits.set(strength, await solve(strength));
+  };
+  // From the middle outwards, as long as the best lies at an end of what was tried.
+  for (const strength of START) await tryOut(strength);
+  let [low, high] = [START[0]!, START.at(-1)!];
+  for (;;) {
+    const [leader, { score }] = best(fits);
+    // With few rows the weaker ones have no score: what is left is to go up.
+    if ((leader === high || score === Number.POSITIVE_INFINITY) && high < STRONGEST) {
+      high *= 10;
+      await tryOut(high);
+    } else if (leader === low && low > WEAKEST) {
+      low /= 10;
+      await tryOut(low);
+    } else break;
+  }
+  const [around] = best(fits);
+  for (const strength of [around / Math.sqrt(10), around * Math.sqrt(10)]) await tryOut(strength);
+  return best(fits);
 }
 
 /** The strength with the best score; of equals, the strongest. */
@@ -185,7 +202,7 @@ async function solveRidge(
   sums: CentredSums,
   strength: number,
   decomposer: CholeskyDecomposer,
-  { scored }: { readonly scored: boolean } = { scored: true },
+  { scored }: { readonly scored: boolean },
 ): Promise<ScoredFit> {
   const { count, featureMeans, labelMean, matrix, right, labelSquares } = sums;
   const width = right.length;

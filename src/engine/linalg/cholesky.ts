@@ -42,7 +42,7 @@ export async function createCholeskyDecomposer(): Promise<CholeskyDecomposer> {
     async decompose(matrix, ridge) {
       const n = Math.sqrt(matrix.length);
       if (!Number.isInteger(n)) throw internal(`a square matrix of ${matrix.length} elements`);
-      const lower = Float64Array.from(matrix);
+      const lower = matrix.slice();
       for (let i = 0; i < n; i++) lower[i * n + i]! += ridge;
       if (!(await decompose(lower, n, session))) return undefined;
       return { solve: right => substitute(lower, n, right) };

@@ -19,7 +19,8 @@ export const foldConstants: Rewrite = (node, inputs) => {
     if (weight === undefined || change === undefined || (conv.inputs[2] !== undefined && bias === undefined)) continue;
     const { factor, shift } = change;
     const perFilter = weight.data.length / factor.length;
-    const kernel = Float32Array.from(weight.data, (w, i) => w * factor[Math.floor(i / perFilter)]!);
+    const kernel = new Float32Array(weight.data.length);
+    for (let i = 0; i < kernel.length; i++) kernel[i] = weight.data[i]! * factor[Math.floor(i / perFilter)]!;
     const sum = Float32Array.from(factor, (f, i) => (bias?.data[i] ?? 0) * f + shift[i]!);
     const { graph } = x;
     const folded = [

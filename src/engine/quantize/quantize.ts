@@ -151,7 +151,7 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
   const convolve = (node: OpNode<'Conv'>, input: Quantized, out: string): Value[] => {
     const weight = numbersOf(node.inputs[1]!)!;
     const bias = node.inputs[2] && numbersOf(node.inputs[2])!.data;
-    const { bytes, scales } = weightBytes(weight);
+    const { bytes, scales } = bytesOf(weight);
     const sums = Int32Array.from(scales, (scale, filter) =>
       clampInt32(Math.round((bias?.[filter] ?? 0) / (numberOf(input.scale) * scale))),
     );
@@ -192,6 +192,15 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
   return copyGraph(network.outputs, target, new Map([[network.input.name, x]]), rewrite);
 }
 
+// Weights do not depend on ranges: calibrations that are tried share them.
+const known = new WeakMap<Float32Array, ReturnType<typeof weightBytes>>();
+
+function bytesOf(weight: Tensor<'float32'>): ReturnType<typeof weightBytes> {
+  const made = known.get(weight.data) ?? weightBytes(weight);
+  known.set(weight.data, made);
+  return made;
+}
+
 const clampInt32 = (number: number) => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, number));
 
 /** The weight `[M, ...]` as int8 with a scale a filter, zero in the middle. */
@@ -204,7 +213,8 @@ export function weightBytes({ shape, data }: Tensor<'float32'>): {
   const bytes = new Int8Array(data.length);
   const scales = Float32Array.from({ length: filters }, (_, filter) => {
     const row = data.subarray(filter * each, (filter + 1) * each);
-    const edge = row.reduce((max, w) => Math.max(max, Math.abs(w)), 0);
+    let edge = 0;
+    for (let i = 0; i < each; i++) edge = Math.max(edge, Math.abs(row[i]!));
     const scale = Math.fround(edge > 0 ? edge / 127 : 1);
     for (let i = 0; i < each; i++)
       bytes[filter * each + i] = Math.max(-127, Math.min(127, Math.round(row[i]! / scale)));
