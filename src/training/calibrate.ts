@@ -81,7 +81,8 @@ export async function calibrateCross(
   const parts = calibrationFolds(labels, seed, data.groups);
   const standardization = measureRows(rows, [...labels.keys()]);
   const grams = await gramsOf(rows, parts, standardization, watch);
-  const total = grams[0]!.map((_, at) => grams.reduce((sum, gram) => sum + gram[at]!, 0));
+  const total = new Float64Array(grams[0]!.length);
+  for (const gram of grams) for (let at = 0; at < total.length; at++) total[at]! += gram[at]!;
   const value = new Float64Array(labels.length);
   const distance = new Float64Array(labels.length);
   let spread: Float64Array | undefined;

@@ -6,7 +6,7 @@ import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { lowerFactor, orthonormalColumns, timesInverseTransposed } from '../engine/linalg/dense.js';
 import { addTo, gram } from '../engine/linalg/gram.js';
-import { createSession } from '../engine/runtime/session.js';
+import { createSession, createState } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
 import { blocks, type Standardization, standardize } from './standardization.js';
 
@@ -79,22 +79,24 @@ export async function fitPpca(gram: Float64Array, count: number, standardization
   const floor = LEAST_VARIANCE * (trace / width || 1);
 
   const graph = new Graph();
-  const matrix = graph.constant({ dtype: 'float64', shape: [width, width], data: covariance });
-  graph.output('product', matMul(matrix, graph.input('basis', 'float64', [width, size])));
+  const matrix = graph.input('matrix', 'float64', [width, width]);
+  const products = [graph.input('basis', 'float64', [width, size])];
+  for (let round = 0; round < ROUNDS_APART; round++) products.push(matMul(matrix, products.at(-1)!));
+  graph.output('once', products[1]!);
+  graph.output('often', products.at(-1)!);
   const session = await createSession(toOnnx(graph));
+  const state = await createState({ matrix: { dtype: 'float64', shape: [width, width], data: covariance } });
   try {
-    const times = async (basis: Float64Array) => {
+    const times = async (basis: Float64Array, output: 'once' | 'often') => {
       const feeds = { basis: { dtype: 'float64', shape: [width, size], data: basis } } as const;
-      return (await session.run(feeds)).product!.data as Float64Array;
+      return (await session.run(feeds, { outputs: [output], state }))[output]!.data as Float64Array;
     };
     const random = createRandom(0, 'ppca');
     const start = Float64Array.from({ length: width * size }, () => random.normal());
     let basis = orthonormalColumns(start, size);
-    for (let round = 1; round <= ROUNDS; round++) {
-      basis = await times(basis);
-      if (round % ROUNDS_APART === 0) basis = orthonormalColumns(basis, size);
-    }
-    const product = await times(basis);
+    for (let round = 0; round < ROUNDS; round += ROUNDS_APART)
+      basis = orthonormalColumns(await times(basis, 'often'), size);
+    const product = await times(basis, 'once');
 
     const within = new Float64Array(size * size); // basis^T covariance basis
     for (let row = 0; row < width; row++) {
@@ -116,6 +118,7 @@ export async function fitPpca(gram: Float64Array, count: number, standardization
       variance,
     };
   } finally {
+    await state.close();
     await session.close();
   }
 }

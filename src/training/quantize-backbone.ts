@@ -7,7 +7,7 @@ import { toOnnx } from '../engine/graph/to-onnx.js';
 import { prepare, type Quantizable, quantize } from '../engine/quantize/quantize.js';
 import { type Calibration, calibrations, type Range, Seen } from '../engine/quantize/ranges.js';
 import { type Watched, watch as watchValue } from '../engine/quantize/watch.js';
-import { createSession, type Session } from '../engine/runtime/session.js';
+import { createSession } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Agreement, featureAgreement } from './feature-agreement.js';
 
@@ -30,7 +30,6 @@ export interface Quantization {
 /** Below this mean agreement first and last convolution are tried in fp32, and `auto` takes fp32. */
 export const LEAST_AGREEMENT = 0.95;
 const BATCH = 8;
-const TIMED_BATCH = 16;
 
 /**
  * The best way to compute the backbone in 8 bits: on the first half of `pixels`, uint8 `[N, H, W, 3]`, ranges are taken, on the second the
@@ -48,19 +47,20 @@ export async function findQuantization(
   const judged = Math.floor(pixels.shape[0]! / 2);
   const calibrating = pictures(pixels, 0, pixels.shape[0]! - judged);
   const judging = pictures(pixels, pixels.shape[0]! - judged, judged);
-  const { seen, features: wanted } = await look(backbone, network, calibrating, judging, watch);
+  const seen = await look(backbone, network, calibrating, watch);
+  const wanted = await featuresOf(
+    featureModel(backbone, x => backbone.build(x)),
+    judging,
+  );
 
-  const tried: Omit<Quantization, 'speedup'>[] = [];
+  const tried: Quantization[] = [];
   const attempt = async (calibration: Calibration, keep: readonly string[]) => {
     throwIfAborted(watch.signal);
     const ranges = Object.fromEntries([...seen].map(([name, value]) => [name, value.range(calibration)]));
-    const session = await createSession(featureModel(backbone, int8Build(network, { ranges, keep })));
-    try {
-      const agreement = featureAgreement(wanted, await featuresOf(session, judging), backbone.width);
-      tried.push({ calibration, agreement, images: calibrating.shape[0]!, ranges, keep });
-    } finally {
-      await session.close();
-    }
+    const got = await featuresOf(featureModel(backbone, int8Build(network, { ranges, keep })), judging);
+    const agreement = featureAgreement(wanted.features, got.features, backbone.width);
+    const speedup = wanted.leastMs / got.leastMs;
+    tried.push({ calibration, agreement, speedup, images: calibrating.shape[0]!, ranges, keep });
   };
   for (const calibration of calibrations) await attempt(calibration, []);
   const best = () => tried.reduce((a, b) => (b.agreement.mean > a.agreement.mean ? b : a));
@@ -68,7 +68,7 @@ export async function findQuantization(
     const { convolutions } = network;
     await attempt(best().calibration, [convolutions[0]!, convolutions.at(-1)!]);
   }
-  return { ...best(), speedup: await speedup(backbone, int8Build(network, best()), judging) };
+  return best();
 }
 
 /** The network in 8 bits as a backbone builds it; no stage of it can be trained. */
@@ -95,23 +95,18 @@ export function networkOf(backbone: Backbone): Quantizable {
   );
 }
 
-/** What the network makes of pictures in fp32: its values on some, its features of others, and how fast. */
+/** What the values of the network are on some pictures. */
 async function look(
   backbone: Backbone,
   network: Quantizable,
   calibrating: Tensor<'uint8'>,
-  judging: Tensor<'uint8'>,
   { onProgress, signal }: Watch,
-): Promise<{
-  readonly seen: ReadonlyMap<string, Seen>;
-  readonly features: Float32Array;
-}> {
+): Promise<ReadonlyMap<string, Seen>> {
   const graph = new Graph();
   const x = pixelInput(graph, backbone, 'N');
-  const values = copyGraph([...network.ranged, ...network.outputs], graph, new Map([[network.input.name, x]]));
+  const values = copyGraph(network.ranged, graph, new Map([[network.input.name, x]]));
   for (const [i, { name }] of network.ranged.entries())
     for (const [what, value] of Object.entries(watchValue(values[i]!))) graph.output(`${what}/${name}`, value);
-  graph.output('features', values.at(-1)!);
   const session = await createSession(toOnnx(graph));
   try {
     const seen = new Map(network.ranged.map(({ name }) => [name, new Seen()]));
@@ -133,7 +128,7 @@ async function look(
           );
       onProgress?.({ phase: 'calibrating int8', done: done + count, total, unit: 'images' });
     }
-    return { seen, features: await featuresOf(session, judging) };
+    return seen;
   } finally {
     await session.close();
   }
@@ -145,45 +140,31 @@ function featureModel(backbone: Backbone, build: Backbone['build']): Uint8Array 
   return toOnnx(graph);
 }
 
-/** Features `[N, D]` of all pictures, flat. */
-async function featuresOf(session: Session, pixels: Tensor<'uint8'>): Promise<Float32Array> {
+/** Features `[N, D]` of all pictures, flat, and the least time that a batch of them took: others' work only makes it longer. */
+async function featuresOf(
+  model: Uint8Array,
+  pixels: Tensor<'uint8'>,
+): Promise<{ readonly features: Float32Array; readonly leastMs: number }> {
   const parts: Float32Array[] = [];
-  for (let done = 0; done < pixels.shape[0]!; done += TIMED_BATCH) {
-    const batch = pictures(pixels, done, Math.min(TIMED_BATCH, pixels.shape[0]! - done));
-    parts.push((await session.run({ pixels: batch }, { outputs: ['features'] })).features!.data as Float32Array);
+  let leastMs = Number.POSITIVE_INFINITY;
+  const session = await createSession(model);
+  try {
+    for (let done = 0; done < pixels.shape[0]!; done += BATCH) {
+      const count = Math.min(BATCH, pixels.shape[0]! - done);
+      const before = session.computeMs;
+      parts.push((await session.run({ pixels: pictures(pixels, done, count) })).features!.data as Float32Array);
+      if (count === BATCH) leastMs = Math.min(leastMs, session.computeMs - before);
+    }
+  } finally {
+    await session.close();
   }
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const features = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
-    all.set(part, at);
+    features.set(part, at);
     at += part.length;
   }
-  return all;
-}
-
-/**
- * How much faster `build` is than the backbone itself: of batches in turns, the fastest of each, for others' work only makes them slower.
- * On one thread: two that wait for each other measure the machine's other work.
- */
-async function speedup(backbone: Backbone, build: Backbone['build'], pixels: Tensor<'uint8'>): Promise<number> {
-  const batch = pictures(pixels, 0, Math.min(TIMED_BATCH, pixels.shape[0]!));
-  // One that has a thread to itself is not kept waiting by one that shares its core with others' work.
-  const builds: readonly Backbone['build'][] = [x => backbone.build(x), build];
-  const models = builds.map(each => featureModel(backbone, each));
-  const sessions = await Promise.all(models.map(model => createSession(model, { threads: 1 })));
-  try {
-    const least = sessions.map(() => Number.POSITIVE_INFINITY);
-    for (let turn = 0; turn < 4; turn++) {
-      for (const [i, session] of sessions.entries()) {
-        const before = session.computeMs;
-        await session.run({ pixels: batch });
-        least[i] = Math.min(least[i]!, session.computeMs - before);
-      }
-    }
-    return least[0]! / least[1]!;
-  } finally {
-    for (const session of sessions) await session.close();
-  }
+  return { features, leastMs };
 }
 
 function pictures({ shape, data }: Tensor<'uint8'>, from: number, count: number): Tensor<'uint8'> {
