@@ -130,7 +130,7 @@ async function measure(
   graph.output('features', append(x, model, input, features, pictures));
   let shape: readonly number[];
   try {
-    const session = await createSession(toOnnx(graph));
+    const session = await createSession(toOnnx(graph), { handOver: true });
     const data = new Float32Array(sizeOf(pictures));
     shape = (await session.run({ x: { dtype: 'float32', shape: pictures, data } })).features!.shape;
     await session.close();

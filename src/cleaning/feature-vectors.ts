@@ -34,7 +34,7 @@ export async function embed(rows: FeatureRows, embedding: Embedding, signal?: Ab
   const standard = standardize(features, standardization);
   const vectors = width < rows.width ? matMul(standard, graph.constant(signs(rows.width, width, seed))) : standard;
   graph.output('vectors', div(vectors, sqrt(reduceSum(square(vectors), [1], true))));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   try {
     const data = new Float32Array(rows.length * width);
     let at = 0;

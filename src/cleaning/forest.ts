@@ -142,7 +142,7 @@ async function createLeafComparer(base: Float32Array, queries: Float32Array, wid
   const down = graph.input('down', 'float32', ['N', 1]);
   const across = graph.input('across', 'float32', ['M']);
   graph.output('scores', add(gemm(left, right, { transB: true, alpha: -1, c: across }), down));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   return {
     async compare(leaf: Leaf): Promise<Float32Array> {
       // Around one of its rows the numbers of a leaf are small, and float32 loses little.

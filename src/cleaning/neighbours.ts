@@ -77,7 +77,7 @@ async function compareAll(
   const right = graph.input('base', 'float32', ['M', width]);
   const half = graph.input('half', 'float32', ['M']);
   graph.output('scores', gemm(left, right, { transB: true, alpha: -1, c: half }));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   // Around their middle the squares are smallest, and float32 loses least.
   const middle = meanRow(base, width);
   const [count, total] = [queries.length / width, base.length / width];

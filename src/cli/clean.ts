@@ -31,7 +31,6 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags {
 /** `eyeball clean` */
 export function cleanCommand(terminal: Terminal): Command {
   const command = new Command('clean')
-    .summary('find wrong labels, duplicates and bad pictures')
     .description(
       'Find wrong labels, duplicates and bad pictures: a ranked table, a sheet of the most suspicious labels beside the pictures that look most ' +
         'like them, and decisions.csv to fill in (keep, set or drop), which train, evaluate and inspect take with --decisions. No picture is touched.',

@@ -6,7 +6,6 @@ import { duration, type Terminal } from './terminal.js';
 /** `eyeball compare` */
 export function compareCommand(terminal: Terminal): Command {
   return new Command('compare')
-    .summary('set models side by side')
     .description(
       'Set models side by side: their errors by evaluation and validation, time and size, then the settings in which they differ.',
     )

@@ -13,7 +13,6 @@ interface Flags extends TalkFlags {
 /** `eyeball demo` */
 export function demoCommand(terminal: Terminal): Command {
   const command = new Command('demo')
-    .summary('see it all on drawn faces, offline')
     .description(
       'Draw faces whose looks depend on an age, then inspect, clean, train, evaluate and predict them; offline, about a minute.',
     )

@@ -26,7 +26,6 @@ interface Flags extends DataFlags, TalkFlags {
 /** `eyeball evaluate` */
 export function evaluateCommand(terminal: Terminal): Command {
   const command = new Command('evaluate')
-    .summary('measure a model on labelled pictures')
     .description(
       'Measure a model on labelled pictures: errors beside those of a constant, by group, best and worst, and a page.',
     )

@@ -11,7 +11,6 @@ interface Flags extends TalkFlags {
 /** `eyeball export` */
 export function exportCommand(terminal: Terminal): Command {
   const command = new Command('export')
-    .summary('make a web page of a model')
     .description(
       'Make a folder that any static host serves: a page that runs the model in the browser, with the model, the runtime, and a service ' +
         'worker. It works without a network after the first visit, and pictures never leave the browser. Browsers ask for https or localhost.',

@@ -17,7 +17,6 @@ interface Flags extends DataFlags, TalkFlags {
 /** `eyeball inspect` */
 export function inspectCommand(terminal: Terminal): Command {
   const command = new Command('inspect')
-    .summary('look at a data set')
     .description(
       'Open every picture of a data set: counts, labels, sizes, what is broken and why; with --out a page and a sheet of samples.',
     )

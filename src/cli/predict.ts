@@ -15,7 +15,6 @@ interface Flags extends TalkFlags {
 /** `eyeball predict` */
 export function predictCommand(terminal: Terminal): Command {
   const command = new Command('predict')
-    .summary('name the number of pictures')
     .description(
       'Name the number of pictures, a line each, with the interval that it lies in for 90 % of pictures like those of the ' +
         'training. A picture unlike them is called unusual; one that cannot be read is said so, and the others are still done.',
@@ -44,6 +43,7 @@ Examples:
   eyeball predict age anna.jpg ben.jpg --explain why`,
   );
   return command.action(async (model: string, pictures: string[], flags: Flags) => {
+    (await import('../engine/runtime/session.js')).startEngine();
     const { predictPictures } = await import('../operations/predict-pictures.js');
     const lineOf = lines();
     const onPrediction = flags.json ? undefined : (prediction: PicturePrediction) => terminal.print(lineOf(prediction));

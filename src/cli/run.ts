@@ -1,16 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { EyeballError, reasonOf } from '../base/errors.js';
 import { eyeballVersion } from '../base/versions.js';
-import { cleanCommand } from './clean.js';
-import { compareCommand } from './compare.js';
-import { demoCommand } from './demo.js';
-import { evaluateCommand } from './evaluate.js';
-import { exportCommand } from './export.js';
-import { inspectCommand } from './inspect.js';
-import { predictCommand } from './predict.js';
-import { serveCommand } from './serve.js';
 import { Terminal } from './terminal.js';
-import { trainCommand } from './train.js';
 
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -29,7 +20,8 @@ export async function run(args: readonly string[]): Promise<number> {
   process.on('SIGTERM', interrupt);
   const terminal = new Terminal(controller);
   try {
-    await program(terminal).parseAsync(args, { from: 'user' });
+    const root = await program(terminal, args);
+    await root.parseAsync(args, { from: 'user' });
     return terminal.failed ? EXIT.failed : EXIT.done;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -41,7 +33,62 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function program(terminal: Terminal): Command {
+/** A command as the list of all shows it; what it does is loaded where it is asked for, so that the list is there at once. */
+interface Listed {
+  readonly usage: string;
+  readonly summary: string;
+  load(terminal: Terminal): Promise<Command>;
+}
+
+const COMMANDS: readonly Listed[] = [
+  {
+    usage: 'demo',
+    summary: 'see it all on drawn faces, offline',
+    load: async terminal => (await import('./demo.js')).demoCommand(terminal),
+  },
+  {
+    usage: 'inspect <data>',
+    summary: 'look at a data set',
+    load: async terminal => (await import('./inspect.js')).inspectCommand(terminal),
+  },
+  {
+    usage: 'train <data>',
+    summary: 'learn a number from pictures',
+    load: async terminal => (await import('./train.js')).trainCommand(terminal),
+  },
+  {
+    usage: 'evaluate <model> <data>',
+    summary: 'measure a model on labelled pictures',
+    load: async terminal => (await import('./evaluate.js')).evaluateCommand(terminal),
+  },
+  {
+    usage: 'predict <model> <image...>',
+    summary: 'name the number of pictures',
+    load: async terminal => (await import('./predict.js')).predictCommand(terminal),
+  },
+  {
+    usage: 'clean <data>',
+    summary: 'find wrong labels, duplicates and bad pictures',
+    load: async terminal => (await import('./clean.js')).cleanCommand(terminal),
+  },
+  {
+    usage: 'compare <model...>',
+    summary: 'set models side by side',
+    load: async terminal => (await import('./compare.js')).compareCommand(terminal),
+  },
+  {
+    usage: 'serve [model]',
+    summary: 'answer over HTTP',
+    load: async terminal => (await import('./serve.js')).serveCommand(terminal),
+  },
+  {
+    usage: 'export <model>',
+    summary: 'make a web page of a model',
+    load: async terminal => (await import('./export.js')).exportCommand(terminal),
+  },
+];
+
+async function program(terminal: Terminal, args: readonly string[]): Promise<Command> {
   const root = new Command('eyeball')
     .description('Train, measure and run models that name a number from a picture.')
     .version(eyeballVersion())
@@ -57,18 +104,11 @@ Examples:
   eyeball evaluate age faces/test                   measure it, with a report to look at
   eyeball predict age photo.jpg                     one number a picture`,
     );
-  for (const command of [
-    demoCommand,
-    inspectCommand,
-    trainCommand,
-    evaluateCommand,
-    predictCommand,
-    cleanCommand,
-    compareCommand,
-    serveCommand,
-    exportCommand,
-  ]) {
-    root.addCommand(command(terminal).copyInheritedSettings(root));
+  for (const { usage, summary, load } of COMMANDS) {
+    const [name, ...parameters] = usage.split(' ') as [string, ...string[]];
+    const command = args.includes(name) ? await load(terminal) : new Command(name);
+    if (command.registeredArguments.length === 0) for (const parameter of parameters) command.argument(parameter);
+    root.addCommand(command.summary(summary).copyInheritedSettings(root));
   }
   return root;
 }

@@ -29,7 +29,6 @@ interface Flags {
 /** `eyeball serve` */
 export function serveCommand(terminal: Terminal): Command {
   return new Command('serve')
-    .summary('answer over HTTP')
     .description(
       'Answer over HTTP what the number of pictures is, with the studio at /: pages to try the model and, with --data, to look at the data, train, ' +
         'measure, and review labels. Ends with Ctrl-C or SIGTERM, after what was accepted is answered. No picture that is sent is kept.',

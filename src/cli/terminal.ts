@@ -1,4 +1,5 @@
-import { SingleBar } from 'cli-progress';
+import { createRequire } from 'node:module';
+import type { SingleBar } from 'cli-progress';
 import { Pace } from '../base/pace.js';
 import type { Progress, Watch } from '../base/progress.js';
 
@@ -103,7 +104,9 @@ export class Terminal {
 }
 
 function startBar(phase: string, unit: string, total: number): SingleBar {
-  const bar = new SingleBar({
+  // Loaded where there is a bar to show: it would double the time that --help takes.
+  const progress = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
+  const bar = new progress.SingleBar({
     format: `${phase} {bar} {value}/{total} ${unit}, {rate} ${unit}/s, {left} left`,
     barsize: 24,
     barCompleteChar: '█',

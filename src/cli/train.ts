@@ -53,7 +53,6 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags {
 /** `eyeball train` */
 export function trainCommand(terminal: Terminal): Command {
   const command = new Command('train')
-    .summary('learn a number from pictures')
     .description(
       'Learn a number from pictures: a pretrained backbone, frozen and run once a picture, and a head on its features; ' +
         'with --tune, the upper stages of the backbone are trained too.',

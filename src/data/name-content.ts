@@ -1,5 +1,3 @@
-import { fileTypeFromBuffer } from 'file-type';
-
 /** Content that people meet under a picture's name, by file-type's extension for it. */
 const NAMES: Readonly<Record<string, string>> = {
   avif: 'an animated AVIF',
@@ -18,8 +16,7 @@ export async function nameContent(bytes: Uint8Array): Promise<string> {
   if (bytes.length === 0) return 'an empty file';
   const markup = nameMarkup(bytes);
   if (markup !== undefined) return markup;
-  // file-type throws at some damaged containers; then nothing is known about them.
-  const type = await fileTypeFromBuffer(bytes).catch(() => undefined);
+  const type = await typeOf(bytes);
   if (type !== undefined) {
     const [group] = type.mime.split('/');
     if (NAMES[type.ext] !== undefined) return NAMES[type.ext]!;
@@ -54,6 +51,13 @@ function textStart(bytes: Uint8Array): string | undefined {
 
 /** The name of a camera's raw format that disguises itself as TIFF (`nef`, `dng`), undefined for a real TIFF. */
 export async function rawInTiff(bytes: Uint8Array): Promise<string | undefined> {
-  const type = await fileTypeFromBuffer(bytes).catch(() => undefined);
+  const type = await typeOf(bytes);
   return type === undefined || type.ext === 'tif' ? undefined : type.ext;
+}
+
+/** What file-type takes it for; it throws at some damaged containers: then nothing is known about them. */
+async function typeOf(bytes: Uint8Array) {
+  // Loaded where something is odd: it has forty files.
+  const { fileTypeFromBuffer } = await import('file-type');
+  return fileTypeFromBuffer(bytes).catch(() => undefined);
 }

@@ -154,5 +154,9 @@ export function parseManifest(text: string, where: string): Manifest {
 
 /** The picture of the self-test: uint8 RGB `[sizePx, sizePx, 3]` by a formula. */
 export function selfTestPixels(sizePx: number): Uint8Array {
-  return Uint8Array.from(formulaUniform('self-test', sizePx * sizePx * 3), u => Math.floor((u + 1) * 128));
+  const pixels = new Uint8Array(sizePx * sizePx * 3);
+  formulaUniform('self-test', pixels.length).forEach((u, i) => {
+    pixels[i] = Math.floor((u + 1) * 128);
+  });
+  return pixels;
 }

@@ -108,7 +108,7 @@ export async function loadModel(path: string, { spin = false, ...rest }: Session
   const sha256 = createHash('sha256').update(network).digest('hex');
   checkChecksum(manifest, sha256, join(folder, 'model.onnx'));
   const { sizePx } = manifest.input;
-  const session = await createSession(network, options);
+  const session = await createSession(network, { ...options, handOver: true });
   const run: Model['run'] = async (pixels, options) => {
     const [, ...picture] = pixels.shape;
     if (picture.join() !== `${sizePx},${sizePx},3`) {

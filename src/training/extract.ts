@@ -112,7 +112,7 @@ async function extract<D extends RowType>(
       signal,
       async compute(pixels) {
         // Where the cache has every picture the network is never loaded.
-        session ??= createSession(layerModel(backbone, layer), { spin: false });
+        session ??= createSession(layerModel(backbone, layer), { handOver: true, spin: false });
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {

@@ -258,7 +258,7 @@ class Run {
 
     const state = await createState(step.state);
     const session = await createSession(step.model);
-    const judge = await createSession(toOnnx(judgeGraph));
+    const judge = await createSession(toOnnx(judgeGraph), { handOver: true });
     return new Run(problem, options, watch, session, judge, state, step.scalars, batch, moved);
   }
 

@@ -51,7 +51,7 @@ export async function answersOf(head: Head, rows: FeatureRows, indices: readonly
   const each = head.layers.at(-1)!.bias.data.length;
   const value = new Float32Array(indices.length);
   const outputs = new Float32Array(indices.length * each);
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   try {
     let at = 0;
     for (const block of blocks(indices)) {

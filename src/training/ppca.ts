@@ -45,7 +45,7 @@ export async function gramsOf(
   const graph = new Graph();
   const features = graph.input('features', 'float32', ['N', rows.width]);
   graph.output('gram', gram(standardize(features, standardization)));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   try {
     const sums: Float64Array[] = [];
     for (const part of parts) {
@@ -84,7 +84,7 @@ export async function fitPpca(gram: Float64Array, count: number, standardization
   for (let round = 0; round < ROUNDS_APART; round++) products.push(matMul(matrix, products.at(-1)!));
   graph.output('once', products[1]!);
   graph.output('often', products.at(-1)!);
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   const state = await createState({ matrix: { dtype: 'float64', shape: [width, width], data: covariance } });
   try {
     const times = async (basis: Float64Array, output: 'once' | 'often') => {
@@ -145,7 +145,7 @@ export function buildDistance(features: Value, { standardization, basis, whiteni
 export async function distancesOf(ppca: Ppca, rows: FeatureRows, indices: readonly number[]): Promise<Float32Array> {
   const graph = new Graph();
   graph.output('distance', buildDistance(graph.input('features', 'float32', ['N', rows.width]), ppca));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   const out = new Float32Array(indices.length);
   try {
     let at = 0;

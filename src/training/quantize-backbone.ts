@@ -107,7 +107,7 @@ async function look(
   const values = copyGraph(network.ranged, graph, new Map([[network.input.name, x]]));
   for (const [i, { name }] of network.ranged.entries())
     for (const [what, value] of Object.entries(watchValue(values[i]!))) graph.output(`${what}/${name}`, value);
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   try {
     const seen = new Map(network.ranged.map(({ name }) => [name, new Seen()]));
     const total = calibrating.shape[0]!;
@@ -147,7 +147,7 @@ async function featuresOf(
 ): Promise<{ readonly features: Float32Array; readonly leastMs: number }> {
   const parts: Float32Array[] = [];
   let leastMs = Number.POSITIVE_INFINITY;
-  const session = await createSession(model);
+  const session = await createSession(model, { handOver: true });
   try {
     for (let done = 0; done < pixels.shape[0]!; done += BATCH) {
       const count = Math.min(BATCH, pixels.shape[0]! - done);

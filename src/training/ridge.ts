@@ -134,7 +134,7 @@ async function createGramSums(
   const features = graph.input('features', 'float32', ['N', width]);
   const tail = graph.input('tail', 'float32', ['N', 2]);
   graph.output('gram', gram(concat([standardize(features, standardization), tail], 1)));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   return {
     async of(indices: readonly number[], tick: (count: number) => void): Promise<Float64Array> {
       const sum = new Float64Array((width + 2) ** 2);

@@ -37,7 +37,7 @@ export async function createCholeskyDecomposer(): Promise<CholeskyDecomposer> {
   const panel = matMul(below, transpose(inverse, [1, 0]));
   graph.output('panel', panel);
   graph.output('product', matMul(panel, transpose(panel, [1, 0])));
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { handOver: true });
   return {
     async decompose(matrix, ridge) {
       const n = Math.sqrt(matrix.length);

@@ -17,6 +17,12 @@ export interface SessionOptions {
   readonly spin?: boolean;
 }
 
+/** Starts the thread of the sessions beside other work, where one will be needed soon: loading the runtime takes a tenth of a second. */
+export function startEngine(): void {
+  worker ??= startWorker();
+  if (pending.size === 0) worker.unref();
+}
+
 /** A model that is loaded and ready to compute. */
 export interface Session {
   /**
@@ -77,12 +83,19 @@ let lastState = 0;
  * A run of the runtime blocks the thread it is called on, so all sessions live in one worker thread: progress, Ctrl-C and the
  * decoding of the next pictures go on while it computes. The worker does not keep the process alive when nothing is under way.
  *
+ * @param options.handOver True gives the model's memory away where it can, instead of copying it: the array is empty afterwards. Default false.
  * @throws Error with the runtime's reason where the model cannot be loaded.
  */
-export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
+export async function createSession(
+  model: Uint8Array | string,
+  options: SessionOptions & { readonly handOver?: boolean } = {},
+): Promise<Session> {
   const threads = options.threads ?? availableParallelism();
-  const { device = 'cpu', spin = true } = options;
-  const id = (await ask({ kind: 'create', model, threads, device, spin })) as number;
+  const { device = 'cpu', spin = true, handOver = false } = options;
+  // Small buffers of Node's share their memory with others.
+  const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
+  const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
+  const id = (await ask({ kind: 'create', model, threads, device, spin }, buffers)) as number;
   let computeMs = 0;
   return {
     get computeMs() {
