@@ -1,3 +1,5 @@
+import type { Profile } from './profile.js';
+
 /** How far a long piece of work is. */
 export interface Progress {
   /** What is being done, as a verb in its -ing form: `extracting features`. */
@@ -16,4 +18,6 @@ export interface Watch {
   readonly onMessage?: ((line: string) => void) | undefined;
   /** Once aborted, the work ends with AbortedError as soon as it can, and leaves nothing half-written. */
   readonly signal?: AbortSignal | undefined;
+  /** Told where the time goes. Default: nobody. */
+  readonly profile?: Profile | undefined;
 }

@@ -6,6 +6,8 @@ import {
   type DataFlags,
   dataOptions,
   forceOption,
+  type ProfileFlags,
+  profileOption,
   seedOption,
   type TalkFlags,
   talkOptions,
@@ -14,7 +16,7 @@ import {
 import { duration, type Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
-interface Flags extends DataFlags, TalkFlags {
+interface Flags extends DataFlags, TalkFlags, ProfileFlags {
   readonly out?: string;
   readonly cache?: string;
   readonly tta?: boolean;
@@ -37,7 +39,7 @@ export function evaluateCommand(terminal: Terminal): Command {
     .addOption(ttaOption())
     .option('--faces', 'take the largest face of each picture, cropped as in the training, in its place');
   seedOption(command).addOption(forceOption());
-  talkOptions(command).addHelpText(
+  profileOption(talkOptions(command)).addHelpText(
     'after',
     `
 Examples:
@@ -48,7 +50,7 @@ Examples:
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
     const { evaluateModel } = await import('../operations/evaluate-model.js');
-    const { cache, ...rest } = flags;
+    const { cache, profile: _, ...rest } = flags;
     const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));

@@ -74,11 +74,21 @@ export interface TalkFlags {
   readonly quiet?: boolean;
 }
 
+/** Whether a command says where the time went. */
+export interface ProfileFlags {
+  readonly profile?: boolean;
+}
+
 /** Adds --json and --quiet. */
 export function talkOptions(command: Command): Command {
   return command
     .option('--json', 'print one JSON value on stdout and nothing else there')
     .option('--quiet', 'no progress and no messages on stderr');
+}
+
+/** Adds --profile, for what runs pictures through a network. */
+export function profileOption(command: Command): Command {
+  return command.option('--profile', 'say at the end, on stderr, where the time went');
 }
 
 /** Adds --seed. */

@@ -1,9 +1,18 @@
 import { Command, Option } from 'commander';
 import type { PicturePrediction } from '../model/model.js';
-import { forceOption, number, type TalkFlags, talkOptions, ttaOption, whole } from './options.js';
+import {
+  forceOption,
+  number,
+  type ProfileFlags,
+  profileOption,
+  type TalkFlags,
+  talkOptions,
+  ttaOption,
+  whole,
+} from './options.js';
 import type { Terminal } from './terminal.js';
 
-interface Flags extends TalkFlags {
+interface Flags extends TalkFlags, ProfileFlags {
   readonly level?: number;
   readonly tta?: boolean;
   readonly faces?: boolean;
@@ -31,7 +40,7 @@ export function predictCommand(terminal: Terminal): Command {
     .option('--explain <dir>', 'a folder for pictures that show what pushed each number up (warm) and down (cool)')
     .addOption(new Option('--seed <n>', 'start of the random draws of --explain (default: 0)').argParser(whole(0)))
     .addOption(forceOption());
-  talkOptions(command).addHelpText(
+  profileOption(talkOptions(command)).addHelpText(
     'after',
     `
 Examples:
@@ -57,7 +66,7 @@ Examples:
       force: flags.force,
       level: flags.level,
       onPrediction,
-      ...terminal.watch({ quiet: flags.quiet || (!flags.json && process.stdout.isTTY) }),
+      ...terminal.watch({ ...flags, quiet: flags.quiet || (!flags.json && process.stdout.isTTY) }),
     });
     if (flags.json) terminal.printJson(predictions);
     else if (flags.explain !== undefined && predictions.some(({ value }) => value !== null))

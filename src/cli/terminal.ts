@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import { Pace } from '../base/pace.js';
+import { Profile } from '../base/profile.js';
 import type { Progress, Watch } from '../base/progress.js';
 
 const LINE_EVERY_MS = 10_000;
@@ -12,6 +13,7 @@ export class Terminal {
   /** True once nobody reads stdout any more. */
   unread = false;
   private quiet = false;
+  private profile: Profile | undefined;
   private readonly pace = new Pace();
   private shown: { lastLine: number; bar: SingleBar | undefined } | undefined;
 
@@ -38,10 +40,18 @@ export class Terminal {
   }
 
   /** What an operation is given, so that its progress shows here. */
-  watch({ quiet = false }: { readonly quiet?: boolean | undefined } = {}): Watch {
+  watch({
+    quiet = false,
+    profile = false,
+  }: {
+    readonly quiet?: boolean | undefined;
+    readonly profile?: boolean | undefined;
+  } = {}): Watch {
     this.quiet = quiet;
+    if (profile) this.profile = new Profile();
     return {
       signal: this.signal,
+      profile: this.profile,
       onProgress: progress => this.progress(progress),
       onMessage: line => this.message(line),
     };
@@ -73,6 +83,7 @@ export class Terminal {
 
   close(): void {
     this.endProgress();
+    if (this.profile !== undefined) process.stderr.write(profileText(this.profile));
   }
 
   private progress(progress: Progress): void {
@@ -117,6 +128,20 @@ function startBar(phase: string, unit: string, total: number): SingleBar {
   });
   bar.start(total, 0, { rate: '-', left: '-' });
   return bar;
+}
+
+function profileText(profile: Profile): string {
+  const { steps, pictures } = profile.report();
+  const { wait, ...activities } = pictures;
+  const list = (seconds: Readonly<Record<string, number>>) =>
+    Object.entries(seconds)
+      .map(([name, time]) => `  ${name.padEnd(28)}${time.toFixed(2).padStart(8)} s\n`)
+      .join('');
+  return (
+    `profile: one after another\n${list(steps)}` +
+    `profile: pictures on their way through the network, some of it at once\n${list(activities)}` +
+    list({ 'wait (of the engine)': wait })
+  );
 }
 
 /** Seconds as people say them: `8 s`, `3 min 20 s`, `2 h 5 min`. */

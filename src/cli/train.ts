@@ -10,6 +10,8 @@ import {
   dataOptions,
   forceOption,
   number,
+  type ProfileFlags,
+  profileOption,
   seedOption,
   type TalkFlags,
   talkOptions,
@@ -17,7 +19,7 @@ import {
 } from './options.js';
 import { duration, type Terminal } from './terminal.js';
 
-interface Flags extends DataFlags, BackboneFlags, TalkFlags {
+interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
   readonly out: string;
   readonly unit?: string;
   readonly faces?: boolean;
@@ -143,7 +145,7 @@ export function trainCommand(terminal: Terminal): Command {
       number,
     );
   seedOption(command).addOption(forceOption());
-  talkOptions(command).addHelpText(
+  profileOption(talkOptions(command)).addHelpText(
     'after',
     `
 Examples:
@@ -158,7 +160,7 @@ Examples:
   );
   return command.action(async (data: string, flags: Flags) => {
     const { trainModel } = await import('../operations/train-model.js');
-    const { val, lr, size, cache, bn, findLr, checkpointEvery, ...rest } = flags;
+    const { val, lr, size, cache, bn, findLr, checkpointEvery, profile: _, ...rest } = flags;
     const options: TrainOptions = {
       data,
       ...rest,

@@ -1,5 +1,6 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { InputError, reasonOf } from '../base/errors.js';
+import { during, type Profile } from '../base/profile.js';
 import { enlarge, type Size } from './enlarge.js';
 import { nameContent, rawInTiff } from './name-content.js';
 import { PICTURE_FORMATS, type PictureFormat, sniffFormat } from './picture-format.js';
@@ -38,25 +39,29 @@ export interface PictureHeader {
  * profiles become sRGB. Every byte is read whatever the size, so decoding to 8 x 8 finds a damaged file as surely as any other size.
  *
  * @param bytes the file's content, one of PICTURE_FORMATS
+ * @param profile told of decoding, which includes shrinking, and of enlarging
  * @throws InputError whose text is the reason as one line, without the file's name: another kind of content, a damaged file, more than
  * MAX_PICTURE_PIXELS
  */
-export async function decodePicture(bytes: Uint8Array, size: Size): Promise<Uint8Array> {
+export async function decodePicture(bytes: Uint8Array, size: Size, profile?: Profile): Promise<Uint8Array> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
-  const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, size) : undefined;
-  if (small !== undefined) return fill(small.data, small, size);
+  const { data, width, height } = await during(profile, 'decode', async () => {
+    const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, size) : undefined;
+    return small ?? (await shrunk(bytes, format, size));
+  });
+  if (width === size.width && height === size.height) return data;
+  return await during(profile, 'resize', () => enlarge(data, { width, height }, size));
+}
+
+async function shrunk(bytes: Uint8Array, format: PictureFormat, size: Size) {
   const { data, info } = await shrink(bytes, format, size).catch(async (thrown: unknown) => {
     throw await readable(thrown, bytes, format);
   });
   if (info.channels !== 3) {
     throw new InputError(`expected a ${format} with gray or colour channels, got ${info.channels} channels`);
   }
-  return fill(new Uint8Array(data.buffer, data.byteOffset, data.length), info, size);
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width: info.width, height: info.height };
 }
-
-/** RGB pixels at `to`, no smaller than `from` in either direction. */
-const fill = (pixels: Uint8Array, from: Size, to: Size): Uint8Array =>
-  from.width === to.width && from.height === to.height ? pixels : enlarge(pixels, from, to);
 
 /**
  * The picture as WebP for a page: upright by its EXIF orientation, its longer edge at most `edgePx` pixels, transparent parts white.

@@ -1,5 +1,6 @@
 import { ahead } from '../base/ahead.js';
 import { reasonOf } from '../base/errors.js';
+import { during, type Profile } from '../base/profile.js';
 import type { Tensor } from '../engine/tensor.js';
 import { decodePicture } from './picture.js';
 
@@ -14,6 +15,7 @@ export interface PictureRun {
   /** The encoded bytes of a picture, or undefined where there is nothing to do for it. */
   read(index: number): Promise<Uint8Array | undefined>;
   readonly signal?: AbortSignal | undefined;
+  readonly profile?: Profile | undefined;
 }
 
 /** What became of some pictures: outputs with a row for each of `indices`, and those that are already dealt with or failed. */
@@ -38,21 +40,26 @@ const AHEAD = 2 * BATCH;
  */
 export async function* runPictures(run: PictureRun): AsyncGenerator<PictureResults> {
   const inEngine: Promise<PictureResults>[] = [];
-  for await (const batch of decodedBatches(run)) {
-    const results = settle(run, batch);
-    // It is awaited later; a failure until then must not count as unhandled.
-    results.catch(() => {});
-    inEngine.push(results);
-    if (inEngine.length === 2) yield await inEngine.shift()!;
+  const end = run.profile?.start('way');
+  try {
+    for await (const batch of decodedBatches(run)) {
+      const results = settle(run, batch);
+      // It is awaited later; a failure until then must not count as unhandled.
+      results.catch(() => {});
+      inEngine.push(results);
+      if (inEngine.length === 2) yield await inEngine.shift()!;
+    }
+    while (inEngine.length > 0) yield await inEngine.shift()!;
+  } finally {
+    end?.();
   }
-  while (inEngine.length > 0) yield await inEngine.shift()!;
 }
 
 interface DecodedBatch extends Omit<PictureResults, 'outputs'> {
   readonly pixels: readonly Uint8Array[];
 }
 
-async function settle({ compute, sizePx }: PictureRun, batch: DecodedBatch): Promise<PictureResults> {
+async function settle({ compute, sizePx, profile }: PictureRun, batch: DecodedBatch): Promise<PictureResults> {
   const { pixels, ...rest } = batch;
   if (pixels.length === 0) return { ...rest, outputs: {} };
   const each = sizePx * sizePx * 3;
@@ -60,14 +67,15 @@ async function settle({ compute, sizePx }: PictureRun, batch: DecodedBatch): Pro
   pixels.forEach((picture, i) => {
     data.set(picture, i * each);
   });
-  return { ...rest, outputs: await compute({ dtype: 'uint8', shape: [pixels.length, sizePx, sizePx, 3], data }) };
+  const input: Tensor<'uint8'> = { dtype: 'uint8', shape: [pixels.length, sizePx, sizePx, 3], data };
+  return { ...rest, outputs: await during(profile, 'compute', () => compute(input)) };
 }
 
-async function* decodedBatches({ count, read, sizePx, signal }: PictureRun): AsyncGenerator<DecodedBatch> {
+async function* decodedBatches({ count, read, sizePx, signal, profile }: PictureRun): AsyncGenerator<DecodedBatch> {
   const decode = async (index: number) => {
     try {
-      const bytes = await read(index);
-      return { index, pixels: bytes && (await decodePicture(bytes, { width: sizePx, height: sizePx })) };
+      const bytes = await during(profile, 'read', () => read(index));
+      return { index, pixels: bytes && (await decodePicture(bytes, { width: sizePx, height: sizePx }, profile)) };
     } catch (thrown) {
       return { index, reason: reasonOf(thrown) };
     }

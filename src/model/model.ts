@@ -145,7 +145,10 @@ export async function loadModel(path: string, { spin = false, ...rest }: Session
         pictures,
         watch,
       ),
-    async predict(pictures, { tta = false, faces = false, level, onProgress, onMessage, onPrediction, signal } = {}) {
+    async predict(
+      pictures,
+      { tta = false, faces = false, level, onProgress, onMessage, onPrediction, signal, profile } = {},
+    ) {
       const doubt = doubtOf(manifest, where, level, onMessage);
       if (faces && manifest.framing === undefined) throw withoutFraming(where);
       const name = (index: number) => {
@@ -161,6 +164,7 @@ export async function loadModel(path: string, { spin = false, ...rest }: Session
         count: pictures.length,
         read: (index: number) => readSource(pictures[index]!, signal),
         signal,
+        profile,
       };
       const predictionOf = (index: number, outputs: Readonly<Record<string, Tensor>>, row: number) => {
         const value = Number(outputs.value!.data[row]);

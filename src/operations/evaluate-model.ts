@@ -5,6 +5,7 @@ import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
+import { step } from '../base/profile.js';
 import type { Watch } from '../base/progress.js';
 import { type PictureFacts, readPictureFacts } from '../cleaning/picture-facts.js';
 import { isGray } from '../cleaning/quality.js';
@@ -89,10 +90,12 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   const folder = await createOutputFolder(out, { force: force || replaces });
   try {
     const epochs = await readEpochs(home);
-    const model = await loadModel(home);
+    const { profile } = options;
+    const model = await step(profile, 'model', () => loadModel(home));
     try {
       const { manifest } = model;
-      const opened = await openDataset({ ...options, target: options.target ?? columnOf(manifest.target.name) });
+      const target = options.target ?? columnOf(manifest.target.name);
+      const opened = await step(profile, 'listing', () => openDataset({ ...options, target }));
       const { framing, input } = manifest;
       if (options.faces && framing === undefined) throw withoutFraming(options.model);
       const dataset =
@@ -101,11 +104,9 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           : opened;
       const pathOf = (file: string) => resolve(dataset.root, file);
       const { samples } = dataset;
-      const answers = await model.predict(
-        samples.map(({ file }) => pathOf(file)),
-        // Cropped already, where faces were asked for.
-        { ...options, faces: false },
-      );
+      const paths = samples.map(({ file }) => pathOf(file));
+      // Cropped already, where faces were asked for.
+      const answers = await step(profile, 'predictions', () => model.predict(paths, { ...options, faces: false }));
       const answered: Prediction[] = [];
       const skipped: Skipped[] = [...dataset.skipped];
       answers.forEach(({ value, error, scale, unusual }, i) => {
@@ -117,11 +118,17 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         const got = `none of ${samples.length}; ${file}: ${reason}`;
         throw new InputError(expected(options.data, 'at least one picture that can be read', got));
       }
-      const { facts } = await readPictureFacts({ ...dataset, samples: answered }, cacheDir, options);
+      const { facts } = await step(profile, 'looks of pictures', () =>
+        readPictureFacts({ ...dataset, samples: answered }, cacheDir, options),
+      );
       const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[i]) }));
       const { labels: trainingLabels } = manifest.dataset;
       const index = await indexOfModel(home, manifest);
-      const leakage = index && (await measureLeakage(home, index, dataset, predictions, facts, options));
+      const leakage =
+        index &&
+        (await step(profile, 'training pictures', () =>
+          measureLeakage(home, index, dataset, predictions, facts, options),
+        ));
       const evaluation = evaluate(predictions, {
         trainingLabels,
         skipped,

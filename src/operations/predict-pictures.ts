@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
+import { step } from '../base/profile.js';
 import type { Watch } from '../base/progress.js';
 import { listFiles } from '../data/listing.js';
 import { isUrl } from '../data/read-source.js';
@@ -55,9 +56,10 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
   const folder = explain === undefined ? undefined : await createOutputFolder(explain, { force: force ?? false });
   try {
     const pictures = (await Promise.all(options.pictures.map(expand))).flat();
-    const model = await loadModel(options.model);
+    const model = await step(options.profile, 'model', () => loadModel(options.model));
     try {
-      if (folder === undefined) return await model.predict(pictures, options);
+      if (folder === undefined)
+        return await step(options.profile, 'predictions', () => model.predict(pictures, options));
       return await explainInto(folder, model, pictures, { ...options, seed: seed ?? 0 });
     } finally {
       await model.close();

@@ -7,6 +7,7 @@ import { standardFraming } from '../backbones/face-detector/framing.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
+import { step } from '../base/profile.js';
 import type { Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
 import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../cleaning/training-index.js';
@@ -102,18 +103,19 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   // One process at a time saves to a checkpoint, so the one that goes on from it is alone.
   const folder = await createOutputFolder(out, { force: force || goesOn, alone: goesOn });
   try {
-    const opened = await openDataset(options);
+    const { profile } = options;
+    const opened = await step(profile, 'listing', () => openDataset(options));
     const decided = decisionsText(opened, options.onMessage);
-    const loaded = await loadBackbone({ ...options, cacheDir }, options);
+    const loaded = await step(profile, 'backbone', () => loadBackbone({ ...options, cacheDir }, options));
     const { sizePx } = loaded;
     const dataset = options.faces
       ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, options)
       : opened;
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
-    const backbone = await backboneAt(precision, loaded, dataset, cacheDir, options);
+    const backbone = await step(profile, 'precision', () => backboneAt(precision, loaded, dataset, cacheDir, options));
     // Refused before the work: a stage that is not there.
     const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
-    const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
+    const extraction = await step(profile, 'features', () => extractFeatures(dataset, backbone, cacheDir, options));
     const closing = [() => extraction.close()];
     try {
       const { samples, rows, skipped, fingerprint } = extraction;
@@ -125,7 +127,9 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       if (statistics.std === 0)
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
-      const { groups, facts, duplicates } = await groupSamples(usable, cacheDir, options);
+      const { groups, facts, duplicates } = await step(profile, 'duplicates', () =>
+        groupSamples(usable, cacheDir, options),
+      );
       if (validation > 0) tellGroups(duplicates, options);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);
@@ -135,10 +139,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
       const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, ...split };
-      let fits = await fitHeads(data, backbone, plan, seed, {
-        ...options,
-        onEpoch: part === undefined ? options.onEpoch : undefined,
-      });
+      const onEpoch = part === undefined ? options.onEpoch : undefined;
+      let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...options, onEpoch }));
       if (part !== undefined) {
         const identity = {
           data: fingerprint,
@@ -159,7 +161,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
         const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
         const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
-        fits = [await tuneBackbone(context, saving, cacheDir, folder, options), ...fits];
+        const tuned = () => tuneBackbone(context, saving, cacheDir, folder, options);
+        fits = [await step(profile, 'tuning', tuned), ...fits];
       }
       const [taken] = fits as [ModelFit];
       const fitSeconds = (performance.now() - fitStarted) / 1000;
@@ -175,11 +178,15 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         onMessage,
         signal,
       };
-      const { head, calibration, intervals, biasCorrection } = await calibrateModel(taken, about);
+      const { head, calibration, intervals, biasCorrection } = await step(profile, 'intervals', () =>
+        calibrateModel(taken, about),
+      );
       const calibrateSeconds = (performance.now() - calibrationStarted) / 1000;
       throwIfAborted(signal);
 
-      const framing = await framingOf({ ...usable, fingerprint }, cacheDir, options);
+      const framing = await step(profile, 'framing of faces', () =>
+        framingOf({ ...usable, fingerprint }, cacheDir, options),
+      );
       // A trained backbone makes other features of them than those at hand.
       const looks = part === undefined ? await looksOfRows(rows, signal) : undefined;
       const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, looks);

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import type { BackboneOutput } from '../backbones/resnet.js';
 import { expected, InputError } from '../base/errors.js';
+import { during } from '../base/profile.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { DECODER_VERSION } from '../data/picture.js';
@@ -91,7 +92,7 @@ async function extract<D extends RowType>(
   backbone: Backbone,
   layer: Layer<D>,
   cacheDir: string,
-  { onProgress, signal }: Watch,
+  { onProgress, signal, profile }: Watch,
 ): Promise<Extraction<D>> {
   const started = performance.now();
   const { samples, root } = dataset;
@@ -110,6 +111,7 @@ async function extract<D extends RowType>(
       sizePx: backbone.sizePx,
       count: samples.length,
       signal,
+      profile,
       async compute(pixels) {
         // Where the cache has every picture the network is never loaded.
         session ??= createSession(layerModel(backbone, layer), { handOver: true, spin: false });
@@ -130,7 +132,7 @@ async function extract<D extends RowType>(
         const bad = `expected finite features from the network ${backbone.name}, got others`;
         for (const [row, index] of indices.entries()) if (!good.includes(row)) reasons.set(index, bad);
         const names = good.map(row => hashes[indices[row]!]!);
-        await cache.append(names, data);
+        await during(profile, 'write', () => cache.append(names, data));
       }
       for (const { index, reason } of failed) reasons.set(index, reason);
       done += settled;

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { usableCores } from '../../base/cores.js';
 import { internal } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import type { Reply, Request, RunReply } from './session-worker.js';
@@ -90,7 +90,7 @@ export async function createSession(
   model: Uint8Array | string,
   options: SessionOptions & { readonly handOver?: boolean } = {},
 ): Promise<Session> {
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? usableCores();
   const { device = 'cpu', spin = true, handOver = false } = options;
   // Small buffers of Node's share their memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { during, Profile, step } from '../../src/base/profile.js';
+
+describe('a profile', () => {
+  it('counts the time of pieces that overlap once', async () => {
+    const profile = new Profile();
+    await Promise.all([1, 2, 3].map(() => during(profile, 'decode', () => sleep(60))));
+    const { decode, read } = profile.report().pictures;
+    assert.ok(decode > 0.05 && decode < 0.15, `${decode}`);
+    assert.equal(read, 0);
+  });
+
+  it('says how long the engine waited while pictures were under way', async () => {
+    const profile = new Profile();
+    const end = profile.start('way');
+    await sleep(60);
+    await during(profile, 'compute', () => sleep(60));
+    end();
+    const { wait, compute } = profile.report().pictures;
+    assert.ok(wait > 0.05 && wait < 0.11, `${wait}`);
+    assert.ok(compute > 0.05, `${compute}`);
+  });
+
+  it('adds up steps of one name, those that fail too', async () => {
+    const profile = new Profile();
+    await step(profile, 'a', () => sleep(20));
+    await step(profile, 'b', async () => {});
+    await assert.rejects(
+      step(profile, 'a', async () => {
+        await sleep(20);
+        throw new Error('no');
+      }),
+      /no/,
+    );
+    const { steps } = profile.report();
+    assert.deepEqual(Object.keys(steps), ['a', 'b']);
+    assert.ok(steps.a! > 0.03, `${steps.a}`);
+    assert.equal(await step(undefined, 'a', async () => 7), 7);
+  });
+});
