@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
@@ -10,13 +10,40 @@ export const FACES = resolve(process.env.EYEBALL_FACES ?? '../shared/data/faces'
 export const PYTHON = process.env.EYEBALL_PYTHON ?? '/usr/bin/python3';
 export const CLI = resolve('dist/src/cli/main.js');
 
-/** Runs a program to its end; its last line of stdout is JSON. Seconds are those of the whole process. */
-export function runJson<T>(command: string, args: readonly string[]): { result: T; seconds: number } {
+/** GNU time, where it is there, tells the peak memory of a process. */
+const TIME = existsSync('/usr/bin/time') ? ['/usr/bin/time', '-f', '%M'] : [];
+
+/** Runs a program to its end; its last JSON value on stdout is the result. Seconds are those of the whole process; peak memory in MB. */
+export function runJson<T>(
+  command: string,
+  args: readonly string[],
+): { result: T; seconds: number; peakMb: number | undefined } {
+  const [first, ...rest] = [...TIME, command, ...args] as [string, ...string[]];
   const started = performance.now();
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const { status, stdout, stderr } = spawnSync(first, rest, { encoding: 'utf8', maxBuffer: 2 ** 28 });
   const seconds = (performance.now() - started) / 1000;
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stderr}`);
-  return { result: JSON.parse(stdout.slice(stdout.indexOf('{'))) as T, seconds };
+  const peak = Number(stderr.trim().split('\n').at(-1)) / 1000;
+  const result = JSON.parse(stdout.slice(stdout.search(/[[{]/))) as T;
+  return { result, seconds, peakMb: TIME.length > 0 && peak > 0 ? peak : undefined };
+}
+
+/** What a benchmark found: how many times as fast as a peer, in each run. */
+export interface Row {
+  readonly what: string;
+  readonly against: string;
+  readonly ratios: readonly number[];
+  /** The two figures of the last run, in words. */
+  readonly figures: string;
+  /** Peak memory in MB, of us and of the peer. */
+  readonly peakMb?: readonly [number | undefined, number | undefined] | undefined;
+}
+
+/** Prints what was found; `npm run bench` collects it in the file that EYEBALL_BENCH_ROWS names. */
+export function record(row: Row): void {
+  console.log(`${row.what}: ${spread(row.ratios)} times ${row.against} (${row.figures})`);
+  const path = process.env.EYEBALL_BENCH_ROWS;
+  if (path !== undefined) appendFileSync(path, `${JSON.stringify(row)}\n`);
 }
 
 export function median(values: readonly number[]): number {

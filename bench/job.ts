@@ -1,5 +1,7 @@
-// The whole job, from files to RMSE: the classic PyTorch program against eyeball from a cold cache, in turns.
-//   node dist/bench/job.js [--backbone resnet50] [--images 2000] [--runs 3] [--peer ../shared/peers/seed.py]
+// The whole job, from files to RMSE: a program in PyTorch against eyeball from a cold cache, in turns.
+//   node dist/bench/job.js [--backbone resnet50] [--precisions int8,fp32] [--images 2000] [--runs 3] [--careful] [--shared ../shared]
+// The program is the classic one, which runs the network on every picture in each of five epochs; with --careful it is one that computes
+// features once. Eyeball fits the exact ridge head, calibrates intervals and looks for duplicates on top.
 import { join } from 'node:path';
 import {
   CLI,
@@ -9,72 +11,88 @@ import {
   inTemporaryFolder,
   machine,
   PYTHON,
+  record,
   runJson,
-  spread,
   writeTable,
 } from './common.js';
 
 const backbone = flag('backbone', 'resnet50');
+const precisions = flag('precisions', 'int8,fp32').split(',');
 const images = Number(flag('images', '2000'));
 const runs = Number(flag('runs', '3'));
-const peer = flag('peer', '../shared/peers/seed.py');
+const shared = flag('shared', '../shared');
+const careful = process.argv.includes('--careful');
 
-interface PeerResult {
-  readonly train_s: number;
-  readonly evaluate_s: number;
+interface Run {
+  readonly seconds: number;
   readonly rmse: number;
+  readonly train: number;
+  readonly evaluate: number;
+  readonly peakMb: number | undefined;
 }
 
-function peerRun() {
-  const args = [
-    peer,
-    join(FACES, 'train'),
-    join(FACES, 'test'),
-    '--arch',
-    backbone,
-    '--epochs',
-    '5',
-    '--limit',
-    `${images}`,
+function peerRun(train: string, test: string): Run {
+  const classic = [
+    ...[join(shared, 'peers/seed.py'), join(FACES, 'train'), join(FACES, 'test')],
+    ...['--arch', backbone, '--epochs', '5', '--limit', `${images}`],
   ];
-  const { result } = runJson<PeerResult>(PYTHON, args);
+  const args = careful ? ['bench/peers/careful.py', train, test, backbone, join(shared, 'golden')] : classic;
+  const { result, peakMb } = runJson<{ train_s: number; evaluate_s: number; rmse: number }>(PYTHON, args);
   // Its own clock leaves out the start of Python, which ours includes for Node.
-  return {
-    seconds: result.train_s + result.evaluate_s,
-    rmse: result.rmse,
-    train: result.train_s,
-    evaluate: result.evaluate_s,
-  };
+  const { train_s, evaluate_s, rmse } = result;
+  return { seconds: train_s + evaluate_s, rmse, train: train_s, evaluate: evaluate_s, peakMb };
 }
 
-const ourRun = () =>
+const ourRun = (train: string, precision: string): Promise<Run> =>
   inTemporaryFolder(folder => {
-    const data = join(folder, 'train.csv');
-    writeTable(data, drawFaces('train', images));
     const model = join(folder, 'model');
-    const train = [CLI, 'train', data, '--out', model, '--backbone', backbone, '--weights', 'formula', '--size', '125'];
-    const trained = runJson(process.execPath, [...train, '--cache', join(folder, 'cache'), '--json', '--quiet']);
-    const evaluate = [CLI, 'evaluate', model, join(FACES, 'test'), '--limit', '1000', '--json', '--quiet'];
-    const evaluated = runJson<{ rmse: number }>(process.execPath, evaluate);
-    const [train_, evaluate_] = [trained.seconds, evaluated.seconds];
-    return { seconds: train_ + evaluate_, rmse: evaluated.result.rmse, train: train_, evaluate: evaluate_ };
+    const cache = ['--cache', join(folder, 'cache'), '--json', '--quiet'];
+    const network = ['--backbone', backbone, '--weights', 'formula', '--size', '125', '--precision', precision];
+    const trained = runJson(process.execPath, [
+      ...[CLI, 'train', train, '--out', model, ...network, '--head', 'linear', ...cache],
+    ]);
+    const evaluated = runJson<{ rmse: number }>(process.execPath, [
+      ...[CLI, 'evaluate', model, join(FACES, 'test'), '--limit', '1000', ...cache],
+    ]);
+    const seconds = trained.seconds + evaluated.seconds;
+    const { rmse } = evaluated.result;
+    return { seconds, rmse, train: trained.seconds, evaluate: evaluated.seconds, peakMb: trained.peakMb };
   });
+
+const found = new Map(
+  precisions.map(precision => [precision, { ratios: [] as number[], proportional: [] as number[] }]),
+);
+const show = (name: string, { seconds, train, evaluate, rmse }: Run) =>
+  `${name} ${seconds.toFixed(1)} s (train ${train.toFixed(1)}, evaluate ${evaluate.toFixed(1)}), RMSE ${rmse.toFixed(2)}`;
 
 console.log(
   `${machine()}\n${backbone}, formula weights, 125 px, ${images} pictures, 5 epochs, 1,000 evaluated; ${runs} runs in turns`,
 );
-const ratios: number[] = [];
-const proportional: number[] = [];
-for (let run = 1; run <= runs; run++) {
-  const theirs = peerRun();
-  const ours = await ourRun();
-  ratios.push(theirs.seconds / ours.seconds);
-  // Evaluation weighs next to nothing at 185 training pictures to one evaluated.
-  const each = (result: typeof ours) => result.train / images + result.evaluate / 1000 / 185;
-  proportional.push(each(theirs) / each(ours));
-  const show = (name: string, r: typeof ours) =>
-    `${name} ${r.seconds.toFixed(1)} s (train ${r.train.toFixed(1)}, evaluate ${r.evaluate.toFixed(1)}), RMSE ${r.rmse.toFixed(2)}`;
-  console.log(`${run}: ${show('PyTorch', theirs)}; ${show('eyeball', ours)}; ratio ${ratios.at(-1)!.toFixed(2)}`);
-}
-console.log(`times faster: ${spread(ratios)}`);
-console.log(`at 185 training pictures to one evaluated, extrapolated from these rates: ${spread(proportional)}`);
+await inTemporaryFolder(async folder => {
+  const [train, test] = [join(folder, 'train.csv'), join(folder, 'test.csv')];
+  writeTable(train, drawFaces('train', images));
+  writeTable(test, drawFaces('test', 1000));
+  for (let run = 1; run <= runs; run++) {
+    const theirs = peerRun(train, test);
+    console.log(`${run}: ${show('PyTorch', theirs)}`);
+    for (const [precision, { ratios, proportional }] of found) {
+      const ours = await ourRun(train, precision);
+      ratios.push(theirs.seconds / ours.seconds);
+      // Evaluation weighs next to nothing at 185 training pictures to one evaluated.
+      const each = (result: Run) => result.train / images + result.evaluate / 1000 / 185;
+      proportional.push(each(theirs) / each(ours));
+      console.log(`${run}: ${show(`eyeball ${precision}`, ours)}; ratio ${ratios.at(-1)!.toFixed(2)}`);
+      if (run < runs) continue;
+      const peer = careful ? 'PyTorch, features once' : "PyTorch, the post's program";
+      const what = `job, ${backbone}, ${precision}`;
+      const figures = `${ours.seconds.toFixed(1)} s, RMSE ${ours.rmse.toFixed(2)}, against ${theirs.seconds.toFixed(1)} s, RMSE ${theirs.rmse.toFixed(2)}`;
+      record({ what, against: peer, ratios, figures, peakMb: [ours.peakMb, theirs.peakMb] });
+      record({
+        what: `${what}, extrapolated to 185 trained on for one evaluated`,
+        against: peer,
+        ratios: proportional,
+        figures: 'from the same runs',
+      });
+    }
+  }
+});

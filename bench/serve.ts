@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
 import { openDataset } from '../src/data/open-dataset.js';
 import { loadModel } from '../src/model/model.js';
-import { CLI, FACES, flag, machine, median, runJson, spread } from './common.js';
+import { CLI, FACES, flag, machine, median, record, runJson, spread } from './common.js';
 
 const [path, given] = process.argv
   .slice(2)
@@ -44,6 +44,7 @@ async function compare(model: string): Promise<void> {
     const url = /http:\S+/.exec(String(line))![0];
     console.log(`${machine()}; ${clients} clients, ${pictures.length} pictures`);
     await flood(url, clients, 200);
+    let last = '';
     const [ratios, middles, worst]: [number[], number[], number[]] = [[], [], []];
     for (let pair = 0; pair < Number(flag('pairs', '3')); pair++) {
       const alone = runJson<{ perSecond: number }>(process.execPath, [
@@ -55,9 +56,10 @@ async function compare(model: string): Promise<void> {
       ratios.push(served.perSecond / alone.result.perSecond);
       middles.push(median(served.latencies));
       worst.push(quantile(served.latencies, 0.99));
+      last = `${served.perSecond.toFixed(0)} images/s, against ${alone.result.perSecond.toFixed(0)}`;
       console.log(`loop ${alone.result.perSecond.toFixed(0)}/s, service ${served.perSecond.toFixed(0)}/s`);
     }
-    console.log(`throughput of the service: ${spread(ratios)} times the loop's`);
+    record({ what: 'throughput of the service', against: 'decoding and session in one loop', ratios, figures: last });
     console.log(`latency: median ${spread(middles, 0)} ms, 99th percentile ${spread(worst, 0)} ms`);
     const requests = Number(flag('requests', '5000'));
     for (let done = 0; done < requests; done += requests / 5) {

@@ -17,7 +17,7 @@ import { adam } from '../src/engine/optim/optimizer.js';
 import { trainingStep } from '../src/engine/optim/training-step.js';
 import { createSession, createState } from '../src/engine/runtime/session.js';
 import { tensor } from '../src/engine/tensor.js';
-import { flag, machine, PYTHON, spread } from './common.js';
+import { flag, machine, PYTHON, record } from './common.js';
 
 const name = flag('backbone', 'resnet18') as keyof typeof resnets;
 const tune = flag('tune', 'all');
@@ -88,6 +88,7 @@ console.log(
 await theirs(2);
 await ours(2);
 const ratios: number[] = [];
+let last = '';
 let [seconds, computeMs] = [0, 0];
 for (let round = 1; round <= rounds; round++) {
   const before = session.computeMs;
@@ -96,11 +97,17 @@ for (let round = 1; round <= rounds; round++) {
   computeMs += session.computeMs - before;
   ratios.push(peerSeconds / own);
   const rate = (time: number) => `${((batch * steps) / time).toFixed(1)} images/s`;
-  console.log(`${round}: PyTorch ${rate(peerSeconds)}, eyeball ${rate(own)}, ratio ${ratios.at(-1)!.toFixed(2)}`);
+  last = `${rate(own)}, against ${rate(peerSeconds)}`;
+  console.log(`${round}: ${last}, ratio ${ratios.at(-1)!.toFixed(2)}`);
 }
 console.log(
   `peak memory: PyTorch ${peakMegabytes(peer.pid)} MB, eyeball ${peakMegabytes(process.pid)} MB; in the runtime ${(computeMs / seconds / 10).toFixed(1)} % of a step`,
 );
-console.log(`times PyTorch's training: ${spread(ratios)}`);
+record({
+  what: `steps of training, ${name}, ${tune === 'all' ? 'all layers' : 'the last stage'}`,
+  against: 'PyTorch',
+  ratios,
+  figures: last,
+});
 peer.stdin.end();
 await session.close();

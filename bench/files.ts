@@ -1,0 +1,86 @@
+// Listing a data set, decoding its pictures, and one picture from a cold start, against torchvision and PIL, in turns.
+//   node dist/bench/files.js [MODEL] [--images 2000] [--runs 5]        without MODEL, the last is left out
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ahead } from '../src/base/ahead.js';
+import { openDataset } from '../src/data/open-dataset.js';
+import { decodePicture } from '../src/data/picture.js';
+import { loadModel } from '../src/model/model.js';
+import {
+  CLI,
+  drawFaces,
+  FACES,
+  flag,
+  inTemporaryFolder,
+  machine,
+  median,
+  PYTHON,
+  record,
+  runJson,
+  writeTable,
+} from './common.js';
+
+const images = Number(flag('images', '2000'));
+const runs = Number(flag('runs', '5'));
+const model = process.argv[2]?.startsWith('--') ? undefined : process.argv[2];
+const peer = 'bench/peers/files.py';
+const faces = drawFaces('train', images);
+const turns = Array.from({ length: runs });
+
+console.log(`${machine()}; ${runs} runs in turns`);
+
+const listing: number[] = [];
+let last = '';
+for (const _ of turns) {
+  const { result } = runJson<{ seconds: number; images: number }>(PYTHON, [peer, 'list', join(FACES, 'train')]);
+  const started = performance.now();
+  const { samples } = await openDataset({ data: join(FACES, 'train') });
+  const seconds = (performance.now() - started) / 1000;
+  listing.push(result.seconds / seconds);
+  last = `${samples.length} files in ${(1000 * seconds).toFixed(0)} ms, against ${(1000 * result.seconds).toFixed(0)} ms`;
+}
+record({ what: 'listing', against: "torchvision's ImageFolder", ratios: listing, figures: last });
+
+await inTemporaryFolder(async folder => {
+  writeTable(join(folder, 'faces.csv'), faces);
+  const decoding: number[] = [];
+  for (const _ of turns) {
+    const { result } = runJson<{ imagesPerSecond: number }>(PYTHON, [peer, 'decode', join(folder, 'faces.csv')]);
+    const size = { width: 125, height: 125 };
+    const started = performance.now();
+    const read = async (i: number) => decodePicture(readFileSync(faces[i]!.file), size);
+    for await (const _ of ahead(faces.length, 50, read));
+    const rate = (1000 * images) / (performance.now() - started);
+    decoding.push(rate / result.imagesPerSecond);
+    last = `${rate.toFixed(0)} images/s at 125 px, against ${result.imagesPerSecond.toFixed(0)}`;
+  }
+  record({ what: 'reading and decoding', against: 'PIL in two processes', ratios: decoding, figures: last });
+});
+
+if (model !== undefined) {
+  const { file } = faces[0]!;
+  const [cold, warm]: [number[], number[]] = [[], []];
+  const loaded = await loadModel(model, { spin: true });
+  let peak: readonly [number | undefined, number | undefined] = [undefined, undefined];
+  let warmText = '';
+  for (const _ of turns) {
+    const theirs = runJson<{ warmMs: number }>(PYTHON, [peer, 'predict', file]);
+    const ours = runJson(process.execPath, [CLI, 'predict', model, file, '--json', '--quiet']);
+    cold.push(theirs.seconds / ours.seconds);
+    last = `${ours.seconds.toFixed(2)} s, against ${theirs.seconds.toFixed(2)} s`;
+    peak = [ours.peakMb, theirs.peakMb];
+    const times: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const started = performance.now();
+      await loaded.predict([file]);
+      times.push(performance.now() - started);
+    }
+    warm.push(theirs.result.warmMs / median(times));
+    warmText = `${median(times).toFixed(1)} ms, against ${theirs.result.warmMs.toFixed(1)} ms`;
+  }
+  await loaded.close();
+  const against = 'PyTorch with a ResNet18';
+  record({ what: 'one picture, cold', against, ratios: cold, figures: last, peakMb: peak });
+  record({ what: 'one picture, warm', against, ratios: warm, figures: warmText });
+  process.exit();
+}
