@@ -92,11 +92,11 @@ const rows = readFileSync(rowsFile, 'utf8')
   .split('\n')
   .map(line => JSON.parse(line) as Row);
 rmSync(rowsFile);
-const memory = ([ours, theirs]: NonNullable<Row['peakMb']>) =>
-  `${ours?.toFixed(0) ?? '-'}, against ${theirs?.toFixed(0) ?? '-'} MB`;
+const memory = ([ours, theirs]: readonly (number | null | undefined)[]) =>
+  theirs == null ? `${ours?.toFixed(0) ?? '-'} MB` : `${ours?.toFixed(0) ?? '-'} MB, against ${theirs.toFixed(0)} MB`;
 const table = rows.map(
   ({ what, against, ratios, figures, peakMb }) =>
-    `| ${what} | ${against} | ${spread(ratios)} | ${figures} | ${peakMb === undefined ? '' : memory(peakMb)} |`,
+    `| ${what} | ${against} | ${spread(ratios)} | ${figures} | ${memory(peakMb!)} |`,
 );
 writeFileSync(
   out,

@@ -35,7 +35,7 @@ export interface Row {
   readonly ratios: readonly number[];
   /** The two figures of the last run, in words. */
   readonly figures: string;
-  /** Peak memory in MB, of us and of the peer. */
+  /** Peak memory in MB, of us and of the peer. Default: of this process. */
   readonly peakMb?: readonly [number | undefined, number | undefined] | undefined;
 }
 
@@ -43,7 +43,8 @@ export interface Row {
 export function record(row: Row): void {
   console.log(`${row.what}: ${spread(row.ratios)} times ${row.against} (${row.figures})`);
   const path = process.env.EYEBALL_BENCH_ROWS;
-  if (path !== undefined) appendFileSync(path, `${JSON.stringify(row)}\n`);
+  const peakMb = row.peakMb ?? [process.resourceUsage().maxRSS / 1000];
+  if (path !== undefined) appendFileSync(path, `${JSON.stringify({ ...row, peakMb })}\n`);
 }
 
 export function median(values: readonly number[]): number {

@@ -68,14 +68,14 @@ export async function gramsOf(
  * The Gaussian of `count` rows whose products sum up to `gram` `[D, D]`. The subspace is that of the largest eigenvalues, 64 or one
  * for ten rows, by orthogonal iteration; what the distance needs of it is a Cholesky decomposition, so no single eigenvector matters.
  *
+ * @param gram Given away: it is empty afterwards.
  * Reference: Golub, Van Loan, Matrix Computations, 8.2.4 (orthogonal iteration)
  */
 export async function fitPpca(gram: Float64Array, count: number, standardization: Standardization): Promise<Ppca> {
   const width = Math.sqrt(gram.length);
   const size = Math.max(1, Math.min(DIMENSIONS, Math.floor(count / ROWS_A_DIMENSION), width));
-  const covariance = gram.map(sum => sum / count);
   let trace = 0;
-  for (let i = 0; i < width; i++) trace += covariance[i * width + i]!;
+  for (let i = 0; i < width; i++) trace += gram[i * width + i]! / count;
   const floor = LEAST_VARIANCE * (trace / width || 1);
 
   const graph = new Graph();
@@ -85,7 +85,10 @@ export async function fitPpca(gram: Float64Array, count: number, standardization
   graph.output('once', products[1]!);
   graph.output('often', products.at(-1)!);
   const session = await createSession(toOnnx(graph), { handOver: true });
-  const state = await createState({ matrix: { dtype: 'float64', shape: [width, width], data: covariance } });
+  const state = await createState(
+    { matrix: { dtype: 'float64', shape: [width, width], data: gram } },
+    { handOver: true },
+  );
   try {
     const times = async (basis: Float64Array, output: 'once' | 'often') => {
       const feeds = { basis: { dtype: 'float64', shape: [width, size], data: basis } } as const;
@@ -96,7 +99,7 @@ export async function fitPpca(gram: Float64Array, count: number, standardization
     let basis = orthonormalColumns(start, size);
     for (let round = 0; round < ROUNDS; round += ROUNDS_APART)
       basis = orthonormalColumns(await times(basis, 'often'), size);
-    const product = await times(basis, 'once');
+    const product = (await times(basis, 'once')).map(sum => sum / count);
 
     const within = new Float64Array(size * size); // basis^T covariance basis
     for (let row = 0; row < width; row++) {

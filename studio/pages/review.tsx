@@ -18,7 +18,7 @@ export function ReviewPage() {
     return (
       <>
         <Heading title="Review">
-          {plural(items.length, 'suspicious label')}; about {formatPercent(wrongShare)} of all labels are wrong
+          {plural(items.length, 'suspicious label')}; share of labels that are wrong: {formatPercent(wrongShare)}
         </Heading>
         <Reviewer items={items} />
         <section class="after" aria-label="Search again">

@@ -31,7 +31,7 @@ async function fitted(count: number) {
   const indices = [...Array(count).keys()];
   const standardization = measureRows(rows, indices);
   const [gram] = await gramsOf(rows, [indices], standardization);
-  return { rows, indices, gram: gram!, ppca: await fitPpca(gram!, count, standardization) };
+  return { rows, indices, gram: gram!, ppca: await fitPpca(gram!.slice(), count, standardization) };
 }
 
 describe('the Gaussian of features', () => {

@@ -59,10 +59,18 @@ export interface State {
   close(): Promise<void>;
 }
 
-/** A state that starts as a copy of `tensors`. */
-export async function createState(tensors: Readonly<Record<string, Tensor>>): Promise<State> {
+/**
+ * A state that starts as a copy of `tensors`.
+ *
+ * @param options.handOver True gives their memory away instead of copying it: the arrays are empty afterwards. Default false.
+ */
+export async function createState(
+  tensors: Readonly<Record<string, Tensor>>,
+  { handOver = false }: { readonly handOver?: boolean } = {},
+): Promise<State> {
   const id = ++lastState;
-  await ask({ kind: 'create-state', id, tensors });
+  const buffers = handOver ? Object.values(tensors).map(({ data }) => data.buffer as ArrayBuffer) : [];
+  await ask({ kind: 'create-state', id, tensors }, buffers);
   return {
     id,
     read: async names => (await ask({ kind: 'read-state', id, names })) as Record<string, Tensor>,

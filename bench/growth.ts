@@ -1,0 +1,57 @@
+// Time a picture and peak memory of the commands as the data set grows. Pictures are the faces, compressed again, mirrored every other time,
+// so that none is a copy of another.
+//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8]
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { ahead } from '../src/base/ahead.js';
+import { CLI, drawFaces, flag, inTemporaryFolder, machine, record, runJson } from './common.js';
+
+const sizes = flag('sizes', '1000,10000').split(',').map(Number);
+const precision = flag('precision', 'int8');
+const faces = drawFaces('train', Number.POSITIVE_INFINITY);
+
+/** Fills `folder` with pictures `from` to `to`, in a folder a number. */
+async function grow(folder: string, from: number, to: number): Promise<void> {
+  const make = async (i: number) => {
+    const at = from + i;
+    const { file, age } = faces[at % faces.length]!;
+    const round = Math.floor(at / faces.length);
+    const picture = sharp(readFileSync(file));
+    if (round % 2 === 1) picture.flop();
+    mkdirSync(join(folder, `${age}`), { recursive: true });
+    writeFileSync(join(folder, `${age}`, `${at}.jpg`), await picture.jpeg({ quality: 90 - round }).toBuffer());
+  };
+  for await (const _ of ahead(to - from, 16, make));
+}
+
+console.log(`${machine()}; the last column is peak memory`);
+await inTemporaryFolder(async folder => {
+  const data = join(folder, 'faces');
+  const first = new Map<string, number>();
+  let made = 0;
+  for (const size of sizes) {
+    await grow(data, made, size);
+    made = size;
+    // A cache of its own: every picture is new.
+    const cache = ['--cache', join(folder, `cache-${size}`), '--json', '--quiet'];
+    const model = join(folder, `model-${size}`);
+    const commands = {
+      inspect: ['inspect', data],
+      train: ['train', data, '--out', model, '--precision', precision],
+      evaluate: ['evaluate', model, data, '--out', join(folder, `evaluation-${size}`)],
+      clean: ['clean', data, '--out', join(folder, `clean-${size}`)],
+    };
+    for (const [name, args] of Object.entries(commands)) {
+      const { seconds, peakMb } = runJson(process.execPath, [CLI, ...args, ...cache]);
+      const each = (1000 * seconds) / size;
+      if (!first.has(name)) first.set(name, each);
+      const figures = `${each.toFixed(2)} ms a picture, ${peakMb?.toFixed(0) ?? '-'} MB`;
+      if (size === sizes[0]) console.log(`${name}, ${size} pictures: ${figures}`);
+      else {
+        const against = `itself on ${sizes[0]}, a picture`;
+        record({ what: `${name}, ${size} pictures`, against, ratios: [first.get(name)! / each], figures });
+      }
+    }
+  }
+});

@@ -1,0 +1,76 @@
+// Guards against falling back, by ratios of two things in one run, with room for a busy machine; bench/ has the figures.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import sharp from 'sharp';
+import { loadBackbone } from '../src/backbones/registry.js';
+import { Profile } from '../src/base/profile.js';
+import { openDataset } from '../src/data/open-dataset.js';
+import { decodePicture } from '../src/data/picture.js';
+import { hasVnni } from '../src/engine/runtime/vnni.js';
+import { median } from '../src/metrics/statistics.js';
+import { extractFeatures } from '../src/training/extract.js';
+import { backboneAt } from '../src/training/precision.js';
+import { temporaryFolder, writePictures } from './cli/eyeball.js';
+
+/** The median over five turns of how many times as long `slow` takes as `fast`. */
+async function timesAsLong(slow: () => unknown, fast: () => unknown): Promise<number> {
+  const time = async (work: () => unknown) => {
+    const started = performance.now();
+    await work();
+    return performance.now() - started;
+  };
+  const ratios: number[] = [];
+  for (let turn = 0; turn < 5; turn++) ratios.push((await time(slow)) / (await time(fast)));
+  return median(ratios);
+}
+
+describe('speed', () => {
+  it('of decoding small JPEGs is well above that of sharp', async () => {
+    const pixels = Uint8Array.from({ length: 125 * 125 * 3 }, (_, i) => (i >> 6) & 255);
+    const bytes = await sharp(pixels, { raw: { width: 125, height: 125, channels: 3 } })
+      .jpeg()
+      .toBuffer();
+    const each = async (decode: () => Promise<unknown>) => {
+      for (let i = 0; i < 50; i++) await decode();
+    };
+    const ratio = await timesAsLong(
+      () => each(() => sharp(bytes).raw().toBuffer()),
+      () => each(() => decodePicture(bytes, { width: 125, height: 125 })),
+    );
+    assert.ok(ratio > 1.5, `${ratio}`);
+  });
+
+  it('of the list of commands is not that of loading them', async () => {
+    const run = (...args: string[]) => spawnSync(process.execPath, args);
+    const ratio = await timesAsLong(
+      () => run('dist/src/cli/main.js', '--help'),
+      () => run('-e', '0'),
+    );
+    assert.ok(ratio < 3, `${ratio}`);
+  });
+
+  it('of features is that of the engine, which does not wait for pictures', async () => {
+    const root = temporaryFolder();
+    await writePictures(join(root, 'pictures'), 150);
+    const dataset = await openDataset({ data: join(root, 'pictures') });
+    const backbone = await loadBackbone({ backbone: 'resnet18', weights: 'formula', sizePx: 125, cacheDir: root });
+    const profile = new Profile();
+    const { close } = await extractFeatures(dataset, backbone, join(root, 'cache'), { profile });
+    await close();
+    const { compute, wait } = profile.report().pictures;
+    assert.ok(wait < 0.35 * compute, `${wait} s waited, ${compute} s computed`);
+  });
+
+  it('of a network in 8 bits is half as high again as in 32', { skip: !hasVnni() && 'needs VNNI' }, async () => {
+    const root = temporaryFolder();
+    await writePictures(join(root, 'pictures'), 64);
+    const dataset = await openDataset({ data: join(root, 'pictures') });
+    const backbone = await loadBackbone({ backbone: 'resnet18', weights: 'formula', sizePx: 125, cacheDir: root });
+    const messages: string[] = [];
+    await backboneAt('int8', backbone, dataset, root, { onMessage: line => messages.push(line) });
+    const [, times] = /int8 is (\d+\.\d) times as fast/.exec(messages.join('\n'))!;
+    assert.ok(Number(times) >= 1.5, times);
+  });
+});
