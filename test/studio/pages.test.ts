@@ -165,7 +165,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
   it('Review looks for wrong labels and saves what is decided', LONG, async () => {
     await goTo('Review');
     await page.getByRole('button', { name: 'Look for wrong labels' }).click();
-    await page.getByText(/^\d+ suspicious labels?; about/).waitFor(LONG);
+    await page.getByText(/^\d+ suspicious labels?; share of labels that are wrong: /).waitFor(LONG);
     assert.match((await text('.reviewer'))!, /0 of \d+ decided/);
     await assertAccessible(page, 'Review');
     await page.keyboard.press('d');
