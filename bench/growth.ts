@@ -34,16 +34,16 @@ await inTemporaryFolder(async folder => {
     await grow(data, made, size);
     made = size;
     // A cache of its own: every picture is new.
-    const cache = ['--cache', join(folder, `cache-${size}`), '--json', '--quiet'];
+    const cache = ['--cache', join(folder, `cache-${size}`)];
     const model = join(folder, `model-${size}`);
     const commands = {
       inspect: ['inspect', data],
-      train: ['train', data, '--out', model, '--precision', precision],
-      evaluate: ['evaluate', model, data, '--out', join(folder, `evaluation-${size}`)],
-      clean: ['clean', data, '--out', join(folder, `clean-${size}`)],
+      train: ['train', data, '--out', model, '--precision', precision, ...cache],
+      evaluate: ['evaluate', model, data, '--out', join(folder, `evaluation-${size}`), ...cache],
+      clean: ['clean', data, ...cache],
     };
     for (const [name, args] of Object.entries(commands)) {
-      const { seconds, peakMb } = runJson(process.execPath, [CLI, ...args, ...cache]);
+      const { seconds, peakMb } = runJson(process.execPath, [CLI, ...args, '--json', '--quiet']);
       const each = (1000 * seconds) / size;
       if (!first.has(name)) first.set(name, each);
       const figures = `${each.toFixed(2)} ms a picture, ${peakMb?.toFixed(0) ?? '-'} MB`;
