@@ -40,7 +40,7 @@ await inTemporaryFolder(async folder => {
       inspect: ['inspect', data],
       train: ['train', data, '--out', model, '--precision', precision, ...cache],
       evaluate: ['evaluate', model, data, '--out', join(folder, `evaluation-${size}`), ...cache],
-      clean: ['clean', data, ...cache],
+      clean: ['clean', data, '--out', join(folder, `labels-${size}.csv`), ...cache],
     };
     for (const [name, args] of Object.entries(commands)) {
       const { seconds, peakMb } = runJson(process.execPath, [CLI, ...args, '--json', '--quiet']);
