@@ -9,12 +9,11 @@ import { availableParallelism } from 'node:os';
  */
 export function usableCores(root = ''): number {
   const limits = groups(root).flatMap(({ controllers, path }) => {
-    const isFirst = controllers === 'cpu' || controllers.split(',').includes('cpu');
-    if (controllers !== '' && !isFirst) return [];
-    const base = controllers === '' ? '/sys/fs/cgroup' : '/sys/fs/cgroup/cpu';
-    const quotaOf = controllers === '' ? quota : olderQuota;
+    const isOlder = controllers !== '';
+    if (isOlder && !controllers.split(',').includes('cpu')) return [];
+    const base = isOlder ? '/sys/fs/cgroup/cpu' : '/sys/fs/cgroup';
     // Within a container its own group is the root; outside it is the path.
-    return [`${root}${base}${path}`, `${root}${base}`].map(quotaOf);
+    return [`${root}${base}${path}`, `${root}${base}`].map(isOlder ? olderQuota : quota);
   });
   return Math.max(1, Math.min(availableParallelism(), ...limits.map(limit => Math.ceil(limit))));
 }

@@ -115,7 +115,7 @@ export class Terminal {
 }
 
 function startBar(phase: string, unit: string, total: number): SingleBar {
-  // Loaded where there is a bar to show: it would double the time that --help takes.
+  // Loaded where there is a bar to show: --help needs none.
   const progress = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
   const bar = new progress.SingleBar({
     format: `${phase} {bar} {value}/{total} ${unit}, {rate} ${unit}/s, {left} left`,

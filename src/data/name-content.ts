@@ -57,7 +57,7 @@ export async function rawInTiff(bytes: Uint8Array): Promise<string | undefined> 
 
 /** What file-type takes it for; it throws at some damaged containers: then nothing is known about them. */
 async function typeOf(bytes: Uint8Array) {
-  // Loaded where something is odd: it has forty files.
+  // Loaded where something is odd: it has some thirty files.
   const { fileTypeFromBuffer } = await import('file-type');
   return fileTypeFromBuffer(bytes).catch(() => undefined);
 }

@@ -17,27 +17,27 @@ interface Pixels extends Size {
  */
 export async function decodeSmallJpeg(bytes: Uint8Array, size: Size): Promise<Pixels | undefined> {
   if (!needsDecodingOnly(bytes, size)) return undefined;
-  const decoder = await soundDecoder();
+  for (;;) {
+    current ??= createDecoder();
+    const asked = current;
+    const decoder = await asked.catch(() => undefined);
+    // Others may have had it meanwhile, and it may have thrown.
+    if (asked !== current) continue;
+    const pixels = decoder && decode(decoder, bytes);
+    // What it throws it never frees, so one that threw, at a warning even, is not used again.
+    if (pixels === undefined) current = undefined;
+    return pixels;
+  }
+}
+
+function decode(decoder: Decoder, bytes: Uint8Array): Pixels | undefined {
   try {
     decoder.getEncodedBuffer(bytes.length).set(bytes);
     decoder.decode();
     const { width, height } = decoder.getFrameInfo();
     return { data: new Uint8Array(decoder.getDecodedBuffer()), width, height };
   } catch {
-    // It throws at warnings too. What it throws it never frees, so its memory is not used again.
-    current = undefined;
     return undefined;
-  }
-}
-
-/** A decoder that never threw. */
-async function soundDecoder(): Promise<Decoder> {
-  for (;;) {
-    current ??= createDecoder();
-    const asked = current;
-    const decoder = await asked;
-    // Others may have had it meanwhile.
-    if (asked === current) return decoder;
   }
 }
 
