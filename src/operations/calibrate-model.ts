@@ -6,7 +6,7 @@ import { calibrateIntervals } from '../evaluation/intervals.js';
 import { fewestScores, scoreAt, scoreTable } from '../metrics/conformal.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Manifest, ManifestIntervals } from '../model/manifest.js';
-import { type Calibration, calibrateCross, calibrateSplit, canSplit } from '../training/calibrate.js';
+import { type Calibration, calibrateCross, calibrateSplit, canSplit, type Refit } from '../training/calibrate.js';
 import { type BiasLine, correctHead, fitBiasLine } from '../training/correct-bias.js';
 import type { Head, HeadData } from '../training/head.js';
 import { answersOf } from '../training/out-of-fold.js';
@@ -104,7 +104,12 @@ export async function calibrateModel(
       return undefined;
     }
     if (onHeldOut) return await calibrateSplit(seen, correct(taken.held), watch);
-    return await calibrateCross(data, async (part, of) => correct(await refit(part, of)), seed, watch);
+    const corrected: Refit = { fit: async (fold, of) => correct(await refit.fit(fold, of)) };
+    try {
+      return await calibrateCross(data, corrected, seed, watch);
+    } finally {
+      await refit.close?.();
+    }
   }
 }
 

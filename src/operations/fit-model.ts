@@ -8,6 +8,7 @@ import type { Dataset } from '../data/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../model/manifest.js';
 import { learningRatePlot } from '../report/plots.js';
+import type { Refit } from '../training/calibrate.js';
 import { type Extraction, extractStage } from '../training/extract.js';
 import { findLearningRate } from '../training/find-rate.js';
 import {
@@ -21,7 +22,7 @@ import {
 import type { Epoch } from '../training/fit.js';
 import { classicSettings, fitClassicHead, fitHead, headRecipe } from '../training/fit-head.js';
 import type { Head, HeadData } from '../training/head.js';
-import { fitRidge } from '../training/ridge.js';
+import { fitRidge, refitRidge } from '../training/ridge.js';
 import { stageWidth } from '../training/tuned-network.js';
 import type { TrainingPlan } from './training-plan.js';
 
@@ -36,8 +37,8 @@ export interface ModelFit {
   readonly head: Head;
   /** The head as it was fitted without the held-out pictures. */
   readonly held: Head;
-  /** Fits such a head again on the training rows of other data; left out where the backbone was trained too. */
-  readonly refit?: (data: HeadData, watch: Watch) => Promise<Head>;
+  /** Fits such a head again without a fold; left out where the backbone was trained too. */
+  readonly refit?: Refit;
   /** What training moved of the backbone. */
   readonly tuned?: Readonly<Record<string, Tensor>>;
   readonly epochs: readonly Epoch[];
@@ -80,7 +81,7 @@ async function fitOne(
 ): Promise<ModelFit> {
   if (kind === 'ridge') {
     const { head, onTrain, strength, validationMse } = await fitRidge(data, watch);
-    const refit: ModelFit['refit'] = async (part, of) => (await fitRidge(part, of, { strength })).head;
+    const refit = refitRidge(strength);
     const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
     const none = { epochs: [], bestEpoch: null, computeShare: null };
     return { name: 'ridge', head, held: onTrain, refit, validationMse, configuration, ...none };
@@ -95,7 +96,9 @@ async function fitOne(
   const { head, fit } = await fitOn(data, { onEpoch: watch.onEpoch }, watch);
   // As long as the best epoch took: without held-out pictures nothing else could end it before it learns its rows by heart.
   const epochs = classic ? settings.epochs : Math.max(1, fit.epoch);
-  const refit: ModelFit['refit'] = async (part, of) => (await fitOn(part, { epochs, patience: null }, of)).head;
+  const refit: Refit = {
+    fit: async ({ data }, of) => (await fitOn(data, { epochs, patience: null }, of)).head,
+  };
   const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length);
   return {
     name: classic ? 'adam' : kind,

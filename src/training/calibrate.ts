@@ -1,10 +1,12 @@
 import type { Watch } from '../base/progress.js';
 import { folds } from '../data/split.js';
 import { type ErrorScale, type ErrorSignals, fitErrorScale, scalesOf } from './error-scale.js';
+import type { FeatureRows } from './feature-cache.js';
 import type { Head, HeadData } from './head.js';
 import { answersOf, type HeadAnswers, outOfFold } from './out-of-fold.js';
-import { distancesOf, fitPpca, gramsOf, type Ppca } from './ppca.js';
-import { measureRows } from './standardization.js';
+import { distancesOf, fitPpca, type Ppca } from './ppca.js';
+import { addRows, clearSums, noRows, type RowScale, type RowSums, turnToRest } from './row-sums.js';
+import { measureRows, targetScale } from './standardization.js';
 
 /** What a model says of its doubt, beside its value: what it takes to build that, and what it came to on pictures it never saw. */
 export interface Calibration {
@@ -19,6 +21,21 @@ export interface Calibration {
   readonly value: Float64Array;
   readonly scale: Float64Array;
   readonly distance: Float64Array;
+}
+
+/** What a head is fitted on without a fold: the training rows of `data`, or what they sum up to. */
+export interface FoldData {
+  readonly data: HeadData;
+  readonly sums: RowSums;
+  /** Of all rows, not those of the fold alone; labels do not move what they are predicted from. */
+  readonly scale: RowScale;
+}
+
+/** Fits heads on all rows but a fold. */
+export interface Refit {
+  fit(fold: FoldData, watch: Watch): Promise<Head>;
+  /** Frees what fitting took. */
+  close?(): Promise<void>;
 }
 
 /** Held-out rows from which on they are enough by themselves: 90 % asked is then 89 to 91 % found in 19 of 20 trainings. */
@@ -52,9 +69,10 @@ export async function calibrateSplit(
   head: Head,
   watch: Watch = {},
 ): Promise<Calibration> {
-  const standardization = measureRows(rows, train);
-  const [gram] = await gramsOf(rows, [train], standardization, watch);
-  const ppca = await fitPpca(gram!, train.length, standardization);
+  const scale = scaleOf(rows, labels, train);
+  const sums = noRows(rows.width);
+  await addRows(sums, rows, labels, train, scale, watch);
+  const ppca = await fitPpca(sums, scale.standardization);
   const distance = Float64Array.from(await distancesOf(ppca, rows, validation));
   const answers = await answersOf(head, rows, validation);
   const value = Float64Array.from(answers.value);
@@ -67,35 +85,36 @@ export async function calibrateSplit(
  * Calibration on all rows: what is said of each is by a head, and by a Gaussian of the features, that were fitted without its fold. Those
  * heads see fewer rows than the one that is kept, so they err a little more, and intervals are rather too wide than too narrow.
  *
- * @param refit Fits a head on the `train` rows of what it is given.
  * Reference: Vovk 2015, cross-conformal predictors, https://arxiv.org/abs/1208.0806; Barber et al. 2021, CV+,
  * https://arxiv.org/abs/1905.02928
  */
 export async function calibrateCross(
   data: HeadData,
-  refit: (data: HeadData, watch: Watch) => Promise<Head>,
+  refit: Refit,
   seed: number,
   watch: Watch = {},
 ): Promise<Calibration> {
   const { rows, labels } = data;
   const parts = calibrationFolds(labels, seed, data.groups);
-  const standardization = measureRows(rows, [...labels.keys()]);
-  const grams = await gramsOf(rows, parts, standardization, watch);
-  const total = new Float64Array(grams[0]!.length);
-  for (const gram of grams) for (let at = 0; at < total.length; at++) total[at]! += gram[at]!;
+  const scale = scaleOf(rows, labels, [...labels.keys()]);
+  const { standardization } = scale;
+  const all = noRows(rows.width);
+  await addRows(all, rows, labels, [...labels.keys()], scale, watch);
+  const ppca = await fitPpca(all, standardization);
   const value = new Float64Array(labels.length);
   const distance = new Float64Array(labels.length);
   let spread: Float64Array | undefined;
-  let fold = 0;
-  for await (const answers of outOfFold(data, parts, part => refit(part, watch), watch)) {
+  // One for all folds: memory of this size takes longer to touch for the first time than to add up again.
+  const others = noRows(rows.width);
+  const fitOn = async (part: HeadData, fold: number) => {
+    clearSums(others);
+    await addRows(others, rows, labels, parts[fold]!, scale, watch);
+    turnToRest(others, all);
+    return await refit.fit({ data: part, sums: others, scale }, watch);
+  };
+  for await (const answers of outOfFold(data, parts, fitOn, watch)) {
     const { indices, head } = answers;
-    const own = grams[fold++]!;
-    const others = total.map((sum, at) => sum - own[at]!);
-    const apart = await distancesOf(
-      await fitPpca(others, labels.length - indices.length, standardization),
-      rows,
-      indices,
-    );
+    const apart = await distancesOf(await fitPpca(others, standardization), rows, indices);
     const spreads = spreadsOf(answers, head);
     if (spreads !== undefined) spread ??= new Float64Array(labels.length);
     indices.forEach((row, i) => {
@@ -104,9 +123,13 @@ export async function calibrateCross(
       if (spread !== undefined) spread[row] = spreads![i]!;
     });
   }
-  const ppca = await fitPpca(total, labels.length, standardization);
   return { ppca, method: 'cross', folds: parts.length, label: labels, ...scaled(labels, { value, distance, spread }) };
 }
+
+const scaleOf = (rows: FeatureRows, labels: Float64Array, indices: readonly number[]): RowScale => ({
+  standardization: measureRows(rows, indices),
+  target: targetScale(labels, indices),
+});
 
 function scaled(
   label: Float64Array,

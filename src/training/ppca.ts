@@ -1,13 +1,18 @@
-import { throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { add, concat, matMul, maximum, mul, reduceSum, slice, sqrt, square, sub } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
-import { lowerFactor, orthonormalColumns, timesInverseTransposed } from '../engine/linalg/dense.js';
-import { addTo, gram } from '../engine/linalg/gram.js';
+import {
+  lowerFactor,
+  orthonormalizeRows,
+  rowProducts,
+  timesInverseTransposed,
+  transposed,
+} from '../engine/linalg/dense.js';
+import { lent } from '../engine/linalg/square-matrix.js';
 import { createSession, createState } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
+import type { RowSums } from './row-sums.js';
 import { blocks, type Standardization, standardize } from './standardization.js';
 
 /**
@@ -28,102 +33,76 @@ export interface Ppca {
 const DIMENSIONS = 64;
 // A dimension for ten rows: more would be fitted to the rows themselves.
 const ROWS_A_DIMENSION = 10;
-// The subspace only has to hold most of what varies: 15 rounds turn eigenvalues 1.3 times apart by a factor of fifty.
-const ROUNDS = 15;
+// The subspace only has to hold most of what varies, and is the worse for it by as much in all rows: 6 rounds turn eigenvalues twice apart
+// by a factor of sixty.
+const ROUNDS = 6;
 // Columns turn towards each other a little in each; making them orthogonal takes longer than a round.
 const ROUNDS_APART = 3;
 // Share of the mean variance that every dimension has at least: features that never varied in training may do so later.
 const LEAST_VARIANCE = 1e-3;
 
-/** Sums of `z^T z`, `[D, D]`, over the rows of each part of `parts`, with z standardised features. */
-export async function gramsOf(
-  rows: FeatureRows,
-  parts: readonly (readonly number[])[],
-  standardization: Standardization,
-  { signal }: Watch = {},
-): Promise<Float64Array[]> {
-  const graph = new Graph();
-  const features = graph.input('features', 'float32', ['N', rows.width]);
-  graph.output('gram', gram(standardize(features, standardization)));
-  const session = await createSession(toOnnx(graph), { handOver: true });
-  try {
-    const sums: Float64Array[] = [];
-    for (const part of parts) {
-      const sum = new Float64Array(rows.width ** 2);
-      for (const block of blocks(part)) {
-        throwIfAborted(signal);
-        const shape = [block.length, rows.width];
-        const feeds = { features: { dtype: 'float32', shape, data: rows.read(block) } } as const;
-        addTo(sum, (await session.run(feeds, { handOver: true })).gram!.data as Float32Array);
-      }
-      sums.push(sum);
-    }
-    return sums;
-  } finally {
-    await session.close();
-  }
-}
-
 /**
- * The Gaussian of `count` rows whose products sum up to `gram` `[D, D]`. The subspace is that of the largest eigenvalues, 64 or one
- * for ten rows, by orthogonal iteration; what the distance needs of it is a Cholesky decomposition, so no single eigenvector matters.
+ * The Gaussian of the rows behind `sums`. The subspace is that of the largest eigenvalues, 64 or one for ten rows, by orthogonal iteration;
+ * what the distance needs of it is a Cholesky decomposition, so no single eigenvector matters.
  *
- * @param gram Given away: it is empty afterwards.
  * Reference: Golub, Van Loan, Matrix Computations, 8.2.4 (orthogonal iteration)
  */
-export async function fitPpca(gram: Float64Array, count: number, standardization: Standardization): Promise<Ppca> {
-  const width = Math.sqrt(gram.length);
+export async function fitPpca(
+  { count, gram }: Pick<RowSums, 'count' | 'gram'>,
+  standardization: Standardization,
+): Promise<Ppca> {
+  const width = gram.size;
   const size = Math.max(1, Math.min(DIMENSIONS, Math.floor(count / ROWS_A_DIMENSION), width));
   let trace = 0;
-  for (let i = 0; i < width; i++) trace += gram[i * width + i]! / count;
+  for (let i = 0; i < width; i++) trace += gram.data[i * width + i]! / count;
   const floor = LEAST_VARIANCE * (trace / width || 1);
 
   const graph = new Graph();
   const matrix = graph.input('matrix', 'float64', [width, width]);
-  const products = [graph.input('basis', 'float64', [width, size])];
-  for (let round = 0; round < ROUNDS_APART; round++) products.push(matMul(matrix, products.at(-1)!));
-  graph.output('once', products[1]!);
-  graph.output('often', products.at(-1)!);
-  const session = await createSession(toOnnx(graph), { handOver: true });
-  const state = await createState(
-    { matrix: { dtype: 'float64', shape: [width, width], data: gram } },
-    { handOver: true },
-  );
+  // The basis as rows here: the matrix is symmetric.
+  graph.output('product', matMul(graph.input('basis', 'float64', [size, width]), matrix));
+  const session = await createSession(toOnnx(graph), { handOver: true, arena: false });
+  const state = await createState({});
   try {
-    const times = async (basis: Float64Array, output: 'once' | 'often') => {
-      const feeds = { basis: { dtype: 'float64', shape: [width, size], data: basis } } as const;
-      return (await session.run(feeds, { outputs: [output], state }))[output]!.data as Float64Array;
-    };
-    const random = createRandom(0, 'ppca');
-    const start = Float64Array.from({ length: width * size }, () => random.normal());
-    let basis = orthonormalColumns(start, size);
-    for (let round = 0; round < ROUNDS; round += ROUNDS_APART)
-      basis = orthonormalColumns(await times(basis, 'often'), size);
-    const product = (await times(basis, 'once')).map(sum => sum / count);
+    return await lent(gram, state, iterate);
+  } finally {
+    await state.close();
+    await session.close();
+  }
 
-    const within = new Float64Array(size * size); // basis^T covariance basis
-    for (let row = 0; row < width; row++) {
-      for (let i = 0; i < size; i++) {
-        for (let j = 0; j <= i; j++) within[i * size + j]! += basis[row * size + i]! * product[row * size + j]!;
-      }
+  async function iterate(): Promise<Ppca> {
+    const timesMatrix = async (basis: Float64Array) => {
+      const feeds = { basis: { dtype: 'float64', shape: [size, width], data: basis } } as const;
+      return (await session.run(feeds, { state })).product!.data as Float64Array;
+    };
+    let basis = randomRows(size, width);
+    for (let round = 1; round <= ROUNDS; round++) {
+      basis = await timesMatrix(basis);
+      if (round % ROUNDS_APART === 0) orthonormalizeRows(basis, width);
     }
+    const within = rowProducts(await timesMatrix(basis), basis, width).map(sum => sum / count);
     let inside = 0;
     for (let i = 0; i < size; i++) {
       inside += within[i * size + i]!;
       within[i * size + i]! += floor;
     }
     const variance = Math.max((trace - inside) / Math.max(1, width - size), floor);
-    const whitening = timesInverseTransposed(basis, lowerFactor(within, size), size);
+    const columns = transposed(basis, width);
+    const whitening = timesInverseTransposed(columns, lowerFactor(within, size), size);
     return {
       standardization,
-      basis: Float32Array.from(basis),
+      basis: Float32Array.from(columns),
       whitening: Float32Array.from(whitening),
       variance,
     };
-  } finally {
-    await state.close();
-    await session.close();
   }
+}
+
+function randomRows(count: number, width: number): Float64Array {
+  const random = createRandom(0, 'ppca');
+  const rows = Float64Array.from({ length: count * width }, () => random.normal());
+  orthonormalizeRows(rows, width);
+  return rows;
 }
 
 /**

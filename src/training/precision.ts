@@ -11,7 +11,7 @@ import { decodePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { calibrations } from '../engine/quantize/ranges.js';
 import type { Tensor } from '../engine/tensor.js';
-import { findQuantization, int8Build, LEAST_AGREEMENT, networkOf } from './quantize-backbone.js';
+import { findQuantization, int8Build, LEAST_AGREEMENT, measureSpeedup, networkOf } from './quantize-backbone.js';
 import type { Precision } from './recipe.js';
 
 // Of the data, evenly spaced: on half of them ranges are taken, the other half judges.
@@ -40,16 +40,22 @@ export async function backboneAt(
   try {
     const network = networkOf(backbone);
     const pixels = await samplePixels(backbone, dataset, watch);
-    const path = join(cacheDir, 'int8', `${keyOf(backbone, pixels)}.json`);
+    const path = join(cacheDir, 'int8', keyOf(backbone, pixels));
     const find = () => findQuantization(backbone, network, pixels, watch);
-    const quantization = await remembered(path, json => schema.parse(json), find);
-    const { agreement, speedup, ranges, keep } = quantization;
-    const taken = precision === 'int8' || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
+    const quantization = await remembered(`${path}.json`, json => schema.parse(json), find);
+    const { agreement, ranges, keep } = quantization;
+    const measure = () => measureSpeedup(backbone, network, quantization, pixels);
+    const speedup =
+      precision === 'auto'
+        ? await remembered(`${path}-speed.json`, json => z.number().parse(json), measure)
+        : undefined;
+    const taken = speedup === undefined || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
     const rest = [...network.kept].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
     if (keep.length > 0) rest.push('the first and the last convolution');
     watch.onMessage?.(
-      `precision ${taken ? 'int8' : 'fp32'}: int8 is ${speedup.toFixed(1)} times as fast here, its features agree to ` +
-        `${agreement.mean.toFixed(3)}, in the worst hundredth to ${agreement.worst.toFixed(3)}; fp32 in it: ${rest.join(', ') || 'nothing'}`,
+      `precision ${taken ? 'int8' : 'fp32'}: ${speedup === undefined ? '' : `int8 is ${speedup.toFixed(1)} times as fast here, `}` +
+        `the features in int8 agree to ${agreement.mean.toFixed(3)}, in the worst hundredth to ${agreement.worst.toFixed(3)}; ` +
+        `fp32 in it: ${rest.join(', ') || 'nothing'}`,
     );
     if (!taken) return backbone;
     const { buildTrainable: _, ...frozen } = backbone;
@@ -66,7 +72,6 @@ export async function backboneAt(
 const schema = z.object({
   calibration: z.enum(calibrations),
   agreement: z.object({ mean: z.number(), worst: z.number() }),
-  speedup: z.number(),
   images: z.int(),
   ranges: z.record(z.string(), z.object({ min: z.number(), max: z.number() })),
   keep: z.array(z.string()),

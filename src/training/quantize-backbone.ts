@@ -7,7 +7,7 @@ import { toOnnx } from '../engine/graph/to-onnx.js';
 import { prepare, type Quantizable, quantize } from '../engine/quantize/quantize.js';
 import { type Calibration, calibrations, type Range, Seen } from '../engine/quantize/ranges.js';
 import { type Watched, watch as watchValue } from '../engine/quantize/watch.js';
-import { createSession } from '../engine/runtime/session.js';
+import { createSession, type Session } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Agreement, featureAgreement } from './feature-agreement.js';
 
@@ -17,8 +17,6 @@ export interface Quantization {
   readonly calibration: Calibration;
   /** With the features in fp32, on pictures that were not calibrated on. */
   readonly agreement: Agreement;
-  /** Images a second in int8 over those in fp32, on this machine. */
-  readonly speedup: number;
   /** Pictures that ranges were taken from. */
   readonly images: number;
   /** The range of each value, by its name in the network. */
@@ -30,10 +28,12 @@ export interface Quantization {
 /** Below this mean agreement first and last convolution are tried in fp32, and `auto` takes fp32. */
 export const LEAST_AGREEMENT = 0.95;
 const BATCH = 8;
+// Where all values are watched their memory is not used again: with few pictures at a time less of it is touched for the first time.
+const WATCHED_BATCH = 2;
 
 /**
  * The best way to compute the backbone in 8 bits: on the first half of `pixels`, uint8 `[N, H, W, 3]`, ranges are taken, on the second the
- * features are compared. Deterministic, but for `speedup`.
+ * features are compared. Deterministic.
  *
  * @param network The backbone's: see `networkOf`.
  * @throws InputError where values in the network are not finite.
@@ -44,31 +44,38 @@ export async function findQuantization(
   pixels: Tensor<'uint8'>,
   watch: Watch = {},
 ): Promise<Quantization> {
-  const judged = Math.floor(pixels.shape[0]! / 2);
-  const calibrating = pictures(pixels, 0, pixels.shape[0]! - judged);
-  const judging = pictures(pixels, pixels.shape[0]! - judged, judged);
-  const seen = await look(backbone, network, calibrating, watch);
-  const wanted = await featuresOf(
-    featureModel(backbone, x => backbone.build(x)),
-    judging,
-  );
+  const [calibrating, judging] = halves(pixels);
+  const { seen, wanted } = await look(backbone, network, calibrating, judging, watch);
 
-  const tried: Quantization[] = [];
-  const attempt = async (calibration: Calibration, keep: readonly string[]) => {
+  const attempt = async (calibration: Calibration, keep: readonly string[]): Promise<Quantization> => {
     throwIfAborted(watch.signal);
     const ranges = Object.fromEntries([...seen].map(([name, value]) => [name, value.range(calibration)]));
     const got = await featuresOf(featureModel(backbone, int8Build(network, { ranges, keep })), judging);
-    const agreement = featureAgreement(wanted.features, got.features, backbone.width);
-    const speedup = wanted.leastMs / got.leastMs;
-    tried.push({ calibration, agreement, speedup, images: calibrating.shape[0]!, ranges, keep });
+    const agreement = featureAgreement(wanted, got.features, backbone.width);
+    return { calibration, agreement, images: calibrating.shape[0]!, ranges, keep };
   };
-  for (const calibration of calibrations) await attempt(calibration, []);
-  const best = () => tried.reduce((a, b) => (b.agreement.mean > a.agreement.mean ? b : a));
-  if (best().agreement.mean < LEAST_AGREEMENT) {
-    const { convolutions } = network;
-    await attempt(best().calibration, [convolutions[0]!, convolutions.at(-1)!]);
-  }
-  return best();
+  const better = (a: Quantization, b: Quantization) => (b.agreement.mean > a.agreement.mean ? b : a);
+  // All at once: while one is computed the next is built.
+  const best = (await Promise.all(calibrations.map(calibration => attempt(calibration, [])))).reduce(better);
+  if (best.agreement.mean >= LEAST_AGREEMENT) return best;
+  const { convolutions } = network;
+  return better(best, await attempt(best.calibration, [convolutions[0]!, convolutions.at(-1)!]));
+}
+
+/** Images a second in int8 over those in fp32, on this machine. */
+export async function measureSpeedup(
+  backbone: Backbone,
+  network: Quantizable,
+  quantization: Quantization,
+  pixels: Tensor<'uint8'>,
+): Promise<number> {
+  const [judging] = halves(pixels);
+  const fp32 = await featuresOf(
+    featureModel(backbone, x => backbone.build(x)),
+    judging,
+  );
+  const int8 = await featuresOf(featureModel(backbone, int8Build(network, quantization)), judging);
+  return fp32.leastMs / int8.leastMs;
 }
 
 /** The network in 8 bits as a backbone builds it; no stage of it can be trained. */
@@ -95,26 +102,29 @@ export function networkOf(backbone: Backbone): Quantizable {
   );
 }
 
-/** What the values of the network are on some pictures. */
+/** What the values of the network are on the pictures `calibrating`, and the features of the pictures `judging`, both in fp32. */
 async function look(
   backbone: Backbone,
   network: Quantizable,
   calibrating: Tensor<'uint8'>,
+  judging: Tensor<'uint8'>,
   { onProgress, signal }: Watch,
-): Promise<ReadonlyMap<string, Seen>> {
+): Promise<{ readonly seen: ReadonlyMap<string, Seen>; readonly wanted: Float32Array }> {
   const graph = new Graph();
   const x = pixelInput(graph, backbone, 'N');
-  const values = copyGraph(network.ranged, graph, new Map([[network.input.name, x]]));
+  const values = copyGraph([...network.ranged, ...network.outputs], graph, new Map([[network.input.name, x]]));
   for (const [i, { name }] of network.ranged.entries())
     for (const [what, value] of Object.entries(watchValue(values[i]!))) graph.output(`${what}/${name}`, value);
-  const session = await createSession(toOnnx(graph), { handOver: true });
+  graph.output('features', values.at(-1)!);
+  const watched = [...graph.outputs.keys()].filter(name => name !== 'features');
+  const session = await createSession(toOnnx(graph), { handOver: true, prepare: false });
   try {
     const seen = new Map(network.ranged.map(({ name }) => [name, new Seen()]));
     const total = calibrating.shape[0]!;
-    for (let done = 0; done < total; done += BATCH) {
+    for (let done = 0; done < total; done += WATCHED_BATCH) {
       throwIfAborted(signal);
-      const count = Math.min(BATCH, total - done);
-      const outputs = await session.run({ pixels: pictures(calibrating, done, count) });
+      const count = Math.min(WATCHED_BATCH, total - done);
+      const outputs = await session.run({ pixels: pictures(calibrating, done, count) }, { outputs: watched });
       const of = (what: keyof Watched, name: string) => outputs[`${what}/${name}`]!.data as Float32Array;
       for (const [name, value] of seen)
         if (!value.add(of('numbers', name), of('largest', name), of('opposite', name)))
@@ -128,7 +138,7 @@ async function look(
           );
       onProgress?.({ phase: 'calibrating int8', done: done + count, total, unit: 'images' });
     }
-    return seen;
+    return { seen, wanted: (await run(session, judging, WATCHED_BATCH)).features };
   } finally {
     await session.close();
   }
@@ -140,23 +150,38 @@ function featureModel(backbone: Backbone, build: Backbone['build']): Uint8Array 
   return toOnnx(graph);
 }
 
-/** Features `[N, D]` of all pictures, flat, and the least time that a batch of them took: others' work only makes it longer. */
-async function featuresOf(
-  model: Uint8Array,
-  pixels: Tensor<'uint8'>,
-): Promise<{ readonly features: Float32Array; readonly leastMs: number }> {
-  const parts: Float32Array[] = [];
-  let leastMs = Number.POSITIVE_INFINITY;
+/** The first and the second half of the pictures; the first is the larger one. */
+function halves(pixels: Tensor<'uint8'>): [Tensor<'uint8'>, Tensor<'uint8'>] {
+  const second = Math.floor(pixels.shape[0]! / 2);
+  const first = pixels.shape[0]! - second;
+  return [pictures(pixels, 0, first), pictures(pixels, first, second)];
+}
+
+interface Features {
+  /** `[N, D]`. */
+  readonly features: Float32Array;
+  /** The least time that a batch took: others' work only makes it longer. */
+  readonly leastMs: number;
+}
+
+async function featuresOf(model: Uint8Array, pixels: Tensor<'uint8'>): Promise<Features> {
   const session = await createSession(model, { handOver: true });
   try {
-    for (let done = 0; done < pixels.shape[0]!; done += BATCH) {
-      const count = Math.min(BATCH, pixels.shape[0]! - done);
-      const before = session.computeMs;
-      parts.push((await session.run({ pixels: pictures(pixels, done, count) })).features!.data as Float32Array);
-      if (count === BATCH) leastMs = Math.min(leastMs, session.computeMs - before);
-    }
+    return await run(session, pixels, BATCH);
   } finally {
     await session.close();
+  }
+}
+
+async function run(session: Session, pixels: Tensor<'uint8'>, batch: number): Promise<Features> {
+  const parts: Float32Array[] = [];
+  let leastMs = Number.POSITIVE_INFINITY;
+  for (let done = 0; done < pixels.shape[0]!; done += batch) {
+    const count = Math.min(batch, pixels.shape[0]! - done);
+    const before = session.computeMs;
+    const { features } = await session.run({ pixels: pictures(pixels, done, count) }, { outputs: ['features'] });
+    parts.push(features!.data as Float32Array);
+    if (count === batch) leastMs = Math.min(leastMs, session.computeMs - before);
   }
   const features = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

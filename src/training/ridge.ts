@@ -1,23 +1,13 @@
 import { throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
-import { concat } from '../engine/graph/build.js';
-import { Graph } from '../engine/graph/graph.js';
-import { toOnnx } from '../engine/graph/to-onnx.js';
-import { type CholeskyDecomposer, createCholeskyDecomposer } from '../engine/linalg/cholesky.js';
-import { addTo, gram } from '../engine/linalg/gram.js';
-import { createSession } from '../engine/runtime/session.js';
-import type { FeatureRows } from './feature-cache.js';
-
+import { createPositiveSolver, type PositiveSolver, type PositiveSystem } from '../engine/linalg/cholesky.js';
+import { mean } from '../metrics/statistics.js';
+import type { Refit } from './calibrate.js';
 import { type Head, type HeadData, linearHead } from './head.js';
-import {
-  blocks,
-  measureRows,
-  type Standardization,
-  standardize,
-  type TargetScale,
-  targetScale,
-} from './standardization.js';
+import { answersOf } from './out-of-fold.js';
+import { addRows, noRows, type RowScale, type RowSums } from './row-sums.js';
+import { measureRows, targetScale } from './standardization.js';
 
 /** A ridge head, with what was learned on the way. */
 export interface RidgeFit {
@@ -39,18 +29,12 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
  * best generalised cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
  * few hundred pictures is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
  *
- * @param options.strength Where it is known. Default: it is looked for.
- *
- * All the data enters as two Gram matrices, of the training and of the validation rows, summed in float64 over blocks of rows: float32
- * sums of 1,024 products keep six digits.
- *
  * Reference: Hoerl, Kennard 1970, https://doi.org/10.1080/00401706.1970.10488634; score: Golub, Heath, Wahba 1979,
  * https://doi.org/10.1080/00401706.1979.10489751
  */
 export async function fitRidge(
   { rows, labels, train, validation }: HeadData,
   { onProgress, signal }: Watch = {},
-  { strength: given }: { readonly strength?: number | undefined } = {},
 ): Promise<RidgeFit> {
   const total = 2 * train.length + validation.length;
   let done = 0;
@@ -59,45 +43,58 @@ export async function fitRidge(
     done += count;
     onProgress?.({ phase: 'fitting the head', done, total, unit: 'rows' });
   };
-  const standardization = measureRows(rows, train, tick);
-  const scale = targetScale(labels, train);
-  const sums = await createGramSums(rows, labels, standardization, scale);
-  const decomposer = await createCholeskyDecomposer();
+  const scale = { standardization: measureRows(rows, train, tick), target: targetScale(labels, train) };
+  const sums = noRows(rows.width);
+  await addRows(sums, rows, labels, train, scale, { tick });
+  const solver = await createPositiveSolver(rows.width);
   try {
-    const onTrain = await sums.of(train, tick);
-    const onValidation = await sums.of(validation, tick);
-    const centred = centre(onTrain, rows.width);
-    const solve = (strength: number, scored: boolean) => {
-      throwIfAborted(signal);
-      return solveRidge(centred, strength, decomposer, { scored });
-    };
-    const [strength, { solution }] =
-      given === undefined ? await bestStrength(strength => solve(strength, true)) : [given, await solve(given, false)];
-    const validationMse = validation.length === 0 ? null : squaredError(onValidation, solution) * scale.std ** 2;
-
-    const all = () =>
-      centre(
-        onTrain.map((sum, i) => sum + onValidation[i]!),
-        rows.width,
-      );
-    const { solution: final } =
-      validation.length === 0 ? { solution } : await solveRidge(all(), strength, decomposer, { scored: false });
-    const headOf = (found: Float64Array) => {
-      const layer = { weight: Float32Array.from(found.subarray(0, rows.width)), bias: found[rows.width]! };
-      return linearHead(layer, { standardization, target: scale });
-    };
-    return { head: headOf(final), onTrain: headOf(solution), strength, validationMse };
+    const [strength, { solution }] = await solver.on(sums.gram, solve =>
+      bestStrength(async strength => {
+        throwIfAborted(signal);
+        return await scoredFit(sums, strength, solve);
+      }),
+    );
+    const onTrain = headOf(solution, scale);
+    if (validation.length === 0) return { head: onTrain, onTrain, strength, validationMse: null };
+    const { value } = await answersOf(onTrain, rows, validation);
+    const validationMse = mean(validation.map((row, i) => (value[i]! - labels[row]!) ** 2));
+    await addRows(sums, rows, labels, validation, scale, { tick });
+    return { head: await ridgeHead(sums, scale, strength, solver), onTrain, strength, validationMse };
   } finally {
-    await sums.close();
-    await decomposer.close();
+    await solver.close();
   }
 }
 
+/** Fits the same minimum again without folds, for a strength that is known. */
+export function refitRidge(strength: number): Refit {
+  let solver: PositiveSolver | undefined;
+  return {
+    async fit({ sums, scale }) {
+      solver ??= await createPositiveSolver(sums.gram.size);
+      return await ridgeHead(sums, scale, strength, solver);
+    },
+    close: async () => await solver?.close(),
+  };
+}
+
+async function ridgeHead(sums: RowSums, scale: RowScale, strength: number, solver: PositiveSolver): Promise<Head> {
+  const right = centredProducts(sums);
+  const system = { minus: offsetOf(sums), ridge: strength * sums.count, right, columns: 1 };
+  const weights = await solver.on(sums.gram, solve => solve(system));
+  return headOf(withBias(weights ?? new Float64Array(right.length), sums), scale);
+}
+
+/** A head from `[w, b]`. */
+function headOf(solution: Float64Array, scale: RowScale): Head {
+  const layer = { weight: Float32Array.from(solution.subarray(0, -1)), bias: solution.at(-1)! };
+  return linearHead(layer, scale);
+}
+
 /** The strength whose fit has the best score, and that fit. */
-async function bestStrength(solve: (strength: number) => Promise<ScoredFit>): Promise<readonly [number, ScoredFit]> {
+async function bestStrength(fit: (strength: number) => Promise<ScoredFit>): Promise<readonly [number, ScoredFit]> {
   const fits = new Map<number, ScoredFit>();
   const tryOut = async (strength: number) => {
-    fits.set(strength, await solve(strength));
+    fits.set(strength, await fit(strength));
   };
   // From the middle outwards, as long as the best lies at an end of what was tried.
   for (const strength of START) await tryOut(strength);
@@ -122,69 +119,12 @@ async function bestStrength(solve: (strength: number) => Promise<ScoredFit>): Pr
 const best = (fits: ReadonlyMap<number, ScoredFit>) =>
   [...fits].reduce((a, b) => (b[1].score < a[1].score || (b[1].score === a[1].score && b[0] > a[0]) ? b : a));
 
-/** Sums of `[z, 1, y]^T [z, 1, y]`, `[D + 2, D + 2]`, with z standardised features and y standardised labels. */
-async function createGramSums(
-  rows: FeatureRows,
-  labels: Float64Array,
-  standardization: Standardization,
-  scale: TargetScale,
-) {
-  const { width } = rows;
-  const graph = new Graph();
-  const features = graph.input('features', 'float32', ['N', width]);
-  const tail = graph.input('tail', 'float32', ['N', 2]);
-  graph.output('gram', gram(concat([standardize(features, standardization), tail], 1)));
-  const session = await createSession(toOnnx(graph), { handOver: true });
-  return {
-    async of(indices: readonly number[], tick: (count: number) => void): Promise<Float64Array> {
-      const sum = new Float64Array((width + 2) ** 2);
-      for (const block of blocks(indices)) {
-        const data = rows.read(block);
-        const ends = Float32Array.from(block.flatMap(i => [1, (labels[i]! - scale.mean) / scale.std]));
-        const n = block.length;
-        const { gram } = await session.run(
-          {
-            features: { dtype: 'float32', shape: [n, width], data },
-            tail: { dtype: 'float32', shape: [n, 2], data: ends },
-          },
-          { handOver: true },
-        );
-        addTo(sum, gram!.data as Float32Array);
-        tick(n);
-      }
-      return sum;
-    },
-    close: () => session.close(),
-  };
-}
-
-/** Sums over features and labels with their means taken out, which frees the bias from the penalty. */
-interface CentredSums {
-  readonly count: number;
-  /** Means of features and label, `[D]` and a number. */
-  readonly featureMeans: Float64Array;
-  readonly labelMean: number;
-  /** `[D, D]`, its lower triangle. */
-  readonly matrix: Float64Array;
-  /** `[D]`. */
-  readonly right: Float64Array;
-  readonly labelSquares: number;
-}
-
-function centre(sums: Float64Array, width: number): CentredSums {
-  const side = width + 2;
-  const [ones, label] = [width, width + 1];
-  const count = sums[ones * side + ones]!;
-  const means = sums.subarray(ones * side, ones * side + side).map(sum => sum / count);
-  const matrix = new Float64Array(width * width);
-  const right = new Float64Array(width);
-  for (let i = 0; i < width; i++) {
-    for (let j = 0; j <= i; j++) matrix[i * width + j] = sums[i * side + j]! - means[i]! * means[j]! * count;
-    right[i] = sums[i * side + label]! - means[i]! * means[label]! * count;
-  }
-  const labelSquares = sums[label * side + label]! - means[label]! ** 2 * count;
-  return { count, featureMeans: means.subarray(0, width), labelMean: means[label]!, matrix, right, labelSquares };
-}
+// Means are taken out of features and labels, which frees the bias from the penalty. Of the Gram matrix that is `offset offset^T`.
+const offsetOf = ({ features, count }: RowSums) => features.map(sum => sum / Math.sqrt(count));
+const centredProducts = ({ products, features, labels, count }: RowSums) =>
+  products.map((sum, i) => sum - (features[i]! * labels) / count);
+const withBias = (weights: Float64Array, { features, labels, count }: RowSums) =>
+  Float64Array.from([...weights, (labels - dot(weights, features)) / count]);
 
 interface ScoredFit {
   /** `[w, b]`, `[D + 1]`. */
@@ -198,51 +138,38 @@ const PROBES = 16;
 // Nearer to one degree of freedom a row, the estimate's own error decides the score.
 const MOST_FREEDOM = 0.8;
 
-async function solveRidge(
-  sums: CentredSums,
+async function scoredFit(
+  sums: RowSums,
   strength: number,
-  decomposer: CholeskyDecomposer,
-  { scored }: { readonly scored: boolean },
+  solve: (system: PositiveSystem) => Promise<Float64Array | undefined>,
 ): Promise<ScoredFit> {
-  const { count, featureMeans, labelMean, matrix, right, labelSquares } = sums;
-  const width = right.length;
+  const { count, features, labels, labelSquares } = sums;
+  const width = features.length;
   const penalty = strength * count;
-  const factor = await decomposer.decompose(matrix, penalty);
-  if (factor === undefined) return { solution: new Float64Array(width + 1), score: Number.POSITIVE_INFINITY };
-  const weights = factor.solve(right);
-  const bias = labelMean - dot(weights, featureMeans);
-  const solution = Float64Array.from([...weights, bias]);
-  if (!scored) return { solution, score: Number.POSITIVE_INFINITY };
-  // |z w - y|^2 = |y|^2 - w (right + penalty w), since (matrix + penalty I) w = right.
-  const residual = labelSquares - dot(weights, right) - penalty * dot(weights, weights);
-
-  // Degrees of freedom: the trace of matrix (matrix + penalty I)^-1 = D - penalty tr (matrix + penalty I)^-1, by Hutchinson's estimator.
+  const products = centredProducts(sums);
   const random = createRandom(0, 'ridge');
-  let trace = 0;
-  for (let probe = 0; probe < PROBES; probe++) {
-    const signs = Float64Array.from({ length: width }, () => (random.uniform() < 0.5 ? -1 : 1));
-    trace += dot(signs, factor.solve(signs)) / PROBES;
+  const columns = PROBES + 1;
+  const right = new Float64Array(width * columns);
+  // The first column is the system's own, the others are probes.
+  for (let i = 0; i < width; i++) {
+    right[i * columns] = products[i]!;
+    for (let probe = 1; probe < columns; probe++) right[i * columns + probe] = random.uniform() < 0.5 ? -1 : 1;
   }
+  const found = await solve({ minus: offsetOf(sums), ridge: penalty, right, columns });
+  if (found === undefined) return { solution: new Float64Array(width + 1), score: Number.POSITIVE_INFINITY };
+  const weights = products.map((_, i) => found[i * columns]!);
+  // |z w - y|^2 = |y|^2 - w (right + penalty w), since (matrix + penalty I) w = right.
+  const residual = labelSquares - labels ** 2 / count - dot(weights, products) - penalty * dot(weights, weights);
+  // Degrees of freedom: the trace of matrix (matrix + penalty I)^-1 = D - penalty tr (matrix + penalty I)^-1, by Hutchinson's estimator.
+  let trace = 0;
+  for (let i = 0; i < right.length; i++) if (i % columns !== 0) trace += (right[i]! * found[i]!) / PROBES;
   const freedom = (width - penalty * trace + 1) / count;
   const score = freedom < MOST_FREEDOM ? residual / count / (1 - freedom) ** 2 : Number.POSITIVE_INFINITY;
-  return { solution, score };
+  return { solution: withBias(weights, sums), score };
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
-}
-
-/** Mean of `(z w + b - y)^2` over the rows behind `sums`: a quadratic form in `[w, b, -1]`. */
-function squaredError(sums: Float64Array, solution: Float64Array): number {
-  const side = solution.length + 1;
-  const vector = Float64Array.from([...solution, -1]);
-  let total = 0;
-  for (let i = 0; i < side; i++) {
-    let row = 0;
-    for (let j = 0; j < side; j++) row += sums[i * side + j]! * vector[j]!;
-    total += row * vector[i]!;
-  }
-  return Math.max(total, 0) / sums[(side - 2) * side + side - 2]!;
 }

@@ -75,7 +75,7 @@ describe('calibration', () => {
         train: [],
         validation: [],
       },
-      async part => (await fitRidge(part)).head,
+      { fit: async ({ data }) => (await fitRidge(data)).head },
       0,
     );
     assert.equal(cross.folds, 5);

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { mean } from '../../src/metrics/statistics.js';
-import { distancesOf, fitPpca, gramsOf } from '../../src/training/ppca.js';
-import { measureRows } from '../../src/training/standardization.js';
+import type { FeatureRows } from '../../src/training/feature-cache.js';
+import { distancesOf, fitPpca } from '../../src/training/ppca.js';
+import { addRows, noRows } from '../../src/training/row-sums.js';
+import { measureRows, type Standardization } from '../../src/training/standardization.js';
 import { expectNumbersClose } from '../close.js';
 import { rowsOf } from './rows.js';
 
@@ -26,12 +28,20 @@ function planeRows(count: number, seed: number, off = 0) {
   return rowsOf(data, WIDTH);
 }
 
+async function sumsOf(rows: FeatureRows, indices: readonly number[], standardization: Standardization) {
+  const sums = noRows(rows.width);
+  const labels = new Float64Array(rows.length);
+  await addRows(sums, rows, labels, indices, { standardization, target: { mean: 0, std: 1 } });
+  return sums;
+}
+
 async function fitted(count: number) {
   const rows = planeRows(count, 1);
   const indices = [...Array(count).keys()];
   const standardization = measureRows(rows, indices);
-  const [gram] = await gramsOf(rows, [indices], standardization);
-  return { rows, indices, gram: gram!, ppca: await fitPpca(gram!.slice(), count, standardization) };
+  const sums = await sumsOf(rows, indices, standardization);
+  const ppca = await fitPpca(sums, standardization);
+  return { rows, indices, gram: sums.gram.data, ppca };
 }
 
 describe('the Gaussian of features', () => {
@@ -81,14 +91,12 @@ describe('the Gaussian of features', () => {
       4,
     );
     const standardization = measureRows(rows, [0, 1, 2]);
-    const [gram] = await gramsOf(rows, [[0, 1, 2]], standardization);
-    const ppca = await fitPpca(gram!, 3, standardization);
+    const ppca = await fitPpca(await sumsOf(rows, [0, 1, 2], standardization), standardization);
     const distances = await distancesOf(ppca, rows, [0, 1, 2]);
     assert.ok(distances.every(Number.isFinite));
     const same = rowsOf(new Float32Array(12).fill(5), 4);
     const flat = measureRows(same, [0, 1, 2]);
-    const [none] = await gramsOf(same, [[0, 1, 2]], flat);
-    const still = await fitPpca(none!, 3, flat);
+    const still = await fitPpca(await sumsOf(same, [0, 1, 2], flat), flat);
     assert.ok((await distancesOf(still, same, [0, 1, 2])).every(distance => distance < 0.1));
     assert.ok((await distancesOf(still, rows, [2])).every(distance => distance > 1));
   });

@@ -1,117 +1,168 @@
-import { internal } from '../../base/errors.js';
-import { matMul, transpose } from '../graph/build.js';
-import { Graph } from '../graph/graph.js';
+import { concat, matMul, slice, sub, transpose } from '../graph/build.js';
+import { Graph, type Value } from '../graph/graph.js';
 import { toOnnx } from '../graph/to-onnx.js';
-import { createSession, type Session } from '../runtime/session.js';
+import { createSession, createState, type Session } from '../runtime/session.js';
+import type { Tensor } from '../tensor.js';
+import { lent, type SquareMatrix } from './square-matrix.js';
 
-// Rows of a panel. JavaScript only decomposes and inverts the blocks on the diagonal, n PANEL^2 / 3 products each; the engine does the
-// other n^3 / 3. At n = 2,048 on two cores: 0.8 s with 64, 0.4 s with 128, 0.33 s with 192, 0.37 s with 256.
+// Columns of a panel. JavaScript only decomposes and inverts the blocks on the diagonal, n PANEL^2 / 3 products each; the engine does the
+// other n^3 / 3. At n = 2,048 on two cores: 0.1 s with 128 and 192, 0.16 s with 256; with 192 there are fewer sessions to make.
 const PANEL = 192;
-// Rows of a product: what lies above the diagonal is not computed, and memory that is handed out is small enough to be used again.
-const ROWS = 512;
 
-/** Decomposes symmetric positive definite matrices in float64, most of the work done by the engine. */
-export interface CholeskyDecomposer {
+/** What is to be solved: `(matrix - minus minus^T + ridge I) X = right`. */
+export interface PositiveSystem {
+  /** `[n]`; left out, nothing is taken off. */
+  readonly minus?: Float64Array | undefined;
+  readonly ridge: number;
+  /** `[n, columns]`. */
+  readonly right: Float64Array;
+  readonly columns: number;
+}
+
+/** Solves symmetric positive definite systems of n equations in float64, most of the work done by the engine. */
+export interface PositiveSolver {
   /**
-   * The decomposition of `matrix + ridge * I`, to be used before the next one is asked for, or undefined where that is not positive definite
-   * in float64.
+   * Works on `matrix`, `[n, n]` and symmetric, of which the lower triangle is read; while `use` runs, the engine has it.
    *
-   * @param matrix Symmetric, `[n, n]`; its lower triangle is read. Not changed.
+   * @param use Given a function that solves a system to X `[n, columns]`, or to undefined where it is not positive definite in float64.
    */
-  decompose(matrix: Float64Array, ridge: number): Promise<CholeskyFactor | undefined>;
+  on<T>(
+    matrix: SquareMatrix,
+    use: (solve: (system: PositiveSystem) => Promise<Float64Array | undefined>) => Promise<T>,
+  ): Promise<T>;
   close(): Promise<void>;
 }
 
-/** A decomposed matrix. */
-export interface CholeskyFactor {
-  /** x with `matrix x = right`, both `[n]`. */
-  solve(right: Float64Array): Float64Array;
+/** A panel of the matrix: these columns, from the row on that is their first. */
+interface Panel {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
- * A decomposer by blocked, right-looking Cholesky decomposition.
+ * A solver by blocked, left-looking Cholesky decomposition. The panels stay with the engine; only the blocks on the diagonal come out, to
+ * be decomposed, and go back inverted.
  *
  * Reference: Golub, Van Loan, Matrix Computations, 4.2.
  */
-export async function createCholeskyDecomposer(): Promise<CholeskyDecomposer> {
-  const graph = new Graph();
-  const below = graph.input('below', 'float64', ['M', PANEL]);
-  const inverse = graph.input('inverse', 'float64', [PANEL, PANEL]);
-  graph.output('panel', matMul(below, transpose(inverse, [1, 0])));
-  const panels = await createSession(toOnnx(graph), { handOver: true });
-  const products = await createProducts();
-  let lower: Float64Array | undefined;
+export async function createPositiveSolver(n: number): Promise<PositiveSolver> {
+  const panels: Panel[] = [];
+  for (let start = 0; start < n; start += PANEL)
+    panels.push({ name: `panel${panels.length}`, start, end: Math.min(start + PANEL, n) });
+  const widthOf = ({ start, end }: Panel) => end - start;
+  const shapeOf = (panel: Panel) => [n - panel.start, widthOf(panel)] as const;
+  const state = await createState(
+    Object.fromEntries(
+      panels.map(panel => {
+        const [rows, columns] = shapeOf(panel);
+        return [panel.name, float64([rows, columns], new Float64Array(rows * columns))];
+      }),
+    ),
+    { handOver: true },
+  );
+  // Each is run once a decomposition, and they share memory.
+  const session = (graph: Graph) =>
+    createSession(toOnnx(graph), { handOver: true, spin: false, prepare: false, arena: false });
+  const steps: Session[] = [];
+  for (const at of panels.keys()) steps.push(await session(stepGraph(panels, at, n)));
+  const substitution = await session(substitutionGraph(panels, n));
+
+  const solve = async ({ minus, ridge, right, columns }: PositiveSystem) => {
+    const offset = float64([n, 1], minus ?? new Float64Array(n));
+    const inverses: Record<string, Tensor> = {};
+    let last: Tensor | undefined;
+    for (const [at, panel] of panels.entries()) {
+      const feeds = last === undefined ? { minus: offset } : { minus: offset, inverse: last };
+      const { block } = await steps[at]!.run(feeds, { state, outputs: ['block'] });
+      const width = widthOf(panel);
+      const square = block!.data as Float64Array;
+      for (let i = 0; i < width; i++) square[i * width + i]! += ridge;
+      if (!decomposeBlock(square, width)) return undefined;
+      last = float64([width, width], invertBlock(square, width));
+      inverses[`inverse/${panel.name}`] = last;
+    }
+    const feeds = { right: float64([n, columns], right), ...inverses };
+    return (await substitution.run(feeds, { state })).solution!.data as Float64Array;
+  };
   return {
-    async decompose(matrix, ridge) {
-      const n = Math.sqrt(matrix.length);
-      if (!Number.isInteger(n)) throw internal(`a square matrix of ${matrix.length} elements`);
-      // Fresh memory for 2,048 columns takes a third of the whole time.
-      if (lower?.length !== matrix.length) lower = new Float64Array(matrix.length);
-      lower.set(matrix);
-      const factor = lower;
-      for (let i = 0; i < n; i++) lower[i * n + i]! += ridge;
-      if (!(await decompose(lower, n, panels, products))) return undefined;
-      return { solve: right => substitute(factor, n, right) };
-    },
+    on: (matrix, use) => lent(matrix, state, () => use(solve)),
     async close() {
-      await panels.close();
-      await products.close();
+      for (const step of [...steps, substitution]) await step.close();
+      await state.close();
     },
   };
 }
 
-/** `left right^T`, for left `[M, PANEL]` and right `[K, PANEL]`. */
-function createProducts(): Promise<Session> {
+const float64 = (shape: readonly number[], data: Float64Array): Tensor<'float64'> => ({
+  dtype: 'float64',
+  shape,
+  data,
+});
+
+const rowsOf = (x: Value, from: number, to: number) => slice(x, 0, from, to);
+
+/**
+ * A step of the decomposition: finishes the panel before, whose block on the diagonal has been inverted, and takes from panel `at` of the
+ * matrix what all panels before contribute to it. Finished panels are L, but for their first block: L of that is never needed.
+ */
+function stepGraph(panels: readonly Panel[], at: number, n: number): Graph {
   const graph = new Graph();
-  const left = graph.input('left', 'float64', ['M', PANEL]);
-  const right = graph.input('right', 'float64', ['K', PANEL]);
-  graph.output('product', matMul(left, transpose(right, [1, 0])));
-  return createSession(toOnnx(graph), { handOver: true });
+  const { name, start, end } = panels[at]!;
+  const products: [Value, Value][] = [];
+  const take = (panel: Value, offset: number) =>
+    products.push([rowsOf(panel, start - offset, n - offset), rowsOf(panel, start - offset, end - offset)]);
+  take(graph.input('minus', 'float64', [n, 1]), 0);
+  for (const [i, before] of panels.slice(0, at).entries()) {
+    const width = before.end - before.start;
+    const known = graph.input(before.name, 'float64', [n - before.start, width]);
+    if (i < at - 1) {
+      take(known, before.start);
+      continue;
+    }
+    const finished = matMul(known, transpose(graph.input('inverse', 'float64', [width, width]), [1, 0]));
+    graph.output(`next/${before.name}`, finished);
+    take(finished, before.start);
+  }
+  const columns = slice(graph.input('matrix', 'float64', [n, n]), 1, start, end);
+  const panel = products.reduce(
+    (rest, [below, beside]) => sub(rest, matMul(below, transpose(beside, [1, 0]))),
+    rowsOf(columns, start, n),
+  );
+  graph.output(`next/${name}`, panel);
+  graph.output('block', rowsOf(panel, 0, end - start));
+  return graph;
+}
+
+/** Solves `L L^T X = right` by substitution forth and back, with the inverses of L's blocks on the diagonal. */
+function substitutionGraph(panels: readonly Panel[], n: number): Graph {
+  const graph = new Graph();
+  let rest = graph.input('right', 'float64', [n, 'columns']);
+  const forth = panels.map(({ name, start, end }) => {
+    const width = end - start;
+    const inverse = graph.input(`inverse/${name}`, 'float64', [width, width]);
+    const y = matMul(inverse, rowsOf(rest, 0, width));
+    if (end === n) return { inverse, y };
+    const below = rowsOf(graph.input(name, 'float64', [n - start, width]), width, n - start);
+    rest = sub(rowsOf(rest, width, n - start), matMul(below, y));
+    return { inverse, y, below };
+  });
+  const solution = forth.reduceRight<Value | undefined>((later, { inverse, y, below }) => {
+    const turned = (value: Value) => transpose(value, [1, 0]);
+    const left = later === undefined ? y : sub(y, turned(matMul(turned(later), below!)));
+    const x = matMul(turned(inverse), left);
+    return later === undefined ? x : concat([x, later], 0);
+  }, undefined);
+  graph.output('solution', solution!);
+  return graph;
 }
 
 /** Turns the lower triangle of `a` `[n, n]` into L with `L L^T = a`; false where a pivot is not positive. */
-async function decompose(a: Float64Array, n: number, panels: Session, products: Session): Promise<boolean> {
-  for (let start = 0; start < n; start += PANEL) {
-    const end = Math.min(start + PANEL, n);
-    if (!decomposeBlock(a, n, start, end)) return false;
-    if (end === n) break;
-    // Below the block: A21 -> L21 = A21 L11^-T, and right of that: A22 -> A22 - L21 L21^T.
-    const rows = n - end;
-    const below = new Float64Array(rows * PANEL);
-    for (let row = 0; row < rows; row++) {
-      below.set(a.subarray((end + row) * n + start, (end + row) * n + end), row * PANEL);
-    }
-    const { panel } = await panels.run(
-      {
-        below: { dtype: 'float64', shape: [rows, PANEL], data: below },
-        inverse: { dtype: 'float64', shape: [PANEL, PANEL], data: invertBlock(a, n, start) },
-      },
-      { handOver: true },
-    );
-    const left = panel!.data as Float64Array;
-    for (let from = 0; from < rows; from += ROWS) {
-      const to = Math.min(from + ROWS, rows);
-      const { product } = await products.run({
-        left: { dtype: 'float64', shape: [to - from, PANEL], data: left.slice(from * PANEL, to * PANEL) },
-        right: { dtype: 'float64', shape: [to, PANEL], data: left.slice(0, to * PANEL) },
-      });
-      const update = product!.data as Float64Array;
-      for (let row = from; row < to; row++) {
-        const at = (end + row) * n;
-        a.set(left.subarray(row * PANEL, (row + 1) * PANEL), at + start);
-        for (let column = 0; column <= row; column++) a[at + end + column]! -= update[(row - from) * to + column]!;
-      }
-    }
-  }
-  return true;
-}
-
-/** Decomposes the block of rows and columns from `start` to `end` alone. */
-function decomposeBlock(a: Float64Array, n: number, start: number, end: number): boolean {
-  for (let row = start; row < end; row++) {
-    for (let column = start; column <= row; column++) {
+function decomposeBlock(a: Float64Array, n: number): boolean {
+  for (let row = 0; row < n; row++) {
+    for (let column = 0; column <= row; column++) {
       let sum = a[row * n + column]!;
-      for (let k = start; k < column; k++) sum -= a[row * n + k]! * a[column * n + k]!;
+      for (let k = 0; k < column; k++) sum -= a[row * n + k]! * a[column * n + k]!;
       if (row > column) {
         a[row * n + column] = sum / a[column * n + column]!;
       } else {
@@ -123,35 +174,17 @@ function decomposeBlock(a: Float64Array, n: number, start: number, end: number):
   return true;
 }
 
-/** The inverse of the lower triangular block of PANEL rows and columns from `start` on, `[PANEL, PANEL]`. */
-function invertBlock(a: Float64Array, n: number, start: number): Float64Array {
-  const inverse = new Float64Array(PANEL * PANEL);
-  for (let row = 0; row < PANEL; row++) {
-    const at = (start + row) * n + start;
+/** The inverse of the lower triangle of `a` `[n, n]`, with zeros above. */
+function invertBlock(a: Float64Array, n: number): Float64Array {
+  const inverse = new Float64Array(n * n);
+  for (let row = 0; row < n; row++) {
     // Row by row: sums of rows above it, so that all is read in the order of memory.
     for (let k = 0; k < row; k++) {
-      const factor = a[at + k]!;
-      for (let column = 0; column <= k; column++)
-        inverse[row * PANEL + column]! -= factor * inverse[k * PANEL + column]!;
+      const factor = a[row * n + k]!;
+      for (let column = 0; column <= k; column++) inverse[row * n + column]! -= factor * inverse[k * n + column]!;
     }
-    inverse[row * PANEL + row] = 1;
-    for (let column = 0; column <= row; column++) inverse[row * PANEL + column]! /= a[at + row]!;
+    inverse[row * n + row] = 1;
+    for (let column = 0; column <= row; column++) inverse[row * n + column]! /= a[row * n + row]!;
   }
   return inverse;
-}
-
-/** Solves `L L^T x = right`. */
-function substitute(lower: Float64Array, n: number, right: Float64Array): Float64Array {
-  const x = Float64Array.from(right);
-  for (let i = 0; i < n; i++) {
-    let sum = x[i]!;
-    for (let k = 0; k < i; k++) sum -= lower[i * n + k]! * x[k]!;
-    x[i] = sum / lower[i * n + i]!;
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    const value = x[i]! / lower[i * n + i]!;
-    x[i] = value;
-    for (let k = 0; k < i; k++) x[k]! -= lower[i * n + k]! * value;
-  }
-  return x;
 }

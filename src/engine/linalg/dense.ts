@@ -38,31 +38,48 @@ export function solvePositive(a: Float64Array, right: Float64Array): Float64Arra
   return x;
 }
 
-/** The columns of `x` `[rows, columns]` made orthonormal, first to last; one that depends on those before it becomes 0. */
-export function orthonormalColumns(x: Float64Array, columns: number): Float64Array {
+/** The rows of `x` `[rows, columns]` made orthonormal in place, first to last; one that depends on those before it becomes 0. */
+export function orthonormalizeRows(x: Float64Array, columns: number): void {
+  const rows: Float64Array[] = [];
+  for (let at = 0; at < x.length; at += columns) {
+    const row = x.subarray(at, at + columns);
+    const before = Math.sqrt(dot(row, row));
+    // Twice: once loses digits where rows are nearly alike.
+    for (let pass = 0; pass < 2; pass++) for (const other of rows) addMultiple(row, other, -dot(row, other));
+    const length = Math.sqrt(dot(row, row));
+    scale(row, length > 1e-12 * before ? 1 / length : 0);
+    rows.push(row);
+  }
+}
+
+/** The products of the rows of `a` and `b`, both `[n, columns]`: the lower triangle of `a b^T`, `[n, n]`. */
+export function rowProducts(a: Float64Array, b: Float64Array, columns: number): Float64Array {
+  const n = a.length / columns;
+  const rowOf = (x: Float64Array, i: number) => x.subarray(i * columns, (i + 1) * columns);
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) out[i * n + j] = dot(rowOf(a, i), rowOf(b, j));
+  return out;
+}
+
+/** `x` `[rows, columns]` as `[columns, rows]`. */
+export function transposed(x: Float64Array, columns: number): Float64Array {
   const rows = x.length / columns;
-  // A column a line, so that it lies together.
-  const lines = Array.from({ length: columns }, (_, c) =>
-    Float64Array.from({ length: rows }, (_, row) => x[row * columns + c]!),
-  );
-  lines.forEach((line, c) => {
-    const before = Math.sqrt(dot(line, line));
-    // Twice: once loses digits where columns are nearly alike.
-    for (let pass = 0; pass < 2; pass++) {
-      for (let other = 0; other < c; other++) {
-        const part = dot(line, lines[other]!);
-        for (let row = 0; row < rows; row++) line[row]! -= part * lines[other]![row]!;
-      }
-    }
-    const length = Math.sqrt(dot(line, line));
-    const scale = length > 1e-12 * before ? 1 / length : 0;
-    for (let row = 0; row < rows; row++) line[row]! *= scale;
-  });
-  return Float64Array.from(x, (_, at) => lines[at % columns]![Math.floor(at / columns)]!);
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = x[i * columns + j]!;
+  return out;
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
+}
+
+/** Adds `factor x` to `sum`. */
+function addMultiple(sum: Float64Array, x: Float64Array, factor: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += factor * x[i]!;
+}
+
+function scale(x: Float64Array, factor: number): void {
+  for (let i = 0; i < x.length; i++) x[i]! *= factor;
 }

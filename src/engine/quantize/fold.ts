@@ -20,7 +20,10 @@ export const foldConstants: Rewrite = (node, inputs) => {
     const { factor, shift } = change;
     const perFilter = weight.data.length / factor.length;
     const kernel = new Float32Array(weight.data.length);
-    for (let i = 0; i < kernel.length; i++) kernel[i] = weight.data[i]! * factor[Math.floor(i / perFilter)]!;
+    for (let filter = 0, i = 0; filter < factor.length; filter++) {
+      const f = factor[filter]!;
+      for (const end = i + perFilter; i < end; i++) kernel[i] = weight.data[i]! * f;
+    }
     const sum = Float32Array.from(factor, (f, i) => (bias?.data[i] ?? 0) * f + shift[i]!);
     const { graph } = x;
     const folded = [

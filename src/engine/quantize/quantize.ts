@@ -211,14 +211,15 @@ export function weightBytes({ shape, data }: Tensor<'float32'>): {
   const filters = shape[0]!;
   const each = data.length / filters;
   const bytes = new Int8Array(data.length);
-  const scales = Float32Array.from({ length: filters }, (_, filter) => {
-    const row = data.subarray(filter * each, (filter + 1) * each);
+  const scales = new Float32Array(filters);
+  for (let filter = 0, at = 0; filter < filters; filter++) {
+    const end = at + each;
     let edge = 0;
-    for (let i = 0; i < each; i++) edge = Math.max(edge, Math.abs(row[i]!));
+    for (let i = at; i < end; i++) edge = Math.max(edge, Math.abs(data[i]!));
     const scale = Math.fround(edge > 0 ? edge / 127 : 1);
-    for (let i = 0; i < each; i++)
-      bytes[filter * each + i] = Math.max(-127, Math.min(127, Math.round(row[i]! / scale)));
-    return scale;
-  });
+    // Rounded to float32 the scale may be a little small, but not by half a step in 127.
+    for (; at < end; at++) bytes[at] = Math.floor(data[at]! / scale + 0.5);
+    scales[filter] = scale;
+  }
   return { bytes, scales };
 }

@@ -38,13 +38,29 @@ export class Seen {
       at += part.length;
     }
     if (calibration === 'percentile') {
-      numbers.sort();
-      const cut = Math.floor(numbers.length * (1 - PERCENTILE));
-      return { min: Math.min(0, numbers[cut]!), max: Math.max(0, numbers[numbers.length - 1 - cut]!) };
+      const beyond = Math.floor(numbers.length * (1 - PERCENTILE));
+      const outermost = (sign: 1 | -1) => Math.max(0, nthLargest(numbers, beyond, sign));
+      return { min: 0 - outermost(-1), max: outermost(1) };
     }
     const limit = entropyLimit(numbers, Math.max(max, -min));
     return { min: Math.max(min, -limit), max: Math.min(max, limit) };
   }
+}
+
+/** The number that `n` others are larger than or equal to, with all taken times `sign`. Faster than sorting them all where n is small. */
+function nthLargest(numbers: Float32Array, n: number, sign: 1 | -1): number {
+  const top = new Float32Array(n + 1).fill(Number.NEGATIVE_INFINITY);
+  let least = top[0]!;
+  for (let i = 0; i < numbers.length; i++) {
+    const x = sign * numbers[i]!;
+    if (!(x > least)) continue;
+    // The smallest of them leaves; those below x move down.
+    let at = 0;
+    for (; at < n && top[at + 1]! < x; at++) top[at] = top[at + 1]!;
+    top[at] = x;
+    least = top[0]!;
+  }
+  return least;
 }
 
 const PERCENTILE = 0.9999;
@@ -60,44 +76,66 @@ const LEVELS = 128;
 export function entropyLimit(numbers: Float32Array, largest: number): number {
   if (!(largest > 0)) return 0;
   const counts = new Float64Array(BINS);
-  for (const x of numbers) {
+  const scale = BINS / largest;
+  for (let i = 0; i < numbers.length; i++) {
+    const x = Math.abs(numbers[i]!);
     // Zeros are exact at any limit, and after a ReLU they would outweigh all else.
-    if (x !== 0) counts[Math.min(BINS - 1, Math.floor((Math.abs(x) / largest) * BINS))]!++;
+    if (x !== 0) counts[Math.min(BINS - 1, Math.floor(x * scale))]!++;
   }
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return largest;
+  const sums = sumsOf(counts, total);
   let best = { divergence: Number.POSITIVE_INFINITY, bins: BINS };
-  let beyond = total;
-  for (let bins = 0; bins < LEVELS; bins++) beyond -= counts[bins]!;
-  for (let bins = LEVELS; bins <= BINS; bins++) {
-    if (bins > LEVELS) beyond -= counts[bins - 1]!;
-    if (bins % 8 !== 0) continue;
-    const divergence = clippedDivergence(counts, bins, beyond, total);
+  for (let bins = LEVELS; bins <= BINS; bins += 8) {
+    const divergence = clippedDivergence(counts, sums, bins);
     if (divergence < best.divergence) best = { divergence, bins };
   }
   return (best.bins / BINS) * largest;
 }
 
+/** Sums over the bins before each, so that those of any level are a difference. */
+interface Sums {
+  readonly total: number;
+  /** Of the counts. */
+  readonly counts: Float64Array;
+  /** Bins that hold anything. */
+  readonly filled: Float64Array;
+  /** Of `p log p`, with p the share of the numbers that is in a bin. */
+  readonly entropy: Float64Array;
+}
+
+const plogp = (p: number) => (p === 0 ? 0 : p * Math.log(p));
+
+function sumsOf(counts: Float64Array, total: number): Sums {
+  const before = (of: (count: number) => number) => {
+    const out = new Float64Array(BINS + 1);
+    for (let i = 0; i < BINS; i++) out[i + 1] = out[i]! + of(counts[i]!);
+    return out;
+  };
+  return {
+    total,
+    counts: before(count => count),
+    filled: before(count => Number(count > 0)),
+    entropy: before(count => plogp(count / total)),
+  };
+}
+
 // What lies beyond the limit is counted at it; each level is spread evenly over those of its bins that hold anything.
-function clippedDivergence(counts: Float64Array, bins: number, beyond: number, total: number): number {
-  let divergence = 0;
+function clippedDivergence(bin: Float64Array, { total, counts, filled, entropy }: Sums, bins: number): number {
+  const last = bin[bins - 1]!;
+  const beyond = total - counts[bins]!;
+  // sum of p log p - p log q, the latter the same for all bins of a level.
+  let divergence = entropy[bins]! - plogp(last / total) + plogp((last + beyond) / total);
   for (let level = 0; level < LEVELS; level++) {
     const from = Math.floor((level * bins) / LEVELS);
     const to = Math.floor(((level + 1) * bins) / LEVELS);
-    let sum = 0;
-    let filled = 0;
-    for (let i = from; i < to; i++) {
-      sum += counts[i]!;
-      const true_ = counts[i]! + (i === bins - 1 ? beyond : 0);
-      if (true_ > 0) filled++;
-    }
-    for (let i = from; i < to; i++) {
-      const p = (counts[i]! + (i === bins - 1 ? beyond : 0)) / total;
-      if (p === 0) continue;
-      // A level without numbers inside the limit stands for next to none of them.
-      const q = Math.max(sum, 1e-3) / filled / total;
-      divergence += p * Math.log(p / q);
-    }
+    const sum = counts[to]! - counts[from]!;
+    const isLast = to === bins;
+    const inBins = filled[to]! - filled[from]! + Number(isLast && last === 0 && beyond > 0);
+    if (inBins === 0) continue;
+    // A level without numbers inside the limit stands for next to none of them.
+    const q = Math.max(sum, 1e-3) / inBins / total;
+    divergence -= ((sum + (isLast ? beyond : 0)) / total) * Math.log(q);
   }
   return divergence;
 }

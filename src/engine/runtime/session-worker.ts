@@ -11,6 +11,8 @@ export type Request =
       readonly threads: number;
       readonly device: string;
       readonly spin: boolean;
+      readonly prepare: boolean;
+      readonly arena: boolean;
     }
   | {
       readonly kind: 'run';
@@ -23,6 +25,8 @@ export type Request =
   | { readonly kind: 'close'; readonly id: number }
   | { readonly kind: 'create-state' | 'write-state'; readonly id: number; readonly tensors: Record<string, Tensor> }
   | { readonly kind: 'read-state'; readonly id: number; readonly names: readonly string[] | undefined }
+  | { readonly kind: 'put-state'; readonly id: number; readonly name: string; readonly tensor: Tensor }
+  | { readonly kind: 'take-state'; readonly id: number; readonly name: string }
   | { readonly kind: 'close-state'; readonly id: number };
 
 /** What a run answers. */
@@ -96,6 +100,17 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
       // Copied as the answer is sent: the state goes on.
       return [Object.fromEntries(names.map(name => [name, fromOrt(heldOf(request.id, name).current)])), []];
     }
+    case 'put-state': {
+      const held = stateOf(request.id);
+      if (held.has(request.name)) throw new Error(`internal: the state has a ${request.name}`);
+      held.set(request.name, { current: toOrt(request.tensor), spare: undefined });
+      return [undefined, []];
+    }
+    case 'take-state': {
+      const tensor = fromOrt(heldOf(request.id, request.name).current);
+      stateOf(request.id).delete(request.name);
+      return [tensor, [tensor.data.buffer as ArrayBuffer]];
+    }
     case 'close-state':
       stateOf(request.id);
       states.delete(request.id);
@@ -106,10 +121,13 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
 // Sums of products in 8 bits would overflow without VNNI. This way they come to the same numbers, at half the speed where VNNI is there.
 const EXACT_IN_8_BITS = hasVnni() ? {} : { x64quantprecision: '1' };
 
-async function create({ model, threads, device, spin }: Extract<Request, { kind: 'create' }>): Promise<number> {
+async function create(request: Extract<Request, { kind: 'create' }>): Promise<number> {
+  const { model, threads, device, spin, prepare, arena } = request;
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: prepare ? 'all' : 'basic',
+    enableMemPattern: prepare,
+    enableCpuMemArena: arena,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',

@@ -15,6 +15,13 @@ export interface SessionOptions {
    * a fifth less. False leaves the core to others, such as the decoding of the next pictures. Default true.
    */
   readonly spin?: boolean;
+  /** False leaves out what takes long to prepare and pays where a model is run often. Default true. */
+  readonly prepare?: boolean;
+  /**
+   * False frees what an operation needed once it is done. Many models that are run in turns then share memory; touching it for the first
+   * time takes longer than the arithmetic. Default true: it is kept from run to run.
+   */
+  readonly arena?: boolean;
 }
 
 /** Starts the thread of the sessions beside other work, where one will be needed soon: loading the runtime takes a tenth of a second. */
@@ -55,6 +62,10 @@ export interface State {
   read(names?: readonly string[]): Promise<Record<string, Tensor>>;
   /** Puts these tensors in the place of those of the same names. */
   write(tensors: Readonly<Record<string, Tensor>>): Promise<void>;
+  /** Adds a tensor under a new name; its memory is given away, and the array is empty afterwards. */
+  put(name: string, tensor: Tensor): Promise<void>;
+  /** Takes this tensor out of the state, with its memory. */
+  take(name: string): Promise<Tensor>;
   /** Frees it. */
   close(): Promise<void>;
 }
@@ -77,6 +88,10 @@ export async function createState(
     async write(tensors) {
       await ask({ kind: 'write-state', id, tensors });
     },
+    async put(name, tensor) {
+      await ask({ kind: 'put-state', id, name, tensor }, [tensor.data.buffer as ArrayBuffer]);
+    },
+    take: async name => (await ask({ kind: 'take-state', id, name })) as Tensor,
     async close() {
       await ask({ kind: 'close-state', id });
     },
@@ -99,11 +114,11 @@ export async function createSession(
   options: SessionOptions & { readonly handOver?: boolean } = {},
 ): Promise<Session> {
   const threads = options.threads ?? usableCores();
-  const { device = 'cpu', spin = true, handOver = false } = options;
+  const { device = 'cpu', spin = true, prepare = true, arena = true, handOver = false } = options;
   // Small buffers of Node's share their memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
   const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
-  const id = (await ask({ kind: 'create', model, threads, device, spin }, buffers)) as number;
+  const id = (await ask({ kind: 'create', model, threads, device, spin, prepare, arena }, buffers)) as number;
   let computeMs = 0;
   return {
     get computeMs() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { createRandom } from '../../../src/base/random.js';
-import { type CholeskyDecomposer, createCholeskyDecomposer } from '../../../src/engine/linalg/cholesky.js';
+import { createPositiveSolver } from '../../../src/engine/linalg/cholesky.js';
 
 /** A^T A + I / 10 of random A `[n, n]`: positive definite, with eigenvalues of very different sizes. */
 function positiveDefinite(n: number, seed: number): Float64Array {
@@ -15,73 +15,86 @@ function positiveDefinite(n: number, seed: number): Float64Array {
   return out;
 }
 
-describe('CholeskyDecomposer', () => {
-  let decomposer: CholeskyDecomposer;
-  before(async () => {
-    decomposer = await createCholeskyDecomposer();
-  });
-  after(() => decomposer.close());
-
-  // A panel has 64 rows: below one, exactly one, one more, two and a bit.
-  for (const n of [1, 2, 63, 64, 65, 128, 130]) {
+describe('a solver of positive definite systems', () => {
+  // A panel has 192 columns: below one, exactly one, one more, two, and two and a bit.
+  for (const n of [1, 2, 191, 192, 193, 384, 450]) {
     it(`solves ${n} equations to float64's precision`, async () => {
       const matrix = positiveDefinite(n, n);
       const { normal } = createRandom(n, 'right');
-      for (const ridge of [0, 3]) {
-        const factor = (await decomposer.decompose(matrix, ridge))!;
-        // One decomposition serves several right sides.
-        for (const right of [Float64Array.from({ length: n }, normal), new Float64Array(n).fill(1)]) {
-          const x = factor.solve(right);
-          let worst = 0;
-          let size = 0;
-          for (let i = 0; i < n; i++) {
-            let sum = ridge * x[i]!;
-            let magnitude = Math.abs(ridge * x[i]!) + Math.abs(right[i]!);
-            for (let j = 0; j < n; j++) {
-              sum += matrix[i * n + j]! * x[j]!;
-              magnitude += Math.abs(matrix[i * n + j]! * x[j]!);
-            }
-            worst = Math.max(worst, Math.abs(sum - right[i]!));
-            size = Math.max(size, magnitude);
+      const minus = Float64Array.from({ length: n }, () => 0.1 * normal());
+      const right = Float64Array.from({ length: n * 2 }, normal);
+      const solver = await createPositiveSolver(n);
+      const square = { size: n, data: matrix.slice() };
+      await solver.on(square, async solve => {
+        assert.equal(square.data.length, 0, 'lent');
+        // One matrix serves several ridges, after one that has failed too.
+        for (const ridge of [1, -1e9, 3]) {
+          const x = await solve({ minus, ridge, right, columns: 2 });
+          if (ridge < 0) {
+            assert.equal(x, undefined);
+            continue;
           }
-          assert.ok(worst <= 1e-13 * size, `residual ${worst} for terms of ${size}, ridge ${ridge}`);
+          for (const column of [0, 1]) {
+            let worst = 0;
+            let size = 0;
+            for (let i = 0; i < n; i++) {
+              let sum = ridge * x![2 * i + column]!;
+              let magnitude = Math.abs(sum) + Math.abs(right[2 * i + column]!);
+              for (let j = 0; j < n; j++) {
+                const term = (matrix[i * n + j]! - minus[i]! * minus[j]!) * x![2 * j + column]!;
+                sum += term;
+                magnitude += Math.abs(term);
+              }
+              worst = Math.max(worst, Math.abs(sum - right[2 * i + column]!));
+              size = Math.max(size, magnitude);
+            }
+            assert.ok(worst <= 1e-13 * size, `residual ${worst} for terms of ${size}, ridge ${ridge}`);
+          }
         }
-      }
+      });
+      assert.deepEqual(square.data, matrix, 'it is back, unchanged');
+      await solver.close();
     });
   }
 
-  it('reads the lower triangle alone and changes neither matrix nor right side', async () => {
-    const n = 70;
-    const matrix = positiveDefinite(n, 1);
-    const expected = (await decomposer.decompose(matrix, 0.5))!.solve(new Float64Array(n).fill(1));
-    const lower = matrix.map((x, i) => (i % n > Math.floor(i / n) ? Number.NaN : x));
-    const kept = lower.slice();
-    const right = new Float64Array(n).fill(1);
-    assert.deepEqual((await decomposer.decompose(lower, 0.5))!.solve(right), expected);
-    assert.deepEqual(lower, kept);
-    assert.deepEqual(right, new Float64Array(n).fill(1));
+  it('reads the lower triangle alone, and gives the matrix back when what it is used for fails', async () => {
+    const n = 250;
+    const solver = await createPositiveSolver(n);
+    const system = { ridge: 0.5, right: new Float64Array(n).fill(1), columns: 1 };
+    const data = positiveDefinite(n, 1);
+    const expected = await solver.on({ size: n, data: data.slice() }, solve => solve(system));
+    const lower = { size: n, data: data.map((x, i) => (i % n > Math.floor(i / n) ? Number.NaN : x)) };
+    assert.deepEqual(await solver.on(lower, solve => solve(system)), expected);
+    await assert.rejects(
+      solver.on(lower, () => Promise.reject(new Error('other work'))),
+      /other work/,
+    );
+    assert.equal(lower.data[0], data[0]);
+    await solver.close();
   });
 
   it('finds nothing for a matrix that is not positive definite, in the first panel or a later one', async () => {
-    for (const at of [0, 63, 64, 99]) {
-      const n = 100;
-      const matrix = positiveDefinite(n, 2);
-      matrix[at * n + at] = -1;
-      assert.equal(await decomposer.decompose(matrix, 0), undefined, `pivot ${at}`);
-      matrix[at * n + at] = Number.NaN;
-      assert.equal(await decomposer.decompose(matrix, 0), undefined, `NaN at ${at}`);
+    const n = 200;
+    const solver = await createPositiveSolver(n);
+    const right = new Float64Array(n);
+    for (const at of [0, 191, 192, 199]) {
+      for (const wrong of [-1, Number.NaN]) {
+        const matrix = { size: n, data: positiveDefinite(n, 2) };
+        matrix.data[at * n + at] = wrong;
+        assert.equal(
+          await solver.on(matrix, solve => solve({ ridge: 0, right, columns: 1 })),
+          undefined,
+          `${wrong} at ${at}`,
+        );
+      }
     }
-    assert.equal(await decomposer.decompose(Float64Array.of(1, 0, 1, 1), 0), undefined, 'singular');
-    assert.notEqual(
-      await decomposer.decompose(Float64Array.of(1, 0, 1, 1), 1e-6),
-      undefined,
-      'singular, helped by the ridge',
-    );
-  });
-
-  it('refuses a matrix that is not square', async () => {
-    await assert.rejects(decomposer.decompose(new Float64Array(6), 0), {
-      message: 'internal: a square matrix of 6 elements',
-    });
+    await solver.close();
+    const two = await createPositiveSolver(2);
+    const singular = { size: 2, data: Float64Array.of(1, 0, 1, 1) };
+    const solved = (ridge: number) =>
+      two.on(singular, solve => solve({ ridge, right: new Float64Array(2), columns: 1 }));
+    assert.equal(await solved(0), undefined, 'singular');
+    assert.notEqual(await solved(1e-6), undefined, 'singular, helped by the ridge');
+    await two.close();
   });
 });
