@@ -30,14 +30,19 @@ const basis = cosines(GRAY_PX);
  */
 export function describe(gray: Float32Array): Float32Array {
   if (gray.length !== GRAY_PX ** 2) throw internal(`a descriptor of ${gray.length} pixels`);
-  const mean = gray.reduce((sum, value) => sum + value, 0) / gray.length;
-  const variance = gray.reduce((sum, value) => sum + (value - mean) ** 2, 0) / gray.length;
-  const gain = 1 / (Math.sqrt(variance) + LEAST_CONTRAST);
+  let total = 0;
+  for (let i = 0; i < gray.length; i++) total += gray[i]!;
+  const mean = total / gray.length;
+  let squares = 0;
+  for (let i = 0; i < gray.length; i++) squares += (gray[i]! - mean) ** 2;
+  const gain = 1 / (Math.sqrt(squares / gray.length) + LEAST_CONTRAST);
   const rows = new Float64Array(GRAY_PX * COSINES);
+  const line = new Float64Array(GRAY_PX);
   for (let y = 0; y < GRAY_PX; y++) {
+    for (let x = 0; x < GRAY_PX; x++) line[x] = gray[y * GRAY_PX + x]! - mean;
     for (let u = 0; u < COSINES; u++) {
       let sum = 0;
-      for (let x = 0; x < GRAY_PX; x++) sum += (gray[y * GRAY_PX + x]! - mean) * basis[u * GRAY_PX + x]!;
+      for (let x = 0; x < GRAY_PX; x++) sum += line[x]! * basis[u * GRAY_PX + x]!;
       rows[y * COSINES + u] = sum;
     }
   }

@@ -82,18 +82,17 @@ const REACH = 4;
  * @param gray levels of `lines` lines of `length` pixels, `step` apart along a line, the lines `next` apart
  */
 function blurOf(gray: Float32Array, length: number, lines: number, step: number, next: number): number {
-  const sums = new Float64Array(length + 1);
+  const levels = new Float64Array(length);
   let differences = 0;
   let lost = 0;
   for (let line = 0; line < lines; line++) {
-    const start = line * next;
-    for (let i = 0; i < length; i++) sums[i + 1] = sums[i]! + gray[start + i * step]!;
+    for (let i = 0, at = line * next; i < length; i++, at += step) levels[i] = gray[at]!;
     for (let i = REACH + 1; i < length - REACH; i++) {
-      const difference = Math.abs(gray[start + i * step]! - gray[start + (i - 1) * step]!);
-      const here = sums[i + REACH + 1]! - sums[i - REACH]!;
-      const before = sums[i + REACH]! - sums[i - REACH - 1]!;
+      const difference = Math.abs(levels[i]! - levels[i - 1]!);
+      // Of neighbours' blurred levels, sums over pixels that slide along, all but the two ends cancel.
+      const blurred = Math.abs(levels[i + REACH]! - levels[i - REACH - 1]!) / (2 * REACH + 1);
       differences += difference;
-      lost += Math.max(difference - Math.abs(here - before) / (2 * REACH + 1), 0);
+      lost += Math.max(difference - blurred, 0);
     }
   }
   return differences > 0 ? (differences - lost) / differences : 1;
@@ -105,10 +104,8 @@ function colourOf(pixels: Uint8Array): number {
   const step = 3 * Math.max(1, Math.floor(pixels.length / 3 / 4096));
   let seen = 0;
   for (let i = 0; i < pixels.length; i += step, seen++) {
-    const r = pixels[i]!;
-    const g = pixels[i + 1]!;
-    const b = pixels[i + 2]!;
-    counts[Math.max(r, g, b) - Math.min(r, g, b)]!++;
+    const [r, g, b] = [pixels[i]!, pixels[i + 1]!, pixels[i + 2]!];
+    counts[Math.max(Math.max(r, g), b) - Math.min(Math.min(r, g), b)]!++;
   }
   let above = seen / 100;
   for (let value = 255; value > 0; value--) {

@@ -1,3 +1,5 @@
+import type { Size } from './enlarge.js';
+
 /** A stretch of a JPEG between two markers. */
 interface Segment {
   /** The second byte of its marker; the first is always 0xff. */
@@ -21,6 +23,26 @@ export function* jpegSegments(bytes: Uint8Array): Generator<Segment> {
     yield { marker, content: new DataView(bytes.buffer, bytes.byteOffset + at + 4, there) };
   }
 }
+
+/**
+ * What the frame header of a JPEG says: how it is coded, and its pixels; undefined where there is none, or it is cut short.
+ *
+ * Reference: ITU-T T.81, B.2.2
+ */
+export function jpegFrame(
+  bytes: Uint8Array,
+): (Size & { readonly marker: number; readonly bits: number; readonly components: number }) | undefined {
+  for (const { marker, content } of jpegSegments(bytes)) {
+    if (!isFrame(marker)) continue;
+    if (content.byteLength < 6) return undefined;
+    const [bits, components] = [content.getUint8(0), content.getUint8(5)];
+    return { marker, bits, height: content.getUint16(1), width: content.getUint16(3), components };
+  }
+  return undefined;
+}
+
+/** Reference: ITU-T T.81, table B.1: from SOF0 to SOF15, without the tables and the reserved marker among them; the first two are sequential. */
+export const isFrame = (marker: number) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 const ORIENTATION = 0x0112;
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Size } from './enlarge.js';
-import { jpegOrientation, jpegSegments } from './jpeg-header.js';
+import { isFrame, jpegFrame, jpegOrientation, jpegSegments } from './jpeg-header.js';
 
 /** RGB pixels, uint8 `[height, width, 3]`. */
 interface Pixels extends Size {
@@ -46,21 +46,16 @@ const MOST_BYTES = 2 ** 18;
 
 function needsDecodingOnly(bytes: Uint8Array, { width, height }: Size): boolean {
   if (bytes.length > MOST_BYTES) return false;
+  const frame = jpegFrame(bytes);
+  if (frame === undefined || frame.marker > 0xc1 || frame.bits !== 8 || frame.components !== 3) return false;
+  if (frame.height > height || frame.width > width || jpegOrientation(bytes) !== 1) return false;
   let frames = 0;
   for (const { marker, content } of jpegSegments(bytes)) {
     if (isProfile(marker, content)) return false;
-    if (!isFrame(marker)) continue;
-    if (marker > 0xc1) return false;
-    // Bits a value, height, width, components.
-    if (content.byteLength < 6 || content.getUint8(0) !== 8 || content.getUint8(5) !== 3) return false;
-    if (content.getUint16(1) > height || content.getUint16(3) > width) return false;
-    frames++;
+    if (isFrame(marker)) frames++;
   }
-  return frames === 1 && jpegOrientation(bytes) === 1;
+  return frames === 1;
 }
-
-/** Reference: ITU-T T.81, table B.1: from SOF0 to SOF15, without the tables and the reserved marker among them; the first two are sequential. */
-const isFrame = (marker: number) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 /** Reference: ICC.1:2022, B.4: the signature in APP2 is ICC_PROFILE. */
 const isProfile = (marker: number, content: DataView) =>

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
@@ -24,7 +25,7 @@ import { predictionsCsv } from '../report/csv.js';
 import { evaluationPage } from '../report/evaluation-page.js';
 import { defaultCacheDir, withThumbnails } from './common.js';
 import { cropDataset } from './crop-dataset.js';
-import { indexOfModel, type Leakage, measureLeakage } from './training-leaks.js';
+import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf } from './training-leaks.js';
 import { withTrainingNeighbours } from './training-neighbours.js';
 
 /** Which model to measure, on which data. */
@@ -105,30 +106,31 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const pathOf = (file: string) => resolve(dataset.root, file);
       const { samples } = dataset;
       const paths = samples.map(({ file }) => pathOf(file));
+      const index = await indexOfModel(home, manifest);
       // Cropped already, where faces were asked for.
-      const answers = await step(profile, 'predictions', () => model.predict(paths, { ...options, faces: false }));
+      const predicted = (watch: Watch) =>
+        step(profile, 'predictions', () => model.predict(paths, { ...options, ...watch, faces: false }));
+      const lookedAt = async (watch: Watch) => {
+        const { facts } = await readPictureFacts(dataset, cacheDir, watch);
+        return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, watch)) };
+      };
+      const [answers, { facts, leaks }] = await alongside(options, predicted, 'training pictures', lookedAt);
       const answered: Prediction[] = [];
+      const positions: number[] = [];
       const skipped: Skipped[] = [...dataset.skipped];
       answers.forEach(({ value, error, scale, unusual }, i) => {
-        if (value === null) skipped.push({ file: samples[i]!.file, reason: error ?? '' });
-        else answered.push({ ...samples[i]!, value, scale, unusual });
+        if (value === null) return void skipped.push({ file: samples[i]!.file, reason: error ?? '' });
+        answered.push({ ...samples[i]!, value, scale, unusual });
+        positions.push(i);
       });
       if (answered.length === 0) {
         const { file, reason } = skipped.at(-1)!;
         const got = `none of ${samples.length}; ${file}: ${reason}`;
         throw new InputError(expected(options.data, 'at least one picture that can be read', got));
       }
-      const { facts } = await step(profile, 'looks of pictures', () =>
-        readPictureFacts({ ...dataset, samples: answered }, cacheDir, options),
-      );
-      const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[i]) }));
+      const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[positions[i]!]) }));
       const { labels: trainingLabels } = manifest.dataset;
-      const index = await indexOfModel(home, manifest);
-      const leakage =
-        index &&
-        (await step(profile, 'training pictures', () =>
-          measureLeakage(home, index, dataset, predictions, facts, options),
-        ));
+      const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);
       const evaluation = evaluate(predictions, {
         trainingLabels,
         skipped,

@@ -7,7 +7,7 @@ import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
 import { type PictureFacts, readGray, readPictureFacts } from '../cleaning/picture-facts.js';
-import type { Dataset } from '../data/dataset.js';
+import type { Dataset, Sample } from '../data/dataset.js';
 import { columnGroups, joinGroups } from '../data/split.js';
 
 /** What belongs together in a data set. */
@@ -31,6 +31,28 @@ export async function groupSamples(dataset: Dataset, cacheDir: string, watch: Wa
   const duplicates = await remembered(facts, cacheDir, () =>
     findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), watch),
   );
+  return grouped(samples, facts, duplicates);
+}
+
+/** The same of the samples at `positions` alone. */
+export function someGrouped(
+  { facts, duplicates }: GroupedSamples,
+  { samples }: Pick<Dataset, 'samples'>,
+  positions: readonly number[],
+): GroupedSamples {
+  const places = new Map(positions.map((position, i) => [position, i]));
+  const pairs = duplicates.pairs.flatMap(pair => {
+    const [a, b] = [places.get(pair.a), places.get(pair.b)];
+    return a === undefined || b === undefined ? [] : [{ ...pair, a, b }];
+  });
+  return grouped(
+    positions.map(position => samples[position]!),
+    positions.map(position => facts[position]),
+    { pairs, ...groupsOf(positions.length, pairs) },
+  );
+}
+
+function grouped(samples: readonly Sample[], facts: GroupedSamples['facts'], duplicates: Duplicates): GroupedSamples {
   return { groups: joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]), facts, duplicates };
 }
 

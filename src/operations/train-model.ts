@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardFraming } from '../backbones/face-detector/framing.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import { alongside } from '../base/alongside.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
@@ -29,7 +30,7 @@ import { calibrateModel } from './calibrate-model.js';
 import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
-import { groupSamples, tellGroups } from './group-samples.js';
+import { groupSamples, someGrouped, tellGroups } from './group-samples.js';
 import { framingOf } from './measure-framing.js';
 import { planTraining, type TrainingOptions } from './training-plan.js';
 
@@ -112,12 +113,21 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, options)
       : opened;
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
-    const backbone = await step(profile, 'precision', () => backboneAt(precision, loaded, dataset, cacheDir, options));
-    // Refused before the work: a stage that is not there.
-    const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
-    const extraction = await step(profile, 'features', () => extractFeatures(dataset, backbone, cacheDir, options));
-    const closing = [() => extraction.close()];
+    const closing: (() => Promise<void>)[] = [];
     try {
+      const backbone = await step(profile, 'precision', () =>
+        backboneAt(precision, loaded, dataset, cacheDir, options),
+      );
+      // Refused before the work: a stage that is not there.
+      const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
+      const extracted = async (watch: Watch) => {
+        const made = await step(profile, 'features', () => extractFeatures(dataset, backbone, cacheDir, watch));
+        closing.push(() => made.close());
+        return made;
+      };
+      const [extraction, all] = await alongside(options, extracted, 'duplicates', watch =>
+        groupSamples(dataset, cacheDir, watch),
+      );
       const { samples, rows, skipped, fingerprint } = extraction;
       if (samples.length < 2) {
         throw new InputError(expected(options.data, 'at least 2 pictures that can be read', `${samples.length}`));
@@ -127,9 +137,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       if (statistics.std === 0)
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
-      const { groups, facts, duplicates } = await step(profile, 'duplicates', () =>
-        groupSamples(usable, cacheDir, options),
-      );
+      const { groups, facts, duplicates } = someGrouped(all, dataset, extraction.positions);
       if (validation > 0) tellGroups(duplicates, options);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);

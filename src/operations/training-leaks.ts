@@ -64,29 +64,45 @@ export async function indexOfModel(home: string, manifest: Manifest): Promise<Tr
 }
 
 /**
- * Which of the predicted pictures a model has been trained on, and its errors without them.
+ * Which pictures of a data set a model has been trained on.
  *
  * @param home the model's folder
- * @param predictions of some of the data set's samples
- * @param facts of their pictures
+ * @param facts of the data set's pictures
+ * @returns By positions in the data set, and in the index
  * @throws AbortedError once the signal is aborted
  */
-export async function measureLeakage(
+export function findTrainingLeaks(
   home: string,
   index: TrainingIndex,
-  dataset: Dataset,
-  predictions: readonly Prediction[],
+  { root, samples }: Dataset,
   facts: readonly (PictureFacts | undefined)[],
   watch: Watch,
-): Promise<Leakage> {
+): Promise<Leak[]> {
   const training = {
     ...index,
     // A picture of another content than then says nothing of the one that was trained on.
     readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes[i]),
   };
-  const pathOf = (i: number) => resolve(dataset.root, predictions[i]!.file);
-  const leaks = await findLeaks(training, facts, i => readGray(pathOf(i)), watch);
-  const leaked = new Set(leaks.map(({ test }) => test));
+  return findLeaks(training, facts, i => readGray(resolve(root, samples[i]!.file)), watch);
+}
+
+/**
+ * What that means for the predictions: which of them are of such pictures, and what the errors are without them.
+ *
+ * @param positions of the predicted pictures in the data set
+ */
+export function leakageOf(
+  index: TrainingIndex,
+  leaks: readonly Leak[],
+  predictions: readonly Prediction[],
+  positions: readonly number[],
+): Leakage {
+  const places = new Map(positions.map((position, i) => [position, i]));
+  const own = leaks.flatMap(leak => {
+    const test = places.get(leak.test);
+    return test === undefined ? [] : [{ ...leak, test }];
+  });
+  const leaked = new Set(own.map(({ test }) => test));
   const rest = predictions.filter((_, i) => !leaked.has(i));
   const truth = rest.map(({ label }) => label);
   const values = rest.map(({ value }) => value);
@@ -95,7 +111,7 @@ export async function measureLeakage(
       ? { rmse: null, mae: null }
       : { rmse: rootMeanSquaredError(truth, values), mae: meanAbsoluteError(truth, values) };
   return {
-    ...counted(leaks, predictions, i => ({ file: index.files[i]!, label: index.labels[i]! })),
+    ...counted(own, predictions, i => ({ file: index.files[i]!, label: index.labels[i]! })),
     reduced: { images: rest.length, ...errors },
   };
 }

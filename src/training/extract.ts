@@ -19,6 +19,8 @@ import { contentHash, FeatureCache, type FeatureRows, type RowType } from './fea
 /** What the backbone makes of a data set: a row for each of `samples`, which are the pictures that could be read. */
 export interface Extraction<D extends RowType = 'float32'> {
   readonly samples: readonly Sample[];
+  /** Where they are among those of the data set. */
+  readonly positions: readonly number[];
   readonly skipped: readonly Skipped[];
   /** One row a sample, on disk until `close`. */
   readonly rows: FeatureRows<D>;
@@ -157,6 +159,7 @@ async function extract<D extends RowType>(
     }
     return {
       samples: usable.map(index => samples[index]!),
+      positions: usable,
       skipped: [...dataset.skipped, ...[...reasons].map(([index, reason]) => ({ file: samples[index]!.file, reason }))],
       rows: cache.rows(usable.map(index => hashes[index]!)),
       fingerprint: fingerprint(
