@@ -83,7 +83,8 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   checkFlags(given, flags);
   const { createApp } = await import('../serving/app.js');
   const { resolveLimits } = await import('../serving/limits.js');
-  const { loadModel, modelFolder } = await import('../model/model.js');
+  const { modelFolder } = await import('../model/model-files.js');
+  const { loadModel } = await import('../model/model.js');
   const { hostCheck, isLoopback } = await import('../serving/host-check.js');
   const { openWorkplace } = await import('../serving/studio/workplace.js');
   const { listen } = await import('./listen.js');

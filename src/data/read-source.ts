@@ -1,4 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { close, fstatSync, open, read } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { reasonOf } from '../base/errors.js';
 
 // A video that lies among the pictures is not read to find out what it is.
@@ -18,15 +20,35 @@ export async function readSource(source: string | Uint8Array, signal?: AbortSign
   if (typeof source !== 'string') return source;
   if (isUrl(source)) return await download(source, signal);
   try {
-    const { size } = await stat(source);
-    if (size > MAX_FILE_BYTES)
-      throw new Error(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
-    return await readFile(source);
+    return await readBytes(source);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new Error('expected a picture, got no such file', { cause });
     if (code === 'EISDIR') throw new Error('expected a picture, got a folder', { cause });
     throw cause;
+  }
+}
+
+const openFile = promisify(open);
+const readInto = promisify(read);
+
+// Half the processor time of node:fs/promises, which counts for small pictures: it opens, asks and closes by way of more promises.
+async function readBytes(path: string): Promise<Uint8Array> {
+  const file = await openFile(path, 'r');
+  try {
+    const stats = fstatSync(file);
+    // Of a pipe nobody knows how much is to come.
+    if (!stats.isFile() && !stats.isDirectory()) return await readFile(path);
+    const { size } = stats;
+    if (size > MAX_FILE_BYTES)
+      throw new Error(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (let got = -1; at < size && got !== 0; at += got)
+      got = (await readInto(file, bytes, at, size - at, null)).bytesRead;
+    return bytes.subarray(0, at);
+  } finally {
+    close(file, () => {});
   }
 }
 

@@ -1,18 +1,17 @@
-import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { expected, InputError, reasonOf, ShapeError } from '../base/errors.js';
+import { join } from 'node:path';
+import { expected, ShapeError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { mirror } from '../data/mirror.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
-import { createSession, type SessionOptions } from '../engine/runtime/session.js';
+import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
 import { type CropFaces, type FaceInPicture, faceCropper, withoutFraming } from './crop-faces.js';
 import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
+import { modelFolder, openNetwork, readPart } from './model-files.js';
 import { predictFaces } from './predict-faces.js';
 
 /** What a model says of one picture: its value, or null and the reason why there is none. */
@@ -104,11 +103,10 @@ export async function loadModel(path: string, { spin = false, ...rest }: Session
   const folder = modelFolder(path);
   const where = join(folder, 'eyeball.json');
   const manifest = await readManifest(folder);
-  const network = await readPart(folder, 'model.onnx', null);
-  const sha256 = createHash('sha256').update(network).digest('hex');
-  checkChecksum(manifest, sha256, join(folder, 'model.onnx'));
+  const network = await openNetwork(folder, options);
+  checkChecksum(manifest, network.sha256, join(folder, 'model.onnx'));
   const { sizePx } = manifest.input;
-  const session = await createSession(network, { ...options, handOver: true });
+  const session = await network.session;
   const run: Model['run'] = async (pixels, options) => {
     const [, ...picture] = pixels.shape;
     if (picture.join() !== `${sizePx},${sizePx},3`) {
@@ -224,27 +222,4 @@ async function meanOf(
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   return parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), join(folder, 'eyeball.json'));
-}
-
-/** The folder of the model that `path`, the folder or its `model.onnx`, names. */
-export const modelFolder = (path: string): string => (basename(path) === 'model.onnx' ? dirname(path) : path);
-
-async function readPart(folder: string, name: string, encoding: 'utf8'): Promise<string>;
-async function readPart(folder: string, name: string, encoding: null): Promise<Buffer>;
-async function readPart(folder: string, name: string, encoding: 'utf8' | null): Promise<string | Buffer> {
-  const path = join(folder, name);
-  try {
-    return await readFile(path, encoding);
-  } catch (cause) {
-    const there = await stat(folder).then(
-      found => found.isDirectory(),
-      () => false,
-    );
-    if (!there)
-      throw new InputError(expected(folder, 'the folder of a model', 'none', 'make one with eyeball train'), { cause });
-    throw new InputError(
-      expected(path, 'a file of the model', `"${reasonOf(cause)}"`, 'train again or fetch it again'),
-      { cause },
-    );
-  }
 }

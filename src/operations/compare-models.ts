@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, inputErrors, reasonOf, UsageError } from '../base/errors.js';
 import type { Manifest } from '../model/manifest.js';
-import { modelFolder, readManifest } from '../model/model.js';
+import { readManifest } from '../model/model.js';
+import { modelFolder } from '../model/model-files.js';
 import { evaluationFolder, readEpochs } from './evaluate-model.js';
 
 /** Which models to set side by side. */

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { Tensor } from '../tensor.js';
@@ -28,6 +30,13 @@ export type Request =
   | { readonly kind: 'put-state'; readonly id: number; readonly name: string; readonly tensor: Tensor }
   | { readonly kind: 'take-state'; readonly id: number; readonly name: string }
   | { readonly kind: 'close-state'; readonly id: number };
+
+/** What creating a session answers. */
+export interface CreateReply {
+  readonly id: number;
+  /** Of the model's file, in hex, where it was given by its path. */
+  readonly sha256: string | undefined;
+}
 
 /** What a run answers. */
 export interface RunReply {
@@ -121,7 +130,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
 // Sums of products in 8 bits would overflow without VNNI. This way they come to the same numbers, at half the speed where VNNI is there.
 const EXACT_IN_8_BITS = hasVnni() ? {} : { x64quantprecision: '1' };
 
-async function create(request: Extract<Request, { kind: 'create' }>): Promise<number> {
+async function create(request: Extract<Request, { kind: 'create' }>): Promise<CreateReply> {
   const { model, threads, device, spin, prepare, arena } = request;
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
@@ -138,10 +147,11 @@ async function create(request: Extract<Request, { kind: 'create' }>): Promise<nu
     // What goes wrong is thrown; the runtime need not print it too.
     logSeverityLevel: 4,
   };
-  // The two overloads differ in the type of the model alone.
-  const session = await ort.InferenceSession.create(model as string, options);
+  const bytes = typeof model === 'string' ? readFileSync(model) : model;
+  const sha256 = typeof model === 'string' ? createHash('sha256').update(bytes).digest('hex') : undefined;
+  const session = await ort.InferenceSession.create(bytes, options);
   sessions.set(++lastId, session);
-  return lastId;
+  return { id: lastId, sha256 };
 }
 
 async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: RunReply, transfer: ArrayBuffer[]]> {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { usableCores } from '../../base/cores.js';
 import { internal } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
-import type { Reply, Request, RunReply } from './session-worker.js';
+import type { CreateReply, Reply, Request, RunReply } from './session-worker.js';
 
 /** How a model is run. */
 export interface SessionOptions {
@@ -24,12 +24,6 @@ export interface SessionOptions {
   readonly arena?: boolean;
 }
 
-/** Starts the thread of the sessions beside other work, where one will be needed soon: loading the runtime takes a tenth of a second. */
-export function startEngine(): void {
-  worker ??= startWorker();
-  if (pending.size === 0) worker.unref();
-}
-
 /** A model that is loaded and ready to compute. */
 export interface Session {
   /**
@@ -49,6 +43,8 @@ export interface Session {
       readonly suffix?: string;
     },
   ): Promise<Record<string, Tensor>>;
+  /** The SHA-256 of the model's file, in hex, where it was given by its path. */
+  readonly sha256: string | undefined;
   /** Time that all runs so far spent inside the runtime. */
   readonly computeMs: number;
   /** Frees the model. Runs that are under way end first. */
@@ -118,9 +114,11 @@ export async function createSession(
   // Small buffers of Node's share their memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
   const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
-  const id = (await ask({ kind: 'create', model, threads, device, spin, prepare, arena }, buffers)) as number;
+  const request = { kind: 'create', model, threads, device, spin, prepare, arena } as const;
+  const { id, sha256 } = (await ask(request, buffers)) as CreateReply;
   let computeMs = 0;
   return {
+    sha256,
     get computeMs() {
       return computeMs;
     },
