@@ -16,49 +16,61 @@ export function luma(pixels: Uint8Array): Float32Array {
 export function stretch(gray: Float32Array, { width, height }: Size, px: number): Float32Array {
   const rows = new Float32Array(height * px);
   const across = areas(width, px);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < px; x++) {
-      const { first, weights } = across[x]!;
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < px; x++, at++) {
+      const first = y * width + across.first[x]!;
+      const start = across.starts[x]!;
+      const count = across.starts[x + 1]! - start;
       let sum = 0;
-      for (let i = 0; i < weights.length; i++) sum += weights[i]! * gray[y * width + first + i]!;
-      rows[y * px + x] = sum;
+      for (let i = 0; i < count; i++) sum += across.weights[start + i]! * gray[first + i]!;
+      rows[at] = sum;
     }
   }
   const out = new Float32Array(px * px);
-  for (const [y, { first, weights }] of areas(height, px).entries()) {
-    for (let i = 0; i < weights.length; i++) {
-      const weight = weights[i]!;
-      const from = (first + i) * px;
+  const down = areas(height, px);
+  for (let y = 0; y < px; y++) {
+    for (let i = down.starts[y]!; i < down.starts[y + 1]!; i++) {
+      const weight = down.weights[i]!;
+      const from = (down.first[y]! + i - down.starts[y]!) * px;
       for (let x = 0; x < px; x++) out[y * px + x]! += weight * rows[from + x]!;
     }
   }
   return out;
 }
 
-interface Area {
-  readonly first: number;
+/** What each of `to` pixels covers of `from` pixels. */
+interface Areas {
+  /** The first pixel of each. */
+  readonly first: Int32Array;
+  /** Where the weights of each start, and where those of the last end, `[to + 1]`. */
+  readonly starts: Int32Array;
+  /** The shares of the first and those behind it, one pixel's after another's. */
   readonly weights: Float64Array;
 }
 
-/** For each of `to` pixels the first of `from` pixels that it covers, and the shares of it and those behind it. */
-function areas(from: number, to: number): readonly Area[] {
+function areas(from: number, to: number): Areas {
   const name = `${from} ${to}`;
   const known = knownAreas.get(name);
   if (known !== undefined) return known;
-  const made = Array.from({ length: to }, (_, i) => {
+  const first = new Int32Array(to);
+  const starts = new Int32Array(to + 1);
+  const weights: number[] = [];
+  for (let i = 0; i < to; i++) {
     const [begin, end] = [(i * from) / to, ((i + 1) * from) / to];
-    const first = Math.floor(begin);
+    first[i] = Math.floor(begin);
     // A share of a millionth is a rounding error.
-    const last = Math.min(Math.max(Math.ceil(end - 1e-6), first + 1), from);
-    const covered = (at: number) => (Math.min(at + 1, end) - Math.max(at, begin)) / (end - begin);
-    return { first, weights: Float64Array.from({ length: last - first }, (_, k) => covered(first + k)) };
-  });
+    const last = Math.min(Math.max(Math.ceil(end - 1e-6), first[i]! + 1), from);
+    for (let at = first[i]!; at < last; at++)
+      weights.push((Math.min(at + 1, end) - Math.max(at, begin)) / (end - begin));
+    starts[i + 1] = weights.length;
+  }
+  const made = { first, starts, weights: Float64Array.from(weights) };
   knownAreas.set(name, made);
   return made;
 }
 
 // Pictures of a data set have few sizes.
-const knownAreas = new Map<string, readonly Area[]>();
+const knownAreas = new Map<string, Areas>();
 
 /** `[px, px]` at half the size, each pixel the mean of four. */
 export function halve(gray: Float32Array, px: number): Float32Array {
@@ -75,32 +87,50 @@ export function halve(gray: Float32Array, px: number): Float32Array {
 
 /** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
 export function blur(gray: Float32Array, px: number, sigma: number): Float32Array {
-  const reach = Math.ceil(2.5 * sigma);
-  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) =>
-    Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)),
-  );
-  const total = kernel.reduce((sum, value) => sum + value, 0);
-  const clamp = (i: number) => Math.min(Math.max(i, 0), px - 1);
+  const kernel = kernelOf(sigma);
+  const reach = (kernel.length - 1) / 2;
   const rows = new Float32Array(px * px);
   const out = new Float32Array(px * px);
+  const line = new Float64Array(px + 2 * reach);
   for (let y = 0; y < px; y++) {
+    const at = y * px;
+    line.fill(gray[at]!, 0, reach);
+    line.set(gray.subarray(at, at + px), reach);
+    line.fill(gray[at + px - 1]!, px + reach);
     for (let x = 0; x < px; x++) {
       let sum = 0;
-      for (let k = -reach; k <= reach; k++) sum += kernel[k + reach]! * gray[y * px + clamp(x + k)]!;
-      rows[y * px + x] = sum / total;
+      for (let k = 0; k < kernel.length; k++) sum += kernel[k]! * line[x + k]!;
+      rows[at + x] = sum;
     }
   }
   for (let y = 0; y < px; y++) {
-    for (let k = -reach; k <= reach; k++) {
-      const weight = kernel[k + reach]! / total;
-      const from = clamp(y + k) * px;
-      for (let x = 0; x < px; x++) out[y * px + x]! += weight * rows[from + x]!;
+    const at = y * px;
+    for (let k = 0; k < kernel.length; k++) {
+      const weight = kernel[k]!;
+      const from = Math.min(Math.max(y + k - reach, 0), px - 1) * px;
+      for (let x = 0; x < px; x++) out[at + x]! += weight * rows[from + x]!;
     }
   }
   return out;
 }
 
+function kernelOf(sigma: number): Float64Array {
+  const known = knownKernels.get(sigma);
+  if (known !== undefined) return known;
+  const reach = Math.ceil(2.5 * sigma);
+  const bell = (i: number) => Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2));
+  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) => bell(i));
+  const total = kernel.reduce((sum, value) => sum + value, 0);
+  const made = kernel.map(value => value / total);
+  knownKernels.set(sigma, made);
+  return made;
+}
+
+const knownKernels = new Map<number, Float64Array>();
+
 /** The mirror image of `[px, px]`. */
 export function mirrorGray(gray: Float32Array, px: number): Float32Array {
-  return gray.map((_, i) => gray[i - (i % px) + px - 1 - (i % px)]!);
+  const out = new Float32Array(gray.length);
+  for (let row = 0; row < gray.length; row += px) for (let x = 0; x < px; x++) out[row + x] = gray[row + px - 1 - x]!;
+  return out;
 }
