@@ -36,7 +36,7 @@ const backbone = await inTemporaryFolder(async folder => {
 async function bare(): Promise<number> {
   const { graph, features } = buildFromPixels(backbone);
   graph.output('features', features);
-  const session = await createSession(toOnnx(graph), { spin: false });
+  const session = await createSession(toOnnx(graph));
   const batches: Uint8Array[] = [];
   for (let at = 0; at < faces.length; at += 25) {
     const part = faces.slice(at, at + 25);

@@ -28,7 +28,7 @@ async function ages(means: readonly number[], reversed: boolean): Promise<{ expe
   const planes = transpose(cast(pixels, 'float32'), [0, 3, 1, 2]);
   const x = sub(planes, graph.constant({ dtype: 'float32', shape: [3, 1, 1], data: Float32Array.from(means) }));
   graph.output('bins', buildTfjs(x, network, ['age_pred/Softmax'])['age_pred/Softmax']);
-  const session = await createSession(toOnnx(graph));
+  const session = await createSession(toOnnx(graph), { spin: true });
   const out = { expected: [] as number[], argmax: [] as number[] };
   const results = runPictures({
     sizePx: PX,

@@ -27,7 +27,7 @@ graph.output('features', features);
 const model = toOnnx(graph);
 
 async function ours(): Promise<number> {
-  const session = await createSession(model, { threads });
+  const session = await createSession(model, { threads, spin: true });
   const pixels = () =>
     ({ dtype: 'uint8', shape: [25, size, size, 3], data: new Uint8Array(25 * size * size * 3).fill(127) }) as const;
   for (let i = 0; i < 2; i++) await session.run({ pixels: pixels() }, { handOver: true });

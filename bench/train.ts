@@ -56,7 +56,7 @@ const step = trainingStep({
   optimizer: adam(),
   updates,
 });
-const session = await createSession(step.model, { threads });
+const session = await createSession(step.model, { threads, spin: true });
 const state = await createState(step.state);
 let taken = 0;
 

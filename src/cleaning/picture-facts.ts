@@ -35,7 +35,8 @@ export interface FactsOfDataset {
 const FACTS_VERSION = 2;
 // The most that is looked at of each direction: blur and exposure show at this size.
 const SHOWN_PX = 256;
-const AHEAD = 32;
+// Few, for this may go on beside other work of this thread, which waits for all that has been read meanwhile.
+const AHEAD = 4;
 const APPENDED = 256;
 const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'colour'] as const;
 const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length;

@@ -47,7 +47,7 @@ let ahead: { readonly folder: string; readonly network: Promise<OpenedNetwork> }
  */
 export function openAhead(path: string): void {
   const folder = modelFolder(path);
-  const network = open(folder, { spin: false });
+  const network = open(folder, {});
   // Whoever takes it hears of it.
   network.catch(() => {});
   ahead = { folder, network };
@@ -59,7 +59,7 @@ export function openAhead(path: string): void {
  * @throws InputError where it cannot be read.
  */
 export async function openNetwork(folder: string, options: SessionOptions): Promise<OpenedNetwork> {
-  const isPlain = Object.entries(options).every(([name, value]) => value === undefined || (name === 'spin' && !value));
+  const isPlain = Object.values(options).every(value => value === undefined);
   if (!isPlain || ahead?.folder !== folder) return await open(folder, options);
   const { network } = ahead;
   ahead = undefined;

@@ -97,9 +97,7 @@ export interface Model {
  *
  * @throws InputError where a file is missing or changed, or the model is of a newer eyeball.
  */
-export async function loadModel(path: string, { spin = false, ...rest }: SessionOptions = {}): Promise<Model> {
-  // Pictures are decoded beside it.
-  const options = { spin, ...rest };
+export async function loadModel(path: string, options: SessionOptions = {}): Promise<Model> {
   const folder = modelFolder(path);
   const where = join(folder, 'eyeball.json');
   const manifest = await readManifest(folder);

@@ -115,17 +115,17 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
     const closing: (() => Promise<void>)[] = [];
     try {
-      const backbone = await step(profile, 'precision', () =>
-        backboneAt(precision, loaded, dataset, cacheDir, options),
-      );
-      // Refused before the work: a stage that is not there.
-      const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
       const extracted = async (watch: Watch) => {
-        const made = await step(profile, 'features', () => extractFeatures(dataset, backbone, cacheDir, watch));
-        closing.push(() => made.close());
-        return made;
+        const backbone = await step(profile, 'precision', () =>
+          backboneAt(precision, loaded, dataset, cacheDir, watch),
+        );
+        // Refused before the work: a stage that is not there.
+        const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
+        const extraction = await step(profile, 'features', () => extractFeatures(dataset, backbone, cacheDir, watch));
+        closing.push(() => extraction.close());
+        return { backbone, part, extraction };
       };
-      const [extraction, all] = await alongside(options, extracted, 'duplicates', watch =>
+      const [{ backbone, part, extraction }, all] = await alongside(options, extracted, 'duplicates', watch =>
         groupSamples(dataset, cacheDir, watch),
       );
       const { samples, rows, skipped, fingerprint } = extraction;

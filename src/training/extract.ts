@@ -116,7 +116,7 @@ async function extract<D extends RowType>(
       profile,
       async compute(pixels) {
         // Where the cache has every picture the network is never loaded.
-        session ??= createSession(layerModel(backbone, layer), { handOver: true, spin: false });
+        session ??= createSession(layerModel(backbone, layer), { handOver: true });
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {

@@ -40,7 +40,7 @@ export async function findLearningRate(
 ): Promise<FoundRate> {
   const { step, batch } = buildStep(problem, options);
   const state = await createState(step.state);
-  const session = await createSession(step.model);
+  const session = await createSession(step.model, { spin: true });
   const rateAt = (at: number) => LOWEST * (HIGHEST / LOWEST) ** (at / (STEPS - 1));
   // Few samples are gone through again and again.
   const order: number[] = [];

@@ -257,8 +257,8 @@ class Run {
     for (const name of moved) judgeGraph.feed(name);
 
     const state = await createState(step.state);
-    const session = await createSession(step.model);
-    const judge = await createSession(toOnnx(judgeGraph), { handOver: true });
+    const session = await createSession(step.model, { spin: true });
+    const judge = await createSession(toOnnx(judgeGraph), { handOver: true, spin: true });
     return new Run(problem, options, watch, session, judge, state, step.scalars, batch, moved);
   }
 

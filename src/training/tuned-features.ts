@@ -28,7 +28,7 @@ export async function tunedFeatures(
   const { graph, features } = buildFromPixels(backbone);
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
   graph.output('features', features);
-  const session = await createSession(toOnnx(graph), { handOver: true, spin: false });
+  const session = await createSession(toOnnx(graph), { handOver: true });
   const data = new Float32Array(indices.length * width);
   try {
     const results = runPictures({

@@ -62,8 +62,7 @@ export async function createPositiveSolver(n: number): Promise<PositiveSolver> {
     { handOver: true },
   );
   // Each is run once a decomposition, and they share memory.
-  const session = (graph: Graph) =>
-    createSession(toOnnx(graph), { handOver: true, spin: false, prepare: false, arena: false });
+  const session = (graph: Graph) => createSession(toOnnx(graph), { handOver: true, prepare: false, arena: false });
   const steps: Session[] = [];
   for (const at of panels.keys()) steps.push(await session(stepGraph(panels, at, n)));
   const substitution = await session(substitutionGraph(panels, n));

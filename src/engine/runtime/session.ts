@@ -12,7 +12,8 @@ export interface SessionOptions {
   readonly device?: string;
   /**
    * Whether threads wait for their next piece of work by asking for it over and over. True starts a piece sooner: one picture at a time takes
-   * a fifth less. False leaves the core to others, such as the decoding of the next pictures. Default true.
+   * a fifth less, and so do the many small pieces of a training step. Default false: cores are left to others, such as the decoding of the next
+   * pictures.
    */
   readonly spin?: boolean;
   /** False leaves out what takes long to prepare and pays where a model is run often. Default true. */
@@ -110,7 +111,7 @@ export async function createSession(
   options: SessionOptions & { readonly handOver?: boolean } = {},
 ): Promise<Session> {
   const threads = options.threads ?? usableCores();
-  const { device = 'cpu', spin = true, prepare = true, arena = true, handOver = false } = options;
+  const { device = 'cpu', spin = false, prepare = true, arena = true, handOver = false } = options;
   // Small buffers of Node's share their memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
   const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
