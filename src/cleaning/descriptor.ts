@@ -1,4 +1,5 @@
 import { internal } from '../base/errors.js';
+import { scratch } from '../base/scratch.js';
 
 /** Side of the gray picture that a descriptor is made from. */
 export const GRAY_PX = 64;
@@ -20,6 +21,7 @@ function cosines(size: number, count = COSINES): Float64Array {
 }
 
 const basis = cosines(GRAY_PX);
+const [rowsOf, sameOf, oppositeOf] = [scratch(Float64Array), scratch(Float64Array), scratch(Float64Array)];
 
 /**
  * The descriptor of a picture: the 12 x 12 lowest frequencies of its discrete cosine transform (DCT-II, orthonormal) without the
@@ -36,13 +38,22 @@ export function describe(gray: Float32Array): Float32Array {
   let squares = 0;
   for (let i = 0; i < gray.length; i++) squares += (gray[i]! - mean) ** 2;
   const gain = 1 / (Math.sqrt(squares / gray.length) + LEAST_CONTRAST);
-  const rows = new Float64Array(GRAY_PX * COSINES);
-  const line = new Float64Array(GRAY_PX);
+  const rows = rowsOf(GRAY_PX * COSINES);
+  // A cosine is the same, or the opposite, as far from the other end: half the products do.
+  const half = GRAY_PX / 2;
+  const same = sameOf(half);
+  const opposite = oppositeOf(half);
   for (let y = 0; y < GRAY_PX; y++) {
-    for (let x = 0; x < GRAY_PX; x++) line[x] = gray[y * GRAY_PX + x]! - mean;
+    const [first, last] = [y * GRAY_PX, y * GRAY_PX + GRAY_PX - 1];
+    for (let x = 0; x < half; x++) {
+      const [a, b] = [gray[first + x]! - mean, gray[last - x]! - mean];
+      same[x] = a + b;
+      opposite[x] = a - b;
+    }
     for (let u = 0; u < COSINES; u++) {
+      const folded = u % 2 === 0 ? same : opposite;
       let sum = 0;
-      for (let x = 0; x < GRAY_PX; x++) sum += line[x]! * basis[u * GRAY_PX + x]!;
+      for (let x = 0; x < half; x++) sum += folded[x]! * basis[u * GRAY_PX + x]!;
       rows[y * COSINES + u] = sum;
     }
   }

@@ -1,38 +1,41 @@
+import { scratch } from '../base/scratch.js';
 import type { Size } from '../data/enlarge.js';
 
 /**
  * The luma of RGB pixels `[H, W, 3]`, 0 to 255, `[H, W]`.
  *
+ * @param out Where it goes. Default: new memory.
  * Reference: ITU-R BT.601
  */
-export function luma(pixels: Uint8Array): Float32Array {
-  const out = new Float32Array(pixels.length / 3);
+export function luma(pixels: Uint8Array, out: Float32Array = new Float32Array(pixels.length / 3)): Float32Array {
   for (let i = 0, p = 0; i < out.length; i++, p += 3)
-    out[i] = 0.299 * pixels[p]! + 0.587 * pixels[p + 1]! + 0.114 * pixels[p + 2]!;
+    out[i] = (299 * pixels[p]! + 587 * pixels[p + 1]! + 114 * pixels[p + 2]!) / 1000;
   return out;
 }
 
+const shrunkOf = scratch(Float32Array);
+
 /** A gray picture `[H, W]` stretched to `[px, px]`: each new pixel is the mean of the area that it covers. */
 export function stretch(gray: Float32Array, { width, height }: Size, px: number): Float32Array {
-  const rows = new Float32Array(height * px);
-  const across = areas(width, px);
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < px; x++, at++) {
-      const first = y * width + across.first[x]!;
-      const start = across.starts[x]!;
-      const count = across.starts[x + 1]! - start;
-      let sum = 0;
-      for (let i = 0; i < count; i++) sum += across.weights[start + i]! * gray[first + i]!;
-      rows[at] = sum;
-    }
-  }
-  const out = new Float32Array(px * px);
+  // Down first: whole rows are added up faster than the few pixels of an area.
   const down = areas(height, px);
+  const rows = shrunkOf(px * width).fill(0);
   for (let y = 0; y < px; y++) {
+    const to = y * width;
     for (let i = down.starts[y]!; i < down.starts[y + 1]!; i++) {
       const weight = down.weights[i]!;
-      const from = (down.first[y]! + i - down.starts[y]!) * px;
-      for (let x = 0; x < px; x++) out[y * px + x]! += weight * rows[from + x]!;
+      const from = (down.first[y]! + i - down.starts[y]!) * width;
+      for (let x = 0; x < width; x++) rows[to + x]! += weight * gray[from + x]!;
+    }
+  }
+  const across = areas(width, px);
+  const out = new Float32Array(px * px);
+  for (let y = 0, at = 0; y < px; y++) {
+    for (let x = 0; x < px; x++, at++) {
+      let from = y * width + across.first[x]!;
+      let sum = 0;
+      for (let i = across.starts[x]!; i < across.starts[x + 1]!; i++, from++) sum += across.weights[i]! * rows[from]!;
+      out[at] = sum;
     }
   }
   return out;
@@ -85,13 +88,16 @@ export function halve(gray: Float32Array, px: number): Float32Array {
   return out;
 }
 
+const blurredOf = scratch(Float32Array);
+const lineOf = scratch(Float64Array);
+
 /** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
 export function blur(gray: Float32Array, px: number, sigma: number): Float32Array {
   const kernel = kernelOf(sigma);
   const reach = (kernel.length - 1) / 2;
-  const rows = new Float32Array(px * px);
+  const rows = blurredOf(px * px);
   const out = new Float32Array(px * px);
-  const line = new Float64Array(px + 2 * reach);
+  const line = lineOf(px + 2 * reach);
   for (let y = 0; y < px; y++) {
     const at = y * px;
     line.fill(gray[at]!, 0, reach);

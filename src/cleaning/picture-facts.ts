@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
 import { reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
+import { scratch } from '../base/scratch.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
 import type { Size } from '../data/enlarge.js';
 import { DECODER_VERSION, decodePicture, probePicture } from '../data/picture.js';
@@ -108,8 +109,10 @@ type Seen =
   | { readonly hash: string }
   | { readonly hash: string; readonly file: Size; readonly shown: Size; readonly pixels: Uint8Array };
 
+const grayOf = scratch(Float32Array);
+
 function rowOf(pixels: Uint8Array, shown: Size, file: Size): Float32Array {
-  const gray = luma(pixels);
+  const gray = luma(pixels, grayOf(pixels.length / 3));
   const quality = measureQuality(pixels, gray, shown, file);
   const row = new Float32Array(WIDTH);
   row.set(describe(stretch(gray, shown, GRAY_PX)));

@@ -1,3 +1,4 @@
+import { scratch } from '../base/scratch.js';
 import type { Size } from '../data/enlarge.js';
 import { median } from '../metrics/statistics.js';
 
@@ -69,6 +70,7 @@ export function measureQuality(pixels: Uint8Array, gray: Float32Array, shown: Si
   };
 }
 
+const lineOf = scratch(Float64Array);
 // Half the pixels that the blur spreads over, rounded down.
 const REACH = 4;
 
@@ -82,7 +84,7 @@ const REACH = 4;
  * @param gray levels of `lines` lines of `length` pixels, `step` apart along a line, the lines `next` apart
  */
 function blurOf(gray: Float32Array, length: number, lines: number, step: number, next: number): number {
-  const levels = new Float64Array(length);
+  const levels = lineOf(length);
   let differences = 0;
   let lost = 0;
   for (let line = 0; line < lines; line++) {
@@ -92,7 +94,9 @@ function blurOf(gray: Float32Array, length: number, lines: number, step: number,
       // Of neighbours' blurred levels, sums over pixels that slide along, all but the two ends cancel.
       const blurred = Math.abs(levels[i + REACH]! - levels[i - REACH - 1]!) / (2 * REACH + 1);
       differences += difference;
-      lost += Math.max(difference - blurred, 0);
+      // The larger of it and 0, without a branch that nobody could foresee.
+      const rest = difference - blurred;
+      lost += (rest + Math.abs(rest)) / 2;
     }
   }
   return differences > 0 ? (differences - lost) / differences : 1;
@@ -104,7 +108,9 @@ function colourOf(pixels: Uint8Array): number {
   const step = 3 * Math.max(1, Math.floor(pixels.length / 3 / 4096));
   let seen = 0;
   for (let i = 0; i < pixels.length; i += step, seen++) {
-    const [r, g, b] = [pixels[i]!, pixels[i + 1]!, pixels[i + 2]!];
+    const r = pixels[i]!;
+    const g = pixels[i + 1]!;
+    const b = pixels[i + 2]!;
     counts[Math.max(Math.max(r, g), b) - Math.min(Math.min(r, g), b)]!++;
   }
   let above = seen / 100;

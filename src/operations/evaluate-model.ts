@@ -23,7 +23,6 @@ import type { Manifest } from '../model/manifest.js';
 import { loadModel } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
 import { predictionsCsv } from '../report/csv.js';
-import { evaluationPage } from '../report/evaluation-page.js';
 import { defaultCacheDir, withThumbnails } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf } from './training-leaks.js';
@@ -115,15 +114,21 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         const { facts } = await readPictureFacts(dataset, cacheDir, watch);
         return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, watch)) };
       };
+      // What draws takes a third of a second to load: beside the engine's work.
+      const page = import('../report/evaluation-page.js');
+      page.catch(() => {});
       const [answers, { facts, leaks }] = await alongside(options, predicted, 'training pictures', lookedAt);
       const answered: Prediction[] = [];
       const positions: number[] = [];
       const skipped: Skipped[] = [...dataset.skipped];
-      answers.forEach(({ value, error, scale, unusual }, i) => {
-        if (value === null) return void skipped.push({ file: samples[i]!.file, reason: error ?? '' });
+      for (const [i, { value, error, scale, unusual }] of answers.entries()) {
+        if (value === null) {
+          skipped.push({ file: samples[i]!.file, reason: error ?? '' });
+          continue;
+        }
         answered.push({ ...samples[i]!, value, scale, unusual });
         positions.push(i);
-      });
+      }
       if (answered.length === 0) {
         const { file, reason } = skipped.at(-1)!;
         const got = `none of ${samples.length}; ${file}: ${reason}`;
@@ -163,6 +168,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       );
       await folder.write('best.png', await sheet(best, pathOf, 'good'));
       await folder.write('worst.png', await sheet(worst, pathOf, 'bad'));
+      const { evaluationPage } = await page;
       await folder.write(
         'report.html',
         evaluationPage({

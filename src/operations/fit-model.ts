@@ -7,7 +7,6 @@ import { augmentedSheet } from '../data/augmented-sheet.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../model/manifest.js';
-import { learningRatePlot } from '../report/plots.js';
 import type { Refit } from '../training/calibrate.js';
 import { type Extraction, extractStage } from '../training/extract.js';
 import { findLearningRate } from '../training/find-rate.js';
@@ -171,6 +170,7 @@ export async function tuneBackbone(
       const tuning = { ...asked, ...recipe, checkpoint: saving };
       const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), watch);
       recipe = { ...recipe, learningRate: found.suggestion };
+      const { learningRatePlot } = await import('../report/plots.js');
       await folder.write('learning-rate.svg', learningRatePlot([...found.points], found.suggestion));
       watch.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
     }

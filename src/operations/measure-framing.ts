@@ -12,8 +12,8 @@ import { readSource } from '../data/read-source.js';
 import { pyramidOf } from '../data/warp.js';
 import { framingSchema, type ManifestFraming } from '../model/manifest.js';
 
-// The median of sixty eyes is known to three thousandths of the picture's width.
-const IMAGES = 60;
+// The median of forty eyes is known to four thousandths of the picture's width.
+const IMAGES = 40;
 // Enough to see that pictures show no faces: houses cost a third of the work.
 const FIRST = 20;
 // The detector sees 256 px.
@@ -37,7 +37,7 @@ export async function framingOf(
 }
 
 /**
- * How the pictures of a data set show their faces, from sixty of them at most, evenly spaced in their order; undefined where half of
+ * How the pictures of a data set show their faces, from forty of them at most, evenly spaced in their order; undefined where half of
  * them or more show none, or several.
  *
  * @throws AbortedError once the signal is aborted.
