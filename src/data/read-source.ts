@@ -1,4 +1,4 @@
-import { close, fstatSync, open, read } from 'node:fs';
+import { closeSync, fstatSync, open, read } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { reasonOf } from '../base/errors.js';
@@ -48,7 +48,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
       got = (await readInto(file, bytes, at, size - at, null)).bytesRead;
     return bytes.subarray(0, at);
   } finally {
-    close(file, () => {});
+    closeSync(file);
   }
 }
 
