@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { readSource } from '../../src/data/read-source.js';
+import { failureOf, tempFolder } from './temp.js';
+
+describe('the bytes of a picture', () => {
+  it('are those of the file, of a pipe, or given', async t => {
+    const bytes = randomBytes(200_000);
+    const root = tempFolder(t, { 'a.jpg': bytes, 'empty.jpg': '' });
+    assert.deepEqual(Buffer.from(await readSource(join(root, 'a.jpg'))), bytes);
+    assert.equal((await readSource(join(root, 'empty.jpg'))).length, 0);
+    assert.equal(await readSource(bytes), bytes);
+    const pipe = join(root, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    createWriteStream(pipe).end(bytes);
+    assert.deepEqual(Buffer.from(await readSource(pipe)), bytes);
+  });
+
+  it('are not there for a folder or for nothing, and it says so', async t => {
+    const root = tempFolder(t);
+    assert.equal(await failureOf(() => readSource(root)), 'Error: expected a picture, got a folder');
+    assert.equal(
+      await failureOf(() => readSource(join(root, 'none.jpg'))),
+      'Error: expected a picture, got no such file',
+    );
+  });
+});
