@@ -92,7 +92,7 @@ await inTemporaryFolder(async folder => {
       if (careful) continue;
       const more = join(folder, 'more.csv');
       writeTable(more, drawFaces('train', 4 * images));
-      const longer = await inTemporaryFolder(other => ourTraining(more, precision, other).seconds);
+      const { seconds: longer, peakMb } = await inTemporaryFolder(other => ourTraining(more, precision, other));
       const each = (longer - ours.train) / (3 * images);
       const [all, theirAll] = [longer + each * (OWN_SIZE - 4 * images), (theirs.train / images) * OWN_SIZE];
       record({
@@ -100,6 +100,7 @@ await inTemporaryFolder(async folder => {
         against: peer,
         ratios: [(theirAll + theirs.evaluate) / (all + ours.evaluate)],
         figures: `${(1000 * each).toFixed(2)} ms a picture, against ${((1000 * theirs.train) / images).toFixed(0)} ms`,
+        peakMb: [peakMb, undefined],
       });
     }
   }
