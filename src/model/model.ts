@@ -102,7 +102,15 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   const where = join(folder, 'eyeball.json');
   const manifest = await readManifest(folder);
   const network = await openNetwork(folder, options);
-  checkChecksum(manifest, network.sha256, join(folder, 'model.onnx'));
+  try {
+    checkChecksum(manifest, network.sha256, join(folder, 'model.onnx'));
+  } catch (thrown) {
+    await network.session.then(
+      opened => opened.close(),
+      () => undefined,
+    );
+    throw thrown;
+  }
   const { sizePx } = manifest.input;
   const session = await network.session;
   const run: Model['run'] = async (pixels, options) => {

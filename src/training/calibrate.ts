@@ -27,7 +27,7 @@ export interface Calibration {
 export interface FoldData {
   readonly data: HeadData;
   readonly sums: RowSums;
-  /** Of all rows, not those of the fold alone; labels do not move what they are predicted from. */
+  /** Of all rows: what shifts or scales all labels alike changes no prediction of least squares. */
   readonly scale: RowScale;
 }
 

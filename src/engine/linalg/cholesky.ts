@@ -3,6 +3,7 @@ import { Graph, type Value } from '../graph/graph.js';
 import { toOnnx } from '../graph/to-onnx.js';
 import { createSession, createState, type Session } from '../runtime/session.js';
 import type { Tensor } from '../tensor.js';
+import { lowerFactor } from './dense.js';
 import { lent, type SquareMatrix } from './square-matrix.js';
 
 // Columns of a panel. JavaScript only decomposes and inverts the blocks on the diagonal, n PANEL^2 / 3 products each; the engine does the
@@ -77,8 +78,9 @@ export async function createPositiveSolver(n: number): Promise<PositiveSolver> {
       const width = widthOf(panel);
       const square = block!.data as Float64Array;
       for (let i = 0; i < width; i++) square[i * width + i]! += ridge;
-      if (!decomposeBlock(square, width)) return undefined;
-      last = float64([width, width], invertBlock(square, width));
+      const lower = lowerFactor(square, width);
+      for (let i = 0; i < width; i++) if (!(lower[i * width + i]! > 0)) return undefined;
+      last = float64([width, width], invertBlock(lower, width));
       inverses[`inverse/${panel.name}`] = last;
     }
     const feeds = { right: float64([n, columns], right), ...inverses };
@@ -154,23 +156,6 @@ function substitutionGraph(panels: readonly Panel[], n: number): Graph {
   }, undefined);
   graph.output('solution', solution!);
   return graph;
-}
-
-/** Turns the lower triangle of `a` `[n, n]` into L with `L L^T = a`; false where a pivot is not positive. */
-function decomposeBlock(a: Float64Array, n: number): boolean {
-  for (let row = 0; row < n; row++) {
-    for (let column = 0; column <= row; column++) {
-      let sum = a[row * n + column]!;
-      for (let k = 0; k < column; k++) sum -= a[row * n + k]! * a[column * n + k]!;
-      if (row > column) {
-        a[row * n + column] = sum / a[column * n + column]!;
-      } else {
-        if (!(sum > 0)) return false;
-        a[row * n + row] = Math.sqrt(sum);
-      }
-    }
-  }
-  return true;
 }
 
 /** The inverse of the lower triangle of `a` `[n, n]`, with zeros above. */

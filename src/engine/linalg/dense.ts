@@ -1,6 +1,6 @@
 // Small matrices in plain JavaScript, row after row in one array: for up to a few hundred columns no engine is needed.
 
-/** L `[n, n]`, lower triangular, with `L L^T = a` for symmetric positive definite a `[n, n]`, whose lower triangle is read. */
+/** L `[n, n]`, lower triangular, with `L L^T = a` for symmetric positive definite a `[n, n]`, whose lower triangle is read. Of others the diagonal has 0 or NaN. */
 export function lowerFactor(a: Float64Array, n: number): Float64Array {
   const lower = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
