@@ -49,7 +49,7 @@ Examples:
   eyeball evaluate age faces/test --json > metrics.json`,
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
-    (await import('../model/model-files.js')).openAhead(model);
+    (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY);
     const { evaluateModel } = await import('../operations/evaluate-model.js');
     const { cache, profile: _, ...rest } = flags;
     const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.watch(flags) });

@@ -27,14 +27,16 @@ export interface PictureResults {
   readonly settled: number;
 }
 
-// 25 pictures are a batch: more gains nothing on CPU and costs memory, fewer leaves threads waiting for each other.
-const BATCH = 25;
-// Pictures being read and decoded at a time: two batches, so that one is ready when the engine has finished another.
-const AHEAD = 2 * BATCH;
+// 12 pictures are a batch: more gains nothing on CPU and costs memory, fewer leaves threads waiting for each other.
+const BATCH = 12;
+// Batches that are with the engine: for each of two copies of a model one that it computes and one that it goes on with.
+const IN_ENGINE = 4;
+// Pictures being read and decoded at a time: as many as the engine has.
+const AHEAD = IN_ENGINE * BATCH;
 
 /**
  * Runs the model on every picture, in order, a batch at a time. Reading and decoding run ahead of the engine on the thread pool,
- * two batches are always in the engine's hands, and memory is bounded by those whatever the count.
+ * four batches are always in the engine's hands, and memory is bounded by those whatever the count.
  *
  * @throws AbortedError once the signal is aborted.
  */
@@ -47,7 +49,7 @@ export async function* runPictures(run: PictureRun): AsyncGenerator<PictureResul
       // It is awaited later; a failure until then must not count as unhandled.
       results.catch(() => {});
       inEngine.push(results);
-      if (inEngine.length === 2) yield await inEngine.shift()!;
+      if (inEngine.length === IN_ENGINE) yield await inEngine.shift()!;
     }
     while (inEngine.length > 0) yield await inEngine.shift()!;
   } finally {
@@ -95,7 +97,7 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: Picture
       batch.pixels.push(result.pixels);
     }
     // Pictures without work are reported as often as batches are, so that progress shows them.
-    if (batch.pixels.length === BATCH || settled === 20 * BATCH) {
+    if (batch.pixels.length === BATCH || settled === 40 * BATCH) {
       yield { ...batch, settled };
       batch = empty();
       settled = 0;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
-import { createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
+import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */
 export const modelFolder = (path: string): string => (basename(path) === 'model.onnx' ? dirname(path) : path);
@@ -39,18 +39,20 @@ export interface OpenedNetwork {
   readonly session: Promise<Session>;
 }
 
-let ahead: { readonly folder: string; readonly network: Promise<OpenedNetwork> } | undefined;
+let ahead: { readonly key: string; readonly network: Promise<OpenedNetwork> } | undefined;
+const keyOf = (folder: string, options: SessionOptions) => JSON.stringify([folder, options]);
 
 /**
- * Starts to load the network of the model that `path` names, as a model's session without options is: the next `openNetwork` of it takes
- * that. For programs that have much to import first; this module imports next to nothing.
+ * Starts to load the network of the model that `path` names: the next `openNetwork` of it for so many pictures takes that. For programs that
+ * have much to import first; this module imports next to nothing.
  */
-export function openAhead(path: string): void {
+export function openAhead(path: string, pictures: number): void {
   const folder = modelFolder(path);
-  const network = open(folder, {});
+  const options = { copies: copiesFor(pictures) };
+  const network = open(folder, options);
   // Whoever takes it hears of it.
   network.catch(() => {});
-  ahead = { folder, network };
+  ahead = { key: keyOf(folder, options), network };
 }
 
 /**
@@ -59,11 +61,19 @@ export function openAhead(path: string): void {
  * @throws InputError where it cannot be read.
  */
 export async function openNetwork(folder: string, options: SessionOptions): Promise<OpenedNetwork> {
-  const isPlain = Object.values(options).every(value => value === undefined);
-  if (!isPlain || ahead?.folder !== folder) return await open(folder, options);
-  const { network } = ahead;
+  const opened = ahead;
   ahead = undefined;
-  return await network;
+  if (opened?.key === keyOf(folder, options)) return await opened.network;
+  if (opened !== undefined) await closeNetwork(await opened.network);
+  return await open(folder, options);
+}
+
+/** Frees a network, loaded or not. */
+export async function closeNetwork({ session }: OpenedNetwork): Promise<void> {
+  await session.then(
+    loaded => loaded.close(),
+    () => undefined,
+  );
 }
 
 async function open(folder: string, options: SessionOptions): Promise<OpenedNetwork> {

@@ -11,7 +11,7 @@ import { type CropFaces, type FaceInPicture, faceCropper, withoutFraming } from 
 import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
-import { modelFolder, openNetwork, readPart } from './model-files.js';
+import { closeNetwork, modelFolder, openNetwork, readPart } from './model-files.js';
 import { predictFaces } from './predict-faces.js';
 
 /** What a model says of one picture: its value, or null and the reason why there is none. */
@@ -105,10 +105,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   try {
     checkChecksum(manifest, network.sha256, join(folder, 'model.onnx'));
   } catch (thrown) {
-    await network.session.then(
-      opened => opened.close(),
-      () => undefined,
-    );
+    await closeNetwork(network);
     throw thrown;
   }
   const { sizePx } = manifest.input;
@@ -144,7 +141,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
             (await session.run({ pixels }, { outputs: ['value'], handOver: true })).value!.data as Float32Array,
           network: () => readPart(folder, 'model.onnx', null),
           where: join(folder, 'model.onnx'),
-          session: options,
+          session: { ...options, copies: 1 },
         },
         pictures,
         watch,

@@ -13,6 +13,7 @@ import { isGray } from '../cleaning/quality.js';
 import type { Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng } from '../data/sheet.js';
+import { copiesFor } from '../engine/runtime/session.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
 import { intervalsAt } from '../evaluation/intervals.js';
 import type { Looks } from '../evaluation/slices.js';
@@ -92,7 +93,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   try {
     const epochs = await readEpochs(home);
     const { profile } = options;
-    const model = await step(profile, 'model', () => loadModel(home));
+    const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
     try {
       const { manifest } = model;
       const target = options.target ?? columnOf(manifest.target.name);

@@ -6,6 +6,7 @@ import { step } from '../base/profile.js';
 import type { Watch } from '../base/progress.js';
 import { listFiles } from '../data/listing.js';
 import { isUrl } from '../data/read-source.js';
+import { copiesFor } from '../engine/runtime/session.js';
 import { loadModel } from '../model/model.js';
 import { type DrawnPrediction, explainInto } from './explain-pictures.js';
 
@@ -56,7 +57,9 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
   const folder = explain === undefined ? undefined : await createOutputFolder(explain, { force: force ?? false });
   try {
     const pictures = (await Promise.all(options.pictures.map(expand))).flat();
-    const model = await step(options.profile, 'model', () => loadModel(options.model));
+    // Explanations are made one after another.
+    const copies = explain === undefined ? copiesFor(pictures.length) : 1;
+    const model = await step(options.profile, 'model', () => loadModel(options.model, { copies }));
     try {
       if (folder === undefined)
         return await step(options.profile, 'predictions', () => model.predict(pictures, options));

@@ -12,7 +12,7 @@ import { runPictures } from '../data/run-pictures.js';
 import { cast, flip, reshape } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
-import { createSession, type Session } from '../engine/runtime/session.js';
+import { copiesFor, createSession, type Session } from '../engine/runtime/session.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
 import { contentHash, FeatureCache, type FeatureRows, type RowType } from './feature-cache.js';
 
@@ -116,7 +116,8 @@ async function extract<D extends RowType>(
       profile,
       async compute(pixels) {
         // Where the cache has every picture the network is never loaded.
-        session ??= createSession(layerModel(backbone, layer), { handOver: true });
+        const copies = copiesFor(samples.length);
+        session ??= createSession(layerModel(backbone, layer), { handOver: true, copies });
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {

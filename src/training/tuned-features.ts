@@ -6,7 +6,7 @@ import type { Dataset } from '../data/dataset.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
-import { createSession } from '../engine/runtime/session.js';
+import { copiesFor, createSession } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { FeatureRows } from './feature-cache.js';
 
@@ -28,7 +28,7 @@ export async function tunedFeatures(
   const { graph, features } = buildFromPixels(backbone);
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
   graph.output('features', features);
-  const session = await createSession(toOnnx(graph), { handOver: true });
+  const session = await createSession(toOnnx(graph), { handOver: true, copies: copiesFor(indices.length) });
   const data = new Float32Array(indices.length * width);
   try {
     const results = runPictures({

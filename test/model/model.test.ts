@@ -8,6 +8,7 @@ import { decodeModel } from '../../src/engine/onnx/decode.js';
 import { buildModel } from '../../src/model/build-model.js';
 import type { Manifest } from '../../src/model/manifest.js';
 import { loadModel, type PicturePrediction } from '../../src/model/model.js';
+import { openAhead } from '../../src/model/model-files.js';
 import { linearHead } from '../../src/training/head.js';
 import { expectNumbersClose } from '../close.js';
 import { failureOf, tempFolder } from '../data/temp.js';
@@ -40,6 +41,24 @@ describe('loadModel', () => {
       assert.equal(model.manifest.target.name, 'age');
       await model.close();
     }
+  });
+
+  it('takes the network that was opened ahead, or opens it in as many copies as it wants', async t => {
+    const folder = await saveSampleModel(t);
+    const pixels = { dtype: 'uint8', shape: [2, 32, 32, 3], data: new Uint8Array(6144).fill(90) } as const;
+    const values = [];
+    for (const [ahead, copies] of [
+      [1, 1],
+      [1, 2],
+      [Number.POSITIVE_INFINITY, 1],
+    ] as const) {
+      openAhead(folder, ahead);
+      const model = await loadModel(folder, { copies });
+      const answers = await Promise.all([1, 2, 3].map(() => model.run(pixels)));
+      values.push(...answers.map(({ value }) => value.data));
+      await model.close();
+    }
+    for (const value of values) assert.deepEqual(value, values[0]);
   });
 
   it('runs on pixels, the head being the one it was built with', async t => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { add, identity, matMul, mul, relu, sub } from '../../../src/engine/graph/build.js';
@@ -180,6 +180,47 @@ describe('createSession', () => {
     assert.ok(first > 0 && session.computeMs > first, `${first}, then ${session.computeMs}`);
     assert.ok(session.computeMs < performance.now() - started);
     await session.close();
+  });
+
+  it('computes as many runs at once as it has copies', async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', ['N', 'N']);
+    let product = x;
+    for (let i = 0; i < 10; i++) product = matMul(product, x);
+    graph.output('product', product);
+    const square = (n: number) => ({ x: float([n, n], new Float32Array(n * n)) });
+    for (const copies of [1, 2]) {
+      const session = await createSession(toOnnx(graph), { threads: 1, copies, handOver: true });
+      const ended: string[] = [];
+      const long = session.run(square(900)).then(() => ended.push('long'));
+      const short = session.run(square(2)).then(() => ended.push('short'));
+      await Promise.all([long, short]);
+      assert.deepEqual(ended, copies === 1 ? ['long', 'short'] : ['short', 'long']);
+      const closing = session.close();
+      await assert.rejects(session.run(square(2)), { message: 'internal: the session is closed' });
+      await closing;
+    }
+  });
+
+  it('gives the same numbers from each copy, and the checksum of the file', async t => {
+    const path = join(tempFolder(t), 'm.onnx');
+    writeFileSync(path, sumAndProduct());
+    const session = await createSession(path, { copies: 2 });
+    const { a, b } = feeds();
+    const results = await Promise.all(Array.from({ length: 6 }, () => session.run({ a, b })));
+    for (const result of results) assert.deepEqual(result, { sum: float([2], [4, 6]), product: float([2], [3, 8]) });
+    assert.equal(session.sha256, createHash('sha256').update(readFileSync(path)).digest('hex'));
+    assert.ok(session.computeMs > 0);
+    await session.close();
+  });
+
+  it('gives the reason why copies cannot be loaded, and refuses them a state', async () => {
+    await assert.rejects(createSession(Uint8Array.of(1, 2, 3), { copies: 2 }), /^Error: .*(protobuf|[Pp]arsing)/);
+    const session = await createSession(sumAndProduct(), { copies: 2 });
+    const state = await createState({ a: float([2], [1, 2]) });
+    await assert.rejects(session.run({ b: float([2], [1, 2]) }, { state }), { message: /^internal: a state/ });
+    assert.deepEqual((await session.run(feeds())).sum, float([2], [4, 6]));
+    await Promise.all([state.close(), session.close()]);
   });
 
   it('leaves the event loop free while it computes', async () => {
