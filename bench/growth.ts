@@ -1,6 +1,7 @@
 // Time a picture and peak memory of the commands as the data set grows. Pictures are the faces, compressed again, mirrored every other time,
 // so that none is a copy of another.
-//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8]
+//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8] [--backbone resnet18 [--size 64]]
+// ResNets have formula weights; a small one leaves more of the time to everything else.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -9,6 +10,9 @@ import { CLI, drawFaces, flag, inTemporaryFolder, machine, record, runJson } fro
 
 const sizes = flag('sizes', '1000,10000').split(',').map(Number);
 const precision = flag('precision', 'int8');
+const backbone = flag('backbone', 'face');
+const weights = backbone === 'face' ? [] : ['--weights', 'formula', '--size', flag('size', '64')];
+const network = ['--backbone', backbone, ...weights];
 const faces = drawFaces('train', Number.POSITIVE_INFINITY);
 
 /** Fills `folder` with pictures `from` to `to`, in a folder a number. */
@@ -38,9 +42,9 @@ await inTemporaryFolder(async folder => {
     const model = join(folder, `model-${size}`);
     const commands = {
       inspect: ['inspect', data],
-      train: ['train', data, '--out', model, '--precision', precision, ...cache],
+      train: ['train', data, '--out', model, '--precision', precision, ...network, ...cache],
       evaluate: ['evaluate', model, data, '--out', join(folder, `evaluation-${size}`), ...cache],
-      clean: ['clean', data, '--out', join(folder, `labels-${size}.csv`), ...cache],
+      clean: ['clean', data, '--out', join(folder, `labels-${size}.csv`), ...network, ...cache],
     };
     for (const [name, args] of Object.entries(commands)) {
       const { seconds, peakMb } = runJson(process.execPath, [CLI, ...args, '--json', '--quiet']);

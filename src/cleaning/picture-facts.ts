@@ -8,6 +8,7 @@ import type { Dataset, Skipped } from '../data/dataset.js';
 import type { Size } from '../data/enlarge.js';
 import { DECODER_VERSION, decodePicture, probePicture } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
+import type { ReadPicture } from '../data/shared-reads.js';
 import { contentHash, FeatureCache } from '../training/feature-cache.js';
 import { DESCRIPTOR_WIDTH, describe, GRAY_PX } from './descriptor.js';
 import { luma, stretch } from './gray.js';
@@ -46,12 +47,14 @@ const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length;
  * Content hash, descriptor and quality of every picture of `dataset`, each picture decoded once ever: they go to a cache in `cacheDir` by
  * the picture's content. Reading and decoding run ahead on the thread pool.
  *
+ * @param read Reads the files. Default: `readSource`.
  * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
  */
 export async function readPictureFacts(
   { root, samples }: Dataset,
   cacheDir: string,
   { onProgress, signal }: Watch = {},
+  read: ReadPicture = readSource,
 ): Promise<FactsOfDataset> {
   const key = createHash('sha256')
     .update(JSON.stringify([DECODER_VERSION, FACTS_VERSION, DESCRIPTOR_WIDTH, QUALITY]))
@@ -64,7 +67,7 @@ export async function readPictureFacts(
     let cached = 0;
     const look = async (index: number): Promise<Seen> => {
       try {
-        const bytes = await readSource(resolve(root, samples[index]!.file));
+        const bytes = await read(resolve(root, samples[index]!.file));
         const hash = contentHash(bytes);
         if (cache.has(hash)) return { hash };
         const file = await probePicture(bytes);

@@ -41,6 +41,7 @@ export interface PictureHeader {
  *
  * @param bytes the file's content, one of PICTURE_FORMATS
  * @param profile told of decoding, which includes shrinking, and of enlarging
+ * @returns not to be written to where `bytes` came from `readsForTwo`: another one may have the same
  * @throws InputError whose text is the reason as one line, without the file's name: another kind of content, a damaged file, more than
  * MAX_PICTURE_PIXELS
  */

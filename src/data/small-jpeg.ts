@@ -17,6 +17,22 @@ interface Pixels extends Size {
  */
 export async function decodeSmallJpeg(bytes: Uint8Array, size: Size): Promise<Pixels | undefined> {
   if (!needsDecodingOnly(bytes, size)) return undefined;
+  const keeps = kept.has(bytes);
+  const known = kept.get(bytes);
+  if (known !== undefined) return known;
+  const pixels = await decodeByTurns(bytes);
+  if (keeps) kept.set(bytes, pixels);
+  return pixels;
+}
+
+const kept = new WeakMap<Uint8Array, Pixels | undefined>();
+
+/** Has the pixels of a file kept for as long as `bytes` are, the same memory each time that they are decoded: nobody may write to it. */
+export function keepPixels(bytes: Uint8Array): void {
+  if (!kept.has(bytes)) kept.set(bytes, undefined);
+}
+
+async function decodeByTurns(bytes: Uint8Array): Promise<Pixels | undefined> {
   for (;;) {
     current ??= createDecoder();
     const asked = current;

@@ -4,6 +4,7 @@ import type { Watch } from '../base/progress.js';
 import { mirror } from '../data/mirror.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
+import type { ReadPicture } from '../data/shared-reads.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
@@ -57,6 +58,7 @@ export interface Model {
    * @param options.level The share of pictures, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
    * @param options.faces True finds the faces in each picture, and crops, levels and predicts each as the pictures of the training show
    * theirs: a prediction a face, the largest first, 32 at most; a picture without one has an `error`. Default false.
+   * @param options.read Reads pictures that are given by path. Default: from disk, each time anew.
    * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without framing.
    */
   predict(
@@ -65,6 +67,7 @@ export interface Model {
       readonly level?: number | undefined;
       readonly tta?: boolean | undefined;
       readonly faces?: boolean | undefined;
+      readonly read?: ReadPicture | undefined;
       readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
     },
   ): Promise<PicturePrediction[]>;
@@ -148,7 +151,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       ),
     async predict(
       pictures,
-      { tta = false, faces = false, level, onProgress, onMessage, onPrediction, signal, profile } = {},
+      { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile } = {},
     ) {
       const doubt = doubtOf(manifest, where, level, onMessage);
       if (faces && manifest.framing === undefined) throw withoutFraming(where);
@@ -163,7 +166,10 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
         sizePx,
         count: pictures.length,
-        read: (index: number) => readSource(pictures[index]!, signal),
+        read: (index: number) => {
+          const picture = pictures[index]!;
+          return typeof picture === 'string' && read ? read(picture, signal) : readSource(picture, signal);
+        },
         signal,
         profile,
       };

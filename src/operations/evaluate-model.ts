@@ -12,6 +12,7 @@ import { type PictureFacts, readPictureFacts } from '../cleaning/picture-facts.j
 import { isGray } from '../cleaning/quality.js';
 import type { Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
+import { readsForTwo } from '../data/shared-reads.js';
 import { sheetPng } from '../data/sheet.js';
 import { copiesFor } from '../engine/runtime/session.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
@@ -108,11 +109,12 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const { samples } = dataset;
       const paths = samples.map(({ file }) => pathOf(file));
       const index = await indexOfModel(home, manifest);
+      const read = readsForTwo();
       // Cropped already, where faces were asked for.
       const predicted = (watch: Watch) =>
-        step(profile, 'predictions', () => model.predict(paths, { ...options, ...watch, faces: false }));
+        step(profile, 'predictions', () => model.predict(paths, { ...options, ...watch, read, faces: false }));
       const lookedAt = async (watch: Watch) => {
-        const { facts } = await readPictureFacts(dataset, cacheDir, watch);
+        const { facts } = await readPictureFacts(dataset, cacheDir, watch, read);
         return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, watch)) };
       };
       // What draws takes a third of a second to load: beside the engine's work.

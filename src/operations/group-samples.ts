@@ -8,6 +8,7 @@ import { replaceFile } from '../base/replace-file.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
 import { type PictureFacts, readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import type { Dataset, Sample } from '../data/dataset.js';
+import type { ReadPicture } from '../data/shared-reads.js';
 import { columnGroups, joinGroups } from '../data/split.js';
 
 /** What belongs together in a data set. */
@@ -23,11 +24,17 @@ export interface GroupedSamples {
  * Finds which pictures of a data set must stay on one side when it is split. Facts of pictures and the duplicates among them are computed
  * once ever.
  *
+ * @param read Reads the files. Default: `readSource`.
  * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
  */
-export async function groupSamples(dataset: Dataset, cacheDir: string, watch: Watch): Promise<GroupedSamples> {
+export async function groupSamples(
+  dataset: Dataset,
+  cacheDir: string,
+  watch: Watch,
+  read?: ReadPicture,
+): Promise<GroupedSamples> {
   const { root, samples } = dataset;
-  const { facts } = await readPictureFacts(dataset, cacheDir, watch);
+  const { facts } = await readPictureFacts(dataset, cacheDir, watch, read);
   const duplicates = await remembered(facts, cacheDir, () =>
     findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), watch),
   );

@@ -14,6 +14,7 @@ import { versions } from '../base/versions.js';
 import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../cleaning/training-index.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
+import { readsForTwo } from '../data/shared-reads.js';
 import { splitByQuantile } from '../data/split.js';
 import { createSession } from '../engine/runtime/session.js';
 import { buildModel } from '../model/build-model.js';
@@ -115,18 +116,21 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
     const closing: (() => Promise<void>)[] = [];
     try {
+      const read = readsForTwo();
       const extracted = async (watch: Watch) => {
         const backbone = await step(profile, 'precision', () =>
           backboneAt(precision, loaded, dataset, cacheDir, watch),
         );
         // Refused before the work: a stage that is not there.
         const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
-        const extraction = await step(profile, 'features', () => extractFeatures(dataset, backbone, cacheDir, watch));
+        const extraction = await step(profile, 'features', () =>
+          extractFeatures(dataset, backbone, cacheDir, watch, { read }),
+        );
         closing.push(() => extraction.close());
         return { backbone, part, extraction };
       };
       const [{ backbone, part, extraction }, all] = await alongside(options, extracted, 'duplicates', watch =>
-        groupSamples(dataset, cacheDir, watch),
+        groupSamples(dataset, cacheDir, watch, read),
       );
       const { samples, rows, skipped, fingerprint } = extraction;
       if (samples.length < 2) {
@@ -175,26 +179,21 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const [taken] = fits as [ModelFit];
       const fitSeconds = (performance.now() - fitStarted) / 1000;
       const calibrationStarted = performance.now();
-      const { correctBias = false, onProgress, onMessage, signal } = options;
-      const about = {
-        data,
-        dataset: { ...dataset, samples },
-        backbone,
-        correctBias,
-        seed,
-        onProgress,
-        onMessage,
-        signal,
+      const { correctBias = false, signal } = options;
+      const about = { data, dataset: usable, backbone, correctBias, seed };
+      const calibrated = async ({ onProgress, onMessage, signal }: Watch) => {
+        const watch = { onProgress, onMessage, signal };
+        const result = await step(profile, 'intervals', () => calibrateModel(taken, { ...about, ...watch }));
+        return { ...result, calibrateSeconds: (performance.now() - calibrationStarted) / 1000 };
       };
-      const { head, calibration, intervals, biasCorrection } = await step(profile, 'intervals', () =>
-        calibrateModel(taken, about),
+      const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await alongside(
+        options,
+        calibrated,
+        'framing of faces',
+        watch => framingOf({ ...usable, fingerprint }, cacheDir, watch),
       );
-      const calibrateSeconds = (performance.now() - calibrationStarted) / 1000;
       throwIfAborted(signal);
 
-      const framing = await step(profile, 'framing of faces', () =>
-        framingOf({ ...usable, fingerprint }, cacheDir, options),
-      );
       // A trained backbone makes other features of them than those at hand.
       const looks = part === undefined ? await looksOfRows(rows, signal) : undefined;
       const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, looks);

@@ -9,6 +9,7 @@ import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { DECODER_VERSION } from '../data/picture.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
+import type { ReadPicture } from '../data/shared-reads.js';
 import { cast, flip, reshape } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
@@ -52,6 +53,8 @@ interface Layer<D extends RowType> {
 export interface ExtractOptions {
   /** True takes each picture's mirror image. Default false. */
   readonly mirrored?: boolean | undefined;
+  /** Reads the files. Default: `readSource`. */
+  readonly read?: ReadPicture | undefined;
 }
 
 /**
@@ -61,13 +64,14 @@ export interface ExtractOptions {
 export function extractStage(
   dataset: Dataset,
   backbone: Backbone,
-  { stage, width, mirrored = false }: { readonly stage: string; readonly width: number } & ExtractOptions,
+  { stage, width, mirrored = false, read }: { readonly stage: string; readonly width: number } & ExtractOptions,
   cacheDir: string,
   watch: Watch = {},
 ): Promise<Extraction<'float16'>> {
   const pick = ({ stages }: BackboneOutput) => cast(reshape(stages.get(stage)!, [0, -1]), 'float16');
   const phase = `running the frozen stages up to ${stage}`;
-  return extract(dataset, backbone, { name: stage, dtype: 'float16', width, phase, mirrored, pick }, cacheDir, watch);
+  const layer = { name: stage, dtype: 'float16', width, phase, mirrored, pick } as const;
+  return extract(dataset, backbone, layer, cacheDir, watch, read);
 }
 
 /**
@@ -82,11 +86,11 @@ export function extractFeatures(
   backbone: Backbone,
   cacheDir: string,
   watch: Watch = {},
-  { mirrored = false }: ExtractOptions = {},
+  { mirrored = false, read }: ExtractOptions = {},
 ): Promise<Extraction> {
   const { width } = backbone;
   const layer = { name: 'features', dtype: 'float32', width, phase: 'extracting features', mirrored } as const;
-  return extract(dataset, backbone, { ...layer, pick: ({ features }) => features }, cacheDir, watch);
+  return extract(dataset, backbone, { ...layer, pick: ({ features }) => features }, cacheDir, watch, read);
 }
 
 async function extract<D extends RowType>(
@@ -95,6 +99,7 @@ async function extract<D extends RowType>(
   layer: Layer<D>,
   cacheDir: string,
   { onProgress, signal, profile }: Watch,
+  readFile: ReadPicture = readSource,
 ): Promise<Extraction<D>> {
   const started = performance.now();
   const { samples, root } = dataset;
@@ -121,7 +126,7 @@ async function extract<D extends RowType>(
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {
-        const bytes = await readSource(resolve(root, samples[index]!.file));
+        const bytes = await readFile(resolve(root, samples[index]!.file));
         const hash = contentHash(bytes);
         hashes[index] = hash;
         if (!cache.has(hash)) return bytes;

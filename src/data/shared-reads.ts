@@ -1,0 +1,45 @@
+import { jpegFrame } from './jpeg-header.js';
+import { readSource } from './read-source.js';
+import { keepPixels } from './small-jpeg.js';
+
+/** Reads the encoded bytes of a picture, as `readSource` does. */
+export type ReadPicture = (path: string, signal?: AbortSignal) => Promise<Uint8Array>;
+
+// A picture of 125 px takes 50 kB, once it is decoded.
+const MOST_BYTES = 64 * 2 ** 20;
+// The larger ones are wanted in one size by the one and in another by the other.
+const MOST_PIXELS = 256 ** 2;
+
+/**
+ * Reads for two that go through the same files at about the same time, each at its own pace: what the first of them reads, and the pixels
+ * that it decodes of small JPEGs, are kept until the second one asks, as far as 64 MB go. What did not fit is read again.
+ */
+export function readsForTwo(): ReadPicture {
+  const kept = new Map<string, { readonly bytes: Promise<Uint8Array>; size: number }>();
+  let room = MOST_BYTES;
+  return async (path, signal) => {
+    const known = kept.get(path);
+    if (known !== undefined) {
+      kept.delete(path);
+      room += known.size;
+      return await known.bytes;
+    }
+    const entry = { bytes: readSource(path, signal), size: 0 };
+    if (room > 0) kept.set(path, entry);
+    const bytes = await entry.bytes;
+    // The other one may have come for it already.
+    if (kept.get(path) === entry) {
+      entry.size = bytes.length + keepPixelsOf(bytes);
+      room -= entry.size;
+    }
+    return bytes;
+  };
+}
+
+/** Sees to it that the pixels of a picture that is small are kept; what they take. */
+function keepPixelsOf(bytes: Uint8Array): number {
+  const { width, height } = jpegFrame(bytes) ?? { width: 0, height: 0 };
+  if (width * height > MOST_PIXELS) return 0;
+  keepPixels(bytes);
+  return 3 * width * height;
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import sharp from 'sharp';
+import { decodePicture } from '../../src/data/picture.js';
+import { readsForTwo } from '../../src/data/shared-reads.js';
+import { tempFolder } from './temp.js';
+
+const jpeg = (px: number): Promise<Buffer> =>
+  sharp({ create: { width: px, height: px, channels: 3, background: '#a06030' } })
+    .jpeg()
+    .toBuffer();
+
+describe('reads for two', () => {
+  it('keep a file until the second one asks, and no longer', async t => {
+    const path = join(tempFolder(t), 'a.jpg');
+    writeFileSync(path, 'first');
+    const read = readsForTwo();
+    const bytes = await read(path);
+    writeFileSync(path, 'second');
+    assert.equal(await read(path), bytes);
+    assert.equal(Buffer.from(await read(path)).toString(), 'second');
+  });
+
+  it('read once for two that ask at once', async t => {
+    const path = join(tempFolder(t, { 'a.jpg': 'content' }), 'a.jpg');
+    const read = readsForTwo();
+    const [first, second] = await Promise.all([read(path), read(path)]);
+    assert.equal(first, second);
+    assert.equal(Buffer.from(first).toString(), 'content');
+    assert.notEqual(await read(path), first);
+  });
+
+  it('tell each of the two why a file cannot be read', async t => {
+    const path = join(tempFolder(t), 'a.jpg');
+    const read = readsForTwo();
+    const told = { message: 'expected a picture, got no such file' };
+    await assert.rejects(read(path), told);
+    await assert.rejects(read(path), told);
+    writeFileSync(path, 'there');
+    assert.equal(Buffer.from(await read(path)).toString(), 'there');
+  });
+
+  it('decode a small JPEG once, to what others see', async t => {
+    const folder = tempFolder(t);
+    const [path, size] = [join(folder, 'a.jpg'), { width: 24, height: 24 }];
+    writeFileSync(path, await jpeg(24));
+    const read = readsForTwo();
+    const pixels = await decodePicture(await read(path), size);
+    const bytes = await read(path);
+    assert.equal(await decodePicture(bytes, size), pixels);
+    // In another size it is another picture; too small a size is sharp's.
+    for (const px of [48, 12]) {
+      const other = { width: px, height: px };
+      assert.deepEqual(await decodePicture(bytes, other), await decodePicture(await jpeg(24), other));
+    }
+    rmSync(path);
+    const alone = await jpeg(24);
+    assert.deepEqual(await decodePicture(alone, size), pixels);
+    assert.notEqual(await decodePicture(alone, size), await decodePicture(alone, size));
+  });
+
+  it('hold 64 MB', async t => {
+    const folder = tempFolder(t);
+    const paths = Array.from({ length: 80 }, (_, i) => join(folder, `${i}`));
+    for (const path of paths) writeFileSync(path, new Uint8Array(2 ** 20));
+    const read = readsForTwo();
+    for (let round = 0; round < 2; round++) {
+      const first: Uint8Array[] = [];
+      for (const path of paths) first.push(await read(path));
+      let kept = 0;
+      for (const [i, path] of paths.entries()) if ((await read(path)) === first[i]) kept++;
+      assert.equal(kept, 64, `round ${round}`);
+      // Those that were read again are kept for a second one now.
+      for (const path of paths.slice(64)) await read(path);
+    }
+  });
+});
