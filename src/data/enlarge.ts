@@ -1,3 +1,5 @@
+import { ENLARGE_CODE } from './enlarge-code.js';
+
 /** Width and height in pixels. */
 export interface Size {
   readonly width: number;
@@ -5,10 +7,8 @@ export interface Size {
 }
 
 // Weights are whole numbers of 2^-11, as in OpenCV: two of them and a byte fit in 30 bits, so that all arithmetic is on integers, which
-// is faster and the same on every machine; the result is within half a level of the exact one.
-const BITS = 11;
-const ONE = 1 << BITS;
-const HALF = 1 << (2 * BITS - 1);
+// is the same on every machine; the result is within half a level of the exact one.
+const ONE = 1 << 11;
 
 /**
  * RGB pixels `[H, W, 3]` stretched to a size that is no smaller in width or height, uint8 `[H', W', 3]`.
@@ -18,25 +18,36 @@ const HALF = 1 << (2 * BITS - 1);
  * Reference: torch.nn.functional.interpolate(mode='bilinear', align_corners=False), to within one level
  */
 export function enlarge(pixels: Uint8Array, from: Size, to: Size): Uint8Array {
+  kernel ??= startKernel();
+  const { stretchRow, blendRows } = kernel;
   const across = taps(from.width, to.width);
   const down = taps(from.height, to.height);
-  const out = new Uint8Array(to.height * to.width * 3);
+  const samples = to.width * 3;
+  const sizes = [pixels.length, 4 * to.width, 4 * to.width, 4 * samples, 4 * samples, to.height * samples];
+  const [input, offsets, weights, one, other, output] = placed(kernel.memory, sizes);
+  const bytes = new Uint8Array(kernel.memory.buffer);
+  bytes.set(pixels, input);
+  const words = new Int32Array(kernel.memory.buffer);
+  for (let x = 0; x < to.width; x++) {
+    words[offsets / 4 + x] = 3 * across.first[x]!;
+    words[weights / 4 + x] = (ONE - across.weight[x]!) | (across.weight[x]! << 16);
+  }
   // The two input rows around an output row, stretched in width; going down, the lower one soon becomes the upper one.
-  let upper = { row: -1, values: new Int32Array(to.width * 3) };
-  let lower = { row: -1, values: new Int32Array(to.width * 3) };
+  let upper = { row: -1, at: one };
+  let lower = { row: -1, at: other };
   const fill = (line: typeof upper, row: number) => {
     if (line.row === row) return;
     line.row = row;
-    stretchRow(pixels.subarray(row * from.width * 3, (row + 1) * from.width * 3), across, line.values);
+    stretchRow(input + row * from.width * 3, offsets, weights, to.width, line.at);
   };
   for (let y = 0; y < to.height; y++) {
     const first = down.first[y]!;
     if (upper.row !== first) [upper, lower] = [lower, upper];
     fill(upper, first);
     fill(lower, Math.min(first + 1, from.height - 1));
-    blendRows(upper.values, lower.values, down.weight[y]!, out, y * to.width * 3);
+    blendRows(upper.at, lower.at, down.weight[y]!, samples, output + y * samples);
   }
-  return out;
+  return bytes.slice(output, output + to.height * samples);
 }
 
 interface Taps {
@@ -57,23 +68,46 @@ function taps(from: number, to: number): Taps {
   return { first, weight };
 }
 
-/** One row `[W, 3]` to `[W', 3]`, in units of 2^-BITS. */
-function stretchRow(row: Uint8Array, { first, weight }: Taps, into: Int32Array): void {
-  const last = row.length - 3;
-  for (let x = 0, o = 0; x < first.length; x++, o += 3) {
-    const a = first[x]! * 3;
-    const b = a < last ? a + 3 : a;
-    const w = weight[x]!;
-    const v = ONE - w;
-    into[o] = row[a]! * v + row[b]! * w;
-    into[o + 1] = row[a + 1]! * v + row[b + 1]! * w;
-    into[o + 2] = row[a + 2]! * v + row[b + 2]! * w;
-  }
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  /** By so many pages of 64 kB; `buffer` is another one afterwards. */
+  grow(pages: number): number;
 }
 
-function blendRows(upper: Int32Array, lower: Int32Array, weight: number, out: Uint8Array, start: number): void {
-  const other = ONE - weight;
-  for (let i = 0; i < upper.length; i++) {
-    out[start + i] = (upper[i]! * other + lower[i]! * weight + HALF) >> (2 * BITS);
-  }
+/** What `enlarge.wat` exports; addresses are bytes of its memory. */
+interface Kernel {
+  readonly memory: Memory;
+  stretchRow(row: number, offsets: number, weights: number, count: number, out: number): void;
+  blendRows(upper: number, lower: number, weight: number, count: number, out: number): void;
+}
+
+interface WebAssemblyTypes {
+  readonly Module: new (code: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+let kernel: Kernel | undefined;
+
+function startKernel(): Kernel {
+  const code = Uint8Array.from(atob(ENLARGE_CODE), character => character.charCodeAt(0));
+  // Node's types leave it out, those of browsers have it.
+  const { Instance, Module } = (globalThis as unknown as { WebAssembly: WebAssemblyTypes }).WebAssembly;
+  return new Instance(new Module(code)).exports as Kernel;
+}
+
+const PAGE_BYTES = 65_536;
+// The kernel reads and writes a little beyond the ends.
+const SLACK_BYTES = 64;
+
+/** Addresses for six pieces of memory of these sizes in bytes. */
+function placed(memory: Memory, sizes: readonly number[]) {
+  let end = 0;
+  const places = sizes.map(size => {
+    const at = end;
+    end = Math.ceil((at + size + SLACK_BYTES) / 16) * 16;
+    return at;
+  });
+  const missing = end - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+  return places as [number, number, number, number, number, number];
 }

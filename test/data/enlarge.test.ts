@@ -76,3 +76,49 @@ test('a picture of one colour keeps it exactly', () => {
     );
   }
 });
+
+/** The same in whole numbers, as it must come out to the bit on every machine. */
+function exact(pixels: Uint8Array, from: { width: number; height: number }, to: { width: number; height: number }) {
+  const tap = (i: number, small: number, large: number) => {
+    const at = Math.min(Math.max(((i + 0.5) * small) / large - 0.5, 0), small - 1);
+    const first = Math.floor(at);
+    return { first, next: Math.min(first + 1, small - 1), weight: Math.round((at - first) * 2048) };
+  };
+  const out = new Uint8Array(to.width * to.height * 3);
+  for (let y = 0, o = 0; y < to.height; y++) {
+    const down = tap(y, from.height, to.height);
+    for (let x = 0; x < to.width; x++) {
+      const across = tap(x, from.width, to.width);
+      for (let c = 0; c < 3; c++, o++) {
+        const row = (at: number) => {
+          const level = (column: number) => pixels[(at * from.width + column) * 3 + c]!;
+          return level(across.first) * (2048 - across.weight) + level(across.next) * across.weight;
+        };
+        out[o] = (row(down.first) * (2048 - down.weight) + row(down.next) * down.weight + 2 ** 21) / 2 ** 22;
+      }
+    }
+  }
+  return out;
+}
+
+test('the numbers are the same to the bit, in memory that grows and is used again', () => {
+  for (const [width, height, toWidth, toHeight] of [
+    [5, 7, 6, 8],
+    [300, 200, 517, 403],
+    [3, 2, 17, 2],
+    [16, 16, 32, 16],
+    [1, 50, 1, 99],
+    [299, 1, 300, 700],
+    [700, 500, 1100, 900],
+    [5, 7, 6, 8],
+  ] as const) {
+    const [from, to] = [
+      { width, height },
+      { width: toWidth, height: toHeight },
+    ];
+    const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) => ((i * 2654435761) >>> 13) & 255);
+    const before = pixels.slice();
+    assert.deepEqual(enlarge(pixels, from, to), exact(pixels, from, to), `${width} x ${height}`);
+    assert.deepEqual(pixels, before);
+  }
+});
