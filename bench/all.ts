@@ -68,6 +68,7 @@ await inTemporaryFolder(async folder => {
         quick ? '500' : '1000',
       );
   }
+  await bench('extraction', '--backbone', 'face', '--precision', 'int8', '--runs', runs, '--images', '100', '--photos');
   await bench('serve', model, join(FACES, 'test'), '--images', '500', '--pairs', runs, '--requests', '500');
   if (existsSync('bench/peers/node/node_modules')) await bench('forward', '--backbone', 'face', '--runs', runs);
   else missing.push('TensorFlow.js and `@vladmandic/human`: `npm install --prefix bench/peers/node` first.');

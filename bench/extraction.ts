@@ -1,14 +1,20 @@
-// What the way from files to cached features costs on top of the arithmetic: extraction against a bare session on the same batches,
-// decoded beforehand, with the same threads, in turns.
-//   node dist/bench/extraction.js [--backbone resnet50] [--size 125] [--precision int8] [--images 2000] [--runs 5]
-import { readFileSync } from 'node:fs';
+// What the way from files to cached features costs on top of the arithmetic: extraction against sessions on the same pictures, decoded
+// beforehand, in turns: one session with all threads, and as many copies of it as extraction has.
+//   node dist/bench/extraction.js [--backbone resnet50] [--size 125] [--precision int8] [--images 2000] [--runs 5] [--photos]
+// With --photos the pictures are faces made into JPEGs of 12 megapixels, and what can be had is what all cores decode.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { buildFromPixels } from '../src/backbones/backbone.js';
 import { loadBackbone } from '../src/backbones/registry.js';
+import { ahead } from '../src/base/ahead.js';
+import { usableCores } from '../src/base/cores.js';
 import { openDataset } from '../src/data/open-dataset.js';
 import { decodePicture } from '../src/data/picture.js';
+import { readSource } from '../src/data/read-source.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
-import { createSession } from '../src/engine/runtime/session.js';
+import { copiesFor, createSession } from '../src/engine/runtime/session.js';
 import { extractFeatures } from '../src/training/extract.js';
 import { backboneAt } from '../src/training/precision.js';
 import type { Precision } from '../src/training/recipe.js';
@@ -21,7 +27,18 @@ const runs = Number(flag('runs', '5'));
 
 const precision = flag('precision', 'fp32') as Precision;
 const weights = name === 'face' ? undefined : 'formula';
+const photos = process.argv.includes('--photos');
+const folder = mkdtempSync(join(tmpdir(), 'eyeball-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const faces = drawFaces('train', images);
+if (photos) {
+  const grow = async (i: number) => {
+    const photo = join(folder, `${i}.jpg`);
+    await sharp(faces[i]!.file).resize(4000, 3000, { fit: 'fill' }).jpeg({ quality: 90 }).toFile(photo);
+    faces[i] = { ...faces[i]!, file: photo };
+  };
+  for await (const _ of ahead(faces.length, 4, grow));
+}
 const backbone = await inTemporaryFolder(async folder => {
   writeTable(join(folder, 'faces.csv'), faces);
   const dataset = await openDataset({ data: join(folder, 'faces.csv') });
@@ -33,25 +50,37 @@ const backbone = await inTemporaryFolder(async folder => {
   );
 });
 
-async function bare(): Promise<number> {
+/** Seconds of the session by itself, in one copy or in as many as extraction takes, the pictures being in memory. */
+async function bare(copies: number): Promise<number> {
   const { graph, features } = buildFromPixels(backbone);
   graph.output('features', features);
+  const batch = copies === 1 ? 25 : 12;
   const batches: Uint8Array[] = [];
-  for (let at = 0; at < faces.length; at += 25) {
-    const part = faces.slice(at, at + 25);
-    const pictures = await Promise.all(
-      part.map(({ file }) => decodePicture(readFileSync(file), { width: size, height: size })),
-    );
-    batches.push(Buffer.concat(pictures));
+  for (let at = 0; at < faces.length; at += batch) {
+    const decode = async ({ file }: (typeof faces)[number]) =>
+      await decodePicture(readFileSync(file), { width: size, height: size });
+    batches.push(Buffer.concat(await Promise.all(faces.slice(at, at + batch).map(decode))));
   }
   const started = performance.now();
-  const session = await createSession(toOnnx(graph), { handOver: true });
-  for (const data of batches) {
-    await session.run({ pixels: { dtype: 'uint8', shape: [data.length / (size * size * 3), size, size, 3], data } });
-  }
+  const session = await createSession(toOnnx(graph), { handOver: true, copies });
+  const run = async (i: number) => {
+    const data = batches[i]!;
+    const shape = [data.length / (size * size * 3), size, size, 3];
+    await session.run({ pixels: { dtype: 'uint8', shape, data } });
+  };
+  for await (const _ of ahead(batches.length, 2 * copies, run));
   const seconds = (performance.now() - started) / 1000;
   await session.close();
   return seconds;
+}
+
+/** Seconds of reading and decoding them all, on all cores. */
+async function decoding(): Promise<number> {
+  const decode = async (i: number) =>
+    await decodePicture(await readSource(faces[i]!.file), { width: size, height: size });
+  const started = performance.now();
+  for await (const _ of ahead(faces.length, 4 * usableCores(), decode));
+  return (performance.now() - started) / 1000;
 }
 
 const extraction = () =>
@@ -67,21 +96,27 @@ const extraction = () =>
 console.log(
   `${machine()}\n${name}, ${size} px, ${images} pictures; ${runs} runs in turns; both include loading the network`,
 );
-await bare();
-const ratios: number[] = [];
-let last = '';
+const copies = copiesFor(images);
+await bare(1);
+const found = new Map<string, number[]>();
+let figures = '';
 for (let run = 1; run <= runs; run++) {
-  const [alone, whole] = [await bare(), await extraction()];
-  ratios.push(whole / alone);
-  last = `${(images / whole).toFixed(0)} images/s, against ${(images / alone).toFixed(0)}`;
-  console.log(
-    `${run}: session ${alone.toFixed(2)} s, extraction ${whole.toFixed(2)} s, ratio ${(whole / alone).toFixed(3)}`,
-  );
+  const peers = photos
+    ? new Map([['decoding on all cores', await decoding()]])
+    : new Map([
+        ['a bare session on batches in memory', await bare(1)],
+        [`the same in ${copies} copies`, await bare(copies)],
+      ]);
+  const seconds = await extraction();
+  for (const [against, alone] of peers) {
+    found.set(against, [...(found.get(against) ?? []), alone / seconds]);
+    console.log(
+      `${run}: extraction ${seconds.toFixed(2)} s, ${against} ${alone.toFixed(2)} s, ratio ${(alone / seconds).toFixed(3)}`,
+    );
+  }
+  const rates = [...peers.values()].map(alone => (images / alone).toFixed(photos ? 1 : 0));
+  figures = `${(images / seconds).toFixed(photos ? 1 : 0)} images/s, against ${rates.join(' and ')}`;
 }
-record({
-  what: `features from files, ${name} at ${size} px, ${precision}`,
-  against: 'a bare session on batches in memory',
-  ratios: ratios.map(ratio => 1 / ratio),
-  figures: last,
-});
+const what = `features from ${photos ? 'photos of 12 megapixels' : 'files'}, ${name} at ${size} px, ${precision}`;
+for (const [against, ratios] of found) record({ what, against, ratios, figures });
 process.exit();

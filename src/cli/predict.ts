@@ -52,7 +52,7 @@ Examples:
   eyeball predict age anna.jpg ben.jpg --explain why`,
   );
   return command.action(async (model: string, pictures: string[], flags: Flags) => {
-    (await import('../model/model-files.js')).openAhead(model, 1);
+    (await import('../model/model-files.js')).openAhead(model, flags.explain === undefined ? pictures.length : 1);
     const { predictPictures } = await import('../operations/predict-pictures.js');
     const lineOf = lines();
     const onPrediction = flags.json ? undefined : (prediction: PicturePrediction) => terminal.print(lineOf(prediction));

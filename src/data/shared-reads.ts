@@ -16,6 +16,8 @@ const MOST_PIXELS = 256 ** 2;
  */
 export function readsForTwo(): ReadPicture {
   const kept = new Map<string, { readonly bytes: Promise<Uint8Array>; size: number }>();
+  // What did not fit, until the second one has asked: it keeps nothing for a third.
+  const refused = new Set<string>();
   let room = MOST_BYTES;
   return async (path, signal) => {
     const known = kept.get(path);
@@ -24,22 +26,28 @@ export function readsForTwo(): ReadPicture {
       room += known.size;
       return await known.bytes;
     }
+    if (refused.delete(path)) return await readSource(path, signal);
     const entry = { bytes: readSource(path, signal), size: 0 };
-    if (room > 0) kept.set(path, entry);
+    kept.set(path, entry);
     const bytes = await entry.bytes;
     // The other one may have come for it already.
-    if (kept.get(path) === entry) {
-      entry.size = bytes.length + keepPixelsOf(bytes);
-      room -= entry.size;
+    if (kept.get(path) !== entry) return bytes;
+    const pixels = smallPixels(bytes);
+    const size = bytes.length + pixels;
+    if (size > room) {
+      kept.delete(path);
+      refused.add(path);
+      return bytes;
     }
+    entry.size = size;
+    room -= size;
+    if (pixels > 0) keepPixels(bytes);
     return bytes;
   };
 }
 
-/** Sees to it that the pixels of a picture that is small are kept; what they take. */
-function keepPixelsOf(bytes: Uint8Array): number {
+/** Bytes that the pixels of a small JPEG take; 0 for any other file. */
+function smallPixels(bytes: Uint8Array): number {
   const { width, height } = jpegFrame(bytes) ?? { width: 0, height: 0 };
-  if (width * height > MOST_PIXELS) return 0;
-  keepPixels(bytes);
-  return 3 * width * height;
+  return width * height > MOST_PIXELS ? 0 : 3 * width * height;
 }

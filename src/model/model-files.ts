@@ -64,7 +64,7 @@ export async function openNetwork(folder: string, options: SessionOptions): Prom
   const opened = ahead;
   ahead = undefined;
   if (opened?.key === keyOf(folder, options)) return await opened.network;
-  if (opened !== undefined) await closeNetwork(await opened.network);
+  await opened?.network.then(closeNetwork, () => undefined);
   return await open(folder, options);
 }
 

@@ -69,8 +69,10 @@ async function measureFraming(
 }
 
 async function faceOf(path: string, detector: FaceDetector): Promise<FramedFace | undefined> {
+  // One that has gone since it was read for its features is left out.
+  const bytes = await readSource(path).catch(() => undefined);
+  if (bytes === undefined) return undefined;
   try {
-    const bytes = await readSource(path);
     const size = await probePicture(bytes);
     const shrunk = Math.min(1, LONGER_EDGE_PX / Math.max(size.width, size.height));
     const small = { width: Math.ceil(size.width * shrunk), height: Math.ceil(size.height * shrunk) };
@@ -79,7 +81,7 @@ async function faceOf(path: string, detector: FaceDetector): Promise<FramedFace 
     });
     return faces.length === 1 ? { size, shown: small, face: faces[0]! } : undefined;
   } catch (thrown) {
-    // Changed or gone since it was read for its features.
+    // Changed since then.
     if (thrown instanceof EyeballError) return undefined;
     throw thrown;
   }

@@ -29,7 +29,7 @@ interface Decoded extends Job {
   readonly since: number;
 }
 
-// As data/run-pictures: 25 pictures are a batch, two batches are decoded ahead of the engine, and two are in its hands.
+// 25 pictures are a batch, two batches are decoded ahead of the engine, and two are in its hands.
 const BATCH = 25;
 const AHEAD = 2 * BATCH;
 

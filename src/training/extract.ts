@@ -121,7 +121,7 @@ async function extract<D extends RowType>(
       profile,
       async compute(pixels) {
         // Where the cache has every picture the network is never loaded.
-        const copies = copiesFor(samples.length);
+        const copies = copiesFor(samples.length - cached);
         session ??= createSession(layerModel(backbone, layer), { handOver: true, copies });
         return await (await session).run({ pixels }, { handOver: true });
       },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { decodePicture } from '../../src/data/picture.js';
 import { decodeModel } from '../../src/engine/onnx/decode.js';
+import { createSession } from '../../src/engine/runtime/session.js';
 import { buildModel } from '../../src/model/build-model.js';
 import type { Manifest } from '../../src/model/manifest.js';
 import { loadModel, type PicturePrediction } from '../../src/model/model.js';
@@ -41,6 +42,23 @@ describe('loadModel', () => {
       assert.equal(model.manifest.target.name, 'age');
       await model.close();
     }
+  });
+
+  it('takes the network that was opened ahead', async t => {
+    const folder = await saveSampleModel(t);
+    const path = join(folder, 'model.onnx');
+    openAhead(folder, 1);
+    // It has been read once a later request to the same thread is answered.
+    await (await createSession(path)).close();
+    rmSync(path);
+    await (await loadModel(folder, { copies: 1 })).close();
+    await assert.rejects(loadModel(folder, { copies: 1 }), /^InputError: .*model\.onnx: expected a file of the model/);
+  });
+
+  it('opens its network whatever was opened ahead', async t => {
+    const folder = await saveSampleModel(t);
+    openAhead('/nowhere/model', 1);
+    await (await loadModel(folder)).close();
   });
 
   it('takes the network that was opened ahead, or opens it in as many copies as it wants', async t => {

@@ -54,6 +54,37 @@ describe('extractFeatures', () => {
     assert.equal(again.fingerprint, computed.fingerprint);
   });
 
+  it('gives each of many pictures the row that it has alone', async t => {
+    const { root, cacheDir } = setUp(t, COUNT);
+    // From 100 pictures on the network runs in two copies.
+    const files = Array.from({ length: 120 }, (_, i) => `${i % COUNT}.png`);
+    const changed = files.map((file, i) => (i < COUNT ? file : `again ${file}`));
+    for (const [i, file] of changed.entries()) if (i >= COUNT) writeFileSync(join(root, file), await picture(1000 + i));
+    const { data, cached } = await extract(datasetOf(root, changed), cacheDir);
+    assert.equal(cached, 0);
+    for (const i of [0, 1, 59, 60, 118, 119]) {
+      const alone = await extract(datasetOf(root, [changed[i]!]), tempFolder(t));
+      assert.deepEqual(data.subarray(4 * i, 4 * i + 4), alone.data, `picture ${i}`);
+    }
+  });
+
+  it('reads by way of whom it is given', async t => {
+    const { dataset, cacheDir } = setUp(t, 3);
+    const asked: string[] = [];
+    const read = async (path: string) => {
+      asked.push(path);
+      return pictures[7]!;
+    };
+    const { rows, close } = await extractFeatures(dataset, tinyBackbone(), cacheDir, {}, { read });
+    const seventh = (await extract(datasetOf(tempFolder(t, { 'a.png': pictures[7]! }), ['a.png']), tempFolder(t))).data;
+    for (let i = 0; i < 3; i++) assert.deepEqual(rows.read([i]), seventh);
+    await close();
+    assert.deepEqual(
+      asked,
+      [0, 1, 2].map(i => join(dataset.root, `${i}.png`)),
+    );
+  });
+
   it('computes an added and a changed picture alone', async t => {
     const { root, dataset, cacheDir } = setUp(t, 10);
     const before = await extract(dataset, cacheDir);

@@ -5,10 +5,11 @@ import * as ort from 'onnxruntime-node';
 import type { Tensor } from '../tensor.js';
 import { hasVnni } from './vnni.js';
 
-/** What the thread of the sessions is asked. */
+/** What a thread of sessions is asked. */
 export type Request =
   | {
       readonly kind: 'create';
+      readonly id: number;
       readonly model: Uint8Array | string;
       readonly threads: number;
       readonly device: string;
@@ -33,7 +34,6 @@ export type Request =
 
 /** What creating a session answers. */
 export interface CreateReply {
-  readonly id: number;
   /** Of the model's file, in hex, where it was given by its path. */
   readonly sha256: string | undefined;
 }
@@ -54,9 +54,8 @@ export interface Reply {
 
 const port = parentPort!;
 const sessions = new Map<number, ort.InferenceSession>();
-let lastId = 0;
 
-// Requests are answered one after another: two runs at once would only share the same cores.
+// Requests are answered one after another: two runs at once would only share the thread, and its cores.
 let queue = Promise.resolve();
 port.on('message', ({ ticket, request }: { ticket: number; request: Request }) => {
   queue = queue.then(async () => {
@@ -131,7 +130,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
 const EXACT_IN_8_BITS = hasVnni() ? {} : { x64quantprecision: '1' };
 
 async function create(request: Extract<Request, { kind: 'create' }>): Promise<CreateReply> {
-  const { model, threads, device, spin, prepare, arena } = request;
+  const { id, model, threads, device, spin, prepare, arena } = request;
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
     graphOptimizationLevel: prepare ? 'all' : 'basic',
@@ -150,8 +149,8 @@ async function create(request: Extract<Request, { kind: 'create' }>): Promise<Cr
   const bytes = typeof model === 'string' ? readFileSync(model) : model;
   const sha256 = typeof model === 'string' ? createHash('sha256').update(bytes).digest('hex') : undefined;
   const session = await ort.InferenceSession.create(bytes, options);
-  sessions.set(++lastId, session);
-  return { id: lastId, sha256 };
+  sessions.set(id, session);
+  return { sha256 };
 }
 
 async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: RunReply, transfer: ArrayBuffer[]]> {

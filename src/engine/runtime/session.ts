@@ -123,22 +123,25 @@ export async function createSession(
   options: SessionOptions & { readonly handOver?: boolean } = {},
 ): Promise<Session> {
   const { device = 'cpu', spin = false, prepare = true, arena = true, handOver = false, copies = 1 } = options;
-  const threads = options.threads ?? Math.max(1, Math.floor(usableCores() / copies));
+  if (!Number.isInteger(copies) || copies < 1) throw internal(`${copies} copies of a model`);
+  const threads = options.threads ?? Math.ceil(usableCores() / copies);
   // Small buffers of Node's share their memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
   const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
-  const request = { kind: 'create', model, threads, device, spin, prepare, arena } as const;
+  // Of all threads together: one that was started again knows none of the sessions before.
+  const id = ++lastSession;
+  const request = { kind: 'create', id, model, threads, device, spin, prepare, arena } as const;
   const load = async (thread: number): Promise<Copy> => {
     // The last one is asked last: the others get copies of the model's memory before it is given away.
-    const { id, sha256 } = (await ask(request, thread === copies - 1 ? buffers : [], thread)) as CreateReply;
-    return { id, sha256, thread, underWay: 0 };
+    const { sha256 } = (await ask(request, thread === copies - 1 ? buffers : [], thread)) as CreateReply;
+    return { sha256, thread, underWay: 0 };
   };
-  const unload = ({ id, thread }: Copy) => ask({ kind: 'close', id }, [], thread);
+  const unload = ({ thread }: Copy) => ask({ kind: 'close', id }, [], thread);
   const asked = await Promise.allSettled(Array.from({ length: copies }, (_, thread) => load(thread)));
   const loaded = asked.flatMap(copy => (copy.status === 'fulfilled' ? [copy.value] : []));
   const failed = asked.find(copy => copy.status === 'rejected');
   if (failed !== undefined) {
-    await Promise.all(loaded.map(unload));
+    await Promise.allSettled(loaded.map(unload));
     throw failed.reason;
   }
   let computeMs = 0;
@@ -156,7 +159,7 @@ export async function createSession(
       if (state !== undefined && copies > 1) throw internal('a state, which one thread has, for a model in several');
       const buffers = handOver ? Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer) : [];
       const copy = loaded.reduce((least, other) => (other.underWay < least.underWay ? other : least));
-      const request = { kind: 'run', id: copy.id, feeds, outputs, state: state?.id, suffix } as const;
+      const request = { kind: 'run', id, feeds, outputs, state: state?.id, suffix } as const;
       copy.underWay++;
       try {
         const reply = (await ask(request, buffers, copy.thread)) as RunReply;
@@ -174,7 +177,6 @@ export async function createSession(
 
 /** One time that a model is loaded. */
 interface Copy {
-  readonly id: number;
   readonly sha256: string | undefined;
   readonly thread: number;
   /** Runs that it has not answered. */
@@ -193,6 +195,7 @@ interface Thread {
 }
 
 const threads: (Thread | undefined)[] = [];
+let lastSession = 0;
 let lastTicket = 0;
 
 function ask(request: Request, transfer: ArrayBuffer[] = [], thread = 0): Promise<unknown> {

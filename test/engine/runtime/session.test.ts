@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { usableCores } from '../../../src/base/cores.js';
 import { add, identity, matMul, mul, relu, sub } from '../../../src/engine/graph/build.js';
 import { Graph } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
-import { createSession, createState } from '../../../src/engine/runtime/session.js';
+import { copiesFor, createSession, createState } from '../../../src/engine/runtime/session.js';
 import { arrayTypes, type DType, type Tensor } from '../../../src/engine/tensor.js';
 import { tempFolder } from '../../data/temp.js';
 import { float } from '../../run-graph.js';
@@ -212,6 +213,19 @@ describe('createSession', () => {
     assert.equal(session.sha256, createHash('sha256').update(readFileSync(path)).digest('hex'));
     assert.ok(session.computeMs > 0);
     await session.close();
+  });
+
+  it('is worth a second copy from 100 pictures on, where there are two cores', () => {
+    assert.deepEqual([0, 1, 99].map(copiesFor), [1, 1, 1]);
+    const most = usableCores() > 1 ? 2 : 1;
+    assert.deepEqual([100, 1e6, Number.POSITIVE_INFINITY].map(copiesFor), [most, most, most]);
+  });
+
+  it('refuses less than one copy, and parts of one', async () => {
+    for (const copies of [0, 1.5, -1])
+      await assert.rejects(createSession(sumAndProduct(), { copies }), {
+        message: `internal: ${copies} copies of a model`,
+      });
   });
 
   it('gives the reason why copies cannot be loaded, and refuses them a state', async () => {
