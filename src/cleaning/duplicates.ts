@@ -41,8 +41,8 @@ export interface DuplicateOptions extends Pick<Watch, 'onProgress' | 'signal'> {
 export const LEAST_LIKENESS = 0.85;
 // In levels of 255: structure below it is what compression leaves.
 const NOISE = 1;
-// Pictures kept at hand in all sizes, 40 kB each.
-const KEPT = 2000;
+// Pictures kept at hand in all sizes, 40 kB each, and as much again where their mirror image is asked for.
+const KEPT = 1000;
 // Of more equal files, or pairs of them, only the first is paired: the others would be too many to name.
 const MOST_PAIRED = 16;
 
@@ -74,7 +74,8 @@ export async function findDuplicates(
     const descriptors = stacked(firsts.map(i => facts[i]!.descriptor));
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
     const read = memoizedLevels(index => readGray(firsts[index]!));
-    for await (const { query, base, mirrored, similarity } of verified(candidates, read, read, { onProgress, signal }))
+    const ordered = together(candidates, firsts.length);
+    for await (const { query, base, mirrored, similarity } of verified(ordered, read, read, { onProgress, signal }))
       for (const { a, b } of copiesOf(
         byHash.get(facts[firsts[query]!]!.hash)!,
         byHash.get(facts[firsts[base]!]!.hash)!,
@@ -83,6 +84,15 @@ export async function findDuplicates(
   }
   pairs.sort((one, other) => one.a - other.a || one.b - other.b);
   return { pairs, ...groupsOf(facts.length, pairs) };
+}
+
+/** The candidates so that pictures which resemble each other, directly or through others, follow each other: each is then read once. */
+function together(candidates: readonly Candidate[], count: number): Candidate[] {
+  const groups = connected(
+    count,
+    candidates.map(({ query, base }) => [query, base]),
+  );
+  return candidates.toSorted((a, b) => groups[a.query]! - groups[b.query]!);
 }
 
 function exactPairs(same: readonly number[]): DuplicatePair[] {
@@ -140,7 +150,7 @@ function likenessBothWays(a: Levels, b: Levels): number {
   return one >= LEAST_LIKENESS ? one : Math.max(one, likeness(b, a, NOISE));
 }
 
-/** The levels of gray pictures by position, the last two thousand or so kept. */
+/** The levels of gray pictures by position, the last thousand or so kept. */
 export function memoizedLevels(
   readGray: (index: number) => Promise<Float32Array | undefined>,
 ): (index: number) => Promise<Levels | undefined> {

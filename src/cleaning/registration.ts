@@ -58,12 +58,19 @@ export function levelsOf(gray: Float32Array, px: number): Levels {
   return { templates, structure };
 }
 
-/** The levels of the mirror image. */
-export function mirrorLevels({ templates, structure }: Levels): Levels {
-  return {
+const mirrorImages = new WeakMap<Levels, Levels>();
+
+/** The levels of the mirror image; made once for as long as `levels` are kept. */
+export function mirrorLevels(levels: Levels): Levels {
+  const known = mirrorImages.get(levels);
+  if (known !== undefined) return known;
+  const { templates, structure } = levels;
+  const made = {
     templates: templates.map(({ px, gray }) => templateOf(mirrorGray(gray, px), px)),
     structure: mirrorGray(structure, templates[0]!.px),
   };
+  mirrorImages.set(levels, made);
+  return made;
 }
 
 /**
