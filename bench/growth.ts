@@ -1,7 +1,7 @@
 // Time a picture and peak memory of the commands as the data set grows. Pictures are the faces, compressed again, mirrored every other time,
 // so that none is a copy of another.
-//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8] [--backbone resnet18 [--size 64]]
-// ResNets have formula weights; a small one leaves more of the time to everything else.
+//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8] [--backbone resnet18 [--size 64]] [--head linear]
+// ResNets have formula weights; a small one, and the head of one layer, leave more of the time to everything else.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -13,6 +13,7 @@ const precision = flag('precision', 'int8');
 const backbone = flag('backbone', 'face');
 const weights = backbone === 'face' ? [] : ['--weights', 'formula', '--size', flag('size', '64')];
 const network = ['--backbone', backbone, ...weights];
+const head = process.argv.includes('--head') ? ['--head', flag('head', '')] : [];
 const faces = drawFaces('train', Number.POSITIVE_INFINITY);
 
 /** Fills `folder` with pictures `from` to `to`, in a folder a number. */
@@ -42,7 +43,7 @@ await inTemporaryFolder(async folder => {
     const model = join(folder, `model-${size}`);
     const commands = {
       inspect: ['inspect', data],
-      train: ['train', data, '--out', model, '--precision', precision, ...network, ...cache],
+      train: ['train', data, '--out', model, '--precision', precision, ...head, ...network, ...cache],
       evaluate: ['evaluate', model, data, '--out', join(folder, `evaluation-${size}`), ...cache],
       clean: ['clean', data, '--out', join(folder, `labels-${size}.csv`), ...network, ...cache],
     };

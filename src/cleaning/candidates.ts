@@ -1,3 +1,4 @@
+import { connected } from '../base/groups.js';
 import type { CropMetric } from './crop-metric.js';
 import { METRIC_WIDTH } from './crop-metric.js';
 import { DESCRIPTOR_WIDTH, mirrored, pictureOf } from './descriptor.js';
@@ -32,8 +33,8 @@ const COARSE = { px: 16, least: 0.86 };
 const FINER = { px: 32, least: 0.84 };
 // In standard deviations of the picture.
 const NOISE = 0.02;
-// Pictures kept at hand in their two sizes, 6 kB each.
-const KEPT = 20_000;
+// Pictures kept at hand in their two sizes, 6 kB each, or 30 where the finer one was asked for.
+const KEPT = 2000;
 
 /**
  * Pairs that may be duplicates: the nearest rows in the crop metric, for pictures and mirror images, whose small pictures are alike once laid
@@ -54,17 +55,16 @@ export async function findCandidates(
   const search = { seed: options.seed, signal };
   const straight = own ? search : { ...search, queries: metric.rows(queries) };
   const levels = [memoized(base), own ? undefined : memoized(queries), memoized(flipped)] as const;
-  const found: Candidate[] = [];
+  const count = queries.length / DESCRIPTOR_WIDTH;
+  const total = base.length / DESCRIPTOR_WIDTH;
+  const near: Near[] = [];
   for (const isMirrored of [false, true]) {
     const asked = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
-    const near = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
-    const queryLevels = isMirrored ? levels[2] : (levels[1] ?? levels[0]);
+    const { indices, distances } = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
     const seen = new Set<number>();
-    const count = queries.length / DESCRIPTOR_WIDTH;
-    const total = base.length / DESCRIPTOR_WIDTH;
-    for (let i = 0; i < near.indices.length; i++) {
-      if (near.distances[i]! > MOST_DISTANCE || near.indices[i]! < 0) continue;
-      let [query, other] = [Math.floor(i / NEIGHBOURS), near.indices[i]!];
+    for (let i = 0; i < indices.length; i++) {
+      if (distances[i]! > MOST_DISTANCE || indices[i]! < 0) continue;
+      let [query, other] = [Math.floor(i / NEIGHBOURS), indices[i]!];
       if (own) {
         if (query === other) continue;
         // One of two may be among the nearest of the other only.
@@ -73,12 +73,33 @@ export async function findCandidates(
         if (seen.has(pair)) continue;
         seen.add(pair);
       }
-      if (query >= count) continue;
-      const alike = likenessOf(queryLevels(query), levels[0](other));
-      if (alike !== undefined) found.push({ query, base: other, mirrored: isMirrored, likeness: alike });
+      if (query < count) near.push({ query, base: other, mirrored: isMirrored });
     }
   }
+  const found: Candidate[] = [];
+  for (const pair of together(near, own ? 0 : total, total + count)) {
+    const queryLevels = pair.mirrored ? levels[2] : (levels[1] ?? levels[0]);
+    const alike = likenessOf(queryLevels(pair.query), levels[0](pair.base));
+    if (alike !== undefined) found.push({ ...pair, likeness: alike });
+  }
   return found.sort((a, b) => a.query - b.query || a.base - b.base || Number(a.mirrored) - Number(b.mirrored));
+}
+
+type Near = Omit<Candidate, 'likeness'>;
+
+/**
+ * The pairs so that those of pictures which are near each other, directly or through others, follow each other: what is made of a picture
+ * need not be kept for long.
+ *
+ * @param offset Added to a query to tell it from the base; 0 where both are the same.
+ * @param count Above all positions, offset included.
+ */
+export function together<T extends Near>(pairs: readonly T[], offset: number, count: number): T[] {
+  const groups = connected(
+    count,
+    pairs.map(({ query, base }) => [offset + query, base]),
+  );
+  return pairs.toSorted((a, b) => groups[offset + a.query]! - groups[offset + b.query]!);
 }
 
 interface Pictures {

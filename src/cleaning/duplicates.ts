@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../base/errors.js';
 import { byGroup, connected } from '../base/groups.js';
 import type { Watch } from '../base/progress.js';
-import { type Candidate, findCandidates } from './candidates.js';
+import { type Candidate, findCandidates, together } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
 import { DESCRIPTOR_WIDTH, GRAY_PX } from './descriptor.js';
 import type { PictureFacts } from './picture-facts.js';
@@ -74,7 +74,7 @@ export async function findDuplicates(
     const descriptors = stacked(firsts.map(i => facts[i]!.descriptor));
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
     const read = memoizedLevels(index => readGray(firsts[index]!));
-    const ordered = together(candidates, firsts.length);
+    const ordered = together(candidates, 0, firsts.length);
     for await (const { query, base, mirrored, similarity } of verified(ordered, read, read, { onProgress, signal }))
       for (const { a, b } of copiesOf(
         byHash.get(facts[firsts[query]!]!.hash)!,
@@ -84,15 +84,6 @@ export async function findDuplicates(
   }
   pairs.sort((one, other) => one.a - other.a || one.b - other.b);
   return { pairs, ...groupsOf(facts.length, pairs) };
-}
-
-/** The candidates so that pictures which resemble each other, directly or through others, follow each other: each is then read once. */
-function together(candidates: readonly Candidate[], count: number): Candidate[] {
-  const groups = connected(
-    count,
-    candidates.map(({ query, base }) => [query, base]),
-  );
-  return candidates.toSorted((a, b) => groups[a.query]! - groups[b.query]!);
 }
 
 function exactPairs(same: readonly number[]): DuplicatePair[] {
