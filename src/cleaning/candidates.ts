@@ -61,19 +61,18 @@ export async function findCandidates(
   for (const isMirrored of [false, true]) {
     const asked = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
     const { indices, distances } = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
-    const seen = new Set<number>();
+    const isNear = (i: number) => indices[i]! >= 0 && distances[i]! <= MOST_DISTANCE;
+    const hasNear = (one: number, other: number) => {
+      for (let i = one * NEIGHBOURS; i < (one + 1) * NEIGHBOURS; i++) if (indices[i] === other && isNear(i)) return true;
+      return false;
+    };
     for (let i = 0; i < indices.length; i++) {
-      if (distances[i]! > MOST_DISTANCE || indices[i]! < 0) continue;
-      let [query, other] = [Math.floor(i / NEIGHBOURS), indices[i]!];
-      if (own) {
-        if (query === other) continue;
-        // One of two may be among the nearest of the other only.
-        if (query > other) [query, other] = [other, query];
-        const pair = query * total + other;
-        if (seen.has(pair)) continue;
-        seen.add(pair);
-      }
-      if (query < count) near.push({ query, base: other, mirrored: isMirrored });
+      const [one, other] = [Math.floor(i / NEIGHBOURS), indices[i]!];
+      if (!isNear(i)) continue;
+      if (!own) near.push({ query: one, base: other, mirrored: isMirrored });
+      // One of two may be among the nearest of the other only.
+      else if (one < other || (one > other && !hasNear(other, one)))
+        near.push({ query: Math.min(one, other), base: Math.max(one, other), mirrored: isMirrored });
     }
   }
   const found: Candidate[] = [];
