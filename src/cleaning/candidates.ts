@@ -63,7 +63,8 @@ export async function findCandidates(
     const { indices, distances } = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
     const isNear = (i: number) => indices[i]! >= 0 && distances[i]! <= MOST_DISTANCE;
     const hasNear = (one: number, other: number) => {
-      for (let i = one * NEIGHBOURS; i < (one + 1) * NEIGHBOURS; i++) if (indices[i] === other && isNear(i)) return true;
+      for (let i = one * NEIGHBOURS; i < (one + 1) * NEIGHBOURS; i++)
+        if (indices[i] === other && isNear(i)) return true;
       return false;
     };
     for (let i = 0; i < indices.length; i++) {

@@ -118,7 +118,7 @@ const header = (bytes: Uint8Array): Promise<Metadata> =>
 async function shrink(bytes: Uint8Array, format: PictureFormat, { width, height }: Size) {
   const image = await open(bytes, format);
   // What sharp would have to enlarge is left to enlarge(): libvips puts an enlarged picture half a pixel too far right and down, and
-  // takes 2.9 ms of processor time from 125 to 224 px, where this way takes 1.9 ms.
+  // takes five times the processor time for a small JPEG from 125 to 224 px (3.9 ms against 0.75).
   // A Buffer, not toUint8Array: sharp 0.35.5 loses that one's memory, 0.15 MB a picture of 224 px.
   return await image
     .resize(width, height, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
