@@ -21,6 +21,15 @@ function sumAndProduct(): Uint8Array {
   graph.output('product', mul(a, b));
   return toOnnx(graph);
 }
+/** product = x to the power of 11, of `[N, N]`: long for a large N. */
+function power(): Uint8Array {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', ['N', 'N']);
+  let product = x;
+  for (let i = 0; i < 10; i++) product = matMul(product, x);
+  graph.output('product', product);
+  return toOnnx(graph);
+}
 const feeds = () => ({ a: float([2], [1, 2]), b: float([2], [3, 4]) });
 
 /** What a Node process with this script, which may use `engine('graph/graph.js')` and the like, prints and exits with. */
@@ -184,14 +193,9 @@ describe('createSession', () => {
   });
 
   it('computes as many runs at once as it has copies', async () => {
-    const graph = new Graph();
-    const x = graph.input('x', 'float32', ['N', 'N']);
-    let product = x;
-    for (let i = 0; i < 10; i++) product = matMul(product, x);
-    graph.output('product', product);
     const square = (n: number) => ({ x: float([n, n], new Float32Array(n * n)) });
     for (const copies of [1, 2]) {
-      const session = await createSession(toOnnx(graph), { threads: 1, copies, handOver: true });
+      const session = await createSession(power(), { threads: 1, copies, handOver: true });
       const ended: string[] = [];
       const long = session.run(square(900)).then(() => ended.push('long'));
       const short = session.run(square(2)).then(() => ended.push('short'));
@@ -238,12 +242,7 @@ describe('createSession', () => {
   });
 
   it('leaves the event loop free while it computes', async () => {
-    const graph = new Graph();
-    const x = graph.input('x', 'float32', ['N', 'N']);
-    let product = x;
-    for (let i = 0; i < 10; i++) product = matMul(product, x);
-    graph.output('product', product);
-    const session = await createSession(toOnnx(graph), { threads: 1 });
+    const session = await createSession(power(), { threads: 1 });
     const n = 900;
     const feed = { x: float([n, n], new Float32Array(n * n)) };
     let ticks = 0;
