@@ -1,3 +1,4 @@
+import { breathing } from '../base/breathing.js';
 import { connected } from '../base/groups.js';
 import type { CropMetric } from './crop-metric.js';
 import { METRIC_WIDTH } from './crop-metric.js';
@@ -77,7 +78,9 @@ export async function findCandidates(
     }
   }
   const found: Candidate[] = [];
+  const breath = breathing(signal);
   for (const pair of together(near, own ? 0 : total, total + count)) {
+    await breath();
     const queryLevels = pair.mirrored ? levels[2] : (levels[1] ?? levels[0]);
     const alike = likenessOf(queryLevels(pair.query), levels[0](pair.base));
     if (alike !== undefined) found.push({ ...pair, likeness: alike });

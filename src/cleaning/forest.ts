@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
 import { ahead } from '../base/ahead.js';
+import { breathing } from '../base/breathing.js';
 import { throwIfAborted } from '../base/errors.js';
 import { createRandom, type Random } from '../base/random.js';
 import { add, gemm } from '../engine/graph/build.js';
@@ -26,8 +26,6 @@ const EXPLORATIONS = 2;
 const EXPLORED = 14;
 // Leaves in the engine's hands at a time.
 const AHEAD = 4;
-// Rows between two looks at whether to stop.
-const PAUSE = 5000;
 
 /**
  * Adds nearest rows of the base to the lists of the queries: several trees halve the base again and again across random directions,
@@ -191,12 +189,9 @@ async function explore(
   const explored = Math.min(EXPLORED, room);
   const before = lists.ids.slice();
   const seen = new Int32Array(lists.count).fill(-1);
+  const breath = breathing(signal);
   for (let row = 0; row < lists.count; row++) {
-    if (row % PAUSE === 0) {
-      // Lets progress and Ctrl-C through.
-      await setImmediate();
-      throwIfAborted(signal);
-    }
+    await breath();
     let bar = lists.bar(row);
     seen[row] = row;
     for (let i = 0; i < room; i++) if (before[row * room + i]! >= 0) seen[before[row * room + i]!] = row;

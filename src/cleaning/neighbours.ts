@@ -1,3 +1,4 @@
+import { breathing } from '../base/breathing.js';
 import { internal, throwIfAborted } from '../base/errors.js';
 import { gemm } from '../engine/graph/build.js';
 import { Graph } from '../engine/graph/graph.js';
@@ -60,7 +61,7 @@ export async function nearestNeighbours(
     if (isSmall) await compareAll(lists, base, queries, width, own, signal);
     else await searchForest(lists, base, queries, width, { own, seed, signal });
   }
-  return measured(lists, base, queries, width, k);
+  return await measured(lists, base, queries, width, k, signal);
 }
 
 /** Fills the lists with the nearest of all rows. The score of a pair is half its squared distance, without the query's own part. */
@@ -129,17 +130,20 @@ function scan(
 }
 
 /** The candidates with their distances in float64, the k nearest of each row. */
-function measured(
+async function measured(
   lists: NearestLists,
   base: Float32Array,
   queries: Float32Array,
   width: number,
   k: number,
-): Neighbours {
+  signal: AbortSignal | undefined,
+): Promise<Neighbours> {
   const { count, room } = lists;
   const indices = new Int32Array(count * k).fill(-1);
   const distances = new Float32Array(count * k).fill(Number.POSITIVE_INFINITY);
+  const breath = breathing(signal);
   for (let row = 0; row < count; row++) {
+    await breath();
     const found = [...lists.ids.subarray(row * room, (row + 1) * room)].filter(id => id >= 0);
     const ranked = found.map(id => ({ id, distance: Math.sqrt(squaredDistance(queries, row, base, id, width)) }));
     ranked.sort((a, b) => a.distance - b.distance || a.id - b.id);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
+import { breathing } from '../base/breathing.js';
 import { reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { scratch } from '../base/scratch.js';
@@ -37,8 +38,7 @@ export interface FactsOfDataset {
 const FACTS_VERSION = 2;
 // The most that is looked at of each direction: blur and exposure show at this size.
 const SHOWN_PX = 256;
-// Few, for this may go on beside other work of this thread, which waits for all that has been read meanwhile.
-const AHEAD = 4;
+const AHEAD = 16;
 const APPENDED = 256;
 const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'colour'] as const;
 const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length;
@@ -85,7 +85,10 @@ export async function readPictureFacts(
       await cache.append([...fresh.keys()], rows);
       fresh.clear();
     };
+    const breath = breathing(signal);
     for await (const seen of ahead(samples.length, AHEAD, look, signal)) {
+      // Other work of this thread would wait for all that has been read meanwhile.
+      await breath();
       const file = samples[hashes.length]!.file;
       if ('reason' in seen) skipped.push({ file, reason: seen.reason });
       else if (!('pixels' in seen)) cached++;

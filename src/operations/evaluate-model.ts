@@ -13,7 +13,6 @@ import { isGray } from '../cleaning/quality.js';
 import type { Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { readsForTwo } from '../data/shared-reads.js';
-import { sheetPng } from '../data/sheet.js';
 import { copiesFor } from '../engine/runtime/session.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
 import { intervalsAt } from '../evaluation/intervals.js';
@@ -25,10 +24,10 @@ import type { Manifest } from '../model/manifest.js';
 import { loadModel } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
 import { predictionsCsv } from '../report/csv.js';
-import { defaultCacheDir, withThumbnails } from './common.js';
+import { defaultCacheDir } from './common.js';
 import { cropDataset } from './crop-dataset.js';
+import { evaluationPictures } from './evaluation-pictures.js';
 import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf } from './training-leaks.js';
-import { withTrainingNeighbours } from './training-neighbours.js';
 
 /** Which model to measure, on which data. */
 export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
@@ -63,8 +62,6 @@ export interface EvaluateModelResult extends Evaluation {
   readonly totalSeconds: number;
 }
 
-const SHOWN = 24;
-const SUSPECTS_SHOWN = 12;
 const epochSchema = z.object({
   epoch: z.number(),
   // Since 0.2.
@@ -110,9 +107,30 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const paths = samples.map(({ file }) => pathOf(file));
       const index = await indexOfModel(home, manifest);
       const read = readsForTwo();
-      // Cropped already, where faces were asked for.
-      const predicted = (watch: Watch) =>
-        step(profile, 'predictions', () => model.predict(paths, { ...options, ...watch, read, faces: false }));
+      const predicted = async (watch: Watch) => {
+        // Cropped already, where faces were asked for.
+        const asked = { ...options, ...watch, read, faces: false };
+        const answers = await step(profile, 'predictions', () => model.predict(paths, asked));
+        const answered: Prediction[] = [];
+        const positions: number[] = [];
+        const skipped: Skipped[] = [...dataset.skipped];
+        for (const [i, { value, error, scale, unusual }] of answers.entries()) {
+          if (value === null) {
+            skipped.push({ file: samples[i]!.file, reason: error ?? '' });
+            continue;
+          }
+          answered.push({ ...samples[i]!, value, scale, unusual });
+          positions.push(i);
+        }
+        if (answered.length === 0) {
+          const { file, reason } = skipped.at(-1)!;
+          const got = `none of ${samples.length}; ${file}: ${reason}`;
+          throw new InputError(expected(options.data, 'at least one picture that can be read', got));
+        }
+        const suspects = suspectsOf(answered, manifest.intervals);
+        const draw = () => evaluationPictures(answered, suspects, pathOf, { model, home, index });
+        return { answered, positions, skipped, suspects, pictures: await step(profile, 'pictures', draw) };
+      };
       const lookedAt = async (watch: Watch) => {
         const { facts } = await readPictureFacts(dataset, cacheDir, watch, read);
         return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, watch)) };
@@ -120,23 +138,12 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       // What draws takes a third of a second to load: beside the engine's work.
       const page = import('../report/evaluation-page.js');
       page.catch(() => {});
-      const [answers, { facts, leaks }] = await alongside(options, predicted, 'training pictures', lookedAt);
-      const answered: Prediction[] = [];
-      const positions: number[] = [];
-      const skipped: Skipped[] = [...dataset.skipped];
-      for (const [i, { value, error, scale, unusual }] of answers.entries()) {
-        if (value === null) {
-          skipped.push({ file: samples[i]!.file, reason: error ?? '' });
-          continue;
-        }
-        answered.push({ ...samples[i]!, value, scale, unusual });
-        positions.push(i);
-      }
-      if (answered.length === 0) {
-        const { file, reason } = skipped.at(-1)!;
-        const got = `none of ${samples.length}; ${file}: ${reason}`;
-        throw new InputError(expected(options.data, 'at least one picture that can be read', got));
-      }
+      const [{ answered, positions, skipped, suspects, pictures }, { facts, leaks }] = await alongside(
+        options,
+        predicted,
+        'training pictures',
+        lookedAt,
+      );
       const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[positions[i]!]) }));
       const { labels: trainingLabels } = manifest.dataset;
       const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);
@@ -147,10 +154,6 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         intervals: manifest.intervals,
         sizePx: manifest.input.sizePx,
       });
-      const suspects = suspectsOf(predictions, manifest.intervals);
-      const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
-      const best = byError.slice(0, SHOWN);
-      const worst = byError.toReversed().slice(0, SHOWN);
       const { name, unit } = manifest.target;
       const totalSeconds = (performance.now() - started) / 1000;
       const about = {
@@ -169,8 +172,8 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         'predictions.csv',
         predictionsCsv(predictions, manifest.intervals && intervalsAt(manifest.intervals, 0.9)),
       );
-      await folder.write('best.png', await sheet(best, pathOf, 'good'));
-      await folder.write('worst.png', await sheet(worst, pathOf, 'bad'));
+      await folder.write('best.png', pictures.bestSheet);
+      await folder.write('worst.png', pictures.worstSheet);
       const { evaluationPage } = await page;
       await folder.write(
         'report.html',
@@ -182,9 +185,9 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           predictions,
           trainingLabels,
           leakage,
-          best: await withThumbnails(best, pathOf),
-          worst: await withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index),
-          suspects: await withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
+          best: pictures.best,
+          worst: pictures.worst,
+          suspects: pictures.suspects,
           suspectCount: suspects.length,
           epochs,
           keptEpoch: numberOf(manifest.configuration.bestEpoch),
@@ -269,16 +272,6 @@ const textOf = (setting: unknown) => (typeof setting === 'string' ? setting : un
 
 /** The target is a table's column only where it has a name. */
 const columnOf = (target: string): string | undefined => (target === 'value' ? undefined : target);
-
-function sheet(
-  predictions: readonly Prediction[],
-  pathOf: (file: string) => string,
-  tone: 'good' | 'bad',
-): Promise<Buffer> {
-  const short = (value: number) => String(Number(value.toPrecision(3)));
-  const caption = ({ label, value }: Prediction) => `${short(label)} → ${short(value)}`;
-  return sheetPng(predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone })));
-}
 
 /**
  * What a model's `events.jsonl` says of its training, an epoch a line; none where there is no such file.

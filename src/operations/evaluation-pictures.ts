@@ -1,0 +1,62 @@
+import type { TrainingIndex } from '../cleaning/training-index.js';
+import { sheetPng } from '../data/sheet.js';
+import type { Prediction } from '../evaluation/evaluate.js';
+import type { Suspect } from '../evaluation/suspects.js';
+import type { Model } from '../model/model.js';
+import { withThumbnails } from './common.js';
+import { type TrainingNeighbour, withTrainingNeighbours } from './training-neighbours.js';
+
+interface Shown {
+  /** A small version as a data URI. */
+  readonly dataUri: string;
+}
+
+/** The pictures that the results of an evaluation show. */
+export interface EvaluationPictures {
+  /** Contact sheets, PNG, of the smallest and of the largest errors. */
+  readonly bestSheet: Buffer;
+  readonly worstSheet: Buffer;
+  /** The same pictures for the page, the nearest to and the farthest from the truth first. */
+  readonly best: readonly (Prediction & Shown)[];
+  readonly worst: readonly (Prediction & Shown & { readonly neighbours: readonly TrainingNeighbour[] })[];
+  /** The first of those whose labels are doubted. */
+  readonly suspects: readonly (Suspect & Shown)[];
+}
+
+const SHOWN = 24;
+const SUSPECTS_SHOWN = 12;
+
+/**
+ * Draws them.
+ *
+ * @param predictions One or more.
+ * @param known The model, its folder, and what it remembers of its training pictures.
+ */
+export async function evaluationPictures(
+  predictions: readonly Prediction[],
+  suspects: readonly Suspect[],
+  pathOf: (file: string) => string,
+  known: { readonly model: Model; readonly home: string; readonly index: TrainingIndex | undefined },
+): Promise<EvaluationPictures> {
+  const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
+  const best = byError.slice(0, SHOWN);
+  const worst = byError.toReversed().slice(0, SHOWN);
+  const { model, home, index } = known;
+  return {
+    bestSheet: await sheet(best, pathOf, 'good'),
+    worstSheet: await sheet(worst, pathOf, 'bad'),
+    best: await withThumbnails(best, pathOf),
+    worst: await withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index),
+    suspects: await withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
+  };
+}
+
+function sheet(
+  predictions: readonly Prediction[],
+  pathOf: (file: string) => string,
+  tone: 'good' | 'bad',
+): Promise<Buffer> {
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  const caption = ({ label, value }: Prediction) => `${short(label)} → ${short(value)}`;
+  return sheetPng(predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone })));
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { breathing } from '../../src/base/breathing.js';
+import { AbortedError } from '../../src/base/errors.js';
+
+const busy = (ms: number) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+describe('breathing', () => {
+  it('lets others have their turn while a loop computes', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const breath = breathing();
+    for (let i = 0; i < 100; i++) {
+      await breath();
+      busy(1);
+    }
+    clearInterval(timer);
+    assert.ok(turns >= 5, `${turns} turns`);
+  });
+
+  it('costs next to nothing where it is asked often', () => {
+    const breath = breathing();
+    assert.equal(breath(), undefined);
+  });
+
+  it('ends a loop that is no longer wanted', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 5);
+    const breath = breathing(stop.signal);
+    let rounds = 0;
+    const loop = async () => {
+      for (; rounds < 1000; rounds++) {
+        await breath();
+        busy(1);
+      }
+    };
+    await assert.rejects(loop, AbortedError);
+    assert.ok(rounds < 500, `${rounds} rounds`);
+  });
+});
