@@ -30,6 +30,8 @@ export interface CandidateOptions {
 // was 11.4, the lowest rank of the original the fifth, the smallest likeness at 16 px 0.89, at 32 px 0.87.
 const NEIGHBOURS = 12;
 const MOST_DISTANCE = 13;
+// Nearer are copies, for the most part, and few others: of these pairs each picture has some ten.
+const CLOSE = 9;
 const COARSE = { px: 16, least: 0.86 };
 const FINER = { px: 32, least: 0.84 };
 // In standard deviations of the picture.
@@ -58,7 +60,8 @@ export async function findCandidates(
   const levels = [memoized(base), own ? undefined : memoized(queries), memoized(flipped)] as const;
   const count = queries.length / DESCRIPTOR_WIDTH;
   const total = base.length / DESCRIPTOR_WIDTH;
-  const near: Near[] = [];
+  const close = new NearPairs(2 * NEIGHBOURS * count);
+  const others = new NearPairs(2 * NEIGHBOURS * count);
   for (const isMirrored of [false, true]) {
     const asked = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
     const { indices, distances } = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
@@ -71,38 +74,73 @@ export async function findCandidates(
     for (let i = 0; i < indices.length; i++) {
       const [one, other] = [Math.floor(i / NEIGHBOURS), indices[i]!];
       if (!isNear(i)) continue;
-      if (!own) near.push({ query: one, base: other, mirrored: isMirrored });
+      const near = distances[i]! <= CLOSE ? close : others;
+      if (!own) near.push(one, other, isMirrored);
       // One of two may be among the nearest of the other only.
       else if (one < other || (one > other && !hasNear(other, one)))
-        near.push({ query: Math.min(one, other), base: Math.max(one, other), mirrored: isMirrored });
+        near.push(Math.min(one, other), Math.max(one, other), isMirrored);
     }
   }
   const found: Candidate[] = [];
   const breath = breathing(signal);
-  for (const pair of together(near, own ? 0 : total, total + count)) {
+  const compare = async (near: NearPairs, pair: number) => {
     await breath();
-    const queryLevels = pair.mirrored ? levels[2] : (levels[1] ?? levels[0]);
-    const alike = likenessOf(queryLevels(pair.query), levels[0](pair.base));
-    if (alike !== undefined) found.push({ ...pair, likeness: alike });
-  }
+    const [query, base, mirrored] = [near.queries[pair]!, near.bases[pair]!, near.mirrored[pair] === 1];
+    const queryLevels = mirrored ? levels[2] : (levels[1] ?? levels[0]);
+    const alike = likenessOf(queryLevels(query), levels[0](base));
+    if (alike !== undefined) found.push({ query, base, mirrored, likeness: alike });
+  };
+  for (const pair of together(close, own ? 0 : total, total + count)) await compare(close, pair);
+  // Through others all pictures are near each other, so no order of these is better than that of their queries.
+  for (let pair = 0; pair < others.length; pair++) await compare(others, pair);
   return found.sort((a, b) => a.query - b.query || a.base - b.base || Number(a.mirrored) - Number(b.mirrored));
 }
 
-type Near = Omit<Candidate, 'likeness'>;
+/** Pairs by their number; of a hundred thousand pictures there are millions, which as objects would fill the heap. */
+class NearPairs {
+  readonly queries: Int32Array;
+  readonly bases: Int32Array;
+  /** 1 where the pair is of the query's mirror image. */
+  readonly mirrored: Uint8Array;
+  length = 0;
+
+  constructor(most: number) {
+    this.queries = new Int32Array(most);
+    this.bases = new Int32Array(most);
+    this.mirrored = new Uint8Array(most);
+  }
+
+  push(query: number, base: number, mirrored: boolean): void {
+    const at = this.length++;
+    this.queries[at] = query;
+    this.bases[at] = base;
+    this.mirrored[at] = Number(mirrored);
+  }
+}
 
 /**
- * The pairs so that those of pictures which are near each other, directly or through others, follow each other: what is made of a picture
- * need not be kept for long.
+ * The numbers of the pairs so that those of pictures which are near each other, directly or through others, follow each other: what is made
+ * of a picture need not be kept for long.
  *
  * @param offset Added to a query to tell it from the base; 0 where both are the same.
  * @param count Above all positions, offset included.
  */
-export function together<T extends Near>(pairs: readonly T[], offset: number, count: number): T[] {
-  const groups = connected(
-    count,
-    pairs.map(({ query, base }) => [offset + query, base]),
-  );
-  return pairs.toSorted((a, b) => groups[offset + a.query]! - groups[offset + b.query]!);
+export function together(
+  { queries, bases, length }: { queries: ArrayLike<number>; bases: ArrayLike<number>; length: number },
+  offset: number,
+  count: number,
+): Int32Array {
+  function* both(): Generator<readonly [number, number]> {
+    for (let i = 0; i < length; i++) yield [offset + queries[i]!, bases[i]!];
+  }
+  const groups = connected(count, both());
+  // Where the pairs of each group begin.
+  const next = new Int32Array(count + 1);
+  for (let i = 0; i < length; i++) next[groups[offset + queries[i]!]! + 1]!++;
+  for (let group = 0; group < count; group++) next[group + 1]! += next[group]!;
+  const order = new Int32Array(length);
+  for (let i = 0; i < length; i++) order[next[groups[offset + queries[i]!]!]!++] = i;
+  return order;
 }
 
 interface Pictures {

@@ -1,5 +1,5 @@
-import { throwIfAborted } from '../base/errors.js';
-import { byGroup, connected } from '../base/groups.js';
+import { breathing } from '../base/breathing.js';
+import { byGroup, Connections, connected } from '../base/groups.js';
 import type { Watch } from '../base/progress.js';
 import { type Candidate, findCandidates, together } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
@@ -14,7 +14,7 @@ export interface DuplicatePair {
   readonly b: number;
   /** `exact` for equal bytes; `near` for one photo that was re-encoded, resized, mirrored or cropped a little. */
   readonly kind: 'exact' | 'near';
-  /** How alike the fine structure is where both show the same, up to 1. */
+  /** How alike the fine structure is where both show the same, up to 1; of two copies of a third, how alike their descriptors are. */
   readonly similarity: number;
   /** True where one is the mirror image of the other. */
   readonly mirrored: boolean;
@@ -74,8 +74,15 @@ export async function findDuplicates(
     const descriptors = stacked(firsts.map(i => facts[i]!.descriptor));
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
     const read = memoizedLevels(index => readGray(firsts[index]!));
-    const ordered = together(candidates, 0, firsts.length);
-    for await (const { query, base, mirrored, similarity } of verified(ordered, read, read, { onProgress, signal }))
+    const places = {
+      queries: candidates.map(({ query }) => query),
+      bases: candidates.map(({ base }) => base),
+      length: candidates.length,
+    };
+    const ordered = Array.from(together(places, 0, firsts.length), i => candidates[i]!);
+    const known = new Connections(firsts.length);
+    const watch = { onProgress, signal };
+    for await (const { query, base, mirrored, similarity } of verified(ordered, read, read, watch, known))
       for (const { a, b } of copiesOf(
         byHash.get(facts[firsts[query]!]!.hash)!,
         byHash.get(facts[firsts[base]!]!.hash)!,
@@ -111,26 +118,34 @@ export function stacked(descriptors: readonly Float32Array[]): Float32Array {
  * The candidates whose pictures are duplicates, each pair once, with their similarity. One whose picture cannot be read is left out.
  *
  * @param readQuery the levels of a query's picture, and `readBase` of one in the base
+ * @param known Where queries and base are the same: two that were found to be copies of a third need not be compared with each other, and are
+ * as alike as their descriptors say. What is found is connected here.
  */
 export async function* verified(
   candidates: readonly Candidate[],
   readQuery: (index: number) => Promise<Levels | undefined>,
   readBase: (index: number) => Promise<Levels | undefined>,
   { onProgress, signal }: Pick<Watch, 'onProgress' | 'signal'>,
+  known?: Connections,
 ): AsyncGenerator<{ query: number; base: number; mirrored: boolean; similarity: number }> {
+  const breath = breathing(signal);
   for (let i = 0; i < candidates.length; ) {
-    throwIfAborted(signal);
+    await breath();
     const { query, base } = candidates[i]!;
-    const [a, b] = await Promise.all([readQuery(query), readBase(base)]);
+    const isKnown = known !== undefined && known.firstOf(query) === known.firstOf(base);
+    const [a, b] = isKnown ? [] : await Promise.all([readQuery(query), readBase(base)]);
     let best = { query, base, mirrored: false, similarity: 0 };
     // A symmetric picture resembles the other both ways.
     for (; candidates[i]?.query === query && candidates[i]?.base === base; i++) {
-      if (a === undefined || b === undefined) continue;
-      const { mirrored } = candidates[i]!;
-      const similarity = likenessBothWays(mirrored ? mirrorLevels(a) : a, b);
+      const { mirrored, likeness } = candidates[i]!;
+      if (!isKnown && (a === undefined || b === undefined)) continue;
+      const similarity = a && b ? likenessBothWays(mirrored ? mirrorLevels(a) : a, b) : likeness;
       if (similarity > best.similarity) best = { ...best, mirrored, similarity };
     }
-    if (best.similarity >= LEAST_LIKENESS) yield best;
+    if (isKnown || best.similarity >= LEAST_LIKENESS) {
+      known?.connect(query, base);
+      yield best;
+    }
     onProgress?.({ phase: 'comparing pictures', done: i, total: candidates.length, unit: 'pairs' });
   }
 }

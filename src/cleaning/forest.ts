@@ -101,11 +101,13 @@ function growTree(base: Float32Array, queries: Float32Array | undefined, width: 
 
 function projections(rows: Float32Array, members: Int32Array, direction: Float64Array): Float64Array {
   const width = direction.length;
-  return Float64Array.from(members, row => {
+  const out = new Float64Array(members.length);
+  for (let i = 0; i < out.length; i++) {
     let sum = 0;
-    for (let d = 0, p = row * width; d < width; d++) sum += rows[p + d]! * direction[d]!;
-    return sum;
-  });
+    for (let d = 0, p = members[i]! * width; d < width; d++) sum += rows[p + d]! * direction[d]!;
+    out[i] = sum;
+  }
+  return out;
 }
 
 /**
@@ -123,13 +125,14 @@ function partition(
     equals = room;
     for (const value of along) if (value < threshold) equals--;
   }
-  const [left, right]: [number[], number[]] = [[], []];
+  const [left, right] = [new Int32Array(members.length), new Int32Array(members.length)];
+  let below = 0;
   members.forEach((row, i) => {
     const value = along[i]!;
-    if (value < threshold || (value === threshold && equals-- > 0)) left.push(row);
-    else right.push(row);
+    if (value < threshold || (value === threshold && equals-- > 0)) left[below++] = row;
+    else right[i - below] = row;
   });
-  return [Int32Array.from(left), Int32Array.from(right)];
+  return [left.slice(0, below), right.slice(0, members.length - below)];
 }
 
 /** Halves of the squared distances `[queries, base]` of the rows of a leaf. */

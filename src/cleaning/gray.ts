@@ -88,46 +88,55 @@ export function halve(gray: Float32Array, px: number): Float32Array {
   return out;
 }
 
-const blurredOf = scratch(Float32Array);
+const blurredOf = scratch(Float64Array);
 const lineOf = scratch(Float64Array);
 
 /** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
 export function blur(gray: Float32Array, px: number, sigma: number): Float32Array {
-  const kernel = kernelOf(sigma);
-  const reach = (kernel.length - 1) / 2;
-  const rows = blurredOf(px * px);
+  const kernel = halfKernelOf(sigma);
+  const columns = blurredOf(px * px);
+  blurAlong(gray, columns, px, kernel);
   const out = new Float32Array(px * px);
-  const line = lineOf(px + 2 * reach);
-  for (let y = 0; y < px; y++) {
-    const at = y * px;
-    line.fill(gray[at]!, 0, reach);
-    line.set(gray.subarray(at, at + px), reach);
-    line.fill(gray[at + px - 1]!, px + reach);
-    for (let x = 0; x < px; x++) {
-      let sum = 0;
-      for (let k = 0; k < kernel.length; k++) sum += kernel[k]! * line[x + k]!;
-      rows[at + x] = sum;
-    }
-  }
-  for (let y = 0; y < px; y++) {
-    const at = y * px;
-    for (let k = 0; k < kernel.length; k++) {
-      const weight = kernel[k]!;
-      const from = Math.min(Math.max(y + k - reach, 0), px - 1) * px;
-      for (let x = 0; x < px; x++) out[at + x]! += weight * rows[from + x]!;
-    }
-  }
+  blurAlong(columns, out, px, kernel);
   return out;
 }
 
-function kernelOf(sigma: number): Float64Array {
+/** Blurs the rows of `from` `[px, px]`, and writes them to the columns of `to`. */
+function blurAlong(
+  from: Float32Array | Float64Array,
+  to: Float32Array | Float64Array,
+  px: number,
+  kernel: Float64Array,
+): void {
+  const reach = kernel.length - 1;
+  const line = lineOf(px + 2 * reach);
+  const middle = kernel[0]!;
+  for (let y = 0; y < px; y++) {
+    const at = y * px;
+    const [first, last] = [from[at]!, from[at + px - 1]!];
+    for (let i = 0; i < reach; i++) {
+      line[i] = first;
+      line[reach + px + i] = last;
+    }
+    for (let x = 0; x < px; x++) line[reach + x] = from[at + x]!;
+    for (let x = 0, o = y; x < px; x++, o += px) {
+      const centre = x + reach;
+      let sum = middle * line[centre]!;
+      for (let k = 1; k <= reach; k++) sum += kernel[k]! * (line[centre - k]! + line[centre + k]!);
+      to[o] = sum;
+    }
+  }
+}
+
+/** The weights of a Gaussian from its middle outwards. */
+function halfKernelOf(sigma: number): Float64Array {
   const known = knownKernels.get(sigma);
   if (known !== undefined) return known;
-  const reach = Math.ceil(2.5 * sigma);
-  const bell = (i: number) => Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2));
-  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) => bell(i));
-  const total = kernel.reduce((sum, value) => sum + value, 0);
-  const made = kernel.map(value => value / total);
+  const bell = Float64Array.from({ length: Math.ceil(2.5 * sigma) + 1 }, (_, i) =>
+    Math.exp(-(i ** 2) / (2 * sigma ** 2)),
+  );
+  const total = 2 * bell.reduce((sum, value) => sum + value, 0) - bell[0]!;
+  const made = bell.map(value => value / total);
   knownKernels.set(sigma, made);
   return made;
 }

@@ -4,18 +4,23 @@ import { blur, halve, mirrorGray } from './gray.js';
 export interface Levels {
   /** The finest first. */
   readonly templates: readonly Template[];
-  /** `[px, px]` of the finest: what is between two blurs of it. */
-  readonly structure: Float32Array;
+  /** `[px, px]` of the finest: what is between two blurs of it; made when first asked for. */
+  structure(): Float32Array;
 }
 
-/** A picture, and what laying another one upon it needs. */
+/** A picture, onto which others are laid. */
 interface Template {
   readonly px: number;
   /** `[px, px]`. */
   readonly gray: Float32Array;
-  /** Slopes `[px, px]` per half a picture, in x and y. */
-  readonly slopeX: Float32Array;
-  readonly slopeY: Float32Array;
+  /** What laying another one upon it needs; made when first asked for, since many are only ever laid upon others. */
+  slopes(): Slopes;
+}
+
+interface Slopes {
+  /** Per half a picture, in x and y, `[px, px]`. */
+  readonly x: Float32Array;
+  readonly y: Float32Array;
   /** The Cholesky factor `[6, 6]` of the normal equations; undefined where the picture is too plain to be laid upon. */
   readonly factor: Float64Array | undefined;
 }
@@ -52,10 +57,12 @@ export function levelsOf(gray: Float32Array, px: number): Levels {
   const templates = [templateOf(fine, px)];
   for (let last = templates[0]!; last.px > COARSEST_PX; templates.push(last))
     last = templateOf(blur(halve(last.gray, last.px), last.px / 2, FINE), last.px / 2);
-  const coarse = blur(gray, px, COARSE);
-  const structure = fine.slice();
-  for (let i = 0; i < structure.length; i++) structure[i]! -= coarse[i]!;
-  return { templates, structure };
+  const structure = () => {
+    const out = blur(gray, px, COARSE);
+    for (let i = 0; i < out.length; i++) out[i] = fine[i]! - out[i]!;
+    return out;
+  };
+  return { templates, structure: once(structure) };
 }
 
 const mirrorImages = new WeakMap<Levels, Levels>();
@@ -67,7 +74,7 @@ export function mirrorLevels(levels: Levels): Levels {
   const { templates, structure } = levels;
   const made = {
     templates: templates.map(({ px, gray }) => templateOf(mirrorGray(gray, px), px)),
-    structure: mirrorGray(structure, templates[0]!.px),
+    structure: once(() => mirrorGray(structure(), templates[0]!.px)),
   };
   mirrorImages.set(levels, made);
   return made;
@@ -91,7 +98,7 @@ export function likeness(a: Levels, b: Levels, noise: number): number {
       placement = improved(placement, a.templates[level]!, b.templates[level]!.gray);
   }
   if (placement === undefined) return 0;
-  return correlation(a.structure, b.structure, a.templates[0]!.px, placement, noise);
+  return correlation(a.structure(), b.structure(), a.templates[0]!.px, placement, noise);
 }
 
 /** The first and the last pixel of `px` that lie in the window, the latter excluded. */
@@ -101,29 +108,66 @@ function windowOf(px: number): [from: number, to: number] {
 }
 
 function templateOf(gray: Float32Array, px: number): Template {
+  return { px, gray, slopes: once(() => slopesOf(gray, px)) };
+}
+
+function slopesOf(gray: Float32Array, px: number): Slopes {
   const [from, to] = windowOf(px);
   const half = px / 2;
-  const slopeX = new Float32Array(px * px);
-  const slopeY = new Float32Array(px * px);
-  const left = new Float64Array(36);
-  const row = new Float64Array(6);
+  const slopes = { x: new Float32Array(px * px), y: new Float32Array(px * px) };
+  // Of each pixel there is a row [dx, dx u, dy, dy v, gray, 1], with its place (u, v); these are the sums of the rows' products.
+  let [xx, xxu, xxuu, xy, xyu, xyv, xyuv, yy, yyv, yyvv] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  let [gx, gxu, gy, gyv, gg, x1, xu1, y1, yv1, g1] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   for (let y = from; y < to; y++) {
+    const v = (y + 0.5) / half - 1;
     for (let x = from; x < to; x++) {
       const at = y * px + x;
+      const u = (x + 0.5) / half - 1;
       const dx = ((gray[at + 1]! - gray[at - 1]!) / 2) * half;
       const dy = ((gray[at + px]! - gray[at - px]!) / 2) * half;
-      slopeX[at] = dx;
-      slopeY[at] = dy;
-      row[0] = dx;
-      row[1] = dx * ((x + 0.5) / half - 1);
-      row[2] = dy;
-      row[3] = dy * ((y + 0.5) / half - 1);
-      row[4] = gray[at]!;
-      row[5] = 1;
-      for (let i = 0; i < 6; i++) for (let j = 0; j <= i; j++) left[i * 6 + j]! += row[i]! * row[j]!;
+      const g = gray[at]!;
+      slopes.x[at] = dx;
+      slopes.y[at] = dy;
+      const [dxu, dyv] = [dx * u, dy * v];
+      xx += dx * dx;
+      xxu += dx * dxu;
+      xxuu += dxu * dxu;
+      xy += dx * dy;
+      xyu += dxu * dy;
+      xyv += dx * dyv;
+      xyuv += dxu * dyv;
+      yy += dy * dy;
+      yyv += dy * dyv;
+      yyvv += dyv * dyv;
+      gx += g * dx;
+      gxu += g * dxu;
+      gy += g * dy;
+      gyv += g * dyv;
+      gg += g * g;
+      x1 += dx;
+      xu1 += dxu;
+      y1 += dy;
+      yv1 += dyv;
+      g1 += g;
     }
   }
-  return { px, gray, slopeX, slopeY, factor: factorize(left) };
+  const count = (to - from) ** 2;
+  const rows = [[xx], [xxu, xxuu], [xy, xyu, yy], [xyv, xyuv, yyv, yyvv], [gx, gxu, gy, gyv, gg]];
+  rows.push([x1, xu1, y1, yv1, g1, count]);
+  const matrix = new Float64Array(36);
+  for (const [i, row] of rows.entries()) matrix.set(row, 6 * i);
+  return { ...slopes, factor: factorize(matrix) };
+}
+
+/** What `make` gives, made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let get = () => {
+    const made = make();
+    // What it was made from is let go.
+    get = () => made;
+    return made;
+  };
+  return () => get();
 }
 
 /** The Cholesky factor of a symmetric `[6, 6]`, given and made as the lower triangle; undefined where it is singular. */
@@ -180,7 +224,8 @@ function place({ before, weight }: Taps, px: number, scale: number, shift: numbe
 
 /** The placement after one step; undefined where it has left what is allowed. */
 function improved({ scaleX, shiftX, scaleY, shiftY }: Placement, a: Template, b: Float32Array): Placement | undefined {
-  const { px, gray, slopeX, slopeY, factor } = a;
+  const { px, gray } = a;
+  const { x: slopeX, y: slopeY, factor } = a.slopes();
   if (factor === undefined) return undefined;
   place(across, px, scaleX, shiftX);
   place(down, px, scaleY, shiftY);

@@ -66,7 +66,10 @@ export function encodeTrainingIndex(
     const place = i % DESCRIPTOR_WIDTH;
     scales[place] = Math.max(scales[place]!, Math.abs(value) / 127);
   });
-  const quantised = Int8Array.from(descriptors, (value, i) => Math.round(value / (scales[i % DESCRIPTOR_WIDTH]! || 1)));
+  // Not by from(), which makes lists of numbers first: of a hundred thousand pictures some 100 MB.
+  const quantised = new Int8Array(descriptors.length);
+  for (let i = 0; i < quantised.length; i++)
+    quantised[i] = Math.round(descriptors[i]! / (scales[i % DESCRIPTOR_WIDTH]! || 1));
   const names = known.map(({ sample }) => Buffer.from(sample.file));
   let end = 0;
   const ends = Int32Array.from(names, name => {
@@ -142,16 +145,23 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
     const std = part<Float32Array>('std', 'float32', [mean.length]);
     const embedding = { standardization: { mean, std }, width, seed: Number(metadata.seed) };
     const scale = Number(metadata.scale);
-    return { embedding, vectors: Float32Array.from(vectors, value => value * scale) };
+    return { embedding, vectors: scaled(vectors, [scale]) };
   };
   return {
     root: metadata.root ?? '',
     labels,
     files: Array.from(ends, (end, i) => names.toString('utf8', ends[i - 1] ?? 0, end)),
     hashes: Array.from(ends, (_, i) => hashes.slice(2 * HASH_BYTES * i, 2 * HASH_BYTES * (i + 1))),
-    descriptors: Float32Array.from(quantised, (value, i) => value * scales[i % DESCRIPTOR_WIDTH]!),
+    descriptors: scaled(quantised, scales),
     looks: looks(),
   };
+}
+
+/** Rows `[N, scales.length]` of numbers in 8 bits as what they stand for. */
+function scaled(rows: Int8Array, scales: ArrayLike<number>): Float32Array {
+  const out = new Float32Array(rows.length);
+  for (let i = 0; i < out.length; i++) out[i] = rows[i]! * scales[i % scales.length]!;
+  return out;
 }
 
 /** Where picture `i` of the index was when the model in the folder `home` was trained. */

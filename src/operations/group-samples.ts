@@ -73,7 +73,7 @@ export function tellGroups({ groups }: Duplicates, { onMessage }: Watch): void {
 }
 
 // Goes up when the same pictures come to other pairs.
-const SEARCH_VERSION = 1;
+const SEARCH_VERSION = 2;
 const pairsSchema = z.array(
   z.object({
     a: z.int(),
