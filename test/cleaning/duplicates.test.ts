@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Sharp } from 'sharp';
-import { findDuplicates } from '../../src/cleaning/duplicates.js';
+import { Connections } from '../../src/base/groups.js';
+import { findDuplicates, verified } from '../../src/cleaning/duplicates.js';
+import { luma, stretch } from '../../src/cleaning/gray.js';
 import { readGray, readPictureFacts } from '../../src/cleaning/picture-facts.js';
+import { levelsOf } from '../../src/cleaning/registration.js';
 import { failureOf, tempFolder } from '../data/temp.js';
 import { drawn, writeDataset } from './pictures.js';
 
@@ -22,6 +25,11 @@ const alterations: Readonly<Record<string, (image: Sharp) => Sharp>> = {
   'same.png': image => image.png(),
   'same.webp': image => image.webp(),
 };
+
+async function grayOf(image: Sharp): Promise<Float32Array> {
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  return stretch(luma(data), info, 64);
+}
 
 async function search(t: TestContext, pictures: Readonly<Record<string, Sharp | Uint8Array>>) {
   const root = tempFolder(t, { 'cache/': '' });
@@ -83,6 +91,39 @@ test('of very many equal files only the pairs with the first are named', async t
   const { found } = await search(t, files);
   assert.equal(found.pairs.length, 19);
   assert.deepEqual(found.groupOf, new Array(20).fill(0));
+});
+
+test('of many copies of a photo all pairs are named, and each picture is read once', async t => {
+  const copies = [95, 90, 85, 80, 75, 70, 65, 60].map((quality, i) => [`${i}.jpg`, jpeg(drawn(1), quality)]);
+  const { found, facts, read } = await search(t, Object.fromEntries(copies));
+  assert.equal(found.pairs.length, (8 * 7) / 2);
+  assert.deepEqual(found.groupOf, new Array(8).fill(0));
+  assert.ok(found.pairs.every(({ kind, similarity }) => kind === 'near' && similarity >= 0.84 && similarity <= 1));
+  const asked: number[] = [];
+  await findDuplicates(facts, async i => {
+    asked.push(i);
+    return await read(i);
+  });
+  assert.deepEqual(asked.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('two copies of a third are not compared with each other', async () => {
+  const levels = levelsOf(await grayOf(drawn(1)), 64);
+  const asked: number[] = [];
+  const read = async (index: number) => {
+    asked.push(index);
+    return levels;
+  };
+  const candidates = [
+    { query: 0, base: 1, mirrored: false, likeness: 0.9 },
+    { query: 0, base: 2, mirrored: false, likeness: 0.95 },
+    { query: 1, base: 2, mirrored: false, likeness: 0.87 },
+    { query: 1, base: 2, mirrored: true, likeness: 0.88 },
+  ];
+  const found = [];
+  for await (const pair of verified(candidates, read, read, {}, new Connections(3))) found.push(pair);
+  assert.deepEqual(asked, [0, 1, 0, 2]);
+  assert.deepEqual(found[2], { query: 1, base: 2, mirrored: true, similarity: 0.88 });
 });
 
 test('blank pictures are not near duplicates, and what cannot be read is in no pair', async t => {
