@@ -49,7 +49,8 @@ export async function embed(rows: FeatureRows, embedding: Embedding, signal?: Ab
       at += block.length * width;
     }
     // A picture that is the mean in all features has no direction.
-    return data.map(value => (Number.isFinite(value) ? value : 0));
+    for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) data[i] = 0;
+    return data;
   } finally {
     await session.close();
   }

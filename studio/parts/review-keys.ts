@@ -18,16 +18,18 @@ export function useReviewKeys(keys: ReviewKeys): readonly [boolean, (on: boolean
   const [isOn, setIsOn] = useState(() => localStorage.getItem(KEY) !== 'off');
   const latest = useRef(keys);
   latest.current = keys;
+  // What is drawn lags behind: a key pressed right after they were turned off must do nothing.
+  const listens = useRef(isOn);
   useEffect(() => {
-    if (!isOn) return;
     const listen = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+      if (!listens.current || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       if (act(latest.current, event)) event.preventDefault();
     };
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);
-  }, [isOn]);
+  }, []);
   const change = (on: boolean) => {
+    listens.current = on;
     localStorage.setItem(KEY, on ? 'on' : 'off');
     setIsOn(on);
   };
