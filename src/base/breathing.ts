@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from './errors.js';
 
-// Longer, and the engine waits for its next pictures; shorter, and asking costs more than it gives.
+// Far less than the engine takes for the pictures that it has in hand.
 const LONGEST_MS = 5;
 
 /**
