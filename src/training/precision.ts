@@ -19,7 +19,7 @@ const SAMPLE = 96;
 const FEWEST = 32;
 const LEAST_SPEEDUP = 1.1;
 // Goes up when the same weights and pictures come to other numbers; what is cached is keyed by it.
-const QUANTIZER_VERSION = 1;
+const QUANTIZER_VERSION = 2;
 
 /**
  * The backbone as `precision` asks for: for int8 its convolutions, residual sums and pooling in 8 bits, calibrated on 48 pictures of the

@@ -12,10 +12,11 @@ const text = (field: Field) => new TextDecoder().decode(field.bytes);
  * The model in the bytes of an ONNX file. Tensors are views of `bytes` where their alignment allows it.
  *
  * @param where What errors start with: the file's path.
+ * @param only Leaves out the weights of other element types.
  * @throws InputError for bytes that are no ONNX model, weights kept outside of the file, control flow, functions inside the
  *   model, and element types that eyeball has no array for.
  */
-export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
+export function decodeModel(bytes: Uint8Array, where: string, only?: DType): OnnxModel {
   let irVersion = 0;
   let graph: Uint8Array | undefined;
   const opsets = new Map<string, number>();
@@ -39,10 +40,10 @@ export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
   if (graph === undefined || irVersion === 0) {
     throw new InputError(expected(where, 'an ONNX model', 'a file without a graph'));
   }
-  return { irVersion, opsets, ...decodeGraph(graph, where) };
+  return { irVersion, opsets, ...decodeGraph(graph, where, only) };
 }
 
-function decodeGraph(bytes: Uint8Array, where: string): Omit<OnnxModel, 'irVersion' | 'opsets'> {
+function decodeGraph(bytes: Uint8Array, where: string, only?: DType): Omit<OnnxModel, 'irVersion' | 'opsets'> {
   let name = '';
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, Tensor>();
@@ -51,8 +52,10 @@ function decodeGraph(bytes: Uint8Array, where: string): Omit<OnnxModel, 'irVersi
   for (const field of readFields(bytes, where)) {
     if (field.number === 1) nodes.push(decodeNode(field.bytes, where));
     else if (field.number === 2) name = text(field);
-    else if (field.number === 5) initializers.set(...decodeTensor(field.bytes, where));
-    else if (field.number === 11) inputs.push(decodeValueInfo(field.bytes, where));
+    else if (field.number === 5) {
+      if (only === undefined || elementType(field.bytes, where) === only)
+        initializers.set(...decodeTensor(field.bytes, where));
+    } else if (field.number === 11) inputs.push(decodeValueInfo(field.bytes, where));
     else if (field.number === 12) outputs.push(decodeValueInfo(field.bytes, where));
     else if (field.number === 15) throw new InputError(expected(where, 'dense weights', 'sparse ones'));
   }
@@ -155,6 +158,11 @@ function decodeAttribute(bytes: Uint8Array, where: string): [name: string, value
     7: integers,
   };
   return [name, kinds[kind]];
+}
+
+function elementType(tensor: Uint8Array, where: string): DType | undefined {
+  for (const field of readFields(tensor, where)) if (field.number === 2) return dtypeOf.get(Number(field.integer));
+  return undefined;
 }
 
 function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: Tensor] {

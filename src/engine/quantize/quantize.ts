@@ -5,6 +5,7 @@ import type { OpAttributes } from '../graph/ops.js';
 import type { Tensor } from '../tensor.js';
 import { foldConstants, numbersOf } from './fold.js';
 import type { Range } from './ranges.js';
+import { MOST, MOST_OF_PAIR, sumOrder } from './sums.js';
 
 /** A network in float32 whose scales and shifts are folded into its convolutions, and what of it can be computed in 8 bits. */
 export interface Quantizable {
@@ -151,7 +152,7 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
   const convolve = (node: OpNode<'Conv'>, input: Quantized, out: string): Value[] => {
     const weight = numbersOf(node.inputs[1]!)!;
     const bias = node.inputs[2] && numbersOf(node.inputs[2])!.data;
-    const { bytes, scales } = bytesOf(weight);
+    const { bytes, scales } = bytesOf(weight, node.attributes.group);
     const sums = Int32Array.from(scales, (scale, filter) =>
       clampInt32(Math.round((bias?.[filter] ?? 0) / (numberOf(input.scale) * scale))),
     );
@@ -195,30 +196,40 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
 // Weights do not depend on ranges: calibrations that are tried share them.
 const known = new WeakMap<Float32Array, ReturnType<typeof weightBytes>>();
 
-function bytesOf(weight: Tensor<'float32'>): ReturnType<typeof weightBytes> {
-  const made = known.get(weight.data) ?? weightBytes(weight);
+function bytesOf(weight: Tensor<'float32'>, group: number): ReturnType<typeof weightBytes> {
+  const made = known.get(weight.data) ?? weightBytes(weight, group);
   known.set(weight.data, made);
   return made;
 }
 
 const clampInt32 = (number: number) => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, number));
 
-/** The weight `[M, ...]` as int8 with a scale a filter, zero in the middle. */
-export function weightBytes({ shape, data }: Tensor<'float32'>): {
-  readonly bytes: Int8Array;
-  readonly scales: Float32Array;
-} {
-  const filters = shape[0]!;
-  const each = data.length / filters;
+/** The weight `[M, C / group, kH, kW]` as int8 with a scale a filter, zero in the middle, such that `sumsFit`. */
+export function weightBytes(
+  { shape, data }: Tensor<'float32'>,
+  group: number,
+): { readonly bytes: Int8Array; readonly scales: Float32Array } {
+  const order = sumOrder(shape, group);
+  const each = data.length / shape[0]!;
   const bytes = new Int8Array(data.length);
-  const scales = new Float32Array(filters);
-  for (let filter = 0, at = 0; filter < filters; filter++) {
-    const end = at + each;
+  const scales = new Float32Array(shape[0]!);
+  for (let filter = 0, at = 0; filter < scales.length; filter++, at += each) {
     let edge = 0;
-    for (let i = at; i < end; i++) edge = Math.max(edge, Math.abs(data[i]!));
-    const scale = Math.fround(edge > 0 ? edge / 127 : 1);
+    for (let i = at; i < at + each; i++) edge = Math.max(edge, Math.abs(data[i]!));
+    let pair = 0;
+    for (let i = 1, last = data[at]!; i < order.length; i++) {
+      const next = data[at + order[i]!]!;
+      pair = Math.max(pair, Math.abs(last) + Math.abs(next));
+      last = next;
+    }
+    const scale = Math.fround(Math.max(edge / MOST, pair / MOST_OF_PAIR) || 1);
     // Rounded to float32 the scale may be a little small, but not by half a step in 127.
-    for (; at < end; at++) bytes[at] = Math.floor(data[at]! / scale + 0.5);
+    for (let i = at; i < at + each; i++) bytes[i] = Math.floor(data[i]! / scale + 0.5);
+    // Two that were rounded up may be one too many.
+    for (let i = 1; i < order.length; i++) {
+      const [a, b] = [at + order[i - 1]!, at + order[i]!];
+      if (Math.abs(bytes[a]!) + Math.abs(bytes[b]!) > MOST_OF_PAIR) bytes[b]! -= Math.sign(bytes[b]!);
+    }
     scales[filter] = scale;
   }
   return { bytes, scales };

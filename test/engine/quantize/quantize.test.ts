@@ -127,8 +127,20 @@ describe('a quantized network', () => {
   });
 
   it('has weights of a scale a filter, none of them -128', () => {
-    const { bytes, scales } = weightBytes(float([3, 2], [1, -2, 0, 0, 0.5, 0.25]));
+    const { bytes, scales } = weightBytes(float([3, 1, 1, 2], [1, -2, 0, 0, 0.5, 0.25]), 3);
     assert.deepEqual([...bytes], [64, -127, 0, 0, 127, 64]);
     expectAllClose(float([3], [...scales]), float([3], [2 / 127, 1, 0.5 / 127]), { rtol: 1e-6, atol: 0 });
+  });
+
+  it('has weights whose sums of two products fit in 16 bits', () => {
+    // Channels lie next to each other in the sums, pixels in the weight: 3 and 5, 5 and 2, 2 and 4.
+    const { bytes, scales } = weightBytes(float([1, 2, 1, 2], [3, 2, -5, 4]), 1);
+    assert.deepEqual([...bytes], [48, 32, -80, 64]);
+    assert.equal(scales[0], Math.fround(8 / 128));
+    // Both are rounded up, to 65 and 64.
+    assert.deepEqual([...weightBytes(float([1, 2, 1, 1], [64.5, 63.5]), 1).bytes], [65, 63]);
+    // A filter a channel is added up in 32 bits.
+    assert.deepEqual([...weightBytes(float([1, 1, 1, 2], [1, -1]), 1).bytes], [127, -127]);
+    assert.deepEqual([...weightBytes(float([2, 1, 1, 2], [1, -1, 1, 0]), 1).bytes], [64, -64, 127, 0]);
   });
 });

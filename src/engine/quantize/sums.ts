@@ -1,0 +1,67 @@
+import { attributesOf } from '../onnx/decode.js';
+import type { OnnxModel } from '../onnx/model.js';
+import type { Tensor } from '../tensor.js';
+
+// Among the inputs of a QLinearConv.
+const WEIGHT = 3;
+const WEIGHT_ZERO = 5;
+
+/** The largest weight, as an absolute value. */
+export const MOST = 127;
+/** The most that two weights in a row may come to: with 255 each, the largest values, their products fit in 16 bits. */
+export const MOST_OF_PAIR = 128;
+
+/**
+ * The order in which the products of one filter of a weight `[M, C / group, kH, kW]` are added up, as places in the filter: channels
+ * first. Processors without VNNI add two in a row in 16 bits, where more than 32,767 stays at that. Empty for a filter a channel, which the
+ * runtime adds up in 32 bits.
+ */
+export function sumOrder(shape: readonly number[], group: number): Int32Array {
+  if (isDepthwise(shape, group)) return new Int32Array();
+  const [, channels, height, width] = shape;
+  const pixels = height! * width!;
+  return Int32Array.from(
+    { length: channels! * pixels },
+    (_, i) => (i % channels!) * pixels + Math.floor(i / channels!),
+  );
+}
+
+/** Whether each channel has a filter of its own. */
+const isDepthwise = ([filters, channels]: readonly number[], group: number) => filters === group && channels === 1;
+
+/**
+ * Whether products in 8 bits fit in 16 bits two at a time, whatever the values, so that every processor comes to the same sums. False for a
+ * model with int8 numbers in another place than a QLinearConv's weight.
+ */
+export function sumsFit({ nodes, initializers }: Pick<OnnxModel, 'nodes' | 'initializers'>, where: string): boolean {
+  return nodes.every(node =>
+    node.inputs.every((name, place) => {
+      const tensor = initializers.get(name);
+      if (tensor?.dtype !== 'int8') return true;
+      if (node.opType !== 'QLinearConv') return false;
+      const { shape, data } = tensor as Tensor<'int8'>;
+      if (place === WEIGHT_ZERO) return data.every(zero => zero === 0);
+      return place === WEIGHT && pairsFit(shape, data, Number(attributesOf(node, where).get('group') ?? 1));
+    }),
+  );
+}
+
+function pairsFit(shape: readonly number[], data: Int8Array, group: number): boolean {
+  if (shape.length !== 4) return false;
+  if (isDepthwise(shape, group)) return true;
+  const pixels = shape[2]! * shape[3]!;
+  const each = shape[1]! * pixels;
+  // Millions, each time that a network is loaded: in the order of `sumOrder`, without a branch for each.
+  let room = 0;
+  for (let end = each; end <= data.length; end += each) {
+    let last = 0;
+    for (let pixel = end - each; pixel < end - each + pixels; pixel++) {
+      for (let i = pixel; i < end; i += pixels) {
+        const next = Math.abs(data[i]!);
+        room |= MOST_OF_PAIR - last - next;
+        last = next;
+      }
+    }
+  }
+  return room >= 0;
+}
