@@ -66,18 +66,21 @@ export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {
     const top = gapPx + Math.floor(i / columns) * stepY;
     const below = top + tilePx;
     return [
-      { input: picture, left, top },
+      { ...picture, left, top },
       ...(tone === 'plain' ? [] : [{ input: plane(tilePx, 3, INK[tone]), left, top: below }]),
       ...(caption === undefined ? [] : [{ input: caption.png, left, top: below + 6 }]),
     ];
   });
   const rows = Math.ceil(tiles.length / columns);
-  return sharp({
-    create: { width: gapPx + columns * stepX, height: gapPx + rows * stepY, channels: 3, background: PAPER },
-  })
-    .composite(layers)
-    .png()
-    .toBuffer();
+  return (
+    sharp({
+      create: { width: gapPx + columns * stepX, height: gapPx + rows * stepY, channels: 3, background: PAPER },
+    })
+      .composite(layers)
+      // Of photos that is half as large as the usual, in the same time.
+      .png({ compressionLevel: 2, adaptiveFiltering: true })
+      .toBuffer()
+  );
 }
 
 /**
@@ -95,11 +98,12 @@ export async function thumbnail(path: string, px: number): Promise<string> {
   return `data:image/jpeg;base64,${bytes.toString('base64')}`;
 }
 
-async function pictureTile(path: string, px: number): Promise<Buffer> {
-  const picture = await read(path, image =>
-    image.resize(px, px, { fit: 'contain', background: MAT }).flatten({ background: MAT }).toColourspace('srgb').png(),
+async function pictureTile(path: string, px: number): Promise<Pick<OverlayOptions, 'input' | 'raw'>> {
+  const input = await read(path, image =>
+    image.resize(px, px, { fit: 'contain', background: MAT }).flatten({ background: MAT }).toColourspace('srgb').raw(),
   );
-  return picture ?? plainSquare(px, EMPTY).png().toBuffer();
+  // Pixels as they are: what is put on the sheet need not be compressed first.
+  return input === undefined ? { input: plane(px, px, EMPTY) } : { input, raw: { width: px, height: px, channels: 3 } };
 }
 
 /** The picture worked on by `steps`; undefined where the file is no picture that eyeball reads, or is damaged. */

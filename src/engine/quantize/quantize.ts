@@ -5,7 +5,7 @@ import type { OpAttributes } from '../graph/ops.js';
 import type { Tensor } from '../tensor.js';
 import { foldConstants, numbersOf } from './fold.js';
 import type { Range } from './ranges.js';
-import { MOST, MOST_OF_PAIR, sumOrder } from './sums.js';
+import { addsPairs, fromSumOrder, inSumOrder, MOST, MOST_OF_PAIR } from './sums.js';
 
 /** A network in float32 whose scales and shifts are folded into its convolutions, and what of it can be computed in 8 bits. */
 export interface Quantizable {
@@ -209,27 +209,30 @@ export function weightBytes(
   { shape, data }: Tensor<'float32'>,
   group: number,
 ): { readonly bytes: Int8Array; readonly scales: Float32Array } {
-  const order = sumOrder(shape, group);
   const each = data.length / shape[0]!;
   const bytes = new Int8Array(data.length);
   const scales = new Float32Array(shape[0]!);
+  const pairs = addsPairs(shape, group);
+  const ordered = new Float32Array(each);
+  const rounded = new Int8Array(each);
   for (let filter = 0, at = 0; filter < scales.length; filter++, at += each) {
-    let edge = 0;
-    for (let i = at; i < at + each; i++) edge = Math.max(edge, Math.abs(data[i]!));
+    inSumOrder(data.subarray(at, at + each), shape, ordered);
+    let edge = Math.abs(ordered[0]!);
     let pair = 0;
-    for (let i = 1, last = data[at]!; i < order.length; i++) {
-      const next = data[at + order[i]!]!;
-      pair = Math.max(pair, Math.abs(last) + Math.abs(next));
-      last = next;
+    for (let i = 1, last = edge; i < each; i++) {
+      const size = Math.abs(ordered[i]!);
+      edge = Math.max(edge, size);
+      pair = Math.max(pair, last + size);
+      last = size;
     }
-    const scale = Math.fround(Math.max(edge / MOST, pair / MOST_OF_PAIR) || 1);
+    const scale = Math.fround(Math.max(edge / MOST, pairs ? pair / MOST_OF_PAIR : 0) || 1);
     // Rounded to float32 the scale may be a little small, but not by half a step in 127.
-    for (let i = at; i < at + each; i++) bytes[i] = Math.floor(data[i]! / scale + 0.5);
-    // Two that were rounded up may be one too many.
-    for (let i = 1; i < order.length; i++) {
-      const [a, b] = [at + order[i - 1]!, at + order[i]!];
-      if (Math.abs(bytes[a]!) + Math.abs(bytes[b]!) > MOST_OF_PAIR) bytes[b]! -= Math.sign(bytes[b]!);
+    for (let i = 0; i < each; i++) rounded[i] = Math.floor(ordered[i]! / scale + 0.5);
+    for (let i = 1; pairs && i < each; i++) {
+      // Two that were rounded up may be one too many.
+      if (Math.abs(rounded[i - 1]!) + Math.abs(rounded[i]!) > MOST_OF_PAIR) rounded[i]! -= Math.sign(rounded[i]!);
     }
+    fromSumOrder(rounded, shape, bytes.subarray(at, at + each));
     scales[filter] = scale;
   }
   return { bytes, scales };

@@ -11,23 +11,26 @@ export const MOST = 127;
 /** The most that two weights in a row may come to: with 255 each, the largest values, their products fit in 16 bits. */
 export const MOST_OF_PAIR = 128;
 
+/** Whether products of a filter of the weight `[M, C / group, kH, kW]` are added up two at a time; of a filter a channel they are not. */
+export const addsPairs = ([filters, channels]: readonly number[], group: number): boolean =>
+  filters !== group || channels !== 1;
+
 /**
- * The order in which the products of one filter of a weight `[M, C / group, kH, kW]` are added up, as places in the filter: channels
- * first. Processors without VNNI add two in a row in 16 bits, where more than 32,767 stays at that. Empty for a filter a channel, which the
- * runtime adds up in 32 bits.
+ * Writes the numbers of one filter of a weight of this shape to `out` in the order in which their products are added up: channels first.
+ * Processors without VNNI add two in a row in 16 bits, where more than 32,767 stays at that.
  */
-export function sumOrder(shape: readonly number[], group: number): Int32Array {
-  if (isDepthwise(shape, group)) return new Int32Array();
-  const [, channels, height, width] = shape;
-  const pixels = height! * width!;
-  return Int32Array.from(
-    { length: channels! * pixels },
-    (_, i) => (i % channels!) * pixels + Math.floor(i / channels!),
-  );
+export function inSumOrder(filter: Float32Array, shape: readonly number[], out: Float32Array): void {
+  const pixels = shape[2]! * shape[3]!;
+  for (let pixel = 0, o = 0; pixel < pixels; pixel++)
+    for (let i = pixel; i < filter.length; i += pixels) out[o++] = filter[i]!;
 }
 
-/** Whether each channel has a filter of its own. */
-const isDepthwise = ([filters, channels]: readonly number[], group: number) => filters === group && channels === 1;
+/** The other way around. */
+export function fromSumOrder(ordered: Int8Array, shape: readonly number[], out: Int8Array): void {
+  const pixels = shape[2]! * shape[3]!;
+  for (let pixel = 0, o = 0; pixel < pixels; pixel++)
+    for (let i = pixel; i < out.length; i += pixels) out[i] = ordered[o++]!;
+}
 
 /**
  * Whether products in 8 bits fit in 16 bits two at a time, whatever the values, so that every processor comes to the same sums. False for a
@@ -48,10 +51,10 @@ export function sumsFit({ nodes, initializers }: Pick<OnnxModel, 'nodes' | 'init
 
 function pairsFit(shape: readonly number[], data: Int8Array, group: number): boolean {
   if (shape.length !== 4) return false;
-  if (isDepthwise(shape, group)) return true;
+  if (!addsPairs(shape, group)) return true;
   const pixels = shape[2]! * shape[3]!;
   const each = shape[1]! * pixels;
-  // Millions, each time that a network is loaded: in the order of `sumOrder`, without a branch for each.
+  // Millions, each time that a network is loaded: where they lie, and without a branch for each.
   let room = 0;
   for (let end = each; end <= data.length; end += each) {
     let last = 0;
