@@ -1,5 +1,4 @@
 import { internal } from '../base/errors.js';
-import { scratch } from '../base/scratch.js';
 
 /** Side of the gray picture that a descriptor is made from. */
 export const GRAY_PX = 64;
@@ -21,7 +20,11 @@ function cosines(size: number, count = COSINES): Float64Array {
 }
 
 const basis = cosines(GRAY_PX);
-const [rowsOf, sameOf, oppositeOf] = [scratch(Float64Array), scratch(Float64Array), scratch(Float64Array)];
+const HALF = GRAY_PX / 2;
+// What one call needs, used again by the next.
+const ofRows = new Float64Array(COSINES * GRAY_PX);
+const ofBoth = new Float64Array(COSINES ** 2);
+const [same, opposite] = [new Float64Array(HALF), new Float64Array(HALF)];
 
 /**
  * The descriptor of a picture: the 12 x 12 lowest frequencies of its discrete cosine transform (DCT-II, orthonormal) without the
@@ -38,34 +41,40 @@ export function describe(gray: Float32Array): Float32Array {
   let squares = 0;
   for (let i = 0; i < gray.length; i++) squares += (gray[i]! - mean) ** 2;
   const gain = 1 / (Math.sqrt(squares / gray.length) + LEAST_CONTRAST);
-  const rows = rowsOf(GRAY_PX * COSINES);
+  for (let y = 0; y < GRAY_PX; y++) lowest(gray, y * GRAY_PX, mean, ofRows, y, GRAY_PX);
+  for (let u = 0; u < COSINES; u++) lowest(ofRows, u * GRAY_PX, 0, ofBoth, u, COSINES);
+  return Float32Array.from(ofBoth.subarray(1), value => value * gain);
+}
+
+/** Writes the products of the line `[64]` that starts at `at`, less its `mean`, with each of the cosines to `out`, from `to` on, `next` apart. */
+function lowest(
+  line: Float32Array | Float64Array,
+  at: number,
+  mean: number,
+  out: Float64Array,
+  to: number,
+  next: number,
+): void {
   // A cosine is the same, or the opposite, as far from the other end: half the products do.
-  const half = GRAY_PX / 2;
-  const same = sameOf(half);
-  const opposite = oppositeOf(half);
-  for (let y = 0; y < GRAY_PX; y++) {
-    const [first, last] = [y * GRAY_PX, y * GRAY_PX + GRAY_PX - 1];
-    for (let x = 0; x < half; x++) {
-      const [a, b] = [gray[first + x]! - mean, gray[last - x]! - mean];
-      same[x] = a + b;
-      opposite[x] = a - b;
-    }
-    for (let u = 0; u < COSINES; u++) {
-      const folded = u % 2 === 0 ? same : opposite;
-      let sum = 0;
-      for (let x = 0; x < half; x++) sum += folded[x]! * basis[u * GRAY_PX + x]!;
-      rows[y * COSINES + u] = sum;
-    }
+  for (let x = 0; x < HALF; x++) {
+    const [a, b] = [line[at + x]!, line[at + GRAY_PX - 1 - x]!];
+    same[x] = a - mean + b - mean;
+    opposite[x] = a - b;
   }
-  const out = new Float32Array(DESCRIPTOR_WIDTH);
-  for (let v = 0; v < COSINES; v++) {
-    for (let u = v === 0 ? 1 : 0; u < COSINES; u++) {
-      let sum = 0;
-      for (let y = 0; y < GRAY_PX; y++) sum += rows[y * COSINES + u]! * basis[v * GRAY_PX + y]!;
-      out[v * COSINES + u - 1] = sum * gain;
+  for (let u = 0; u < COSINES; u += 4) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let x = 0, i = u * GRAY_PX; x < HALF; x++, i++) {
+      a += same[x]! * basis[i]!;
+      b += opposite[x]! * basis[i + GRAY_PX]!;
+      c += same[x]! * basis[i + 2 * GRAY_PX]!;
+      d += opposite[x]! * basis[i + 3 * GRAY_PX]!;
     }
+    const o = to + u * next;
+    out[o] = a;
+    out[o + next] = b;
+    out[o + 2 * next] = c;
+    out[o + 3 * next] = d;
   }
-  return out;
 }
 
 /** The descriptors `[N, 143]` of the mirror images: odd horizontal frequencies change their sign. */

@@ -35,7 +35,7 @@ export interface FactsOfDataset {
 }
 
 // Goes up when the same pixels come to other facts; what is cached is keyed by it.
-const FACTS_VERSION = 2;
+const FACTS_VERSION = 3;
 // The most that is looked at of each direction: blur and exposure show at this size.
 const SHOWN_PX = 256;
 const AHEAD = 16;
