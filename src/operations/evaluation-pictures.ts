@@ -42,13 +42,17 @@ export async function evaluationPictures(
   const best = byError.slice(0, SHOWN);
   const worst = byError.toReversed().slice(0, SHOWN);
   const { model, home, index } = known;
-  return {
-    bestSheet: await sheet(best, pathOf, 'good'),
-    worstSheet: await sheet(worst, pathOf, 'bad'),
-    best: await withThumbnails(best, pathOf),
-    worst: await withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index),
-    suspects: await withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
-  };
+  const withNeighbours = async () =>
+    withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index);
+  // At once: each waits for its files, and for what cannot be divided among the cores.
+  const [bestSheet, worstSheet, ...shown] = await Promise.all([
+    sheet(best, pathOf, 'good'),
+    sheet(worst, pathOf, 'bad'),
+    withThumbnails(best, pathOf),
+    withNeighbours(),
+    withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
+  ]);
+  return { bestSheet, worstSheet, best: shown[0], worst: shown[1], suspects: shown[2] };
 }
 
 function sheet(
