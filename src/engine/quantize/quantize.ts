@@ -226,11 +226,14 @@ export function weightBytes(
       last = size;
     }
     const scale = Math.fround(Math.max(edge / MOST, pairs ? pair / MOST_OF_PAIR : 0) || 1);
-    // Rounded to float32 the scale may be a little small, but not by half a step in 127.
-    for (let i = 0; i < each; i++) rounded[i] = Math.floor(ordered[i]! / scale + 0.5);
-    for (let i = 1; pairs && i < each; i++) {
-      // Two that were rounded up may be one too many.
-      if (Math.abs(rounded[i - 1]!) + Math.abs(rounded[i]!) > MOST_OF_PAIR) rounded[i]! -= Math.sign(rounded[i]!);
+    for (let i = 0, last = 0; i < each; i++) {
+      // Rounded to float32 the scale may be a little small, but not by half a step in 127.
+      const nearest = Math.floor(ordered[i]! / scale + 0.5);
+      const size = Math.abs(nearest);
+      // Two that are rounded up may be one too many.
+      const tooMany = pairs && last + size > MOST_OF_PAIR;
+      rounded[i] = tooMany ? nearest - Math.sign(nearest) : nearest;
+      last = tooMany ? size - 1 : size;
     }
     fromSumOrder(rounded, shape, bytes.subarray(at, at + each));
     scales[filter] = scale;
