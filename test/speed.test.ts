@@ -63,7 +63,7 @@ describe('speed', () => {
     assert.ok(wait < 0.35 * compute, `${wait} s waited, ${compute} s computed`);
   });
 
-  it('of a network in 8 bits is half as high again as in 32', { skip: !hasVnni() && 'needs VNNI' }, async () => {
+  it('of a network in 8 bits is higher than in 32', { skip: process.arch !== 'x64' && 'measured on x64' }, async () => {
     const root = temporaryFolder();
     await writePictures(join(root, 'pictures'), 64);
     const dataset = await openDataset({ data: join(root, 'pictures') });
@@ -71,6 +71,7 @@ describe('speed', () => {
     const messages: string[] = [];
     await backboneAt('auto', backbone, dataset, root, { onMessage: line => messages.push(line) });
     const [, times] = /int8 is (\d+\.\d) times as fast/.exec(messages.join('\n'))!;
-    assert.ok(Number(times) >= 1.5, times);
+    // Seen: 3 and more with VNNI, 1.6 and more without; 1.1 where sums have to be kept from overflowing.
+    assert.ok(Number(times) >= (hasVnni() ? 1.5 : 1.3), times);
   });
 });
