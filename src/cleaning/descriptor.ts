@@ -57,12 +57,16 @@ function lowest(
 ): void {
   // A cosine is the same, or the opposite, as far from the other end: half the products do.
   for (let x = 0; x < HALF; x++) {
-    const [a, b] = [line[at + x]!, line[at + GRAY_PX - 1 - x]!];
+    const a = line[at + x]!;
+    const b = line[at + GRAY_PX - 1 - x]!;
     same[x] = a - mean + b - mean;
     opposite[x] = a - b;
   }
   for (let u = 0; u < COSINES; u += 4) {
-    let [a, b, c, d] = [0, 0, 0, 0];
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
     for (let x = 0, i = u * GRAY_PX; x < HALF; x++, i++) {
       a += same[x]! * basis[i]!;
       b += opposite[x]! * basis[i + GRAY_PX]!;

@@ -28,7 +28,8 @@ export function stretch(gray: Float32Array, { width, height }: Size, px: number)
 function stretchColumns(from: Float32Array, width: number, { first, starts, weights }: Areas, to: Float32Array): void {
   const px = first.length;
   for (let y = 0; y < px; y++) {
-    const [begin, end] = [starts[y]!, starts[y + 1]!];
+    const begin = starts[y]!;
+    const end = starts[y + 1]!;
     // Three rows at a time; half the size is never more.
     for (let i = begin; i < end; i += 3) {
       const a = (first[y]! + i - begin) * width;
@@ -116,7 +117,8 @@ function blurAlong(
   const middle = kernel[0]!;
   for (let y = 0; y < px; y++) {
     const at = y * px;
-    const [first, last] = [from[at]!, from[at + px - 1]!];
+    const first = from[at]!;
+    const last = from[at + px - 1]!;
     for (let i = 0; i < reach; i++) {
       line[i] = first;
       line[reach + px + i] = last;

@@ -128,7 +128,8 @@ function slopesOf(gray: Float32Array, px: number): Slopes {
       const g = gray[at]!;
       slopes.x[at] = dx;
       slopes.y[at] = dy;
-      const [dxu, dyv] = [dx * u, dy * v];
+      const dxu = dx * u;
+      const dyv = dy * v;
       xx += dx * dx;
       xxu += dx * dxu;
       xxuu += dxu * dxu;
@@ -284,14 +285,19 @@ const isAllowed = (scale: number, shift: number) =>
 function correlation(a: Float32Array, b: Float32Array, px: number, at: Placement, noise: number): number {
   place(across, px, at.scaleX, at.shiftX);
   place(down, px, at.scaleY, at.shiftY);
-  let [count, sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0, 0];
-  const isInner = (before: number) => before >= EDGE - 1 && before <= px - 1 - EDGE;
+  let count = 0;
+  let sumA = 0;
+  let sumB = 0;
+  let squaresA = 0;
+  let squaresB = 0;
+  let products = 0;
+  const [from, to] = [EDGE - 1, px - 1 - EDGE];
   for (let y = EDGE; y < px - EDGE; y++) {
+    if (down.before[y]! < from || down.before[y]! > to) continue;
     const top = down.before[y]! * px;
-    if (!isInner(down.before[y]!)) continue;
     for (let x = EDGE; x < px - EDGE; x++) {
       const first = across.before[x]!;
-      if (!isInner(first)) continue;
+      if (first < from || first > to) continue;
       const wx = across.weight[x]!;
       const upper = b[top + first]! + (b[top + first + 1]! - b[top + first]!) * wx;
       const lower = b[top + px + first]! + (b[top + px + first + 1]! - b[top + px + first]!) * wx;

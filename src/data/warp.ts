@@ -54,13 +54,16 @@ export function warp(picture: Pyramid, toPicture: Affine, size: Size, beyond: nu
   const out = new Uint8Array(size.width * size.height * 3);
   const [right, bottom, rowBytes] = [width - 1, height - 1, 3 * width];
   const share = 1 / offsets.length ** 2;
-  // One loop without calls or objects: it runs for each pixel of each look at a picture.
+  // One loop without calls or objects, those of a destructuring included: it runs for each pixel of each look at a picture.
   for (let y = 0, o = 0; y < size.height; y++) {
     for (let x = 0; x < size.width; x++, o += 3) {
-      let [red, green, blue] = [0.5, 0.5, 0.5];
+      let red = 0.5;
+      let green = 0.5;
+      let blue = 0.5;
       for (let j = 0; j < offsets.length; j++) {
         for (let i = 0; i < offsets.length; i++) {
-          const [s, t] = [x + offsets[i]!, y + offsets[j]!];
+          const s = x + offsets[i]!;
+          const t = y + offsets[j]!;
           let u = a * s + b * t + c;
           let v = d * s + e * t + f;
           if (beyond !== 'edge' && (u < 0 || v < 0 || u > width || v > height)) {
@@ -73,11 +76,13 @@ export function warp(picture: Pyramid, toPicture: Affine, size: Size, beyond: nu
           v = v < 0.5 ? 0 : v > bottom + 0.5 ? bottom : v - 0.5;
           const left = u | 0;
           const top = v | 0;
-          const [across, down] = [u - left, v - top];
+          const across = u - left;
+          const down = v - top;
           const p = top * rowBytes + 3 * left;
           const q = left < right ? p + 3 : p;
           const below = top < bottom ? rowBytes : 0;
-          const [p2, q2] = [p + below, q + below];
+          const p2 = p + below;
+          const q2 = q + below;
           const w4 = share * across * down;
           const w3 = share * down - w4;
           const w2 = share * across - w4;
