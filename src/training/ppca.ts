@@ -75,7 +75,9 @@ export async function fitPpca(
       const feeds = { basis: { dtype: 'float64', shape: [size, width], data: basis } } as const;
       return (await session.run(feeds, { state })).product!.data as Float64Array;
     };
-    let basis = randomRows(size, width);
+    // Rows of chance in so many dimensions are nearly orthogonal as they are.
+    const random = createRandom(0, 'ppca');
+    let basis: Float64Array = Float64Array.from({ length: size * width }, () => random.normal());
     for (let round = 1; round <= ROUNDS; round++) {
       basis = await timesMatrix(basis);
       if (round % ROUNDS_APART === 0) orthonormalizeRows(basis, width);
@@ -96,13 +98,6 @@ export async function fitPpca(
       variance,
     };
   }
-}
-
-function randomRows(count: number, width: number): Float64Array {
-  const random = createRandom(0, 'ppca');
-  const rows = Float64Array.from({ length: count * width }, () => random.normal());
-  orthonormalizeRows(rows, width);
-  return rows;
 }
 
 /**
