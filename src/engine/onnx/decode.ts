@@ -12,7 +12,7 @@ const text = (field: Field) => new TextDecoder().decode(field.bytes);
  * The model in the bytes of an ONNX file. Tensors are views of `bytes` where their alignment allows it.
  *
  * @param where What errors start with: the file's path.
- * @param only Leaves out the weights of other element types.
+ * @param only Leaves out the weights of other element types, which is faster; older files then list those among the inputs.
  * @throws InputError for bytes that are no ONNX model, weights kept outside of the file, control flow, functions inside the
  *   model, and element types that eyeball has no array for.
  */

@@ -43,6 +43,18 @@ const fileWithTensor = (tensor: MessageWriter) => fileWith(message().message(5, 
 const failure = (text: string) => ({ name: 'InputError', message: `m.onnx: ${text}` });
 
 describe('encodeModel and decodeModel', () => {
+  it('leave out weights of other types where one is asked for', () => {
+    const bytes: Tensor = { dtype: 'int8', shape: [2], data: Int8Array.of(1, -2) };
+    const initializers = new Map<string, Tensor>([
+      ['floats', float([1], [0.5])],
+      ['bytes', bytes],
+    ]);
+    assert.deepEqual(
+      decodeModel(encodeModel(model({ initializers })), 'm.onnx', 'int8').initializers,
+      new Map([['bytes', bytes]]),
+    );
+  });
+
   it('keep versions, names, types and shapes', () => {
     const parts = {
       irVersion: 9,
