@@ -38,6 +38,7 @@ function stretchColumns(from: Float32Array, width: number, { first, starts, weig
       const one = weights[i]!;
       const two = i + 1 < end ? weights[i + 1]! : 0;
       const three = i + 2 < end ? weights[i + 2]! : 0;
+      // What is left over from another call is finite, and counts for nothing.
       const before = i === begin ? 0 : 1;
       for (let x = 0, o = y; x < width; x++, o += px)
         to[o] = before * to[o]! + one * from[a + x]! + two * from[b + x]! + three * from[c + x]!;

@@ -75,7 +75,7 @@ export async function fitPpca(
       const feeds = { basis: { dtype: 'float64', shape: [size, width], data: basis } } as const;
       return (await session.run(feeds, { state })).product!.data as Float64Array;
     };
-    // Rows of chance in so many dimensions are nearly orthogonal as they are.
+    // The first rounds go by without making rows orthonormal, so those they start from need not be.
     const random = createRandom(0, 'ppca');
     let basis: Float64Array = Float64Array.from({ length: size * width }, () => random.normal());
     for (let round = 1; round <= ROUNDS; round++) {
