@@ -39,7 +39,7 @@ export function App() {
             {'reason' in connected ? `Waiting for the service: ${connected.reason}` : 'Loading …'}
           </p>
         )}
-        {kind !== 'locked' && current !== null && <Page name={page} />}
+        {kind !== 'locked' && current !== null && <Page key={current.data?.fingerprint} name={page} />}
       </main>
     </>
   );

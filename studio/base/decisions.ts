@@ -2,11 +2,10 @@ import type { DecisionEvent, DecisionRequest, ShownDecision } from '../../src/se
 import { apiUrl, Refusal, reasonOf, sendJson } from './api.js';
 import { Outbox, type Sent } from './outbox.js';
 import { Store, useStore } from './store.js';
-import { connection, onDecision, refresh, state } from './studio.js';
+import { connect, connection, onDecision, refresh, state } from './studio.js';
 
 /** Something about a decision that its maker should read. */
 export interface Notice {
-  readonly file: string;
   readonly text: string;
 }
 
@@ -21,11 +20,17 @@ export interface Saving {
 
 /** Newer than what was fetched, by file. */
 const known = new Store<ReadonlyMap<string, ShownDecision | null>>(new Map());
-export const saving = new Store<Saving>({ waiting: 0, trouble: undefined, saved: 0 });
+const NOTHING_YET: Saving = { waiting: 0, trouble: undefined, saved: 0 };
+export const saving = new Store<Saving>(NOTHING_YET);
 export const notice = new Store<Notice | null>(null);
 
+/** Keys of the browser's storage start so; the data set's fingerprint and the file follow. */
+const UNSENT = 'eyeball-unsent ';
+
+/** The outboxes of the data sets that this page has seen, by their fingerprints. */
+const outboxes = new Map<string, Outbox>();
+/** That of the data set that the service works on. */
 let outbox: Outbox | undefined;
-let wake = () => {};
 
 function hear({ file, decision }: DecisionEvent): void {
   known.value = new Map(known.value).set(file, decision);
@@ -44,11 +49,17 @@ async function send(request: DecisionRequest): Promise<Sent> {
     return { kind: 'saved', event: await response.json() };
   } catch (error) {
     if (!(error instanceof Refusal)) return { kind: 'unreachable', reason: reasonOf(error) };
-    const event = eventOf(error.body);
-    if (error.status === 409 && event !== undefined) return { kind: 'conflict', event };
-    // 401, 408, 429 and faults of the server may pass.
-    const isFinal = error.status < 500 && ![401, 408, 409, 429].includes(error.status);
-    return { kind: isFinal ? 'refused' : 'unreachable', reason: error.message };
+    const { status, message: reason } = error;
+    if (status === 409) {
+      const event = eventOf(error.body);
+      if (event !== undefined) return { kind: 'conflict', event };
+      // The page has not heard of it yet.
+      void connect();
+      return { kind: 'elsewhere' };
+    }
+    if (status === 401) return { kind: 'unreachable', reason };
+    const mayPass = status >= 500 || status === 408 || status === 429;
+    return { kind: mayPass ? 'failed' : 'refused', reason };
   }
 }
 
@@ -58,40 +69,56 @@ function eventOf(body: unknown): DecisionEvent | undefined {
   return typeof event?.file === 'string' && event.decision !== undefined ? (event as DecisionEvent) : undefined;
 }
 
-/** Opens the outbox of the data set that the state names. */
+/** Takes up the data set that the service works on now; undefined where it has none. */
 function open(): Outbox | undefined {
-  const data = state.value?.data;
-  if (data == null) return undefined;
-  if (outbox !== undefined) return outbox;
-  const box = new Outbox({
-    send,
+  const fingerprint = state.value?.data?.fingerprint;
+  const next = fingerprint === undefined ? undefined : (outboxes.get(fingerprint) ?? create(fingerprint));
+  if (next === outbox) return outbox;
+  outbox = next;
+  known.value = new Map();
+  saving.value = { ...NOTHING_YET, waiting: next?.waiting ?? 0, trouble: next?.trouble };
+  notice.value = fingerprint === undefined ? null : keptForOthers(fingerprint);
+  return next;
+}
+
+function create(fingerprint: string): Outbox {
+  const isShown = () => outbox === box;
+  const box: Outbox = new Outbox({
+    send: request => send({ ...request, fingerprint }),
     storage: localStorage,
-    prefix: `eyeball-unsent ${data.decisionsFile} `,
-    wait: ms =>
-      new Promise(resolve => {
-        wake = resolve;
-        setTimeout(resolve, ms);
-      }),
+    prefix: `${UNSENT}${fingerprint} `,
+    wait: ms => new Promise(resolve => setTimeout(resolve, ms)),
     onChange: () => {
+      if (!isShown()) return;
       saving.value = { ...saving.value, waiting: box.waiting, trouble: box.trouble };
       // Pages show what is wanted before it is saved.
       known.value = new Map(known.value);
     },
     onSaved: event => {
+      if (!isShown()) return;
       hear(event);
       saving.value = { ...saving.value, saved: saving.value.saved + 1 };
     },
     onConflict: (event, wanted) => {
-      hear(event);
+      if (isShown()) hear(event);
       const text = `${event.file}: another tab decided first, ${decisionText(event.decision)}. Yours (${decisionText(wanted)}) was not saved; decide again to change it.`;
-      notice.value = { file: event.file, text };
+      notice.value = { text };
     },
     onRefused: (file, wanted, reason) => {
-      notice.value = { file, text: `${file}: ${decisionText(wanted)} was not saved: ${reason}` };
+      notice.value = { text: `${file}: ${decisionText(wanted)} was not saved: ${reason}` };
     },
   });
-  outbox = box;
+  outboxes.set(fingerprint, box);
   return box;
+}
+
+/** Tells of decisions about other data sets than this one that wait in the browser's storage. */
+function keptForOthers(fingerprint: string): Notice | null {
+  const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i)!);
+  const others = keys.filter(key => key.startsWith(UNSENT) && !key.startsWith(`${UNSENT}${fingerprint} `));
+  if (others.length === 0) return null;
+  const text = `Unsaved decisions about another data set: ${others.length}. They are kept in this browser and sent when the service works on that data set again.`;
+  return { text };
 }
 
 /** Decides about a picture; saved at once, or as soon as the service can be reached. `null` takes a decision back. */
@@ -121,11 +148,11 @@ onDecision(event => {
   clearTimeout(counting);
   counting = setTimeout(() => refresh().catch(() => {}), 500);
 });
+// Before pages are drawn with it: those of another data set must not decide about this one.
+state.subscribe(open);
 connection.subscribe(() => {
   if (connection.value.kind !== 'ready') return;
   // What was missed is fetched anew; what is known here may be older.
   known.value = new Map();
-  const box = open();
-  wake();
-  void box?.run();
+  void open()?.run();
 });

@@ -7,10 +7,18 @@ export type Sent =
   | { readonly kind: 'conflict'; readonly event: DecisionEvent }
   /** Sending it again would not help. */
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'unreachable'; readonly reason: string };
+  /** The service answered with a fault that may pass. Other decisions may be saved meanwhile. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** The service did not answer, or does not answer this page. */
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  /** The service works on another data set now. */
+  | { readonly kind: 'elsewhere' };
+
+/** An answer after which a decision need not be sent again. */
+type Settled = Extract<Sent, { readonly kind: 'saved' | 'conflict' | 'refused' }>;
 
 export interface OutboxOptions {
-  send(request: DecisionRequest): Promise<Sent>;
+  send(request: Omit<DecisionRequest, 'fingerprint'>): Promise<Sent>;
   /** Where decisions lie until the server has them. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
   /** Keys of the storage start so; one for each data set. */
@@ -36,13 +44,17 @@ export const isSame = (a: ShownDecision | null, b: ShownDecision | null): boolea
   a?.kind === b?.kind && (a?.kind !== 'set' || a.value === (b as { readonly value: number }).value);
 
 /**
- * Decisions on their way to the server, one at a time, in order, again and again until it has them. Each lies in the storage from
- * before it is first sent until it is acknowledged, so that closing the tab loses none.
+ * Decisions about one data set on their way to the server, one at a time, in order, again and again until it has them; one that fails lets
+ * the others pass. Each lies in the storage from before it is first sent until it is acknowledged, so that closing the tab loses none.
  */
 export class Outbox {
   private readonly entries = new Map<string, Entry>();
+  /** Why the last try failed, by file, where the server answered. */
+  private readonly faults = new Map<string, string>();
   private running = false;
-  private reason: string | undefined;
+  private silence: string | undefined;
+  /** Ends the wait before the next try. */
+  private hurry = () => {};
 
   constructor(private readonly options: OutboxOptions) {
     const { storage, prefix } = options;
@@ -61,9 +73,9 @@ export class Outbox {
     return this.entries.size;
   }
 
-  /** Why the last try failed; undefined while none has. */
+  /** Why a decision that waits was not saved at its last try; undefined while none failed. */
   get trouble(): string | undefined {
-    return this.reason;
+    return this.silence ?? this.faults.values().next().value;
   }
 
   /** What is wanted for a file and not acknowledged; undefined where nothing waits. */
@@ -79,23 +91,38 @@ export class Outbox {
     void this.run();
   }
 
-  /** Sends what waits, such as what an earlier page left behind. Resolves when nothing waits. */
+  /**
+   * Sends what waits, such as what an earlier page left behind. Resolves when nothing waits, or the server works on another data set: what
+   * waits is then kept, and sent where this is called again.
+   */
   async run(): Promise<void> {
+    // What runs already may be waiting.
+    this.hurry();
     if (this.running) return;
     this.running = true;
     try {
+      // Files that failed since the last wait.
+      const tried = new Set<string>();
       for (let failures = 0; this.entries.size > 0; ) {
-        const [file, entry] = this.entries.entries().next().value!;
-        const sent = await this.options.send({ file, decision: entry.wanted, expected: entry.expected });
-        if (sent.kind === 'unreachable') {
-          this.reason = sent.reason;
-          this.options.onChange();
-          await this.options.wait(Math.min(1000 * 2 ** failures++, 10_000));
+        const file = this.next(tried);
+        if (file === undefined) {
+          await this.pause(failures++);
+          tried.clear();
           continue;
         }
-        failures = 0;
-        this.reason = undefined;
-        this.settle(file, entry, sent);
+        const entry = this.entries.get(file)!;
+        const sent = await this.options.send({ file, decision: entry.wanted, expected: entry.expected });
+        if (sent.kind === 'elsewhere') return;
+        this.silence = sent.kind === 'unreachable' ? sent.reason : undefined;
+        if (sent.kind === 'unreachable') for (const waiting of this.entries.keys()) tried.add(waiting);
+        else if (sent.kind === 'failed') {
+          tried.add(file);
+          this.faults.set(file, sent.reason);
+        } else {
+          failures = 0;
+          this.faults.delete(file);
+          this.settle(file, entry, sent);
+        }
         this.options.onChange();
       }
     } finally {
@@ -103,7 +130,21 @@ export class Outbox {
     }
   }
 
-  private settle(file: string, tried: Entry, sent: Exclude<Sent, { readonly kind: 'unreachable' }>): void {
+  /** The file to send next: one that did not fail at its last try, else one that did, but none of `tried`. */
+  private next(tried: ReadonlySet<string>): string | undefined {
+    const left = [...this.entries.keys()].filter(file => !tried.has(file));
+    return left.find(file => !this.faults.has(file)) ?? left[0];
+  }
+
+  /** Waits before the next try: 1, 2, 4, 8, then 10 s, or until a decision is made. */
+  private pause(failures: number): Promise<void> {
+    return new Promise(resolve => {
+      this.hurry = resolve;
+      void this.options.wait(Math.min(1000 * 2 ** failures, 10_000)).then(resolve);
+    });
+  }
+
+  private settle(file: string, tried: Entry, sent: Settled): void {
     const now = this.entries.get(file)!;
     if (sent.kind === 'refused') {
       this.remove(file);

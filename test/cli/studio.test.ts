@@ -42,10 +42,14 @@ const send = (url: string, method: string, path: string, body: unknown) =>
     headers: { 'Content-Type': 'application/json' },
   });
 
+const fingerprintOf = async (url: string): Promise<string> =>
+  ((await (await fetch(`${url}/studio/api/state`)).json()) as StudioState).data!.fingerprint;
+
 describe('eyeball serve --data', () => {
   it('killed in the middle of many saves loses at most those that were not answered', async t => {
     for (let round = 0; round < 4; round++) {
       const { child, url } = await serve(t);
+      const fingerprint = await fingerprintOf(url);
       const answer = (await (await fetch(`${url}/studio/api/samples?limit=500`)).json()) as {
         samples: { file: string; decision: { kind: 'set'; value: number } | null }[];
       };
@@ -58,7 +62,12 @@ describe('eyeball serve --data', () => {
           const file = files[(2 * i + tab) % COUNT]!;
           const decision = { kind: 'set' as const, value: 1000 * round + i };
           asked.set(file, decision.value);
-          const response = await send(url, 'PUT', 'decision', { file, decision, expected: known.get(file) });
+          const response = await send(url, 'PUT', 'decision', {
+            fingerprint,
+            file,
+            decision,
+            expected: known.get(file),
+          });
           assert.equal(response.status, 200);
           known.set(file, decision);
           answered.set(file, decision.value);
@@ -89,7 +98,8 @@ describe('eyeball serve --data', () => {
     assert.deepEqual([state!.decided.set > 10, writable], [true, true]);
     const [file] = (await readDecisions(decisions)).byFile.keys();
     const expected = (await readDecisions(decisions)).byFile.get(file!);
-    assert.equal((await send(url, 'PUT', 'decision', { file, decision: { kind: 'drop' }, expected })).status, 200);
+    const body = { fingerprint: state!.fingerprint, file, decision: { kind: 'drop' }, expected };
+    assert.equal((await send(url, 'PUT', 'decision', body)).status, 200);
     // What the killed ones left half-written is gone.
     assert.deepEqual(readdirSync(join(root, 'data-studio')), ['decisions.csv']);
     child.kill('SIGTERM');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostCheck } from '../../src/serving/host-check.js';
+import type { StudioState } from '../../src/serving/studio/protocol.js';
 import { answerOf, picture, post, request, startService } from './service.js';
 import { fileAt, startStudio } from './studio/place.js';
 
@@ -58,7 +59,8 @@ describe('the host of a request', () => {
 describe('a page of another origin', () => {
   it('changes nothing in the studio', async t => {
     const studio = await startStudio(t);
-    const body = { file: await fileAt(studio, 0), decision: { kind: 'keep' }, expected: null };
+    const { fingerprint } = (await studio.get<StudioState>('state')).data!;
+    const body = { fingerprint, file: await fileAt(studio, 0), decision: { kind: 'keep' }, expected: null };
     const put = (headers: Record<string, string>) => studio.ask('PUT', 'decision', body, headers);
     for (const headers of [
       { Origin: 'http://evil.example' },

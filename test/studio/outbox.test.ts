@@ -7,7 +7,8 @@ import type { DecisionRequest, ShownDecision } from '../../src/serving/studio/pr
 // The module is the browser's; it is bundled as the pages are and run here.
 type Sent =
   | { kind: 'saved' | 'conflict'; event: { revision: number; file: string; decision: ShownDecision | null } }
-  | { kind: 'refused' | 'unreachable'; reason: string };
+  | { kind: 'refused' | 'failed' | 'unreachable'; reason: string }
+  | { kind: 'elsewhere' };
 interface Outbox {
   readonly waiting: number;
   readonly trouble: string | undefined;
@@ -42,7 +43,7 @@ function storage() {
 }
 
 /** An outbox before a server whose answers are given one by one. */
-function outbox(kept = storage()) {
+function outbox(kept = storage(), wait = () => Promise.resolve()) {
   const requests: DecisionRequest[] = [];
   const answers: ((sent: Sent) => void)[] = [];
   const told: string[] = [];
@@ -54,7 +55,7 @@ function outbox(kept = storage()) {
         requests.push(request);
         answers.push(resolve);
       }),
-    wait: () => Promise.resolve(),
+    wait,
     onChange: () => {},
     onSaved: ({ file, decision }: { file: string; decision: ShownDecision | null }) =>
       told.push(`saved ${file} ${decision?.kind}`),
@@ -133,5 +134,44 @@ describe('the outbox of decisions', () => {
     await answer({ kind: 'refused', reason: 'no such picture' });
     await answer(saved('b.jpg', keep));
     assert.deepEqual(told, ['refused a.jpg: no such picture', 'saved b.jpg keep']);
+  });
+
+  it('sends the others while the server fails at one', async () => {
+    let time = () => {};
+    const later = () =>
+      new Promise<void>(resolve => {
+        time = resolve;
+      });
+    const { box, requests, told, answer, saved } = outbox(storage(), later);
+    const asked = () => requests.map(({ file }) => file).join(' ');
+    box.decide('a.jpg', keep, null);
+    box.decide('b.jpg', keep, null);
+    await answer({ kind: 'failed', reason: 'the service failed' });
+    assert.equal(asked(), 'a.jpg b.jpg');
+    await answer(saved('b.jpg', keep));
+    assert.deepEqual([told, box.waiting, box.trouble], [['saved b.jpg keep'], 1, 'the service failed']);
+    // One that is made meanwhile neither waits nor stands behind the one that fails.
+    box.decide('c.jpg', drop, null);
+    await turn();
+    assert.equal(asked(), 'a.jpg b.jpg c.jpg');
+    await answer(saved('c.jpg', drop));
+    await answer({ kind: 'failed', reason: 'the service failed' });
+    assert.equal(asked(), 'a.jpg b.jpg c.jpg a.jpg');
+    time();
+    await turn();
+    await answer(saved('a.jpg', keep));
+    assert.deepEqual([told.at(-1), box.waiting, box.trouble], ['saved a.jpg keep', 0, undefined]);
+  });
+
+  it('keeps what is about another data set than the server works on', async () => {
+    const { box, requests, kept, told, answer, saved } = outbox();
+    box.decide('a.jpg', drop, null);
+    await answer({ kind: 'elsewhere' });
+    assert.deepEqual([requests.length, box.waiting, told], [1, 1, []]);
+    assert.deepEqual([...kept.map.keys()], ['unsent a.jpg']);
+    // The server works on it again.
+    void box.run();
+    await answer(saved('a.jpg', drop));
+    assert.deepEqual([kept.map.size, told], [0, ['saved a.jpg drop']]);
   });
 });

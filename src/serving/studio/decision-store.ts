@@ -86,7 +86,10 @@ export class DecisionStore {
    * @param known What else a new row says of it.
    * @throws Problem 409 with what is true where something else than `expected` is decided; 503 where the file cannot be read or written.
    */
-  decide({ file, decision, expected }: DecisionRequest, known: KnownCells = {}): Promise<DecisionEvent> {
+  decide(
+    { file, decision, expected }: Omit<DecisionRequest, 'fingerprint'>,
+    known: KnownCells = {},
+  ): Promise<DecisionEvent> {
     return this.exclusively(async () => {
       await this.read();
       if (this.fault !== undefined) throw new Problem(503, this.fault.message.split('\n')[0]!);

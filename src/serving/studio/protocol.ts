@@ -40,6 +40,8 @@ export interface StudioData {
   readonly histogram: readonly { readonly from: number; readonly to: number; readonly images: number }[];
   /** The decisions file. */
   readonly decisionsFile: string;
+  /** Which data set and decisions file these are, as a SHA-256 in hex: see `workplaceFingerprint`. Each decision names it. */
+  readonly fingerprint: string;
   /** Counts one up with every decision of anybody. */
   readonly revision: number;
   readonly decided: { readonly kept: number; readonly set: number; readonly dropped: number };
@@ -216,6 +218,8 @@ export interface Review {
 
 /** PUT decision: decides about one picture, or takes the decision back with null. Saved when the answer (DecisionEvent) comes. */
 export const decisionRequest = z.strictObject({
+  /** Of the data that the decision is about, from the state: 409, without a DecisionEvent, where other data is served. */
+  fingerprint: z.string('expected the fingerprint of the data in the state').max(64),
   file: z.string().min(1).max(4096),
   decision: z
     .discriminatedUnion('kind', [

@@ -192,8 +192,12 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   });
 
   routes.put('/decision', async c => {
-    const { byFile, store } = opened();
-    const request = await readJson(c.req.raw, decisionRequest, limits);
+    const { byFile, store, fingerprint } = opened();
+    const { fingerprint: meant, ...request } = await readJson(c.req.raw, decisionRequest, limits);
+    if (meant !== fingerprint) {
+      const detail = 'fingerprint: expected the one in the state, got that of another data set; reload the page';
+      throw new Problem(409, detail);
+    }
     const sample = byFile.get(request.file);
     if (sample === undefined) throw unknownFile();
     const { doubts } = await found();
@@ -257,7 +261,7 @@ function modelOf(served: Served | undefined): StudioModel | null {
 }
 
 function dataOf(workplace: Workplace, served: Served | undefined): StudioData {
-  const { options, dataset, byFile, broken, labels, histogram, store } = workplace;
+  const { options, dataset, fingerprint, byFile, broken, labels, histogram, store } = workplace;
   const decided = [...store.byFile].filter(([file]) => byFile.has(file));
   const count = (kind: string) => decided.filter(([, decision]) => decision.kind === kind).length;
   return {
@@ -269,6 +273,7 @@ function dataOf(workplace: Workplace, served: Served | undefined): StudioData {
     labels,
     histogram,
     decisionsFile: store.shown,
+    fingerprint,
     revision: store.revision,
     decided: { kept: count('keep'), set: count('set'), dropped: count('drop') },
   };

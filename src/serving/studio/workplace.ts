@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../../backbones/registry.js';
@@ -30,6 +31,8 @@ export interface WorkplaceOptions {
 export interface Workplace {
   readonly options: WorkplaceOptions;
   readonly dataset: Dataset;
+  /** See `workplaceFingerprint`. */
+  readonly fingerprint: string;
   readonly byFile: ReadonlyMap<string, Sample>;
   readonly histogram: readonly HistogramBin[];
   readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
@@ -58,6 +61,7 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
   return {
     options,
     dataset,
+    fingerprint: workplaceFingerprint(dataset, decisions),
     byFile: new Map(dataset.samples.map(sample => [sample.file, sample])),
     histogram: histogram(labels),
     labels: { min, max, mean, std },
@@ -65,6 +69,17 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
     table: join(dirname(decisions), 'labels.csv'),
     broken: new Map(dataset.skipped.map(({ file, reason }) => [file, reason])),
   };
+}
+
+/**
+ * The SHA-256, in hex, of the files and labels of a data set and of the path of its decisions file. It is the same after a restart with the
+ * same data, and another one where a browser would send its unsent decisions to other images or into another file.
+ */
+export function workplaceFingerprint({ samples }: Pick<Dataset, 'samples'>, decisions: string): string {
+  const hash = createHash('sha256').update(JSON.stringify(resolve(decisions)));
+  // As JSON, so that no file name can look like the border between two lines.
+  for (const { file, label } of samples) hash.update(`\n${JSON.stringify(file)} ${label}`);
+  return hash.digest('hex');
 }
 
 /** Remembers files that could not be used. */

@@ -8,9 +8,9 @@ import { DecisionStore } from '../../../src/serving/studio/decision-store.js';
 import type { DecisionEvent, DecisionRequest } from '../../../src/serving/studio/protocol.js';
 import { tempFolder } from '../../data/temp.js';
 
-const set = (file: string, value: number, expected: DecisionRequest['expected'] = null): DecisionRequest => ({
+const set = (file: string, value: number, expected: DecisionRequest['expected'] = null) => ({
   file,
-  decision: { kind: 'set', value },
+  decision: { kind: 'set' as const, value },
   expected,
 });
 

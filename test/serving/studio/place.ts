@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type App, type AppOptions, createApp } from '../../../src/serving/app.js';
-import type { Job, JobOrder } from '../../../src/serving/studio/protocol.js';
+import type { Job, JobOrder, ShownDecision } from '../../../src/serving/studio/protocol.js';
 import { openWorkplace, type WorkplaceOptions } from '../../../src/serving/studio/workplace.js';
 import { writePictures } from '../../cli/eyeball.js';
 import { tempFolder } from '../../data/temp.js';
@@ -16,6 +16,8 @@ export interface StudioService {
   readonly root: string;
   /** Asks below `/studio/api`; `body` is sent as JSON. */
   ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** PUT decision about the data that is served. */
+  decide(file: string, decision: ShownDecision | null, expected?: ShownDecision | null): Promise<Response>;
   /** The JSON of a GET. */
   get<T>(path: string): Promise<T>;
   /** Starts a job and waits for its end, or for what holds of it before. */
@@ -58,6 +60,8 @@ export async function startStudio(
     app,
     root,
     ask,
+    decide: (file, decision, expected = null) =>
+      ask('PUT', 'decision', { fingerprint: workplace.fingerprint, file, decision, expected }),
     get,
     async work(order, until = () => false) {
       const started = await ask('POST', 'jobs', order);

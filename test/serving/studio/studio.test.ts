@@ -74,7 +74,7 @@ describe('samples', () => {
     assert.ok((await get<SamplesAnswer>(`samples?from=${label}&to=${label}`)).total > 0);
     assert.deepEqual((await get<SamplesAnswer>(`samples?search=${file.toUpperCase()}`)).samples, [all.samples[0]]);
     assert.equal((await get<SamplesAnswer>('samples?show=suspicious')).total, 0);
-    await ask('PUT', 'decision', { file, decision: { kind: 'keep' }, expected: null });
+    await studio.decide(file, { kind: 'keep' });
     const decided = await get<SamplesAnswer>('samples?show=decided');
     assert.deepEqual(decided.samples, [{ file, label, decision: { kind: 'keep' } }]);
     for (const query of ['limit=501', 'offset=-1', 'from=x', 'sort=size', 'show=none', 'x=1']) {
@@ -164,14 +164,12 @@ describe('a decision', () => {
     const heard = async () => new TextDecoder().decode((await reader.read()).value);
     assert.equal(await heard(), ': here\n\n');
     const file = await fileAt(studio, 3);
-    const answer = await answerOf(
-      await ask('PUT', 'decision', { file, decision: { kind: 'set', value: 7 }, expected: null }),
-    );
+    const answer = await answerOf(await studio.decide(file, { kind: 'set', value: 7 }));
     assert.deepEqual(answer.body, { revision: 1, file, decision: { kind: 'set', value: 7 } });
     assert.equal(await heard(), `event: decision\ndata: ${JSON.stringify(answer.body)}\n\n`);
     const text = readFileSync(join(root, 'data-studio', 'decisions.csv'), 'utf8');
     assert.equal(text, `file,decision,value,label,score,kinds\n${file},set,7,${file.split('/')[0]},,\n`);
-    const conflict = await ask('PUT', 'decision', { file, decision: { kind: 'drop' }, expected: null });
+    const conflict = await studio.decide(file, { kind: 'drop' });
     assert.equal(conflict.headers.get('Content-Type'), 'application/problem+json');
     const { status, revision, decision } = (await conflict.json()) as Record<string, unknown>;
     assert.deepEqual([status, revision, decision], [409, 1, { kind: 'set', value: 7 }]);
@@ -184,16 +182,27 @@ describe('a decision', () => {
     const studio = await startStudio(t);
     const { ask, root } = studio;
     const file = await fileAt(studio, 0);
-    const good = { file, decision: { kind: 'keep' }, expected: null };
+    const { fingerprint } = (await studio.get<StudioState>('state')).data!;
+    const good = { fingerprint, file, decision: { kind: 'keep' }, expected: null };
     const cases: [unknown, number, RegExp][] = [
       ['{"file":', 400, /^expected JSON/],
       ['[]', 400, /^the body: /],
       [{ ...good, more: 1 }, 400, /Unrecognized key: "more"/],
       [{ ...good, decision: { kind: 'set' } }, 400, /^decision\.value: /],
       [{ ...good, decision: { kind: 'set', value: '3' } }, 400, /^decision\.value: /],
-      ['{"file":"a","decision":{"kind":"set","value":1e999},"expected":null}', 400, /^decision\.value: /],
+      [
+        JSON.stringify({ ...good, decision: { kind: 'set', value: 9 } }).replace('9}', '1e999}'),
+        400,
+        /^decision\.value: /,
+      ],
       [{ ...good, decision: { kind: 'perhaps' } }, 400, /^decision\.kind: |^decision: /],
-      [{ file, decision: null }, 400, /^expected: /],
+      [{ fingerprint, file, decision: null }, 400, /^expected: /],
+      [{ file, decision: null, expected: null }, 400, /^fingerprint: expected the fingerprint of the data/],
+      [
+        { ...good, fingerprint: 'f'.repeat(64) },
+        409,
+        /^fingerprint: expected the one in the state, got that of another/,
+      ],
       [{ ...good, file: '../../etc/passwd' }, 404, /^file: expected a picture of the data/],
       [{ ...good, file: 'x'.repeat(70_000) }, 413, /^expected a body of at most 65536 bytes/],
     ];
@@ -212,8 +221,7 @@ describe('a decision', () => {
     const { samples } = await studio.get<SamplesAnswer>('samples?limit=24');
     const tab = async (value: number, files: readonly string[]) => {
       for (const file of files) {
-        const body = { file, decision: { kind: 'set', value }, expected: null };
-        assert.equal((await studio.ask('PUT', 'decision', body)).status, 200);
+        assert.equal((await studio.decide(file, { kind: 'set', value })).status, 200);
       }
     };
     const files = samples.map(({ file }) => file);
@@ -239,7 +247,7 @@ describe('a studio at work', () => {
     assert.equal((await answerOf(await app.fetch(request('/readyz')))).status, 503);
 
     const [kept, dropped] = [await fileAt(studio, 0), await fileAt(studio, 1)];
-    await ask('PUT', 'decision', { file: dropped, decision: { kind: 'drop' }, expected: null });
+    await studio.decide(dropped, { kind: 'drop' });
     const searched = await work({ kind: 'clean' });
     assert.equal(searched.state, 'done', searched.error ?? '');
     // A decision that was taken meanwhile would have stayed; here the one before.
