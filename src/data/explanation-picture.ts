@@ -1,9 +1,9 @@
 import sharp, { type OverlayOptions } from 'sharp';
 import type { Tensor } from '../engine/tensor.js';
 import type { Size } from './enlarge.js';
+import { COOL, overlayPixels, WARM } from './explanation-overlay.js';
 import { decodePicture, probePicture } from './picture.js';
 import { captionTile } from './sheet.js';
-import { stretchMap } from './stretch-map.js';
 
 /** What is drawn of an explanation. */
 export interface DrawnExplanation {
@@ -17,10 +17,6 @@ export interface DrawnExplanation {
   readonly note: string;
 }
 
-// Vermilion and blue of a palette that people with any colour blindness tell apart.
-// Reference: Okabe and Ito, https://jfly.uni-koeln.de/color/
-const WARM = '#d55e00';
-const COOL = '#0072b2';
 const INK = '#18181b';
 const MUTED = '#52525b';
 const PAPER = '#ffffff';
@@ -31,9 +27,6 @@ const MIN_COLUMN_PX = 240;
 const GAP_PX = 16;
 const TITLE_PX = 20;
 const NOTE_PX = 13;
-// Of the strongest part; below it, the picture still shows.
-const STRONGEST_ALPHA = 0.8;
-
 /**
  * A picture beside the same picture in grays with what pushed its number up (warm) and down (cool) laid over it, as PNG. The strongest part
  * has the strongest colour; what does nothing has none.
@@ -85,17 +78,4 @@ function fitted({ width, height }: Size): Size {
   const scale = EDGE_PX / Math.max(width, height);
   const scaled = (edge: number) => Math.max(1, Math.round(scale * edge));
   return { width: scaled(width), height: scaled(height) };
-}
-
-/** RGBA pixels `[height, width, 4]`: the colour says the sign, the alpha the size. */
-function overlayPixels(map: Tensor<'float32'>, height: number, width: number): Uint8Array {
-  const { data } = stretchMap(map, height, width);
-  const most = data.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
-  const [warm, cool] = [WARM, COOL].map(hex => [1, 3, 5].map(at => Number.parseInt(hex.slice(at, at + 2), 16)));
-  const out = new Uint8Array(height * width * 4);
-  data.forEach((value, i) => {
-    out.set(value > 0 ? warm! : cool!, 4 * i);
-    out[4 * i + 3] = Math.round((255 * STRONGEST_ALPHA * Math.abs(value)) / most);
-  });
-  return out;
 }

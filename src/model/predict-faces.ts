@@ -2,7 +2,8 @@ import { ahead } from '../base/ahead.js';
 import { reasonOf, UsageError } from '../base/errors.js';
 import type { PictureRun } from '../data/run-pictures.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { CropFaces, FaceCrop, FaceInPicture } from './crop-faces.js';
+import type { CropFaces } from './crop-faces.js';
+import type { FaceCrop, FaceInPicture } from './face-in-picture.js';
 
 /** What became of a picture: its faces, each with its row in the outputs, or the reason why there are none. */
 export interface FacesOfPicture {

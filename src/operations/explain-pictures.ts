@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type { OutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { explanationPng } from '../data/explanation-picture.js';
-import { DRAWS, type Faithfulness } from '../model/deletion.js';
+import type { Faithfulness } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
 import type { ExplainedPicture } from '../model/explain-pictures.js';
 import type { Manifest } from '../model/manifest.js';
 import type { Model, PicturePrediction } from '../model/model.js';
+import { explanationCaption } from '../report/explanation-caption.js';
 
 /** Where the picture of an explanation lies, and what to think of it. */
 export interface DrawnPrediction extends PicturePrediction {
@@ -61,7 +62,7 @@ export function drawExplanation(
   { bytes, explanation }: Extract<ExplainedPicture, { readonly explanation: Explanation }>,
   manifest: Manifest,
 ): Promise<Buffer> {
-  return explanationPng({ bytes, map: explanation.blocks, ...captionOf(explanation, manifest) });
+  return explanationPng({ bytes, map: explanation.blocks, ...explanationCaption(explanation, manifest) });
 }
 
 const LONGEST_NAME = 80;
@@ -84,24 +85,4 @@ function freeName(file: string, taken: Set<string>): string {
   for (let count = 2; taken.has(name.toLowerCase()); count++) name = `${stem}-${count}.png`;
   taken.add(name.toLowerCase());
   return name;
-}
-
-const methods: Readonly<Record<ExplainMethod, string>> = {
-  cam: 'Class activation map',
-  gradient: 'Gradient times activation',
-  occlusion: 'Occlusion',
-};
-
-function captionOf({ value, baseline, method, faithfulness }: Explanation, { target }: Manifest) {
-  const { ratio, beats } = faithfulness;
-  const show = (number: number) => `${Number(number.toPrecision(4))}${target.unit === null ? '' : ` ${target.unit}`}`;
-  const test =
-    ratio === null
-      ? 'Faithfulness unknown: blurring random tenths changes nothing.'
-      : `Faithfulness: blurring the tenth marked most changes the number ${ratio.toFixed(1)} times as much as a random one does, and ` +
-        `more than ${Math.round(beats * DRAWS)} of ${DRAWS} random draws.`;
-  return {
-    title: `${target.name} ${show(value)}`,
-    note: `${methods[method]}, compared with the blurred picture (${show(baseline)}). ${test}`,
-  };
 }

@@ -1,4 +1,4 @@
-import type { FaceInPicture } from '../model/crop-faces.js';
+import type { FaceInPicture } from '../model/face-in-picture.js';
 import type { Model } from '../model/model.js';
 import type { Limits } from './limits.js';
 import { checkHeader, type PictureQueue, type PictureRow } from './picture-queue.js';

@@ -1,0 +1,27 @@
+import { DRAWS } from '../model/deletion.js';
+import type { ExplainMethod, Explanation } from '../model/explain.js';
+import { unitSuffix } from './format.js';
+
+const methods: Readonly<Record<ExplainMethod, string>> = {
+  cam: 'Class activation map',
+  gradient: 'Gradient times activation',
+  occlusion: 'Occlusion',
+};
+
+/** What stands beside a drawn explanation: the number, how its parts were found, and how far to trust them. */
+export function explanationCaption(
+  { value, baseline, method, faithfulness }: Pick<Explanation, 'value' | 'baseline' | 'method' | 'faithfulness'>,
+  { target }: { readonly target: { readonly name: string; readonly unit: string | null } },
+): { readonly title: string; readonly note: string } {
+  const { ratio, beats } = faithfulness;
+  const show = (number: number) => `${Number(number.toPrecision(4))}${unitSuffix(target.unit ?? undefined)}`;
+  const test =
+    ratio === null
+      ? 'Faithfulness unknown: blurring random tenths changes nothing.'
+      : `Faithfulness: blurring the tenth marked most changes the number ${ratio.toFixed(1)} times as much as a random one does, and ` +
+        `more than ${Math.round(beats * DRAWS)} of ${DRAWS} random draws.`;
+  return {
+    title: `${target.name} ${show(value)}`,
+    note: `${methods[method]}, compared with the blurred picture (${show(baseline)}). ${test}`,
+  };
+}
