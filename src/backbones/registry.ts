@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expected, UsageError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
@@ -155,7 +155,7 @@ async function resnetParameters(
   }
   const fromHub =
     !existsSync(weights) && /^[\w.-]+\/[\w.-]+$/.test(weights) && !/\.(pth|pt|safetensors|bin)$/.test(weights);
-  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...watch }) : weights;
+  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...watchOf(watch) }) : weights;
   const { tensors, sha256 } = await readWeights(path);
   const known = weights === entry.hub || sha256.startsWith(entry.checksum);
   const from = fromHub

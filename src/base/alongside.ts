@@ -1,5 +1,5 @@
 import { step } from './profile.js';
-import type { Watch } from './progress.js';
+import { type Watch, watchOf } from './progress.js';
 
 /**
  * What `main` and `side` come to, both done at once: what leaves a core idle is done beside what leaves another one. Progress is that of
@@ -16,7 +16,7 @@ export async function alongside<A, B>(
   const signal = watch.signal === undefined ? failed.signal : AbortSignal.any([watch.signal, failed.signal]);
   let isMain = true;
   const quiet: Watch = {
-    ...watch,
+    ...watchOf(watch),
     signal,
     profile: undefined,
     onProgress: progress => {
@@ -24,7 +24,7 @@ export async function alongside<A, B>(
     },
   };
   const beside = side(quiet);
-  const first = main({ ...watch, signal });
+  const first = main({ ...watchOf(watch), signal });
   const both = first.then(async result => {
     isMain = false;
     return [result, await step(watch.profile, name, () => beside)] as [A, B];

@@ -21,3 +21,11 @@ export interface Watch {
   /** Told where the time goes. Default: nobody. */
   readonly profile?: Profile | undefined;
 }
+
+/** The part of an operation's options that the operations below it take. Passing all options on would let any of them override a default there. */
+export const watchOf = ({ onProgress, onMessage, signal, profile }: Watch): Watch => ({
+  onProgress,
+  onMessage,
+  signal,
+  profile,
+});

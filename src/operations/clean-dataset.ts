@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../cleaning/issues.js';
 import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
@@ -14,7 +14,7 @@ import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { extractFeatures } from '../training/extract.js';
-import { defaultCacheDir } from './common.js';
+import { backboneOf, defaultCacheDir } from './common.js';
 import { groupSamples } from './group-samples.js';
 
 /** Which data to look through, and for what. */
@@ -73,7 +73,20 @@ const NEIGHBOURS_SHOWN = 6;
  */
 export async function cleanDataset(options: CleanOptions): Promise<CleanResult> {
   const started = performance.now();
-  const { out, threshold = 0.5, decide, seed = 0, cacheDir = defaultCacheDir(), signal, onMessage } = options;
+  const {
+    data,
+    target,
+    labelFrom,
+    limit,
+    out,
+    threshold = 0.5,
+    decide,
+    seed = 0,
+    cacheDir = defaultCacheDir(),
+    signal,
+    onMessage,
+  } = options;
+  const watch = watchOf(options);
   if (!(threshold > 0 && threshold <= 1)) {
     throw new UsageError(expected('--threshold', 'a probability above 0, up to 1', `${threshold}`));
   }
@@ -85,21 +98,21 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     throw new UsageError(expected('--out', 'a file apart from the decisions', out));
   }
   const before = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
-  const all = await openDataset({ ...options, decisions: undefined });
+  const all = await openDataset({ data, target, labelFrom, limit, signal });
   const dataset = before === undefined ? all : settle(all, before, onMessage);
-  const backbone = await loadBackbone({ ...options, cacheDir }, options);
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
+  const backbone = await backboneOf(options, cacheDir, watch);
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, watch);
   try {
     const { samples, rows, skipped } = extraction;
     if (samples.length < FEWEST_IMAGES) {
       const what = `at least ${FEWEST_IMAGES} pictures that can be read`;
-      throw new InputError(expected(options.data, what, `${samples.length}`, 'look through so few by eye'));
+      throw new InputError(expected(data, what, `${samples.length}`, 'look through so few by eye'));
     }
     const pathOf = (file: string) => resolve(dataset.root, file);
-    const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, options);
+    const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, watch);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
-    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, options);
+    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, watch);
     // A picture without facts could not be read a second time.
     const known = facts.flatMap((fact, i) => (fact === undefined ? [] : [{ i, fact }]));
     const flags = qualityFlags(known.map(({ fact }) => fact.quality));

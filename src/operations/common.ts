@@ -1,5 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Backbone } from '../backbones/backbone.js';
+import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import type { Watch } from '../base/progress.js';
 import type { Sample } from '../data/dataset.js';
 import { thumbnail } from '../data/sheet.js';
 import { extent, mean, median, standardDeviation } from '../metrics/statistics.js';
@@ -8,6 +11,13 @@ import { extent, mean, median, standardDeviation } from '../metrics/statistics.j
 export function defaultCacheDir(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'eyeball');
 }
+
+/** The backbone that an operation's options ask for. */
+export const backboneOf = (
+  { backbone, weights, sizePx, mean, std }: Omit<BackboneOptions, 'cacheDir'>,
+  cacheDir: string,
+  watch: Watch,
+): Promise<Backbone> => loadBackbone({ backbone, weights, sizePx, mean, std, cacheDir }, watch);
 
 /** The most memory this process has held so far, its threads included, in bytes. */
 export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;

@@ -7,7 +7,7 @@ import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { type PictureFacts, readPictureFacts } from '../cleaning/picture-facts.js';
 import { isGray } from '../cleaning/quality.js';
 import type { Skipped } from '../data/dataset.js';
@@ -80,7 +80,18 @@ const epochSchema = z.object({
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateModelResult> {
   const started = performance.now();
-  const { tta = false, seed = 0, force = false, cacheDir = defaultCacheDir(), signal, onMessage } = options;
+  const {
+    data,
+    labelFrom,
+    decisions,
+    limit,
+    tta = false,
+    seed = 0,
+    force = false,
+    cacheDir = defaultCacheDir(),
+    signal,
+    onMessage,
+  } = options;
   const home = modelFolder(options.model);
   const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
@@ -95,12 +106,14 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     try {
       const { manifest } = model;
       const target = options.target ?? columnOf(manifest.target.name);
-      const opened = await step(profile, 'listing', () => openDataset({ ...options, target }));
+      const opened = await step(profile, 'listing', () =>
+        openDataset({ data, target, labelFrom, decisions, limit, signal }),
+      );
       const { framing, input } = manifest;
       if (options.faces && framing === undefined) throw withoutFraming(options.model);
       const dataset =
         options.faces && framing !== undefined
-          ? await cropDataset(opened, framing, input.sizePx, options.cacheDir ?? defaultCacheDir(), options)
+          ? await cropDataset(opened, framing, input.sizePx, cacheDir, watchOf(options))
           : opened;
       const pathOf = (file: string) => resolve(dataset.root, file);
       const { samples } = dataset;
@@ -109,7 +122,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const read = readsForTwo();
       const predicted = async (watch: Watch) => {
         // Cropped already, where faces were asked for.
-        const asked = { ...options, ...watch, read, faces: false };
+        const asked = { ...watch, tta, read };
         const answers = await step(profile, 'predictions', () => model.predict(paths, asked));
         const answered: Prediction[] = [];
         const positions: number[] = [];
@@ -139,7 +152,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const page = import('../report/evaluation-page.js');
       page.catch(() => {});
       const [{ answered, positions, skipped, suspects, pictures }, { facts, leaks }] = await alongside(
-        options,
+        watchOf(options),
         predicted,
         'training pictures',
         lookedAt,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { OutputFolder } from '../base/output-folder.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { explanationPng } from '../data/explanation-picture.js';
 import type { Faithfulness } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
@@ -32,10 +32,10 @@ export async function explainInto(
     readonly onPrediction?: ((prediction: DrawnPrediction) => void) | undefined;
   },
 ): Promise<DrawnPrediction[]> {
-  const { level, onPrediction, onMessage, signal } = options;
+  const { seed, level, onPrediction, onMessage, signal } = options;
   const predictions: DrawnPrediction[] = [];
   const taken = new Set<string>();
-  for await (const picture of model.explain(pictures, options)) {
+  for await (const picture of model.explain(pictures, { ...watchOf(options), seed })) {
     const { file } = picture;
     if (picture.value === null) predictions.push({ file, value: null, error: picture.error });
     else {

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { eyeballVersion } from '../base/versions.js';
 import type { Sample, Skipped } from '../data/dataset.js';
@@ -59,7 +59,18 @@ const SAMPLES = 40;
  * @throws InputError where the data cannot be used at all, or `out` exists; UsageError for `cacheDir` without `against`.
  */
 export async function inspectDataset(options: InspectOptions): Promise<InspectResult> {
-  const { out, seed = 0, force = false, against, cacheDir = defaultCacheDir(), onProgress, onMessage } = options;
+  const {
+    out,
+    seed = 0,
+    force = false,
+    against,
+    labelFrom,
+    decisions,
+    limit,
+    cacheDir = defaultCacheDir(),
+    onProgress,
+    onMessage,
+  } = options;
   if (options.cacheDir !== undefined && against === undefined)
     throw new UsageError(
       expected('--cache', '--against beside it', 'none', 'facts of pictures are kept for that alone'),
@@ -68,7 +79,17 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
   try {
     const dataset = await openDataset(options);
     const { root, samples, skipped: unlabelled, target } = dataset;
-    const test = against === undefined ? undefined : await openDataset({ ...options, data: against });
+    const test =
+      against === undefined
+        ? undefined
+        : await openDataset({
+            data: against,
+            target: options.target,
+            labelFrom,
+            decisions,
+            limit,
+            signal: options.signal,
+          });
     const usable: Sample[] = [];
     const skipped = [...unlabelled];
     const sizes = new Counter();
@@ -103,7 +124,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       throw new InputError(expected(options.data, 'at least one picture that can be read', got));
     }
     const labels = Float64Array.from(usable, sample => sample.label);
-    const leakage = test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, options));
+    const leakage = test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, watchOf(options)));
     const result: InspectResult = {
       images: usable.length,
       skipped,

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { listFiles } from '../data/listing.js';
 import { isUrl } from '../data/read-source.js';
 import { copiesFor } from '../engine/runtime/session.js';
@@ -40,16 +40,16 @@ export interface PredictOptions extends Watch {
  * @throws UsageError where options do not go together.
  */
 export async function predictPictures(options: PredictOptions): Promise<DrawnPrediction[]> {
-  const { explain, seed, force } = options;
+  const { explain, seed, force, tta, faces, level, onPrediction } = options;
   if (explain === undefined) {
     for (const [name, value] of Object.entries({ seed, force })) {
       if (value !== undefined) throw new UsageError(expected(`--${name}`, '--explain beside it', 'none'));
     }
-  } else if (options.faces) {
+  } else if (faces) {
     throw new UsageError(
       expected('--faces', 'no --explain beside it', `"${explain}"`, 'it explains whole pictures, not their faces'),
     );
-  } else if (options.tta) {
+  } else if (tta) {
     throw new UsageError(
       expected('--tta', 'no --explain beside it', `"${explain}"`, 'it explains one picture, not two'),
     );
@@ -60,10 +60,11 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
     // Explanations are made one after another.
     const copies = explain === undefined ? copiesFor(pictures.length) : 1;
     const model = await step(options.profile, 'model', () => loadModel(options.model, { copies }));
+    const asked = { ...watchOf(options), level, onPrediction };
     try {
       if (folder === undefined)
-        return await step(options.profile, 'predictions', () => model.predict(pictures, options));
-      return await explainInto(folder, model, pictures, { ...options, seed: seed ?? 0 });
+        return await step(options.profile, 'predictions', () => model.predict(pictures, { ...asked, tta, faces }));
+      return await explainInto(folder, model, pictures, { ...asked, seed: seed ?? 0 });
     } finally {
       await model.close();
     }

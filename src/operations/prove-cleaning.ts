@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
-import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
 import { doubtLabels } from '../cleaning/label-doubts.js';
@@ -22,7 +22,7 @@ import { mean, standardDeviation } from '../metrics/statistics.js';
 import { extractFeatures } from '../training/extract.js';
 import { type FeatureRows, rowsAt } from '../training/feature-cache.js';
 import { answersOf } from '../training/out-of-fold.js';
-import { defaultCacheDir } from './common.js';
+import { backboneOf, defaultCacheDir } from './common.js';
 import { fitHeads } from './fit-model.js';
 import { type GroupedSamples, groupSamples } from './group-samples.js';
 import { planTraining } from './training-plan.js';
@@ -89,12 +89,13 @@ const MOST_COPIES = 100;
 export async function proveCleaning(options: ProveOptions): Promise<ProveResult> {
   const started = performance.now();
   const { noise = 0.05, runs = 1, seed = 0, cacheDir = defaultCacheDir(), onMessage } = options;
+  const watch = watchOf(options);
   if (!(noise > 0 && noise < 0.5)) throw new UsageError(expected('--noise', 'a share above 0, below 0.5', `${noise}`));
   if (!(Number.isInteger(runs) && runs > 0))
     throw new UsageError(expected('--runs', 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
-  const backbone = await loadBackbone({ ...options, cacheDir }, options);
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, options);
+  const backbone = await backboneOf(options, cacheDir, watch);
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, watch);
   try {
     const { samples, rows } = extraction;
     if (samples.length < FEWEST_IMAGES) {
@@ -105,13 +106,13 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     const labels = Float64Array.from(samples, ({ label }) => label);
     const leastDistance = standardDeviation(labels) / 2;
     if (leastDistance === 0) throw new InputError(expected(options.data, 'labels that differ', 'one label for all'));
-    const known = await groupSamples({ ...dataset, samples }, cacheDir, options);
-    const duplicates = await proveDuplicates({ ...dataset, samples }, known, cacheDir, seed, options);
+    const known = await groupSamples({ ...dataset, samples }, cacheDir, watch);
+    const duplicates = await proveDuplicates({ ...dataset, samples }, known, cacheDir, seed, watch);
     const { groups } = known;
     const done: ProofRun[] = [];
     for (let run = 0; run < runs; run++) {
       const context = { rows, labels, groups, backbone, noise, leastDistance, seed: seed + run };
-      const result = await proveOnce(context, options);
+      const result = await proveOnce(context, watch);
       done.push(result);
       const { auc, precisionAtPlanted } = result;
       onMessage?.(`run ${run + 1} of ${runs}: area ${auc.toFixed(3)}, precision ${precisionAtPlanted.toFixed(2)}`);

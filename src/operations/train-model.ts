@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardFraming } from '../backbones/face-detector/framing.js';
-import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import type { BackboneOptions } from '../backbones/registry.js';
 import { alongside } from '../base/alongside.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import type { Watch } from '../base/progress.js';
+import { type Watch, watchOf } from '../base/progress.js';
 import { versions } from '../base/versions.js';
 import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../cleaning/training-index.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
@@ -28,7 +28,7 @@ import { backboneAt } from '../training/precision.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { tunedPart } from '../training/tuned-network.js';
 import { calibrateModel } from './calibrate-model.js';
-import { defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
+import { backboneOf, defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
 import { groupSamples, someGrouped, tellGroups } from './group-samples.js';
@@ -99,6 +99,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
   const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
   const plan = planTraining(options);
+  const watch = watchOf(options);
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   await checkCheckpoint(checkpoint, { force, resume });
   const goesOn = resume && existsSync(checkpoint);
@@ -108,10 +109,10 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     const { profile } = options;
     const opened = await step(profile, 'listing', () => openDataset(options));
     const decided = decisionsText(opened, options.onMessage);
-    const loaded = await step(profile, 'backbone', () => loadBackbone({ ...options, cacheDir }, options));
+    const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, watch));
     const { sizePx } = loaded;
     const dataset = options.faces
-      ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, options)
+      ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, watch)
       : opened;
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
     const closing: (() => Promise<void>)[] = [];
@@ -129,7 +130,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         closing.push(() => extraction.close());
         return { backbone, part, extraction };
       };
-      const [{ backbone, part, extraction }, all] = await alongside(options, extracted, 'duplicates', watch =>
+      const [{ backbone, part, extraction }, all] = await alongside(watch, extracted, 'duplicates', watch =>
         groupSamples(dataset, cacheDir, watch, read),
       );
       const { samples, rows, skipped, fingerprint } = extraction;
@@ -142,17 +143,17 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
       const { groups, facts, duplicates } = someGrouped(all, dataset, extraction.positions);
-      if (validation > 0) tellGroups(duplicates, options);
+      if (validation > 0) tellGroups(duplicates, watch);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);
       const mirror =
         plan.augment === 'flip'
-          ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, options, { mirrored: true })
+          ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, watch, { mirrored: true })
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
       const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, ...split };
       const onEpoch = part === undefined ? options.onEpoch : undefined;
-      let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...options, onEpoch }));
+      let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...watch, onEpoch }));
       if (part !== undefined) {
         const identity = {
           data: fingerprint,
@@ -173,7 +174,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
         const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
         const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
-        const tuned = () => tuneBackbone(context, saving, cacheDir, folder, options);
+        const tuned = () => tuneBackbone(context, saving, cacheDir, folder, { ...watch, onEpoch: options.onEpoch });
         fits = [await step(profile, 'tuning', tuned), ...fits];
       }
       const [taken] = fits as [ModelFit];
@@ -182,12 +183,13 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const { correctBias = false, signal } = options;
       const about = { data, dataset: usable, backbone, correctBias, seed };
       const calibrated = async ({ onProgress, onMessage, signal }: Watch) => {
-        const watch = { onProgress, onMessage, signal };
-        const result = await step(profile, 'intervals', () => calibrateModel(taken, { ...about, ...watch }));
+        const result = await step(profile, 'intervals', () =>
+          calibrateModel(taken, { ...about, onProgress, onMessage, signal }),
+        );
         return { ...result, calibrateSeconds: (performance.now() - calibrationStarted) / 1000 };
       };
       const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await alongside(
-        options,
+        watch,
         calibrated,
         'framing of faces',
         watch => framingOf({ ...usable, fingerprint }, cacheDir, watch),

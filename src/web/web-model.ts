@@ -103,7 +103,8 @@ async function startSession(
   options: WebModelOptions,
 ): Promise<WebSession> {
   const onBytes = counting(options, 'loading the runtime');
-  const session = await createWebSession(network, device, { ...options, onBytes });
+  const { runtime, threads, signal } = options;
+  const session = await createWebSession(network, device, { runtime, threads, signal, onBytes });
   try {
     const { sizePx } = manifest.input;
     const { value } = await session.run({

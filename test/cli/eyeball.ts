@@ -34,6 +34,9 @@ export function start(
   return Object.assign(child, { outcome });
 }
 
+/** The environment of a user outside of CI, with this home folder and nothing set for caches. */
+export const userEnv = (home: string): NodeJS.ProcessEnv => ({ HOME: home, XDG_CACHE_HOME: undefined, CI: undefined });
+
 /** Runs `eyeball` with these arguments to its end. */
 export const eyeball = (...args: string[]): Promise<Outcome> => start(args).outcome;
 

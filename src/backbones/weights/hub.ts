@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AbortedError, expected, InputError, reasonOf } from '../../base/errors.js';
-import type { Watch } from '../../base/progress.js';
+import { type Watch, watchOf } from '../../base/progress.js';
 import { download } from './download.js';
 import { quote, sha256OfFile } from './file.js';
 import { checksumPath, Part } from './part.js';
@@ -34,7 +34,7 @@ export interface HubOptions extends Watch {
  * Reference: https://huggingface.co/docs/hub/api, huggingface_hub's file_download.py.
  */
 export async function fetchFromHub(options: HubOptions): Promise<string> {
-  const { repo, file = 'model.safetensors', revision = 'main', cacheDir, retryDelayMs = 500, ...rest } = options;
+  const { repo, file = 'model.safetensors', revision = 'main', cacheDir, retryDelayMs = 500 } = options;
   checkName('repository', 'organisation/name', repo, 2);
   checkName('file', "a path of letters, digits, '.', '_' and '-'", file);
   checkName('revision', "a name of letters, digits, '.', '_' and '-'", revision, 1);
@@ -45,7 +45,8 @@ export async function fetchFromHub(options: HubOptions): Promise<string> {
     if (await isIntact(path, options.signal)) return path;
     const part = await Part.claim(path);
     try {
-      await part.publish(await download({ ...rest, repo, file, revision, endpoint, token, retryDelayMs }, part));
+      const asked = { ...watchOf(options), repo, file, revision, endpoint, token, retryDelayMs };
+      await part.publish(await download(asked, part));
     } catch (error) {
       await part.release();
       throw error;
