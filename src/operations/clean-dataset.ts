@@ -10,6 +10,7 @@ import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
 import { qualityFlags } from '../cleaning/quality.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
 import { applyDecisions, type Decision, type Decisions, readDecisions } from '../data/decisions.js';
+import { changeDecisionsFile } from '../data/decisions-lock.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
@@ -35,8 +36,6 @@ export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly onRanked?:
     | ((ranked: readonly RankedSample[], nearest: (file: string) => readonly Sample[]) => void)
     | undefined;
-  /** Called with what adds to the decisions file, by somebody who writes to it too. Default: it is called at once. */
-  readonly exclusively?: ((add: () => Promise<void>) => Promise<void>) | undefined;
   /** True moves an existing `out` that is no table of `clean` aside. Default false: that is an error. */
   readonly force?: boolean | undefined;
 }
@@ -139,11 +138,11 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       }
       await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
       await replaceFile(sheet, png);
-      const { exclusively = add => add() } = options;
-      await exclusively(() =>
+      await changeDecisionsFile(decisionsFile, () =>
         addDecisions(decisionsFile, offered, row => (row.kinds.includes('label') ? (decide ?? '') : '')),
       );
     } catch (cause) {
+      if (cause instanceof InputError) throw cause;
       throw new InputError(expected(out, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
     }
     const after = await readDecisions(decisionsFile);

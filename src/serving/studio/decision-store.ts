@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { InputError } from '../../base/errors.js';
 import { replaceFile } from '../../base/replace-file.js';
 import { type Decision, isSame } from '../../data/decisions.js';
+import { changeDecisionsFile } from '../../data/decisions-lock.js';
 import {
   type DecisionsText,
   type KnownCells,
@@ -14,11 +15,12 @@ import {
 } from '../../data/decisions-text.js';
 import { codeOf } from '../../data/listing.js';
 import { Problem } from '../problem.js';
+import { hidePaths } from './hide-paths.js';
 import type { DecisionEvent, DecisionRequest } from './protocol.js';
 
 /**
- * The decisions in a file that others may write to as well. What `decide` answers is on disk; the file is replaced as a whole, so it is
- * never half-written; it is read again before each change, so what others wrote stays.
+ * The decisions in a file that other processes may write to as well. What `decide` answers is on disk; the file is replaced as a whole, so
+ * it is never half-written. For each change its lock is taken and it is read again, so that no decision of another service is lost.
  */
 export class DecisionStore {
   private text: DecisionsText = newDecisionsText();
@@ -74,7 +76,7 @@ export class DecisionStore {
 
   /** Reads the file again where it has changed. */
   refresh(): Promise<void> {
-    return this.exclusively(async () => {
+    return this.inTurn(async () => {
       const now = await fingerprint(this.shown);
       if (now !== this.seen) await this.read();
     });
@@ -90,32 +92,44 @@ export class DecisionStore {
     { file, decision, expected }: Omit<DecisionRequest, 'fingerprint'>,
     known: KnownCells = {},
   ): Promise<DecisionEvent> {
-    return this.exclusively(async () => {
-      await this.read();
-      if (this.fault !== undefined) throw new Problem(503, this.fault.message.split('\n')[0]!);
-      const now = this.byFile.get(file) ?? null;
-      // Also the answer to somebody who asks again because he got none.
-      if (isEqual(now, decision)) return this.eventOf(file);
-      if (!isEqual(now, expected)) {
-        const detail = `expected: expected what is decided about the picture, got something else; it is ${wordsOf(now)}`;
-        throw new Problem(409, detail, {}, this.eventOf(file));
-      }
-      const text = withDecision(this.text, file, decision, known);
-      const bytes = Buffer.from(textOfDecisions(text));
-      try {
+    return this.inTurn(() =>
+      this.locked(async () => {
+        await this.read();
+        if (this.fault !== undefined) throw new Problem(503, this.fault.message.split('\n')[0]!);
+        const now = this.byFile.get(file) ?? null;
+        // Also the answer to a client that asks again because it got none.
+        if (isEqual(now, decision)) return this.eventOf(file);
+        if (!isEqual(now, expected)) {
+          const detail = `expected: expected what is decided about the picture, got something else; it is ${wordsOf(now)}`;
+          throw new Problem(409, detail, {}, this.eventOf(file));
+        }
+        const text = withDecision(this.text, file, decision, known);
+        const bytes = Buffer.from(textOfDecisions(text));
         await replaceFile(this.shown, bytes);
-      } catch (cause) {
-        const detail = `${this.shown}: expected a file that can be written, got ${codeOf(cause)}`;
-        throw Object.assign(new Problem(503, detail), { cause });
-      }
-      this.take(text, bytes);
-      this.seen = await fingerprint(this.shown);
-      return this.eventOf(file);
-    });
+        this.take(text, bytes);
+        this.seen = await fingerprint(this.shown);
+        return this.eventOf(file);
+      }),
+    );
   }
 
-  /** Runs `work`, which may write to the file, while nothing is decided here. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
+  /** Does `work` while no other process writes to the file. @throws Problem 503 where it cannot be written */
+  private async locked<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await changeDecisionsFile(this.shown, work);
+    } catch (cause) {
+      if (cause instanceof InputError) {
+        // The text names the lock by its whole path where other files are in it.
+        throw Object.assign(new Problem(503, hidePaths(cause.message, [this.shown])), { cause });
+      }
+      if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
+      const detail = `${this.shown}: expected a file that can be written, got ${codeOf(cause)}`;
+      throw Object.assign(new Problem(503, detail), { cause });
+    }
+  }
+
+  /** Runs `work` once what was begun here before has ended. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.queue.then(work);
     this.queue = turn.catch(() => {});
     return turn;

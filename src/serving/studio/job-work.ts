@@ -65,7 +65,6 @@ async function clean(place: JobPlace, seed: number, watch: JobWatch): Promise<vo
     onRanked: (ranked, nearest) => {
       neighbours = neighboursOf(ranked, nearest);
     },
-    exclusively: add => store.exclusively(add),
     ...watch,
   });
   await saveNeighbours(table, { wrongShare: result.wrongShare, neighbours });

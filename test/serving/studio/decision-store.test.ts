@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decideAtOnce } from '../../../bench/soak/decisions.js';
+import { lockFile } from '../../../src/base/file-lock.js';
 import { readDecisions } from '../../../src/data/decisions.js';
 import { Problem } from '../../../src/serving/problem.js';
 import { DecisionStore } from '../../../src/serving/studio/decision-store.js';
@@ -70,6 +73,23 @@ describe('a store of decisions', () => {
     assert.equal([...byFile.values()].filter(({ kind }) => kind === 'drop').length, 5);
     assert.deepEqual(new Map(store.byFile), new Map(byFile));
     assert.deepEqual(readdirSync(join(shown, '..')), ['decisions.csv']);
+  });
+
+  it('loses nothing where three processes decide at once', async () => {
+    assert.deepEqual(await decideAtOnce(3, 30), { saved: 90, lost: [], refused: [] });
+  });
+
+  it('waits while another process holds the file', async t => {
+    const shown = join(tempFolder(t), 'decisions.csv');
+    const store = await DecisionStore.open(shown);
+    const lock = await lockFile(shown);
+    const steps: string[] = [];
+    const saving = store.decide(set('a.jpg', 4)).then(() => steps.push('saved'));
+    await sleep(30);
+    steps.push('released');
+    await lock.release();
+    await saving;
+    assert.deepEqual(steps, ['released', 'saved']);
   });
 
   it('takes over what others wrote behind its back, other columns and all', async t => {
