@@ -7,7 +7,8 @@ import type { Watch } from '../base/progress.js';
 import { scratch } from '../base/scratch.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
 import type { Size } from '../data/enlarge.js';
-import { DECODER_VERSION, decodePicture, probePicture } from '../data/picture.js';
+import { DECODER_VERSION, decodePicture, decodeWithWarning, probePicture } from '../data/picture.js';
+import { PICTURE_WARNINGS, type PictureWarning } from '../data/picture-warning.js';
 import { readSource } from '../data/read-source.js';
 import type { ReadPicture } from '../data/shared-reads.js';
 import { contentHash, FeatureCache } from '../training/feature-cache.js';
@@ -22,6 +23,8 @@ export interface PictureFacts {
   /** Of what it shows, `[143]`: see `describe`. */
   readonly descriptor: Float32Array;
   readonly quality: QualityFacts;
+  /** What is odd about the file; absent where nothing is. */
+  readonly warning?: PictureWarning;
 }
 
 /** The facts of a data set. */
@@ -35,13 +38,14 @@ export interface FactsOfDataset {
 }
 
 // Goes up when the same pixels come to other facts; what is cached is keyed by it.
-const FACTS_VERSION = 3;
+const FACTS_VERSION = 4;
 // The most that is looked at of each direction: blur and exposure show at this size.
 const SHOWN_PX = 256;
 const AHEAD = 16;
 const APPENDED = 256;
 const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'colour'] as const;
-const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length;
+// The warning comes last, as its place among PICTURE_WARNINGS from 1 on; 0 is none.
+const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length + 1;
 
 /**
  * Content hash, descriptor and quality of every picture of `dataset`, each picture decoded once ever: they go to a cache in `cacheDir` by
@@ -72,7 +76,7 @@ export async function readPictureFacts(
         if (cache.has(hash)) return { hash };
         const file = await probePicture(bytes);
         const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
-        return { hash, file, shown, pixels: await decodePicture(bytes, shown) };
+        return { hash, file, shown, ...(await decodeWithWarning(bytes, shown)) };
       } catch (thrown) {
         return { reason: reasonOf(thrown) };
       }
@@ -92,7 +96,7 @@ export async function readPictureFacts(
       const file = samples[hashes.length]!.file;
       if ('reason' in seen) skipped.push({ file, reason: seen.reason });
       else if (!('pixels' in seen)) cached++;
-      else if (!fresh.has(seen.hash)) fresh.set(seen.hash, rowOf(seen.pixels, seen.shown, seen.file));
+      else if (!fresh.has(seen.hash)) fresh.set(seen.hash, rowOf(seen));
       hashes.push('reason' in seen ? undefined : seen.hash);
       if (fresh.size === APPENDED) await flush();
       onProgress?.({ phase: 'looking at pictures', done: hashes.length, total: samples.length, unit: 'images' });
@@ -110,14 +114,19 @@ export async function readPictureFacts(
   }
 }
 
-type Seen =
-  | { readonly reason: string }
-  | { readonly hash: string }
-  | { readonly hash: string; readonly file: Size; readonly shown: Size; readonly pixels: Uint8Array };
+type Seen = { readonly reason: string } | { readonly hash: string } | SeenPicture;
+
+interface SeenPicture {
+  readonly hash: string;
+  readonly file: Size;
+  readonly shown: Size;
+  readonly pixels: Uint8Array;
+  readonly warning?: PictureWarning | undefined;
+}
 
 const grayOf = scratch(Float32Array);
 
-function rowOf(pixels: Uint8Array, shown: Size, file: Size): Float32Array {
+function rowOf({ pixels, shown, file, warning }: SeenPicture): Float32Array {
   const gray = luma(pixels, grayOf(pixels.length / 3));
   const quality = measureQuality(pixels, gray, shown, file);
   const row = new Float32Array(WIDTH);
@@ -126,12 +135,19 @@ function rowOf(pixels: Uint8Array, shown: Size, file: Size): Float32Array {
     QUALITY.map(name => quality[name]),
     DESCRIPTOR_WIDTH,
   );
+  row[WIDTH - 1] = warning === undefined ? 0 : 1 + PICTURE_WARNINGS.indexOf(warning);
   return row;
 }
 
 function factsOf(hash: string, row: Float32Array): PictureFacts {
   const quality = Object.fromEntries(QUALITY.map((name, i) => [name, row[DESCRIPTOR_WIDTH + i]!]));
-  return { hash, descriptor: row.subarray(0, DESCRIPTOR_WIDTH), quality: quality as unknown as QualityFacts };
+  const warning = PICTURE_WARNINGS[row[WIDTH - 1]! - 1];
+  return {
+    hash,
+    descriptor: row.subarray(0, DESCRIPTOR_WIDTH),
+    quality: quality as unknown as QualityFacts,
+    ...(warning && { warning }),
+  };
 }
 
 /**

@@ -86,12 +86,13 @@ function lines(): (prediction: PicturePrediction) => string {
   };
 }
 
-function line({ file, value, low, high, unusual, face, error }: PicturePrediction, number: number): string {
+function line({ file, value, low, high, unusual, face, warning, error }: PicturePrediction, number: number): string {
   const place = face === undefined ? [] : [`face ${number}`, `${face.width} x ${face.height} at ${face.x}, ${face.y}`];
   if (value === null) return `${[file, ...place].join('\t')}: ${error}`;
   const parts = [file, ...place, `${Number(value.toPrecision(6))}`];
   if (low != null && high != null) parts.push(`${short(low)} to ${short(high)}`);
   if (unusual) parts.push('unusual: unlike the pictures of the training');
+  if (warning !== undefined) parts.push(`warning: ${warning}`);
   if (face?.small) parts.push(`small: ${face.width} px wide show little`);
   return parts.join('\t');
 }

@@ -5,7 +5,9 @@ import { enlarge, type Size } from './enlarge.js';
 import { jpegFrame, jpegOrientation } from './jpeg-header.js';
 import { nameContent, rawInTiff } from './name-content.js';
 import { PICTURE_FORMATS, type PictureFormat, sniffFormat } from './picture-format.js';
+import type { PictureWarning } from './picture-warning.js';
 import { decodeSmallJpeg } from './small-jpeg.js';
+import { tiffBits, tiffSampleFault } from './tiff-header.js';
 
 // Callers have many pictures in flight, so one thread a picture and no cache of operations, which no two pictures share: with 8 in
 // flight on two cores, a second thread or the cache changes the processor time of a picture by less than its noise (5 %), and both cost memory.
@@ -36,8 +38,8 @@ export interface PictureHeader {
  * The picture as RGB pixels, uint8 `[H, W, 3]`, in sRGB.
  *
  * The whole picture is stretched to the size, with linear interpolation and no crop, after its EXIF orientation is applied.
- * Transparent parts become white; animations and multi-page files give their first frame; 16 bits become 8; CMYK and embedded colour
- * profiles become sRGB. Every byte is read whatever the size, so decoding to 8 x 8 finds a damaged file as surely as any other size.
+ * Transparent parts become white; animations and multi-page files give their first frame; 16 bits become the upper 8; CMYK and embedded
+ * colour profiles become sRGB. A TIFF of other numbers than unsigned integers of up to 16 bits is refused. Every byte is read whatever the size, so decoding to 8 x 8 finds a damaged file as surely as any other size.
  *
  * @param bytes the file's content, one of PICTURE_FORMATS
  * @param profile told of decoding, which includes shrinking, and of enlarging
@@ -46,13 +48,34 @@ export interface PictureHeader {
  * MAX_PICTURE_PIXELS
  */
 export async function decodePicture(bytes: Uint8Array, size: Size, profile?: Profile): Promise<Uint8Array> {
+  return (await decodeWithWarning(bytes, size, profile)).pixels;
+}
+
+/** The pixels as decodePicture gives them, and what is odd about the image, if something is. */
+export async function decodeWithWarning(
+  bytes: Uint8Array,
+  size: Size,
+  profile?: Profile,
+): Promise<{ readonly pixels: Uint8Array; readonly warning?: PictureWarning | undefined }> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
-  const { data, width, height } = await during(profile, 'decode', async () => {
+  const decoded = await during(profile, 'decode', async () => {
     const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, size) : undefined;
     return small ?? (await shrunk(bytes, format, size));
   });
-  if (width === size.width && height === size.height) return data;
-  return await during(profile, 'resize', () => enlarge(data, { width, height }, size));
+  const { data, width, height } = decoded;
+  const warning = (await is12In16(bytes, format, data)) ? 'dark' : undefined;
+  if (width === size.width && height === size.height) return { pixels: data, warning };
+  return { pixels: await during(profile, 'resize', () => enlarge(data, { width, height }, size)), warning };
+}
+
+/** True where all values of a 16-bit image are below 4096, those of transparency aside. */
+async function is12In16(bytes: Uint8Array, format: PictureFormat, decoded: Uint8Array): Promise<boolean> {
+  const has16Bits = format === 'png' ? bytes[24] === 16 : format === 'tiff' && tiffBits(bytes) === 16;
+  // 4095 has 15 as its upper 8 bits. Shrinking can hide bright pixels, so an image that is dark when small is looked at in full.
+  if (!has16Bits || decoded.some(value => value > 15)) return false;
+  const { channels } = await sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS }).stats();
+  const colours = channels.length - (channels.length % 2 === 0 ? 1 : 0);
+  return channels.slice(0, colours).every(({ max }) => max < 4096);
 }
 
 async function shrunk(bytes: Uint8Array, format: PictureFormat, size: Size) {
@@ -95,7 +118,7 @@ export async function probePicture(bytes: Uint8Array): Promise<PictureHeader> {
   const size = format === 'jpeg' ? jpegSize(bytes) : undefined;
   if (size !== undefined) return { format, ...size, frames: 1 };
   try {
-    if (format === 'tiff') await refuseRaw(bytes);
+    if (format === 'tiff') await refuseTiff(bytes);
     const { autoOrient, pages = 1 } = await header(bytes);
     const frames = format === 'gif' || format === 'webp' ? pages : 1;
     return { format, width: autoOrient.width, height: autoOrient.height, frames };
@@ -128,7 +151,7 @@ async function shrink(bytes: Uint8Array, format: PictureFormat, { width, height 
 }
 
 async function open(bytes: Uint8Array, format: PictureFormat): Promise<Sharp> {
-  if (format === 'tiff') await refuseRaw(bytes);
+  if (format === 'tiff') await refuseTiff(bytes);
   const image = sharp(bytes, { autoOrient: true, failOn: 'error', limitInputPixels: MAX_PICTURE_PIXELS });
   // sharp brings 16-bit pictures with a colour profile to Display P3 and leaves them there; brought to 8 bits first, they go the
   // way of all others. Not for all: it would switch off the decoding of large JPEGs at an eighth of their size.
@@ -147,9 +170,11 @@ async function refuse(bytes: Uint8Array): Promise<never> {
   throw new InputError(`expected a photo (${allowed}), got ${await nameContent(bytes)}`);
 }
 
-async function refuseRaw(bytes: Uint8Array): Promise<void> {
+async function refuseTiff(bytes: Uint8Array): Promise<void> {
   const raw = await rawInTiff(bytes);
   if (raw !== undefined) throw new InputError(`expected a photo (${allowed}), got a camera's raw file (${raw})`);
+  const fault = tiffSampleFault(bytes);
+  if (fault !== undefined) throw new InputError(fault);
 }
 
 /** The error of libvips in our form: one line, without the names of its functions. */

@@ -2,7 +2,8 @@ import { ahead } from '../base/ahead.js';
 import { reasonOf } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
 import type { Tensor } from '../engine/tensor.js';
-import { decodePicture } from './picture.js';
+import { decodeWithWarning } from './picture.js';
+import type { PictureWarning } from './picture-warning.js';
 
 /** Pictures to send through a model, and how. */
 export interface PictureRun {
@@ -23,6 +24,8 @@ export interface PictureResults {
   readonly indices: readonly number[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   readonly failed: readonly { readonly index: number; readonly reason: string }[];
+  /** Those of `indices` that are odd. */
+  readonly warned: readonly { readonly index: number; readonly warning: PictureWarning }[];
   /** How many pictures this batch settles, those without work included. */
   readonly settled: number;
 }
@@ -77,7 +80,7 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: Picture
   const decode = async (index: number) => {
     try {
       const bytes = await during(profile, 'read', () => read(index));
-      return { index, pixels: bytes && (await decodePicture(bytes, { width: sizePx, height: sizePx }, profile)) };
+      return { index, ...(bytes && (await decodeWithWarning(bytes, { width: sizePx, height: sizePx }, profile))) };
     } catch (thrown) {
       return { index, reason: reasonOf(thrown) };
     }
@@ -86,6 +89,7 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: Picture
     indices: [] as number[],
     pixels: [] as Uint8Array[],
     failed: [] as { index: number; reason: string }[],
+    warned: [] as { index: number; warning: PictureWarning }[],
   });
   let batch = empty();
   let settled = 0;
@@ -95,6 +99,7 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: Picture
     else if (result.pixels !== undefined) {
       batch.indices.push(result.index);
       batch.pixels.push(result.pixels);
+      if (result.warning !== undefined) batch.warned.push({ index: result.index, warning: result.warning });
     }
     // Pictures without work are reported as often as batches are, so that progress shows them.
     if (batch.pixels.length === BATCH || settled === 40 * BATCH) {

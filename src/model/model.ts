@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expected, ShapeError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { mirror } from '../data/mirror.js';
+import { warningText } from '../data/picture-warning.js';
 import { readSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import type { ReadPicture } from '../data/shared-reads.js';
@@ -22,6 +23,8 @@ export interface PicturePrediction {
   readonly file: string;
   readonly value: number | null;
   readonly error?: string;
+  /** What is odd about the image, so that its value is worth less; absent where nothing is. */
+  readonly warning?: string;
   /**
    * The ends of the interval that was asked for, in the target's unit; null where the model was calibrated on too few pictures for its
    * level. Absent where a model has no intervals.
@@ -196,10 +199,11 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         }
         return out;
       }
-      for await (const { indices, outputs, failed, settled } of runPictures(run)) {
+      for await (const { indices, outputs, failed, warned, settled } of runPictures(run)) {
         indices.forEach((index, row) => {
           out[index] = predictionOf(index, outputs, row);
         });
+        for (const { index, warning } of warned) out[index] = { ...out[index]!, warning: warningText(warning) };
         for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
         for (let index = done; index < done + settled; index++) onPrediction?.(out[index]!);
         done += settled;

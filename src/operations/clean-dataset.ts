@@ -15,7 +15,7 @@ import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { extractFeatures } from '../training/extract.js';
-import { backboneOf, defaultCacheDir } from './common.js';
+import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
 import { groupSamples } from './group-samples.js';
 
 /** Which data to look through, and for what. */
@@ -109,6 +109,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     }
     const pathOf = (file: string) => resolve(dataset.root, file);
     const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, watch);
+    tellWarnings(samples, facts, onMessage);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
     const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, watch);

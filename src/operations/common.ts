@@ -4,6 +4,7 @@ import type { Backbone } from '../backbones/backbone.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import type { Watch } from '../base/progress.js';
 import type { Sample } from '../data/dataset.js';
+import { type PictureWarning, warningLines } from '../data/picture-warning.js';
 import { thumbnail } from '../data/sheet.js';
 import { extent, mean, median, standardDeviation } from '../metrics/statistics.js';
 
@@ -30,6 +31,19 @@ export async function withThumbnails<T extends Pick<Sample, 'file'>>(
   return await Promise.all(
     samples.map(async sample => ({ ...sample, dataUri: await thumbnail(pathOf(sample.file), 160) })),
   );
+}
+
+/** Says which images are odd: a line for each kind. */
+export function tellWarnings(
+  samples: readonly Pick<Sample, 'file'>[],
+  facts: readonly ({ readonly warning?: PictureWarning | undefined } | undefined)[],
+  onMessage: Watch['onMessage'],
+): void {
+  const warned = samples.flatMap(({ file }, i) => {
+    const warning = facts[i]?.warning;
+    return warning === undefined ? [] : [{ file, warning }];
+  });
+  for (const line of warningLines(warned)) onMessage?.(line);
 }
 
 /** Labels in five numbers. */

@@ -24,7 +24,7 @@ import type { Manifest } from '../model/manifest.js';
 import { loadModel } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
 import { predictionsCsv } from '../report/csv.js';
-import { defaultCacheDir } from './common.js';
+import { defaultCacheDir, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { evaluationPictures } from './evaluation-pictures.js';
 import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf } from './training-leaks.js';
@@ -157,6 +157,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         'training pictures',
         lookedAt,
       );
+      tellWarnings(dataset.samples, facts, onMessage);
       const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[positions[i]!]) }));
       const { labels: trainingLabels } = manifest.dataset;
       const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);

@@ -7,12 +7,13 @@ import { createRandom } from '../base/random.js';
 import { eyeballVersion } from '../base/versions.js';
 import type { Sample, Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
-import { decodePicture, probePicture } from '../data/picture.js';
+import { decodeWithWarning, probePicture } from '../data/picture.js';
+import type { PictureWarning } from '../data/picture-warning.js';
 import { readSource } from '../data/read-source.js';
 import { sheetPng } from '../data/sheet.js';
 import { histogram } from '../evaluation/groups.js';
 import { inspectPage } from '../report/inspect-page.js';
-import { defaultCacheDir, type LabelStatistics, labelStatistics, withThumbnails } from './common.js';
+import { defaultCacheDir, type LabelStatistics, labelStatistics, tellWarnings, withThumbnails } from './common.js';
 import { compareDatasets, type LeakedPictures } from './training-leaks.js';
 
 /** Which data to look at. */
@@ -91,6 +92,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
             signal: options.signal,
           });
     const usable: Sample[] = [];
+    const warnings: { readonly warning: PictureWarning | undefined }[] = [];
     const skipped = [...unlabelled];
     const sizes = new Counter();
     const formats = new Counter();
@@ -101,8 +103,8 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
         const bytes = await readSource(resolve(root, samples[index]!.file));
         const header = await probePicture(bytes);
         // Only decoding finds a picture that ends early.
-        const pixels = await decodePicture(bytes, { width: GLANCE_PX, height: GLANCE_PX });
-        return { ...header, grayscale: isGray(pixels) };
+        const { pixels, warning } = await decodeWithWarning(bytes, { width: GLANCE_PX, height: GLANCE_PX });
+        return { ...header, grayscale: isGray(pixels), warning };
       } catch (thrown) {
         return reasonOf(thrown);
       }
@@ -112,6 +114,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       if (typeof seen === 'string') skipped.push({ file: sample.file, reason: seen });
       else {
         usable.push(sample);
+        warnings.push({ warning: seen.warning });
         sizes.count(`${seen.width} ${seen.height}`);
         formats.count(seen.format);
         if (seen.grayscale) grayscale++;
@@ -123,6 +126,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       const got = `none of ${samples.length}; ${last.file}: ${last.reason}`;
       throw new InputError(expected(options.data, 'at least one picture that can be read', got));
     }
+    tellWarnings(usable, warnings, onMessage);
     const labels = Float64Array.from(usable, sample => sample.label);
     const leakage = test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, watchOf(options)));
     const result: InspectResult = {

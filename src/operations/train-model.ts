@@ -28,7 +28,7 @@ import { backboneAt } from '../training/precision.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { tunedPart } from '../training/tuned-network.js';
 import { calibrateModel } from './calibrate-model.js';
-import { backboneOf, defaultCacheDir, labelStatistics, peakRssBytes } from './common.js';
+import { backboneOf, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
 import { groupSamples, someGrouped, tellGroups } from './group-samples.js';
@@ -143,6 +143,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
       const { groups, facts, duplicates } = someGrouped(all, dataset, extraction.positions);
+      tellWarnings(samples, facts, watch.onMessage);
       if (validation > 0) tellGroups(duplicates, watch);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);

@@ -2,6 +2,7 @@ import { expected, InputError } from '../base/errors.js';
 import { enlarge, type Size } from '../data/enlarge.js';
 import { jpegOrientation } from '../data/jpeg-header.js';
 import { PICTURE_FORMATS, sniffFormat } from '../data/picture-format.js';
+import { tiffSampleFault } from '../data/tiff-header.js';
 import { jpegRows } from './jpeg.js';
 import { type PictureRows, shrink } from './shrink.js';
 
@@ -24,6 +25,11 @@ export async function readPicture(picture: WebPicture, size: Size): Promise<Uint
   if (format === undefined) {
     const got = picture.size === 0 ? 'an empty file' : (picture.type || 'another kind of file').slice(0, 80);
     throw new InputError(`expected a photo (${PICTURE_FORMATS.join(', ')}), got ${got}`);
+  }
+  if (format === 'tiff') {
+    // Its directory may stand at the end of the file.
+    const fault = tiffSampleFault(new Uint8Array(await picture.arrayBuffer()));
+    if (fault !== undefined) throw new InputError(fault);
   }
   const bitmap = await createImageBitmap(picture).catch((cause: unknown) => {
     throw new InputError(`expected a whole ${format} that this browser can decode, got one that it refuses`, { cause });

@@ -4,10 +4,17 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
-import { decodePicture, MAX_PICTURE_PIXELS, probePicture } from '../../src/data/picture.js';
+import {
+  decodePicture,
+  decodeWithWarning,
+  MAX_PICTURE_PIXELS,
+  previewWebp,
+  probePicture,
+} from '../../src/data/picture.js';
 import { PICTURE_FORMATS } from '../../src/data/picture-format.js';
 import { expectNumbersClose } from '../close.js';
 import { failureOf, tempFolder } from './temp.js';
+import { type TiffForm, tiff } from './tiff.js';
 
 const faces = resolve(process.env.EYEBALL_FACES ?? '../shared/data/faces');
 const allowed = 'expected a photo (jpeg, png, webp, gif, tiff, avif)';
@@ -192,6 +199,73 @@ test('16 bits become the upper 8, not clipped', async () => {
   assert.deepEqual(await colourOf(gray), [0x40, 0x40, 0x40]);
   const avif = await plain(200, 80, 40).avif({ bitdepth: 10, quality: 90 }).toBuffer();
   expectNumbersClose(await colourOf(avif), [200, 80, 40], { rtol: 0, atol: 2 });
+});
+
+test('a TIFF of other numbers than unsigned integers is refused by what they are', async () => {
+  const refused: [string, ArrayBufferView, Pick<TiffForm, 'bits' | 'format'>][] = [
+    ['32-bit floating-point numbers', new Float32Array(48).fill(0.8), { bits: 32, format: 3 }],
+    ['64-bit floating-point numbers', new Float64Array(48).fill(0.8), { bits: 64, format: 3 }],
+    ['16-bit floating-point numbers', new Uint16Array(48).fill(0x3a46), { bits: 16, format: 3 }],
+    ['32-bit unsigned integers', new Uint32Array(48).fill(3e9), { bits: 32, format: 1 }],
+    ['24-bit unsigned integers', new Uint8Array(144).fill(200), { bits: 24, format: 1 }],
+    ['12-bit unsigned integers', new Uint8Array(72).fill(200), { bits: 12, format: 1 }],
+    ['8-bit signed integers', new Int8Array(48).fill(100), { bits: 8, format: 2 }],
+    ['16-bit signed integers', new Int16Array(48).fill(20000), { bits: 16, format: 2 }],
+    ['32-bit signed integers', new Int32Array(48).fill(2e9), { bits: 32, format: 2 }],
+    ['64-bit complex numbers', new Float32Array(96).fill(0.5), { bits: 64, format: 6 }],
+  ];
+  for (const [name, samples, form] of refused) {
+    for (const channels of [1, 3] as const) {
+      for (const big of [false, true]) {
+        const bytes = tiff(samples, { ...form, width: 4, height: channels === 3 ? 4 : 12, channels, big });
+        const text = `InputError: expected a tiff of 8-bit or 16-bit unsigned integers, got ${name}; scale them to 0..255 or 0..65535 and save it again`;
+        assert.equal(await failureOf(() => decodePicture(bytes, { width: 4, height: 4 })), text);
+        assert.equal(await failureOf(() => probePicture(bytes)), text);
+        assert.equal(await failureOf(() => previewWebp(bytes, 8)), text);
+      }
+    }
+  }
+});
+
+test('unsigned integers of 8 and 16 bits are read from a TIFF, also where their kind is not said', async () => {
+  for (const big of [false, true]) {
+    for (const format of [1, 4]) {
+      const form = { width: 4, height: 4, channels: 3, format, big } as const;
+      assert.deepEqual(await colourOf(tiff(new Uint8Array(48).fill(200), { ...form, bits: 8 })), [200, 200, 200]);
+      assert.deepEqual(await colourOf(tiff(new Uint16Array(48).fill(0xc8ff), { ...form, bits: 16 })), [200, 200, 200]);
+    }
+  }
+  // Four bits from 0 to 15 are spread out to 0 to 255.
+  const form = { width: 4, height: 4, channels: 1, bits: 4, format: 1 } as const;
+  assert.deepEqual(await colourOf(tiff(new Uint8Array(8).fill(0xcc), form)), [0xcc, 0xcc, 0xcc]);
+});
+
+test('a 16-bit image whose values are all below 4096 is read as it is, with a warning', async () => {
+  const size = { width: 4, height: 4 };
+  const warningOf = async (bytes: Uint8Array) => (await decodeWithWarning(bytes, size)).warning;
+  const files = (value: number, brightest = value) => {
+    const gray = new Uint16Array(64 * 64).fill(value);
+    gray[1000] = brightest;
+    const rgb = Uint16Array.from({ length: 3 * gray.length }, (_, i) => gray[Math.floor(i / 3)]!);
+    const withAlpha = Uint16Array.from({ length: 2 * gray.length }, (_, i) => (i % 2 ? 0xffff : gray[i / 2]!));
+    const form = { width: 64, height: 64, bits: 16, format: 1 } as const;
+    return Promise.all([
+      rawPicture(gray, 64, 64, 1).toColourspace('grey16').png().toBuffer(),
+      rawPicture(rgb, 64, 64, 3).toColourspace('rgb16').png().toBuffer(),
+      tiff(gray, { ...form, channels: 1 }),
+      tiff(withAlpha, { ...form, channels: 2 }),
+      tiff(rgb, { ...form, channels: 3, big: true }),
+    ]);
+  };
+  for (const bytes of await files(4095)) {
+    assert.equal(await warningOf(bytes), 'dark');
+    assert.deepEqual([...(await decodePicture(bytes, size))].slice(0, 3), [15, 15, 15]);
+  }
+  for (const bytes of await files(4096)) assert.equal(await warningOf(bytes), undefined);
+  // One bright pixel, which shrinking hides, says that the others are meant to be dark.
+  for (const bytes of await files(100, 60000)) assert.equal(await warningOf(bytes), undefined);
+  for (const format of ['png', 'tiff', 'jpeg', 'gif'] as const)
+    assert.equal(await warningOf(await plain(3, 3, 3).toFormat(format).toBuffer()), undefined, format);
 });
 
 test('transparency is laid on white, at every depth and without colour', async () => {
