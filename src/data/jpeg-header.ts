@@ -75,3 +75,12 @@ function orientationIn(tiff: DataView): number {
   }
   return 1;
 }
+
+/** The bytes of a JPEG with its last marker, EOI, which some cameras leave out; as they are where they end with it. */
+export function withEndOfImage(bytes: Uint8Array): Uint8Array {
+  if (bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9) return bytes;
+  const whole = new Uint8Array(bytes.length + 2);
+  whole.set(bytes);
+  whole.set([0xff, 0xd9], bytes.length);
+  return whole;
+}

@@ -2,11 +2,11 @@ import sharp, { type Metadata, type Sharp } from 'sharp';
 import { InputError, reasonOf } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
 import { enlarge, type Size } from './enlarge.js';
-import { jpegFrame, jpegOrientation } from './jpeg-header.js';
+import { jpegFrame, jpegOrientation, withEndOfImage } from './jpeg-header.js';
 import { nameContent, rawInTiff } from './name-content.js';
 import { PICTURE_FORMATS, type PictureFormat, sniffFormat } from './picture-format.js';
 import type { PictureWarning } from './picture-warning.js';
-import { decodeSmallJpeg } from './small-jpeg.js';
+import { decodeSmallJpeg, isWholeJpeg } from './small-jpeg.js';
 import { tiffBits, tiffSampleFault } from './tiff-header.js';
 
 // Callers have many pictures in flight, so one thread a picture and no cache of operations, which no two pictures share: with 8 in
@@ -60,10 +60,12 @@ export async function decodeWithWarning(
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
   const decoded = await during(profile, 'decode', async () => {
     const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, size) : undefined;
-    return small ?? (await shrunk(bytes, format, size));
+    if (typeof small === 'object') return { ...small, isDamaged: false };
+    const large = await shrunk(bytes, format, size);
+    return small === 'damaged' ? { ...large, isDamaged: true } : large;
   });
-  const { data, width, height } = decoded;
-  const warning = (await is12In16(bytes, format, data)) ? 'dark' : undefined;
+  const { data, width, height, isDamaged } = decoded;
+  const warning = isDamaged ? 'damaged' : (await is12In16(bytes, format, data)) ? 'dark' : undefined;
   if (width === size.width && height === size.height) return { pixels: data, warning };
   return { pixels: await during(profile, 'resize', () => enlarge(data, { width, height }, size)), warning };
 }
@@ -79,13 +81,17 @@ async function is12In16(bytes: Uint8Array, format: PictureFormat, decoded: Uint8
 }
 
 async function shrunk(bytes: Uint8Array, format: PictureFormat, size: Size) {
-  const { data, info } = await shrink(bytes, format, size).catch(async (thrown: unknown) => {
-    throw await readable(thrown, bytes, format);
-  });
+  const { result, isDamaged } = await decoded(bytes, format, image => shrink(image, size)).catch(
+    async (thrown: unknown) => {
+      throw await readable(thrown, bytes, format);
+    },
+  );
+  const { data, info } = result;
   if (info.channels !== 3) {
     throw new InputError(`expected a ${format} with gray or colour channels, got ${info.channels} channels`);
   }
-  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width: info.width, height: info.height };
+  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return { data: pixels, width: info.width, height: info.height, isDamaged };
 }
 
 /**
@@ -96,12 +102,14 @@ async function shrunk(bytes: Uint8Array, format: PictureFormat, size: Size) {
 export async function previewWebp(bytes: Uint8Array, edgePx: number): Promise<Buffer> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
   try {
-    const image = await open(bytes, format);
-    return await image
-      .resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true })
-      .flatten({ background: '#ffffff' })
-      .webp({ quality: 82, effort: 2 })
-      .toBuffer();
+    const { result } = await decoded(bytes, format, image =>
+      image
+        .resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true })
+        .flatten({ background: '#ffffff' })
+        .webp({ quality: 82, effort: 2 })
+        .toBuffer(),
+    );
+    return result;
   } catch (thrown) {
     throw await readable(thrown, bytes, format);
   }
@@ -138,21 +146,42 @@ const header = (bytes: Uint8Array): Promise<Metadata> =>
   sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS }).metadata();
 
 /** RGB pixels, in each direction of the size wanted or, where the picture has fewer, its own. */
-async function shrink(bytes: Uint8Array, format: PictureFormat, { width, height }: Size) {
-  const image = await open(bytes, format);
+function shrink(image: Sharp, { width, height }: Size) {
   // What sharp would have to enlarge is left to enlarge(): libvips puts an enlarged picture half a pixel too far right and down, and
   // takes five times the processor time for a small JPEG from 125 to 224 px (3.9 ms against 0.75).
   // A Buffer, not toUint8Array: sharp 0.35.5 loses that one's memory, 0.15 MB a picture of 224 px.
-  return await image
+  return image
     .resize(width, height, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
     .flatten({ background: '#ffffff' })
     .raw()
     .toBuffer({ resolveWithObject: true });
 }
 
-async function open(bytes: Uint8Array, format: PictureFormat): Promise<Sharp> {
+/**
+ * What `work` makes of the image. Damage in its last strip of lines, eight of those decoded, is not seen. A JPEG that lacks its last marker alone is whole. One whose data is damaged inside is decoded as far as
+ * possible; one that is cut short is refused.
+ */
+async function decoded<T>(
+  bytes: Uint8Array,
+  format: PictureFormat,
+  work: (image: Sharp) => Promise<T>,
+): Promise<{ readonly result: T; readonly isDamaged: boolean }> {
+  if (format !== 'jpeg') return { result: await work(await open(bytes, format, 'error')), isDamaged: false };
+  try {
+    return { result: await work(await open(bytes, format, 'warning')), isDamaged: false };
+  } catch (thrown) {
+    if (!reasonOf(thrown).includes('premature end of JPEG image'))
+      return { result: await work(await open(bytes, format, 'error')), isDamaged: true };
+    const whole = withEndOfImage(bytes);
+    if (!(await isWholeJpeg(whole))) throw thrown;
+    return { result: await work(await open(whole, format, 'error')), isDamaged: false };
+  }
+}
+
+/** @param failOn What libvips gives up at: an error, or already at a warning of the decoder. */
+async function open(bytes: Uint8Array, format: PictureFormat, failOn: 'error' | 'warning'): Promise<Sharp> {
   if (format === 'tiff') await refuseTiff(bytes);
-  const image = sharp(bytes, { autoOrient: true, failOn: 'error', limitInputPixels: MAX_PICTURE_PIXELS });
+  const image = sharp(bytes, { autoOrient: true, failOn, limitInputPixels: MAX_PICTURE_PIXELS });
   // sharp brings 16-bit pictures with a colour profile to Display P3 and leaves them there; brought to 8 bits first, they go the
   // way of all others. Not for all: it would switch off the decoding of large JPEGs at an eighth of their size.
   return (await has16BitColour(bytes, format)) ? image.pipelineColourspace('srgb') : image;

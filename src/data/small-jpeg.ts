@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Size } from './enlarge.js';
-import { isFrame, jpegFrame, jpegOrientation, jpegSegments } from './jpeg-header.js';
+import { isFrame, jpegFrame, jpegOrientation, jpegSegments, withEndOfImage } from './jpeg-header.js';
 
 /** RGB pixels, uint8 `[height, width, 3]`. */
 interface Pixels extends Size {
@@ -10,12 +10,13 @@ interface Pixels extends Size {
 
 /**
  * The pixels of a JPEG that needs nothing but decoding: sequential, undamaged, in colour, upright, without a profile, and no larger than
- * `size` in either direction. Undefined for any other, which sharp decodes, or says what is wrong with.
+ * `size` in either direction. `damaged` where the decoder warns or fails, undefined for any other: sharp decodes these, or says what is wrong
+ * with them.
  *
  * They are sharp's to the bit, since both come from libjpeg-turbo; at 125 px they cost a fifth of the processor time, most of which goes into
  * setting sharp up.
  */
-export async function decodeSmallJpeg(bytes: Uint8Array, size: Size): Promise<Pixels | undefined> {
+export async function decodeSmallJpeg(bytes: Uint8Array, size: Size): Promise<Pixels | 'damaged' | undefined> {
   if (!needsDecodingOnly(bytes, size)) return undefined;
   const keeps = kept.has(bytes);
   const known = kept.get(bytes);
@@ -25,14 +26,28 @@ export async function decodeSmallJpeg(bytes: Uint8Array, size: Size): Promise<Pi
   return pixels;
 }
 
-const kept = new WeakMap<Uint8Array, Pixels | undefined>();
+const kept = new WeakMap<Uint8Array, Pixels | 'damaged' | undefined>();
 
 /** Has the pixels of a file kept for as long as `bytes` are, the same memory each time that they are decoded: nobody may write to it. */
 export function keepPixels(bytes: Uint8Array): void {
   if (!kept.has(bytes)) kept.set(bytes, undefined);
 }
 
-async function decodeByTurns(bytes: Uint8Array): Promise<Pixels | undefined> {
+// A sixth of a second of the thread, and 50 MB.
+const MOST_CHECKED_PIXELS = 2 ** 24;
+
+/**
+ * True where a JPEG decodes to its last block without a warning. libvips cannot say so: it looks for warnings before it decodes a strip of
+ * lines, and so misses those of the last one. False for more than 16 million pixels, which would hold the thread up, and
+ * for CMYK.
+ */
+export async function isWholeJpeg(bytes: Uint8Array): Promise<boolean> {
+  const { width, height } = jpegFrame(bytes) ?? { width: 0, height: 0 };
+  if (width * height > MOST_CHECKED_PIXELS) return false;
+  return typeof (await decodeByTurns(bytes)) === 'object';
+}
+
+async function decodeByTurns(bytes: Uint8Array): Promise<Pixels | 'damaged' | undefined> {
   for (;;) {
     current ??= createDecoder();
     const asked = current;
@@ -41,19 +56,21 @@ async function decodeByTurns(bytes: Uint8Array): Promise<Pixels | undefined> {
     if (asked !== current) continue;
     const pixels = decoder && decode(decoder, bytes);
     // What it throws it never frees, so one that threw, at a warning even, is not used again.
-    if (pixels === undefined) current = undefined;
+    if (typeof pixels !== 'object') current = undefined;
     return pixels;
   }
 }
 
-function decode(decoder: Decoder, bytes: Uint8Array): Pixels | undefined {
+function decode(decoder: Decoder, bytes: Uint8Array): Pixels | 'damaged' {
   try {
-    decoder.getEncodedBuffer(bytes.length).set(bytes);
+    // Without its last marker it is whole; where more is missing the decoder warns, and so throws.
+    const whole = withEndOfImage(bytes);
+    decoder.getEncodedBuffer(whole.length).set(whole);
     decoder.decode();
     const { width, height } = decoder.getFrameInfo();
     return { data: new Uint8Array(decoder.getDecodedBuffer()), width, height };
   } catch {
-    return undefined;
+    return 'damaged';
   }
 }
 

@@ -11,7 +11,7 @@ import {
   previewWebp,
   probePicture,
 } from '../../src/data/picture.js';
-import { PICTURE_FORMATS } from '../../src/data/picture-format.js';
+import { PICTURE_FORMATS, type PictureFormat } from '../../src/data/picture-format.js';
 import { expectNumbersClose } from '../close.js';
 import { failureOf, tempFolder } from './temp.js';
 import { type TiffForm, tiff } from './tiff.js';
@@ -438,13 +438,14 @@ test('no loader but those of the allowed formats and of our own drawings is left
 });
 
 test('a file cut short is refused whatever its format and the size wanted, in one line', async () => {
-  for (const format of [...PICTURE_FORMATS, 'progressive'] as const) {
-    const whole = await (format === 'progressive'
-      ? noise().jpeg({ progressive: true })
-      : noise().toFormat(format)
-    ).toBuffer();
-    const name = format === 'progressive' ? 'jpeg' : format;
-    for (const share of [0.1, 0.5, 0.97]) {
+  const jpegs = { progressive: { progressive: true }, 'a line of blocks a strip': { chromaSubsampling: '4:4:4' } };
+  for (const format of [...PICTURE_FORMATS, ...(Object.keys(jpegs) as (keyof typeof jpegs)[])] as const) {
+    const name = format in jpegs ? 'jpeg' : (format as PictureFormat);
+    const whole = await noise()
+      .toFormat(name, jpegs[format as keyof typeof jpegs])
+      .toBuffer();
+    // The last strip of lines hides what is missing of it from libvips.
+    for (const share of [0.1, 0.5, 0.97, ...(name === 'jpeg' ? [0.999] : [])]) {
       for (const px of [8, 256, 300]) {
         const bytes = whole.subarray(0, Math.floor(whole.length * share));
         const text = await failureOf(() => decodePicture(bytes, { width: px, height: px }));
@@ -461,6 +462,45 @@ test('a file cut short is refused whatever its format and the size wanted, in on
     await failureOf(() => decodePicture(jpeg.subarray(0, 5000), { width: 8, height: 8 })),
     'InputError: expected a whole jpeg, got one that is cut short or damaged (premature end of JPEG image)',
   );
+});
+
+test('a JPEG without its last marker is whole, however it is decoded', async () => {
+  const gray = noise().toColourspace('b-w');
+  const files = [noise().jpeg(), noise().jpeg({ progressive: true }), gray.jpeg()];
+  for (const file of files) {
+    const whole = await file.toBuffer();
+    for (const px of [8, 100, 256, 300]) {
+      const size = { width: px, height: px };
+      const expected = await decodePicture(whole, size);
+      for (const missing of [1, 2]) {
+        const bytes = whole.subarray(0, whole.length - missing);
+        assert.deepEqual(await decodeWithWarning(bytes, size), { pixels: expected, warning: undefined });
+      }
+    }
+    const preview = await previewWebp(whole.subarray(0, -2), 64);
+    assert.deepEqual(preview, await previewWebp(whole, 64));
+  }
+});
+
+test('a JPEG that is damaged inside is decoded as far as possible, with a warning', async () => {
+  for (const options of [{}, { progressive: true }]) {
+    const whole = await noise().jpeg(options).toBuffer();
+    const bytes = Buffer.from(whole);
+    const middle = Math.floor(bytes.length / 2);
+    bytes.set([0xff, 0xd3], middle); // a restart marker where none belongs
+    for (const px of [8, 256, 300]) {
+      const size = { width: px, height: px };
+      const { pixels, warning } = await decodeWithWarning(bytes, size);
+      assert.equal(warning, 'damaged');
+      const expected = await decodePicture(whole, size);
+      if (px >= 256) assert.notDeepEqual(pixels, expected);
+      if (options.progressive || px < 256) continue;
+      // What lies above the damage is as it was.
+      const quarter = Math.floor(pixels.length / 4);
+      assert.deepEqual(pixels.subarray(0, quarter), expected.subarray(0, quarter));
+    }
+    assert.ok((await previewWebp(bytes, 64)).length > 0);
+  }
 });
 
 test('a picture of too many pixels is refused before it is decoded', async () => {

@@ -14,6 +14,11 @@ const drawn = (): Sharp =>
 
 const jpeg = (options: JpegOptions = {}, picture = drawn()): Promise<Buffer> => picture.jpeg(options).toBuffer();
 
+const pixelsOf = async (bytes: Uint8Array, size: typeof ROOMY) => {
+  const decoded = await decodeSmallJpeg(bytes, size);
+  return typeof decoded === 'object' ? decoded : undefined;
+};
+
 describe('a small JPEG', () => {
   it('has the pixels that sharp gives, however it is coded', async () => {
     const codings: JpegOptions[] = [
@@ -24,7 +29,7 @@ describe('a small JPEG', () => {
     ];
     for (const options of codings) {
       const bytes = await jpeg(options);
-      const decoded = await decodeSmallJpeg(bytes, ROOMY);
+      const decoded = await pixelsOf(bytes, ROOMY);
       assert.deepEqual([decoded!.width, decoded!.height], [37, 23]);
       assert.deepEqual(Buffer.from(decoded!.data), await sharp(bytes).raw().toBuffer());
     }
@@ -32,7 +37,7 @@ describe('a small JPEG', () => {
 
   it('is left to sharp where it needs more than decoding', async () => {
     const bytes = await jpeg();
-    assert.ok((await decodeSmallJpeg(bytes, { width: 37, height: 23 })) !== undefined);
+    assert.ok((await pixelsOf(bytes, { width: 37, height: 23 })) !== undefined);
     const others: [string, Uint8Array, typeof ROOMY][] = [
       ['wider', bytes, { width: 36, height: 64 }],
       ['higher', bytes, { width: 64, height: 22 }],
@@ -45,25 +50,39 @@ describe('a small JPEG', () => {
       ['no JPEG', await drawn().png().toBuffer(), ROOMY],
       ['empty', new Uint8Array(), ROOMY],
     ];
-    for (const [name, other, size] of others) assert.equal(await decodeSmallJpeg(other, size), undefined, name);
+    for (const [name, other, size] of others) assert.equal(await pixelsOf(other, size), undefined, name);
   });
 
   it('is left to sharp where it is cut short at any byte, and the next one is decoded', async () => {
     const bytes = await jpeg({ quality: 20 });
-    const whole = await decodeSmallJpeg(bytes, ROOMY);
-    for (let length = bytes.length - 1; length >= 0; length -= 7)
-      assert.equal(await decodeSmallJpeg(bytes.subarray(0, length), ROOMY), undefined, `${length}`);
+    const whole = await pixelsOf(bytes, ROOMY);
+    // From the last bytes of its data on: without the marker behind it, it is whole.
+    for (let length = bytes.length - 8; length >= 0; length -= 7)
+      assert.equal(await pixelsOf(bytes.subarray(0, length), ROOMY), undefined, `${length}`);
     const many = Array.from({ length: 200 }, (_, i) => bytes.subarray(0, bytes.length - (i % 2) * 50));
-    const decoded = await Promise.all(many.map(some => decodeSmallJpeg(some, ROOMY)));
+    const decoded = await Promise.all(many.map(some => pixelsOf(some, ROOMY)));
     assert.deepEqual(
       decoded,
       many.map((_, i) => (i % 2 === 0 ? whole : undefined)),
     );
   });
 
+  it('is called damaged where data is missing inside, and others are not', async () => {
+    const bytes = await jpeg();
+    assert.equal(await decodeSmallJpeg(bytes.subarray(0, -20), ROOMY), 'damaged');
+    assert.equal(await decodeSmallJpeg(await jpeg({ progressive: true }), ROOMY), undefined);
+  });
+
+  it('is whole without its last marker, or a half of it', async () => {
+    const bytes = await jpeg();
+    const whole = await pixelsOf(bytes, ROOMY);
+    for (const missing of [1, 2])
+      assert.deepEqual(await pixelsOf(bytes.subarray(0, bytes.length - missing), ROOMY), whole, `${missing}`);
+  });
+
   it('does not lie in memory that the next one takes', async () => {
     const [first, second] = await Promise.all(
-      [jpeg(), jpeg({}, drawn().negate())].map(async bytes => decodeSmallJpeg(await bytes, ROOMY)),
+      [jpeg(), jpeg({}, drawn().negate())].map(async bytes => pixelsOf(await bytes, ROOMY)),
     );
     assert.deepEqual(
       Buffer.from(first!.data),
