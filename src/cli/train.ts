@@ -44,6 +44,8 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
   readonly clip?: number;
   readonly ema?: number;
   readonly patience?: number;
+  readonly min?: number;
+  readonly max?: number;
   readonly correctBias?: boolean;
   readonly val: number;
   readonly seed: number;
@@ -131,6 +133,12 @@ export function trainCommand(terminal: Terminal): Command {
         'change pictures at random in training; face and photo need --tune (default: none)',
       ).choices(augmentNames),
     )
+    .option(
+      '--min <x>',
+      "lowest possible value: predictions and interval ends are clamped to it (default: none; intervals end a tenth of the labels' range beyond the labels)",
+      number,
+    )
+    .option('--max <x>', 'highest possible value, likewise', number)
     .option(
       '--correct-bias',
       'take regression to the mean out of the predictions, by the held-out pictures; costs error, and says how much',

@@ -28,6 +28,12 @@ export interface IntervalGroup {
   readonly factors: readonly (number | null)[];
 }
 
+/** Where intervals end at the latest, in the target's unit; infinite where there is no end. */
+export interface IntervalEnds {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** What intervals at any level are made from. */
 export interface IntervalScores {
   /** Ascending; 0.01 apart, and finer at the upper end. */
@@ -36,7 +42,31 @@ export interface IntervalScores {
   readonly groups: readonly IntervalGroup[];
   /** Scores `|y - value| / scale` of all pictures. */
   readonly pooled: ScoreTable;
+  /** Left out in models of older versions: no ends. */
+  readonly ends?: IntervalEnds | undefined;
 }
+
+/** Share of the range of the labels that intervals reach beyond it at the most. */
+const BEYOND_LABELS = 0.1;
+
+/**
+ * Where intervals end: at the limits of the values that are possible; on a side without one, a tenth of the labels' range beyond the labels.
+ *
+ * @param labels `[N]`, those that the model was trained on, held-out ones included.
+ */
+export function intervalEnds(
+  labels: ArrayLike<number>,
+  { min: low, max: high }: { readonly min: number; readonly max: number } = NO_LIMITS,
+): IntervalEnds {
+  const { min, max } = extent(labels);
+  const margin = BEYOND_LABELS * (max - min);
+  return {
+    low: Number.isFinite(low) ? low : min - margin,
+    high: Number.isFinite(high) ? high : max + margin,
+  };
+}
+
+const NO_LIMITS = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 const LEVELS = [...Array.from({ length: 98 }, (_, i) => (i + 1) / 100), 0.985, 0.99, 0.995, 0.999];
 // The finite-sample correction widens the interval of 100 pictures by one in a hundred of them; of 50 by two.
@@ -58,6 +88,7 @@ const ROUNDS = 4;
  * @param yTrue `[N]`, finite; N at least 1.
  * @param value `[N]`: what the model says, in the target's unit.
  * @param scale `[N]`, above 0: the size of the error that is expected of each picture, in the target's unit.
+ * @param ends Where intervals end; values count as the nearer end where they lie outside, as `intervalsAt` takes them. Default: nowhere.
  * @throws InputError where a score is not finite.
  * Reference: Lei et al. 2018, https://arxiv.org/abs/1604.04173; by true number: Vovk 2012, label-conditional conformal predictors,
  * https://arxiv.org/abs/1209.2673; a margin so that it holds for most calibrations: proposition 2 there
@@ -66,11 +97,13 @@ export function calibrateIntervals(
   yTrue: ArrayLike<number>,
   value: ArrayLike<number>,
   scale: ArrayLike<number>,
+  ends?: IntervalEnds,
 ): IntervalScores {
-  const errors = Float64Array.from(yTrue, (y, i) => (y - value[i]!) / scale[i]!);
+  const inside = Float64Array.from(value, each => within(ends, each));
+  const errors = Float64Array.from(yTrue, (y, i) => (y - inside[i]!) / scale[i]!);
   const pooled = scoreTable(errors.map(Math.abs));
   const cut = joined(groupByLabel(yTrue));
-  if (cut.length === 1) return { levels: LEVELS, groups: [], pooled };
+  if (cut.length === 1) return { levels: LEVELS, groups: [], pooled, ends };
   const { min, max } = extent(yTrue);
   const groups = cut.map(({ from, indices }, i) => ({
     from: i === 0 ? min : from,
@@ -79,14 +112,19 @@ export function calibrateIntervals(
     centre: Number((MOVED * median(indices.map(at => errors[at]!))).toPrecision(4)),
   }));
   // needs[g][i]: the factor of group g at which its part of the interval of picture i reaches the true number, or goes beyond it.
-  const needs = groups.map(group => Float64Array.from(yTrue, (y, i) => needOf(group, y, value[i]!, scale[i]!)));
+  const needs = groups.map(group => Float64Array.from(yTrue, (y, i) => needOf(group, y, inside[i]!, scale[i]!)));
   const byLevel = LEVELS.map(level => factorsAt(level, cut, needs));
   return {
     levels: LEVELS,
     groups: groups.map((group, g) => ({ ...group, factors: byLevel.map(factors => factors[g]!) })),
     pooled,
+    ends,
   };
 }
+
+/** `x`, or the nearer end where it lies beyond. */
+const within = (ends: IntervalEnds | undefined, x: number): number =>
+  ends === undefined ? x : Math.min(Math.max(x, ends.low), ends.high);
 
 function needOf({ from, to, centre }: Omit<IntervalGroup, 'factors'>, y: number, value: number, scale: number): number {
   const [low, high] =
@@ -145,12 +183,23 @@ export type IntervalOf = (value: number, scale: number) => Interval;
  * The intervals that hold a new picture's true number with a probability of `level`, for pictures of the kind that was calibrated on, and
  * not only over all but in each group of true numbers: an interval is the hull of all numbers whose score the pictures of their own
  * group do not rule out. Between two levels of `scores` the upper one counts. Where a group has too few pictures for the level, all
- * pictures together give one factor, and the promise is of all together; undefined where they too are too few.
+ * pictures together give one factor, and the promise is of all together; undefined where they too are too few. No interval reaches beyond
+ * the ends of `scores`: a value beyond one counts as that end, and the interval then lies on this side of it.
  *
  * @throws UsageError unless `level` lies between 0 and 1.
  */
-export function intervalsAt({ levels, groups, pooled }: IntervalScores, level: number): IntervalOf | undefined {
+export function intervalsAt(scores: IntervalScores, level: number): IntervalOf | undefined {
   checkLevel(level);
+  const { ends } = scores;
+  const open = openIntervalsAt(scores, level);
+  if (open === undefined || ends === undefined) return open;
+  return (value, scale) => {
+    const [low, high] = open(within(ends, value), scale);
+    return [within(ends, low), within(ends, high)];
+  };
+}
+
+function openIntervalsAt({ levels, groups, pooled }: IntervalScores, level: number): IntervalOf | undefined {
   const at = levels.findIndex(known => known >= level - 1e-9);
   const bounds = groups.flatMap(({ from, to, centre, factors }) => {
     const factor = factors[at] ?? null;

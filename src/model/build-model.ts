@@ -9,7 +9,8 @@ import { buildDistance } from '../training/ppca.js';
 /**
  * The bytes of `model.onnx`: pixels, uint8 RGB `[N, H, W, 3]`, to `value` float32 `[N]` and `features` float32 `[N, D]`; cast,
  * normalisation, backbone and head are inside. With a calibration also to `scale` float32 `[N]`, the size of the error that is expected of
- * each picture, and `distance` float32 `[N]`, how unlike the training pictures it is. The same of all gives the same bytes.
+ * each picture, and `distance` float32 `[N]`, how unlike the training pictures it is. With a head whose value is clamped also to `unclamped`
+ * float32 `[N]`, the value before that. The same of all gives the same bytes.
  *
  * @param tuned What training has moved of the backbone, by name: weights and running statistics.
  */
@@ -23,6 +24,7 @@ export function buildModel(
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
   const output = buildHead(features, head);
   graph.output('value', output.value);
+  if (head.range !== undefined) graph.output('unclamped', output.unclamped);
   graph.output('features', features);
   if (calibration !== undefined) {
     const distance = buildDistance(features, calibration.ppca);

@@ -1,7 +1,9 @@
-import type { Manifest } from './manifest.js';
+import { isClamped, rangeText } from '../training/value-range.js';
+import { type Manifest, valueRangeOf } from './manifest.js';
 
 /** What is known of the doubt of a model's answers, for its card; a paragraph a line. */
 export function limitsOf({ target, intervals, biasCorrection, configuration }: Manifest): string[] {
+  const range = valueRangeOf({ configuration });
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const paragraphs: string[] = [];
   if (intervals === undefined) {
@@ -19,6 +21,15 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
         `those a picture is; above ${digits(intervals.unusual.distance)}, where ${digits(100 * intervals.unusual.share)} % of them lie, it is called unusual, and ` +
         'neither number nor interval is worth much.',
     );
+  }
+  if (isClamped(range)) {
+    paragraphs.push(
+      `Values and the ends of intervals are clamped: each is ${rangeText(range)}${unit}. \`unclamped\`, float32 \`[N]\`, is the value before that.`,
+    );
+  }
+  if (intervals?.ends !== undefined) {
+    const { low, high } = intervals.ends;
+    paragraphs.push(`No interval reaches below ${digits(low)} or above ${digits(high)}${unit}.`);
   }
   if (biasCorrection !== undefined) {
     const { slope, images, before, after } = biasCorrection;

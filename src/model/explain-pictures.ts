@@ -26,7 +26,7 @@ export interface ExplainOptions extends Watch {
 }
 
 /** A loaded model, as far as explaining needs it. */
-export interface ExplainableModel extends Pick<ExplainedModel, 'sizePx' | 'values'> {
+export interface ExplainableModel extends Pick<ExplainedModel, 'sizePx' | 'range' | 'values'> {
   /** The bytes of its `model.onnx`. */
   network(): Promise<Uint8Array>;
   /** What errors about them start with. */

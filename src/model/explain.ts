@@ -1,6 +1,7 @@
 import { createRandom, type Random } from '../base/random.js';
 import { stretchMap } from '../data/stretch-map.js';
 import type { Tensor } from '../engine/tensor.js';
+import { clamped, type ValueRange } from '../training/value-range.js';
 import { blur } from './blur.js';
 import {
   BLOCK_PX,
@@ -22,6 +23,8 @@ export type ExplainMethod = 'cam' | 'gradient' | 'occlusion';
 /** Why a model says a number of a picture. */
 export interface Explanation {
   readonly value: number;
+  /** The value before it was clamped, which the other numbers are about: beyond a limit nothing would push it. Left out where it is the same. */
+  readonly unclamped?: number;
   /** The number of the blurred picture, which the picture is compared with. */
   readonly baseline: number;
   readonly method: ExplainMethod;
@@ -36,7 +39,9 @@ export interface Explanation {
 /** What explaining needs of a model. */
 export interface ExplainedModel {
   readonly sizePx: number;
-  /** The numbers of pictures, uint8 RGB `[N, H, W, 3]`. */
+  /** What values are clamped to. Default: they are not clamped. */
+  readonly range?: ValueRange | undefined;
+  /** The numbers of pictures, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` where there is one. */
   values(pixels: Tensor<'uint8'>): Promise<ArrayLike<number>>;
   /** Runs an attribution model (`attributionModel`); left out, pictures are explained by occlusion. */
   readonly attribution?:
@@ -81,14 +86,16 @@ export async function explain(pixels: Uint8Array, model: ExplainedModel, seed: n
   // The same draws for each picture, so that an explanation does not depend on what else is explained.
   const draws = randomBlocks(sizePx, createRandom(seed, 'deletion'));
   const deleted = [markedBlocks(blocks, sizePx), ...draws].map(chosen => deleteBlocks(pixels, blurred, sizePx, chosen));
-  const [value, baseline, marked, ...random] = await valuesOf([pixels, blurred, ...deleted], model);
+  const [unclamped, baseline, marked, ...random] = await valuesOf([pixels, blurred, ...deleted], model);
   const across = blocksAcross(sizePx);
+  const value = model.range === undefined ? unclamped! : clamped(unclamped!, model.range);
   return {
-    value: value!,
+    value,
+    ...(value !== unclamped && { unclamped: unclamped! }),
     baseline: baseline!,
     method: attribution?.method ?? 'occlusion',
     blocks: { dtype: 'float32', shape: [across, across], data: blocks },
-    faithfulness: faithfulnessOf(value!, marked!, random),
+    faithfulness: faithfulnessOf(unclamped!, marked!, random),
   };
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { formulaUniform } from '../backbones/formula.js';
 import { expected, InputError } from '../base/errors.js';
+import type { ValueRange } from '../training/value-range.js';
 
 /** The version of the artefact's form that this eyeball writes, and the newest that it reads. */
 export const SCHEMA_VERSION = 1;
@@ -30,6 +31,8 @@ const intervalsSchema = z.object({
     }),
   ),
   pooled: scoreTable,
+  /** Where intervals end at the latest. Absent from models of older versions, whose intervals have no ends. */
+  ends: z.object({ low: z.number(), high: z.number() }).optional(),
   /** The distance beyond which a picture is called unusual, and the share of calibration pictures that are. */
   unusual: z.object({ distance: z.number(), share: z.number() }),
 });
@@ -74,7 +77,7 @@ const manifestSchema = z.object({
   }),
   /** Of model.onnx. */
   sha256,
-  /** How it was trained: solver, strength or learning rate, seed. */
+  /** How it was trained: solver, strength or learning rate, seed; `min` and `max` are what values are clamped to. */
   configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   /** What it was trained on. */
   dataset: z.object({
@@ -99,7 +102,7 @@ const manifestSchema = z.object({
   times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }).optional(),
   /** Of training-index.safetensors; absent from models of older versions. */
   trainingIndexSha256: sha256.optional(),
-  /** The value that the model must give for `selfTestPixels`. */
+  /** The value that the model must give for `selfTestPixels`, before it is clamped. */
   selfTest: z.object({ value: z.number() }),
 });
 
@@ -107,6 +110,14 @@ const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ManifestIntervals = z.infer<typeof intervalsSchema>;
 export type ManifestFraming = z.infer<typeof framingSchema>;
+
+/** What the values of a model are clamped to; infinite on a side without a limit. */
+export function valueRangeOf({ configuration: { min, max } }: Pick<Manifest, 'configuration'>): ValueRange {
+  return {
+    min: typeof min === 'number' ? min : Number.NEGATIVE_INFINITY,
+    max: typeof max === 'number' ? max : Number.POSITIVE_INFINITY,
+  };
+}
 
 /** The text of an `eyeball.json`; a list of numbers is one line. */
 export function formatManifest(manifest: Manifest): string {

@@ -8,12 +8,13 @@ import { runPictures } from '../data/run-pictures.js';
 import type { ReadPicture } from '../data/shared-reads.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import { float32Range, isClamped } from '../training/value-range.js';
 import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
 import { type CropFaces, faceCropper, withoutFraming } from './crop-faces.js';
 import { doubtOf } from './doubt.js';
 import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
 import type { FaceInPicture } from './face-in-picture.js';
-import { type Manifest, parseManifest, selfTestPixels } from './manifest.js';
+import { type Manifest, parseManifest, selfTestPixels, valueRangeOf } from './manifest.js';
 import { closeNetwork, modelFolder, openNetwork, readPart } from './model-files.js';
 import { predictFaces } from './predict-faces.js';
 
@@ -49,6 +50,8 @@ export interface ModelOutputs {
   readonly features: Tensor<'float32'>;
   readonly scale?: Tensor<'float32'>;
   readonly distance?: Tensor<'float32'>;
+  /** The value before it was clamped; only of models that clamp it. */
+  readonly unclamped?: Tensor<'float32'>;
 }
 
 /** A trained model, loaded. */
@@ -126,11 +129,13 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   };
   try {
     const probe: Tensor<'uint8'> = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) };
-    checkSelfTest(manifest, (await run(probe)).value.data[0]!);
+    checkSelfTest(manifest, { ...(await run(probe)) });
   } catch (cause) {
     await session.close();
     throw unfitNetwork(where, cause);
   }
+  const range = valueRangeOf(manifest);
+  const explained = isClamped(range) ? 'unclamped' : 'value';
   const cropper = faceCropper(manifest, where, options);
   return {
     manifest,
@@ -144,8 +149,9 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       explainPictures(
         {
           sizePx,
+          range: float32Range(range),
           values: async pixels =>
-            (await session.run({ pixels }, { outputs: ['value'], handOver: true })).value!.data as Float32Array,
+            (await session.run({ pixels }, { outputs: [explained], handOver: true }))[explained]!.data as Float32Array,
           network: () => readPart(folder, 'model.onnx', null),
           where: join(folder, 'model.onnx'),
           session: { ...options, copies: 1 },

@@ -10,7 +10,7 @@ import type { OnnxModel, OnnxNode } from '../engine/onnx/model.js';
 export interface Network {
   /** The pictures as they enter it, float32 `[N, 3, H, W]` of 0..255. */
   readonly pictures: Value;
-  /** What it makes of them, `[N]`. */
+  /** What it makes of them, `[N]`, before it is clamped. */
   readonly value: Value;
 }
 
@@ -35,7 +35,7 @@ export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, wh
     nodes: model.nodes.filter(({ outputs: [output] }) => output !== turned && output !== planes),
     initializers: model.initializers,
     input: planes,
-    output: 'value',
+    output: model.outputs.some(({ name }) => name === 'unclamped') ? 'unclamped' : 'value',
     where,
     rename: name => name,
     refuse: (got, options) => new UnsupportedOpError(expected(where, 'operations with a gradient', got), options),

@@ -2,7 +2,7 @@ import type { Backbone } from '../backbones/backbone.js';
 import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset } from '../data/dataset.js';
-import { calibrateIntervals } from '../evaluation/intervals.js';
+import { calibrateIntervals, type IntervalEnds, intervalEnds } from '../evaluation/intervals.js';
 import { fewestScores, scoreAt, scoreTable } from '../metrics/conformal.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Manifest, ManifestIntervals } from '../model/manifest.js';
@@ -48,7 +48,7 @@ export async function calibrateModel(
   taken: ModelFit,
   { data, dataset, backbone, correctBias, seed, ...watch }: CalibrateOptions,
 ): Promise<CalibratedHead> {
-  const { train, validation, labels } = data;
+  const { train, validation, labels, range } = data;
   const seen = taken.tuned === undefined ? data : await tunedData();
   const line = correctBias ? await biasLine() : undefined;
   const correct = (head: Head) => (line === undefined ? head : correctHead(head, line));
@@ -56,7 +56,9 @@ export async function calibrateModel(
   const head = correct(taken.head);
   const calibration = await calibrated();
   const about = { head, biasCorrection };
-  return calibration === undefined ? about : { ...about, calibration, intervals: intervalsOf(calibration) };
+  return calibration === undefined
+    ? about
+    : { ...about, calibration, intervals: intervalsOf(calibration, intervalEnds(labels, range)) };
 
   async function tunedData(): Promise<HeadData> {
     const step = Math.ceil(train.length / MOST_TRAINED_ON);
@@ -66,7 +68,8 @@ export async function calibrateModel(
   }
 
   async function biasLine(): Promise<BiasLine> {
-    const found = fitBiasLine(...(await heldOut(taken.held)));
+    // The line is that of the head, and what it makes of a number is clamped afterwards.
+    const found = fitBiasLine(...(await heldOut({ ...taken.held, range: undefined })));
     if (found !== undefined) return found;
     const what = 'predictions that rise with the truth by a tenth of it or more on the held-out pictures';
     throw new InputError(expected('--correct-bias', what, 'others', 'leave it out, and look at the data first'));
@@ -113,8 +116,11 @@ export async function calibrateModel(
   }
 }
 
-function intervalsOf({ method, folds, label, value, scale, distance }: Calibration): ManifestIntervals {
-  const { levels, groups, pooled } = calibrateIntervals(label, value, scale);
+function intervalsOf(
+  { method, folds, label, value, scale, distance }: Calibration,
+  ends: IntervalEnds,
+): ManifestIntervals {
+  const { levels, groups, pooled } = calibrateIntervals(label, value, scale, ends);
   const farthest = distance.reduce((most, other) => Math.max(most, other));
   return {
     method,
@@ -122,6 +128,7 @@ function intervalsOf({ method, folds, label, value, scale, distance }: Calibrati
     levels: [...levels],
     groups: groups.map(group => ({ ...group, factors: [...group.factors] })),
     pooled: { ...pooled, ranks: [...pooled.ranks], scores: [...pooled.scores] },
+    ends,
     // Of few pictures the farthest stands for the share that they cannot tell.
     unusual: { distance: scoreAt(scoreTable(distance), 1 - UNUSUAL_SHARE) ?? farthest, share: UNUSUAL_SHARE },
   };

@@ -19,6 +19,7 @@ import { splitByQuantile } from '../data/split.js';
 import { createSession } from '../engine/runtime/session.js';
 import { buildModel } from '../model/build-model.js';
 import { modelCard } from '../model/card.js';
+import { selfTestValue } from '../model/checks.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
@@ -27,6 +28,7 @@ import type { HeadData } from '../training/head.js';
 import { backboneAt } from '../training/precision.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { tunedPart } from '../training/tuned-network.js';
+import { checkLabelsWithin } from '../training/value-range.js';
 import { calibrateModel } from './calibrate-model.js';
 import { backboneOf, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
@@ -108,6 +110,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   try {
     const { profile } = options;
     const opened = await step(profile, 'listing', () => openDataset(options));
+    if (plan.range !== undefined) checkLabelsWithin(opened.samples, plan.range);
     const decided = decisionsText(opened, options.onMessage);
     const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, watch));
     const { sizePx } = loaded;
@@ -152,7 +155,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, watch, { mirrored: true })
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
-      const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, ...split };
+      const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
       const onEpoch = part === undefined ? options.onEpoch : undefined;
       let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...watch, onEpoch }));
       if (part !== undefined) {
@@ -171,6 +174,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           head: fits[0]!.name,
           balance: plan.balance,
           rateDecay: plan.rateDecay,
+          ...limitsOf(options),
         };
         // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
         const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
@@ -218,6 +222,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           validation,
           seed,
           ...(options.faces && { faces: true }),
+          ...limitsOf(options),
           ...decided,
         },
         dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
@@ -280,6 +285,12 @@ function decisionsText({ decisions }: Dataset, onMessage: Watch['onMessage']): {
   return { decisions: text };
 }
 
+/** Those of `min` and `max` that were asked for. */
+const limitsOf = ({ min, max }: TrainingOptions): Manifest['configuration'] => ({
+  ...(min !== undefined && { min }),
+  ...(max !== undefined && { max }),
+});
+
 /** Refuses to forget a run that did not end; with `force` it is forgotten. */
 async function checkCheckpoint(path: string, { force, resume }: { force: boolean; resume: boolean }): Promise<void> {
   if (resume || !existsSync(path)) return;
@@ -329,9 +340,9 @@ function describe({ name, source, license, sha256, width, normalization, precisi
 async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
   const session = await createSession(network);
   const data = selfTestPixels(sizePx);
-  const { value } = await session.run({ pixels: { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data } });
+  const outputs = await session.run({ pixels: { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data } });
   await session.close();
-  const answer = Number(value!.data[0]);
+  const answer = selfTestValue(outputs);
   if (!Number.isFinite(answer)) {
     throw new InputError(
       expected('the trained model', 'finite numbers', `${answer}`, 'are the labels within the range of float32?'),

@@ -2,6 +2,7 @@ import { expected, UsageError } from '../base/errors.js';
 import type { AugmentName } from '../data/augment.js';
 import type { LossName } from '../training/loss.js';
 import type { Precision, RecipeOptions } from '../training/recipe.js';
+import { type ValueRange, valueRange } from '../training/value-range.js';
 
 /** What is trained, and how. */
 export interface TrainingOptions extends RecipeOptions {
@@ -31,6 +32,12 @@ export interface TrainingOptions extends RecipeOptions {
   readonly weights?: string | undefined;
   /** Share of the pictures held out to measure, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
   readonly validation?: number | undefined;
+  /**
+   * The lowest and the highest value that is possible, in the target's unit: predictions and the ends of intervals are clamped to them.
+   * Default: predictions are not clamped, and intervals end a tenth of the labels' range beyond the labels.
+   */
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
   /** True takes regression to the mean out of the predictions, as the held-out pictures show it. Default false. */
   readonly correctBias?: boolean | undefined;
   /** True goes on from the checkpoint of a run with `tune` or `unfreeze` that did not end, if there is one. Default false. */
@@ -52,6 +59,8 @@ export interface TrainingPlan {
   readonly augment: AugmentName;
   readonly rateDecay: number;
   readonly findRate: boolean;
+  /** What values are clamped to. */
+  readonly range?: ValueRange | undefined;
   /** How the backbone is trained, and how the head is before. */
   readonly recipe: RecipeOptions;
   readonly headRecipe: RecipeOptions;
@@ -98,6 +107,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   }
   const tune = unfreeze ?? options.tune ?? 'head';
   const recipe = recipeOf(options);
+  const range = valueRange(options.min, options.max);
   const rest = {
     tune,
     precision: options.precision ?? 'fp32',
@@ -106,6 +116,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     findRate,
     batchNorm: options.batchNorm ?? 'frozen',
     rateDecay: options.rateDecay ?? (options.weights === 'formula' ? 1 : 0.3),
+    ...(range !== undefined && { range }),
     recipe,
   };
   if (tune !== 'head') {

@@ -10,9 +10,10 @@ const methods: Readonly<Record<ExplainMethod, string>> = {
 
 /** What stands beside a drawn explanation: the number, how its parts were found, and how far to trust them. */
 export function explanationCaption(
-  { value, baseline, method, faithfulness }: Pick<Explanation, 'value' | 'baseline' | 'method' | 'faithfulness'>,
+  explanation: Pick<Explanation, 'value' | 'unclamped' | 'baseline' | 'method' | 'faithfulness'>,
   { target }: { readonly target: { readonly name: string; readonly unit: string | null } },
 ): { readonly title: string; readonly note: string } {
+  const { value, unclamped, baseline, method, faithfulness } = explanation;
   const { ratio, beats } = faithfulness;
   const show = (number: number) => `${Number(number.toPrecision(4))}${unitSuffix(target.unit ?? undefined)}`;
   const test =
@@ -20,8 +21,9 @@ export function explanationCaption(
       ? 'Faithfulness unknown: blurring random tenths changes nothing.'
       : `Faithfulness: blurring the tenth marked most changes the number ${ratio.toFixed(1)} times as much as a random one does, and ` +
         `more than ${Math.round(beats * DRAWS)} of ${DRAWS} random draws.`;
+  const before = unclamped === undefined ? '' : ` Before it is clamped it is ${show(unclamped)}.`;
   return {
     title: `${target.name} ${show(value)}`,
-    note: `${methods[method]}, compared with the blurred picture (${show(baseline)}). ${test}`,
+    note: `${methods[method]}, compared with the blurred picture (${show(baseline)}).${before} ${test}`,
   };
 }

@@ -19,7 +19,7 @@ const DROPOUT = [0.2, 0.5];
 
 /** An untrained head for these rows: standardised features, layers as torch.nn.Linear starts them. */
 export function startHead(
-  { rows, labels, train }: HeadData,
+  { rows, labels, train, range }: HeadData,
   { kind, loss, seed }: Pick<HeadOptions, 'kind' | 'loss' | 'seed'>,
 ): Head {
   const standardization = measureRows(rows, train);
@@ -28,7 +28,12 @@ export function startHead(
   const outputs = bins?.length ?? 1;
   const widths = kind === 'mlp' ? [rows.width, HIDDEN, outputs] : [rows.width, outputs];
   const layers = widths.slice(1).map((to, i) => startLayer(widths[i]!, to, seed, `head.${i}`));
-  return { standardization, layers, ...(bins === undefined ? { target: targetScale(labels, train) } : { bins }) };
+  return {
+    standardization,
+    layers,
+    range,
+    ...(bins === undefined ? { target: targetScale(labels, train) } : { bins }),
+  };
 }
 
 /** Adds a head to the graph of its features as training has it, with masks for dropout in an mlp. */
@@ -150,7 +155,9 @@ export async function fitClassicHead(
   const patience = options.patience ?? undefined;
   const settings = classicSettings(options);
   const untrained: Head =
-    start === undefined ? { layers: [startLayer(data.rows.width, 1, seed, 'adam')] } : linearHead(start);
+    start === undefined
+      ? { layers: [startLayer(data.rows.width, 1, seed, 'adam')], range: data.range }
+      : linearHead(start, { range: data.range });
   const result = await fit(
     headProblem(data, untrained, loss, balance),
     {

@@ -1,10 +1,11 @@
 import type { LinearHead } from '../backbones/backbone.js';
 import { createRandom } from '../base/random.js';
-import { add, matMul, mul, relu, reshape, softmax } from '../engine/graph/build.js';
+import { add, clip, matMul, mul, relu, reshape, softmax } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
 import type { FeatureRows } from './feature-cache.js';
 import { type Standardization, standardize, type TargetScale } from './standardization.js';
+import { float32Range, type ValueRange } from './value-range.js';
 
 /** What a head is fitted on: features, labels, and which rows are for training and for validation. */
 export interface HeadData {
@@ -18,6 +19,8 @@ export interface HeadData {
   readonly validation: readonly number[];
   /** A number a row: rows of one group, duplicates say, stay on one side when they are split again. Default: all are apart. */
   readonly groups?: ArrayLike<number> | undefined;
+  /** What values are clamped to. Default: they are not clamped. */
+  readonly range?: ValueRange | undefined;
 }
 
 /** One linear layer: weight `[from, to]`, bias `[to]`. */
@@ -35,6 +38,8 @@ export interface Head {
   readonly target?: TargetScale | undefined;
   /** The numbers that the outputs are logits of, ascending: the value is the expected one. Left out, the one output is the value. */
   readonly bins?: Float32Array | undefined;
+  /** What the value is clamped to. Left out, it is not clamped. */
+  readonly range?: ValueRange | undefined;
 }
 
 /** What a head makes of features `[N, D]`. */
@@ -43,6 +48,8 @@ export interface HeadOutput {
   readonly outputs: Value;
   /** The number, `[N]`. */
   readonly value: Value;
+  /** The number before it is clamped, `[N]`: what losses are of, for a clamped one has no gradient. The same as `value` without a range. */
+  readonly unclamped: Value;
 }
 
 /**
@@ -52,7 +59,7 @@ export interface HeadOutput {
  */
 export function buildHead(
   features: Value,
-  { standardization, layers, target, bins }: Head,
+  { standardization, layers, target, bins, range }: Head,
   dropout: readonly (Value | undefined)[] = [],
 ): HeadOutput {
   const { graph } = features;
@@ -64,12 +71,18 @@ export function buildHead(
     const product = matMul(value, graph.parameter(weight, `head.${i}.weight`));
     value = add(product, graph.parameter(bias, `head.${i}.bias`));
   });
-  if (bins === undefined) {
-    const scaled = target === undefined ? value : add(mul(value, target.std), target.mean);
-    return { outputs: value, value: reshape(scaled, [0]) }; // [N, 1] -> [N]
-  }
-  const column = graph.constant({ dtype: 'float32', shape: [bins.length, 1], data: bins });
-  return { outputs: value, value: reshape(matMul(softmax(value), column), [0]) };
+  const outputs = value;
+  if (bins !== undefined) {
+    const column = graph.constant({ dtype: 'float32', shape: [bins.length, 1], data: bins });
+    value = matMul(softmax(outputs), column);
+  } else if (target !== undefined) value = add(mul(outputs, target.std), target.mean);
+  const unclamped = reshape(value, [0]); // [N, 1] -> [N]
+  return { outputs, unclamped, value: range === undefined ? unclamped : buildClamp(unclamped, range) };
+}
+
+function buildClamp(value: Value, range: ValueRange): Value {
+  const { min, max } = float32Range(range);
+  return clip(value, min, max);
 }
 
 /** A linear layer's start as torch.nn.Linear has it: uniform within `1 / sqrt(from)`, weight `[from, to]` and bias `[to]`. */
@@ -83,7 +96,10 @@ export function startLayer(from: number, to: number, seed: number, name: string)
 }
 
 /** A head of one layer: weight `[D]` and bias. */
-export function linearHead({ weight, bias }: LinearHead, rest: Pick<Head, 'standardization' | 'target'> = {}): Head {
+export function linearHead(
+  { weight, bias }: LinearHead,
+  rest: Pick<Head, 'standardization' | 'target' | 'range'> = {},
+): Head {
   const layer = {
     weight: tensor('float32', [weight.length, 1], weight),
     bias: tensor('float32', [1], Float32Array.of(bias)),

@@ -49,7 +49,7 @@ const DISTANCE_SHARE = 0.05;
  */
 export function buildLoss(
   name: LossName,
-  { outputs, value }: HeadOutput,
+  { outputs, unclamped: value }: Pick<HeadOutput, 'outputs' | 'unclamped'>,
   target: Value,
   weight: Value,
   { std, bins }: LossScale,

@@ -33,7 +33,7 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
  * https://doi.org/10.1080/00401706.1979.10489751
  */
 export async function fitRidge(
-  { rows, labels, train, validation }: HeadData,
+  { rows, labels, train, validation, range }: HeadData,
   { onProgress, signal }: Watch = {},
 ): Promise<RidgeFit> {
   const total = 2 * train.length + validation.length;
@@ -54,12 +54,12 @@ export async function fitRidge(
         return await scoredFit(sums, strength, solve);
       }),
     );
-    const onTrain = headOf(solution, scale);
+    const onTrain = headOf(solution, scale, range);
     if (validation.length === 0) return { head: onTrain, onTrain, strength, validationMse: null };
     const { value } = await answersOf(onTrain, rows, validation);
     const validationMse = mean(validation.map((row, i) => (value[i]! - labels[row]!) ** 2));
     await addRows(sums, rows, labels, validation, scale, { tick });
-    return { head: await ridgeHead(sums, scale, strength, solver), onTrain, strength, validationMse };
+    return { head: await ridgeHead(sums, scale, strength, solver, range), onTrain, strength, validationMse };
   } finally {
     await solver.close();
   }
@@ -69,25 +69,31 @@ export async function fitRidge(
 export function refitRidge(strength: number): Refit {
   let solver: PositiveSolver | undefined;
   return {
-    async fit({ sums, scale }) {
+    async fit({ data, sums, scale }) {
       solver ??= await createPositiveSolver(sums.gram.size);
-      return await ridgeHead(sums, scale, strength, solver);
+      return await ridgeHead(sums, scale, strength, solver, data.range);
     },
     close: async () => await solver?.close(),
   };
 }
 
-async function ridgeHead(sums: RowSums, scale: RowScale, strength: number, solver: PositiveSolver): Promise<Head> {
+async function ridgeHead(
+  sums: RowSums,
+  scale: RowScale,
+  strength: number,
+  solver: PositiveSolver,
+  range: HeadData['range'],
+): Promise<Head> {
   const right = centredProducts(sums);
   const system = { minus: offsetOf(sums), ridge: strength * sums.count, right, columns: 1 };
   const weights = await solver.on(sums.gram, solve => solve(system));
-  return headOf(withBias(weights ?? new Float64Array(right.length), sums), scale);
+  return headOf(withBias(weights ?? new Float64Array(right.length), sums), scale, range);
 }
 
 /** A head from `[w, b]`. */
-function headOf(solution: Float64Array, scale: RowScale): Head {
+function headOf(solution: Float64Array, { standardization, target }: RowScale, range: HeadData['range']): Head {
   const layer = { weight: Float32Array.from(solution.subarray(0, -1)), bias: solution.at(-1)! };
-  return linearHead(layer, scale);
+  return linearHead(layer, { standardization, target, range });
 }
 
 /** The strength whose fit has the best score, and that fit. */

@@ -24,6 +24,8 @@ export interface WebModelOutputs {
   readonly features: Tensor<'float32'>;
   readonly scale?: Tensor<'float32'>;
   readonly distance?: Tensor<'float32'>;
+  /** The value before it was clamped; only of models that clamp it. */
+  readonly unclamped?: Tensor<'float32'>;
 }
 
 /** A trained model, loaded in a browser. */
@@ -107,12 +109,8 @@ async function startSession(
   const session = await createWebSession(network, device, { runtime, threads, signal, onBytes });
   try {
     const { sizePx } = manifest.input;
-    const { value } = await session.run({
-      dtype: 'uint8',
-      shape: [1, sizePx, sizePx, 3],
-      data: selfTestPixels(sizePx),
-    });
-    checkSelfTest(manifest, value!.data[0]!);
+    const probe = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) } as const;
+    checkSelfTest(manifest, await session.run(probe));
     return session;
   } catch (cause) {
     await session.close();

@@ -15,6 +15,8 @@ interface Fields {
   readonly learningRate: string;
   readonly batch: string;
   readonly augment: 'none' | 'flip' | 'face' | 'photo';
+  readonly min: string;
+  readonly max: string;
   readonly seed: string;
 }
 
@@ -49,6 +51,8 @@ function orderOf(fields: Fields): JobOrder {
     backbone,
     tune,
     head: head || undefined,
+    min: numberIn(fields.min),
+    max: numberIn(fields.max),
     seed: numberIn(fields.seed),
     ...recipe,
   };
@@ -69,6 +73,8 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
     learningRate: '',
     batch: '',
     augment: 'none',
+    min: '',
+    max: '',
     seed: '0',
   }));
   const [fault, setFault] = useState<string>();
@@ -184,6 +190,14 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
             )}
           />
         ))}
+        {LIMITS.map(({ name, label, help }) => (
+          <Field
+            key={name}
+            label={label}
+            help={help}
+            control={named => <input {...named} type="number" step="any" placeholder="none" {...field(name)} />}
+          />
+        ))}
         <Field
           label="Seed"
           help="The same seed gives the same model."
@@ -208,6 +222,11 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
 }
 
 const WITHOUT = 'One layer on a frozen network is solved exactly.';
+
+const LIMITS = [
+  { name: 'min', label: 'Lowest value', help: 'Predictions and intervals are clamped to it.' },
+  { name: 'max', label: 'Highest value', help: 'Predictions and intervals are clamped to it.' },
+] as const;
 
 /** Numbers that have a default of their own where nothing is entered. */
 const OPTIONAL = [

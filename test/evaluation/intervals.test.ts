@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { calibrateIntervals, intervalsAt, tooFewFor } from '../../src/evaluation/intervals.js';
+import { calibrateIntervals, intervalEnds, intervalsAt, tooFewFor } from '../../src/evaluation/intervals.js';
 import { scoreAt } from '../../src/metrics/conformal.js';
 
 /** Ages and predictions that shrink to the mean, with errors that grow with age. */
@@ -77,6 +77,40 @@ describe('intervals', () => {
         [low, high] = [l, h];
       }
     }
+  });
+
+  it('end a tenth of the range of the labels beyond it, or at the limits of what is possible', () => {
+    assert.deepEqual(intervalEnds([1, 60, 101]), { low: -9, high: 111 });
+    const infinite = Number.POSITIVE_INFINITY;
+    assert.deepEqual(intervalEnds([1, 60, 101], { min: 0, max: infinite }), { low: 0, high: 111 });
+    assert.deepEqual(intervalEnds([1, 60, 101], { min: -infinite, max: 120 }), { low: -9, high: 120 });
+    // Few pictures, so one factor for all, and many.
+    for (const count of [99, 1500]) {
+      const { label, value, scale } = ages(count, 6);
+      for (const ends of [intervalEnds(label), intervalEnds(label, { min: 0, max: 100 })]) {
+        const scores = calibrateIntervals(label, value, scale, ends);
+        for (const at of [-500, -3, 0, 44, 100, 326]) {
+          for (const level of [0.5, 0.9, 0.99]) {
+            const [low, high] = intervalsAt(scores, level)!(at, 40);
+            assert.ok(low >= ends.low && low < high && high <= ends.high, `${at} at ${level}: [${low}, ${high}]`);
+          }
+        }
+      }
+    }
+  });
+
+  it('hold as many where values beyond the ends count as the ends', () => {
+    const wild = (seed: number) => {
+      const { label, value, scale } = ages(3000, seed);
+      return { label, value: value.map((v, i) => (i % 20 === 0 ? v - 1000 : v)), scale };
+    };
+    const [on, test] = [wild(7), wild(8)];
+    const of = intervalsAt(calibrateIntervals(on.label, on.value, on.scale, intervalEnds(on.label)), 0.9)!;
+    const held = count(3000, i => {
+      const [low, high] = of(test.value[i]!, test.scale[i]!);
+      return test.label[i]! >= low && test.label[i]! <= high;
+    });
+    assert.ok(held / 3000 > 0.89 && held / 3000 < 0.95, `${held / 3000}`);
   });
 
   it('are the same in any unit, and for negative numbers', () => {

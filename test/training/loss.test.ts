@@ -15,7 +15,8 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 /** The loss of `values`, as a network with one output has it. */
 const lossOf = (name: LossName, std: number) =>
   runGraph(
-    (value, target, weight) => buildLoss(name, { outputs: reshape(value, [-1, 1]), value }, target, weight, { std }),
+    (value, target, weight) =>
+      buildLoss(name, { outputs: reshape(value, [-1, 1]), unclamped: value }, target, weight, { std }),
     [values, targets, weights].map(numbers => float([5], numbers)),
   );
 
@@ -44,7 +45,7 @@ describe('buildLoss', () => {
     const counts = [1, 2, 0.5];
     const loss = await runGraph(
       (outputs, value, target, weight) =>
-        buildLoss('distribution', { outputs, value }, target, weight, { std: 1, bins }),
+        buildLoss('distribution', { outputs, unclamped: value }, target, weight, { std: 1, bins }),
       [float([3, 11], logits), float([3], expectedValues), float([3], labels), float([3], counts)],
     );
     const losses = labels.map((label, row) => {
@@ -61,7 +62,7 @@ describe('buildLoss', () => {
     const bins = Float32Array.of(0, 1, 2);
     const loss = await runGraph(
       (outputs, value, target, weight) =>
-        buildLoss('distribution', { outputs, value }, target, weight, { std: 1, bins }),
+        buildLoss('distribution', { outputs, unclamped: value }, target, weight, { std: 1, bins }),
       [float([1, 3], [500, -500, 0]), float([1], [0]), float([1], [1000]), float([1], [1])],
     );
     // All of the label's mass is in the last bin: logit 500 to 0 there, and 1,000 bins of distance.

@@ -104,6 +104,9 @@ export const jobRequest = z.discriminatedUnion('kind', [
     learningRate: z.number().positive().max(10).optional(),
     batch: z.number().int().min(1).max(1024).optional(),
     augment: z.enum(['none', 'flip', 'face', 'photo']).default('none'),
+    /** The lowest and the highest value that is possible. */
+    min: z.number().optional(),
+    max: z.number().optional(),
     seed: z.number().int().min(0).default(0),
     /** Goes on from the checkpoint of a run of this name that was stopped. */
     resume: z.boolean().default(false),
