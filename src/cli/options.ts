@@ -31,15 +31,22 @@ export function triple(text: string): [number, number, number] {
 export interface DataFlags {
   readonly target?: string;
   readonly labelFrom?: string;
+  readonly labelFromPath?: string;
+  readonly skipMissing?: boolean;
   readonly decisions?: string;
   readonly limit?: number;
 }
 
-/** Adds DATA's options: --target, --label-from, --decisions, --limit. */
+/** Adds DATA's options: --target, --label-from, --label-from-path, --skip-missing, --decisions, --limit. */
 export function dataOptions(command: Command): Command {
   return command
     .option('--target <name>', 'the number to learn: a column of the table; for folders, what to call it')
     .option('--label-from <regex>', "take the number from each file's name, as '^(\\d+)_' does for 37_1.jpg")
+    .option(
+      '--label-from-path <regex>',
+      "the same for each file's path in the folder, as '/(\\d+)/' does for female/25/a.jpg",
+    )
+    .option('--skip-missing', 'skip rows of a table whose number is missing (default: they are an error)')
     .option('--decisions <file>', 'what was decided about labels and pictures, from eyeball clean')
     .option('--limit <n>', 'only the first N pictures in path order', whole(1));
 }

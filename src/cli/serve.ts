@@ -22,6 +22,8 @@ interface Flags {
   readonly models?: string;
   readonly target?: string;
   readonly labelFrom?: string;
+  readonly labelFromPath?: string;
+  readonly skipMissing?: boolean;
   readonly unit?: string;
   readonly cache?: string;
 }
@@ -43,6 +45,11 @@ export function serveCommand(terminal: Terminal): Command {
     .option('--models <dir>', 'where models go that the studio trains (default: beside MODEL, else models)')
     .option('--target <name>', 'the number to learn: a column of the table; for folders, what to call it')
     .option('--label-from <regex>', "take the number from each file's name, as '^(\\d+)_' does for 37_1.jpg")
+    .option(
+      '--label-from-path <regex>',
+      "the same for each file's path in the folder, as '/(\\d+)/' does for female/25/a.jpg",
+    )
+    .option('--skip-missing', 'skip rows of a table whose number is missing (default: they are an error)')
     .option('--unit <text>', "what the number is counted in (default: the model's)")
     .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)')
     .option('--port <n>', 'where to listen; 0 takes any free port', whole(0), 8080)
@@ -102,8 +109,9 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   const model = folder === undefined ? undefined : loadModel(folder);
   // Heard below; until then it must not count as unhandled.
   model?.catch(() => {});
-  const { data, models, test, decisions, target, labelFrom, unit, cache } = flags;
-  const place = { test, decisions, target, labelFrom, unit, cacheDir: cache };
+  const { data, models, test, decisions, target, labelFrom, labelFromPath, skipMissing, unit, cache } = flags;
+  const onMessage = (line: string) => terminal.message(line);
+  const place = { test, decisions, target, labelFrom, labelFromPath, skipMissing, unit, cacheDir: cache, onMessage };
   const home = models ?? (folder === undefined ? 'models' : dirname(folder));
   const workplace = data === undefined ? undefined : await openWorkplace({ data, models: home, ...place });
   const app = createApp({
@@ -143,6 +151,8 @@ function checkFlags(model: string | undefined, flags: Flags): void {
     '--models': flags.models,
     '--target': flags.target,
     '--label-from': flags.labelFrom,
+    '--label-from-path': flags.labelFromPath,
+    '--skip-missing': flags.skipMissing,
     '--unit': flags.unit,
     '--cache': flags.cache,
   };

@@ -1,8 +1,9 @@
-import { stringify } from 'csv-stringify/sync';
 import { internal } from '../base/errors.js';
+import { csvOf, splitRecords } from './csv-text.js';
 import { DECISION_COLUMNS, type Decision, decisionsOf } from './decisions.js';
+import { numberText } from './number-column.js';
 import { fileOf } from './table-samples.js';
-import { parseTable, type Table } from './tables.js';
+import { DELIMITER_LINE, decodeText, parseTable, type Table } from './tables.js';
 
 /** The text of a decisions file, in rows, so that a decision changes its row and no other byte. */
 export interface DecisionsText {
@@ -35,8 +36,9 @@ export function newDecisionsText(): DecisionsText {
 export function parseDecisionsText(bytes: Uint8Array, shown: string): DecisionsText {
   const table = parseTable(bytes, shown);
   const { byFile, form } = decisionsOf(table);
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-  const records = splitRecords(text, form.delimiter !== undefined);
+  const text = decodeText(bytes, shown);
+  // A byte order mark alone is no record.
+  const records = [...splitRecords(text, form.delimiter !== undefined)].filter(({ text }) => text !== BYTE_ORDER_MARK);
   const placeOfLine = new Map(records.map(({ line }, place) => [line, place]));
   const places = new Map<string, number[]>();
   const fileAt = table.columns.indexOf('file');
@@ -62,7 +64,12 @@ export function withDecision(
   decision: Decision | null,
   known: KnownCells = {},
 ): DecisionsText {
-  const value = decision?.kind === 'set' ? String(decision.value) : (known.suggested ?? '');
+  const value =
+    decision?.kind === 'set'
+      ? numberText(decision.value, text.form.delimiter)
+      : known.suggested === undefined
+        ? ''
+        : numberText(Number(known.suggested), text.form.delimiter);
   const changed = { decision: decision?.kind ?? '', value };
   const widened = decision?.kind === 'set' ? withColumn(text, 'value') : text;
   const records = [...widened.records];
@@ -101,7 +108,7 @@ function withColumn(text: DecisionsText, name: string): DecisionsText {
   const records = text.records.map(record => {
     const lineEnd = lineEndOf(record);
     const body = record.slice(0, record.length - lineEnd.length);
-    if (body.trim() === '') return record;
+    if (body.trim() === '' || DELIMITER_LINE.test(record)) return record;
     const cell = isHeader ? name : '';
     isHeader = false;
     return body + delimiter + cell + lineEnd;
@@ -116,34 +123,14 @@ function changedRecord(
 ): string {
   const lineEnd = lineEndOf(record);
   if (delimiter === undefined) return JSON.stringify({ ...JSON.parse(record), ...changed }) + lineEnd;
-  // The header of the file above the record, so that the parser finds the same delimiter and columns.
-  const above = csvRecord(columns, delimiter, '\n');
+  // The delimiter and the header of the file above the record.
+  const above = `sep=${delimiter}\n${csvRecord(columns, delimiter, '\n')}`;
   const { rows } = parseTable(new TextEncoder().encode(above + record), '.csv');
   const cells = columns.map((column, i) => changed[column] ?? `${rows[0]!.cells[i] ?? ''}`);
   return csvRecord(cells, delimiter, lineEnd);
 }
 
 const csvRecord = (cells: readonly string[], delimiter: string, lineEnd: string): string =>
-  stringify([[...cells]], { delimiter, record_delimiter: '\n' }).replace(/\n$/, lineEnd);
+  csvOf([cells], delimiter).replace(/\n$/, lineEnd);
 
 const lineEndOf = (record: string): string => /(\r\n|\r|\n)$/.exec(record)?.[0] ?? '';
-
-/** The records of a file with the lines they begin at, from 1; line ends within quotes do not end a CSV record. */
-function splitRecords(text: string, hasQuotes: boolean): { readonly line: number; readonly text: string }[] {
-  const records: { line: number; text: string }[] = [];
-  let [line, start, startLine, inQuotes] = [1, 0, 1, false];
-  for (const match of text.matchAll(/"|\r\n?|\n/g)) {
-    if (match[0] === '"') {
-      inQuotes = hasQuotes && !inQuotes;
-      continue;
-    }
-    line++;
-    if (inQuotes) continue;
-    const end = match.index + match[0].length;
-    records.push({ line: startLine, text: text.slice(start, end) });
-    [start, startLine] = [end, line];
-  }
-  if (start < text.length) records.push({ line: startLine, text: text.slice(start) });
-  // A byte order mark alone is no record.
-  return records.filter(record => record.text !== BYTE_ORDER_MARK);
-}

@@ -1,6 +1,7 @@
 import { expected, InputError, inputErrors } from '../base/errors.js';
 import type { Dataset, Sample } from './dataset.js';
-import { labelOfText } from './label.js';
+import { NameIndex, SpellingNotes } from './name-index.js';
+import { numberReader } from './number-column.js';
 import { fileOf } from './table-samples.js';
 import { quote, readTable, type Table } from './tables.js';
 
@@ -47,6 +48,8 @@ export function decisionsOf({ shown, columns, rows, faults, delimiter }: Table):
   const byFile = new Map<string, Decision>();
   const lines = new Map<string, number>();
   const named = new Set<string>();
+  const values = rows.map(({ cells }) => `${cells[valueAt] ?? ''}`);
+  const read = numberReader(values, '"value" beside the decision set', delimiter);
   for (const { line, cells } of rows) {
     const fault = (what: string, got: string, wayOut = 'mend or remove the row') =>
       texts.push(expected(`${shown}:${line}`, what, got, wayOut));
@@ -58,16 +61,16 @@ export function decisionsOf({ shown, columns, rows, faults, delimiter }: Table):
     named.add(file);
     const word = `${cells[decisionAt] ?? ''}`.trim().toLowerCase();
     if (word === '') continue;
-    const value = labelOfText(`${cells[valueAt] ?? ''}`.trim());
+    const number = word === 'set' ? read(`${cells[valueAt] ?? ''}`) : undefined;
     if (word !== 'keep' && word !== 'set' && word !== 'drop') {
       fault('keep, set, drop or nothing in "decision"', quote(cells[decisionAt]));
       continue;
     }
-    if (word === 'set' && value === undefined) {
-      fault('a finite number in "value" beside the decision set', quote(cells[valueAt]));
+    if (number !== undefined && 'fault' in number) {
+      texts.push(`${shown}:${line}: ${number.fault}`);
       continue;
     }
-    const decision: Decision = word === 'set' ? { kind: word, value: value! } : { kind: word };
+    const decision: Decision = word === 'set' ? { kind: word, value: number!.value } : { kind: word };
     const first = byFile.get(file);
     if (first !== undefined && !isSame(first, decision)) {
       const earlier = `${textOf(first)} of line ${lines.get(file)}`;
@@ -96,13 +99,50 @@ export interface AppliedDecisions {
 }
 
 /**
+ * The decisions by the names that the data has: those that no file has are looked up by other spellings (see NameIndex), and `notes` say so.
+ * `gone` are names that mean no file, or several.
+ *
+ * @throws InputError where two spellings of one name have different decisions.
+ */
+export function matchDecisions(
+  { samples, skipped }: Pick<Dataset, 'samples' | 'skipped'>,
+  decisions: Decisions,
+): { readonly here: Decisions; readonly gone: readonly string[]; readonly notes: readonly string[] } {
+  const { shown } = decisions;
+  const known = new NameIndex([...samples, ...skipped].map(({ file }) => file));
+  const byFile = new Map<string, Decision>();
+  const spellings = new SpellingNotes();
+  const gone: string[] = [];
+  for (const [name, decision] of decisions.byFile) {
+    const slashed = name.replaceAll('\\', '/');
+    const meant = known.find(name) ?? (slashed === name ? undefined : known.find(slashed));
+    if (meant === undefined || 'candidates' in meant) {
+      gone.push(name);
+      continue;
+    }
+    const other = byFile.get(meant.name);
+    if (other !== undefined && !isSame(other, decision)) {
+      const got = `${textOf(other)} and, by another spelling, ${textOf(decision)}`;
+      throw new InputError(expected(shown, `one decision for ${quote(meant.name)}`, got, 'remove one of the rows'));
+    }
+    byFile.set(meant.name, decision);
+    const differs = slashed === meant.name && slashed !== name ? (['slashes'] as const) : meant.differs;
+    spellings.count(name, { file: meant.name, differs });
+  }
+  return { here: { ...decisions, byFile }, gone, notes: spellings.notes(shown) };
+}
+
+/**
  * The data set without the pictures that are dropped, with the labels that are set; the pictures themselves are never touched.
  *
+ * @param onMessage Called with a line where names were looked up by other spellings.
  * @throws InputError that names up to twenty pictures that have a decision and are not in the data.
  */
-export function applyDecisions(dataset: Dataset, { shown, byFile }: Decisions): Dataset {
-  const known = new Set([...dataset.samples, ...dataset.skipped].map(({ file }) => file));
-  const gone = [...byFile.keys()].filter(file => !known.has(file));
+export function applyDecisions(dataset: Dataset, decisions: Decisions, onMessage?: (line: string) => void): Dataset {
+  const { shown } = decisions;
+  const { here, gone, notes } = matchDecisions(dataset, decisions);
+  const { byFile } = here;
+  for (const note of notes) onMessage?.(note);
   if (gone.length > 0) {
     const texts = gone.map(file =>
       expected(shown, 'decisions about pictures of the data', `${quote(file)}, which is not there`, WAY_OUT),
@@ -119,8 +159,8 @@ export function applyDecisions(dataset: Dataset, { shown, byFile }: Decisions): 
   });
   if (samples.length === 0) throw new InputError(expected(shown, 'a picture that is not dropped', 'none'));
   const count = (kind: Decision['kind']) => [...byFile.values()].filter(decision => decision.kind === kind).length;
-  const decisions = { file: shown, kept: count('keep'), set: count('set'), dropped: count('drop') };
-  return { ...dataset, samples, decisions };
+  const applied = { file: shown, kept: count('keep'), set: count('set'), dropped: count('drop') };
+  return { ...dataset, samples, decisions: applied };
 }
 
 const WAY_OUT = 'remove their rows, or put the pictures back';

@@ -1,4 +1,5 @@
-import type { Dirent, Stats } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { type Dirent, existsSync, type Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
@@ -37,8 +38,7 @@ export interface Listing {
 /**
  * All files in `root` and its folders, however deep, with one reading of each folder and no question about single files.
  *
- * Names that start with a dot are left out, and so is `__MACOSX`, which macOS adds to zip archives. A symbolic link
- * counts as what it points to, but is not followed into a folder that it lies in.
+ * Hidden files, and what systems leave in folders, are left out (see isIgnored). A symbolic link counts as what it points to, but is not followed into a folder that it lies in.
  *
  * @param shown the root as the user wrote it, for errors
  * @param from only these folders of the root, as readFolder gave them; default all, and the root's own files
@@ -66,6 +66,50 @@ export async function listFiles(
   return { files: files.sort(), skipped };
 }
 
+// What operating systems and storage boxes add to folders, in small letters.
+const SYSTEM_NAMES = new Set([
+  '__macosx',
+  '@eadir',
+  '@recycle',
+  '@tmp',
+  '#recycle',
+  '#snapshot',
+  '$recycle.bin',
+  'recycler',
+  'system volume information',
+  'lost+found',
+  'network trash folder',
+  'temporary items',
+  'thumbs.db',
+  'ehthumbs.db',
+  'desktop.ini',
+  'icon\r',
+]);
+
+/** True for names that are never data: hidden ones (a leading dot), and the folders and files that systems make for themselves. */
+export const isIgnored = (name: string): boolean => name.startsWith('.') || SYSTEM_NAMES.has(name.toLowerCase());
+
+/**
+ * The entries of a folder whose names are not UTF-8, which no path of text can name.
+ *
+ * @param prefix what stands before their names in `file`
+ */
+export async function unreadableNames(
+  folder: string,
+  prefix: string,
+  entries: readonly Pick<Dirent, 'name'>[],
+): Promise<Skipped[]> {
+  // Node puts this character where bytes are no UTF-8.
+  if (!entries.some(({ name }) => name.includes('\uFFFD'))) return [];
+  const names = await readdir(folder, { encoding: 'buffer' });
+  const escaped = (name: Buffer) =>
+    name.toString('latin1').replace(/[^ -~]/g, byte => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  const reason = 'expected a name in UTF-8, got bytes of another encoding; rename it';
+  return names
+    .filter(name => !isUtf8(name) && !isIgnored(escaped(name)))
+    .map(name => ({ file: prefix + escaped(name), reason }));
+}
+
 /** The visible content of one folder of `root`, by default of `root` itself; see listFiles for links and errors. */
 export async function readFolder(root: string, shown: string, at = TOP): Promise<Content> {
   let entries: Dirent[];
@@ -76,10 +120,12 @@ export async function readFolder(root: string, shown: string, at = TOP): Promise
   }
   const files: string[] = [];
   const folders: Visit[] = [];
-  const skipped: Skipped[] = [];
+  const skipped = await unreadableNames(join(root, at.path), at.path === '' ? '' : `${at.path}/`, entries);
   const symbolic: string[] = [];
   for (const entry of entries) {
-    if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
+    if (isIgnored(entry.name)) continue;
+    // What is not UTF-8 stands in `skipped`.
+    if (skipped.length > 0 && entry.name.includes('\uFFFD') && !existsSync(join(root, at.path, entry.name))) continue;
     const path = at.path === '' ? entry.name : `${at.path}/${entry.name}`;
     if (entry.isFile()) files.push(path);
     else if (entry.isDirectory()) folders.push({ path, links: at.links });

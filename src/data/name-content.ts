@@ -11,9 +11,47 @@ const NAMES: Readonly<Record<string, string>> = {
   zip: 'a ZIP archive',
 };
 
+/** Files that hold a data set but are no table that eyeball reads, by file-type's extension: what they are, and what to do. */
+const CONTAINERS: Readonly<Record<string, readonly [name: string, wayOut: string]>> = {
+  zip: ['a ZIP archive', 'unpack it and give the folder'],
+  tar: ['a tar archive', 'unpack it (tar -xf FILE) and give the folder'],
+  gz: ['a gzip archive', 'unpack it (tar -xzf FILE, or gunzip FILE) and give what comes out'],
+  'tar.gz': ['a tar.gz archive', 'unpack it (tar -xzf FILE) and give the folder'],
+  bz2: ['a bzip2 archive', 'unpack it and give what comes out'],
+  xz: ['an xz archive', 'unpack it and give what comes out'],
+  zst: ['a Zstandard archive', 'unpack it and give what comes out'],
+  '7z': ['a 7z archive', 'unpack it and give the folder'],
+  rar: ['a RAR archive', 'unpack it and give the folder'],
+  xlsx: ['an Excel workbook', 'save its sheet as "CSV UTF-8"'],
+  cfb: ['an old Excel workbook or another Office file', 'save its sheet as "CSV UTF-8"'],
+  ods: ['an OpenDocument spreadsheet', 'save its sheet as CSV in UTF-8'],
+  parquet: ['a Parquet file', 'write its images to files and its labels to a CSV file, in Python for example'],
+  arrow: ['an Arrow file', 'write its images to files and its labels to a CSV file, in Python for example'],
+  sqlite: ['an SQLite database', 'write its labels to a CSV file'],
+};
+
+const LFS_POINTER = 'version https://git-lfs.github.com/spec/';
+
+/** What a file is that was given as a table and is none, and what to do; undefined for text, whatever it says. */
+export async function contentOfTable(
+  bytes: Uint8Array,
+): Promise<{ readonly name: string; readonly wayOut: string } | undefined> {
+  const start = textStart(bytes);
+  if (start?.startsWith(LFS_POINTER))
+    return { name: 'a Git LFS pointer', wayOut: 'fetch the file with "git lfs pull"' };
+  const isUtf16 = bytes[0] === 0xff ? bytes[1] === 0xfe : bytes[0] === 0xfe && bytes[1] === 0xff;
+  if (start !== undefined || isUtf16) return undefined;
+  const type = await typeOf(bytes);
+  if (type === undefined) return undefined;
+  const [name, wayOut] = CONTAINERS[type.ext] ?? [];
+  if (name !== undefined && wayOut !== undefined) return { name, wayOut };
+  return { name: `a file of type ${type.mime}`, wayOut: 'give a folder of images, or a CSV or JSONL file' };
+}
+
 /** What content that is none of PICTURE_FORMATS is, in words: `an SVG drawing`, `a video (mp4)`, `text starting with "..."`. */
 export async function nameContent(bytes: Uint8Array): Promise<string> {
   if (bytes.length === 0) return 'an empty file';
+  if (textStart(bytes)?.startsWith(LFS_POINTER)) return 'a Git LFS pointer; fetch the image with "git lfs pull"';
   const markup = nameMarkup(bytes);
   if (markup !== undefined) return markup;
   const type = await typeOf(bytes);

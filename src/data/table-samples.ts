@@ -1,16 +1,22 @@
-import { readdir, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, posix, resolve, sep } from 'node:path';
-import { expected, InputError, inputErrors, throwIfAborted } from '../base/errors.js';
+import { isAbsolute, posix, sep } from 'node:path';
+import { expected, InputError, inputErrors } from '../base/errors.js';
 import type { Sample, Skipped } from './dataset.js';
-import { labelOfText } from './label.js';
-import { AT_ONCE, codeOf, kindOf, mapBounded } from './listing.js';
-import { type Fault, quote, type Row, type Table } from './tables.js';
-
-/** Names of the column that holds the file, the preferred first; `file_name` is Hugging Face's. */
-const FILE_COLUMNS = ['file_name', 'file', 'filename', 'path', 'image'];
+import { FileFinder } from './file-finder.js';
+import { SpellingNotes } from './name-index.js';
+import { type FieldNumber, looksLikeNumber, numberReader } from './number-column.js';
+import { type Fault, FILE_COLUMNS, quote, type Row, type Table } from './tables.js';
 
 /** Name of the column whose equal values keep pictures together, of one person for example, wherever a data set is split. */
 export const GROUP_COLUMN = 'group';
+
+/** How a table is read, beside its column to learn. */
+export interface TableOptions {
+  /** True refuses files outside the table's folder (`../x.jpg`, absolute paths). */
+  readonly inside: boolean;
+  /** True passes over rows without a number. Default false: they are bad rows. */
+  readonly skipMissing?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** The labelled files of a table. */
 export interface TableSamples {
@@ -18,103 +24,163 @@ export interface TableSamples {
   readonly target: string;
   /** In the order of their paths. */
   readonly samples: readonly Sample[];
+  /** Rows without a file or, with `skipMissing`, without a number; files whose names are not UTF-8. */
+  readonly skipped: readonly Skipped[];
+  /** Lines for the user: what was assumed, and about how many rows. */
+  readonly notes: readonly string[];
+  /** Images in the folders that the table names files of, which have no row themselves. */
+  unnamed(): Promise<string[]>;
+}
+
+/** A row whose fields are right. */
+interface LabeledRow {
+  readonly line: number;
+  readonly file: string;
+  /** Undefined where the number is missing and may be. */
+  readonly label: number | undefined;
+  readonly columns: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * The files of a table, their numbers and the other columns as text; whether the files exist is not looked at. Of a file that has
- * several rows the first counts.
+ * The files of a table that exist, with their numbers and the other columns as text. A name that no file has is looked up by other spellings
+ * (see FileFinder), and a note says so. Of a file that has several rows the first counts.
  *
+ * @param root the absolute folder that the table's paths are relative to
  * @param target the column of the number; default the only one that holds numbers, which is one where more than half of
  * the values that are there are numbers
- * @param inside true refuses files outside the table's folder (`../x.jpg`, absolute paths)
- * @throws InputError that names up to twenty bad rows with their lines
+ * @throws InputError that names up to twenty bad rows with their lines, names that may mean several files among them
  */
-export function samplesOfTable(
+export async function samplesOfTable(
   table: Table,
+  root: string,
   target: string | undefined,
-  { inside }: { inside: boolean },
-): TableSamples {
+  { inside, skipMissing = false, signal }: TableOptions,
+): Promise<TableSamples> {
+  const { shown } = table;
   const fileColumn = findFileColumn(table);
   const labelColumn = findLabelColumn(table, fileColumn, target);
   const name = table.columns[labelColumn]!;
   const faults: Fault[] = [...table.faults];
-  const found = new Map<string, { line: number; sample: Sample }>();
-  const others = [...table.columns.keys()].filter(column => column !== fileColumn && column !== labelColumn);
-  for (const row of table.rows) {
-    const fault = (what: string, got: string) =>
-      faults.push({ line: row.line, text: `expected ${what}, got ${got}; mend or remove the row` });
-    const file = fileOf(row.cells[fileColumn]);
-    const label = labelOf(row.cells[labelColumn]);
-    const outside = file !== undefined && inside && (isAbsolute(file) || file === '..' || file.startsWith('../'));
-    if (file === undefined) fault(`a file's name in "${table.columns[fileColumn]}"`, quote(row.cells[fileColumn]));
-    if (outside)
-      fault(`a file inside the table's folder in "${table.columns[fileColumn]}"`, quote(row.cells[fileColumn]));
-    if (label === undefined) fault(`a finite number in "${name}"`, quote(row.cells[labelColumn]));
-    if (file === undefined || label === undefined || outside) continue;
-    const first = found.get(file);
-    if (first === undefined) {
-      const columns = columnsOf(row, others, table.columns);
-      found.set(file, { line: row.line, sample: { file, label, ...(columns && { columns }) } });
-    } else if (first.sample.label !== label)
-      fault(`${first.sample.label} for ${quote(file)} again, as in line ${first.line}`, `${label}`);
+  const rows = labeledRows(table, fileColumn, labelColumn, skipMissing, faults);
+  const finder = new FileFinder(root, signal);
+  const found = await finder.find(new Set(rows.map(({ file }) => file)));
+  const first = new Map<string, LabeledRow>();
+  const reasons = new Map<string, string>();
+  const spellings = new SpellingNotes();
+  let missing = 0;
+  for (const row of rows) {
+    const { line } = row;
+    const meant = found.get(row.file)!;
+    const { file } = meant;
+    const fault = (what: string, got: string, wayOut = MEND) => faults.push({ line, text: said(what, got, wayOut) });
+    if (inside && (isAbsolute(file) || file === '..' || file.startsWith('../'))) {
+      fault(`a file inside the table's folder in "${table.columns[fileColumn]}"`, quote(row.file));
+      continue;
+    }
+    if ('candidates' in meant) {
+      const candidates = meant.candidates.map(quote).join(' or ');
+      fault('the name of one file', `${quote(row.file)}, which may be ${candidates}`, 'write it as the file is named');
+      continue;
+    }
+    if ('reason' in meant) reasons.set(file, meant.reason);
+    else spellings.count(row.file, meant);
+    const earlier = first.get(file);
+    if (row.label === undefined) {
+      missing++;
+      if (earlier === undefined) reasons.set(file, `expected a number in "${name}", got none`);
+    } else if (earlier === undefined) first.set(file, row);
+    else if (earlier.label !== row.label)
+      fault(`${earlier.label} for ${quote(file)} again, as in line ${earlier.line}`, `${row.label}`);
   }
   if (faults.length > 0) {
-    const lines = faults.sort((a, b) => a.line - b.line).map(({ line, text }) => `${table.shown}:${line}: ${text}`);
-    throw inputErrors(expected(table.shown, 'a file and a number in every row', `${faults.length} faults`), lines);
+    const lines = faults.sort((a, b) => a.line - b.line).map(({ line, text }) => `${shown}:${line}: ${text}`);
+    throw inputErrors(expected(shown, 'a file and a number in every row', `${faults.length} faults`), lines);
   }
-  if (found.size === 0) throw new InputError(expected(table.shown, 'rows below the header', 'none'));
-  const samples = [...found.keys()].sort().map(file => found.get(file)!.sample);
-  return { target: name, samples };
-}
-
-/**
- * The samples whose file exists, and the others with the reason, both in the given order.
- *
- * Every folder that is named is listed once; only names that its listing lacks, and links, are asked for one by one.
- */
-export async function existingSamples(
-  root: string,
-  samples: readonly Sample[],
-  signal: AbortSignal | undefined,
-): Promise<{ samples: Sample[]; skipped: Skipped[] }> {
-  const byFolder = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    const folder = dirname(resolve(root, sample.file));
-    const others = byFolder.get(folder);
-    if (others === undefined) byFolder.set(folder, [sample]);
-    else others.push(sample);
-  }
-  const reasons = new Map<string, string>();
-  await mapBounded([...byFolder], AT_ONCE, async ([folder, inside]) => {
-    throwIfAborted(signal);
-    const listed = await plainFiles(folder);
-    const unlisted = inside.filter(({ file }) => !listed.has(posix.basename(file)));
-    await mapBounded(unlisted, AT_ONCE, async ({ file }) => {
-      const reason = await whyNoFile(resolve(root, file));
-      if (reason !== undefined) reasons.set(file, reason);
-    });
-  });
+  if (rows.length === 0) throw new InputError(expected(shown, 'rows below the header', 'none'));
+  const samples = [...first]
+    .filter(([file]) => !reasons.has(file))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([file, { label, columns }]): Sample => ({ file, label: label!, ...(columns && { columns }) }));
+  const skipped = [...reasons].map(([file, reason]) => ({ file, reason }));
+  const used = new Set([...first.keys(), ...reasons.keys()]);
   return {
-    samples: samples.filter(({ file }) => !reasons.has(file)),
-    skipped: [...reasons].sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, reason]) => ({ file, reason })),
+    target: name,
+    samples,
+    skipped: [...skipped, ...finder.unreadable],
+    notes: [...spellings.notes(shown), ...missingNotes(shown, name, missing)],
+    unnamed: () => finder.unnamed(used),
   };
 }
 
-/** Names of the files that are listed in a folder and are no links; none where the folder cannot be listed. */
-async function plainFiles(folder: string): Promise<Set<string>> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return new Set(entries.filter(entry => entry.isFile()).map(entry => entry.name));
+const MEND = 'mend or remove the row';
+const said = (what: string, got: string, wayOut: string) => `expected ${what}, got ${got}; ${wayOut}`;
+
+function missingNotes(shown: string, column: string, missing: number): string[] {
+  if (missing === 0) return [];
+  return [
+    `${shown}: ${missing} row${missing === 1 ? ' has' : 's have'} no number in "${column}" and ${missing === 1 ? 'is' : 'are'} skipped`,
+  ];
 }
 
-async function whyNoFile(path: string): Promise<string | undefined> {
-  try {
-    const entry = await stat(path);
-    return entry.isFile() ? undefined : `expected a file, got ${kindOf(entry)}`;
-  } catch (thrown) {
-    const code = codeOf(thrown);
-    return `expected a file, got ${code === 'ENOENT' ? 'nothing there' : code}`;
+/** The rows whose name and number are right; what is wrong with the others goes to `faults`. */
+function labeledRows(
+  table: Table,
+  fileColumn: number,
+  labelColumn: number,
+  skipMissing: boolean,
+  faults: Fault[],
+): LabeledRow[] {
+  const { columns, rows, delimiter } = table;
+  const name = columns[labelColumn]!;
+  const others = [...columns.keys()].filter(column => column !== fileColumn && column !== labelColumn);
+  const read = numberReader(textsOf(rows, labelColumn), `"${name}"`, delimiter);
+  const questions: Fault[] = [];
+  const good: LabeledRow[] = [];
+  for (const row of rows) {
+    const { line, cells } = row;
+    const [fileCell, cell] = [cells[fileColumn], cells[labelColumn]];
+    const file = fileOf(fileCell);
+    if (file === undefined)
+      faults.push({ line, text: said(`a file's name in "${columns[fileColumn]}"`, quote(fileCell), MEND) });
+    const isMissing = skipMissing && isMissingValue(cell);
+    const number = isMissing ? { value: undefined } : numberOf(cell, name, read);
+    if ('fault' in number) {
+      if (number.isQuestion) questions.push({ line, text: number.fault });
+      else faults.push({ line, text: number.fault });
+    } else if (file !== undefined)
+      good.push({ line, file, label: number.value, columns: columnsOf(row, others, columns) });
+  }
+  // One question, however many rows ask it.
+  if (questions.length > 0) {
+    const [{ line, text }] = questions as [Fault];
+    const more = questions.length === 1 ? '' : ` (and so in ${questions.length - 1} more rows; one answer is enough)`;
+    faults.push({ line, text: text + more });
+  }
+  return good;
+}
+
+function* textsOf(rows: readonly Row[], column: number): Generator<string> {
+  for (const { cells } of rows) {
+    const cell = cells[column];
+    if (typeof cell === 'string') yield cell;
   }
 }
+
+function numberOf(cell: unknown, column: string, read: (text: string) => FieldNumber): FieldNumber {
+  if (typeof cell === 'string') {
+    const number = read(cell);
+    if ('value' in number || !isMissingValue(cell)) return number;
+  } else if (typeof cell === 'number' && Number.isFinite(cell)) return { value: cell };
+  const isMissing = isMissingValue(cell);
+  const wayOut = isMissing ? `${MEND}, or skip such rows with --skip-missing` : MEND;
+  return { fault: said(`a finite number in "${column}"`, quote(cell), wayOut) };
+}
+
+/** What people and programs write where a value is missing. */
+const isMissingValue = (cell: unknown): boolean =>
+  cell === undefined ||
+  cell === null ||
+  (typeof cell === 'string' && /^(|nan|na|n\/a|#n\/a|null|none|-|\?)$/i.test(cell.trim()));
 
 function findFileColumn({ shown, columns, rows }: Table): number {
   for (const name of FILE_COLUMNS) {
@@ -133,8 +199,10 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
     const wayOut = 'give --target one of them';
     throw new InputError(expected(shown, `a column "${target}"`, `the columns ${list(columns)}`, wayOut));
   }
-  // Numbers in a column `group` say which pictures belong together.
-  const others = [...columns.keys()].filter(column => column !== fileColumn && columns[column] !== GROUP_COLUMN);
+  // Numbers in a column `group` say which pictures belong together, those of one without a name are pandas' index.
+  const others = [...columns.keys()].filter(
+    column => column !== fileColumn && columns[column] !== GROUP_COLUMN && columns[column] !== '',
+  );
   // A single column can only be the number, however many of its rows are bad: they are then named.
   const numeric = others.length === 1 ? others : others.filter(column => holdsNumbers(rows, column));
   if (numeric.length === 1) return numeric[0]!;
@@ -148,9 +216,9 @@ function holdsNumbers(rows: readonly Row[], column: number): boolean {
   let numbers = 0;
   for (const { cells } of rows) {
     const value = cells[column];
-    if (value === undefined || value === null || value === '') continue;
+    if (isMissingValue(value)) continue;
     filled++;
-    if (labelOf(value) !== undefined) numbers++;
+    if (typeof value === 'number' || (typeof value === 'string' && looksLikeNumber(value))) numbers++;
   }
   return numbers > filled / 2;
 }
@@ -171,11 +239,6 @@ function columnsOf(
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return '';
   return typeof value === 'string' ? value.trim() : typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function labelOf(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
-  return typeof value === 'string' ? labelOfText(value) : undefined;
 }
 
 /** The path in its shortest form, so that `./a.jpg` and `a.jpg` are the same file. */

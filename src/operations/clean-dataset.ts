@@ -9,10 +9,11 @@ import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '.
 import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
 import { qualityFlags } from '../cleaning/quality.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
-import { applyDecisions, type Decision, type Decisions, readDecisions } from '../data/decisions.js';
+import { applyDecisions, type Decision, type Decisions, matchDecisions, readDecisions } from '../data/decisions.js';
 import { changeDecisionsFile } from '../data/decisions-lock.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
+import { decodeText } from '../data/tables.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { extractFeatures } from '../training/extract.js';
 import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
@@ -76,6 +77,8 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     data,
     target,
     labelFrom,
+    labelFromPath,
+    skipMissing,
     limit,
     out,
     threshold = 0.5,
@@ -96,9 +99,9 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
   if (resolve(decisionsFile) === resolve(out)) {
     throw new UsageError(expected('--out', 'a file apart from the decisions', out));
   }
-  const before = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
-  const all = await openDataset({ data, target, labelFrom, limit, signal });
-  const dataset = before === undefined ? all : settle(all, before, onMessage);
+  const decided = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
+  const all = await openDataset({ data, target, labelFrom, labelFromPath, skipMissing, limit, onMessage, signal });
+  const { dataset, before } = settle(all, decided, onMessage);
   const backbone = await backboneOf(options, cacheDir, watch);
   const extraction = await extractFeatures(dataset, backbone, cacheDir, watch);
   try {
@@ -182,7 +185,7 @@ async function addDecisions(
   const { named, form } = await readDecisions(path);
   const added = offered.filter(({ file }) => !named.has(file));
   if (added.length === 0) return;
-  const text = await readFile(path, 'utf8');
+  const text = decodeText(await readFile(path), path);
   const lines = text.endsWith('\n') ? text : `${text}\n`;
   await replaceFile(path, lines + decisionRows(added, decide, form));
 }
@@ -208,13 +211,13 @@ async function checkReplaceable(out: string, force: boolean): Promise<string | u
 }
 
 /** The data with what was decided so far. Decisions about pictures that are not there stay in their file and are told. */
-function settle(dataset: Dataset, decisions: Decisions, onMessage: Watch['onMessage']): Dataset {
-  const known = new Set([...dataset.samples, ...dataset.skipped].map(({ file }) => file));
-  const here = [...decisions.byFile].filter(([file]) => known.has(file));
-  const gone = decisions.byFile.size - here.length;
-  if (gone > 0)
-    onMessage?.(`${decisions.shown}: ${gone} decisions are about pictures that are not here; they stay there`);
-  return applyDecisions(dataset, { ...decisions, byFile: new Map(here) });
+function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: Watch['onMessage']) {
+  if (decisions === undefined) return { dataset, before: undefined };
+  const { here, gone, notes } = matchDecisions(dataset, decisions);
+  for (const note of notes) onMessage?.(note);
+  if (gone.length > 0)
+    onMessage?.(`${decisions.shown}: ${gone.length} decisions are about pictures that are not here; they stay there`);
+  return { dataset: applyDecisions(dataset, here), before: here };
 }
 
 /** Gives the samples that look most like one, the nearest first. */

@@ -83,6 +83,8 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   const {
     data,
     labelFrom,
+    labelFromPath,
+    skipMissing,
     decisions,
     limit,
     tta = false,
@@ -107,7 +109,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const { manifest } = model;
       const target = options.target ?? columnOf(manifest.target.name);
       const opened = await step(profile, 'listing', () =>
-        openDataset({ data, target, labelFrom, decisions, limit, signal }),
+        openDataset({ data, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal }),
       );
       const { framing, input } = manifest;
       if (options.faces && framing === undefined) throw withoutFraming(options.model);

@@ -66,6 +66,8 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     force = false,
     against,
     labelFrom,
+    labelFromPath,
+    skipMissing,
     decisions,
     limit,
     cacheDir = defaultCacheDir(),
@@ -87,8 +89,11 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
             data: against,
             target: options.target,
             labelFrom,
+            labelFromPath,
+            skipMissing,
             decisions,
             limit,
+            onMessage,
             signal: options.signal,
           });
     const usable: Sample[] = [];

@@ -1,6 +1,7 @@
-import { stringify } from 'csv-stringify/sync';
 import type { RankedSample } from '../cleaning/issues.js';
+import { csvOf } from '../data/csv-text.js';
 import { DECISION_COLUMNS, type Decisions } from '../data/decisions.js';
+import { numberText } from '../data/number-column.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { IntervalOf } from '../evaluation/intervals.js';
 
@@ -27,7 +28,7 @@ export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: 
       };
     });
   const doubt = intervalOf === undefined ? [] : ['low', 'high', 'scale', 'unusual'];
-  return stringify(rows, { header: true, columns: ['file', 'label', 'value', 'error', ...doubt] });
+  return csvOfRows(rows, ['file', 'label', 'value', 'error', ...doubt]);
 }
 
 function sevenDigits(value: number): string {
@@ -39,7 +40,7 @@ export const RANKED_COLUMNS = ['file', 'label', 'suggested', 'score', 'kinds'] a
 
 /** All samples, the most suspicious first, as CSV; several kinds have a semicolon between them. */
 export function rankedCsv(rows: readonly RankedSample[]): string {
-  return stringify(rows.map(rankedRow), { header: true, columns: [...RANKED_COLUMNS] });
+  return csvOfRows(rows.map(rankedRow), RANKED_COLUMNS);
 }
 
 /** The same, a JSON object a line. */
@@ -71,11 +72,17 @@ export function decisionRows(
   decide: (sample: RankedSample) => string,
   form?: Decisions['form'],
 ): string {
+  const { columns, delimiter } = form ?? DECISION_FORM;
   const rows = samples.map(sample => {
     const { suggested: value, ...row } = rankedRow(sample);
-    return { ...row, decision: decide(sample), value };
+    return { ...row, decision: decide(sample), value: numberText(Number(value), delimiter) };
   });
-  const { columns, delimiter } = form ?? DECISION_FORM;
   if (delimiter === undefined) return rows.map(row => `${JSON.stringify(row)}\n`).join('');
-  return stringify(rows, { header: form === undefined, columns: [...columns], delimiter });
+  const lines = rows.map(row => columns.map(column => (row as Readonly<Record<string, string>>)[column]));
+  return csvOf(form === undefined ? [columns, ...lines] : lines, delimiter);
+}
+
+/** The columns' names and a line for each row. */
+function csvOfRows(rows: readonly Readonly<Record<string, string | undefined>>[], columns: readonly string[]): string {
+  return csvOf([columns, ...rows.map(row => columns.map(column => row[column]))]);
 }

@@ -87,8 +87,8 @@ async function evaluate(place: JobPlace, watch: JobWatch): Promise<void> {
 
 /** How the data is opened. A folder's number has no name of its own: it takes that of the model. */
 function dataOptions({ workplace, served }: JobPlace) {
-  const { data, target, labelFrom } = workplace.options;
-  return { data, labelFrom, target: target ?? nameOfTarget(workplace, served()) };
+  const { data, target, labelFrom, labelFromPath, skipMissing } = workplace.options;
+  return { data, labelFrom, labelFromPath, skipMissing, target: target ?? nameOfTarget(workplace, served()) };
 }
 
 /** What the number is called; undefined where nobody said. */

@@ -227,9 +227,9 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   });
 
   async function rootOfMeasured({ dataset, options }: Workplace): Promise<string> {
-    const { test, target, labelFrom } = options;
+    const { test, target, labelFrom, labelFromPath, skipMissing } = options;
     if (test === undefined) return dataset.root;
-    measuredRoot ??= (await openDataset({ data: test, target, labelFrom })).root;
+    measuredRoot ??= (await openDataset({ data: test, target, labelFrom, labelFromPath, skipMissing })).root;
     return measuredRoot;
   }
 

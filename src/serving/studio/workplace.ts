@@ -20,9 +20,13 @@ export interface WorkplaceOptions {
   readonly models: string;
   readonly target?: string | undefined;
   readonly labelFrom?: string | undefined;
+  readonly labelFromPath?: string | undefined;
+  readonly skipMissing?: boolean | undefined;
   /** What the number is counted in. */
   readonly unit?: string | undefined;
   readonly cacheDir?: string | undefined;
+  /** Called with a line of text for what was assumed of the data. Default: none. */
+  readonly onMessage?: ((line: string) => void) | undefined;
   /** What the network is beside its name, which the pages choose. */
   readonly network?: Omit<BackboneOptions, 'cacheDir'> | undefined;
 }
@@ -49,10 +53,11 @@ export interface Workplace {
  * @throws InputError where the data or the decisions cannot be used; UsageError where the file of decisions would be the data.
  */
 export async function openWorkplace(options: WorkplaceOptions): Promise<Workplace> {
-  const { data, target, labelFrom, test } = options;
-  const dataset = await openDataset({ data, target, labelFrom });
+  const { data, target, labelFrom, labelFromPath, skipMissing, onMessage, test } = options;
+  const found = { target, labelFrom, labelFromPath, skipMissing, onMessage };
+  const dataset = await openDataset({ data, ...found });
   // Refused at the start, not when somebody wants to measure.
-  if (test !== undefined) await openDataset({ data: test, target, labelFrom });
+  if (test !== undefined) await openDataset({ data: test, ...found });
   const decisions = options.decisions ?? (await defaultDecisions(data));
   if (resolve(decisions) === resolve(data))
     throw new UsageError(expected('--decisions', 'a file apart from the data', decisions));

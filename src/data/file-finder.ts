@@ -1,0 +1,159 @@
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { posix, resolve } from 'node:path';
+import { throwIfAborted } from '../base/errors.js';
+import type { Skipped } from './dataset.js';
+import { AT_ONCE, codeOf, isIgnored, kindOf, mapBounded, unreadableNames } from './listing.js';
+import { isImageName, NameIndex, type Spelling } from './name-index.js';
+
+/** What became of a name: the file's path, relative as the name was, and in what they differ; or why there is none. */
+export type FoundFile =
+  | { readonly file: string; readonly differs: readonly Spelling[] }
+  | { readonly file: string; readonly candidates: readonly string[] }
+  | { readonly file: string; readonly reason: string };
+
+/** A folder as it was listed. */
+interface Listed {
+  /** Relative to the root where the name was, with forward slashes; `.` for the root. */
+  readonly path: string;
+  readonly differs: readonly Spelling[];
+  readonly files: NameIndex;
+  readonly folders: NameIndex;
+  /** Names of plain files, links aside. */
+  readonly plain: ReadonlySet<string>;
+}
+
+/** The files that names in a table mean, in the folder that the names are relative to. Every folder is listed once. */
+export class FileFinder {
+  private readonly listed = new Map<string, Promise<Listed | undefined>>();
+  /** Names that are not UTF-8, in the folders that were listed. */
+  readonly unreadable: Skipped[] = [];
+
+  constructor(
+    private readonly root: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /**
+   * What each name means: the file of this name, else of another spelling (see NameIndex), else with `/` for each `\`.
+   *
+   * @param names normalised paths with forward slashes
+   */
+  async find(names: Iterable<string>): Promise<ReadonlyMap<string, FoundFile>> {
+    const found = new Map<string, FoundFile>();
+    const lost = await this.findAll(names, name => name, found);
+    const windows = lost.filter(name => name.includes('\\'));
+    const slashed = (name: string) => posix.normalize(name.replaceAll('\\', '/'));
+    await this.findAll(windows, slashed, found);
+    return found;
+  }
+
+  /** Images in the folders of these files that are not among them. */
+  async unnamed(files: ReadonlySet<string>): Promise<string[]> {
+    const folders = new Set([...files].map(file => posix.dirname(file)));
+    const unnamed: string[] = [];
+    for (const folder of folders) {
+      const listed = await this.list(folder);
+      for (const name of listed?.plain ?? []) {
+        const file = posix.join(folder, name);
+        if (isImageName(name) && !isIgnored(name) && !files.has(file)) unnamed.push(file);
+      }
+    }
+    return unnamed.sort();
+  }
+
+  /** Finds each name as `spelled` says, and gives back those that mean no file. */
+  private async findAll(
+    names: Iterable<string>,
+    spelled: (name: string) => string,
+    found: Map<string, FoundFile>,
+  ): Promise<string[]> {
+    const byFolder = new Map<string, string[]>();
+    for (const name of names) {
+      const folder = posix.dirname(spelled(name));
+      const others = byFolder.get(folder);
+      if (others === undefined) byFolder.set(folder, [name]);
+      else others.push(name);
+    }
+    const lost: string[] = [];
+    await mapBounded([...byFolder], AT_ONCE, async ([folder, inside]) => {
+      throwIfAborted(this.signal);
+      const listed = await this.list(folder);
+      await mapBounded(inside, AT_ONCE, async name => {
+        const file = await this.inFolder(listed, spelled(name));
+        const bySlashes = spelled(name) !== name;
+        if ('reason' in file) {
+          lost.push(name);
+          if (!bySlashes) found.set(name, file);
+        } else if ('differs' in file && bySlashes) found.set(name, { ...file, differs: ['slashes', ...file.differs] });
+        else found.set(name, file);
+      });
+    });
+    return lost;
+  }
+
+  private async inFolder(listed: Listed | undefined, file: string): Promise<FoundFile> {
+    const meant = listed?.files.find(posix.basename(file));
+    if (listed === undefined || meant === undefined) {
+      const reason = await whyNoFile(resolve(this.root, file));
+      // A folder that cannot be listed may still have the file.
+      return reason === undefined ? { file, differs: [] } : { file, reason };
+    }
+    const path = (name: string) => posix.join(listed.path, name);
+    if ('candidates' in meant) return { file, candidates: meant.candidates.map(path) };
+    const there = path(meant.name);
+    // Only links are asked for one by one.
+    const reason = listed.plain.has(meant.name) ? undefined : await whyNoFile(resolve(this.root, there));
+    return reason === undefined ? { file: there, differs: [...listed.differs, ...meant.differs] } : { file, reason };
+  }
+
+  /** A folder by its path or another spelling of it; undefined where there is none. */
+  private list(folder: string): Promise<Listed | undefined> {
+    let listed = this.listed.get(folder);
+    if (listed === undefined) {
+      listed = this.read(folder);
+      this.listed.set(folder, listed);
+    }
+    return listed;
+  }
+
+  private async read(folder: string): Promise<Listed | undefined> {
+    const entries = await readdir(resolve(this.root, folder), { withFileTypes: true }).catch(() => undefined);
+    if (entries !== undefined) return await this.listing(folder, [], entries);
+    const above = posix.dirname(folder);
+    if (above === folder) return undefined;
+    const parent = await this.list(above);
+    const meant = parent?.folders.find(posix.basename(folder));
+    // Of two folders that it may mean none is taken: the name is reported as missing.
+    if (parent === undefined || meant === undefined || 'candidates' in meant) return undefined;
+    const path = posix.join(parent.path, meant.name);
+    // One that is there and cannot be read.
+    if (path === folder) return undefined;
+    const there = await this.list(path);
+    return there && { ...there, differs: [...parent.differs, ...meant.differs] };
+  }
+
+  private async listing(path: string, differs: readonly Spelling[], entries: readonly Dirent[]): Promise<Listed> {
+    this.unreadable.push(...(await unreadableNames(resolve(this.root, path), path === '.' ? '' : `${path}/`, entries)));
+    const isFolder = (entry: Dirent) => entry.isDirectory();
+    return {
+      path,
+      differs,
+      files: new NameIndex(entries.filter(entry => !isFolder(entry)).map(({ name }) => name)),
+      folders: new NameIndex(
+        entries.filter(entry => isFolder(entry) || entry.isSymbolicLink()).map(({ name }) => name),
+      ),
+      plain: new Set(entries.filter(entry => entry.isFile()).map(({ name }) => name)),
+    };
+  }
+}
+
+async function whyNoFile(path: string): Promise<string | undefined> {
+  try {
+    const entry = await stat(path);
+    return entry.isFile() ? undefined : `expected a file, got ${kindOf(entry)}`;
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    return `expected a file, got ${code === 'ENOENT' ? 'nothing there' : code}`;
+  }
+}
