@@ -3,6 +3,7 @@ import { usableCores } from '../../base/cores.js';
 import { internal } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import type { CreateReply, Reply, Request, RunReply } from './session-worker.js';
+import { checkTelemetryIsOff } from './telemetry.js';
 
 /** How a model is run. */
 export interface SessionOptions {
@@ -209,6 +210,7 @@ function ask(request: Request, transfer: ArrayBuffer[] = [], thread = 0): Promis
 }
 
 function startThread(index: number): Thread {
+  checkTelemetryIsOff();
   const worker = new Worker(new URL('./session-worker.js', import.meta.url), { execArgv: [] });
   const pending = new Map<number, Pending>();
   worker.on('message', ({ ticket, value, error }: Reply) => {
