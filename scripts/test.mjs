@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const wanted = process.argv.slice(2);
 const files = readdirSync('dist/test', { recursive: true })
@@ -14,5 +15,7 @@ if (files.length === 0) {
   console.error(`no compiled test matches ${wanted.join(' ')}; run npm run build first`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...files], { stdio: 'inherit' });
+const reporter = fileURLToPath(new URL('reporter.mjs', import.meta.url));
+const args = ['--test', '--test-concurrency=2', `--test-reporter=${reporter}`, ...files];
+const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
 process.exit(status ?? 1);
