@@ -1,21 +1,33 @@
-// Compiles src, test and bench into dist, from an empty folder so that no removed test lives on, makes the command executable, and
-// bundles the studio's pages and the page that is exported.
+// Compiles src, test and bench, and bundles the studio's pages and the page that is exported. It works in a
+// folder of its own that takes the place of dist at the end, so that no removed test lives on and a build that is stopped leaves dist as it was.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-rmSync('dist', { recursive: true, force: true });
+const [NEW, OLD] = ['.dist-new', '.dist-old'];
+const clear = folder => rmSync(folder, { recursive: true, force: true });
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 const tsc = here('../node_modules/typescript/bin/tsc');
+if (!existsSync(tsc)) {
+  console.error(`eyeball cannot be built: the compiler is missing; run npm install in ${here('..')}`);
+  process.exit(1);
+}
 const steps = [
-  [tsc, '-p', '.'],
-  [tsc, '-p', 'tsconfig.web.json'],
+  [tsc, '-p', '.', '--outDir', NEW],
+  [tsc, '-p', 'tsconfig.web.json', '--outDir', NEW],
   [tsc, '-p', 'studio'],
-  [here('bundle-studio.mjs')],
-  [here('bundle-web.mjs')],
+  [here('bundle-studio.mjs'), NEW],
+  [here('bundle-web.mjs'), NEW],
 ];
+clear(NEW);
 for (const args of steps) {
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) {
+    clear(NEW);
+    process.exit(status ?? 1);
+  }
 }
-chmodSync('dist/src/cli/main.js', 0o755);
+clear(OLD);
+if (existsSync('dist')) renameSync('dist', OLD);
+renameSync(NEW, 'dist');
+clear(OLD);

@@ -1,10 +1,14 @@
-// Bundles the studio's pages into dist/studio.
+// Bundles the studio's pages into `studio` of the build's folder, which is the argument.
 import { copyFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+
+const [, , dist] = process.argv;
 
 await build({
   entryPoints: { studio: 'studio/main.tsx' },
-  outdir: 'dist/studio',
+  outdir: `${dist}/studio`,
   bundle: true,
   minify: true,
   format: 'esm',
@@ -14,7 +18,7 @@ await build({
   logLevel: 'warning',
 });
 // The studio looks as the reports do.
-const { PAGE_STYLE } = await import('../dist/src/report/style.js');
+const { PAGE_STYLE } = await import(pathToFileURL(resolve(dist, 'src/report/style.js')));
 const style = await build({ entryPoints: ['studio/style/index.css'], bundle: true, write: false, logLevel: 'warning' });
-writeFileSync('dist/studio/studio.css', PAGE_STYLE + style.outputFiles[0].text);
-copyFileSync('studio/index.html', 'dist/studio/index.html');
+writeFileSync(`${dist}/studio/studio.css`, PAGE_STYLE + style.outputFiles[0].text);
+copyFileSync('studio/index.html', `${dist}/studio/index.html`);

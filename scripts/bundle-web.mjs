@@ -1,20 +1,19 @@
-// Bundles what an exported page consists of, from the compiled src/web/page into dist/web: page, worker and service worker. The runtime's
-// own files are not bundled: `eyeball export` copies them.
-import { rmSync } from 'node:fs';
+// Bundles what an exported page consists of, from the compiled src/web/page of the build's folder, which is the argument, into its `web`:
+// page, worker and service worker. The runtime's own files are not bundled: `eyeball export` copies them.
 import { build } from 'esbuild';
 
-rmSync('dist/web', { recursive: true, force: true });
+const [, , dist] = process.argv;
 
 const shared = {
   bundle: true,
   minify: true,
-  outdir: 'dist/web',
+  outdir: `${dist}/web`,
   platform: 'browser',
   target: 'es2022',
   logLevel: 'warning',
   legalComments: 'none',
 };
-const from = name => `dist/src/web/page/${name}.js`;
+const from = name => `${dist}/src/web/page/${name}.js`;
 
 await build({ ...shared, entryPoints: { page: from('page') }, format: 'esm' });
 await build({

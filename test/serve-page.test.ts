@@ -36,7 +36,7 @@ describe("the service's page", () => {
       return stdout;
     };
     const shell = blocks('sh').join('').replaceAll('curl ', 'curl -sS -w "\\n" ').split('\n');
-    const asks = shell.filter(line => !line.includes('eyeball serve')).join('\n');
+    const asks = shell.filter(line => !line.includes('eyeball-ml serve')).join('\n');
     const [anyone, withToken] = [
       asks.split('\ncurl -sS -w "\\n" -H "Auth')[0]!,
       asks.slice(asks.indexOf('curl -sS -w "\\n" -H "Auth')),

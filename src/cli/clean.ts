@@ -58,11 +58,11 @@ export function cleanCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball clean faces/train --out look/labels.csv            then fill in look/decisions.csv, and
-  eyeball train faces/train --out age --decisions look/decisions.csv
-  eyeball clean faces/train --out look/labels.csv            again: what was decided stays settled
-  eyeball clean faces/train --out look/labels.csv --decide drop --threshold 0.9
-  eyeball clean faces/train --prove --noise 0.2 --runs 5    does it pay on this data?`,
+  npx eyeball-ml clean faces/train --out look/labels.csv            then fill in look/decisions.csv, and
+  npx eyeball-ml train faces/train --out age --decisions look/decisions.csv
+  npx eyeball-ml clean faces/train --out look/labels.csv            again: what was decided stays settled
+  npx eyeball-ml clean faces/train --out look/labels.csv --decide drop --threshold 0.9
+  npx eyeball-ml clean faces/train --prove --noise 0.2 --runs 5    does it pay on this data?`,
   );
   return command.action(async (data: string, flags: Flags) => {
     const { size, cache, prove, out, noise, runs, threshold, decide, force, ...rest } = flags;
@@ -121,8 +121,8 @@ function summary({
     `table: ${files.out}; sheet: ${files.sheet}`,
     `decisions: ${files.decisionsFile} (${decisions.kept} kept, ${decisions.set} set, ${decisions.dropped} dropped, ${decisions.open} open)`,
     decisions.open > 0
-      ? `next: look at the sheet, fill in keep, set or drop there, then eyeball train DATA --decisions ${files.decisionsFile}`
-      : `next: eyeball train DATA --decisions ${files.decisionsFile}`,
+      ? `next: look at the sheet, fill in keep, set or drop there, then npx eyeball-ml train DATA --decisions ${files.decisionsFile}`
+      : `next: npx eyeball-ml train DATA --decisions ${files.decisionsFile}`,
   ].join('\n');
 }
 

@@ -15,8 +15,8 @@ export function compareCommand(terminal: Terminal): Command {
       'after',
       `
 Examples:
-  eyeball compare age18 age50
-  eyeball compare runs/lr-* --json
+  npx eyeball-ml compare age18 age50
+  npx eyeball-ml compare runs/lr-* --json
 
 The errors of an evaluation are those in MODEL-evaluation, where eyeball evaluate puts them.`,
     )
@@ -53,7 +53,9 @@ function summary({ models, warnings }: CompareResult, width: number): string {
       : table([['settings', ...names.slice(1)], ...differing], width)),
     '',
     ...wrap(['the same in all:', ...same], width),
-    ...(unmeasured.length === 0 ? [] : [`not evaluated: ${unmeasured.join(', ')} (eyeball evaluate MODEL TEST_DATA)`]),
+    ...(unmeasured.length === 0
+      ? []
+      : [`not evaluated: ${unmeasured.join(', ')} (npx eyeball-ml evaluate MODEL TEST_DATA)`]),
     ...warnings.map(warning => `warning: ${warning}`),
   ].join('\n');
 }

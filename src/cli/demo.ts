@@ -23,8 +23,8 @@ export function demoCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball demo
-  eyeball demo --images 2000 --seed 7 --out more-faces`,
+  npx eyeball-ml demo
+  npx eyeball-ml demo --images 2000 --seed 7 --out more-faces`,
   );
   return command.action(async (flags: Flags) => {
     const { runDemo } = await import('../operations/run-demo.js');
@@ -54,10 +54,10 @@ function summary({ out, data, cleaning, training, evaluation, predictions, total
     `  ${data.truth}    which faults were planted`,
     '',
     'On your own pictures, in folders named by their number:',
-    '  npx eyeball inspect DATA --out look',
-    '  npx eyeball clean DATA --out look/labels.csv',
-    '  npx eyeball train DATA --out my-model',
-    '  npx eyeball evaluate my-model TEST_DATA',
-    '  npx eyeball predict my-model photo.jpg',
+    '  npx eyeball-ml inspect DATA --out look',
+    '  npx eyeball-ml clean DATA --out look/labels.csv',
+    '  npx eyeball-ml train DATA --out my-model',
+    '  npx eyeball-ml evaluate my-model TEST_DATA',
+    '  npx eyeball-ml predict my-model photo.jpg',
   ].join('\n');
 }

@@ -43,10 +43,10 @@ export function evaluateCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball evaluate age faces/test
-  eyeball evaluate age faces/test --limit 1000 --out first-thousand
-  eyeball evaluate age faces/test --tta --out with-mirror-images
-  eyeball evaluate age faces/test --json > metrics.json`,
+  npx eyeball-ml evaluate age faces/test
+  npx eyeball-ml evaluate age faces/test --limit 1000 --out first-thousand
+  npx eyeball-ml evaluate age faces/test --tta --out with-mirror-images
+  npx eyeball-ml evaluate age faces/test --json > metrics.json`,
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
     (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY);

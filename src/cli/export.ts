@@ -22,8 +22,8 @@ export function exportCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball export age --web age-page
-  eyeball export age --web age-page --force
+  npx eyeball-ml export age --web age-page
+  npx eyeball-ml export age --web age-page --force
   cd age-page && python3 -m http.server           # http://localhost:8000: any static host will do`,
   );
   return command.action(async (model: string, { web, force, json, quiet }: Flags) => {

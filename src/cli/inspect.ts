@@ -30,10 +30,10 @@ export function inspectCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball inspect faces/train
-  eyeball inspect faces/train --out look
-  eyeball inspect faces/train --against faces/test --out look
-  eyeball inspect houses/metadata.csv --target price --json`,
+  npx eyeball-ml inspect faces/train
+  npx eyeball-ml inspect faces/train --out look
+  npx eyeball-ml inspect faces/train --against faces/test --out look
+  npx eyeball-ml inspect houses/metadata.csv --target price --json`,
   );
   return command.action(async (data: string, flags: Flags) => {
     const { inspectDataset } = await import('../operations/inspect-dataset.js');

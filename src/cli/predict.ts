@@ -44,12 +44,12 @@ export function predictCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball predict age photo.jpg
-  eyeball predict age photos/ https://example.org/face.jpg
-  eyeball predict age photos/ --level 0.5
-  eyeball predict age party.jpg --faces
-  eyeball predict age photos/ --json > predictions.json
-  eyeball predict age anna.jpg ben.jpg --explain why`,
+  npx eyeball-ml predict age photo.jpg
+  npx eyeball-ml predict age photos/ https://example.org/face.jpg
+  npx eyeball-ml predict age photos/ --level 0.5
+  npx eyeball-ml predict age party.jpg --faces
+  npx eyeball-ml predict age photos/ --json > predictions.json
+  npx eyeball-ml predict age anna.jpg ben.jpg --explain why`,
   );
   return command.action(async (model: string, pictures: string[], flags: Flags) => {
     (await import('../model/model-files.js')).openAhead(model, flags.explain === undefined ? pictures.length : 1);

@@ -89,20 +89,20 @@ const COMMANDS: readonly Listed[] = [
 ];
 
 async function program(terminal: Terminal, args: readonly string[]): Promise<Command> {
-  const root = new Command('eyeball')
+  const root = new Command('npx eyeball-ml')
     .description('Train, measure and run models that name a number from a picture.')
     .version(eyeballVersion())
     .exitOverride()
-    .showHelpAfterError('(eyeball --help shows the commands, eyeball COMMAND --help their options)')
+    .showHelpAfterError('(npx eyeball-ml --help shows the commands, npx eyeball-ml COMMAND --help their options)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'eyeball: ')) })
     .addHelpText(
       'after',
       `
 Examples:
-  eyeball demo                                      see it all on drawn faces, offline
-  eyeball train faces/train --out age               learn from folders named by numbers
-  eyeball evaluate age faces/test                   measure it, with a report to look at
-  eyeball predict age photo.jpg                     one number a picture`,
+  npx eyeball-ml demo                                      see it all on drawn faces, offline
+  npx eyeball-ml train faces/train --out age               learn from folders named by numbers
+  npx eyeball-ml evaluate age faces/test                   measure it, with a report to look at
+  npx eyeball-ml predict age photo.jpg                     one number a picture`,
     );
   for (const { usage, summary, load } of COMMANDS) {
     const [name, ...parameters] = usage.split(' ') as [string, ...string[]];
@@ -113,6 +113,11 @@ Examples:
   return root;
 }
 
+/** An error's text with the options that it names, `force: true` or `out`, as the flags of the command line. */
+function withFlags(text: string): string {
+  return text.replace(/`([a-z]+)(?:: true)?`/g, '--$1');
+}
+
 function report(thrown: unknown, terminal: Terminal): number {
   if (terminal.unread) return EXIT.done;
   if (terminal.signal.aborted) {
@@ -120,7 +125,7 @@ function report(thrown: unknown, terminal: Terminal): number {
     return EXIT.interrupted;
   }
   if (thrown instanceof EyeballError) {
-    terminal.error(thrown.message);
+    terminal.error(withFlags(thrown.message));
     return thrown.code === 'usage' ? EXIT.usage : EXIT.failed;
   }
   // A bug of ours: the stack is what a report of it needs.

@@ -71,10 +71,10 @@ export function serveCommand(terminal: Terminal): Command {
       'after',
       `
 Examples:
-  eyeball serve age
-  eyeball serve --data faces/train --test faces/test --unit years
+  npx eyeball-ml serve age
+  npx eyeball-ml serve --data faces/train --test faces/test --unit years
   curl -F image=@photo.jpg http://127.0.0.1:8080/v1/predict
-  EYEBALL_TOKEN=secret eyeball serve age --host 0.0.0.0 --cors https://example.org`,
+  EYEBALL_TOKEN=secret npx eyeball-ml serve age --host 0.0.0.0 --cors https://example.org`,
     )
     .action((model: string | undefined, flags: Flags) => serve(terminal, model, flags));
 }
@@ -144,7 +144,9 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
 function checkFlags(model: string | undefined, flags: Flags): void {
   if (flags.data !== undefined) return;
   if (model === undefined)
-    throw new UsageError(expected('MODEL', 'the folder of a model, or --data', 'neither', 'eyeball serve --help'));
+    throw new UsageError(
+      expected('MODEL', 'the folder of a model, or --data', 'neither', 'npx eyeball-ml serve --help'),
+    );
   const given = {
     '--test': flags.test,
     '--decisions': flags.decisions,

@@ -157,14 +157,14 @@ export function trainCommand(terminal: Terminal): Command {
     'after',
     `
 Examples:
-  eyeball train faces/train --out age --unit years
-  eyeball train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
-  eyeball train faces/train --out quick --precision auto
-  eyeball train UTKFace --label-from '^(\\d+)_' --out age
-  eyeball train houses/metadata.csv --target price --out price --backbone resnet50
-  eyeball train faces/train --out tuned --tune last --epochs 10
-  eyeball train faces/train --out whole --backbone resnet18 --tune all --bn batch --augment photo --resume
-  eyeball train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
+  npx eyeball-ml train faces/train --out age --unit years
+  npx eyeball-ml train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
+  npx eyeball-ml train faces/train --out quick --precision auto
+  npx eyeball-ml train UTKFace --label-from '^(\\d+)_' --out age
+  npx eyeball-ml train houses/metadata.csv --target price --out price --backbone resnet50
+  npx eyeball-ml train faces/train --out tuned --tune last --epochs 10
+  npx eyeball-ml train faces/train --out whole --backbone resnet18 --tune all --bn batch --augment photo --resume
+  npx eyeball-ml train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
   );
   return command.action(async (data: string, flags: Flags) => {
     const { trainModel } = await import('../operations/train-model.js');
@@ -199,7 +199,7 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
     `features of ${result.backbone}: ${result.imagesPerSecond.toFixed(0)} images/s; training: ${duration(result.fitSeconds)}`,
   );
   lines.push(...skippedLines(skipped));
-  lines.push(`next: eyeball evaluate ${model} TEST_DATA`);
+  lines.push(`next: npx eyeball-ml evaluate ${model} TEST_DATA`);
   return lines.join('\n');
 }
 

@@ -61,12 +61,12 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   const test = join(out, 'data', 'test');
   const model = join(out, 'model');
 
-  step(`2. eyeball inspect ${train} --out ${join(out, 'inspection')}`);
+  step(`2. npx eyeball-ml inspect ${train} --out ${join(out, 'inspection')}`);
   const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...watch });
 
   const cleaned = join(out, 'cleaning', 'labels.csv');
   const cacheDir = join(out, 'cache');
-  step(`3. eyeball clean ${train} --out ${cleaned} --decide drop`);
+  step(`3. npx eyeball-ml clean ${train} --out ${cleaned} --decide drop`);
   const issues = await cleanDataset({
     data: train,
     target: 'age',
@@ -78,17 +78,17 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   });
   const decisions = issues.decisionsFile;
 
-  step(`4. eyeball train ${train} --target age --unit years --decisions ${decisions} --out ${model}`);
+  step(`4. npx eyeball-ml train ${train} --target age --unit years --decisions ${decisions} --out ${model}`);
   const training = await trainModel({
     ...{ data: train, target: 'age', unit: 'years', decisions, out: model, seed, cacheDir },
     ...watch,
   });
 
-  step(`5. eyeball evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
+  step(`5. npx eyeball-ml evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
   const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
 
   const some = await fewPictures(test);
-  step(`6. eyeball predict ${model} ${some.join(' ')}`);
+  step(`6. npx eyeball-ml predict ${model} ${some.join(' ')}`);
   const predictions = await predictPictures({ model, pictures: some, ...watch });
   return {
     out,

@@ -36,7 +36,7 @@ describe('eyeball compare', () => {
         `${row('file size', '2.5 MB', '2.5 MB')}\nsettings${header}strength  ${'1'.padStart(a!.length)}  ${'0.1'.padStart(b!.length)}\n\n` +
         'the same in all: target age (years), backbone tiny, weights tiny-1, input size 32 px, solver ridge,\n' +
         `  validation 0.1, seed 0, training pictures 100, training data ffffffffffff, eyeball 0.1.0,\n  made 2020-01-02\n` +
-        `not evaluated: ${a}, ${b} (eyeball evaluate MODEL TEST_DATA)\n`,
+        `not evaluated: ${a}, ${b} (npx eyeball-ml evaluate MODEL TEST_DATA)\n`,
     );
   });
 

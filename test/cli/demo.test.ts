@@ -17,7 +17,7 @@ describe('demo', () => {
     const [, rmse, , constant] =
       /RMSE ([\d.]+) and MAE ([\d.]+) years, where always answering the mean has ([\d.]+)/.exec(stdout)!;
     assert.ok(Number(rmse) < 0.75 * Number(constant), `${rmse} against ${constant}`);
-    assert.match(stdout, /npx eyeball train DATA --out my-model/);
+    assert.match(stdout, /npx eyeball-ml train DATA --out my-model/);
   });
 
   it('replaces an earlier demo, but no other folder', async () => {

@@ -62,3 +62,17 @@ export async function writePictures(folder: string, count: number, seed = 0): Pr
     writeFileSync(join(folder, `${label}`, `${i}.jpg`), await picture.jpeg().toBuffer());
   }
 }
+
+/** The commands `npx eyeball-ml ...` in the code blocks for a shell of a Markdown page, or in a help text: without comments, lines joined. */
+export function commandsOf(text: string): string[] {
+  const blocks = text.includes('```') ? [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(match => match[1]!) : [text];
+  const lines = blocks.join('').replaceAll('\\\n', ' ').split('\n');
+  const commands = lines.map(line =>
+    line
+      .replace(/\s{2,}(#|[a-z][^-]*$).*/, '')
+      .replace(/\s+#.*$/, '')
+      .replace(/\s+/g, ' ')
+      .trim(),
+  );
+  return commands.filter(command => /^(\w+=\S+ )?npx eyeball-ml /.test(command));
+}

@@ -147,7 +147,7 @@ describe('eyeball serve', () => {
         1,
         `${join(root, 'none')}: expected the folder of a model, got none; make one with eyeball train`,
       ],
-      [[], 2, 'MODEL: expected the folder of a model, or --data, got neither; eyeball serve --help'],
+      [[], 2, 'MODEL: expected the folder of a model, or --data, got neither; npx eyeball-ml serve --help'],
       [[model, '--unit', 'years'], 2, '--unit: expected --data beside it, got none; leave it out'],
       [
         ['--data', root, '--host', '0.0.0.0'],
