@@ -1,0 +1,70 @@
+// The package as a user gets it: packs the clone, installs the tarball in an empty folder on a machine with a CUDA compiler, compiles
+// README's example in TypeScript there under `strict` without Node's types, and runs it twice. Needs the npm registry and a build.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { generatePortraits } from '../dist/src/data/portraits/generate-portraits.js';
+
+const clone = process.cwd();
+const root = mkdtempSync(join(tmpdir(), 'eyeball-package-'));
+const project = join(root, 'project');
+
+/** A program's output, the errors too; throws with it where the program fails. */
+function run(command, args, { cwd = project, env = {} } = {}) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? stdout + stderr}`);
+  return stdout + stderr;
+}
+
+/** A folder for PATH with an nvcc that says it is CUDA 12. */
+function fakeNvcc() {
+  const folder = join(root, 'cuda');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'nvcc'), '#!/bin/sh\necho "Cuda compilation tools, release 12.4, V12.4.99"\n');
+  chmodSync(join(folder, 'nvcc'), 0o755);
+  return folder;
+}
+
+function checkSize(text, most) {
+  const lines = text.trim().split('\n').length;
+  if (lines > most) throw new Error(`README's example: expected at most ${most} lines, got ${lines}:\n${text}`);
+}
+
+try {
+  mkdirSync(project);
+  run('npm', ['pack', '--ignore-scripts', '--pack-destination', root], { cwd: clone });
+  const packed = readdirSync(root).find(name => name.endsWith('.tgz'));
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }\n');
+  const env = { PATH: `${fakeNvcc()}${delimiter}${process.env.PATH}`, npm_config_onnxruntime_node_install: undefined };
+  run('npm', ['install', '--no-audit', '--no-fund', join(root, packed)], { env });
+  console.log(run('npx', ['eyeball-ml', '--version']).trim());
+
+  const example = /```ts\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))[1];
+  writeFileSync(join(project, 'main.ts'), example);
+  const compilerOptions = { strict: true, target: 'ES2023', module: 'NodeNext', types: [] };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+  run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '-p', '.']);
+
+  const { test } = await generatePortraits({ out: join(project, 'faces'), images: 60, seed: 1 });
+  const [age] = readdirSync(test);
+  copyFileSync(join(test, age, readdirSync(join(test, age))[0]), join(project, 'photo.jpg'));
+  const home = { HOME: root, XDG_CACHE_HOME: undefined };
+  for (const _ of ['first', 'second']) checkSize(run(process.execPath, ['main.js'], { env: home }), 40);
+  console.log('the package installs, compiles and runs');
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
