@@ -30,7 +30,7 @@ export async function createOutputFolder(
   const target = resolve(path);
   if (existsSync(target) && !force) {
     throw new InputError(
-      expected(path, 'a new folder', 'one that exists', 'choose another, or add --force to move it aside'),
+      expected(path, 'a new folder', 'one that exists', 'choose another, or add `force: true` to move it aside'),
     );
   }
   const partial = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);

@@ -202,7 +202,7 @@ async function checkReplaceable(out: string, force: boolean): Promise<string | u
     : RANKED_COLUMNS.every(name => first.includes(`"${name}":`));
   if (isOurs) return undefined;
   if (!force) {
-    const wayOut = 'choose another with --out, or add --force to move it aside';
+    const wayOut = 'choose another `out`, or add `force: true` to move it aside';
     throw new InputError(expected(out, 'a new file or a table of eyeball clean', 'another file', wayOut));
   }
   let count = 1;

@@ -61,7 +61,7 @@ export async function explainInto(
 export function drawExplanation(
   { bytes, explanation }: Extract<ExplainedPicture, { readonly explanation: Explanation }>,
   manifest: Manifest,
-): Promise<Buffer> {
+): Promise<Uint8Array> {
   return explanationPng({ bytes, map: explanation.blocks, ...explanationCaption(explanation, manifest) });
 }
 

@@ -296,7 +296,12 @@ async function checkCheckpoint(path: string, { force, resume }: { force: boolean
   if (resume || !existsSync(path)) return;
   if (force) return await removeCheckpoint(path);
   throw new InputError(
-    expected(path, 'no unfinished run', 'its checkpoint', 'go on with --resume, or start over with --force'),
+    expected(
+      path,
+      'no unfinished run',
+      'its checkpoint',
+      'go on with `resume: true`, or start over with `force: true`',
+    ),
   );
 }
 

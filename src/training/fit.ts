@@ -465,7 +465,9 @@ class Run {
     const saved = savedSchema.safeParse(found.state);
     if (!saved.success) {
       const got = `"${reasonOf(saved.error.issues[0]!.message)}"`;
-      throw new InputError(expected(checkpoint.path, 'a checkpoint of a training run', got, 'start over with --force'));
+      throw new InputError(
+        expected(checkpoint.path, 'a checkpoint of a training run', got, 'start over with `force: true`'),
+      );
     }
     const { identity, position } = saved.data;
     checkIdentity(checkpoint, identity);
@@ -515,7 +517,7 @@ function checkIdentity({ path, identity }: CheckpointOptions, saved: Readonly<Re
       path,
       `a checkpoint of ${ask}`,
       got,
-      'resume with the options it was started with, or start over with --force',
+      'resume with the options it was started with, or start over with `force: true`',
     ),
   );
 }

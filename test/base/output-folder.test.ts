@@ -47,7 +47,7 @@ describe('createOutputFolder', () => {
       const path = join(root, name);
       assert.equal(
         await failureOf(() => createOutputFolder(path, fresh)),
-        `InputError: ${path}: expected a new folder, got one that exists; choose another, or add --force to move it aside`,
+        `InputError: ${path}: expected a new folder, got one that exists; choose another, or add \`force: true\` to move it aside`,
       );
     }
     assert.deepEqual(readdirSync(root).sort(), ['file', 'out']);

@@ -101,7 +101,7 @@ describe('clean', () => {
     assert.equal(code, 1);
     assert.equal(
       stderr,
-      `eyeball: ${mine}: expected a new file or a table of eyeball clean, got another file; choose another with --out, or add --force to move it aside\n`,
+      `eyeball: ${mine}: expected a new file or a table of eyeball clean, got another file; choose another --out, or add --force to move it aside\n`,
     );
     assert.equal((await eyeball(...args, '--force', '--decisions', join(root, 'none.csv'))).code, 0);
     assert.equal(readFileSync(`${mine}.old-1`, 'utf8'), 'file_name,age\na.jpg,3\n');

@@ -109,7 +109,7 @@ describe('predict with explanations', () => {
     const options = { model, pictures: [join(root, 'b.png')], explain };
     assert.equal(
       await failureOf(() => predictPictures({ ...options, model: join(root, 'none') })),
-      `InputError: ${explain}: expected a new folder, got one that exists; choose another, or add --force to move it aside`,
+      `InputError: ${explain}: expected a new folder, got one that exists; choose another, or add \`force: true\` to move it aside`,
     );
     const said: string[] = [];
     await predictPictures({ ...options, force: true, onMessage: line => said.push(line) });

@@ -223,12 +223,12 @@ describe('trainModel with --tune', () => {
     assert.ok(existsSync(checkpointOf(out)));
     assert.equal(
       await failure({ ...options, out }),
-      `InputError: ${checkpointOf(out)}: expected no unfinished run, got its checkpoint; go on with --resume, or start over with --force`,
+      `InputError: ${checkpointOf(out)}: expected no unfinished run, got its checkpoint; go on with \`resume: true\`, or start over with \`force: true\``,
     );
     assert.equal(
       await failure({ ...options, out, resume: true, learningRate: 0.5, augment: 'none' }),
       `InputError: ${checkpointOf(out)}: expected a checkpoint of augment "none", learningRate 0.5, got augment "face", ` +
-        'learningRate 0.001; resume with the options it was started with, or start over with --force',
+        'learningRate 0.001; resume with the options it was started with, or start over with `force: true`',
     );
     const kept = `${out}.kept`;
     copyFileSync(checkpointOf(out), kept);

@@ -114,7 +114,7 @@ describe('a fit that goes on', () => {
     assert.equal(
       await failureOf(() => withIdentity({ seed: 2, loss: 'mse', clip: 1 })),
       `InputError: ${path}: expected a checkpoint of seed 2, clip 1, got seed 1, clip null; ` +
-        'resume with the options it was started with, or start over with --force',
+        'resume with the options it was started with, or start over with `force: true`',
     );
     assert.match(
       await failureOf(() => withIdentity({ seed: 1, loss: 'mse', clip: null, more: [1] })),
@@ -128,7 +128,7 @@ describe('a fit that goes on', () => {
       await saveCheckpoint(path, { tensors: new Map(), state });
       assert.match(
         await failureOf(() => resumableFit({ path })),
-        /^InputError: .*run: expected a checkpoint of a training run, got ".*"; start over with --force$/,
+        /^InputError: .*run: expected a checkpoint of a training run, got ".*"; start over with `force: true`$/,
         JSON.stringify(state),
       );
     }
