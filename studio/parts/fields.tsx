@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId } from 'preact/hooks';
 import { numberIn } from '../base/format.js';
+import { useDraft } from '../base/use-draft.js';
 
 /** What joins a control to its label and its help. */
 export interface Named {
@@ -55,6 +56,7 @@ function NumberField(props: {
   readonly value: number | undefined;
   readonly onChange: (value: number | undefined) => void;
 }) {
+  const draft = useDraft(props.value === undefined ? '' : `${props.value}`, text => props.onChange(numberIn(text)));
   return (
     <input
       type="number"
@@ -62,8 +64,10 @@ function NumberField(props: {
       inputMode="decimal"
       aria-label={props.label}
       placeholder={props.hint}
-      value={props.value ?? ''}
-      onChange={event => props.onChange(numberIn(event.currentTarget.value))}
+      value={draft.text}
+      onInput={event => draft.onInput(event.currentTarget.value)}
+      onChange={draft.commit}
+      onBlur={draft.onBlur}
     />
   );
 }
@@ -93,28 +97,25 @@ export function Choice<T extends string>(props: {
   );
 }
 
+const SEARCH_DELAY_MS = 250;
+
 /** A field to search: `onChange` comes a moment after the last key. */
 export function SearchField(props: {
   readonly label: string;
   readonly value: string;
   readonly onChange: (text: string) => void;
 }) {
-  const [text, setText] = useState(props.value);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => setText(props.value), [props.value]);
+  const draft = useDraft(props.value, props.onChange, SEARCH_DELAY_MS);
   return (
     <input
       type="search"
       aria-label={props.label}
       placeholder={props.label}
       maxLength={200}
-      value={text}
-      onInput={event => {
-        const { value } = event.currentTarget;
-        setText(value);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => props.onChange(value), 250);
-      }}
+      value={draft.text}
+      onInput={event => draft.onInput(event.currentTarget.value)}
+      onChange={draft.commit}
+      onBlur={draft.onBlur}
     />
   );
 }
