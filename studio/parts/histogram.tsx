@@ -1,11 +1,14 @@
 import { useRef, useState } from 'preact/hooks';
 import { formatCount, plural } from '../../src/report/format.js';
 import type { StudioData } from '../../src/serving/studio/protocol.js';
+import { ticks } from '../base/scale.js';
+import { useWidth } from '../base/use-size.js';
 
 type Bins = StudioData['histogram'];
 
-/** How many bars have their number below them, beside the last end. */
-const LABELS = 6;
+/** How wide a character of a label is at most, and how far labels stand apart, in px. */
+const CHARACTER_PX = 8;
+const APART_PX = 16;
 
 /**
  * How often each number is, as bars to choose a range by: click, drag, or arrow keys with Enter, and Shift to widen.
@@ -22,10 +25,9 @@ export function Histogram(props: {
   const { bins, from, to, format } = props;
   const [dragged, setDragged] = useState<readonly [number, number]>();
   const [at, setAt] = useState(0);
-  const bars = useRef<HTMLDivElement>(null);
+  const [bars, width] = useWidth<HTMLDivElement>();
   const anchor = useRef(0);
   const most = Math.max(1, ...bins.map(({ images }) => images));
-  const every = Math.ceil(bins.length / LABELS);
   const isAll = from === undefined && to === undefined;
   const isChosen = (i: number) => {
     if (dragged) return i >= dragged[0] && i <= dragged[1];
@@ -105,16 +107,32 @@ export function Histogram(props: {
         ))}
       </div>
       <div class="ends" aria-hidden="true">
-        {bins.map(
-          ({ from }, i) =>
-            i % every === 0 && (
-              <span key={from} style={{ left: `${(100 * i) / bins.length}%` }}>
-                {format(from)}
-              </span>
-            ),
-        )}
-        {bins.length > 0 && <span style={{ left: '100%' }}>{format(bins.at(-1)!.to)}</span>}
+        {axisOf(bins, width, format).map(({ value, share }) => (
+          <span key={value} style={{ left: `${100 * share}%` }}>
+            {format(value)}
+          </span>
+        ))}
       </div>
     </div>
   );
+}
+
+/** Round numbers below the bars and where they stand, as many as there is room for: each is centered and stays within the bars. */
+function axisOf(bins: Bins, width: number, format: (value: number) => string) {
+  const [low, high] = [bins[0]?.from ?? 0, bins.at(-1)?.to ?? 0];
+  if (width === 0 || high <= low) return [];
+  const textPx = (value: number) => format(value).length * CHARACTER_PX;
+  for (let count = Math.floor(width / (textPx(high) + APART_PX)); count > 0; count--) {
+    const marks = ticks(low, high, count).map(value => ({ value, share: (value - low) / (high - low) }));
+    const within = marks.filter(({ value, share }) => {
+      const half = textPx(value) / 2;
+      return share * width >= half && (1 - share) * width >= half;
+    });
+    const ends = within.map(({ value, share }) => [
+      share * width - textPx(value) / 2,
+      share * width + textPx(value) / 2,
+    ]);
+    if (ends.every(([start], i) => i === 0 || start! - ends[i - 1]![1]! >= APART_PX)) return within;
+  }
+  return [];
 }
