@@ -73,9 +73,20 @@ export async function explanationPng({ bytes, map, title, note }: DrawnExplanati
     .toBuffer();
 }
 
-/** The size with the same shape whose longer edge is EDGE_PX. */
-function fitted({ width, height }: Size): Size {
-  const scale = EDGE_PX / Math.max(width, height);
+/**
+ * What pushed the number up (warm) and down (cool), to be laid over the image: a transparent PNG of the image's shape, its longer edge
+ * `edgePx` long.
+ */
+export async function explanationOverlay(map: Tensor<'float32'>, shape: Size, edgePx: number): Promise<Buffer> {
+  const { width, height } = fitted(shape, edgePx);
+  return await sharp(overlayPixels(map, height, width), { raw: { width, height, channels: 4 } })
+    .png()
+    .toBuffer();
+}
+
+/** The size with the same shape whose longer edge is `edgePx`. */
+function fitted({ width, height }: Size, edgePx = EDGE_PX): Size {
+  const scale = edgePx / Math.max(width, height);
   const scaled = (edge: number) => Math.max(1, Math.round(scale * edge));
   return { width: scaled(width), height: scaled(height) };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { embed } from '../cleaning/feature-vectors.js';
 import { nearestNeighbours } from '../cleaning/neighbours.js';
 import { type TrainingIndex, trainingPath } from '../cleaning/training-index.js';
@@ -14,6 +15,8 @@ export interface TrainingNeighbour {
   readonly file: string;
   /** The number that it was trained with. */
   readonly label: number;
+  /** Where it is; absent where the picture is no more there, or another. */
+  readonly path?: string;
   /** A small version as a data URI; absent where the picture is no more where it was, or another. */
   readonly dataUri?: string;
 }
@@ -29,36 +32,77 @@ export async function withTrainingNeighbours<T extends { readonly file: string }
   home: string,
   index: TrainingIndex | undefined,
 ): Promise<(T & { neighbours: readonly TrainingNeighbour[] })[]> {
+  if (index === undefined) return pictures.map(picture => ({ ...picture, neighbours: [] }));
+  const read = pictures.map(({ file }) => readSource(pathOf(file)));
+  const nearest = await nearestTraining(await Promise.all(read), model, index, SHOWN);
+  return await Promise.all(
+    pictures.map(async (picture, i) => {
+      const neighbours = nearest[i]!.map(at => neighbourAt(index, home, at, THUMBNAIL_PX));
+      return { ...picture, neighbours: await Promise.all(neighbours) };
+    }),
+  );
+}
+
+/**
+ * The training images that look most like an encoded image to the model, itself left out.
+ *
+ * @param count How many, at most.
+ * @param thumbnailPx The longer edge of their small versions.
+ * @param alsoIn A folder where they are looked for too: a model may have been moved away from its data.
+ */
+export async function trainingNeighboursOf(
+  bytes: Uint8Array,
+  model: Model,
+  home: string,
+  index: TrainingIndex,
+  shown: { readonly count: number; readonly thumbnailPx: number; readonly alsoIn: string },
+): Promise<readonly TrainingNeighbour[]> {
+  const { count, thumbnailPx, alsoIn } = shown;
+  const own = contentHash(bytes);
+  const [nearest] = await nearestTraining([bytes], model, index, count + 1);
+  const others = nearest!.filter(at => index.hashes[at] !== own).slice(0, count);
+  return await Promise.all(others.map(at => neighbourAt(index, home, at, thumbnailPx, alsoIn)));
+}
+
+/** Places in the index, for each of these encoded images, the nearest first; none where the model does not know the images by features. */
+async function nearestTraining(
+  images: readonly Uint8Array[],
+  model: Model,
+  { looks }: TrainingIndex,
+  count: number,
+): Promise<number[][]> {
+  if (looks === undefined) return images.map(() => []);
   const { sizePx } = model.manifest.input;
-  const looks = index?.looks;
-  if (index === undefined || looks === undefined) return pictures.map(picture => ({ ...picture, neighbours: [] }));
   const each = sizePx * sizePx * 3;
-  const pixels = new Uint8Array(pictures.length * each);
-  for (const [i, { file }] of pictures.entries()) {
-    pixels.set(await decodePicture(await readSource(pathOf(file)), { width: sizePx, height: sizePx }), i * each);
-  }
-  const shape = [pictures.length, sizePx, sizePx, 3];
+  const pixels = new Uint8Array(images.length * each);
+  for (const [i, bytes] of images.entries())
+    pixels.set(await decodePicture(bytes, { width: sizePx, height: sizePx }), i * each);
+  const shape = [images.length, sizePx, sizePx, 3];
   const { features } = await model.run({ dtype: 'uint8', shape, data: pixels });
   const width = features.shape[1]!;
   const rows = {
-    length: pictures.length,
+    length: images.length,
     width,
     read: (indices: ArrayLike<number>) =>
       Float32Array.from(Array.from(indices, i => [...features.data.subarray(i * width, (i + 1) * width)]).flat()),
   };
   const queries = await embed(rows, looks.embedding);
-  const { indices } = await nearestNeighbours(looks.vectors, looks.embedding.width, SHOWN, { queries });
-  return await Promise.all(
-    pictures.map(async (picture, i) => {
-      const near = Array.from(indices.subarray(i * SHOWN, (i + 1) * SHOWN)).filter(at => at >= 0);
-      return { ...picture, neighbours: await Promise.all(near.map(at => neighbourAt(index, home, at))) };
-    }),
-  );
+  const { indices } = await nearestNeighbours(looks.vectors, looks.embedding.width, count, { queries });
+  return images.map((_, i) => Array.from(indices.subarray(i * count, (i + 1) * count)).filter(at => at >= 0));
 }
 
-async function neighbourAt(index: TrainingIndex, home: string, at: number): Promise<TrainingNeighbour> {
-  const path = trainingPath(index, home, at);
+async function neighbourAt(
+  index: TrainingIndex,
+  home: string,
+  at: number,
+  px: number,
+  alsoIn?: string,
+): Promise<TrainingNeighbour> {
   const about = { file: index.files[at]!, label: index.labels[at]! };
-  const isThere = existsSync(path) && contentHash(await readFile(path)) === index.hashes[at];
-  return isThere ? { ...about, dataUri: await thumbnail(path, THUMBNAIL_PX) } : about;
+  const paths = [trainingPath(index, home, at), ...(alsoIn === undefined ? [] : [resolve(alsoIn, about.file)])];
+  for (const path of paths) {
+    const isThere = existsSync(path) && contentHash(await readFile(path)) === index.hashes[at];
+    if (isThere) return { ...about, path, dataUri: await thumbnail(path, px) };
+  }
+  return about;
 }

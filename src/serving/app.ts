@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { compress } from 'hono/compress';
 import { cors } from 'hono/cors';
 import { InputError } from '../base/errors.js';
 import { type DoubtOf, doubtOf } from '../model/doubt.js';
@@ -190,7 +191,11 @@ export function createApp({
   const description = openApiDocument(token !== undefined);
   app.get('/openapi.json', c => c.json(description));
   app.route(STUDIO, studio.routes);
-  app.get('*', async (c, next) => pages.answer(c.req.path, c.req.header('If-None-Match')) ?? (await next()));
+  app.get(
+    '*',
+    compress(),
+    async (c, next) => pages.answer(c.req.path, c.req.header('If-None-Match')) ?? (await next()),
+  );
   app.get('/', () => {
     throw new Problem(404, 'expected the pages of the studio, got a build without them; npm run build makes them');
   });

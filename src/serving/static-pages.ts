@@ -65,7 +65,9 @@ export function staticPages(folder: string): StaticPages {
         'Cross-Origin-Opener-Policy': 'same-origin',
         'Cross-Origin-Resource-Policy': 'same-origin',
       };
-      if (ifNoneMatch?.split(/\s*,\s*/).includes(file.tag)) return new Response(null, { status: 304, headers });
+      // What was compressed has the tag as a weak one.
+      const known = ifNoneMatch?.split(/\s*,\s*/).map(tag => tag.replace(/^W\//, ''));
+      if (known?.includes(file.tag)) return new Response(null, { status: 304, headers });
       const type = TYPES[extname(name).toLowerCase()] ?? 'application/octet-stream';
       return new Response(file.body, { headers: { ...headers, 'Content-Type': type } });
     },

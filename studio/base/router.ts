@@ -27,12 +27,30 @@ export function hrefTo(page: PageName, query: Readonly<Record<string, string | n
   return `#/${page}${entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`}`;
 }
 
+type Changes = Readonly<Record<string, string | number | undefined>>;
+
 /** Changes what is shown of the current page without a new step in the browser's history. */
-export function replaceQuery(changes: Readonly<Record<string, string | number | undefined>>): void {
+export function replaceQuery(changes: Changes): void {
   const { page, query } = route.value;
-  history.replaceState(null, '', hrefTo(page, { ...query, ...changes }));
+  history.replaceState(history.state, '', hrefTo(page, { ...query, ...changes }));
   route.value = routeOf(location.hash);
 }
+
+/** The same as a step in the history: Back leads to what was shown before. */
+export function pushQuery(changes: Changes): void {
+  const { page, query } = route.value;
+  history.pushState(PUSHED, '', hrefTo(page, { ...query, ...changes }));
+  route.value = routeOf(location.hash);
+}
+
+/** Takes back what `pushQuery` added; for a page that was opened by a link, which has no step to go back, makes the changes instead. */
+export function goBack(changes: Changes): void {
+  if (history.state === PUSHED) history.back();
+  else replaceQuery(changes);
+}
+
+/** The state of the history's steps that this page added. */
+const PUSHED = 'eyeball';
 
 addEventListener('hashchange', () => {
   route.value = routeOf(location.hash);

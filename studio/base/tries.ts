@@ -1,3 +1,4 @@
+import type { ExplainAnswer } from '../../src/serving/studio/protocol.js';
 import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
 import { Store } from './store.js';
 
@@ -32,14 +33,10 @@ export interface Tried {
   readonly file: Blob;
   readonly name: string;
   readonly url: string;
+  /** The share of pictures that its intervals are to hold, in percent; undefined where it has none. */
+  readonly level: number | undefined;
   readonly answer?: TriedAnswer;
   readonly error?: string;
-  readonly explanation?: { readonly kind: 'busy' } | { readonly kind: 'failed'; readonly reason: string } | Explained;
-}
-
-interface Explained {
-  readonly kind: 'ready';
-  readonly url: string;
 }
 
 /** The newest first. They live as long as the page. */
@@ -73,13 +70,11 @@ export function tryPictures(
       file,
       name: file.name,
       url: URL.createObjectURL(file),
+      level: options.level === undefined ? undefined : Number((100 * options.level).toFixed(6)),
     }),
   );
   const all = [...added, ...tries.value];
-  for (const { url, explanation } of all.slice(KEPT)) {
-    URL.revokeObjectURL(url);
-    if (explanation?.kind === 'ready') URL.revokeObjectURL(explanation.url);
-  }
+  for (const { url } of all.slice(KEPT)) URL.revokeObjectURL(url);
   tries.value = all.slice(0, KEPT);
   waiting.push(...added.map(tried => ({ tried, query: `${query}` })));
   advance();
@@ -109,14 +104,16 @@ async function predict({ id, file, name }: Tried, query: string): Promise<void> 
   }
 }
 
-/** Asks what of a picture pushed the number up and down. */
-export async function explain({ id, file }: Tried): Promise<void> {
-  change(id, { explanation: { kind: 'busy' } });
-  try {
-    const headers = { 'Content-Type': file.type || 'application/octet-stream' };
-    const response = await ask(apiUrl('explain'), { method: 'POST', headers, body: file });
-    change(id, { explanation: { kind: 'ready', url: URL.createObjectURL(await response.blob()) } });
-  } catch (error) {
-    change(id, { explanation: { kind: 'failed', reason: reasonOf(error) } });
-  }
+/**
+ * What of a picture, or of the crop of one of its faces, pushed the prediction up and down. Throws as `ask`.
+ *
+ * @param face Its place among the faces of the answer; undefined for the whole picture.
+ */
+export async function explainTried(
+  { file }: Tried,
+  face: number | undefined,
+  signal: AbortSignal,
+): Promise<ExplainAnswer> {
+  const headers = { 'Content-Type': file.type || 'application/octet-stream' };
+  return (await ask(apiUrl('explain', { face }), { method: 'POST', headers, body: file, signal })).json();
 }

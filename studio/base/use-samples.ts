@@ -4,74 +4,108 @@ import { apiUrl, getJson, reasonOf } from './api.js';
 import { useStore } from './store.js';
 import { age } from './studio.js';
 
-/** Pictures that are fetched page by page. */
+/** The images that a query asks for; they are fetched as far as they are needed. */
 export interface Samples {
   /** Undefined until it is known. */
   readonly total: number | undefined;
-  readonly items: readonly StudioSample[];
-  readonly broken: SamplesAnswer['broken'];
-  readonly hasMore: boolean;
+  /** What is known of all images, whatever the query. */
+  readonly known: SamplesAnswer['known'] | undefined;
   readonly fault: string | undefined;
-  /** Fetches the next page, unless one is on its way. */
-  more(): void;
+  /** The image at this place; undefined while it is not there. */
+  at(place: number): StudioSample | undefined;
+  /** Fetches the images from `start` to before `end` where they are not there; the answer takes that back. */
+  need(start: number, end: number): () => void;
 }
+
+export type SamplesQuery = Readonly<Record<string, string | number | undefined>>;
 
 const PAGE = 120;
 
-interface Pages {
+interface Fetched {
+  /** The query that this answers. */
+  readonly asked: string;
   readonly total: number | undefined;
-  readonly items: readonly StudioSample[];
-  readonly broken: SamplesAnswer['broken'];
+  readonly known: SamplesAnswer['known'] | undefined;
+  readonly pages: ReadonlyMap<number, readonly StudioSample[]>;
   readonly fault: string | undefined;
 }
 
-const none: Pages = { total: undefined, items: [], broken: [], fault: undefined };
+const none = { asked: '', total: undefined, known: undefined, pages: new Map(), fault: undefined };
 
-/** The pictures that a query asks for; the first page at once, others by `more`. */
-export function useSamples(query: Readonly<Record<string, string | number | undefined>>): Samples {
+/** Fetches pages of images while somebody needs them. */
+export function useSamples(query: SamplesQuery): Samples {
   const asked = JSON.stringify(query);
   const since = useStore(age);
-  const [pages, setPages] = useState(none);
-  const running = useRef<AbortController | undefined>(undefined);
-  const count = pages.items.length + pages.broken.length;
+  const [latest, setLatest] = useState<Fetched>(none);
+  // Never the answer to another query, not even for the moment before the effect below.
+  const fetched = latest.asked === asked ? latest : none;
+  /** How many need each page. */
+  const needed = useRef(new Map<number, number>());
+  const running = useRef(new Map<number, AbortController>());
+  /** Pages that are as the service has them now. */
+  const fresh = useRef(new Set<number>());
 
   const load = useCallback(
-    (offset: number, limit: number) => {
+    (page: number) => {
+      if (fresh.current.has(page) || running.current.has(page)) return;
       const stop = new AbortController();
-      running.current = stop;
-      getJson<SamplesAnswer>(apiUrl('samples', { ...JSON.parse(asked), offset, limit }), stop.signal)
+      running.current.set(page, stop);
+      getJson<SamplesAnswer>(apiUrl('samples', { ...JSON.parse(asked), offset: page * PAGE, limit: PAGE }), stop.signal)
         .then(
-          ({ total, samples, broken }) =>
-            setPages(before => ({
-              total,
-              items: offset === 0 ? samples : [...before.items, ...samples],
-              broken: offset === 0 ? broken : [...before.broken, ...broken],
-              fault: undefined,
-            })),
+          ({ total, known, samples }) => {
+            fresh.current.add(page);
+            setLatest(before => {
+              const pages = new Map(before.asked === asked ? before.pages : []).set(page, samples);
+              return { asked, total, known, pages, fault: undefined };
+            });
+          },
           error => {
-            if (!stop.signal.aborted) setPages(before => ({ ...before, fault: reasonOf(error) }));
+            if (!stop.signal.aborted)
+              setLatest(before => ({ ...(before.asked === asked ? before : none), asked, fault: reasonOf(error) }));
           },
         )
         .finally(() => {
-          if (running.current === stop) running.current = undefined;
+          if (running.current.get(page) === stop) running.current.delete(page);
         });
     },
     [asked],
   );
-  const seen = useRef('');
+
   useEffect(() => {
-    running.current?.abort();
-    // The same question after a change of the data: as many as are shown, so that the reader keeps the place.
-    const again = seen.current === asked ? count : 0;
-    seen.current = asked;
-    load(0, Math.min(500, Math.max(PAGE, again)));
+    for (const stop of running.current.values()) stop.abort();
+    running.current.clear();
+    fresh.current.clear();
+    // The same question after a change of the data: what is shown stays until its page is there again.
+    for (const page of new Set([0, ...needed.current.keys()])) load(page);
   }, [asked, since]);
 
-  return {
-    ...pages,
-    hasMore: pages.total !== undefined && count < pages.total,
-    more() {
-      if (running.current === undefined) load(count, PAGE);
+  const need = useCallback(
+    (start: number, end: number) => {
+      const pages: number[] = [];
+      for (let page = Math.floor(start / PAGE); page * PAGE < end; page++) pages.push(page);
+      for (const page of pages) {
+        needed.current.set(page, (needed.current.get(page) ?? 0) + 1);
+        load(page);
+      }
+      return () => {
+        for (const page of pages) {
+          const count = (needed.current.get(page) ?? 1) - 1;
+          if (count > 0) needed.current.set(page, count);
+          else {
+            needed.current.delete(page);
+            // Scrolled past before it was there. The first says how many there are.
+            if (page > 0) running.current.get(page)?.abort();
+          }
+        }
+      };
     },
+    [load],
+  );
+  return {
+    total: fetched.total,
+    known: fetched.known,
+    fault: fetched.fault,
+    at: place => fetched.pages.get(Math.floor(place / PAGE))?.[place % PAGE],
+    need,
   };
 }

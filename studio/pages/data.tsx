@@ -1,18 +1,24 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount, plural } from '../../src/report/format.js';
-import type { StudioData } from '../../src/serving/studio/protocol.js';
+import type { SamplesAnswer, StudioData } from '../../src/serving/studio/protocol.js';
+import { apiUrl, getJson } from '../base/api.js';
 import { numberIn, useFormat } from '../base/format.js';
 import { replaceQuery, route } from '../base/router.js';
 import { useStore } from '../base/store.js';
-import { state } from '../base/studio.js';
-import { useSamples } from '../base/use-samples.js';
+import { age } from '../base/studio.js';
+import { useOpened } from '../base/use-opened.js';
+import { type Samples, type SamplesQuery, useSamples } from '../base/use-samples.js';
+import { BrokenFiles } from '../parts/broken-files.js';
 import { NoticeLine } from '../parts/decision.js';
 import { Fault } from '../parts/fault.js';
 import { Choice, RangeFields, SearchField } from '../parts/fields.js';
 import { Heading } from '../parts/heading.js';
 import { Histogram } from '../parts/histogram.js';
-import { MoreButton } from '../parts/more.js';
-import { SampleDialog } from '../parts/sample-dialog.js';
-import { SampleTile } from '../parts/sample-tile.js';
+import { Jump, type JumpTo } from '../parts/jump.js';
+import { MeasureOffer, SearchOffer } from '../parts/offer.js';
+import { SampleTile, WaitingTile } from '../parts/sample-tile.js';
+import { SampleView } from '../parts/sample-view.js';
+import { Tiles } from '../parts/tiles.js';
 
 const shows = [
   ['all', 'All'],
@@ -27,21 +33,30 @@ const sorts = [
   ['score', 'Most suspicious first'],
   ['error', 'Largest error first'],
 ] as const;
+/** What a sort needs to be known, and what the reader does for it. */
+const needs = {
+  score: ['doubts', 'needs a search'],
+  error: ['errors', 'needs a measurement'],
+} as const;
 
 /** The pictures of the data set: by number, by name, by what is known of them. */
 export function DataPage({ data }: { readonly data: StudioData }) {
   const { query } = useStore(route);
-  const writable = useStore(state)?.writable ?? false;
   const format = useFormat();
   const from = numberIn(query.from);
   const to = numberIn(query.to);
   const show = shows.find(([name]) => name === query.show)?.[0] ?? 'all';
   const sort = sorts.find(([name]) => name === query.sort)?.[0] ?? 'file';
-  const samples = useSamples({ from, to, search: query.search, show, sort });
+  const asked = { from, to, search: query.search, show, sort };
+  const samples = useSamples(asked);
+  const { known } = samples;
   const { labels, decided } = data;
-  const opened = samples.items.findIndex(({ file }) => file === query.file);
   const isFiltered = from !== undefined || to !== undefined || query.search !== undefined || show !== 'all';
   const decisions = decided.kept + decided.set + decided.dropped;
+  const lacks = (sort: string) => {
+    const need = needs[sort as keyof typeof needs];
+    return need !== undefined && known !== undefined && !known[need[0]] ? need[1] : undefined;
+  };
 
   return (
     <>
@@ -82,69 +97,124 @@ export function DataPage({ data }: { readonly data: StudioData }) {
             {sorts.map(([value, text]) => (
               <option key={value} value={value}>
                 {text}
+                {lacks(value) && ` (${lacks(value)})`}
               </option>
             ))}
           </select>
         </div>
       </section>
+      {sort === 'error' && lacks('error') && <MeasureOffer data={data} />}
+      {(sort === 'score' || show === 'suspicious') && lacks('score') && <SearchOffer />}
       <NoticeLine />
-      <section aria-label="Pictures">
-        <p class="count" role="status">
-          <span>
-            {samples.total === undefined ? 'Loading …' : plural(samples.total, show === 'broken' ? 'file' : 'picture')}
-          </span>
-          {isFiltered && (
-            <button
-              type="button"
-              class="plain"
-              onClick={() => replaceQuery({ from: undefined, to: undefined, search: undefined, show: undefined })}
-            >
-              Show all
-            </button>
-          )}
+      <Pictures asked={asked} samples={samples} isFiltered={isFiltered} />
+    </>
+  );
+}
+
+/** The pictures that are asked for, and the one of them that is open. */
+function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Samples; readonly isFiltered: boolean }) {
+  const { asked, samples, isFiltered } = props;
+  const format = useFormat();
+  const { opened, open, show, close } = useOpened('data');
+  const place = usePlace(asked, opened?.file);
+  const [reveal, setReveal] = useState<{ readonly place: number }>();
+  const [fault, setFault] = useState<string>();
+  const isBroken = asked.show === 'broken';
+  const position = useRef(place);
+  useEffect(() => {
+    position.current = place;
+    // A link to a picture far down leads there.
+    if (place !== undefined) setReveal({ place });
+  }, [place]);
+
+  const jump = async ({ kind, number }: JumpTo) => {
+    setFault(undefined);
+    if (kind === 'place') {
+      setReveal({ place: Math.min(Math.max(1, Math.round(number)), samples.total ?? 1) - 1 });
+      return;
+    }
+    const sort = asked.sort === '-label' ? '-label' : 'label';
+    const { place } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, sort, value: number, limit: 1 }));
+    replaceQuery({ sort });
+    if (place == null)
+      setFault(`No picture has ${format.name} ${format.label(number)} or ${sort === 'label' ? 'more' : 'less'}.`);
+    else setReveal({ place });
+  };
+  const step = async (by: number) => {
+    const next = (position.current ?? -1) + by;
+    if (position.current === undefined || next < 0 || next >= (samples.total ?? 0)) return;
+    // At once: another key may come before the answer.
+    position.current = next;
+    const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
+    if (found[0] && position.current === next) show({ file: found[0].file, of: 'data' });
+  };
+
+  return (
+    <section aria-label="Pictures">
+      <div class="count spread row">
+        <p role="status">
+          {samples.total === undefined ? 'Loading …' : plural(samples.total, isBroken ? 'file' : 'picture')}
         </p>
-        {samples.fault !== undefined && <Fault reason={samples.fault} />}
-        {samples.broken.length > 0 && (
-          <div class="card table files">
-            <table>
-              <caption class="hidden">Files that are no pictures</caption>
-              <thead>
-                <tr>
-                  <th scope="col">File</th>
-                  <th scope="col" class="text">
-                    Reason
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {samples.broken.map(({ file, reason }) => (
-                  <tr key={file}>
-                    <th scope="row">{file}</th>
-                    <td class="text">{reason}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+        {isFiltered && (
+          <button
+            type="button"
+            class="plain"
+            onClick={() => replaceQuery({ from: undefined, to: undefined, search: undefined, show: undefined })}
+          >
+            Show all
+          </button>
         )}
-        <ul class="tiles">
-          {samples.items.map(sample => (
-            <SampleTile key={sample.file} sample={sample} onOpen={() => replaceQuery({ file: sample.file })} />
-          ))}
-        </ul>
-        <MoreButton hasMore={samples.hasMore} onMore={samples.more} />
-      </section>
-      {opened >= 0 && (
-        <SampleDialog
-          sample={samples.items[opened]!}
-          writable={writable}
-          onClose={() => replaceQuery({ file: undefined })}
-          onStep={step => {
-            const next = samples.items[opened + step];
-            if (next) replaceQuery({ file: next.file });
+        {!isBroken && (samples.total ?? 0) > MANY && (
+          <Jump name={format.name} onJump={to => void jump(to).catch(() => {})} />
+        )}
+      </div>
+      {fault !== undefined && <Fault reason={fault} />}
+      {samples.fault !== undefined && <Fault reason={samples.fault} />}
+      {isBroken ? (
+        <BrokenFiles search={asked.search as string | undefined} />
+      ) : (
+        <Tiles
+          count={samples.total ?? 0}
+          label="Pictures"
+          lines={2}
+          reveal={reveal}
+          onNeed={samples.need}
+          tile={at => {
+            const sample = samples.at(at);
+            if (sample === undefined) return <WaitingTile />;
+            return <SampleTile sample={sample} onOpen={() => open({ file: sample.file, of: 'data' })} />;
           }}
         />
       )}
-    </>
+      {opened && (
+        <SampleView
+          opened={opened}
+          onClose={close}
+          onStep={place === undefined ? undefined : by => void step(by).catch(() => {})}
+          onOpen={open}
+        />
+      )}
+    </section>
   );
+}
+
+/** With fewer, there is nothing to jump to. */
+const MANY = 60;
+
+/** Where a file is among the pictures that are asked for; undefined where it is not among them, and until that is known. */
+function usePlace(asked: SamplesQuery, file: string | undefined): number | undefined {
+  const url = file === undefined ? undefined : apiUrl('samples', { ...asked, file, limit: 1 });
+  const since = useStore(age);
+  const [found, setFound] = useState<{ readonly url: string; readonly place: number | undefined }>();
+  useEffect(() => {
+    if (url === undefined) return;
+    const stop = new AbortController();
+    getJson<SamplesAnswer>(url, stop.signal).then(
+      ({ place }) => setFound({ url, place: place ?? undefined }),
+      // Without a place there are no steps to neighbours; the picture itself says what is wrong.
+      () => {},
+    );
+    return () => stop.abort();
+  }, [url, since]);
+  return found !== undefined && found.url === url ? found.place : undefined;
 }

@@ -1,25 +1,27 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { formatCount, formatPercent, plural } from '../../src/report/format.js';
-import type { Results } from '../../src/serving/studio/protocol.js';
+import { formatPercent, plural } from '../../src/report/format.js';
+import type { Results, StudioState } from '../../src/serving/studio/protocol.js';
 import { apiUrl } from '../base/api.js';
 import { numberIn, useFormat } from '../base/format.js';
 import { replaceQuery, route } from '../base/router.js';
 import { useStore } from '../base/store.js';
 import { age, state } from '../base/studio.js';
 import { useFetched } from '../base/use-fetched.js';
+import { useOpened } from '../base/use-opened.js';
 import { Empty, Fault } from '../parts/fault.js';
 import { RangeFields } from '../parts/fields.js';
 import { GroupTable } from '../parts/group-table.js';
 import { Heading } from '../parts/heading.js';
 import { JobStart } from '../parts/job-start.js';
 import { PointTiles } from '../parts/point-tiles.js';
+import { SampleView } from '../parts/sample-view.js';
 import { type Brush, isBrushed, isInside, Scatter } from '../parts/scatter.js';
 
 /** How good the model is: figures beside the baseline, every picture as a point, the worst, and groups. */
 export function ResultsPage() {
   const fetched = useFetched<Results>(apiUrl('results'), useStore(age));
-  const model = useStore(state)?.model ?? null;
+  const { model, data } = useStore(state)!;
   if (model === null)
     return (
       <>
@@ -38,11 +40,20 @@ export function ResultsPage() {
       {fetched.kind === 'failed' && <Fault reason={fetched.reason} />}
       {fetched.kind === 'none' && (
         <Empty title="Not measured yet">
-          <p>Each picture is predicted and set against its true number.</p>
+          <p>{measuredWords(data)}</p>
           <JobStart order={{ kind: 'evaluate' }} text="Measure" />
         </Empty>
       )}
     </>
+  );
+}
+
+/** Which pictures a measurement uses. */
+function measuredWords(data: StudioState['data']): string {
+  if (data?.test != null) return `Each picture of ${data.test} (--test) is predicted and set against its true number.`;
+  return (
+    `Each of the ${plural(data?.images ?? 0, 'picture')} of ${data?.shown} is predicted and set against its true number. ` +
+    'Where the model was trained on them, its errors on others are larger: start with --test to measure on others.'
   );
 }
 
@@ -64,6 +75,15 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
     [worst, stable],
   );
   const onBrush = (next: Brush) => replaceQuery({ ...next });
+  const { opened, open, show, close } = useOpened('results');
+  const openFile = (file: string) => open({ file, of: 'results' });
+  // Steps go through the chosen ones where the picture is one of them, else through all, the worst first.
+  const isChosen = opened?.of === 'results' && chosen.some(({ file }) => file === opened.file);
+  const listed = isChosen ? chosen : worst;
+  const step = (by: number) => {
+    const next = listed[listed.findIndex(({ file }) => file === opened?.file) + by];
+    if (next) show({ file: next.file, of: 'results' });
+  };
 
   return (
     <>
@@ -143,7 +163,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
                 </button>
               )}
             </p>
-            <PointTiles key={key} points={chosen} />
+            <PointTiles key={key} points={chosen} label="Chosen pictures" onOpen={openFile} />
           </div>
         </div>
       </section>
@@ -156,12 +176,17 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
         <p class="note">
           A large error is a fault of the model or of the label: <a href="#/review">review the labels</a>.
         </p>
-        <PointTiles points={worst} />
+        <PointTiles points={worst} label="Worst first, pictures" onOpen={openFile} />
       </section>
       <section aria-label="Measure again">
         <JobStart order={{ kind: 'evaluate' }} text="Measure again" quiet />
-        <p class="note">{formatCount(results.images)} pictures are predicted again, with the model as it is now.</p>
+        <p class="note">
+          The {plural(results.images, 'picture')} of {results.data} are predicted again, with the model as it is now.
+        </p>
       </section>
+      {opened && (
+        <SampleView opened={opened} onClose={close} onStep={opened.of === 'results' ? step : undefined} onOpen={open} />
+      )}
     </>
   );
 }

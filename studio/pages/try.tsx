@@ -5,7 +5,7 @@ import { serviceUrl } from '../base/api.js';
 import { numberIn, useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';
 import { tries, tryPictures } from '../base/tries.js';
-import { Empty } from '../parts/fault.js';
+import { Empty, Fault } from '../parts/fault.js';
 import { Heading } from '../parts/heading.js';
 import { TriedCard } from '../parts/tried-card.js';
 import { Webcam } from '../parts/webcam.js';
@@ -35,11 +35,15 @@ function Trial({ model }: { readonly model: StudioModel }) {
   const [level, setLevel] = useState('90');
   const [isOver, setIsOver] = useState(false);
   const percent = numberIn(level);
-  const take = (files: Iterable<File>) =>
+  const isLevel = percent !== undefined && percent > 0 && percent < 100;
+  const take = (files: Iterable<File>) => {
+    if (model.intervals && !isLevel) return levelField.current?.focus();
     tryPictures(files, {
       faces: faces && model.faces,
-      level: model.intervals && percent !== undefined && percent > 0 && percent < 100 ? percent / 100 : undefined,
+      level: model.intervals && isLevel ? percent / 100 : undefined,
     });
+  };
+  const levelField = useRef<HTMLInputElement>(null);
   const latest = useRef(take);
   latest.current = take;
   const answered = all.filter(({ answer, error }) => answer !== undefined || error !== undefined).length;
@@ -96,7 +100,9 @@ function Trial({ model }: { readonly model: StudioModel }) {
               <label class="switch">
                 Intervals of
                 <input
+                  ref={levelField}
                   class="percent"
+                  aria-invalid={!isLevel}
                   type="number"
                   min="1"
                   max="99"
@@ -113,6 +119,9 @@ function Trial({ model }: { readonly model: StudioModel }) {
               </label>
             )}
           </div>
+        )}
+        {model.intervals && !isLevel && (
+          <Fault reason="Intervals: expected a percentage above 0 and below 100; until then no picture is taken." />
         )}
         <p class="note">Pictures go to this service and nowhere else, and it keeps none of them.</p>
       </section>

@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
+import { Store } from '../base/store.js';
 
-/** What keys do in Review. */
-export interface ReviewKeys {
+/** What single keys do where labels are decided. */
+export interface DecisionKeys {
   keep(): void;
   set(): void;
   drop(): void;
@@ -13,33 +14,43 @@ export interface ReviewKeys {
 
 const KEY = 'eyeball-review-keys';
 
-/** Listens to single keys, wherever the focus is; the answer says whether, and turns it off for those whom it disturbs. */
-export function useReviewKeys(keys: ReviewKeys): readonly [boolean, (on: boolean) => void] {
-  const [isOn, setIsOn] = useState(() => localStorage.getItem(KEY) !== 'off');
-  const latest = useRef(keys);
-  latest.current = keys;
-  // What is drawn lags behind: a key pressed right after they were turned off must do nothing.
-  const listens = useRef(isOn);
+/** Whether single keys decide; off for readers whose software uses them otherwise. */
+export const keysDecide = new Store(localStorage.getItem(KEY) !== 'off');
+keysDecide.subscribe(() => localStorage.setItem(KEY, keysDecide.value ? 'on' : 'off'));
+
+/**
+ * Listens to single keys, wherever the focus is.
+ *
+ * @param isActive False while something lies over what they decide about.
+ */
+export function useDecisionKeys(keys: DecisionKeys, isActive: boolean): void {
+  const latest = useRef({ keys, isActive });
+  latest.current = { keys, isActive };
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (!listens.current || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-      if (act(latest.current, event)) event.preventDefault();
+      const { keys, isActive } = latest.current;
+      if (!isActive || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+      if (act(keys, event)) event.preventDefault();
     };
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);
   }, []);
-  const change = (on: boolean) => {
-    listens.current = on;
-    localStorage.setItem(KEY, on ? 'on' : 'off');
-    setIsOn(on);
-  };
-  return [isOn, change];
 }
 
+/** The arrows that lead on in a dialog too; the others scroll it. */
+const SIDEWAYS = { ArrowLeft: -1, ArrowRight: 1 } as const;
+
 /** Whether the key meant something. In the field of the number, digits and arrows are its own; letters mean nothing there. */
-function act(keys: ReviewKeys, { key, target }: KeyboardEvent): boolean {
+function act(keys: DecisionKeys, { key, target }: KeyboardEvent): boolean {
   const isField = target instanceof HTMLInputElement && target.type === 'number';
   if (isField && key === 'Escape') target.blur();
+  const steps = document.querySelector('dialog[open]') === null ? { ...SIDEWAYS, ArrowUp: -1, ArrowDown: 1 } : SIDEWAYS;
+  const step = isField ? undefined : (steps as Readonly<Record<string, number>>)[key];
+  if (!keysDecide.value) {
+    // Arrows are no single keys of a reader's software.
+    if (step !== undefined) keys.move(step);
+    return step !== undefined;
+  }
   const deed = { k: keys.keep, s: keys.set, d: keys.drop, u: keys.undo }[key.toLowerCase()];
   if (deed) {
     if (isField) target.blur();
@@ -47,7 +58,6 @@ function act(keys: ReviewKeys, { key, target }: KeyboardEvent): boolean {
     return true;
   }
   if (isField) return false;
-  const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[key];
   if (step !== undefined) keys.move(step);
   else if (/^[\d.-]$/.test(key)) keys.type(key);
   else return false;

@@ -1,10 +1,13 @@
 import { useState } from 'preact/hooks';
 import { pictureUrl } from '../base/api.js';
+import { useStore } from '../base/store.js';
+import { age } from '../base/studio.js';
 
 /**
  * A picture of the data set.
  *
  * @param props.edge The longer edge that is fetched, in px; about twice what is shown, for dense screens.
+ * @param props.onSeen Called with whether it can be shown, once that is known.
  */
 export function Picture(props: {
   readonly file: string;
@@ -12,19 +15,27 @@ export function Picture(props: {
   readonly of?: 'data' | 'results';
   readonly alt?: string;
   readonly eager?: boolean;
+  readonly onSeen?: (isSeen: boolean) => void;
 }) {
-  const { file, edge, of = 'data', alt = '', eager = false } = props;
+  const { file, edge, of = 'data', alt = '', eager = false, onSeen } = props;
   const url = pictureUrl(file, edge, of);
+  // After a break of the connection it is tried again.
+  const since = useStore(age);
+  const attempt = `${since} ${url}`;
   const [failed, setFailed] = useState<string>();
-  if (failed === url) return <span class="no-picture">cannot be shown</span>;
+  if (failed === attempt) return <span class="no-picture">cannot be shown</span>;
   return (
     <img
-      key={url}
+      key={attempt}
       src={url}
       alt={alt}
       loading={eager ? 'eager' : 'lazy'}
       decoding="async"
-      onError={() => setFailed(url)}
+      onLoad={() => onSeen?.(true)}
+      onError={() => {
+        setFailed(attempt);
+        onSeen?.(false);
+      }}
     />
   );
 }

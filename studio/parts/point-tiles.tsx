@@ -1,39 +1,36 @@
-import { useState } from 'preact/hooks';
 import type { Results } from '../../src/serving/studio/protocol.js';
 import { useFormat } from '../base/format.js';
 import { Picture } from './picture.js';
+import { Tiles } from './tiles.js';
 
-const STEP = 24;
-
-/** Pictures that were measured, with their true and their predicted number and how far it is off; some at first, more when asked. */
-export function PointTiles({ points }: { readonly points: Results['points'] }) {
+/** Pictures that were measured, with their true and their predicted number and how far it is off; each opens large. */
+export function PointTiles(props: {
+  readonly points: Results['points'];
+  readonly label: string;
+  readonly onOpen: (file: string) => void;
+}) {
+  const { points, label, onOpen } = props;
   const format = useFormat();
-  const [count, setCount] = useState(STEP);
   return (
-    <>
-      <ul class="tiles">
-        {points.slice(0, count).map(({ file, label, value, low, high }) => (
-          <li key={file}>
-            <figure class="tile" title={file}>
-              <Picture file={file} edge={240} of="results" alt={file} />
-              <figcaption>
-                <span class="pair">
-                  <span>
-                    <b>{format.label(label)}</b> <span class="muted">→ {format.prediction(value)}</span>
-                  </span>
-                  <b class={isOutside(label, low, high) ? 'off outside' : 'off'}>{format.difference(value - label)}</b>
-                </span>
-              </figcaption>
-            </figure>
-          </li>
-        ))}
-      </ul>
-      {points.length > count && (
-        <button type="button" class="more" onClick={() => setCount(count + 2 * STEP)}>
-          Show more of {points.length.toLocaleString('en')}
-        </button>
-      )}
-    </>
+    <Tiles
+      count={points.length}
+      label={label}
+      lines={1}
+      tile={at => {
+        const { file, label, value, low, high } = points[at]!;
+        return (
+          <button type="button" class="tile" title={file} onClick={() => onOpen(file)}>
+            <Picture file={file} edge={240} of="results" alt={file} />
+            <span class="pair">
+              <span>
+                <b>{format.label(label)}</b> <span class="muted">→ {format.prediction(value)}</span>
+              </span>
+              <b class={isOutside(label, low, high) ? 'off outside' : 'off'}>{format.difference(value - label)}</b>
+            </span>
+          </button>
+        );
+      }}
+    />
   );
 }
 

@@ -1,14 +1,18 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { formatCount } from '../../src/report/format.js';
 import type { Review, ShownDecision } from '../../src/serving/studio/protocol.js';
-import { decide, decisionText, useDecisions } from '../base/decisions.js';
-import { numberIn, useFormat } from '../base/format.js';
-import { replaceQuery, route } from '../base/router.js';
+import { pictureUrl } from '../base/api.js';
+import { decisionText, useDecisions } from '../base/decisions.js';
+import { useFormat } from '../base/format.js';
+import { pushQuery, replaceQuery, route } from '../base/router.js';
 import { useStore } from '../base/store.js';
 import { state } from '../base/studio.js';
+import type { Undoable } from '../base/undo.js';
+import { useOpened } from '../base/use-opened.js';
 import { DecisionMark, NoticeLine, SavingLine } from './decision.js';
+import { Deeds, KeysSwitch } from './deeds.js';
 import { Picture } from './picture.js';
-import { type ReviewKeys, useReviewKeys } from './review-keys.js';
+import { SampleView } from './sample-view.js';
 
 type Item = Review['items'][number];
 
@@ -26,54 +30,35 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   const decision = decided(item);
   const count = items.filter(item => decided(item) !== null).length;
   const right = decision?.kind === 'set' ? decision.value : item.suggested;
-  const [text, setText] = useState(`${right}`);
   const [told, setTold] = useState('');
-  const field = useRef<HTMLInputElement>(null);
-  const done = useRef<{ readonly item: Item; readonly before: ShownDecision | null }[]>([]);
-  const number = numberIn(text);
-  useEffect(() => setText(`${right}`), [item.file, right]);
+  const [unseen, setUnseen] = useState<string>();
+  const { opened, open, close } = useOpened('data', 'look');
   // The first open one stays where it is when it is decided, also by another tab.
   useEffect(() => {
     if (named < 0) replaceQuery({ file: item.file });
   }, [named]);
+  useAhead(items, at);
 
-  const show = (next: Item) => replaceQuery({ file: next.file });
+  // Each picture is a step in the browser's history: Back leads to the one before.
+  const show = (file: string) => pushQuery({ file });
   const move = (step: number) => {
     const next = items[at + step];
-    if (next) show(next);
+    if (next) show(next.file);
   };
-  const take = (wanted: ShownDecision) => {
-    if (!writable) return;
-    done.current.push({ item, before: decision });
-    decide(item.file, wanted, item.decision);
+  const onTaken = (wanted: ShownDecision) => {
     const order = [...items.slice(at + 1), ...items.slice(0, at)];
     const next = order.find(other => decided(other) === null);
     const left = items.length - count - (decision === null ? 1 : 0);
     setTold(
       `${format.label(item.label)}: ${decisionText(wanted)}. ${left === 0 ? 'All are decided.' : `${left} to go.`}`,
     );
-    if (next) show(next);
+    if (next) show(next.file);
   };
-  const keys: ReviewKeys = {
-    keep: () => take({ kind: 'keep' }),
-    set: () => {
-      if (number !== undefined) take({ kind: 'set', value: number });
-    },
-    drop: () => take({ kind: 'drop' }),
-    undo: () => {
-      const last = done.current.pop();
-      if (last === undefined || !writable) return;
-      decide(last.item.file, last.before, last.item.decision);
-      setTold(`Undone: ${format.label(last.item.label)} is ${decisionText(last.before)} again.`);
-      show(last.item);
-    },
-    move,
-    type: digit => {
-      setText(digit);
-      field.current?.focus();
-    },
+  const onUndone = ({ file, before }: Undoable) => {
+    const undone = items.find(other => other.file === file);
+    setTold(`Undone: ${undone ? format.label(undone.label) : file} is ${decisionText(before)} again.`);
+    if (undone) show(file);
   };
-  const [hasKeys, setHasKeys] = useReviewKeys(keys);
 
   return (
     <div class="reviewer">
@@ -92,7 +77,20 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
       </p>
       <div class="split">
         <figure class="card face">
-          <Picture file={item.file} edge={800} eager alt={`Picture ${at + 1} of ${items.length}`} />
+          <button
+            type="button"
+            class="tile"
+            aria-label={`Picture ${at + 1} of ${items.length}, large, with all that is known of it`}
+            onClick={() => open({ file: item.file, of: 'data' })}
+          >
+            <Picture
+              file={item.file}
+              edge={EDGE_PX}
+              eager
+              alt={`Picture ${at + 1} of ${items.length}`}
+              onSeen={isSeen => setUnseen(isSeen ? undefined : item.file)}
+            />
+          </button>
           <figcaption class="pair note">
             <span class="wrap">{item.file}</span>
             <span>
@@ -125,49 +123,26 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
               ))}
             <DecisionMark decision={decision} />
           </p>
-          <div class="deeds">
-            <button type="button" disabled={!writable} aria-keyshortcuts="k" onClick={keys.keep}>
-              Keep <kbd>K</kbd>
-            </button>
-            <form
-              class="set"
-              onSubmit={event => {
-                event.preventDefault();
-                keys.set();
-                field.current?.blur();
-              }}
-            >
-              <input
-                ref={field}
-                type="number"
-                step="any"
-                aria-label={`The right ${format.name}`}
-                value={text}
-                onInput={event => setText(event.currentTarget.value)}
-              />
-              <button type="submit" class="main" disabled={!writable || number === undefined} aria-keyshortcuts="s">
-                Set <kbd>S</kbd>
-              </button>
-            </form>
-            <button type="button" disabled={!writable} aria-keyshortcuts="d" onClick={keys.drop}>
-              Drop <kbd>D</kbd>
-            </button>
-            <button
-              type="button"
-              disabled={!writable || done.current.length === 0}
-              aria-keyshortcuts="u"
-              onClick={keys.undo}
-            >
-              Undo <kbd>U</kbd>
-            </button>
-          </div>
+          <Deeds
+            file={item.file}
+            right={right}
+            fetched={item.decision}
+            writable={writable}
+            isActive={opened === undefined}
+            isSeen={unseen !== item.file}
+            onTaken={onTaken}
+            onUndone={onUndone}
+            onMove={move}
+          />
           <h3>Most alike</h3>
           <ul class="near">
             {item.neighbours.map(({ file, label }) => (
               <li key={file} title={file}>
-                <Picture file={file} edge={200} />
-                <span class="hidden">{format.name} </span>
-                {format.label(label)}
+                <button type="button" class="tile" onClick={() => open({ file, of: 'data' })}>
+                  <Picture file={file} edge={200} alt={file} />
+                  <span class="hidden">{format.name} </span>
+                  <span>{format.label(label)}</span>
+                </button>
               </li>
             ))}
           </ul>
@@ -181,10 +156,7 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
             >
               ← Previous
             </button>
-            <label class="switch note">
-              <input type="checkbox" checked={hasKeys} onChange={event => setHasKeys(event.currentTarget.checked)} />{' '}
-              Keys decide
-            </label>
+            <KeysSwitch />
             <button
               type="button"
               class="plain"
@@ -197,6 +169,18 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
           </div>
         </div>
       </div>
+      {opened && <SampleView opened={opened} onClose={close} onOpen={open} />}
     </div>
   );
+}
+
+const EDGE_PX = 800;
+/** How many pictures are fetched before they are shown. */
+const AHEAD = 10;
+
+/** Fetches the next pictures, so that each is there at once when the one before it is decided. */
+function useAhead(items: readonly Item[], at: number): void {
+  useEffect(() => {
+    for (const { file } of items.slice(at + 1, at + 1 + AHEAD)) new Image().src = pictureUrl(file, EDGE_PX);
+  }, [items, at]);
 }

@@ -10,25 +10,32 @@ export function SampleTile({ sample, onOpen }: { readonly sample: StudioSample; 
   const decision = useDecisions()(sample.file, sample.decision);
   const { file, label, value, score, suggested } = sample;
   return (
-    <li>
-      <button type="button" class={decision?.kind === 'drop' ? 'tile gone' : 'tile'} title={file} onClick={onOpen}>
-        <Picture file={file} edge={240} />
-        <span class="pair">
-          <b>{format.label(label)}</b>
-          {value !== undefined && (
-            <span class="muted">
-              <span class="hidden">, predicted </span>
-              <span aria-hidden="true">≈ </span>
-              {format.prediction(value)}
-            </span>
-          )}
-        </span>
-        {suggested !== undefined && decision === null && score !== undefined && score >= 0.5 && (
-          <span class="mark doubt">suggested {format.label(suggested)}</span>
+    <button type="button" class={decision?.kind === 'drop' ? 'tile gone' : 'tile'} title={file} onClick={onOpen}>
+      <Picture file={file} edge={240} />
+      <span class="pair">
+        <b>{format.label(label)}</b>
+        {value !== undefined && (
+          <span class="muted">
+            <span class="hidden">, predicted </span>
+            <span aria-hidden="true">≈ </span>
+            {format.prediction(value)}
+          </span>
         )}
-        <DecisionMark decision={decision} />
-        <span class="hidden">, {file}</span>
-      </button>
-    </li>
+      </span>
+      {suggested !== undefined && decision === null && score !== undefined && score >= 0.5 && (
+        <span class="mark doubt">suggested {format.label(suggested)}</span>
+      )}
+      <DecisionMark decision={decision} />
+      <span class="hidden">, {file}</span>
+    </button>
+  );
+}
+
+/** The place of a picture that is on its way. */
+export function WaitingTile() {
+  return (
+    <div class="tile waiting" aria-hidden="true">
+      <span class="no-picture" />
+    </div>
   );
 }

@@ -1,27 +1,27 @@
 import { useState } from 'preact/hooks';
 import { plural } from '../../src/report/format.js';
 import { type TargetFormat, useFormat } from '../base/format.js';
-import { explain, type Tried, type TriedAnswer, type TriedFace } from '../base/tries.js';
+import { explainTried, type Tried, type TriedAnswer, type TriedFace } from '../base/tries.js';
+import { Dialog } from './dialog.js';
+import { Explainable } from './explainable.js';
 import { Fault } from './fault.js';
 
-/** A picture that was tried: its number, or that of each face in it, and why. */
+/** A picture that was tried: its number, or that of each face in it. It opens large, with the explanation of each number. */
 export function TriedCard({ tried }: { readonly tried: Tried }) {
   const format = useFormat();
-  const { answer, error, explanation, name, url } = tried;
+  const { answer, error, name, url, level } = tried;
   const [shown, setShown] = useState(true);
+  const [isOpen, setIsOpen] = useState(false);
   const faces = answer?.faces;
   return (
     <li class="card tried" aria-busy={answer === undefined && error === undefined}>
-      {explanation?.kind === 'ready' ? (
-        <img class="explanation" src={explanation.url} alt={`What of ${name} pushed the number up and down`} />
-      ) : (
-        <div class="boxed">
-          {shown ? <BoxedPicture url={url} name={name} faces={faces ?? []} onError={() => setShown(false)} /> : null}
-        </div>
-      )}
+      <button type="button" class="boxed" disabled={answer === undefined} onClick={() => setIsOpen(true)}>
+        {shown && <BoxedPicture url={url} name={name} faces={faces ?? []} onError={() => setShown(false)} />}
+        <span class="hidden"> large, with its explanation</span>
+      </button>
       {answer === undefined && error === undefined && <p class="muted">Waiting …</p>}
       {error !== undefined && <Fault reason={error} />}
-      {answer !== undefined && faces === undefined && <Answer answer={answer} format={format} />}
+      {answer !== undefined && faces === undefined && <Answer answer={answer} format={format} level={level} />}
       {faces !== undefined && (
         <>
           {faces.length !== 1 && (
@@ -30,7 +30,7 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
           <ol class={faces.length > 1 ? 'faces' : 'faces one'}>
             {faces.map((face, i) => (
               <li key={i}>
-                {face.error === undefined ? <Answer answer={face} format={format} /> : face.error}
+                {face.error === undefined ? <Answer answer={face} format={format} level={level} /> : face.error}
                 {face.small && <p class="odd">Small: its number is worth little.</p>}
               </li>
             ))}
@@ -40,20 +40,54 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
       <p class="file" title={name}>
         {name}
       </p>
-      {explanation?.kind === 'failed' && <Fault reason={explanation.reason} />}
-      {answer !== undefined && explanation?.kind !== 'ready' && (
-        <button type="button" disabled={explanation?.kind === 'busy'} onClick={() => explain(tried)}>
-          {explanation?.kind === 'busy' ? 'Explaining …' : 'Explain'}
-          <span class="hidden"> {name}</span>
+      {answer !== undefined && faces?.length !== 0 && (
+        <button type="button" onClick={() => setIsOpen(true)}>
+          Explain<span class="hidden"> {name}</span>
         </button>
       )}
+      {isOpen && <TriedLarge tried={tried} onClose={() => setIsOpen(false)} />}
     </li>
   );
 }
 
-function Answer(props: { readonly answer: TriedAnswer | TriedFace; readonly format: TargetFormat }) {
+/** A tried picture large: what is explained is the whole of it, or the crop of each face, as it was predicted. */
+function TriedLarge({ tried, onClose }: { readonly tried: Tried; readonly onClose: () => void }) {
+  const { id, answer, name, url, level } = tried;
+  const format = useFormat();
+  const faces = answer?.faces;
+  const explainable = (face: number | undefined, shown: TriedAnswer | TriedFace, label: string) => (
+    <section class="explained-answer" aria-label={label}>
+      <Explainable of={`${id} ${face}`} name={label} ask={signal => explainTried(tried, face, signal)} format={format}>
+        {face === undefined ? (
+          <img src={url} alt={name} />
+        ) : (
+          <BoxedPicture url={url} name={name} faces={faces!} only={face} onError={() => {}} />
+        )}
+      </Explainable>
+      <div>
+        <Answer answer={shown} format={format} level={level} />
+      </div>
+    </section>
+  );
+  return (
+    <Dialog label={name} onClose={onClose}>
+      <div class="tried-large">
+        <h2 class="wrap">{name}</h2>
+        {faces === undefined
+          ? explainable(undefined, answer!, name)
+          : faces.map((face, i) => face.error === undefined && explainable(i, face, `face ${i + 1} of ${name}`))}
+      </div>
+    </Dialog>
+  );
+}
+
+function Answer(props: {
+  readonly answer: TriedAnswer | TriedFace;
+  readonly format: TargetFormat;
+  readonly level: number | undefined;
+}) {
   const { value, low, high, unusual } = props.answer;
-  const { format } = props;
+  const { format, level } = props;
   if (value == null) return null;
   return (
     <>
@@ -64,6 +98,7 @@ function Answer(props: { readonly answer: TriedAnswer | TriedFace; readonly form
       {low != null && high != null && (
         <p class="muted">
           {format.prediction(low)} to {format.prediction(high)}
+          {level !== undefined && <span class="note"> ({level} %)</span>}
         </p>
       )}
       {unusual && <p class="odd">Unlike the pictures of the training: do not rely on it.</p>}
@@ -76,9 +111,11 @@ function BoxedPicture(props: {
   readonly url: string;
   readonly name: string;
   readonly faces: readonly TriedFace[];
+  /** The face whose box is shown alone. Default: all. */
+  readonly only?: number;
   readonly onError: () => void;
 }) {
-  const { url, name, faces, onError } = props;
+  const { url, name, faces, only, onError } = props;
   const [size, setSize] = useState<readonly [number, number]>();
   return (
     <>
@@ -90,16 +127,18 @@ function BoxedPicture(props: {
       />
       {size && faces.length > 0 && (
         <svg viewBox={`0 0 ${size[0]} ${size[1]}`} aria-hidden="true">
-          {faces.map(({ box: { x, y, width, height }, angle }, i) => (
-            <g key={i} transform={`rotate(${angle} ${x + width / 2} ${y + height / 2})`}>
-              <rect x={x} y={y} width={width} height={height} vector-effect="non-scaling-stroke" />
-              {faces.length > 1 && (
-                <text x={x + width / 2} y={y - size[1] * 0.015} font-size={size[1] * 0.06} text-anchor="middle">
-                  {i + 1}
-                </text>
-              )}
-            </g>
-          ))}
+          {faces.map(({ box: { x, y, width, height }, angle }, i) =>
+            only !== undefined && only !== i ? null : (
+              <g key={i} transform={`rotate(${angle} ${x + width / 2} ${y + height / 2})`}>
+                <rect x={x} y={y} width={width} height={height} vector-effect="non-scaling-stroke" />
+                {faces.length > 1 && (
+                  <text x={x + width / 2} y={y - size[1] * 0.015} font-size={size[1] * 0.06} text-anchor="middle">
+                    {i + 1}
+                  </text>
+                )}
+              </g>
+            ),
+          )}
         </svg>
       )}
     </>

@@ -36,3 +36,7 @@ export async function assertAccessible(page: Page, name: string): Promise<void> 
     assert.deepEqual(texts, [], `${name} in ${colorScheme}`);
   }
 }
+
+/** A function for the page, which these tests are not compiled for: `body` may use `element`. */
+export const inPage = <T>(body: string): ((element: unknown) => T) =>
+  new Function('element', body) as (element: unknown) => T;

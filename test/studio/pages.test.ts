@@ -3,12 +3,21 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
 import { temporaryFolder } from '../cli/eyeball.js';
 import { assertAccessible, noBrowser, openBrowser } from './browser.js';
 import { drawFaces, type Service, serveFaces } from './studio-service.js';
 
 /** As long as a training on a busy machine. */
 const LONG = { timeout: 300_000 };
+
+/** The largest difference between red and blue of a screenshot. */
+async function mostColored(png: Buffer): Promise<number> {
+  const data = await sharp(png).removeAlpha().raw().toBuffer();
+  let most = 0;
+  for (let i = 0; i < data.length; i += 3) most = Math.max(most, Math.abs(data[i]! - data[i + 2]!));
+  return most;
+}
 
 describe('the pages of the studio', { skip: noBrowser }, () => {
   const root = temporaryFolder();
@@ -110,10 +119,11 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
 
   it('Results measures, and shows the faces behind a part of the plot', LONG, async () => {
     await page.getByRole('link', { name: 'See the results' }).click();
+    await page.getByText(`Each picture of ${test} (--test) is predicted`).waitFor();
     await page.getByRole('button', { name: 'Measure' }).click();
     await page.getByText('exact on 15 pictures').waitFor(LONG);
     assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) always the mean, [\d.]+/);
-    assert.equal(await page.locator('#worst ~ .tiles li').count(), 15);
+    assert.equal(await page.locator('#worst ~ .tile-blocks li').count(), 15);
 
     const plot = page.locator('.scatter');
     await plot.scrollIntoViewIfNeeded();
@@ -131,10 +141,30 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.keyboard.type('40');
     await page.keyboard.press('Enter');
     await page.getByText(/\d pictures chosen/).waitFor();
-    const labels = (await page.locator('.chosen .tile b:first-child').allTextContents()).map(Number);
+    const labels = (await page.locator('.chosen .tile .pair > span > b').allTextContents()).map(Number);
     assert.ok(labels.filter(Number.isFinite).every(label => label >= 40));
     assert.match(page.url(), /labelFrom=40/);
     await assertAccessible(page, 'Results');
+
+    // Every tile leads to all that is known of its picture, with the explanation of the number beside it.
+    await page.locator('#worst ~ .tile-blocks .tile').first().click();
+    const dialog = page.getByRole('dialog');
+    const shown = (await dialog.locator('.versus-line b').textContent())!;
+    await dialog.getByRole('button', { name: 'Explain' }).click();
+    await dialog.getByText(`Why ${shown}, compared with`).waitFor(LONG);
+    // It is seen over the picture, which is gray below it.
+    const colored = await mostColored(await dialog.locator('.stack').screenshot());
+    assert.ok(colored > 40, `channels differ by ${colored} at most`);
+    await assertAccessible(page, 'a measured picture');
+    await dialog.getByRole('button', { name: 'Hide the explanation' }).click();
+    await dialog.locator('.overlay').waitFor({ state: 'detached' });
+    assert.equal(await dialog.locator('.nearest .tile img').count(), 6);
+    await dialog.locator('.nearest .tile').first().click();
+    await page.waitForURL(/of=data/);
+    await page.goBack();
+    await dialog.getByText(shown).waitFor();
+    await page.goBack();
+    await dialog.waitFor({ state: 'detached' });
   });
 
   it('Data names what is broken and opens a picture large', async () => {
@@ -183,8 +213,20 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Take a picture' }).click();
     await page.getByText('2 of 2 answered').waitFor();
     await page.getByRole('button', { name: 'Camera off' }).click();
-    await page.getByRole('button', { name: 'Explain' }).last().click();
-    await page.getByRole('img', { name: 'pushed the number up and down' }).waitFor(LONG);
+    // Its explanation is of the number beside it; it lies over the picture, can be taken away, and be left.
+    const number = (await page.locator('.tried .number').last().textContent())!;
+    await page.getByRole('button', { name: /^Explain/ }).last().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: /^Explain/ }).click();
+    await dialog.getByText(`Why ${number}, compared with`).waitFor(LONG);
+    await dialog.getByRole('img', { name: 'pushed the prediction up and down' }).waitFor();
+    await assertAccessible(page, 'an explanation');
+    await dialog.getByRole('button', { name: 'Hide the explanation' }).click();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await field('Intervals of').fill('150');
+    await page.getByText('expected a percentage above 0 and below 100').waitFor();
+    await field('Intervals of').fill('80');
     await assertAccessible(page, 'Try');
   });
 

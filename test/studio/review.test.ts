@@ -13,12 +13,14 @@ describe('reviewing labels', { skip: noBrowser }, () => {
   let service: Service;
   let browser: Browser;
   let context: BrowserContext;
+  let files: string[];
 
   before(async () => {
     const { train } = await drawFaces(root);
     service = await serveFaces(root);
     const answer = await fetch(`${service.url}studio/api/samples?limit=12`);
     const { samples } = (await answer.json()) as { samples: { file: string; label: number }[] };
+    files = samples.map(({ file }) => file);
     await service.close();
     // What a search for wrong labels leaves behind.
     const rows = samples.map(({ file, label }, i) => `${file},${label},${label + 20},${1 - i / 20},label`);
@@ -84,6 +86,89 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.keyboard.press('k');
     await page.getByLabel('Keys decide').check();
     await decided(page, 4);
+    await page.close();
+  });
+
+  it('fetches the next ten pictures ahead, and fills the field also where little speaks against the label', async () => {
+    const page = await context.newPage();
+    const asked: string[] = [];
+    page.on('request', request => {
+      if (request.url().includes('edge=800')) asked.push(new URL(request.url()).searchParams.get('file')!);
+    });
+    await page.goto(`${service.url}#/review?file=${encodeURIComponent(files[0]!)}`);
+    await page.getByText(/ of 12 decided$/).waitFor();
+    await page.waitForLoadState('networkidle');
+    assert.deepEqual([...new Set(asked)].sort(), files.slice(0, 11).sort());
+    // The last one is the least suspicious.
+    await page.goto(`${service.url}#/review?file=${encodeURIComponent(files[11]!)}`);
+    await page.getByText('12 of 12', { exact: true }).waitFor();
+    const field = page.getByLabel('The right age');
+    assert.ok(Number(await field.inputValue()) > 0);
+    // What is typed is about this picture alone.
+    await field.fill('7');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ArrowLeft');
+    await page.getByText('11 of 12', { exact: true }).waitFor();
+    assert.notEqual(await field.inputValue(), '7');
+    await page.close();
+  });
+
+  it('goes back by Back from one picture to the one before, and undoes after a reload', async () => {
+    const page = await tab();
+    const at = () => page.locator('.face figcaption span').first().textContent();
+    const first = await at();
+    await page.keyboard.press('k');
+    await decided(page, 5);
+    await saved(page);
+    const second = await at();
+    assert.notEqual(second, first);
+    await page.goBack();
+    await page.locator('.face').getByText(first!).waitFor();
+    await page.goForward();
+    await page.locator('.face').getByText(second!).waitFor();
+
+    await page.reload();
+    await decided(page, 5);
+    await page.keyboard.press('u');
+    await decided(page, 4);
+    await page.locator('.face').getByText(first!).waitFor();
+    await saved(page);
+    assert.equal(onDisk().length, 4);
+    await page.close();
+  });
+
+  it('decides by key about no picture that cannot be shown, but by the buttons', async () => {
+    const page = await tab();
+    await page.route('**/picture*', route => route.abort());
+    await page.keyboard.press('ArrowRight');
+    await page.reload();
+    await page.getByText('keys decide nothing about it').waitFor();
+    await page.keyboard.press('d');
+    await page.keyboard.press('k');
+    await decided(page, 4);
+    await page.getByRole('button', { name: 'Drop' }).click();
+    await decided(page, 5);
+    await saved(page);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await decided(page, 4);
+    await saved(page);
+    await page.close();
+  });
+
+  it('opens a picture and those most alike large, with all that is known of them', async () => {
+    const page = await tab();
+    await page.getByRole('button', { name: 'large, with all that is known' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('heading', { name: /^Age \d+ years$/ }).waitFor();
+    // Its keys are those of the picture that lies above the others.
+    await page.keyboard.press('k');
+    await decided(page, 5);
+    await dialog.getByText('kept').waitFor();
+    await page.keyboard.press('u');
+    await decided(page, 4);
+    await saved(page);
+    await page.goBack();
+    await dialog.waitFor({ state: 'detached' });
     await page.close();
   });
 

@@ -32,6 +32,8 @@ export interface StudioModel {
 export interface StudioData {
   /** As the user wrote it. */
   readonly shown: string;
+  /** The data that models are measured on, as the user wrote it; null where that is this data. */
+  readonly test: string | null;
   readonly target: string;
   readonly unit: string | null;
   readonly images: number;
@@ -78,6 +80,9 @@ export const samplesQuery = z.strictObject({
   search: z.string().max(200).optional(),
   show: z.enum(['all', 'decided', 'suspicious', 'broken']).default('all'),
   sort: z.enum(['file', 'label', '-label', 'score', 'error']).default('file'),
+  /** Where in the order of the answer a file is, or with `sort=label` and `-label` the first label that reaches a value: see `place`. */
+  file: z.string().max(4096).optional(),
+  value: z.coerce.number().optional(),
   offset: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(500).default(60),
 });
@@ -85,6 +90,10 @@ export const samplesQuery = z.strictObject({
 /** GET samples: one page of them. With `show=broken` `samples` is empty and `broken` has the page. */
 export interface SamplesAnswer {
   readonly total: number;
+  /** From 0: where the `file` or `value` of the query is; null where it is not among them. Absent where the query has neither. */
+  readonly place?: number | null;
+  /** Whether anything is known to sort by errors, and by suspicion. */
+  readonly known: { readonly errors: boolean; readonly doubts: boolean };
   readonly samples: readonly StudioSample[];
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
 }
@@ -242,7 +251,69 @@ export const decisionRequest = z.strictObject({
 });
 export type DecisionRequest = z.infer<typeof decisionRequest>;
 
-// POST explain (raw image body): what of the picture pushed the value up and down, as PNG; header `Eyeball-Value` has the value. One at a time.
+/** The query of POST explain; without `file`, the image is the body. */
+export const explainQuery = z.strictObject({
+  /** Explains the crop of this face, in the order of `/v1/predict?faces=true`, not the whole image. */
+  face: z.coerce.number().int().min(0).max(63).optional(),
+  /** An image of the data, or of the data that was measured on. */
+  file: z.string().min(1).max(4096).optional(),
+  of: z.enum(['data', 'results']).default('data'),
+});
+
+/** POST explain: what of an image, or of the crop of a face, pushed its prediction up and down. One at a time. */
+export interface ExplainAnswer {
+  /** The prediction that is explained. */
+  readonly value: number;
+  /** That of the blurred image, which it is compared with. */
+  readonly baseline: number;
+  readonly method: 'cam' | 'gradient' | 'occlusion';
+  /** How many times as much blurring the tenth that is marked most does as blurring a random one; null where those do nothing. */
+  readonly ratio: number | null;
+  /** More than how many of `draws` random tenths it does. */
+  readonly beats: number;
+  readonly draws: number;
+  /** A transparent PNG to lay over the image or the crop, as a data URI: warm pushed up, cool down. */
+  readonly overlay: string;
+  /** The crop as the model saw it, as a data URI; null where the whole image is explained. */
+  readonly crop: string | null;
+}
+
+/** The query of GET sample. */
+export const sampleQuery = z.strictObject({
+  file: z.string().min(1).max(4096),
+  of: z.enum(['data', 'results']).default('data'),
+});
+
+/** GET sample: all that is known of one image of the data, or of the data that was measured on. */
+export interface SampleDetail {
+  readonly file: string;
+  readonly label: number;
+  /** The other columns of its row. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Whether its label can be decided about: images of `--test` cannot. */
+  readonly decidable: boolean;
+  readonly decision: ShownDecision | null;
+  /** By the model of now, its interval at 90 %; null without a model. */
+  readonly prediction: {
+    readonly value: number;
+    readonly low: number | null;
+    readonly high: number | null;
+    readonly unusual: boolean;
+  } | null;
+  /** Why there is no prediction though there is a model. */
+  readonly error: string | null;
+  /** Of the last search for wrong labels; null before it, and for images it did not see. */
+  readonly doubt: { readonly suggested: number; readonly score: number; readonly kinds: readonly string[] } | null;
+  /** The training images most like it to the model, itself left out. */
+  readonly neighbours: readonly {
+    readonly file: string;
+    readonly label: number;
+    /** Whether the file is an image of the data, which can be opened. */
+    readonly isData: boolean;
+    /** A small version as a data URI; null where the file is gone or has changed since the training. */
+    readonly thumbnail: string | null;
+  }[];
+}
 
 // POST session with the bearer token: 204 and a cookie (HttpOnly, SameSite=Strict), so that <img> and events can ask too. Where the service
 // has no token the pages need none; GET state answers 401 where one is needed and not there.

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Sample } from '../../data/dataset.js';
 import type { Decision } from '../../data/decisions.js';
 import type { SamplesAnswer, StudioSample, samplesQuery } from './protocol.js';
 import type { Workplace } from './workplace.js';
@@ -14,39 +15,30 @@ export interface SampleFacts {
 export const doubtsLabel = (kinds: readonly string[] | undefined): boolean =>
   kinds?.some(kind => kind === 'label' || kind === 'conflict') === true;
 
+const byName = new Intl.Collator('en', { numeric: true });
+
+/** The samples as people order files: `50/a.jpg` before `110/a.jpg`, `img9.jpg` before `img10.jpg`. */
+export const inNaturalOrder = (samples: readonly Sample[]): Sample[] =>
+  samples.toSorted((a, b) => byName.compare(a.file, b.file));
+
+type Query = z.infer<typeof samplesQuery>;
+
 /** One page of the data's pictures, or of its broken files. */
 export function answerSamples(
-  { dataset, broken }: Pick<Workplace, 'dataset' | 'broken'>,
-  { decisions, predictions, doubts }: SampleFacts,
-  query: z.infer<typeof samplesQuery>,
+  { ordered, broken }: Pick<Workplace, 'ordered' | 'broken'>,
+  facts: SampleFacts,
+  query: Query,
 ): SamplesAnswer {
-  const { from = -Infinity, to = Infinity, show, sort, offset, limit } = query;
-  const search = query.search?.toLowerCase() ?? '';
-  const isNamed = (file: string) => file.toLowerCase().includes(search);
+  const { show, offset, limit } = query;
+  const { decisions, predictions, doubts } = facts;
+  const known = { errors: predictions.size > 0, doubts: doubts.size > 0 };
   if (show === 'broken') {
-    const files = [...broken].filter(([file]) => isNamed(file)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const isNamed = nameFilter(query);
+    const files = [...broken].filter(([file]) => isNamed(file)).sort(([a], [b]) => byName.compare(a, b));
     const page = files.slice(offset, offset + limit).map(([file, reason]) => ({ file, reason }));
-    return { total: files.length, samples: [], broken: page };
+    return { total: files.length, known, samples: [], broken: page };
   }
-  const isWanted = (label: number) => label >= from && (label < to || (from === to && label === to));
-  const found = dataset.samples.filter(
-    ({ file, label }) =>
-      isWanted(label) &&
-      isNamed(file) &&
-      !broken.has(file) &&
-      (show !== 'decided' || decisions.has(file)) &&
-      (show !== 'suspicious' || doubtsLabel(doubts.get(file)?.kinds)),
-  );
-  const error = ({ file, label }: { readonly file: string; readonly label: number }) => {
-    const value = predictions.get(file)?.value;
-    return value === undefined ? -1 : Math.abs(value - label);
-  };
-  const score = ({ file }: { readonly file: string }) => doubts.get(file)?.score ?? -1;
-  // The data is in the order of files, and sorting keeps that among equals.
-  if (sort === 'label') found.sort((a, b) => a.label - b.label);
-  else if (sort === '-label') found.sort((a, b) => b.label - a.label);
-  else if (sort === 'score') found.sort((a, b) => score(b) - score(a));
-  else if (sort === 'error') found.sort((a, b) => error(b) - error(a));
+  const found = wanted(ordered, broken, facts, query);
   const samples = found.slice(offset, offset + limit).map(
     ({ file, label }): StudioSample => ({
       file,
@@ -56,5 +48,51 @@ export function answerSamples(
       ...doubts.get(file),
     }),
   );
-  return { total: found.length, samples, broken: [] };
+  return { total: found.length, known, ...placeIn(found, query), samples, broken: [] };
+}
+
+function nameFilter({ search = '' }: Query): (file: string) => boolean {
+  const part = search.toLowerCase();
+  return file => file.toLowerCase().includes(part);
+}
+
+/** The samples that a query asks for, in its order. */
+function wanted(
+  ordered: readonly Sample[],
+  broken: ReadonlyMap<string, string>,
+  { decisions, predictions, doubts }: SampleFacts,
+  query: Query,
+): Sample[] {
+  const { from = -Infinity, to = Infinity, show, sort } = query;
+  const isNamed = nameFilter(query);
+  const isWanted = (label: number) => label >= from && (label < to || (from === to && label === to));
+  const found = ordered.filter(
+    ({ file, label }) =>
+      isWanted(label) &&
+      isNamed(file) &&
+      !broken.has(file) &&
+      (show !== 'decided' || decisions.has(file)) &&
+      (show !== 'suspicious' || doubtsLabel(doubts.get(file)?.kinds)),
+  );
+  const error = ({ file, label }: Sample) => {
+    const value = predictions.get(file)?.value;
+    return value === undefined ? -1 : Math.abs(value - label);
+  };
+  const score = ({ file }: Sample) => doubts.get(file)?.score ?? -1;
+  // Sorting keeps the order of files among equals.
+  if (sort === 'label') found.sort((a, b) => a.label - b.label);
+  else if (sort === '-label') found.sort((a, b) => b.label - a.label);
+  else if (sort === 'score') found.sort((a, b) => score(b) - score(a));
+  else if (sort === 'error') found.sort((a, b) => error(b) - error(a));
+  return found;
+}
+
+function placeIn(found: readonly Sample[], { file, value, sort }: Query): Pick<SamplesAnswer, 'place'> {
+  const at = (is: (sample: Sample) => boolean) => {
+    const place = found.findIndex(is);
+    return { place: place < 0 ? null : place };
+  };
+  if (file !== undefined) return at(sample => sample.file === file);
+  if (value === undefined) return {};
+  return at(({ label }) => (sort === '-label' ? label <= value : label >= value));
 }

@@ -1,8 +1,11 @@
 import { resolve } from 'node:path';
 import { Hono } from 'hono';
+import { compress } from 'hono/compress';
 import type { z } from 'zod';
+import type { Sample } from '../../data/dataset.js';
 import type { KnownCells } from '../../data/decisions-text.js';
 import { openDataset } from '../../data/open-dataset.js';
+import { readSource } from '../../data/read-source.js';
 import type { Access } from '../access.js';
 import type { Admission } from '../admission.js';
 import type { Limits } from '../limits.js';
@@ -20,14 +23,17 @@ import { checkJob, isResumable, nameOfTarget, runJob } from './job-work.js';
 import { PictureAnswers } from './picture-answers.js';
 import {
   decisionRequest,
+  explainQuery,
   jobRequest,
   type StudioData,
   type StudioModel,
   type StudioState,
+  sampleQuery,
   samplesQuery,
 } from './protocol.js';
 import { type FoundResults, readResults } from './results.js';
 import { type FoundDoubts, readDoubts, reviewOf } from './review.js';
+import { SampleDetails } from './sample-detail.js';
 import { answerSamples } from './samples.js';
 import { addBroken, type Workplace } from './workplace.js';
 
@@ -56,6 +62,7 @@ export interface Studio {
 export const STUDIO_PATHS = [
   'state',
   'samples',
+  'sample',
   'picture',
   'jobs',
   'jobs/:id',
@@ -76,6 +83,7 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   const hub = new EventHub(() => void workplace?.store.refresh().catch(host.onError));
   const pictures = new PictureAnswers();
   const explanations = new ExplainAnswers(served, limits, host.admission);
+  const details = new SampleDetails(served);
   const place = workplace && {
     workplace,
     served: () => served.current,
@@ -86,7 +94,7 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   };
   let doubts: FoundDoubts | undefined;
   let results: FoundResults | undefined;
-  let measuredRoot: string | undefined;
+  let measured: Promise<{ readonly root: string; readonly byFile: ReadonlyMap<string, Sample> }> | undefined;
 
   const jobs = new JobRunner({
     async run(request, watch) {
@@ -130,6 +138,8 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   };
 
   const routes = new Hono();
+  // Lists of ten thousand images are megabytes; event streams and images are left as they are.
+  routes.use(compress());
   routes.use(async (c, next) => {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') checkSameOrigin(c.req.raw);
     await next();
@@ -160,6 +170,20 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     return c.json(answerSamples(place, facts, query));
   });
 
+  routes.get('/sample', async c => {
+    const { file, of } = checked(sampleQuery, c.req.query());
+    const place = opened();
+    await place.store.refresh();
+    const { sample, path } = await located(place, file, of);
+    const { doubts } = await found();
+    const decidable = place.byFile.get(file) === sample;
+    const doubt = (decidable && doubts?.byFile.get(file)) || null;
+    const decision = (decidable && place.store.byFile.get(file)) || null;
+    const { root } = place.dataset;
+    const pathInData = (name: string) => (place.byFile.has(name) ? resolve(root, name) : undefined);
+    return c.json(await details.of({ sample, path, decidable, decision, doubt, root, pathInData }));
+  });
+
   routes.get('/picture', async c => {
     const { dataset, byFile } = opened();
     const { file, edge } = pictureQuery(c.req.query());
@@ -177,10 +201,8 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   routes.get('/results/picture', async c => {
     const place = opened();
     const { file, edge } = pictureQuery(c.req.query());
-    const { results } = await found();
-    if (results?.results.points.some(point => point.file === file) !== true) throw unknownFile();
-    const root = await rootOfMeasured(place);
-    return await pictures.answer(resolve(root, file), edge, c.req.header('If-None-Match'));
+    const { path } = await located(place, file, 'results');
+    return await pictures.answer(path, edge, c.req.header('If-None-Match'));
   });
 
   routes.get('/review', async c => {
@@ -219,18 +241,39 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
 
   routes.get('/events', () => hub.listen(jobs.job === null ? [] : [['job', jobs.job]]));
 
-  routes.post('/explain', c => explanations.answer(c.req.raw));
+  routes.post('/explain', async c => {
+    const { file, of, face } = checked(explainQuery, c.req.query());
+    const read = file === undefined ? undefined : async () => readSource((await located(opened(), file, of)).path);
+    return c.json(await explanations.answer(c.req.raw, { read, face }));
+  });
 
   routes.post('/session', c => {
     access?.checkBearer(c.req.raw.headers);
     return c.body(null, 204, access && { 'Set-Cookie': access.cookie() });
   });
 
-  async function rootOfMeasured({ dataset, options }: Workplace): Promise<string> {
+  /** An image of the data, or of the data that was measured on, and where it lies. @throws Problem 404 for others */
+  async function located(
+    place: Workplace,
+    file: string,
+    of: 'data' | 'results',
+  ): Promise<{ readonly sample: Sample; readonly path: string }> {
+    const { options, dataset, byFile } = place;
     const { test, target, labelFrom, labelFromPath, skipMissing } = options;
-    if (test === undefined) return dataset.root;
-    measuredRoot ??= (await openDataset({ data: test, target, labelFrom, labelFromPath, skipMissing })).root;
-    return measuredRoot;
+    if (of === 'data' || test === undefined) {
+      const sample = byFile.get(file);
+      if (sample === undefined) throw unknownFile();
+      return { sample, path: resolve(dataset.root, file) };
+    }
+    const how = { target, labelFrom, labelFromPath, skipMissing };
+    measured ??= openDataset({ data: test, ...how }).then(({ root, samples }) => ({
+      root,
+      byFile: new Map(samples.map(sample => [sample.file, sample])),
+    }));
+    const { root, byFile: tested } = await measured;
+    const sample = tested.get(file);
+    if (sample === undefined) throw unknownFile();
+    return { sample, path: resolve(root, file) };
   }
 
   return {
@@ -266,6 +309,7 @@ function dataOf(workplace: Workplace, served: Served | undefined): StudioData {
   const count = (kind: string) => decided.filter(([, decision]) => decision.kind === kind).length;
   return {
     shown: options.data,
+    test: options.test ?? null,
     target: nameOfTarget(workplace, served) ?? dataset.target,
     unit: options.unit ?? served?.model.manifest.target.unit ?? null,
     images: dataset.samples.filter(({ file }) => !broken.has(file)).length,

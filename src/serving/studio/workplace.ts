@@ -8,6 +8,7 @@ import { openDataset } from '../../data/open-dataset.js';
 import { type HistogramBin, histogram } from '../../evaluation/groups.js';
 import { labelStatistics } from '../../operations/common.js';
 import { DecisionStore } from './decision-store.js';
+import { inNaturalOrder } from './samples.js';
 
 /** What the studio works on, as the user named it. */
 export interface WorkplaceOptions {
@@ -38,6 +39,8 @@ export interface Workplace {
   /** See `workplaceFingerprint`. */
   readonly fingerprint: string;
   readonly byFile: ReadonlyMap<string, Sample>;
+  /** The samples in the order that pages show files in. */
+  readonly ordered: readonly Sample[];
   readonly histogram: readonly HistogramBin[];
   readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
   readonly store: DecisionStore;
@@ -68,6 +71,7 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
     dataset,
     fingerprint: workplaceFingerprint(dataset, decisions),
     byFile: new Map(dataset.samples.map(sample => [sample.file, sample])),
+    ordered: inNaturalOrder(dataset.samples),
     histogram: histogram(labels),
     labels: { min, max, mean, std },
     store: await DecisionStore.open(decisions),

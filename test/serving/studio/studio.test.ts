@@ -3,11 +3,20 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
+import { standardFraming } from '../../../src/backbones/face-detector/framing.js';
 import { loadModel, readManifest } from '../../../src/model/model.js';
 import { createApp } from '../../../src/serving/app.js';
-import type { Results, Review, SamplesAnswer, StudioState } from '../../../src/serving/studio/protocol.js';
+import type {
+  ExplainAnswer,
+  Results,
+  Review,
+  SampleDetail,
+  SamplesAnswer,
+  StudioState,
+} from '../../../src/serving/studio/protocol.js';
 import { readResults } from '../../../src/serving/studio/results.js';
 import { writePictures } from '../../cli/eyeball.js';
+import { portraitScene } from '../../data/portrait-scene.js';
 import { tempFolder } from '../../data/temp.js';
 import { saveSampleModel } from '../../model/sample-model.js';
 import { answerOf, picture, post, request } from '../service.js';
@@ -56,7 +65,8 @@ describe('samples', () => {
     const all = await get<SamplesAnswer>('samples?limit=500');
     assert.equal(all.total, 24);
     const files = all.samples.map(({ file }) => file);
-    assert.deepEqual(files, files.toSorted());
+    const natural = new Intl.Collator('en', { numeric: true });
+    assert.deepEqual(files, files.toSorted(natural.compare));
     const page = await get<SamplesAnswer>('samples?limit=5&offset=3');
     assert.deepEqual([page.total, page.samples], [24, all.samples.slice(3, 8)]);
     const falling = await get<SamplesAnswer>('samples?sort=-label&limit=500');
@@ -236,6 +246,71 @@ describe('a decision', () => {
   });
 });
 
+describe('samples of many folders', () => {
+  it('are in the order of numbers, and a value and a file have a place in the order that is asked for', async t => {
+    const root = tempFolder(t);
+    const image = await picture(9);
+    for (const label of [5, 9, 50, 110]) {
+      mkdirSync(join(root, 'data', `${label}`), { recursive: true });
+      for (const name of ['img10.jpg', 'img9.jpg']) writeFileSync(join(root, 'data', `${label}`, name), image);
+    }
+    const { get, app } = await startStudio(t, { data: join(root, 'data') });
+    const own = (await get<SamplesAnswer>('samples')).samples.filter(({ file }) => file.includes('img'));
+    assert.deepEqual(
+      own.map(({ file }) => file),
+      [5, 9, 50, 110].flatMap(label => [`${label}/img9.jpg`, `${label}/img10.jpg`]),
+    );
+    const place = async (query: string) => (await get<SamplesAnswer>(`samples?limit=1&${query}`)).place;
+    assert.equal(await place('file=110/img9.jpg'), 6);
+    assert.equal(await place('file=none.jpg'), null);
+    assert.equal(await place('sort=label&value=10'), 4);
+    assert.equal(await place('sort=-label&value=50'), 2);
+    assert.equal(await place('sort=label&value=200'), null);
+    assert.equal(await place('sort=label'), undefined);
+
+    const list = await app.fetch(request('/studio/api/samples', { headers: { 'Accept-Encoding': 'gzip' } }));
+    assert.deepEqual([list.headers.get('Content-Encoding'), list.headers.get('Vary')], ['gzip', 'Accept-Encoding']);
+    const events = await app.fetch(request('/studio/api/events', { headers: { 'Accept-Encoding': 'gzip' } }));
+    assert.equal(events.headers.get('Content-Encoding'), null);
+    await events.body!.cancel();
+  });
+});
+
+describe('an explanation', () => {
+  it('of a face is of its crop, and of the number that is predicted for it', async t => {
+    const folder = await saveSampleModel(t);
+    const path = join(folder, 'eyeball.json');
+    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), framing }));
+    const model = await loadModel(folder, { threads: 1 });
+    const app = createApp({ model, name: 'sample' });
+    t.after(() => app.close());
+    const faces = [
+      { age: 20, x: 550, y: 200, px: 150 },
+      { age: 70, x: 200, y: 200, px: 300 },
+    ];
+    const scene = await portraitScene({ width: 700, height: 400, faces });
+    const [large, small] = await model.predict([scene], { faces: true });
+    const [whole] = await model.predict([scene]);
+    const why = async (query: string) => {
+      const headers = { 'Content-Type': 'image/png' };
+      const asked = request(`/studio/api/explain${query}`, { method: 'POST', body: new Uint8Array(scene), headers });
+      return await app.fetch(asked);
+    };
+    const value = async (query: string) => ((await (await why(query)).json()) as ExplainAnswer).value;
+    assert.deepEqual(
+      [await value('?face=0'), await value('?face=1'), await value('')],
+      [large!.value, small!.value, whole!.value],
+    );
+    assert.notEqual(large!.value, whole!.value);
+    const { crop } = (await (await why('?face=1')).json()) as ExplainAnswer;
+    const { width, height } = await sharp(Buffer.from(crop!.split(',')[1]!, 'base64')).metadata();
+    assert.deepEqual([width, height], [model.manifest.input.sizePx, model.manifest.input.sizePx]);
+    const { status, detail } = await answerOf(await why('?face=2'));
+    assert.deepEqual([status, detail], [422, 'face: expected one of 2, from 0, got 2']);
+  });
+});
+
 describe('a studio at work', () => {
   it('searches, trains, measures, and knows it all after a restart', async t => {
     const root = tempFolder(t);
@@ -285,9 +360,25 @@ describe('a studio at work', () => {
     const explained = await app.fetch(
       request('/studio/api/explain', { method: 'POST', body: PICTURE, headers: { 'Content-Type': 'image/jpeg' } }),
     );
-    assert.equal(explained.headers.get('Content-Type'), 'image/png');
-    assert.ok(Number.isFinite(Number(explained.headers.get('Eyeball-Value'))));
-    assert.equal((await sharp(await explained.arrayBuffer()).metadata()).format, 'png');
+    const { value, crop, overlay } = (await explained.json()) as ExplainAnswer;
+    const { predictions } = (await answerOf(await app.fetch(post(PICTURE, 'image/jpeg')))).body as {
+      predictions: { value: number }[];
+    };
+    assert.deepEqual([value, crop], [predictions[0]!.value, null]);
+    const { format, hasAlpha, width } = await sharp(Buffer.from(overlay.split(',')[1]!, 'base64')).metadata();
+    assert.deepEqual([format, hasAlpha, width], ['png', true, 480]);
+
+    // One image with all that is known of it, of the data and of the test data.
+    const own = await get<SampleDetail>(`sample?file=${kept}`);
+    assert.deepEqual([own.decidable, own.decision, own.doubt !== null], [true, null, true]);
+    assert.equal(own.neighbours.length, 6);
+    assert.ok(own.neighbours.every(near => near.isData && near.file !== kept && near.thumbnail !== null));
+    const tested = await get<SampleDetail>(`sample?file=${file}&of=results`);
+    assert.deepEqual([tested.decidable, tested.decision, tested.doubt], [false, null, null]);
+    assert.ok(Math.abs(tested.prediction!.value - results.points[0]!.value) < 1e-4);
+    const why = await ask('POST', `explain?file=${file}&of=results`);
+    assert.ok(Math.abs(((await why.json()) as ExplainAnswer).value - tested.prediction!.value) < 1e-4);
+    assert.equal((await ask('GET', `sample?file=${kept}x`)).status, 404);
 
     const folder = join(root, 'models', 'first');
     const again = await startStudio(

@@ -1,0 +1,47 @@
+import type { ShownDecision } from '../../src/serving/studio/protocol.js';
+import { Store } from './store.js';
+import { state } from './studio.js';
+
+/** A decision that can be taken back. */
+export interface Undoable {
+  readonly file: string;
+  /** What was decided before. */
+  readonly before: ShownDecision | null;
+  readonly after: ShownDecision;
+}
+
+const MOST = 500;
+/** One list for each data set; the browser keeps it as long as the tab, over reloads too. */
+const key = () => `eyeball-undo ${state.value?.data?.decisionsFile}`;
+
+/** Counts changes of what can be undone. */
+export const undoChanges = new Store(0);
+
+/** The decisions of this tab that can be undone, the last one at the end. */
+export function undoables(): readonly Undoable[] {
+  try {
+    const list: unknown = JSON.parse(sessionStorage.getItem(key()) ?? '[]');
+    return Array.isArray(list) ? list : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Remembers a decision. */
+export const pushUndo = (undoable: Undoable): void => save([...undoables(), undoable].slice(-MOST));
+
+/** Forgets the last decision, and says what it was; undefined where there is none. */
+export function popUndo(): Undoable | undefined {
+  const list = undoables();
+  save(list.slice(0, -1));
+  return list.at(-1);
+}
+
+function save(list: readonly Undoable[]): void {
+  try {
+    sessionStorage.setItem(key(), JSON.stringify(list));
+  } catch {
+    // A full or forbidden storage: then there is no undo, and decisions are saved all the same.
+  }
+  undoChanges.value++;
+}

@@ -1,0 +1,212 @@
+import { useEffect, useState } from 'preact/hooks';
+import { capital } from '../../src/report/format.js';
+import type { ExplainAnswer, SampleDetail } from '../../src/serving/studio/protocol.js';
+import { apiUrl, ask } from '../base/api.js';
+import { useDecisions } from '../base/decisions.js';
+import { useFormat } from '../base/format.js';
+import { useStore } from '../base/store.js';
+import { age, state } from '../base/studio.js';
+import { useFetched } from '../base/use-fetched.js';
+import { DecisionMark, SavingLine } from './decision.js';
+import { Deeds, KeysSwitch } from './deeds.js';
+import { Dialog } from './dialog.js';
+import { Explainable } from './explainable.js';
+import { Fault } from './fault.js';
+import { IntervalAxis } from './interval-axis.js';
+import { Picture } from './picture.js';
+
+/** An image of the data, or of the data that was measured on. */
+export interface Opened {
+  readonly file: string;
+  readonly of: 'data' | 'results';
+}
+
+/**
+ * One image with all that is known of it: large, the true and the predicted value, the explanation, the nearest training images, the
+ * columns of its row, and its decision. Every image of the studio that can be clicked opens it.
+ *
+ * @param props.onStep Leads to its neighbours in what is shown behind it; left out where there are none.
+ * @param props.onOpen Opens another image in its place.
+ */
+export function SampleView(props: {
+  readonly opened: Opened;
+  readonly onClose: () => void;
+  readonly onStep?: ((step: number) => void) | undefined;
+  readonly onOpen: (opened: Opened) => void;
+}) {
+  const { opened, onClose, onStep, onOpen } = props;
+  const { file, of } = opened;
+  const writable = useStore(state)?.writable ?? false;
+  const format = useFormat();
+  const fetched = useFetched<SampleDetail>(apiUrl('sample', { file, of }), useStore(age));
+  // While the next one is fetched, what is known is still that of the image before.
+  const detail = fetched.kind === 'ready' && fetched.value.file === file ? fetched.value : undefined;
+  const decision = useDecisions()(file, detail?.decision ?? null);
+  const explain = async (signal: AbortSignal): Promise<ExplainAnswer> =>
+    (await ask(apiUrl('explain', { file, of }), { method: 'POST', signal })).json();
+  const right = decision?.kind === 'set' ? decision.value : (detail?.doubt?.suggested ?? detail?.label ?? 0);
+  useArrows(detail?.decidable ? undefined : onStep);
+  const [unseen, setUnseen] = useState<string>();
+  const onSeen = (isSeen: boolean) => setUnseen(isSeen ? undefined : file);
+  const picture = <Picture file={file} edge={1200} of={of} eager alt={file} onSeen={onSeen} />;
+
+  return (
+    <Dialog label={file} onClose={onClose}>
+      <div class="large">
+        {detail?.prediction ? (
+          <Explainable of={`${of} ${file}`} name={file} ask={explain} format={format}>
+            {picture}
+          </Explainable>
+        ) : (
+          <div class="stack">{picture}</div>
+        )}
+      </div>
+      <div class="about">
+        <header>
+          <h2>
+            {detail && `${capital(format.name)} ${format.label(detail.label)}${format.unit}`}
+            {!detail && fetched.kind === 'loading' && 'Loading …'}
+          </h2>
+          <p class="note wrap">{file}</p>
+        </header>
+        {fetched.kind === 'failed' && <Fault reason={fetched.reason} />}
+        {fetched.kind === 'none' && <Fault reason="The data has no such image any more." />}
+        {detail?.error && <Fault reason={detail.error} />}
+        {detail && <Known detail={detail} decision={decision} />}
+        {detail?.decidable && writable && (
+          <>
+            <Deeds
+              key={file}
+              file={file}
+              right={right}
+              fetched={detail.decision}
+              writable={writable}
+              isActive
+              isSeen={unseen !== file}
+              onMove={step => onStep?.(step)}
+            />
+            <div class="pair">
+              <SavingLine />
+              <KeysSwitch />
+            </div>
+          </>
+        )}
+        {detail && <Nearest detail={detail} onOpen={onOpen} />}
+        {onStep && (
+          <div class="steps">
+            <button type="button" class="plain" aria-keyshortcuts="ArrowLeft" onClick={() => onStep(-1)}>
+              ← Previous
+            </button>
+            <button type="button" class="plain" aria-keyshortcuts="ArrowRight" onClick={() => onStep(1)}>
+              Next →
+            </button>
+          </div>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+/** Arrow keys where no decision is taken, which has its own. */
+function useArrows(onStep: ((step: number) => void) | undefined): void {
+  useEffect(() => {
+    if (onStep === undefined) return;
+    const listen = (event: KeyboardEvent) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (step !== undefined) onStep(step);
+    };
+    addEventListener('keydown', listen);
+    return () => removeEventListener('keydown', listen);
+  }, [onStep]);
+}
+
+/** The numbers of an image, and the columns of its row. */
+function Known(props: { readonly detail: SampleDetail; readonly decision: SampleDetail['decision'] }) {
+  const { detail, decision } = props;
+  const { label, prediction, doubt, columns, decidable } = detail;
+  const format = useFormat();
+  const labels = useStore(state)?.data?.labels;
+  return (
+    <>
+      {prediction && (
+        <>
+          <p class="versus-line">
+            Predicted{' '}
+            <b>
+              {format.prediction(prediction.value)}
+              {format.unit}
+            </b>{' '}
+            <span class="muted">({format.difference(prediction.value - label)})</span>
+          </p>
+          <IntervalAxis
+            value={prediction.value}
+            low={prediction.low}
+            high={prediction.high}
+            label={label}
+            range={[labels?.min ?? label, labels?.max ?? label]}
+            format={format}
+          />
+          {prediction.unusual && <p class="odd">Unlike the images of the training: do not rely on it.</p>}
+        </>
+      )}
+      <dl class="made">
+        {doubt && (
+          <>
+            <dt>Suggested</dt>
+            <dd>
+              {format.label(doubt.suggested)} <span class="muted">mislabel probability {doubt.score.toFixed(2)}</span>
+            </dd>
+            {doubt.kinds.length > 0 && (
+              <>
+                <dt>Found</dt>
+                <dd>{doubt.kinds.join(', ')}</dd>
+              </>
+            )}
+          </>
+        )}
+        {Object.entries(columns).map(([name, text]) => [
+          <dt key={`${name} name`}>{name}</dt>,
+          <dd key={name}>{text}</dd>,
+        ])}
+        {decidable && (
+          <>
+            <dt>Decision</dt>
+            <dd>{decision === null ? 'none' : <DecisionMark decision={decision} />}</dd>
+          </>
+        )}
+      </dl>
+    </>
+  );
+}
+
+/** The training images that look most like it. */
+function Nearest({ detail, onOpen }: { readonly detail: SampleDetail; readonly onOpen: (opened: Opened) => void }) {
+  const format = useFormat();
+  if (detail.neighbours.length === 0) return null;
+  return (
+    <section class="nearest" aria-label="Nearest training images">
+      <h3>Nearest training images</h3>
+      <ul class="near">
+        {detail.neighbours.map(({ file, label, isData, thumbnail }) => {
+          const image = thumbnail === null ? <span class="gone" /> : <img src={thumbnail} alt="" />;
+          return (
+            <li key={file} title={file}>
+              {isData ? (
+                <button type="button" class="tile" onClick={() => onOpen({ file, of: 'data' })}>
+                  {image}
+                  <span class="hidden">{format.name} </span>
+                  <span>{format.label(label)}</span>
+                </button>
+              ) : (
+                <>
+                  {image}
+                  {format.label(label)}
+                </>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
