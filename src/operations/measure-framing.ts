@@ -42,7 +42,7 @@ export async function framingOf(
  *
  * @throws AbortedError once the signal is aborted.
  */
-async function measureFraming(
+export async function measureFraming(
   { root, samples }: Pick<Dataset, 'root' | 'samples'>,
   { onProgress, signal }: Watch = {},
 ): Promise<ManifestFraming | undefined> {

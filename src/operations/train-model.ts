@@ -51,8 +51,18 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly cacheDir?: string | undefined;
   /** Called with each epoch of what is trained last, the head or the backbone; first with those before a run was stopped. */
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
+  /** Called before the first epoch, and again once the start of a training of the backbone is known. */
+  readonly onReference?: ((reference: TrainingReference) => void) | undefined;
   /** True moves an existing `out` aside, and forgets the checkpoint of a run that did not end. Default false: either is an error. */
   readonly force?: boolean | undefined;
+}
+
+/** What the errors of epochs are to be compared with, on the held-out images. */
+export interface TrainingReference {
+  /** Mean squared error of always predicting the mean of the training labels; null where nothing is held out. */
+  readonly baselineMse: number | null;
+  /** That of the model before the backbone is trained; null where it stays as it is. */
+  readonly startMse: number | null;
 }
 
 /** What training came to; the keys of `train --json`. */
@@ -150,6 +160,8 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       if (validation > 0) tellGroups(duplicates, watch);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);
+      const baselineMse = baselineOf(labels, split);
+      options.onReference?.({ baselineMse, startMse: null });
       const mirror =
         plan.augment === 'flip'
           ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, watch, { mirrored: true })
@@ -159,6 +171,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const onEpoch = part === undefined ? options.onEpoch : undefined;
       let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...watch, onEpoch }));
       if (part !== undefined) {
+        options.onReference?.({ baselineMse, startMse: fits[0]!.validationMse });
         const identity = {
           data: fingerprint,
           backbone: backbone.sha256,
@@ -274,6 +287,16 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   } finally {
     await folder.discard();
   }
+}
+
+/** Mean squared error, on the held-out labels, of the mean of the others; null where nothing is held out. */
+function baselineOf(
+  labels: Float64Array,
+  { train, validation }: { readonly train: readonly number[]; readonly validation: readonly number[] },
+): number | null {
+  if (validation.length === 0) return null;
+  const mean = train.reduce((sum, i) => sum + labels[i]!, 0) / train.length;
+  return validation.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / validation.length;
 }
 
 /** What was decided about pictures and labels, for the manifest, and said. */

@@ -12,7 +12,7 @@ export interface Undoable {
 
 const MOST = 500;
 /** One list for each data set; the browser keeps it as long as the tab, over reloads too. */
-const key = () => `eyeball-undo ${state.value?.data?.decisionsFile}`;
+const key = () => `eyeball-undo ${state.value?.data?.fingerprint}`;
 
 /** Counts changes of what can be undone. */
 export const undoChanges = new Store(0);

@@ -6,24 +6,44 @@ import { useWidth } from '../base/use-size.js';
 const HEIGHT = 240;
 const MARGIN = { top: 12, right: 12, bottom: 34, left: 48 };
 
-/** The RMSE of training and validation by epoch: as lines, and as a table below. */
-export function Curve({ epochs }: { readonly epochs: Job['epochs'] }) {
+interface Row {
+  readonly epoch: number;
+  /** Of training; null of the start. */
+  readonly train: number | null;
+  readonly val: number | null;
+}
+
+/** The RMSE by epoch, the start as epoch 0; the last row of an epoch counts. */
+function rowsOf({ epochs, reference }: Pick<Job, 'epochs' | 'reference'>): Row[] {
+  const start = reference?.startMse ?? null;
+  return [
+    ...(start === null ? [] : [{ epoch: 0, train: null, val: Math.sqrt(start) }]),
+    ...epochs.map(({ epoch, trainMse, valMse }) => ({
+      epoch,
+      train: Math.sqrt(trainMse),
+      val: valMse === null ? null : Math.sqrt(valMse),
+    })),
+  ];
+}
+
+/** The RMSE of training and validation by epoch, beside that of always the mean: as lines, and as a table below. */
+export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' | 'outcome'> }) {
   const format = useFormat();
   const [ref, width] = useWidth<HTMLDivElement>();
-  const rows = epochs.map(({ epoch, trainMse, valMse }) => ({
-    epoch,
-    train: Math.sqrt(trainMse),
-    val: valMse === null ? null : Math.sqrt(valMse),
-  }));
+  const rows = rowsOf(job);
+  const baseline = job.reference?.baselineMse == null ? undefined : Math.sqrt(job.reference.baselineMse);
   const vals = rows.flatMap(({ val }) => (val === null ? [] : [val]));
-  const all = [...rows.map(({ train }) => train), ...vals].filter(Number.isFinite);
-  const best = vals.length === 0 ? undefined : rows.find(({ val }) => val === Math.min(...vals));
+  const all = [...rows.flatMap(({ train }) => (train === null ? [] : [train])), ...vals, baseline ?? Number.NaN].filter(
+    Number.isFinite,
+  );
+  // Which epoch is kept is known at the end: what chooses it is not always this error.
+  const kept = rows.find(({ epoch, val }) => epoch === job.outcome?.bestEpoch && val !== null);
   const first = rows[0]!.epoch;
   const last = rows.at(-1)!.epoch;
   const pad = (Math.max(...all) - Math.min(...all)) * 0.08 || 0.5;
   const x = scaleOf([first, Math.max(last, first + 1)], [MARGIN.left, Math.max(width, 200) - MARGIN.right]);
   const y = scaleOf([Math.min(...all) - pad, Math.max(...all) + pad], [HEIGHT - MARGIN.bottom, MARGIN.top]);
-  const line = (pick: (row: (typeof rows)[number]) => number | null) =>
+  const line = (pick: (row: Row) => number | null) =>
     rows
       .flatMap(row => {
         const value = pick(row);
@@ -37,11 +57,17 @@ export function Curve({ epochs }: { readonly epochs: Job['epochs'] }) {
       <figcaption class="pair">
         <b>RMSE by epoch{format.unit && `, in${format.unit}`}</b>
         <span class="legend">
-          <span class="key train">training</span> {best && <span class="key val">validation</span>}
+          <span class="key train">training</span> {vals.length > 0 && <span class="key val">held-out images</span>}{' '}
+          {baseline !== undefined && <span class="key mean">always the mean, {format.figure(baseline)}</span>}
         </span>
       </figcaption>
       <div ref={ref}>
-        <svg width={Math.max(width, 200)} height={HEIGHT} role="img" aria-label={summary(rows, best, format.figure)}>
+        <svg
+          width={Math.max(width, 200)}
+          height={HEIGHT}
+          role="img"
+          aria-label={summary(rows, kept, baseline, format.figure)}
+        >
           <g class="axis">
             {ticks(y.low, y.high, 4).map(tick => (
               <g key={tick}>
@@ -59,13 +85,27 @@ export function Curve({ epochs }: { readonly epochs: Job['epochs'] }) {
           </g>
           <polyline class="train" points={line(({ train }) => train)} />
           <polyline class="val" points={line(({ val }) => val)} />
-          {rows.length === 1 && <circle class="train" cx={x.toPx(first)} cy={y.toPx(rows[0]!.train)} r="3" />}
-          {best && (
+          {rows.length === 1 && <circle class="val" cx={x.toPx(first)} cy={y.toPx(all[0]!)} r="3" />}
+          {baseline !== undefined && (
+            <line
+              class="mean"
+              x1={MARGIN.left}
+              x2={Math.max(width, 200) - MARGIN.right}
+              y1={y.toPx(baseline)}
+              y2={y.toPx(baseline)}
+            />
+          )}
+          {kept && (
             <g>
-              <circle class="val" cx={x.toPx(best.epoch)} cy={y.toPx(best.val!)} r="4.5" />
-              <title>
-                Best: epoch {best.epoch}, {format.figure(best.val!)}
-              </title>
+              <circle class="val" cx={x.toPx(kept.epoch)} cy={y.toPx(kept.val!)} r="4.5" />
+              <text
+                class="kept"
+                x={x.toPx(kept.epoch)}
+                y={y.toPx(kept.val!) - 10}
+                text-anchor={anchorOf(x.toPx(kept.epoch), width)}
+              >
+                kept: {kept.epoch === 0 ? 'the start' : `epoch ${kept.epoch}`}
+              </text>
             </g>
           )}
         </svg>
@@ -86,8 +126,8 @@ export function Curve({ epochs }: { readonly epochs: Job['epochs'] }) {
             <tbody>
               {rows.map(({ epoch, train, val }) => (
                 <tr key={epoch}>
-                  <th scope="row">{epoch}</th>
-                  <td>{format.figure(train)}</td>
+                  <th scope="row">{epoch === 0 ? '0, the start' : epoch}</th>
+                  <td>{train === null ? '–' : format.figure(train)}</td>
                   <td>{val === null ? '–' : format.figure(val)}</td>
                 </tr>
               ))}
@@ -99,12 +139,22 @@ export function Curve({ epochs }: { readonly epochs: Job['epochs'] }) {
   );
 }
 
+/** On which side of its point a text has room. */
+const anchorOf = (px: number, width: number) => (px < 80 ? 'start' : px > width - 80 ? 'end' : 'middle');
+
 function summary(
-  rows: readonly { readonly epoch: number; readonly train: number }[],
-  best: { readonly epoch: number; readonly val: number | null } | undefined,
+  rows: readonly Row[],
+  kept: Row | undefined,
+  baseline: number | undefined,
   figure: (value: number) => string,
 ): string {
   const last = rows.at(-1)!;
-  const text = `After epoch ${last.epoch} the RMSE of training is ${figure(last.train)}.`;
-  return best ? `${text} The best of validation is ${figure(best.val!)}, at epoch ${best.epoch}.` : text;
+  const texts = [
+    last.train === null
+      ? `At the start the RMSE of the held-out images is ${figure(last.val!)}.`
+      : `After epoch ${last.epoch} the RMSE of training is ${figure(last.train)}.`,
+    kept && `Kept: epoch ${kept.epoch}, with ${figure(kept.val!)} on the held-out images.`,
+    baseline !== undefined && `Always the mean: ${figure(baseline)}.`,
+  ];
+  return texts.filter(text => text).join(' ');
 }

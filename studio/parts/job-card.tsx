@@ -1,7 +1,8 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
+import { formatPercent } from '../../src/report/format.js';
 import type { Job } from '../../src/serving/studio/protocol.js';
 import { reasonOf } from '../base/api.js';
-import { duration } from '../base/format.js';
+import { duration, useFormat } from '../base/format.js';
 import { startJob, stopJob } from '../base/jobs.js';
 import { hrefTo } from '../base/router.js';
 import { Curve } from './curve.js';
@@ -14,8 +15,9 @@ const titles = { running: 'Training', done: 'Trained', failed: 'Failed', stopped
 export function JobCard({ job }: { readonly job: Job }) {
   const [fault, setFault] = useState<string>();
   const [asked, setAsked] = useState<number>();
-  const { id, state, request, error, messages, epochs, resumable } = job;
+  const { id, state, request, error, messages, epochs, reference, resumable } = job;
   if (request.kind !== 'train') return null;
+  const card = useRef<HTMLElement>(null);
   const act = (deed: Promise<unknown>) => {
     setFault(undefined);
     deed.catch(thrown => {
@@ -24,7 +26,7 @@ export function JobCard({ job }: { readonly job: Job }) {
     });
   };
   return (
-    <section class="card job" data-state={state} aria-label={`Training of ${request.name}`}>
+    <section ref={card} class="card job" data-state={state} aria-label={`Training of ${request.name}`}>
       <div class="row spread">
         <div role="status">
           <h2>
@@ -47,6 +49,7 @@ export function JobCard({ job }: { readonly job: Job }) {
         )}
       </div>
       {state === 'running' && <JobProgress job={job} />}
+      {state === 'done' && <Outcome job={job} />}
       {error !== null && <Fault reason={error} />}
       {fault !== undefined && <Fault reason={fault} />}
       {(state === 'done' || resumable) && (
@@ -62,13 +65,21 @@ export function JobCard({ job }: { readonly job: Job }) {
             </>
           )}
           {state !== 'running' && resumable && (
-            <button type="button" class="main" onClick={() => act(startJob({ ...request, resume: true }))}>
+            <button
+              type="button"
+              class="main"
+              onClick={() => {
+                setAsked(undefined);
+                act(startJob({ ...request, resume: true }));
+                card.current?.scrollIntoView({ block: 'nearest' });
+              }}
+            >
               Resume
             </button>
           )}
         </p>
       )}
-      {epochs.length > 0 && <Curve epochs={epochs} />}
+      {(epochs.length > 0 || reference?.startMse != null) && <Curve job={job} />}
       {messages.length > 0 && (
         <details open={epochs.length === 0}>
           <summary>Messages</summary>
@@ -81,5 +92,47 @@ export function JobCard({ job }: { readonly job: Job }) {
         </details>
       )}
     </section>
+  );
+}
+
+/** The error of the new model, large, beside that of always the mean. */
+function Outcome({ job: { outcome, reference, request } }: { readonly job: Job }) {
+  const format = useFormat();
+  if (outcome === null) return null;
+  if (outcome.rmse === null) return <p class="note">No images were held out, so nothing is known of its error.</p>;
+  const baseline = reference?.baselineMse == null ? undefined : Math.sqrt(reference.baselineMse);
+  const share = baseline === undefined || baseline === 0 ? undefined : 1 - outcome.rmse / baseline;
+  const isTuned = request.kind === 'train' && request.tune !== 'head';
+  return (
+    <dl class="stats outcome">
+      <div>
+        <dt>RMSE on the held-out images</dt>
+        <dd class="big">
+          {format.figure(outcome.rmse)}
+          <small>{format.unit}</small>
+        </dd>
+      </div>
+      {baseline !== undefined && (
+        <div>
+          <dt>Always the mean</dt>
+          <dd class="big muted">
+            {format.figure(baseline)}
+            <small>{format.unit}</small>
+          </dd>
+          {share !== undefined && (
+            <dd class="note">
+              the model is {formatPercent(Math.abs(share))} {share >= 0 ? 'below' : 'above'}
+            </dd>
+          )}
+        </div>
+      )}
+      {isTuned && outcome.bestEpoch !== null && (
+        <div>
+          <dt>Kept</dt>
+          <dd class="big">{outcome.bestEpoch === 0 ? 'the start' : `epoch ${outcome.bestEpoch}`}</dd>
+          {outcome.bestEpoch === 0 && <dd class="note">training the network made it no better</dd>}
+        </div>
+      )}
+    </dl>
   );
 }

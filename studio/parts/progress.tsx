@@ -2,24 +2,38 @@ import { formatCount } from '../../src/report/format.js';
 import type { Job } from '../../src/serving/studio/protocol.js';
 import { duration } from '../base/format.js';
 
-/** How far a job is: its phase, a bar, the rate and the time left. */
+/** How far a job is: one bar and one time left for the whole of it, and what it is at. */
 export function JobProgress({ job }: { readonly job: Job }) {
-  const { progress } = job;
-  if (progress === null) return <progress aria-label="Starting" />;
-  const { phase, done, total, unit, rate, secondsLeft } = progress;
-  const rateText = rate === null ? '' : `${rate >= 10 ? Math.round(rate) : rate.toPrecision(2)} ${unit} a second`;
+  const { progress, overall } = job;
+  if (progress === null || overall === null)
+    return (
+      <div class="progress">
+        <p class="pair">
+          <b>Starting</b>
+        </p>
+        <progress aria-label="Starting" />
+      </div>
+    );
+  const { phase, done, total, unit, rate } = progress;
+  const rateText = rate === null ? '' : `, ${rate >= 10 ? Math.round(rate) : rate.toPrecision(2)} a second`;
   return (
     <div class="progress">
       <p class="pair">
-        <b>{phase}</b>
-        <span class="muted">
-          {formatCount(done)} of {formatCount(total)} {unit}
-        </span>
+        <b>
+          {overall.step}
+          {overall.of > 1 && (
+            <span class="muted">
+              {' '}
+              · step {overall.at} of {overall.of}
+            </span>
+          )}
+        </b>
+        <span>{overall.secondsLeft !== null && `about ${duration(overall.secondsLeft)} left`}</span>
       </p>
-      <progress aria-label={phase} value={done} max={Math.max(total, 1)} />
-      <p class="pair note">
-        <span>{rateText}</span>
-        <span>{secondsLeft !== null && `about ${duration(secondsLeft)} left`}</span>
+      <progress aria-label="The whole job" value={overall.share} max={1} />
+      <p class="note">
+        {phase}: {formatCount(done)} of {formatCount(total)} {unit}
+        {rateText}
       </p>
     </div>
   );

@@ -20,7 +20,7 @@ export function TopBar({ state, page }: { readonly state: StudioState | null; re
   const running = useStore(job);
   const { waiting, trouble } = useStore(saving);
   const names = state?.data == null ? (['try'] as const) : pageNames;
-  const progress = running?.state === 'running' ? running.progress : null;
+  const overall = running?.state === 'running' ? running.overall : null;
   return (
     <header class="top">
       <div class="bar">
@@ -53,9 +53,7 @@ export function TopBar({ state, page }: { readonly state: StudioState | null; re
           {trouble !== undefined && <a href={hrefTo('review')}>{waiting} not saved</a>}
           {running?.state === 'running' && (
             <a href={hrefTo(pageOf[running.request.kind])} class="running">
-              {progress === null
-                ? 'starting'
-                : `${progress.phase} ${Math.floor((100 * progress.done) / Math.max(1, progress.total))} %`}
+              {overall === null ? 'starting' : `${overall.step} · ${Math.floor(100 * overall.share)} %`}
             </a>
           )}
         </p>

@@ -1,8 +1,11 @@
 import { useState } from 'preact/hooks';
-import type { JobOrder } from '../../src/serving/studio/protocol.js';
-import { Refusal, reasonOf } from '../base/api.js';
+import type { JobOrder, TrainingAdvice } from '../../src/serving/studio/protocol.js';
+import { apiUrl, Refusal, reasonOf } from '../base/api.js';
 import { numberIn } from '../base/format.js';
 import { startJob } from '../base/jobs.js';
+import { Store, useStore } from '../base/store.js';
+import { age } from '../base/studio.js';
+import { useFetched } from '../base/use-fetched.js';
 import { Fault } from './fault.js';
 import { Field } from './fields.js';
 
@@ -62,21 +65,32 @@ function orderOf(fields: Fields): JobOrder {
 const isFrozen = ({ tune }: Fields) => tune === 'head';
 const isExact = (fields: Fields) => isFrozen(fields) && fields.head === 'linear';
 
+const fresh = (target: string): Fields => ({
+  name: nameFor(target),
+  backbone: 'face',
+  tune: 'head',
+  head: '',
+  epochs: '',
+  learningRate: '',
+  batch: '',
+  augment: 'none',
+  min: '',
+  max: '',
+  seed: '0',
+});
+
+/** What is entered; it lives as long as the page, so that a look at another tab loses nothing. */
+const entered = new Store<Fields | undefined>(undefined);
+
 /** What a training is to be like, and the button that starts it. */
 export function TrainForm(props: { readonly target: string; readonly isBusy: boolean; readonly writable: boolean }) {
-  const [fields, setFields] = useState<Fields>(() => ({
-    name: nameFor(props.target),
-    backbone: 'face',
-    tune: 'head',
-    head: '',
-    epochs: '',
-    learningRate: '',
-    batch: '',
-    augment: 'none',
-    min: '',
-    max: '',
-    seed: '0',
-  }));
+  const fields = useStore(entered) ?? fresh(props.target);
+  const setFields = (change: (before: Fields) => Fields) => {
+    entered.value = change(entered.value ?? fields);
+  };
+  const fetched = useFetched<TrainingAdvice>(apiUrl('recipe'), useStore(age));
+  const advice = fetched.kind === 'ready' ? fetched.value : undefined;
+  const recipe = advice && (isFrozen(fields) ? advice.head : advice.network);
   const [fault, setFault] = useState<string>();
   const [isTaken, setIsTaken] = useState(false);
   const [sending, setSending] = useState(false);
@@ -153,57 +167,83 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
             </select>
           )}
         />
-        <Field
-          label="Head"
-          help="What makes a number of what the network sees."
-          control={named => (
-            <select {...named} {...field('head')}>
-              <option value="">{isFrozen(fields) ? 'The better of both' : 'Chosen for you'}</option>
-              <option value="linear">One layer</option>
-              <option value="mlp">Two layers</option>
-            </select>
-          )}
-        />
-        <Field
-          label="Changed pictures"
-          help={exact ? WITHOUT : 'Random changes, so that fewer pictures teach more.'}
-          control={named => (
-            <select {...named} disabled={exact} {...field('augment')}>
-              <option value="none">None</option>
-              <option value="flip">Mirrored</option>
-              <option value="face" disabled={isFrozen(fields)}>
-                As faces vary
-              </option>
-              <option value="photo" disabled={isFrozen(fields)}>
-                As photos vary
-              </option>
-            </select>
-          )}
-        />
-        {OPTIONAL.map(({ label, help, name, ...range }) => (
+      </div>
+      {advice?.showsFaces === false && fields.backbone === 'face' && (
+        <p class="warning line">
+          <span>
+            Few of these images show one face each, and the backbone face was made for faces: resnet18 may do better.
+          </span>
+          <button
+            type="button"
+            class="plain"
+            onClick={() => setFields(before => ({ ...before, backbone: 'resnet18' }))}
+          >
+            Take resnet18
+          </button>
+        </p>
+      )}
+      <details>
+        <summary>More settings</summary>
+        <div class="grid">
           <Field
-            key={name}
-            label={label}
-            help={exact ? WITHOUT : help}
+            label="Head"
+            help="What makes a number of what the network sees."
             control={named => (
-              <input {...named} {...range} type="number" placeholder="default" disabled={exact} {...field(name)} />
+              <select {...named} {...field('head')}>
+                <option value="">{isFrozen(fields) ? 'The better of both' : 'Chosen for you'}</option>
+                <option value="linear">One layer</option>
+                <option value="mlp">Two layers</option>
+              </select>
             )}
           />
-        ))}
-        {LIMITS.map(({ name, label, help }) => (
           <Field
-            key={name}
-            label={label}
-            help={help}
-            control={named => <input {...named} type="number" step="any" placeholder="none" {...field(name)} />}
+            label="Changed pictures"
+            help={exact ? WITHOUT : 'Random changes, so that fewer pictures teach more.'}
+            control={named => (
+              <select {...named} disabled={exact} {...field('augment')}>
+                <option value="none">None</option>
+                <option value="flip">Mirrored</option>
+                <option value="face" disabled={isFrozen(fields)}>
+                  As faces vary
+                </option>
+                <option value="photo" disabled={isFrozen(fields)}>
+                  As photos vary
+                </option>
+              </select>
+            )}
           />
-        ))}
-        <Field
-          label="Seed"
-          help="The same seed gives the same model."
-          control={named => <input {...named} type="number" min="0" step="1" required {...field('seed')} />}
-        />
-      </div>
+          {OPTIONAL.map(({ label, help, name, ...range }) => (
+            <Field
+              key={name}
+              label={label}
+              help={exact ? WITHOUT : `${help}${recipe ? ` Default: ${recipe[name]}.` : ''}`}
+              control={named => (
+                <input
+                  {...named}
+                  {...range}
+                  type="number"
+                  placeholder={exact ? '' : `${recipe?.[name] ?? ''}`}
+                  disabled={exact}
+                  {...field(name)}
+                />
+              )}
+            />
+          ))}
+          {LIMITS.map(({ name, label, help }) => (
+            <Field
+              key={name}
+              label={label}
+              help={help}
+              control={named => <input {...named} type="number" step="any" placeholder="none" {...field(name)} />}
+            />
+          ))}
+          <Field
+            label="Seed"
+            help="The same seed gives the same model."
+            control={named => <input {...named} type="number" min="0" step="1" required {...field('seed')} />}
+          />
+        </div>
+      </details>
       {fault !== undefined && <Fault reason={fault} />}
       <p class="row">
         <button type="submit" class="main" disabled={props.isBusy || sending || !props.writable}>
@@ -234,7 +274,7 @@ const OPTIONAL = [
   {
     name: 'learningRate',
     label: 'Learning rate',
-    help: 'How large each step is: 0.001, say.',
+    help: 'How large each step is.',
     min: 0,
     max: 10,
     step: 'any',

@@ -83,6 +83,11 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await field('Name').fill('tuned');
     await page.getByLabel('Backbone').selectOption('resnet18');
     await page.getByLabel('What is trained').selectOption('last');
+    // What few change is folded away, with its real defaults.
+    assert.ok(await page.getByLabel('Epochs').isHidden());
+    await page.getByText('More settings').click();
+    await page.getByText('How often each picture is seen. Default: 10.').waitFor();
+    assert.equal(await page.getByLabel('Learning rate').getAttribute('placeholder'), '0.001');
     await field('Head').selectOption('linear');
     await page.getByLabel('Epochs').fill('500');
     await page.getByRole('button', { name: 'Start' }).click();
@@ -92,12 +97,14 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await rows.nth(1).waitFor(LONG);
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('heading', { name: 'Stopped: tuned' }).waitFor(LONG);
-    const epochs = async () => (await rows.locator('th').allTextContents()).map(Number);
+    const epochs = async () => (await rows.locator('th').allTextContents()).map(text => Number.parseInt(text, 10));
     const last = (await epochs()).at(-1)!;
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('heading', { name: 'Training: tuned' }).waitFor();
     await rows.first().waitFor({ state: 'attached', ...LONG });
     assert.ok((await epochs()).at(-1)! >= last, `${await epochs()} goes on after ${last}`);
+    assert.match((await rows.first().textContent())!, /^0, the start–[\d.]+$/);
+    await page.locator('.curve .key.mean').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('heading', { name: 'Stopped: tuned' }).waitFor(LONG);
     await assertAccessible(page, 'Train');
@@ -111,6 +118,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.ok(await page.getByLabel('Epochs').isDisabled());
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('heading', { name: 'Trained: exact' }).waitFor(LONG);
+    assert.match((await text('.outcome'))!, /held-out images[\d.]+ yearsAlways the mean[\d.]+ years/);
     await field('Name').fill('exact');
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('alert').getByText('name: expected that of a new model, got "exact", which exists').waitFor();
@@ -215,7 +223,10 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Camera off' }).click();
     // Its explanation is of the number beside it; it lies over the picture, can be taken away, and be left.
     const number = (await page.locator('.tried .number').last().textContent())!;
-    await page.getByRole('button', { name: /^Explain/ }).last().click();
+    await page
+      .getByRole('button', { name: /^Explain/ })
+      .last()
+      .click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: /^Explain/ }).click();
     await dialog.getByText(`Why ${number}, compared with`).waitFor(LONG);

@@ -1,8 +1,10 @@
 import { AbortedError, EyeballError } from '../../base/errors.js';
 import { Pace } from '../../base/pace.js';
 import type { Progress, Watch } from '../../base/progress.js';
+import type { TrainingReference } from '../../operations/train-model.js';
 import type { Epoch } from '../../training/fit.js';
 import { Problem } from '../problem.js';
+import { JobPace, stepsOf } from './job-pace.js';
 import type { Job, JobRequest } from './protocol.js';
 
 /** What a job is given: somebody to tell, and a way to be told to stop. */
@@ -11,12 +13,20 @@ export interface JobWatch extends Watch {
   readonly onProgress: (progress: Progress) => void;
   readonly onMessage: (line: string) => void;
   readonly onEpoch: (epoch: Epoch) => void;
+  readonly onReference: (reference: TrainingReference) => void;
 }
 
 /** How jobs are done. */
 export interface JobWork {
-  /** Does one, to its end. @throws EyeballError for what the user can mend; anything else is a fault of the service */
-  run(request: JobRequest, watch: JobWatch): Promise<void>;
+  /**
+   * Does one, to its end.
+   *
+   * @returns What a training came to; null of other jobs.
+   * @throws EyeballError for what the user can mend; anything else is a fault of the service
+   */
+  run(request: JobRequest, watch: JobWatch): Promise<Job['outcome']>;
+  /** How many images there are to work on, roughly. */
+  readonly images: number;
   /** Whether a run of this request that did not end can go on. */
   isResumable(request: JobRequest): boolean;
   /** A line without paths that nobody typed. */
@@ -40,6 +50,7 @@ export class JobRunner {
   private timer: NodeJS.Timeout | undefined;
   private started = 0;
   private pace = new Pace();
+  private jobPace = new JobPace([]);
   private isClosed = false;
 
   constructor(private readonly work: JobWork) {}
@@ -62,6 +73,8 @@ export class JobRunner {
     this.controller = new AbortController();
     this.started = performance.now();
     this.pace = new Pace();
+    this.jobPace = new JobPace(stepsOf(request, this.work.images));
+    const before = this.beforeResumed(request);
     const job: Job = {
       id: (this.current?.id ?? 0) + 1,
       request,
@@ -69,7 +82,10 @@ export class JobRunner {
       startedAt: new Date().toISOString(),
       seconds: 0,
       progress: null,
-      epochs: [],
+      overall: null,
+      epochs: before?.epochs ?? [],
+      reference: before?.reference ?? null,
+      outcome: null,
       messages: [],
       error: null,
       resumable: false,
@@ -93,6 +109,13 @@ export class JobRunner {
     await this.running;
   }
 
+  /** The run that `request` goes on from, where this service has seen it: what it came to stays in sight. */
+  private beforeResumed(request: JobRequest): Job | undefined {
+    const { current } = this;
+    if (request.kind !== 'train' || !request.resume || current?.request.kind !== 'train') return undefined;
+    return current.request.name === request.name ? current : undefined;
+  }
+
   private get seconds(): number {
     return (performance.now() - this.started) / 1000;
   }
@@ -104,7 +127,7 @@ export class JobRunner {
         const { seconds, rate, secondsLeft } = this.pace.read(progress);
         const isEarly = seconds < EARLY_SECONDS || rate === 0;
         const pace = isEarly ? { rate: null, secondsLeft: null } : { rate, secondsLeft };
-        this.change({ progress: { ...progress, ...pace } });
+        this.change({ progress: { ...progress, ...pace }, overall: this.jobPace.read(progress) });
       },
       onMessage: line => {
         const messages = [...this.current!.messages, this.work.cleaned(line)].slice(-KEPT_MESSAGES);
@@ -114,10 +137,11 @@ export class JobRunner {
         const earlier = this.current!.epochs.filter(other => other.epoch < epoch);
         this.change({ epochs: [...earlier, { epoch, trainMse, valMse, seconds }] });
       },
+      onReference: reference => this.change({ reference }),
     };
     try {
-      await this.work.run(request, watch);
-      this.end('done', null);
+      const outcome = await this.work.run(request, watch);
+      this.end('done', null, outcome);
     } catch (thrown) {
       if (signal.aborted || thrown instanceof AbortedError) return this.end('stopped', null);
       if (thrown instanceof EyeballError) return this.end('failed', this.work.cleaned(thrown.message.split('\n')[0]!));
@@ -126,11 +150,12 @@ export class JobRunner {
     }
   }
 
-  private end(state: Job['state'], error: string | null): void {
+  private end(state: Job['state'], error: string | null, outcome: Job['outcome'] = null): void {
     const resumable = state !== 'done' && this.work.isResumable(this.current!.request);
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.current = { ...this.current!, state, error, resumable, progress: null, seconds: this.seconds };
+    const ended = { state, error, outcome, resumable, progress: null, overall: null, seconds: this.seconds };
+    this.current = { ...this.current!, ...ended };
     this.work.onChange(this.current);
   }
 

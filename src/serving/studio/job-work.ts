@@ -10,7 +10,7 @@ import { planTraining } from '../../operations/training-plan.js';
 import { Problem } from '../problem.js';
 import type { Served } from '../served-model.js';
 import type { JobWatch } from './job-runner.js';
-import type { JobRequest } from './protocol.js';
+import type { Job, JobRequest } from './protocol.js';
 import { neighboursOf, saveNeighbours } from './review.js';
 import { addBroken, type Workplace } from './workplace.js';
 
@@ -26,13 +26,14 @@ export interface JobPlace {
 }
 
 /** Does a job. */
-export async function runJob(place: JobPlace, request: JobRequest, watch: JobWatch): Promise<void> {
+export async function runJob(place: JobPlace, request: JobRequest, watch: JobWatch): Promise<Job['outcome']> {
   if (request.kind === 'train') return await train(place, request, watch);
-  if (request.kind === 'clean') return await clean(place, request.seed, watch);
-  return await evaluate(place, watch);
+  if (request.kind === 'clean') await clean(place, request.seed, watch);
+  else await evaluate(place, watch);
+  return null;
 }
 
-async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): Promise<void> {
+async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): Promise<Job['outcome']> {
   const { workplace } = place;
   const { kind, name, ...settings } = request;
   const { options } = workplace;
@@ -49,6 +50,7 @@ async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): P
   });
   addBroken(workplace, result.skipped);
   place.take({ model: await loadModel(out), name, folder: out });
+  return { rmse: result.validation?.rmse ?? null, bestEpoch: result.bestEpoch };
 }
 
 async function clean(place: JobPlace, seed: number, watch: JobWatch): Promise<void> {

@@ -148,6 +148,17 @@ export interface Job {
     readonly rate: number | null;
     readonly secondsLeft: number | null;
   } | null;
+  /** How far the whole job is; null before the first progress and after the end. */
+  readonly overall: {
+    /** `Training the head`: step `at` of `of`. */
+    readonly step: string;
+    readonly at: number;
+    readonly of: number;
+    /** From 0 to 1; it never falls. */
+    readonly share: number;
+    /** Of the whole job; null while it is too early to say. */
+    readonly secondsLeft: number | null;
+  } | null;
   /** Of training by gradients, one an epoch so far. */
   readonly epochs: readonly {
     readonly epoch: number;
@@ -155,12 +166,35 @@ export interface Job {
     readonly valMse: number | null;
     readonly seconds: number;
   }[];
+  /** What the errors of the epochs are to be compared with; null before it is known, and of other jobs. */
+  readonly reference: {
+    /** Of always predicting the mean of the training labels, on the held-out images; null where nothing is held out. */
+    readonly baselineMse: number | null;
+    /** Of the start, where the network is trained after its head: epoch 0. */
+    readonly startMse: number | null;
+  } | null;
+  /** What a training came to; null before its end, and of other jobs. */
+  readonly outcome: {
+    /** On the held-out images; null where there were none. */
+    readonly rmse: number | null;
+    /** The epoch whose weights were kept, 0 the start; null where none was trained. */
+    readonly bestEpoch: number | null;
+  } | null;
   /** The last 50 lines worth reading. */
   readonly messages: readonly string[];
   /** Why it failed, in one line. */
   readonly error: string | null;
   /** Whether a stopped or failed training can go on (`resume: true` with the same fields). */
   readonly resumable: boolean;
+}
+
+/** GET recipe: what a training does where nothing is entered, and what to know before it. */
+export interface TrainingAdvice {
+  /** By what is trained: the head, or the network. */
+  readonly head: { readonly epochs: number; readonly learningRate: number; readonly batch: number };
+  readonly network: { readonly epochs: number; readonly learningRate: number; readonly batch: number };
+  /** Whether most images show one face; null until that is known, which a `state` event tells. */
+  readonly showsFaces: boolean | null;
 }
 
 // DELETE jobs/:id: stops it (204); it ends as 'stopped' soon after.

@@ -14,6 +14,7 @@ import { readJson } from '../read-json.js';
 import { faultOf } from '../request-pictures.js';
 import { checkSameOrigin } from '../same-origin.js';
 import type { Served, ServedModel } from '../served-model.js';
+import { Advice } from './advice.js';
 import { EventHub } from './event-hub.js';
 import { ExplainAnswers } from './explain-answer.js';
 import { findBroken } from './find-broken.js';
@@ -66,6 +67,7 @@ export const STUDIO_PATHS = [
   'picture',
   'jobs',
   'jobs/:id',
+  'recipe',
   'events',
   'results',
   'results/picture',
@@ -98,10 +100,12 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
 
   const jobs = new JobRunner({
     async run(request, watch) {
-      await runJob(place!, request, watch);
+      const outcome = await runJob(place!, request, watch);
       await readFindings();
       hub.tell('state', undefined);
+      return outcome;
     },
+    images: workplace?.dataset.samples.length ?? 0,
     isResumable: request => isResumable(workplace!, request),
     cleaned: line => hidePaths(line, typedPaths(workplace!)),
     onChange: job => hub.tell('job', job),
@@ -130,6 +134,8 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   const ending = new AbortController();
   if (workplace !== undefined)
     findBroken(workplace, () => hub.tell('state', undefined), ending.signal).catch(host.onError);
+
+  const advice = new Advice(() => hub.tell('state', undefined), host.onError, ending.signal);
 
   const opened = (): Workplace => {
     if (workplace === undefined)
@@ -233,6 +239,8 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     if (!jobs.isRunning) checkJob(place!, request);
     return c.json(jobs.start(request), 202);
   });
+
+  routes.get('/recipe', c => c.json(advice.of(opened())));
 
   routes.delete('/jobs/:id', c => {
     jobs.stop(Number(c.req.param('id')));

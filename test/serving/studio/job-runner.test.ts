@@ -8,11 +8,12 @@ import type { Job, JobRequest } from '../../../src/serving/studio/protocol.js';
 const CLEAN: JobRequest = { kind: 'clean', seed: 0 };
 
 /** A runner whose work is `run`, and what it told. */
-function runner(run: (watch: JobWatch) => Promise<void>, more: Partial<JobWork> = {}) {
+function runner(run: (watch: JobWatch) => Promise<unknown>, more: Partial<JobWork> = {}) {
   const told: Job[] = [];
   const faults: unknown[] = [];
   const jobs = new JobRunner({
-    run: (_, watch) => run(watch),
+    run: async (_, watch) => ((await run(watch)) ?? null) as Job['outcome'],
+    images: 60,
     isResumable: () => false,
     cleaned: line => line.replaceAll('/secret', '...'),
     onChange: job => told.push(job),
@@ -33,6 +34,40 @@ const waiting = async ({ signal }: JobWatch) => {
 };
 
 describe('a job', () => {
+  it('that goes on keeps the epochs in sight that were seen before it was stopped', async () => {
+    const order: JobRequest = {
+      kind: 'train',
+      name: 'tuned',
+      backbone: 'face',
+      tune: 'last',
+      augment: 'none',
+      seed: 0,
+      resume: false,
+      force: false,
+    };
+    const rest = { trainLoss: 1, valMse: 4, valMae: null, learningRate: 1, seconds: 1 };
+    let calls = 0;
+    const { jobs, ended } = runner(async watch => {
+      if (calls++ > 0) return { rmse: 2, bestEpoch: 0 };
+      watch.onReference({ baselineMse: 9, startMse: 4 });
+      for (const epoch of [1, 2]) watch.onEpoch({ epoch, trainMse: 5, ...rest });
+      return await waiting(watch);
+    });
+    const { id } = jobs.start(order);
+    while (jobs.job!.epochs.length < 2) await sleep(1);
+    jobs.stop(id);
+    assert.equal((await ended()).state, 'stopped');
+    const again = jobs.start({ ...order, resume: true });
+    assert.deepEqual(
+      [again.state, again.epochs.length, again.reference],
+      ['running', 2, { baselineMse: 9, startMse: 4 }],
+    );
+    assert.deepEqual((await ended()).outcome, { rmse: 2, bestEpoch: 0 });
+    const other = jobs.start({ ...order, name: 'other', resume: true });
+    assert.deepEqual([other.epochs, other.reference, other.outcome], [[], null, null]);
+    await ended();
+  });
+
   it('tells how far it is, how fast, and of its epochs, four times a second at most', async () => {
     const { jobs, told, ended } = runner(async ({ onProgress, onEpoch, onMessage }) => {
       for (let done = 0; done <= 60; done++) {
@@ -55,6 +90,11 @@ describe('a job', () => {
     assert.ok(last.rate! > 5 && last.rate! < 51, `${last.rate}`);
     assert.ok(Math.abs(last.secondsLeft! - (60 - last.done) / last.rate!) < 1e-9);
     assert.equal(told[1]!.progress!.rate, null);
+    const shares = told.flatMap(({ overall }) => (overall === null ? [] : [overall.share]));
+    assert.ok(
+      shares.length > 0 && shares.every((share, i) => share >= (shares[i - 1] ?? 0) && share <= 1),
+      `${shares}`,
+    );
     assert.ok(told.length <= 3 + 4 * job.seconds, `${told.length} in ${job.seconds} s`);
   });
 

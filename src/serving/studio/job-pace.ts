@@ -1,0 +1,139 @@
+import type { Progress } from '../../base/progress.js';
+import type { Job, JobRequest } from './protocol.js';
+
+/** A step of a job: one or several phases of progress. */
+interface Step {
+  readonly name: string;
+  /** How long it takes on a machine of two cores, roughly. */
+  readonly seconds: number;
+  /** How often it goes through its epochs: heads are fitted again to calibrate, one for each of five folds. */
+  readonly rounds: number;
+  /** Whether a phase of this name belongs to it. */
+  holds(phase: string): boolean;
+}
+
+/** Features a second of two cores; what else is known of the speed of the steps is relative to it. */
+const FEATURES_A_SECOND = 70;
+const HEAD_EPOCHS = 30;
+const TUNE_EPOCHS = 10;
+
+const FOLDS = 5;
+
+const step = (name: string, seconds: number, pattern: RegExp, rounds = 1): Step => ({
+  name,
+  seconds,
+  rounds,
+  holds: phase => pattern.test(phase),
+});
+
+/** The steps of a job on this many images, in their order. */
+export function stepsOf(request: JobRequest, images: number): readonly Step[] {
+  const features = images / FEATURES_A_SECOND;
+  if (request.kind === 'evaluate') return [step('Predicting', features, /./)];
+  if (request.kind === 'clean')
+    return [
+      step('Computing features', features, /^(extracting|looking|cropping|calibrating int8)/),
+      step('Searching for wrong labels', features, /./),
+    ];
+  const { tune, head, augment, epochs } = request;
+  const twice = augment === 'flip' ? 2 : 1;
+  const isExact = head === 'linear';
+  const first = [
+    step('Computing features', features * twice, /^(extracting features|looking|comparing|cropping|calibrating int8)/),
+    step('Training the head', isExact ? 2 : (HEAD_EPOCHS * images) / 10_000 + 2, /head|adam/),
+  ];
+  const fitsAgain = tune === 'head' && !isExact;
+  const calibrating = fitsAgain
+    ? step('Calibrating intervals', first[1]!.seconds * 2, /./, FOLDS)
+    : step('Calibrating intervals', 5, /./);
+  if (tune === 'head') return [...first, calibrating];
+  const isCached = tune === 'last' && (augment === 'none' || augment === 'flip');
+  const anEpoch = tune === 'last' ? images / 60 : images / 8;
+  return [
+    ...first,
+    ...(isCached ? [step('Computing the lower stages', features * twice, /^extracting/)] : []),
+    step('Training the network', (epochs ?? TUNE_EPOCHS) * anEpoch, /^(tuning|finding)/),
+    calibrating,
+  ];
+}
+
+/** How far a whole job is, from the progress of its phases. */
+export class JobPace {
+  private at = 0;
+  private started: number;
+  private lastShare = 0;
+  private lastEpoch = 0;
+  /** Rounds of the step that have ended. */
+  private round = 0;
+  /** Seconds that the ended steps took, and how long they were expected to take. */
+  private taken = 0;
+  private expected = 0;
+  private readonly began: number;
+
+  /** @param now The clock in ms. Default: `performance.now`. */
+  constructor(
+    private readonly steps: readonly Step[],
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.began = now();
+    this.started = this.began;
+  }
+
+  /** Takes a report of progress. */
+  read({ phase, done, total }: Progress): NonNullable<Job['overall']> {
+    const epoch = /epoch (\d+) of (\d+)/.exec(phase);
+    // The same phase from its start again belongs to a later step: heads are fitted again to calibrate.
+    const startsOver = epoch !== null && Number(epoch[1]) < this.lastEpoch;
+    const from = startsOver ? this.at + 1 : this.at;
+    const found = this.steps.findIndex((step, i) => i >= from && step.holds(phase));
+    if (found > this.at) this.enter(found);
+    else if (startsOver) this.round = Math.min(this.round + 1, this.steps[this.at]!.rounds - 1);
+    this.lastEpoch = epoch === null ? 0 : Number(epoch[1]);
+    const within = done / Math.max(total, 1);
+    if (epoch === null) return this.reading(within);
+    const ofRound = (Number(epoch[1]) - 1 + within) / Number(epoch[2]);
+    return this.reading((this.round + ofRound) / this.steps[this.at]!.rounds);
+  }
+
+  private enter(next: number): void {
+    const seconds = (this.now() - this.started) / 1000;
+    const expected = this.steps[this.at]!.seconds;
+    // What was in the cache says nothing of how fast the machine is.
+    if (seconds > expected / 5) {
+      this.taken += seconds;
+      this.expected += expected;
+    }
+    this.at = next;
+    this.started = this.now();
+    this.lastEpoch = 0;
+    this.round = 0;
+  }
+
+  private reading(part: number): NonNullable<Job['overall']> {
+    const now = this.now();
+    const seconds = (now - this.started) / 1000;
+    const { name, seconds: expected } = this.steps[this.at]!;
+    const factor = (this.taken + PRIOR_SECONDS) / (this.expected + PRIOR_SECONDS);
+    // Its own pace counts for the more the further the step is.
+    const byPace = part > 0 ? (seconds * (1 - part)) / part : 0;
+    const byPlan = expected * factor * (1 - part);
+    const left = part * byPace + (1 - part) * (part > 0.1 ? byPace : byPlan);
+    const later = this.steps.slice(this.at + 1).reduce((sum, step) => sum + step.seconds * factor, 0);
+    const elapsed = (now - this.began) / 1000;
+    const secondsLeft = left + later;
+    // A bar never goes back.
+    this.lastShare = Math.max(this.lastShare, Math.min(0.999, elapsed / Math.max(elapsed + secondsLeft, 1e-9)));
+    const isEarly = elapsed < EARLY_SECONDS;
+    return {
+      step: name,
+      at: this.at + 1,
+      of: this.steps.length,
+      share: this.lastShare,
+      secondsLeft: isEarly ? null : secondsLeft,
+    };
+  }
+}
+
+/** How much the plan is trusted before anything was measured. */
+const PRIOR_SECONDS = 5;
+const EARLY_SECONDS = 2;
