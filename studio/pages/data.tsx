@@ -15,6 +15,7 @@ import { Choice, RangeFields, SearchField } from '../parts/fields.js';
 import { Heading } from '../parts/heading.js';
 import { Histogram } from '../parts/histogram.js';
 import { Jump, type JumpTo } from '../parts/jump.js';
+import { NamingForm } from '../parts/naming-form.js';
 import { MeasureOffer, SearchOffer } from '../parts/offer.js';
 import { SampleTile, WaitingTile } from '../parts/sample-tile.js';
 import { SampleView } from '../parts/sample-view.js';
@@ -67,6 +68,7 @@ export function DataPage({ data }: { readonly data: StudioData }) {
         {data.skipped > 0 && `; ${formatCount(data.skipped)} broken`}
         {decisions > 0 && `; ${plural(decisions, 'decision')}`}
       </Heading>
+      <NamingForm data={data} />
       <section class="card filter" aria-label="Filter">
         <Histogram
           bins={data.histogram}

@@ -11,9 +11,10 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
   let service: Service;
   let browser: Browser;
   let page: Page;
+  let data: string;
 
   before(async () => {
-    const data = await drawMany(temporaryFolder());
+    data = await drawMany(temporaryFolder());
     [service, browser] = await Promise.all([serveFolder(data), openBrowser()]);
     page = await browser.newPage({ viewport: { width: 1200, height: 860 } });
     page.setDefaultTimeout(20_000);
@@ -134,6 +135,20 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.getByLabel('Sort by').selectOption('file');
     await page.getByRole('radio', { name: 'Suspicious' }).check({ force: true });
     await page.getByRole('button', { name: 'Look for wrong labels' }).waitFor();
+  });
+
+  it('takes a name and a unit for the value of folders, and keeps them', async () => {
+    await open('data');
+    await page.getByText('Name and unit of the value').click();
+    await page.getByLabel('Name of the value').fill('price');
+    await page.getByLabel('Unit of the value').fill('EUR');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('price 5 to 110 EUR').waitFor();
+    await page.getByLabel('price from', { exact: true }).waitFor();
+    await service.close();
+    service = await serveFolder(data);
+    await open('data');
+    await page.getByText('price 5 to 110 EUR').waitFor();
   });
 
   it('has numbers below the histogram that stand apart, on a phone too', async () => {

@@ -44,7 +44,7 @@ async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): P
     ...settings,
     decisions: takenDecisions(workplace),
     out,
-    unit: options.unit ?? place.served()?.model.manifest.target.unit ?? undefined,
+    unit: unitOfTarget(workplace, place.served()) ?? undefined,
     cacheDir: options.cacheDir,
     ...watch,
   });
@@ -94,11 +94,24 @@ function dataOptions({ workplace, served }: JobPlace) {
 }
 
 /** What the number is called; undefined where nobody said. */
-export function nameOfTarget({ dataset }: Workplace, served: Served | undefined): string | undefined {
+export function nameOfTarget({ dataset, names }: Workplace, served: Served | undefined): string | undefined {
   const named = served?.model.manifest.target.name;
-  if (dataset.target !== 'value') return dataset.target;
-  return named === 'value' ? undefined : named;
+  if (dataset.target !== UNNAMED) return dataset.target;
+  return names.naming.target ?? (named === UNNAMED ? undefined : named);
 }
+
+/** What the number is counted in; null where nobody said. */
+export const unitOfTarget = ({ options, names }: Workplace, served: Served | undefined): string | null =>
+  options.unit ?? names.naming.unit ?? served?.model.manifest.target.unit ?? null;
+
+/** What can be said in the studio, since neither the data nor the command line does. */
+export const canBeNamed = ({ dataset, options }: Workplace): { readonly target: boolean; readonly unit: boolean } => ({
+  target: dataset.target === UNNAMED,
+  unit: options.unit === undefined,
+});
+
+/** The target of data that has no name for it. */
+const UNNAMED = 'value';
 
 /** The decisions file, where something is decided. */
 const takenDecisions = ({ store }: Workplace) => (store.byFile.size === 0 ? undefined : store.shown);

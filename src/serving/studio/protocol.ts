@@ -36,6 +36,8 @@ export interface StudioData {
   readonly test: string | null;
   readonly target: string;
   readonly unit: string | null;
+  /** Which of the two PUT naming takes: those that neither the data nor the command line names. */
+  readonly canBeNamed: { readonly target: boolean; readonly unit: boolean };
   readonly images: number;
   readonly skipped: number;
   readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
@@ -196,6 +198,8 @@ export interface TrainingAdvice {
   /** Whether most images show one face; null until that is known, which a `state` event tells. */
   readonly showsFaces: boolean | null;
 }
+
+// PUT naming (`Naming` in naming.ts): what the target of the data is called and counted in; 204. It is kept beside the decisions.
 
 // DELETE jobs/:id: stops it (204); it ends as 'stopped' soon after.
 

@@ -20,7 +20,8 @@ import { ExplainAnswers } from './explain-answer.js';
 import { findBroken } from './find-broken.js';
 import { hidePaths } from './hide-paths.js';
 import { JobRunner } from './job-runner.js';
-import { checkJob, isResumable, nameOfTarget, runJob } from './job-work.js';
+import { canBeNamed, checkJob, isResumable, nameOfTarget, runJob, unitOfTarget } from './job-work.js';
+import { namingSchema } from './naming.js';
 import { PictureAnswers } from './picture-answers.js';
 import {
   decisionRequest,
@@ -73,6 +74,7 @@ export const STUDIO_PATHS = [
   'results/picture',
   'review',
   'decision',
+  'naming',
   'explain',
   'session',
 ] as const;
@@ -232,6 +234,18 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     return c.json(await store.decide(request, knownCells(sample.label, doubts?.byFile.get(request.file))));
   });
 
+  routes.put('/naming', async c => {
+    const place = opened();
+    const naming = await readJson(c.req.raw, namingSchema, limits);
+    const can = canBeNamed(place);
+    for (const key of ['target', 'unit'] as const)
+      if (naming[key] !== null && !can[key])
+        throw new Problem(422, `${key}: the data or the command line names it already; send null`);
+    await place.names.set(naming);
+    hub.tell('state', undefined);
+    return c.body(null, 204);
+  });
+
   routes.post('/jobs', async c => {
     opened();
     const request = await readJson(c.req.raw, jobRequest, limits);
@@ -319,7 +333,8 @@ function dataOf(workplace: Workplace, served: Served | undefined): StudioData {
     shown: options.data,
     test: options.test ?? null,
     target: nameOfTarget(workplace, served) ?? dataset.target,
-    unit: options.unit ?? served?.model.manifest.target.unit ?? null,
+    unit: unitOfTarget(workplace, served),
+    canBeNamed: canBeNamed(workplace),
     images: dataset.samples.filter(({ file }) => !broken.has(file)).length,
     skipped: broken.size,
     labels,

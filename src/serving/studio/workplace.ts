@@ -8,6 +8,7 @@ import { openDataset } from '../../data/open-dataset.js';
 import { type HistogramBin, histogram } from '../../evaluation/groups.js';
 import { labelStatistics } from '../../operations/common.js';
 import { DecisionStore } from './decision-store.js';
+import { NamingStore } from './naming.js';
 import { inNaturalOrder } from './samples.js';
 
 /** What the studio works on, as the user named it. */
@@ -44,6 +45,8 @@ export interface Workplace {
   readonly histogram: readonly HistogramBin[];
   readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
   readonly store: DecisionStore;
+  /** What the target was called in the studio. */
+  readonly names: NamingStore;
   /** The table of the search for wrong labels, as `eyeball clean --out` writes it. */
   readonly table: string;
   /** Files that cannot be used, as far as that is known yet, with the reasons: those without a label, and those that are no pictures. */
@@ -75,6 +78,7 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
     histogram: histogram(labels),
     labels: { min, max, mean, std },
     store: await DecisionStore.open(decisions),
+    names: await NamingStore.open(join(dirname(decisions), 'studio.json')),
     table: join(dirname(decisions), 'labels.csv'),
     broken: new Map(dataset.skipped.map(({ file, reason }) => [file, reason])),
   };

@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { replaceFile } from '../../base/replace-file.js';
+import { codeOf } from '../../data/listing.js';
+import { Problem } from '../problem.js';
+
+const MOST_CHARACTERS = 60;
+const wordSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(MOST_CHARACTERS)
+  .regex(/^[^\p{Cc}]*$/u, 'expected a name without control characters');
+
+/** What the target of the data is called, and what it is counted in, where it was given in the studio; null where not. */
+export const namingSchema = z.strictObject({ target: wordSchema.nullable(), unit: wordSchema.nullable() });
+export type Naming = z.infer<typeof namingSchema>;
+
+/** The naming that is kept in a file, beside the decisions. */
+export class NamingStore {
+  private constructor(
+    private readonly path: string,
+    private current: Naming,
+  ) {}
+
+  /** Reads the file; one that is not there, or damaged, names nothing. */
+  static async open(path: string): Promise<NamingStore> {
+    const text = await readFile(path, 'utf8').catch(() => '{}');
+    return new NamingStore(path, namingSchema.safeParse(jsonOf(text)).data ?? { target: null, unit: null });
+  }
+
+  get naming(): Naming {
+    return this.current;
+  }
+
+  /** Saves another naming. @throws Problem 503 where the file cannot be written */
+  async set(naming: Naming): Promise<void> {
+    await replaceFile(this.path, `${JSON.stringify(naming)}\n`).catch((cause: unknown) => {
+      const detail = `the name and the unit: expected a file that can be written, got ${codeOf(cause)}`;
+      throw Object.assign(new Problem(503, detail), { cause });
+    });
+    this.current = naming;
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
