@@ -8,6 +8,12 @@ export interface Progress {
   readonly total: number;
   /** What `done` and `total` count, in the plural: `images`. */
   readonly unit: string;
+  /** The part of the phase that is under way: `epoch 3 of 30`. */
+  readonly detail?: string | undefined;
+  /** How many of `done` came from a cache, so that a rate would say nothing about the work. */
+  readonly cached?: number | undefined;
+  /** Which stage of the whole command this is, from 1. */
+  readonly stage?: { readonly number: number; readonly of: number } | undefined;
 }
 
 /** What every long operation takes: somebody to tell, and a way to be told to stop. */
@@ -29,3 +35,11 @@ export const watchOf = ({ onProgress, onMessage, signal, profile }: Watch): Watc
   signal,
   profile,
 });
+
+/** A watch for each stage of a command that has `of` of them: progress that is reported to the watch of `number` carries that stage. */
+export const stagesOf =
+  (watch: Watch, of: number): ((number: number) => Watch) =>
+  number => ({
+    ...watchOf(watch),
+    onProgress: progress => watch.onProgress?.({ ...progress, stage: { number, of } }),
+  });

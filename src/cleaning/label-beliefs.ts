@@ -105,7 +105,7 @@ async function ask(
     });
     collect(answers);
     done += answers.indices.length;
-    onProgress?.({ phase: `asking ${name} heads`, done, total: places.length, unit: 'images' });
+    onProgress?.({ phase: `out-of-fold predictions, ${name} head`, done, total: places.length, unit: 'images' });
   }
   return expected;
 }

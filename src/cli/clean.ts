@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { expected, UsageError } from '../base/errors.js';
 import type { CleanResult } from '../operations/clean-dataset.js';
 import type { ProveResult } from '../operations/prove-cleaning.js';
+import { duration } from './duration.js';
 import {
   type BackboneFlags,
   backboneOptions,
@@ -14,7 +15,7 @@ import {
   talkOptions,
   whole,
 } from './options.js';
-import { duration, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
 interface Flags extends DataFlags, BackboneFlags, TalkFlags {

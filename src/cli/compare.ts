@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import type { ComparedModel, CompareResult } from '../operations/compare-models.js';
+import { duration } from './duration.js';
 import { signed } from './evaluate.js';
-import { duration, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 /** `eyeball compare` */
 export function compareCommand(terminal: Terminal): Command {

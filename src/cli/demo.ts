@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { DemoResult } from '../operations/run-demo.js';
+import { duration } from './duration.js';
 import { seedOption, type TalkFlags, talkOptions, whole } from './options.js';
-import { duration, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 interface Flags extends TalkFlags {
   readonly out: string;

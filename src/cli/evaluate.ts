@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { EvaluateModelResult } from '../operations/evaluate-model.js';
+import { duration } from './duration.js';
 import { leakageLines } from './leakage.js';
 import {
   type DataFlags,
@@ -13,7 +14,7 @@ import {
   talkOptions,
   ttaOption,
 } from './options.js';
-import { duration, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
 interface Flags extends DataFlags, TalkFlags, ProfileFlags {

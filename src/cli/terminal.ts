@@ -3,8 +3,8 @@ import type { SingleBar } from 'cli-progress';
 import { Pace } from '../base/pace.js';
 import { Profile } from '../base/profile.js';
 import type { Progress, Watch } from '../base/progress.js';
-
-const LINE_EVERY_MS = 10_000;
+import { duration } from './duration.js';
+import { ProgressLines, speedText, stageText } from './progress-lines.js';
 
 /** The one place that prints: results to stdout, progress and messages to stderr. */
 export class Terminal {
@@ -15,7 +15,8 @@ export class Terminal {
   private quiet = false;
   private profile: Profile | undefined;
   private readonly pace = new Pace();
-  private shown: { lastLine: number; bar: SingleBar | undefined } | undefined;
+  private readonly lines = new ProgressLines();
+  private bar: SingleBar | undefined;
 
   /** @param controller Aborted by us where nobody reads the output any more (`| head`); its signal stops the work. */
   constructor(private readonly controller: AbortController) {
@@ -59,7 +60,7 @@ export class Terminal {
 
   /** A result: text to stdout. */
   print(text: string): void {
-    this.endProgress();
+    this.endBar();
     process.stdout.write(`${text}\n`);
   }
 
@@ -71,54 +72,52 @@ export class Terminal {
   /** Something worth reading on the way; not shown with --quiet. */
   message(line: string): void {
     if (this.quiet) return;
-    this.endProgress();
+    this.endBar();
     process.stderr.write(`${line}\n`);
   }
 
   /** Why the work failed. */
   error(text: string): void {
-    this.endProgress();
+    this.endBar();
     process.stderr.write(`eyeball: ${text}\n`);
   }
 
   close(): void {
-    this.endProgress();
+    this.endBar();
     if (this.profile !== undefined) process.stderr.write(profileText(this.profile));
   }
 
   private progress(progress: Progress): void {
     if (this.quiet) return;
-    const { phase, done, total, unit } = progress;
-    const now = performance.now();
-    if (this.pace.isNew(phase) || this.shown === undefined) {
-      this.endProgress();
-      this.shown = { lastLine: now, bar: process.stderr.isTTY ? startBar(phase, unit, total) : undefined };
+    if (!process.stderr.isTTY) {
+      const line = this.lines.next(progress);
+      if (line !== undefined) process.stderr.write(`${line}\n`);
+      return;
     }
-    const { shown } = this;
-    const { seconds, rate, secondsLeft } = this.pace.read(progress);
-    if (shown.bar !== undefined) {
-      shown.bar.update(done, { rate: rate.toFixed(rate < 10 ? 1 : 0), left: duration(secondsLeft) });
-    } else if (done >= total || now - shown.lastLine >= LINE_EVERY_MS) {
-      shown.lastLine = now;
-      const rest =
-        done >= total ? `in ${duration(seconds)}` : `${rate.toFixed(0)} ${unit}/s, ${duration(secondsLeft)} left`;
-      process.stderr.write(`${phase}: ${done} of ${total} ${unit}, ${rest}\n`);
+    const { phase, done, total } = progress;
+    const name = stageText(progress) + phase;
+    if (this.bar === undefined || this.pace.isNew(phase)) {
+      this.endBar();
+      this.bar = startBar(name, total);
     }
-    if (done >= total) this.endProgress();
+    const reading = this.pace.read(progress);
+    const detail = progress.detail === undefined ? '' : `${progress.detail}, `;
+    this.bar.update(done, { detail, speed: speedText(progress, reading), left: duration(reading.secondsLeft) });
+    if (done >= total) this.endBar();
   }
 
-  private endProgress(): void {
-    this.shown?.bar?.stop();
-    this.shown = undefined;
+  private endBar(): void {
+    this.bar?.stop();
+    this.bar = undefined;
     this.pace.end();
   }
 }
 
-function startBar(phase: string, unit: string, total: number): SingleBar {
+function startBar(name: string, total: number): SingleBar {
   // Loaded where there is a bar to show: --help needs none.
   const progress = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
   const bar = new progress.SingleBar({
-    format: `${phase} {bar} {value}/{total} ${unit}, {rate} ${unit}/s, {left} left`,
+    format: `${name} {bar} {percentage} %, {detail}{speed}, {left} left`,
     barsize: 24,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -126,7 +125,7 @@ function startBar(phase: string, unit: string, total: number): SingleBar {
     stream: process.stderr,
     gracefulExit: false,
   });
-  bar.start(total, 0, { rate: '-', left: '-' });
+  bar.start(total, 0, { detail: '', speed: '-', left: '-' });
   return bar;
 }
 
@@ -142,13 +141,4 @@ function profileText(profile: Profile): string {
     `profile: pictures on their way through the network, some of it at once\n${list(activities)}` +
     list({ 'wait (of the engine)': wait })
   );
-}
-
-/** Seconds as people say them: `8 s`, `3 min 20 s`, `2 h 5 min`. */
-export function duration(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

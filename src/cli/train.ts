@@ -3,6 +3,7 @@ import { augmentNames } from '../data/augment.js';
 import type { TrainOptions, TrainResult } from '../operations/train-model.js';
 import { lossNames } from '../training/loss.js';
 import { optimizerNames, type Precision, precisions, scheduleNames } from '../training/recipe.js';
+import { duration } from './duration.js';
 import {
   type BackboneFlags,
   backboneOptions,
@@ -17,7 +18,7 @@ import {
   talkOptions,
   whole,
 } from './options.js';
-import { duration, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
   readonly out: string;
@@ -195,12 +196,31 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
       `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} pictures held out`,
     );
   }
-  lines.push(
-    `features of ${result.backbone}: ${result.imagesPerSecond.toFixed(0)} images/s; training: ${duration(result.fitSeconds)}`,
-  );
+  lines.push(timesLine(result));
   lines.push(...skippedLines(skipped));
   lines.push(`next: npx eyeball-ml evaluate ${model} TEST_DATA`);
   return lines.join('\n');
+}
+
+/** Where the time went: parts that add up to the whole. */
+function timesLine(result: TrainResult): string {
+  const { backbone, extractSeconds, fitSeconds, calibrateSeconds, totalSeconds } = result;
+  const rest = Math.max(0, totalSeconds - extractSeconds - fitSeconds - calibrateSeconds);
+  const parts = [
+    `features of ${backbone} ${duration(extractSeconds)} (${sourceOf(result)})`,
+    `training ${duration(fitSeconds)}`,
+    `intervals ${duration(calibrateSeconds)}`,
+    `duplicates, loading and writing ${duration(rest)}`,
+  ];
+  return `time: ${parts.join(', ')}`;
+}
+
+/** Where features came from, and how fast those that were computed. */
+function sourceOf({ images, cachedImages, extractSeconds, imagesPerSecond }: TrainResult): string {
+  if (cachedImages === 0) return `${imagesPerSecond.toFixed(0)} images/s`;
+  if (cachedImages >= images) return 'from the cache';
+  const rate = ((images - cachedImages) / extractSeconds).toFixed(0);
+  return `${cachedImages} of ${images} from the cache, the others at ${rate} images/s`;
 }
 
 const NAMED = 5;

@@ -3,7 +3,7 @@ import { readFile, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { stagesOf, type Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../cleaning/issues.js';
 import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
@@ -88,7 +88,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     signal,
     onMessage,
   } = options;
-  const watch = watchOf(options);
+  const stage = stagesOf(options, 3);
   if (!(threshold > 0 && threshold <= 1)) {
     throw new UsageError(expected('--threshold', 'a probability above 0, up to 1', `${threshold}`));
   }
@@ -102,8 +102,8 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
   const decided = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
   const all = await openDataset({ data, target, labelFrom, labelFromPath, skipMissing, limit, onMessage, signal });
   const { dataset, before } = settle(all, decided, onMessage);
-  const backbone = await backboneOf(options, cacheDir, watch);
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, watch);
+  const backbone = await backboneOf(options, cacheDir, stage(1));
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, stage(1));
   try {
     const { samples, rows, skipped } = extraction;
     if (samples.length < FEWEST_IMAGES) {
@@ -111,11 +111,11 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       throw new InputError(expected(data, what, `${samples.length}`, 'look through so few by eye'));
     }
     const pathOf = (file: string) => resolve(dataset.root, file);
-    const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, watch);
+    const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, stage(2));
     tellWarnings(samples, facts, onMessage);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
-    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, watch);
+    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, stage(3));
     // A picture without facts could not be read a second time.
     const known = facts.flatMap((fact, i) => (fact === undefined ? [] : [{ i, fact }]));
     const flags = qualityFlags(known.map(({ fact }) => fact.quality));

@@ -9,7 +9,7 @@ import { alongside } from '../base/alongside.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { stagesOf, type Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
 import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../cleaning/training-index.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
@@ -92,6 +92,8 @@ export interface TrainResult {
   readonly totalSeconds: number;
   /** Pictures extracted or read from the cache per second of extraction. */
   readonly imagesPerSecond: number;
+  /** Those of them that were read from the cache. */
+  readonly cachedImages: number;
   /** Share of the time of all training steps that the runtime was computing in; null for ridge. */
   readonly computeShare: number | null;
   readonly peakRssBytes: number;
@@ -111,7 +113,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
   const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
   const plan = planTraining(options);
-  const watch = watchOf(options);
+  const stage = stagesOf(options, plan.tune === 'head' ? 3 : 4);
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   await checkCheckpoint(checkpoint, { force, resume });
   const goesOn = resume && existsSync(checkpoint);
@@ -122,10 +124,10 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     const opened = await step(profile, 'listing', () => openDataset(options));
     if (plan.range !== undefined) checkLabelsWithin(opened.samples, plan.range);
     const decided = decisionsText(opened, options.onMessage);
-    const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, watch));
+    const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1)));
     const { sizePx } = loaded;
     const dataset = options.faces
-      ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, watch)
+      ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, stage(1))
       : opened;
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
     const closing: (() => Promise<void>)[] = [];
@@ -143,7 +145,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         closing.push(() => extraction.close());
         return { backbone, part, extraction };
       };
-      const [{ backbone, part, extraction }, all] = await alongside(watch, extracted, 'duplicates', watch =>
+      const [{ backbone, part, extraction }, all] = await alongside(stage(1), extracted, 'duplicates', watch =>
         groupSamples(dataset, cacheDir, watch, read),
       );
       const { samples, rows, skipped, fingerprint } = extraction;
@@ -156,20 +158,20 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
       const { groups, facts, duplicates } = someGrouped(all, dataset, extraction.positions);
-      tellWarnings(samples, facts, watch.onMessage);
-      if (validation > 0) tellGroups(duplicates, watch);
+      tellWarnings(samples, facts, options.onMessage);
+      if (validation > 0) tellGroups(duplicates, options);
       const fitStarted = performance.now();
       const split = splitByQuantile(labels, validation, seed, groups);
       const baselineMse = baselineOf(labels, split);
       options.onReference?.({ baselineMse, startMse: null });
       const mirror =
         plan.augment === 'flip'
-          ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, watch, { mirrored: true })
+          ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, stage(2), { mirrored: true })
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
       const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
       const onEpoch = part === undefined ? options.onEpoch : undefined;
-      let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...watch, onEpoch }));
+      let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...stage(2), onEpoch }));
       if (part !== undefined) {
         options.onReference?.({ baselineMse, startMse: fits[0]!.validationMse });
         const identity = {
@@ -192,7 +194,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
         const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
         const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
-        const tuned = () => tuneBackbone(context, saving, cacheDir, folder, { ...watch, onEpoch: options.onEpoch });
+        const tuned = () => tuneBackbone(context, saving, cacheDir, folder, { ...stage(3), onEpoch: options.onEpoch });
         fits = [await step(profile, 'tuning', tuned), ...fits];
       }
       const [taken] = fits as [ModelFit];
@@ -207,7 +209,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         return { ...result, calibrateSeconds: (performance.now() - calibrationStarted) / 1000 };
       };
       const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await alongside(
-        watch,
+        stage(part === undefined ? 3 : 4),
         calibrated,
         'framing of faces',
         watch => framingOf({ ...usable, fingerprint }, cacheDir, watch),
@@ -277,6 +279,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         ...times,
         calibrateSeconds,
         imagesPerSecond: extraction.samples.length / extraction.seconds,
+        cachedImages: extraction.cached,
         computeShare: taken.computeShare,
         peakRssBytes: peakRssBytes(),
         model: out,

@@ -110,7 +110,7 @@ export async function calibrateCross(
     clearSums(others);
     await addRows(others, rows, labels, parts[fold]!, scale, watch);
     turnToRest(others, all);
-    return await refit.fit({ data: part, sums: others, scale }, watch);
+    return await refit.fit({ data: part, sums: others, scale }, foldWatch(watch, fold, parts.length));
   };
   for await (const answers of outOfFold(data, parts, fitOn, watch)) {
     const { indices, head } = answers;
@@ -125,6 +125,20 @@ export async function calibrateCross(
   }
   return { ppca, method: 'cross', folds: parts.length, label: labels, ...scaled(labels, { value, distance, spread }) };
 }
+
+/** Shows the fits of all folds as one phase; what each of them would say has been said of the head that is kept. */
+const foldWatch = ({ signal, onProgress }: Watch, fold: number, folds: number): Watch => ({
+  signal,
+  onProgress: ({ done, total, unit, stage }) =>
+    onProgress?.({
+      phase: 'calibrating intervals',
+      detail: `fold ${fold + 1} of ${folds}`,
+      done: fold * total + done,
+      total: folds * total,
+      unit,
+      stage,
+    }),
+});
 
 const scaleOf = (rows: FeatureRows, labels: Float64Array, indices: readonly number[]): RowScale => ({
   standardization: measureRows(rows, indices),

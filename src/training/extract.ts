@@ -149,6 +149,7 @@ async function extract<D extends RowType>(
         done,
         total: samples.length,
         unit: 'images',
+        cached: Math.min(cached, done),
       });
     }
 

@@ -119,6 +119,7 @@ export function fineTuneFitOptions(options: FineTuneOptions) {
     keep: judgeOf(loss),
     seed,
     name: 'tuning',
+    epochLines: true,
     checkpoint,
     onEpoch,
   };

@@ -66,8 +66,10 @@ export interface FitOptions {
    */
   readonly keep: 'mse' | 'mae' | 'last';
   readonly seed: number;
-  /** What the progress is called: `epoch 3 of 5` follows it. */
+  /** The phase of the progress; its detail is `epoch 3 of 5`. */
   readonly name: string;
+  /** True writes a message after each epoch and each 250 steps. Default: false, for what is done in seconds. */
+  readonly epochLines?: boolean | undefined;
   /** Called after each epoch, and where a run goes on, with those before it was stopped. */
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
@@ -292,11 +294,12 @@ class Run {
 
   private async epoch(epoch: number): Promise<void> {
     const { problem, options, position, batch, stepsAnEpoch, watch } = this;
-    const { seed, name, epochs } = options;
+    const { seed, name, epochs, epochLines } = options;
     const started = performance.now();
     const order = createRandom(seed, `order/${epoch}`).shuffle(problem.train);
     const first = position.step - (epoch - 1) * stepsAnEpoch;
-    const phase = `${name}: epoch ${epoch} of ${epochs}`;
+    const detail = `epoch ${epoch} of ${epochs}`;
+    const where = `${name}: ${detail}`;
     let recent = 0;
     const batches = ahead(stepsAnEpoch - first, IN_ENGINE + 1, i =>
       this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
@@ -307,16 +310,17 @@ class Run {
       const value = Number(loss!.data[0]);
       const at = position.step + 1 - (epoch - 1) * stepsAnEpoch;
       if (!Number.isFinite(value)) {
-        throw this.notFinite(`${phase}, step ${at}`, 'a finite loss', `${value}`);
+        throw this.notFinite(`${where}, step ${at}`, 'a finite loss', `${value}`);
       }
       position.step++;
       position.lossSum += value;
       position.squaredSum += Number(squared!.data[0]);
       recent += value;
-      watch.onProgress?.({ phase, done: at * batch, total: stepsAnEpoch * batch, unit: 'images' });
-      if (at % STEPS_A_LINE === 0) {
+      const total = epochs * stepsAnEpoch * batch;
+      watch.onProgress?.({ phase: name, detail, done: position.step * batch, total, unit: 'images' });
+      if (epochLines && at % STEPS_A_LINE === 0) {
         watch.onMessage?.(
-          `${phase}, batch ${at} of ${stepsAnEpoch}: mean loss ${(recent / STEPS_A_LINE).toPrecision(4)}`,
+          `${where}, batch ${at} of ${stepsAnEpoch}: mean loss ${(recent / STEPS_A_LINE).toPrecision(4)}`,
         );
         recent = 0;
       }
@@ -348,7 +352,7 @@ class Run {
       throw thrown;
     });
     if (validation !== null && !Number.isFinite(validation.mse)) {
-      throw this.notFinite(`${phase}, validation`, 'finite predictions', 'others');
+      throw this.notFinite(`${where}, validation`, 'finite predictions', 'others');
     }
     const learningRate = this.schedule(position.step - 1);
     const seconds = position.seconds + (performance.now() - started) / 1000;
@@ -368,7 +372,9 @@ class Run {
       validation === null
         ? ''
         : `, validation RMSE ${digits(Math.sqrt(validation.mse))}, MAE ${digits(validation.mae)}`;
-    watch.onMessage?.(`${phase}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
+    if (epochLines) {
+      watch.onMessage?.(`${where}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
+    }
     options.onEpoch?.(result);
   }
 

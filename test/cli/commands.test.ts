@@ -42,6 +42,7 @@ describe('train', () => {
       'totalSeconds',
       'calibrateSeconds',
       'imagesPerSecond',
+      'cachedImages',
       'computeShare',
       'peakRssBytes',
       'model',
@@ -63,7 +64,6 @@ describe('train', () => {
     assert.equal(curves.length, Math.sign(epochs));
     const files = ['README.md', 'events.jsonl', 'eyeball.json', 'model.onnx', 'training-index.safetensors'];
     assert.deepEqual(readdirSync(model).sort(), [...files, ...curves].sort());
-    assert.match(stderr, /extracting features: 121 of 121 images, in /);
   });
 
   it('gives the same bytes of model.onnx for the same data and seed, from an empty cache too', async () => {
@@ -83,7 +83,7 @@ describe('train', () => {
     assert.ok(readFileSync(join(again, 'model.onnx')).equals(readFileSync(join(model, 'model.onnx'))));
   });
 
-  it('runs the classic loop with a line an epoch', async () => {
+  it('runs the classic loop, and keeps the losses by epoch', async () => {
     const args = ['--solver', 'adam', '--epochs', '2', '--batch', '10', '--cache', cache];
     const { code, stdout, stderr } = await eyeball('train', train, '--out', adam, ...TINY, ...args, '--json');
     assert.equal(code, 0, stderr);
@@ -97,7 +97,8 @@ describe('train', () => {
       'learningRate',
       'seconds',
     ]);
-    assert.match(stderr, /^adam: epoch 2 of 2: loss \S+, RMSE \S+, validation RMSE \S+, MAE \S+$/m);
+    // A head is trained in seconds: its epochs are in events.jsonl, not on the terminal.
+    assert.doesNotMatch(stderr, /: loss /);
     const events = readFileSync(join(adam, 'events.jsonl'), 'utf8').trim().split('\n').map(json);
     assert.deepEqual(events, epochs);
   });

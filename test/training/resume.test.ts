@@ -101,9 +101,9 @@ describe('a fit that goes on', () => {
   it('starts from the beginning where there is no checkpoint, and where it is not to resume', async t => {
     const path = join(tempFolder(t), 'run');
     await assert.rejects(resumableFit({ path }, abortAfter(5)), { name: 'AbortedError' });
-    const messages: string[] = [];
-    await resumableFit({ path, resume: false }, { onMessage: line => messages.push(line) });
-    assert.match(messages[0]!, /^test: epoch 1 of 12: /);
+    const details: (string | undefined)[] = [];
+    await resumableFit({ path, resume: false }, { onProgress: ({ detail }) => details.push(detail) });
+    assert.equal(details[0], 'epoch 1 of 12');
   });
 
   it('is refused by name where the options are others', async t => {
