@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import type { ExportWebResult } from '../operations/export-web.js';
-import { forceOption, type TalkFlags, talkOptions } from './options.js';
+import { forceOption, required, type TalkFlags, talkOptions } from './options.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags extends TalkFlags {
-  readonly web: string;
+  readonly web?: string;
   readonly force?: boolean;
 }
 
@@ -16,7 +16,7 @@ export function exportCommand(terminal: Terminal): Command {
         'worker. It works without a network after the first visit, and pictures never leave the browser. Browsers ask for https or localhost.',
     )
     .argument('<model>', "the model's folder")
-    .requiredOption('--web <dir>', 'the folder to make')
+    .option('--web <dir>', 'the folder to make (required)')
     .addOption(forceOption());
   talkOptions(command).addHelpText(
     'after',
@@ -29,7 +29,7 @@ Examples:
   return command.action(async (model: string, { web, force, json, quiet }: Flags) => {
     const { exportWeb } = await import('../operations/export-web.js');
     terminal.watch({ quiet });
-    const result = await exportWeb({ model, out: web, force });
+    const result = await exportWeb({ model, out: required(web, '--web <dir>'), force });
     if (json) terminal.printJson(result);
     else terminal.print(summary(result));
   });

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UsageError } from '../base/errors.js';
 
 // Options that several commands share, and how their texts become values.
 
@@ -19,6 +20,18 @@ export const whole =
     }
     return value;
   };
+
+/**
+ * The value of an option that must be given. Commander's own required options are checked before unknown ones, so that `--outt dir` would
+ * be answered by "--out not specified" instead of what was meant.
+ *
+ * @param name With its value, as in the help: `--out <dir>`.
+ * @throws UsageError without one
+ */
+export function required<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new UsageError(`required option '${name}' not specified`);
+  return value;
+}
 
 /** Three numbers with commas between them. */
 export function triple(text: string): [number, number, number] {

@@ -131,6 +131,7 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
     if (token === undefined && !isLoopback(host))
       terminal.message('warning: whoever reaches this address may ask; --token sets a secret');
     terminal.print(`${folder === undefined ? data : basename(resolve(folder))}: ${listening.address}`);
+    terminal.message(whatIsThere(listening.address, { model: folder !== undefined, data: data !== undefined }));
     await aborted(terminal.signal);
     terminal.message('stopping: what was accepted is still answered');
   } finally {
@@ -138,6 +139,17 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
     await listening.close();
     await app.close();
   }
+}
+
+/** The addresses of a service, for a person. */
+function whatIsThere(address: string, { model, data }: { readonly model: boolean; readonly data: boolean }): string {
+  const pages = data ? 'look at the data, train, evaluate, review labels, try the model' : 'try the model';
+  return [
+    `  ${address}/  in a browser: ${pages}`,
+    ...(model ? [`  curl -F image=@photo.jpg ${address}/v1/predict`] : []),
+    `  ${address}/openapi.json  the description of the API`,
+    'Ctrl-C stops it.',
+  ].join('\n');
 }
 
 /** Refuses what has no use without a data set, and a service of nothing. */

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { quoted } from '../base/quoted.js';
 import { augmentNames } from '../data/augment.js';
 import type { TrainOptions, TrainResult } from '../operations/train-model.js';
 import { lossNames } from '../training/loss.js';
@@ -13,6 +14,7 @@ import {
   number,
   type ProfileFlags,
   profileOption,
+  required,
   seedOption,
   type TalkFlags,
   talkOptions,
@@ -21,7 +23,7 @@ import {
 import type { Terminal } from './terminal.js';
 
 interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
-  readonly out: string;
+  readonly out?: string;
   readonly unit?: string;
   readonly faces?: boolean;
   readonly tune?: 'head' | 'last' | 'all';
@@ -63,29 +65,71 @@ export function trainCommand(terminal: Terminal): Command {
         'with --tune, the upper stages of the backbone are trained too.',
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
-    .requiredOption('--out <dir>', 'the folder to make: model.onnx, eyeball.json, a model card');
-  dataOptions(command)
-    .option('--faces', 'take the largest face of each picture, cropped and levelled, in its place')
-    .option('--unit <text>', 'what the number is counted in, for reports: years');
-  backboneOptions(command)
-    .addOption(
-      new Option(
-        '--tune <part>',
-        'what is trained: the head on frozen features, the last stage too, all (default: head)',
-      ).choices(['head', 'last', 'all']),
-    )
+    .optionsGroup('Output:')
+    .option('--out <dir>', 'the folder to make: model.onnx, eyeball.json, a model card (required)')
+    .addOption(forceOption());
+  dataOptions(command.optionsGroup('Data:'))
+    .option('--faces', 'take the largest face of each image, cropped and leveled, in its place')
+    .option('--unit <text>', 'unit of the target, for reports: years')
     .option(
-      '--unfreeze <stage>',
-      'train from this stage on: stem, layer1 to layer4 of a ResNet, stage1 to stage5 of face',
+      '--min <x>',
+      "lowest possible value: predictions and interval ends are clamped to it (default: none; intervals end a tenth of the labels' range beyond the labels)",
+      number,
     )
+    .option('--max <x>', 'highest possible value, likewise', number);
+  backboneOptions(command.optionsGroup('Backbone:')).addOption(
+    new Option(
+      '--precision <p>',
+      'what a frozen backbone is computed in; auto: int8 where it is faster and its features agree (default: fp32)',
+    ).choices(precisions),
+  );
+  headOptions(command.optionsGroup('Head:'));
+  tuneOptions(command.optionsGroup('Fine-tuning of the backbone:'));
+  gradientOptions(command.optionsGroup('Training by gradients (an mlp head, --solver adam, --tune):'));
+  seedOption(command.optionsGroup('Validation and repeatability:'))
+    .addOption(new Option('--val <fraction>', 'share of the images held out to measure').argParser(number).default(0.1))
+    .option(
+      '--correct-bias',
+      'take regression to the mean out of the predictions, by the held-out images; costs error, and says how much',
+    );
+  profileOption(talkOptions(command.optionsGroup('Messages:'))).addHelpText(
+    'after',
+    `
+Examples:
+  npx eyeball-ml train faces/train --out age --unit years
+  npx eyeball-ml train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
+  npx eyeball-ml train faces/train --out quick --precision auto
+  npx eyeball-ml train UTKFace --label-from '^(\\d+)_' --out age
+  npx eyeball-ml train houses/metadata.csv --target price --out price --backbone resnet50
+  npx eyeball-ml train faces/train --out tuned --tune last --epochs 10
+  npx eyeball-ml train faces/train --out whole --backbone resnet18 --tune all --bn batch --augment photo --resume
+  npx eyeball-ml train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
+  );
+  return command.action(async (data: string, flags: Flags) => {
+    const { trainModel } = await import('../operations/train-model.js');
+    const { out, val, lr, size, cache, bn, findLr, checkpointEvery, profile: _, ...rest } = flags;
+    const options: TrainOptions = {
+      data,
+      out: required(out, '--out <dir>'),
+      ...rest,
+      validation: val,
+      learningRate: lr,
+      sizePx: size,
+      cacheDir: cache,
+      batchNorm: bn,
+      findRate: findLr,
+      checkpointSeconds: checkpointEvery,
+    };
+    const result = await trainModel({ ...options, ...terminal.watch(flags) });
+    if (flags.json) terminal.printJson(result);
+    else terminal.print(summary(result, flags));
+  });
+}
+
+function headOptions(command: Command): void {
+  command
     .addOption(
-      new Option(
-        '--precision <p>',
-        'what a frozen backbone is computed in; auto: int8 where it is faster and its features agree (default: fp32)',
-      ).choices(precisions),
-    )
-    .addOption(
-      new Option('--head <kind>', 'one layer or two (default: the better of both on the held-out pictures)').choices([
+      new Option('--head <kind>', 'one layer or two (default: the better of both on the held-out images)').choices([
         'linear',
         'mlp',
       ]),
@@ -102,15 +146,42 @@ export function trainCommand(terminal: Terminal): Command {
         'distribution: bins, the expected one counts (default of an mlp); mse, mae, huber (default of a linear head: mse)',
       ).choices(lossNames),
     )
-    .option('--balance', 'rare labels count more')
+    .option('--balance', 'rare labels count more');
+}
+
+function tuneOptions(command: Command): void {
+  command
+    .addOption(
+      new Option(
+        '--tune <part>',
+        'what is trained: the head on frozen features, the last stage too, all (default: head)',
+      ).choices(['head', 'last', 'all']),
+    )
+    .option(
+      '--unfreeze <stage>',
+      'train from this stage on: stem, layer1 to layer4 of a ResNet, stage1 to stage5 of face',
+    )
+    .addOption(
+      new Option('--bn <mode>', 'batch norm statistics: frozen (running) or of the batch (default: frozen)').choices([
+        'frozen',
+        'batch',
+      ]),
+    )
+    .option('--rate-decay <x>', 'learning rate of a stage as a share of that above it (default: 0.3)', number)
+    .option('--find-lr', 'look for a learning rate first, and draw its curve')
+    .option('--resume', 'go on from the checkpoint of a run that did not end')
+    .option('--checkpoint-every <seconds>', 'how often the run is saved; 0 is after every step (default: 60)', number);
+}
+
+function gradientOptions(command: Command): void {
+  command
     .option(
       '--epochs <n>',
-      'times that all pictures are seen (default: mlp head 30, --tune 10, --solver adam 5)',
+      'times that all images are seen (default: mlp head 30, --tune 10, --solver adam 5)',
       whole(1),
     )
     .option('--lr <x>', 'highest learning rate (default: mlp head 0.002, else 0.001)', number)
-    .option('--find-lr', 'with --tune: look for a learning rate first, and draw its curve')
-    .option('--batch <n>', 'pictures a step (default: mlp head up to 128, else 25)', whole(1))
+    .option('--batch <n>', 'images a step (default: mlp head up to 128, else 25)', whole(1))
     .addOption(new Option('--optimizer <name>', 'default: adamw').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'of the learning rate (default: one-cycle)').choices(scheduleNames))
     .option('--warm-up <epochs>', 'rise from 0 over so many epochs, on top of the schedule (default: 0)', number)
@@ -118,73 +189,12 @@ export function trainCommand(terminal: Terminal): Command {
     .option('--clip <norm>', 'largest norm of all gradients together (default: none)', number)
     .option('--ema <decay>', 'keep a moving average of the weights, such as 0.999 a step (default: none)', number)
     .option('--patience <epochs>', 'stop after so many epochs without a better validation (default: never)', whole(1))
-    .option(
-      '--rate-decay <x>',
-      'with --tune: learning rate of a stage as a share of that above it (default: 0.3)',
-      number,
-    )
-    .addOption(
-      new Option('--bn <mode>', 'with --tune: batch norms by running or by batch statistics (default: frozen)').choices(
-        ['frozen', 'batch'],
-      ),
-    )
     .addOption(
       new Option(
         '--augment <preset>',
-        'change pictures at random in training; face and photo need --tune (default: none)',
+        'change images at random in training; face and photo need --tune (default: none)',
       ).choices(augmentNames),
-    )
-    .option(
-      '--min <x>',
-      "lowest possible value: predictions and interval ends are clamped to it (default: none; intervals end a tenth of the labels' range beyond the labels)",
-      number,
-    )
-    .option('--max <x>', 'highest possible value, likewise', number)
-    .option(
-      '--correct-bias',
-      'take regression to the mean out of the predictions, by the held-out pictures; costs error, and says how much',
-    )
-    .addOption(
-      new Option('--val <fraction>', 'share of the pictures held out to measure').argParser(number).default(0.1),
-    )
-    .option('--resume', 'with --tune: go on from the checkpoint of a run that did not end')
-    .option(
-      '--checkpoint-every <seconds>',
-      'with --tune: how often the run is saved; 0 is after every step (default: 60)',
-      number,
     );
-  seedOption(command).addOption(forceOption());
-  profileOption(talkOptions(command)).addHelpText(
-    'after',
-    `
-Examples:
-  npx eyeball-ml train faces/train --out age --unit years
-  npx eyeball-ml train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
-  npx eyeball-ml train faces/train --out quick --precision auto
-  npx eyeball-ml train UTKFace --label-from '^(\\d+)_' --out age
-  npx eyeball-ml train houses/metadata.csv --target price --out price --backbone resnet50
-  npx eyeball-ml train faces/train --out tuned --tune last --epochs 10
-  npx eyeball-ml train faces/train --out whole --backbone resnet18 --tune all --bn batch --augment photo --resume
-  npx eyeball-ml train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
-  );
-  return command.action(async (data: string, flags: Flags) => {
-    const { trainModel } = await import('../operations/train-model.js');
-    const { val, lr, size, cache, bn, findLr, checkpointEvery, profile: _, ...rest } = flags;
-    const options: TrainOptions = {
-      data,
-      ...rest,
-      validation: val,
-      learningRate: lr,
-      sizePx: size,
-      cacheDir: cache,
-      batchNorm: bn,
-      findRate: findLr,
-      checkpointSeconds: checkpointEvery,
-    };
-    const result = await trainModel({ ...options, ...terminal.watch(flags) });
-    if (flags.json) terminal.printJson(result);
-    else terminal.print(summary(result, flags));
-  });
 }
 
 function summary(result: TrainResult, { unit, seed }: Flags): string {
@@ -198,7 +208,7 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
   }
   lines.push(timesLine(result));
   lines.push(...skippedLines(skipped));
-  lines.push(`next: npx eyeball-ml evaluate ${model} TEST_DATA`);
+  lines.push(`next: npx eyeball-ml evaluate ${quoted(model)} TEST_DATA`);
   return lines.join('\n');
 }
 

@@ -19,9 +19,14 @@ export interface SheetOptions {
   readonly columns?: number;
   /** Edge of the square that each picture is fitted into, in pixels, 16 or more. Default 160. */
   readonly tilePx?: number;
+  /** What the sheet shows, above the images. Default: nothing. */
+  readonly title?: string;
+  /** How to read it, in one line below the title. Default: nothing. */
+  readonly legend?: string;
 }
 
 const INK = { plain: '#3f3f46', good: '#15803d', bad: '#b91c1c' } as const;
+const TITLE = '#18181b';
 const PAPER = '#ffffff';
 const EMPTY = '#d4d4d8';
 const MAT = '#f4f4f5';
@@ -38,7 +43,7 @@ const FONT_FILE = resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf');
  * Throws InputError where there are no tiles or an option is out of range.
  */
 export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {}): Promise<Buffer> {
-  const { columns = Math.min(8, tiles.length), tilePx = 160 } = options;
+  const { columns = Math.min(8, tiles.length), tilePx = 160, title = '', legend = '' } = options;
   if (tiles.length === 0) throw new InputError(expected('sheetPng', 'at least one tile', 'none'));
   if (!Number.isInteger(columns) || columns < 1) {
     throw new InputError(expected('sheetPng', 'a whole number of columns from 1', String(columns)));
@@ -59,11 +64,14 @@ export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {
   // As high as the highest caption asks for, so that rows stay aligned.
   const captionPx = Math.max(...drawn.map(({ caption }) => (caption === undefined ? 0 : caption.height + gapPx)));
   const stepX = tilePx + gapPx;
+  const width = gapPx + columns * stepX;
+  const heading = await headingTiles(title, legend, width - 2 * gapPx);
+  const headPx = heading.reduce((sum, { height }) => sum + height + gapPx, 0);
   const stepY = tilePx + captionPx + gapPx;
 
   const layers = drawn.flatMap(({ tone, picture, caption }, i): OverlayOptions[] => {
     const left = gapPx + (i % columns) * stepX;
-    const top = gapPx + Math.floor(i / columns) * stepY;
+    const top = headPx + gapPx + Math.floor(i / columns) * stepY;
     const below = top + tilePx;
     return [
       { ...picture, left, top },
@@ -71,16 +79,31 @@ export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {
       ...(caption === undefined ? [] : [{ input: caption.png, left, top: below + 6 }]),
     ];
   });
+  let top = gapPx;
+  for (const { png, height } of heading) {
+    layers.push({ input: png, left: gapPx, top });
+    top += height + gapPx;
+  }
   const rows = Math.ceil(tiles.length / columns);
   return (
     sharp({
-      create: { width: gapPx + columns * stepX, height: gapPx + rows * stepY, channels: 3, background: PAPER },
+      create: { width, height: headPx + gapPx + rows * stepY, channels: 3, background: PAPER },
     })
       .composite(layers)
       // Of photos that is half as large as the usual, in the same time.
       .png({ compressionLevel: 2, adaptiveFiltering: true })
       .toBuffer()
   );
+}
+
+/** Title and legend as pictures of at most `width` pixels, from above; none for an empty text. */
+async function headingTiles(
+  title: string,
+  legend: string,
+  width: number,
+): Promise<{ readonly png: Buffer; readonly height: number }[]> {
+  const drawn = [await captionTile(title, TITLE, 18, width), await captionTile(legend, INK.plain, 13, width)];
+  return drawn.filter(tile => tile !== undefined);
 }
 
 /**

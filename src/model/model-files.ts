@@ -1,11 +1,26 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { expected, InputError, reasonOf } from '../base/errors.js';
+import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */
 export const modelFolder = (path: string): string => (basename(path) === 'model.onnx' ? dirname(path) : path);
+
+/** Whether `path`, a folder or the `model.onnx` in it, is a model. */
+export const isModel = (path: string): boolean => existsSync(join(modelFolder(path), 'eyeball.json'));
+
+/**
+ * Refuses a call whose model is no model while what stands in the place of `other` is one.
+ *
+ * @param name What belongs in that place: `DATA`.
+ * @throws UsageError
+ */
+export function checkOrder(model: string, other: string, name: string): void {
+  if (isModel(model) || !isModel(other)) return;
+  throw new UsageError(`${other} is the model: expected MODEL ${name}, got ${name} MODEL; swap them`);
+}
 
 /**
  * The content of a file of the model in `folder`.
@@ -19,12 +34,15 @@ export async function readPart(folder: string, name: string, encoding: 'utf8' | 
   try {
     return await readFile(path, encoding);
   } catch (cause) {
-    const there = await stat(folder).then(
+    const isFolder = await stat(folder).then(
       found => found.isDirectory(),
       () => false,
     );
-    if (!there)
-      throw new InputError(expected(folder, 'the folder of a model', 'none', 'make one with eyeball train'), { cause });
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    if (!isFolder || (isMissing && !isModel(folder))) {
+      const got = isFolder ? 'one without eyeball.json' : 'none';
+      throw new InputError(expected(folder, 'the folder of a model', got, 'make one with eyeball train'), { cause });
+    }
     throw new InputError(
       expected(path, 'a file of the model', `"${reasonOf(cause)}"`, 'train again or fetch it again'),
       { cause },

@@ -247,5 +247,12 @@ async function suspiciousSheet(
       { path: pathOf(file), caption: `${label} → ${suggested}? (${score.toFixed(2)})`, tone: 'bad' },
       ...nearest(file).map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
     ]);
-  return await sheetPng(tiles, { columns: Math.min(NEIGHBOURS_SHOWN, neighbourCount) + 1, tilePx: 112 });
+  return await sheetPng(tiles, {
+    columns: Math.min(NEIGHBOURS_SHOWN, neighbourCount) + 1,
+    tilePx: 112,
+    title: 'The most suspicious labels',
+    legend:
+      'Left: the image, its label → the suggested value? (probability that the label is wrong). ' +
+      'Right of it: the images that look most like it, with their labels.',
+  });
 }

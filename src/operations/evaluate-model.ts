@@ -22,7 +22,7 @@ import { modelCard } from '../model/card.js';
 import { withoutFraming } from '../model/crop-faces.js';
 import type { Manifest } from '../model/manifest.js';
 import { loadModel } from '../model/model.js';
-import { modelFolder } from '../model/model-files.js';
+import { checkOrder, modelFolder } from '../model/model-files.js';
 import { predictionsCsv } from '../report/csv.js';
 import { defaultCacheDir, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
@@ -94,6 +94,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     signal,
     onMessage,
   } = options;
+  checkOrder(options.model, options.data, 'DATA');
   const home = modelFolder(options.model);
   const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
@@ -213,7 +214,9 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
             ['data', options.data],
             ['backbone', `${manifest.backbone.name} (${manifest.backbone.source})`],
             ['input size', `${manifest.input.sizePx} px`],
-            ...Object.entries(manifest.configuration).map(([key, value]) => [key, String(value)] as const),
+            ...Object.entries(manifest.configuration)
+              .filter(([, value]) => value !== null)
+              .map(([key, value]) => [key, String(value)] as const),
             ['trained on', `${manifest.dataset.images} pictures, ${manifest.createdAt.slice(0, 10)}`],
             ['intervals', intervalsText(manifest)],
             ...(tta ? [['predictions', 'mean of each picture and its mirror image (tta)'] as const] : []),

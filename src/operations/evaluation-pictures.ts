@@ -46,8 +46,8 @@ export async function evaluationPictures(
     withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index);
   // At once: each waits for its files, and for what cannot be divided among the cores.
   const [bestSheet, worstSheet, ...shown] = await Promise.all([
-    sheet(best, pathOf, 'good'),
-    sheet(worst, pathOf, 'bad'),
+    sheet(best, pathOf, 'good', 'Smallest errors, the smallest first'),
+    sheet(worst, pathOf, 'bad', 'Largest errors, the largest first'),
     withThumbnails(best, pathOf),
     withNeighbours(),
     withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
@@ -59,8 +59,10 @@ function sheet(
   predictions: readonly Prediction[],
   pathOf: (file: string) => string,
   tone: 'good' | 'bad',
+  title: string,
 ): Promise<Buffer> {
   const short = (value: number) => String(Number(value.toPrecision(3)));
   const caption = ({ label, value }: Prediction) => `${short(label)} → ${short(value)}`;
-  return sheetPng(predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone })));
+  const tiles = predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone }));
+  return sheetPng(tiles, { title, legend: 'true value → prediction' });
 }

@@ -154,7 +154,13 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     const pathOf = (file: string) => resolve(root, file);
     await folder.write(
       'samples.png',
-      await sheetPng(shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` }))),
+      await sheetPng(
+        shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` })),
+        {
+          title: `${shown.length} of ${usable.length} images`,
+          legend: `drawn at random, in the order of their ${target}`,
+        },
+      ),
     );
     if (test !== undefined && leakage !== undefined && leakage.pairs.length > 0)
       await folder.write('leakage.png', await leakageSheet(leakage, dataset.root, test.root));
@@ -189,7 +195,11 @@ function leakageSheet({ pairs }: LeakedPictures, root: string, testRoot: string)
       { path: resolve(root, training), caption: short(trainingLabel), tone },
     ] as const;
   });
-  return sheetPng(tiles, { columns: Math.min(8, tiles.length) });
+  return sheetPng(tiles, {
+    columns: Math.min(8, tiles.length),
+    title: 'Test images that repeat training images',
+    legend: 'pairs: the test image with its label, then the training image with its own; red: the labels differ',
+  });
 }
 
 /** True where no pixel `[r, g, b]` has a colour, however the file stores it. */

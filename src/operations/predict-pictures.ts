@@ -1,13 +1,16 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { expected, InputError, UsageError } from '../base/errors.js';
+import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { type Watch, watchOf } from '../base/progress.js';
+import { replaceFile } from '../base/replace-file.js';
 import { listFiles } from '../data/listing.js';
 import { isUrl } from '../data/read-source.js';
 import { copiesFor } from '../engine/runtime/session.js';
 import { loadModel } from '../model/model.js';
+import { checkOrder } from '../model/model-files.js';
+import { ANSWER_COLUMNS, answersCsv } from '../report/csv.js';
 import { type DrawnPrediction, explainInto } from './explain-pictures.js';
 
 /** Which pictures to predict, with which model. */
@@ -22,6 +25,8 @@ export interface PredictOptions extends Watch {
   readonly tta?: boolean | undefined;
   /** True finds the faces in each picture and predicts each: see `Model.predict`. Default false. */
   readonly faces?: boolean | undefined;
+  /** A CSV file to write, a row a prediction; an earlier one is replaced. Default: none is written. */
+  readonly csv?: string | undefined;
   /** A folder for pictures that show what pushed each number up and down. Default: none are made. */
   readonly explain?: string | undefined;
   /** Start of the random draws of explanations, a whole number; for `explain` only. Default 0. */
@@ -40,7 +45,10 @@ export interface PredictOptions extends Watch {
  * @throws UsageError where options do not go together.
  */
 export async function predictPictures(options: PredictOptions): Promise<DrawnPrediction[]> {
-  const { explain, seed, force, tta, faces, level, onPrediction } = options;
+  const [first] = options.pictures;
+  if (first !== undefined) checkOrder(options.model, first, 'IMAGE');
+  const { csv, explain, seed, force, tta, faces, level, onPrediction } = options;
+  if (csv !== undefined) await checkPredictionsFile(csv);
   if (explain === undefined) {
     for (const [name, value] of Object.entries({ seed, force })) {
       if (value !== undefined) throw new UsageError(expected(`--${name}`, '--explain beside it', 'none'));
@@ -56,21 +64,45 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
   }
   const folder = explain === undefined ? undefined : await createOutputFolder(explain, { force: force ?? false });
   try {
-    const pictures = (await Promise.all(options.pictures.map(expand))).flat();
+    const pictures = await listPictures(options.pictures);
     // Explanations are made one after another.
     const copies = explain === undefined ? copiesFor(pictures.length) : 1;
     const model = await step(options.profile, 'model', () => loadModel(options.model, { copies }));
     const asked = { ...watchOf(options), level, onPrediction };
     try {
-      if (folder === undefined)
-        return await step(options.profile, 'predictions', () => model.predict(pictures, { ...asked, tta, faces }));
-      return await explainInto(folder, model, pictures, { ...asked, seed: seed ?? 0 });
+      const predictions =
+        folder === undefined
+          ? await step(options.profile, 'predictions', () => model.predict(pictures, { ...asked, tta, faces }))
+          : await explainInto(folder, model, pictures, { ...asked, seed: seed ?? 0 });
+      if (csv !== undefined) await replaceFile(csv, answersCsv(predictions));
+      return predictions;
     } finally {
       await model.close();
     }
   } finally {
     await folder?.discard();
   }
+}
+
+/** Refuses to replace a file that is no table of predictions. */
+async function checkPredictionsFile(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined;
+    throw new InputError(expected(path, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
+  });
+  if (text === undefined || text.split('\n', 1)[0] === ANSWER_COLUMNS.join(',')) return;
+  throw new InputError(
+    expected(path, 'a new file or an earlier table of predictions', 'another file', 'choose another name'),
+  );
+}
+
+/**
+ * The files and addresses that these paths stand for: a folder stands for all files in it.
+ *
+ * @throws InputError for an empty folder
+ */
+export async function listPictures(pictures: readonly string[]): Promise<string[]> {
+  return (await Promise.all(pictures.map(expand))).flat();
 }
 
 async function expand(picture: string): Promise<string[]> {

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
+import { quoted } from '../base/quoted.js';
 import { checkImages, type GeneratedPortraits, generatePortraits } from '../data/portraits/generate-portraits.js';
 import { readTable } from '../data/tables.js';
 import type { PicturePrediction } from '../model/model.js';
@@ -61,12 +62,12 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   const test = join(out, 'data', 'test');
   const model = join(out, 'model');
 
-  step(`2. npx eyeball-ml inspect ${train} --out ${join(out, 'inspection')}`);
+  step(`2. npx eyeball-ml inspect ${quoted(train)} --out ${quoted(join(out, 'inspection'))}`);
   const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...watch });
 
   const cleaned = join(out, 'cleaning', 'labels.csv');
   const cacheDir = join(out, 'cache');
-  step(`3. npx eyeball-ml clean ${train} --out ${cleaned} --decide drop`);
+  step(`3. npx eyeball-ml clean ${quoted(train)} --out ${quoted(cleaned)} --decide drop`);
   const issues = await cleanDataset({
     data: train,
     target: 'age',
@@ -78,17 +79,19 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   });
   const decisions = issues.decisionsFile;
 
-  step(`4. npx eyeball-ml train ${train} --target age --unit years --decisions ${decisions} --out ${model}`);
+  step(
+    `4. npx eyeball-ml train ${quoted(train)} --target age --unit years --decisions ${quoted(decisions)} --out ${quoted(model)}`,
+  );
   const training = await trainModel({
     ...{ data: train, target: 'age', unit: 'years', decisions, out: model, seed, cacheDir },
     ...watch,
   });
 
-  step(`5. npx eyeball-ml evaluate ${model} ${test} --out ${join(out, 'evaluation')}`);
+  step(`5. npx eyeball-ml evaluate ${quoted(model)} ${quoted(test)} --out ${quoted(join(out, 'evaluation'))}`);
   const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
 
   const some = await fewPictures(test);
-  step(`6. npx eyeball-ml predict ${model} ${some.join(' ')}`);
+  step(`6. npx eyeball-ml predict ${quoted(model)} ${some.map(quoted).join(' ')}`);
   const predictions = await predictPictures({ model, pictures: some, ...watch });
   return {
     out,

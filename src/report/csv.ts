@@ -4,6 +4,7 @@ import { DECISION_COLUMNS, type Decisions } from '../data/decisions.js';
 import { numberText } from '../data/number-column.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { IntervalOf } from '../evaluation/intervals.js';
+import type { PicturePrediction } from '../model/model.js';
 
 /**
  * The predictions as CSV with the columns `file,label,value,error`, a row each in the order of the files' paths; with `intervalOf`
@@ -33,6 +34,43 @@ export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: 
 
 function sevenDigits(value: number): string {
   return String(Number(value.toPrecision(7)));
+}
+
+/** The columns of the table that `eyeball predict --csv` writes. */
+export const ANSWER_COLUMNS = [
+  'file',
+  'value',
+  'low',
+  'high',
+  'unusual',
+  'x',
+  'y',
+  'width',
+  'height',
+  'warning',
+  'error',
+] as const;
+
+/**
+ * What a model predicts for images without labels, as CSV with the columns `ANSWER_COLUMNS`, a row a prediction in their order. `x` to
+ * `height` are the box of a face, in pixels; what does not apply is empty.
+ */
+export function answersCsv(predictions: readonly PicturePrediction[]): string {
+  const number = (value: number | null | undefined) => (value == null ? undefined : sevenDigits(value));
+  const rows = predictions.map(({ file, value, low, high, unusual, face, warning, error }) => ({
+    file,
+    value: number(value),
+    low: number(low),
+    high: number(high),
+    unusual: value === null ? undefined : unusual === true ? '1' : '0',
+    x: face && String(face.x),
+    y: face && String(face.y),
+    width: face && String(face.width),
+    height: face && String(face.height),
+    warning,
+    error,
+  }));
+  return csvOfRows(rows, ANSWER_COLUMNS);
 }
 
 /** The columns of the table of `eyeball clean`. */

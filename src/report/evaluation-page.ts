@@ -207,6 +207,9 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
   const note = [
     'Training is measured during the epoch, with dropout and augmentation where there are any.',
     ...(isValidated ? ['Validation is of the pictures held out, after the epoch.'] : []),
+    ...(keptEpoch !== undefined && keptEpoch > 0 && isValidated
+      ? [`The model has the weights of epoch ${keptEpoch}, whose ${criterionOf(loss)} there is smallest.`]
+      : []),
     ...(keptEpoch === 0 ? ['No epoch was better there than the start, whose weights the model has.'] : []),
   ].join(' ');
   // Of mse the loss is the squared error over again, in other units.
@@ -220,6 +223,10 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
     ]}</div>`,
   );
 }
+
+/** What the kept epoch is chosen by: squares follow a few wrong labels, so only the loss that is about them is judged by them. */
+const criterionOf = (loss: string | undefined): string =>
+  loss === undefined || loss === 'mse' ? 'mean squared error' : 'mean absolute error';
 
 function gridPicture(picture: PredictedPicture, target: string, format: Format): GridPicture {
   const { dataUri, file, label, value, neighbours = [] } = picture;

@@ -50,6 +50,10 @@ export function statTiles(stats: readonly Stat[]): Markup {
 </dl>`;
 }
 
+/** A path that wraps behind its separators, hyphens and underscores, not in the middle of a word. */
+export const pathText = (path: string): Content =>
+  path.split(/(?<=[/\\_-])/).map((part, i) => (i === 0 ? part : html`<wbr>${part}`));
+
 /** A plot with its heading and, if there is one, a line that says how to read it. */
 export function plotFigure(svg: string, title: string, note?: string): Markup {
   return html`<figure class="card"><figcaption><h3>${title}</h3>${
@@ -87,7 +91,7 @@ export function skippedSection(title: string, skipped: readonly Skipped[]): Mark
   const rest = skipped.length - shown.length;
   const rows = shown.map(
     ({ file, reason }) => html`
-<tr><th scope="row">${file}</th><td class="text">${reason}</td></tr>`,
+<tr><th scope="row">${pathText(file)}</th><td class="text">${reason}</td></tr>`,
   );
   return section(
     title,

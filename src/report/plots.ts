@@ -307,8 +307,7 @@ function usefulLosses(losses: readonly number[]): { readonly low: number; readon
 /** The points themselves, or where they are many the hexagons they fall into. */
 function cloud(rows: readonly { readonly label: number }[], y: string) {
   if (rows.length <= MAX_DOTS) {
-    const fillOpacity = rows.length <= 300 ? 0.6 : 0.35;
-    return Plot.dot(rows, { x: 'label', y, r: rows.length <= 300 ? 3 : 2.2, fill: ACCENT, fillOpacity });
+    return Plot.dot(rows, { x: 'label', y, r: rows.length <= 300 ? 3 : 2.2, fill: ACCENT, fillOpacity: 0.6 });
   }
   return Plot.hexagon(rows, Plot.hexbin({ fillOpacity: 'count' }, { x: 'label', y, fill: ACCENT, binWidth: 9 }));
 }
@@ -374,7 +373,8 @@ export function draw({ id, title, description }: About, options: Plot.PlotOption
     marginTop: 34,
     marginBottom: 46,
     ...options,
-    opacity: { type: 'sqrt', range: [0.12, 1] },
+    // On a dark page fainter marks cannot be told from the paper.
+    opacity: { type: 'sqrt', range: [0.35, 1] },
     x: { labelAnchor: 'center', labelArrow: 'none', labelOffset: 40, ...options.x },
     y: { labelAnchor: 'top', labelArrow: 'none', labelOffset: 54, grid: true, ...options.y },
     className: 'plot',

@@ -7,13 +7,13 @@ export const PAGE_STYLE = `
   color-scheme: light dark;
   --paper: #fafaf9; --card: #ffffff; --ink: #1d2025; --muted: #5c636d; --line: #e4e5e8; --wash: #f1f2f4;
   --accent: #2f6fde; --contrast: #c2410c; --good: #15803d; --bad: #b91c1c;
-  --warn-paper: #fff8e8; --warn-line: #eec46a;
+  --warn-paper: #fff8e8; --warn-line: #eec46a; --edge: rgb(0 0 0 / 0.28);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #121417; --card: #1a1d21; --ink: #e7e9ec; --muted: #9ba3ad; --line: #2c3137; --wash: #23272c;
     --accent: #7ba8f8; --contrast: #fb9a54; --good: #4ade80; --bad: #f98080;
-    --warn-paper: #2a2314; --warn-line: #7d6224;
+    --warn-paper: #2a2314; --warn-line: #7d6224; --edge: rgb(0 0 0 / 0.85);
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
@@ -53,7 +53,16 @@ figcaption h3 { margin-bottom: 0.1rem; }
 .plots figcaption { margin-bottom: 0.75rem; }
 .plots > :only-child { max-width: 40rem; }
 .plot { overflow: visible; font-variant-numeric: tabular-nums; }
-.table { overflow-x: auto; padding: 0.35rem 0; }
+.table {
+  overflow-x: auto; padding: 0.35rem 0;
+  /* A shadow at the edge behind which columns go on: the covers scroll with the table, the shadows stay. */
+  background:
+    linear-gradient(to right, var(--card) 60%, transparent) left / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--card) 60%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(to right, var(--edge), transparent) left / 1rem 100% no-repeat scroll,
+    linear-gradient(to left, var(--edge), transparent) right / 1rem 100% no-repeat scroll,
+    var(--card);
+}
 .table.long { max-height: 26rem; overflow-y: auto; }
 .stack { display: grid; gap: 1rem; }
 .table:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
@@ -65,7 +74,7 @@ th:first-child, td.text, th.text { text-align: left; }
 tbody th { font-weight: 400; }
 tbody tr { border-top: 1px solid var(--line); }
 tbody th { min-width: 5rem; overflow-wrap: break-word; }
-td.text, .files tbody th { min-width: 9rem; overflow-wrap: anywhere; }
+td.text, .files tbody th { min-width: 12rem; overflow-wrap: break-word; }
 td.bar, th.bar { text-align: left; width: 30%; min-width: 6rem; padding-left: 0; }
 .bar i { display: block; height: 0.55rem; margin-top: 0.5rem; border-radius: 0.2rem; background: var(--accent); min-width: 1px; }
 td small { display: block; white-space: nowrap; }
@@ -86,7 +95,7 @@ tr.ours th, tr.ours td { font-weight: 650; }
 .made { display: grid; grid-template-columns: minmax(8rem, 14rem) minmax(0, 1fr); font-size: 0.95rem; }
 .made dt, .made dd { padding: 0.4rem 0; border-top: 1px solid var(--line); }
 .made dt { color: var(--muted); padding-right: 1rem; }
-.made dd { overflow-wrap: anywhere; }
+.made dd { overflow-wrap: break-word; }
 .made > :nth-child(-n + 2) { border-top: 0; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: 0.85rem; }
 @media (max-width: 34rem) {

@@ -72,6 +72,7 @@ function errorTable(name: string, rows: readonly Row[], format: Format): Markup 
 
 /** What a group holds: of whole numbers `10 \u2013 19`, of others `1.5 to < 2`. */
 function range({ from, to }: { readonly from: number; readonly to: number }, isWhole: boolean, format: Format): string {
-  if (!isWhole || !Number.isInteger(to)) return `${format.label(from)} to < ${format.label(to)}`;
-  return from >= to - 1 ? format.label(from) : `${format.label(from)} \u2013 ${format.label(to - 1)}`;
+  // Spaces that do not wrap: a range is one name.
+  if (!isWhole || !Number.isInteger(to)) return `${format.label(from)}\u00a0to\u00a0<\u00a0${format.label(to)}`;
+  return from >= to - 1 ? format.label(from) : `${format.label(from)}\u00a0\u2013\u00a0${format.label(to - 1)}`;
 }

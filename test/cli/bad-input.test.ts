@@ -150,6 +150,24 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     /nowhere: expected the folder of a model, got none/,
   ],
   [
+    'model and data in the wrong order',
+    () => ['evaluate', at('good'), at('model')],
+    2,
+    /model is the model: expected MODEL DATA, got DATA MODEL; swap them/,
+  ],
+  [
+    'model and images in the wrong order',
+    () => ['predict', at('good'), at('model')],
+    2,
+    /model is the model: expected MODEL IMAGE, got IMAGE MODEL; swap them/,
+  ],
+  [
+    'a folder of images as the model',
+    () => ['predict', at('good'), at('good')],
+    1,
+    /good: expected the folder of a model, got one without eyeball\.json; make one with eyeball train/,
+  ],
+  [
     'an empty folder to predict',
     () => ['predict', at('model'), at('empty')],
     1,
@@ -158,6 +176,8 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
   ['an unknown option', () => train(at('good'), '--frobnicate'), 2, /unknown option '--frobnicate'/],
   ['an unknown command', () => ['frobnicate'], 2, /unknown command 'frobnicate'/],
   ['no output', () => ['train', at('good')], 2, /required option '--out <dir>' not specified/],
+  ['a misspelled output', () => ['train', at('good'), '--outt', at('x')], 2, /'--outt'[\s\S]*Did you mean --out\?/],
+  ['no page', () => ['export', at('good'), '--webb', at('x')], 2, /'--webb'[\s\S]*Did you mean --web\?/],
   [
     'steps for ridge',
     () => train(at('good'), '--solver', 'ridge', '--epochs', '3'),

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
 
@@ -279,6 +280,29 @@ describe('predict', () => {
       ['number', 'object', 'number'],
     );
     assert.deepEqual(Object.keys(result[1]), ['file', 'value', 'error']);
+  });
+
+  it('writes a row an image to a CSV file, and replaces no other file', async () => {
+    const broken = join(train, '10', 'broken.jpg');
+    const csv = join(root, 'predictions.csv');
+    for (const _ of [1, 2]) {
+      const { code, stdout } = await eyeball('predict', model, join(test, '10'), broken, '--csv', csv);
+      assert.equal(code, 1);
+      assert.match(stdout, /predictions\.csv: \d+ predictions, 1 errors\n$/);
+    }
+    const rows = parse(readFileSync(csv), { columns: true }) as Record<string, string>[];
+    assert.deepEqual(
+      rows.map(({ file }) => file),
+      [...readdirSync(join(test, '10')).map(name => join(test, '10', name)), broken],
+    );
+    const { value, low, high } = rows[0]!;
+    assert.ok(Number(low) < Number(value) && Number(value) < Number(high));
+    assert.match(rows.at(-1)!.error!, /^expected a photo/);
+    writeFileSync(csv, 'mine\n');
+    const refused = await eyeball('predict', model, join(test, '10'), '--csv', csv);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /expected a new file or an earlier table of predictions, got another file/);
+    assert.equal(readFileSync(csv, 'utf8'), 'mine\n');
   });
 
   it('gives intervals at any level, and none at one that needs more pictures than there were', async () => {

@@ -72,6 +72,28 @@ test('pictures fill their tile and captions are drawn below', async () => {
   assert.equal(await inkBelow(png, 6 + 106), 0);
 });
 
+test('a title and a legend stand above the tiles', async () => {
+  const tiles = [0, 1, 2].map(() => ({ path: at('red.png'), caption: '' }));
+  const plain = await pixels(await sheetPng(tiles, { tilePx: 100 }));
+  const headed = await pixels(
+    await sheetPng(tiles, { tilePx: 100, title: 'Largest errors', legend: 'true value → prediction' }),
+  );
+  const added = headed.height - plain.height;
+  assert.ok(added >= 35 && added <= 80, `${added} px`);
+  assert.equal(headed.width, plain.width);
+  const inkIn = (from: number, to: number) => {
+    let ink = 0;
+    for (let y = from; y < to; y++) {
+      for (let x = 0; x < headed.width; x++) if (headed.pixel(x, y).every(value => value < 120)) ink++;
+    }
+    return ink;
+  };
+  assert.ok(inkIn(0, added / 2) > 100, 'the title left no ink');
+  assert.ok(inkIn(added / 2, added) > 50, 'the legend left no ink');
+  // The tiles follow below as they were.
+  assert.deepEqual(headed.pixel(6 + 50, added + 6 + 50), [255, 0, 0]);
+});
+
 test('captions are drawn as letters on a machine without fonts, and nothing is printed', async () => {
   const config = at('fonts.conf');
   writeFileSync(config, '<?xml version="1.0"?><fontconfig></fontconfig>');

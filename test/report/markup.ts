@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-const VOID = new Set(['meta', 'img', 'br', 'link', 'input', 'hr']);
+const VOID = new Set(['meta', 'img', 'wbr', 'br', 'link', 'input', 'hr']);
 
 /** Fails unless every element of `text` is closed, in order, and every attribute quoted. Plots close themselves as XML does. */
 export function expectWellFormed(text: string): void {

@@ -239,3 +239,35 @@ test('a data set without usable pictures still has a page', () => {
   assert.match(textOf(page), /Pictures 0 1 skipped/);
   assert.doesNotMatch(page, /NaN/);
 });
+
+test('a path of the skipped files wraps at its separators alone', () => {
+  const page = evaluation({
+    skipped: [{ file: 'a long folder/IMG_2041-copy.jpeg', reason: 'expected a photo, got text' }],
+  });
+  assert.match(page, /a long folder\/<wbr>IMG_<wbr>2041-<wbr>copy\.jpeg/);
+});
+
+test('the range of a group is one line', () => {
+  assert.match(evaluation(), />\d+\u00a0\u2013\u00a0\d+<\/th>/);
+});
+
+test('the kept epoch stands with what it was chosen by', () => {
+  const epochs = [1, 2, 3].map(epoch => ({ epoch, trainMse: 10 / epoch, valMse: 20 / epoch, trainLoss: 1 / epoch }));
+  const training = (loss: string, keptEpoch: number) => evaluation({ epochs, keptEpoch, loss });
+  assert.match(training('distribution', 2), /weights of epoch 2, whose mean absolute error there is smallest/);
+  assert.match(training('mse', 3), /weights of epoch 3, whose mean squared error there is smallest/);
+  assert.doesNotMatch(training('mse', 0), /there is smallest/);
+});
+
+test('no dot or hexagon is too faint for a dark page', () => {
+  for (const count of [200, 1000, 3000]) {
+    const page = evaluation({ predictions: predictions(count) });
+    // Of the dots their group says it, of hexagons each.
+    const marks = [
+      ...page.matchAll(/<(?:g|path) fill-opacity="([\d.]+)"(?: fill="var\(--accent[^"]*" aria-label="dot"| d="M0)/g),
+    ];
+    const opacities = marks.map(([, opacity]) => Number(opacity));
+    assert.ok(opacities.length >= 2, `${count}: scatter and residuals`);
+    assert.ok(Math.min(...opacities) >= 0.35, `${count}: ${Math.min(...opacities)}`);
+  }
+});

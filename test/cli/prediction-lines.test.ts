@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { quoted } from '../../src/base/quoted.js';
+import { predictionLines, widthOf } from '../../src/cli/prediction-lines.js';
+import type { PicturePrediction } from '../../src/model/model.js';
+
+const face = { x: 3, y: 4, width: 30, height: 36, angle: 0, score: 1, small: true } as const;
+const predictions: readonly PicturePrediction[] = [
+  { file: 'a.jpg', value: 37.2123456, low: 29.11111, high: 46 },
+  { file: 'photos/ben.jpg', value: 4, low: null, high: null },
+  { file: 'c.jpg', value: null, error: 'expected a photo, got text' },
+  { file: 'party.jpg', value: 8.5, low: 5, high: 12, face },
+  { file: 'party.jpg', value: 41, low: 30, high: 52, face: { ...face, width: 80, height: 90, small: undefined } },
+] as readonly PicturePrediction[];
+
+describe('lines of predictions', () => {
+  it('are aligned for a person, with the unit', () => {
+    const lineOf = predictionLines({ unit: 'years', fileWidth: widthOf(predictions.map(({ file }) => file)) });
+    assert.deepEqual(predictions.map(lineOf), [
+      'a.jpg            37.2123 years  29.11 to 46',
+      'photos/ben.jpg         4 years',
+      'c.jpg: expected a photo, got text',
+      'party.jpg       face 1  30 x 36 at 3, 4       8.5 years  5 to 12  small: 30 px wide show little',
+      'party.jpg       face 2  80 x 90 at 3, 4        41 years  30 to 52',
+    ]);
+  });
+
+  it('have tabs and numbers alone for a program', () => {
+    assert.deepEqual(predictions.slice(0, 4).map(predictionLines()), [
+      'a.jpg\t37.2123\t29.11 to 46',
+      'photos/ben.jpg\t4',
+      'c.jpg: expected a photo, got text',
+      'party.jpg\tface 1\t30 x 36 at 3, 4\t8.5\t5 to 12\tsmall: 30 px wide show little',
+    ]);
+  });
+
+  it('do not become as wide as the longest path of all', () => {
+    assert.equal(widthOf(['a'.repeat(500), 'b.jpg']), 60);
+    assert.equal(widthOf([]), 0);
+  });
+});
+
+describe('a quoted path', () => {
+  it('is what a shell takes as one word', () => {
+    assert.equal(quoted('faces/test-1.2/a_b.jpg'), 'faces/test-1.2/a_b.jpg');
+    assert.equal(quoted('my photos'), "'my photos'");
+    assert.equal(quoted("Anna's"), "'Anna'\\''s'");
+    assert.equal(quoted(''), "''");
+    assert.equal(quoted('$HOME'), "'$HOME'");
+  });
+});
