@@ -243,10 +243,13 @@ function emptyError(data: string, { files, folders }: Content): InputError {
   if (folders.length > 0) return new InputError(expected(data, what, `${count(folders, 'folder')} without any file`));
   if (files.length === 0) return new InputError(expected(data, what, 'an empty folder'));
   const table = files.find(name => /\.(csv|tsv|jsonl)$/i.test(name));
+  const archive = files.find(name => /\.(zip|tar|tar\.gz|tgz|7z|rar)$/i.test(name));
   const wayOut =
-    table === undefined
-      ? 'sort them into folders, add a metadata.csv, or take the numbers from their names with --label-from REGEX'
-      : `did you mean ${join(data, table)}?`;
+    table !== undefined
+      ? `did you mean ${join(data, table)}?`
+      : archive !== undefined && !files.some(isImageName)
+        ? `unpack ${archive} and give the folder that comes out`
+        : 'sort them into folders, add a metadata.csv, or take the numbers from their names with --label-from REGEX';
   const example = [...files].sort()[0]!;
   return new InputError(expected(data, what, `${count(files, 'file')} and no folder, for example ${example}`, wayOut));
 }

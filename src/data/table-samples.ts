@@ -67,6 +67,7 @@ export async function samplesOfTable(
   const first = new Map<string, LabeledRow>();
   const reasons = new Map<string, string>();
   const spellings = new SpellingNotes();
+  const unlabeled = new Set<string>();
   let missing = 0;
   for (const row of rows) {
     const { line } = row;
@@ -87,11 +88,14 @@ export async function samplesOfTable(
     const earlier = first.get(file);
     if (row.label === undefined) {
       missing++;
-      if (earlier === undefined) reasons.set(file, `expected a number in "${name}", got none`);
+      unlabeled.add(file);
     } else if (earlier === undefined) first.set(file, row);
     else if (earlier.label !== row.label)
       fault(`${earlier.label} for ${quote(file)} again, as in line ${earlier.line}`, `${row.label}`);
   }
+  // Of a file with several rows another one may have the number.
+  for (const file of unlabeled)
+    if (!first.has(file) && !reasons.has(file)) reasons.set(file, `expected a number in "${name}", got none`);
   if (faults.length > 0) {
     const lines = faults.sort((a, b) => a.line - b.line).map(({ line, text }) => `${shown}:${line}: ${text}`);
     throw inputErrors(expected(shown, 'a file and a number in every row', `${faults.length} faults`), lines);

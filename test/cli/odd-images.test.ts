@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import sharp from 'sharp';
@@ -76,5 +76,52 @@ describe('odd images', () => {
         [true, undefined],
       ],
     );
+  });
+});
+
+describe('data as people have it', () => {
+  it('a folder of images to predict is read by the rule of training: no files of systems', async () => {
+    const folder = join(root, 'photos');
+    mkdirSync(join(folder, '@eaDir'), { recursive: true });
+    cpSync(join(data, '300', 'webcam.jpg'), join(folder, 'a.jpg'));
+    for (const name of ['Thumbs.db', 'desktop.ini', '.DS_Store', '._a.jpg', '@eaDir/a.jpg'])
+      writeFileSync(join(folder, name), 'x');
+    const { code, stdout } = await eyeball('predict', join(root, 'model'), folder);
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(
+      stdout
+        .trim()
+        .split('\n')
+        .map(line => line.split('\t')[0]),
+      [join(folder, 'a.jpg')],
+    );
+  });
+
+  it('a table says on stderr what was assumed, and takes --skip-missing', async () => {
+    const folder = join(root, 'table');
+    cpSync(data, folder, { recursive: true });
+    const dark = [0, 1, 2, 3].map(i => `200\\DARK-${i}.TIF;${i},5`);
+    writeFileSync(join(folder, 'l.csv'), `sep=;\r\nfile;price\r\n${dark.join('\r\n')}\r\n300/damaged.jpg;\r\n;\r\n`);
+    const table = join(folder, 'l.csv');
+    const refused = await eyeball('inspect', table);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /l\.csv:7: expected a finite number in "price", got ""; .*--skip-missing/);
+    const { code, stdout, stderr } = await eyeball('inspect', table, '--skip-missing', '--json');
+    assert.equal(code, 0, stderr);
+    const { images, labels, skipped } = JSON.parse(stdout) as {
+      images: number;
+      labels: { max: number };
+      skipped: { file: string }[];
+    };
+    assert.deepEqual([images, labels.max, skipped.map(({ file }) => file)], [4, 3.5, ['300/damaged.jpg']]);
+    assert.match(stderr, /4 rows matched to files of another spelling/);
+    assert.match(stderr, /1 row has no number in "price" and is skipped/);
+    assert.match(stderr, /2 images have no row and are not used \(200\/float\.tif, 300\/webcam\.jpg\)/);
+  });
+
+  it('numbers are taken from paths with --label-from-path', async () => {
+    const { code, stdout, stderr } = await eyeball('inspect', root, '--label-from-path', '^table/(\\d+)/', '--json');
+    assert.equal(code, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { labels: { max: number } }).labels.max, 300);
   });
 });
