@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { App } from '../serving/app.js';
+import { PROBLEM_TYPE, Problem, problemResponse, problemText } from '../serving/problem.js';
 
 /** A service on a port. */
 export interface Listening {
@@ -31,8 +33,11 @@ export async function listen(
   const { host, port, bodyMs } = options;
   const open = new Set<ServerResponse>();
   let closing = false;
-  const answer = getRequestListener((request, env) =>
-    app.fetch(request, { client: (env.incoming as IncomingMessage).socket.remoteAddress, exactLength: true }),
+  const answer = getRequestListener(
+    (request, env) =>
+      app.fetch(request, { client: (env.incoming as IncomingMessage).socket.remoteAddress, exactLength: true }),
+    // The app never rejects, so this is about requests that no Request can be made of.
+    { errorHandler: () => problemResponse(UNREADABLE) },
   );
   const server: Server = createServer(
     { headersTimeout: 10_000, requestTimeout: bodyMs + 10_000, connectionsCheckingInterval: 5000 },
@@ -43,6 +48,11 @@ export async function listen(
       void answer(incoming, outgoing);
     },
   );
+  server.on('clientError', refuseUnreadable);
+  server.on('checkExpectation', (_, outgoing: ServerResponse) => {
+    const problem = new Problem(417, 'Expect: expected 100-continue or none, got another');
+    outgoing.writeHead(problem.status, { 'Content-Type': PROBLEM_TYPE, Connection: 'close' }).end(problemText(problem));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const got = cause.code === 'EADDRINUSE' ? 'one in use' : `"${reasonOf(cause)}"`;
@@ -69,3 +79,28 @@ export async function listen(
       }),
   };
 }
+
+const UNREADABLE = new Problem(400, 'expected a request with a Host and a path that make a URL, got others');
+
+/** Answers what is no HTTP, which the app never sees, in the form of its refusals. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // Where an answer has begun, another one behind it would be taken for a part of it.
+  if (!socket.writable || error.code === 'ECONNRESET' || (socket as Socket).bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const [status, detail] = FAULTS[error.code ?? ''] ?? [400, 'expected an HTTP request, got one that cannot be read'];
+  const body = problemText(new Problem(status, detail));
+  const headers = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const FAULTS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'expected headers of at most 16 KiB, got more'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'expected a whole request, got a part of it'],
+};

@@ -48,7 +48,11 @@ export async function contentOfTable(
   return { name: `a file of type ${type.mime}`, wayOut: 'give a folder of images, or a CSV or JSONL file' };
 }
 
-/** What content that is none of PICTURE_FORMATS is, in words: `an SVG drawing`, `a video (mp4)`, `text starting with "..."`. */
+/**
+ * What content that is none of PICTURE_FORMATS is, in words: `an SVG drawing`, `a video (mp4)`, `text`. None of it is
+ * quoted: what is meant to be an image may be a link to another file, and the words end in reports and answers
+ * over HTTP.
+ */
 export async function nameContent(bytes: Uint8Array): Promise<string> {
   if (bytes.length === 0) return 'an empty file';
   if (textStart(bytes)?.startsWith(LFS_POINTER)) return 'a Git LFS pointer; fetch the image with "git lfs pull"';
@@ -62,10 +66,7 @@ export async function nameContent(bytes: Uint8Array): Promise<string> {
     if (group === 'audio') return `a sound recording (${type.ext})`;
     return `a file of type ${type.mime}`;
   }
-  const text = textStart(bytes);
-  if (text !== undefined) return `text starting with ${JSON.stringify(text.slice(0, 20))}`;
-  const hex = [...bytes.subarray(0, 8)].map(byte => byte.toString(16).padStart(2, '0'));
-  return `unknown content starting with ${hex.join(' ')}`;
+  return textStart(bytes) === undefined ? 'unknown content' : 'text';
 }
 
 function nameMarkup(bytes: Uint8Array): string | undefined {

@@ -1,6 +1,8 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import { Budget } from '../base/budget.js';
 import { InputError, reasonOf } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
+import { decodedBytes } from './decoded-bytes.js';
 import { enlarge, type Size } from './enlarge.js';
 import { jpegFrame, jpegOrientation, withEndOfImage } from './jpeg-header.js';
 import { nameContent, rawInTiff } from './name-content.js';
@@ -75,9 +77,22 @@ async function is12In16(bytes: Uint8Array, format: PictureFormat, decoded: Uint8
   const has16Bits = format === 'png' ? bytes[24] === 16 : format === 'tiff' && tiffBits(bytes) === 16;
   // 4095 has 15 as its upper 8 bits. Shrinking can hide bright pixels, so an image that is dark when small is looked at in full.
   if (!has16Bits || decoded.some(value => value > 15)) return false;
-  const { channels } = await sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS }).stats();
+  const { channels } = await withMemory(bytes, format, () =>
+    sharp(bytes, { limitInputPixels: MAX_PICTURE_PIXELS }).stats(),
+  );
   const colours = channels.length - (channels.length % 2 === 0 ? 1 : 0);
   return channels.slice(0, colours).every(({ max }) => max < 4096);
+}
+
+// A few images of 100 million pixels at a time would take gigabytes: 8 bytes a pixel where they are interlaced and have 16 bits.
+const DECODING = new Budget(512 * 2 ** 20);
+const SMALL_BYTES = 2 ** 26;
+
+/** Does `work`, which decodes the image: at once where that takes little memory, else when others have freed enough. */
+async function withMemory<T>(bytes: Uint8Array, format: PictureFormat, work: () => Promise<T>): Promise<T> {
+  if (format === 'tiff') await refuseTiff(bytes);
+  const amount = await decodedBytes(bytes, format, () => header(bytes));
+  return await (amount <= SMALL_BYTES ? work() : DECODING.run(amount, work));
 }
 
 async function shrunk(bytes: Uint8Array, format: PictureFormat, size: Size) {
@@ -166,21 +181,22 @@ async function decoded<T>(
   format: PictureFormat,
   work: (image: Sharp) => Promise<T>,
 ): Promise<{ readonly result: T; readonly isDamaged: boolean }> {
-  if (format !== 'jpeg') return { result: await work(await open(bytes, format, 'error')), isDamaged: false };
-  try {
-    return { result: await work(await open(bytes, format, 'warning')), isDamaged: false };
-  } catch (thrown) {
-    if (!reasonOf(thrown).includes('premature end of JPEG image'))
-      return { result: await work(await open(bytes, format, 'error')), isDamaged: true };
-    const whole = withEndOfImage(bytes);
-    if (!(await isWholeJpeg(whole))) throw thrown;
-    return { result: await work(await open(whole, format, 'error')), isDamaged: false };
-  }
+  return await withMemory(bytes, format, async () => {
+    if (format !== 'jpeg') return { result: await work(await open(bytes, format, 'error')), isDamaged: false };
+    try {
+      return { result: await work(await open(bytes, format, 'warning')), isDamaged: false };
+    } catch (thrown) {
+      if (!reasonOf(thrown).includes('premature end of JPEG image'))
+        return { result: await work(await open(bytes, format, 'error')), isDamaged: true };
+      const whole = withEndOfImage(bytes);
+      if (!(await isWholeJpeg(whole))) throw thrown;
+      return { result: await work(await open(whole, format, 'error')), isDamaged: false };
+    }
+  });
 }
 
 /** @param failOn What libvips gives up at: an error, or already at a warning of the decoder. */
 async function open(bytes: Uint8Array, format: PictureFormat, failOn: 'error' | 'warning'): Promise<Sharp> {
-  if (format === 'tiff') await refuseTiff(bytes);
   const image = sharp(bytes, { autoOrient: true, failOn, limitInputPixels: MAX_PICTURE_PIXELS });
   // sharp brings 16-bit pictures with a colour profile to Display P3 and leaves them there; brought to 8 bits first, they go the
   // way of all others. Not for all: it would switch off the decoding of large JPEGs at an eighth of their size.

@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, open, read } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, constants, createReadStream, fstatSync, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { reasonOf } from '../base/errors.js';
+import { kindOf } from './listing.js';
 
 // A video that lies among the pictures is not read to find out what it is.
 const MAX_FILE_BYTES = 100 * 2 ** 20;
@@ -12,7 +12,8 @@ const TIMEOUT_MS = 30_000;
 export const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
 
 /**
- * The encoded bytes of a picture: of a file (100 MB at most), of an address (50 MB and 30 s at most), or as they are.
+ * The encoded bytes of a picture: of a file (100 MB at most), of an address (50 MB and 30 s at most), or as they are. What is no regular
+ * file is refused and not waited for: in a data set, a file may have been replaced by a named pipe or a link to a device.
  *
  * @throws Error with a reason of one line, without the name of the source.
  */
@@ -20,28 +21,50 @@ export async function readSource(source: string | Uint8Array, signal?: AbortSign
   if (typeof source !== 'string') return source;
   if (isUrl(source)) return await download(source, signal);
   try {
-    return await readBytes(source);
+    const read = await readBytes(source);
+    if (read instanceof Uint8Array) return read;
+    throw new Error(`expected a picture, got ${read.kind}`);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new Error('expected a picture, got no such file', { cause });
-    if (code === 'EISDIR') throw new Error('expected a picture, got a folder', { cause });
-    throw cause;
+    throw withReason(cause);
   }
+}
+
+/**
+ * The same of a source that the user named: it may be a pipe too, such as `/dev/stdin` (100 MB and 30 s at most).
+ *
+ * @throws Error as readSource does.
+ */
+export async function readNamedSource(source: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  if (typeof source !== 'string' || isUrl(source)) return await readSource(source, signal);
+  try {
+    const read = await readBytes(source);
+    return read instanceof Uint8Array ? read : await inTime(signal, limit => readStream(source, limit));
+  } catch (cause) {
+    throw withReason(cause);
+  }
+}
+
+function withReason(cause: unknown): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return new Error('expected a picture, got no such file', { cause });
+  if (code === 'EISDIR') return new Error('expected a picture, got a folder', { cause });
+  return cause;
 }
 
 const openFile = promisify(open);
 const readInto = promisify(read);
 
+// Without O_NONBLOCK opening a named pipe waits for a writer, for ever, in one of the few threads that open files. Windows has neither.
+const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
 // Half the processor time of node:fs/promises, which counts for small pictures: it opens, asks and closes by way of more promises.
-async function readBytes(path: string): Promise<Uint8Array> {
-  const file = await openFile(path, 'r');
+async function readBytes(path: string): Promise<Uint8Array | { readonly kind: string }> {
+  const file = await openFile(path, FLAGS);
   try {
     const stats = fstatSync(file);
-    // Of a pipe nobody knows how much is to come.
-    if (!stats.isFile() && !stats.isDirectory()) return await readFile(path);
+    if (!stats.isFile() && !stats.isDirectory()) return { kind: kindOf(stats) };
     const { size } = stats;
-    if (size > MAX_FILE_BYTES)
-      throw new Error(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
+    if (size > MAX_FILE_BYTES) throw tooLarge(size);
     const bytes = new Uint8Array(size);
     let at = 0;
     for (let got = -1; at < size && got !== 0; at += got)
@@ -52,10 +75,43 @@ async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-async function download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+/** The bytes of a pipe, of which it is not known how many are to come. */
+async function readStream(path: string, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of createReadStream(path, { signal })) {
+    size += chunk.length;
+    if (size > MAX_FILE_BYTES) throw tooLarge(size);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (size: number) =>
+  new Error(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
+
+/** What `work` gives, unless it takes longer than 30 s or `signal` is aborted. */
+async function inTime<T>(signal: AbortSignal | undefined, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
+  const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+  // A pipe without a writer is not even opened: nothing else ends the wait.
+  const ended = new Promise<never>((_, reject) => {
+    both.addEventListener('abort', () => reject(both.reason), { once: true });
+  });
   try {
-    const response = await fetch(url, { signal: signal === undefined ? limit : AbortSignal.any([signal, limit]) });
+    return await Promise.race([work(both), ended]);
+  } catch (cause) {
+    if (limit.aborted) throw new Error(`expected an answer within ${TIMEOUT_MS / 1000} s, got none`, { cause });
+    throw cause;
+  }
+}
+
+const download = (url: string, signal: AbortSignal | undefined): Promise<Uint8Array> =>
+  inTime(signal, limit => fetchBytes(url, limit));
+
+async function fetchBytes(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  try {
+    const response = await fetch(url, { signal });
     if (!response.ok) throw new Error(`expected a picture, got status ${response.status}`);
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -66,7 +122,6 @@ async function download(url: string, signal: AbortSignal | undefined): Promise<U
     }
     return Buffer.concat(chunks);
   } catch (cause) {
-    if (limit.aborted) throw new Error(`expected an answer within ${TIMEOUT_MS / 1000} s, got none`, { cause });
     const inner = (cause as { cause?: unknown }).cause;
     throw new Error(reasonOf(inner ?? cause), { cause });
   }

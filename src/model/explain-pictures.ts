@@ -2,7 +2,7 @@ import { ahead } from '../base/ahead.js';
 import { reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { decodePicture } from '../data/picture.js';
-import { readSource } from '../data/read-source.js';
+import { readNamedSource } from '../data/read-source.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { attributionModel } from './attribution.js';
@@ -55,7 +55,7 @@ export async function* explainPictures(
   };
   const read = async (index: number) => {
     try {
-      const bytes = await readSource(pictures[index]!, signal);
+      const bytes = await readNamedSource(pictures[index]!, signal);
       return { bytes, pixels: await decodePicture(bytes, { width: sizePx, height: sizePx }) };
     } catch (thrown) {
       return reasonOf(thrown);

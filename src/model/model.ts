@@ -3,7 +3,7 @@ import { expected, ShapeError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { mirror } from '../data/mirror.js';
 import { warningText } from '../data/picture-warning.js';
-import { readSource } from '../data/read-source.js';
+import { readNamedSource } from '../data/read-source.js';
 import { runPictures } from '../data/run-pictures.js';
 import type { ReadPicture } from '../data/shared-reads.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
@@ -178,7 +178,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         count: pictures.length,
         read: (index: number) => {
           const picture = pictures[index]!;
-          return typeof picture === 'string' && read ? read(picture, signal) : readSource(picture, signal);
+          return typeof picture === 'string' && read ? read(picture, signal) : readNamedSource(picture, signal);
         },
         signal,
         profile,

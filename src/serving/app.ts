@@ -12,6 +12,7 @@ import { openApiDocument, PATHS } from './openapi.js';
 import type { PictureQueue, PictureRow } from './picture-queue.js';
 import { busy, Problem, problemResponse } from './problem.js';
 import { readBody } from './read-body.js';
+import type { Env, From } from './request-env.js';
 import { faultOf, pictureReader, type RequestPicture } from './request-pictures.js';
 import {
   type FacesAnswer,
@@ -70,14 +71,6 @@ export interface App {
   /** Shuts down and closes the model; resolves once nothing runs any more. */
   close(): Promise<void>;
 }
-
-/** What is known of where a request comes from. */
-interface From {
-  readonly client?: string | undefined;
-  readonly exactLength?: boolean | undefined;
-}
-
-type Env = { Bindings: From };
 
 /**
  * A service that answers HTTP requests with what a model says of the pictures in them. It opens no port and keeps no picture.

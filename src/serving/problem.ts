@@ -22,15 +22,19 @@ export class Problem extends Error {
 /** A refusal that another try may not meet, in a second. */
 export const busy = (status: 429 | 503, detail: string): Problem => new Problem(status, detail, { 'Retry-After': '1' });
 
+/** The media type of refusals. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
 /**
- * The answer to a refused request.
+ * The body of a refusal.
  *
  * Reference: RFC 9457, problem details for HTTP
  */
-export function problemResponse({ status, detail, headers, more }: Problem): Response {
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, ...more };
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { 'Content-Type': 'application/problem+json', ...headers },
-  });
+export const problemText = ({ status, detail, more }: Problem): string =>
+  JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, ...more });
+
+/** The answer to a refused request. */
+export function problemResponse(problem: Problem): Response {
+  const { status, headers } = problem;
+  return new Response(problemText(problem), { status, headers: { 'Content-Type': PROBLEM_TYPE, ...headers } });
 }

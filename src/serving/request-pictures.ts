@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { InputError } from '../base/errors.js';
 import { Problem } from './problem.js';
+import { readForm } from './read-form.js';
 import { predictJson } from './schemas.js';
 
 /** A picture of a request: its bytes, or why there are none. */
@@ -36,28 +37,19 @@ export function pictureReader(type: string | null, encoding: string | null): Rea
 
 /** The fields called `image`. File names and types of the parts are not looked at. */
 async function fromMultipart(body: Buffer, type: string, most: number): Promise<readonly RequestPicture[]> {
-  const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type);
-  if (boundary === null) throw new Problem(400, 'Content-Type: expected a boundary, got none');
-  // Counted before they are taken apart: each part becomes several objects.
-  const parts = countUpTo(body, `--${boundary[1] ?? boundary[2]}`, most + SPARE_PARTS + 1) - 1;
-  if (parts > most + SPARE_PARTS) throw tooMany(most);
-  let form: FormData;
-  try {
-    form = await new Response(new Uint8Array(body), { headers: { 'Content-Type': type } }).formData();
-  } catch (cause) {
-    throw Object.assign(new Problem(400, 'expected a whole multipart body, got a damaged one'), { cause });
+  const { parts, hasMore } = await readForm(body, type, most + SPARE_PARTS);
+  if (hasMore) throw tooMany(most);
+  const unknown = parts.find(({ name }) => name !== 'image');
+  if (unknown !== undefined) {
+    const got = JSON.stringify(unknown.name.slice(0, 40));
+    throw new Problem(422, `expected fields called "image", got one called ${got}`);
   }
-  const pictures: Promise<RequestPicture>[] = [];
-  for (const [name, value] of form) {
-    if (name !== 'image')
-      throw new Problem(422, `expected fields called "image", got one called ${JSON.stringify(name.slice(0, 40))}`);
-    pictures.push(
-      typeof value === 'string'
-        ? Promise.resolve(new InputError('expected a file, got a text field'))
-        : value.arrayBuffer().then(buffer => new Uint8Array(buffer)),
-    );
-  }
-  return checkCount(await Promise.all(pictures), most);
+  return checkCount(
+    parts.map(({ chunks }) =>
+      chunks === undefined ? new InputError('expected a file, got a text field') : Buffer.concat(chunks),
+    ),
+    most,
+  );
 }
 
 function fromJson(body: Buffer, _: string, most: number): readonly RequestPicture[] {
@@ -75,12 +67,25 @@ function fromJson(body: Buffer, _: string, most: number): readonly RequestPictur
   return checkCount(checked.data.images, most).map(fromBase64);
 }
 
+/**
+ * The bytes of base64 as programs write it: standard or URL-safe, with or without padding and line breaks, alone or in a data URI.
+ *
+ * Reference: RFC 4648, sections 4 and 5; RFC 2397
+ */
 function fromBase64(text: string): RequestPicture {
-  const uri = /^data:[\w.+/-]*(?:;[\w.+=-]*?)*?;base64,/i.exec(text.slice(0, 200));
-  const base64 = uri === null ? text : text.slice(uri[0].length);
+  const uri = /^\s*data:[^,]*,/i.exec(text.slice(0, 300))?.[0] ?? '';
+  if (uri !== '' && !/;\s*base64,$/i.test(uri))
+    return new InputError('expected a data URI in base64, got one in another form');
   // Buffer.from takes anything and leaves out what it does not know.
-  if (base64.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(base64)) return Buffer.from(base64, 'base64');
-  return new InputError(`expected base64, got text starting with ${JSON.stringify(text.slice(0, 20))}`);
+  const other = /[^A-Za-z0-9+/_=\s-]|=(?!=?\s*$)/.exec(text.slice(uri.length));
+  if (other !== null) {
+    const got = JSON.stringify(String.fromCodePoint(other.input.codePointAt(other.index)!));
+    return new InputError(`expected base64, got ${got} as character ${uri.length + other.index + 1}`);
+  }
+  const digits = text.slice(uri.length).replace(/[\s=]+/g, '');
+  // Each of its characters is 6 bits: one alone behind whole groups of four is no byte.
+  if (digits.length % 4 === 1) return new InputError('expected whole base64, got one that is cut short');
+  return Buffer.from(digits, 'base64');
 }
 
 function checkCount<T>(pictures: readonly T[], most: number): readonly T[] {

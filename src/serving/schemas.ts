@@ -23,7 +23,7 @@ export const predictJson = z.strictObject({
   images: z
     .array(z.string('expected a picture in base64'), 'expected a list of pictures in base64')
     .min(1, 'expected at least one picture')
-    .describe('Pictures in base64, or as data URIs in base64.'),
+    .describe('Pictures in base64, standard or URL-safe, padded or not, line breaks allowed; or data URIs in base64.'),
 });
 
 /** One picture of an answer. */

@@ -122,6 +122,33 @@ describe('eyeball serve', () => {
     assert.deepEqual([code, stderr], [0, 'stopping: what was accepted is still answered\n']);
   });
 
+  it('refuses what is no request in the form of its other refusals', async t => {
+    const { child, url } = await serve();
+    t.after(() => child.kill('SIGKILL'));
+    const host = 'Host: localhost\r\n';
+    const cases: [string, number, RegExp][] = [
+      ['GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n', 400, /^expected a request with a Host and a path that make a URL/],
+      ['GET /healthz HTTP/1.1\r\nHost: [::\r\n\r\n', 400, /^expected a request with a Host/],
+      ['GET /healthz HTTP/1.1\r\nHost: localhost:99999\r\n\r\n', 400, /^expected a request with a Host/],
+      ['GET /healthz HTTP/1.0\r\n\r\n', 400, /^expected a request with a Host/],
+      [`GET http://[ HTTP/1.1\r\n${host}\r\n`, 400, /^expected a request with a Host/],
+      [`OPTIONS * HTTP/1.1\r\n${host}\r\n`, 400, /^expected a request with a Host/],
+      [`GET healthz HTTP/1.1\r\n${host}\r\n`, 400, /^expected an HTTP request/],
+      [`GET /healthz HTTP/1.1\r\n${host}No Header: x\r\n\r\n`, 400, /^expected an HTTP request/],
+      [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(20_000)}\r\n\r\n`, 431, /^expected headers of at most 16 KiB/],
+      [`GET /healthz HTTP/1.1\r\n${host}Expect: 200-ok\r\n\r\n`, 417, /^Expect: expected 100-continue/],
+    ];
+    for (const [head, status, detail] of cases) {
+      const [top, body] = (await raw(url, head.replace('\r\n', '\r\nConnection: close\r\n'))).split('\r\n\r\n');
+      assert.match(top!, new RegExp(`^HTTP/1\\.1 ${status} `), head.slice(0, 40));
+      assert.match(top!, /^content-type: application\/problem\+json$/im);
+      const problem = JSON.parse(/\{.*\}/.exec(body!)![0]);
+      assert.equal(problem.status, status);
+      assert.match(problem.detail, detail);
+    }
+    assert.equal((await fetch(`${url}/healthz`)).status, 200);
+  });
+
   it('takes its token from the environment', async () => {
     const child = start(['serve', model, '--port', '0'], { EYEBALL_TOKEN: 'sesame' });
     const url = (await firstLine(child)).slice('age: '.length);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { readSource } from '../../src/data/read-source.js';
+import { readNamedSource, readSource } from '../../src/data/read-source.js';
 import { failureOf, tempFolder } from './temp.js';
 
 describe('the bytes of a picture', () => {
@@ -17,7 +17,18 @@ describe('the bytes of a picture', () => {
     const pipe = join(root, 'pipe');
     execFileSync('mkfifo', [pipe]);
     createWriteStream(pipe).end(bytes);
-    assert.deepEqual(Buffer.from(await readSource(pipe)), bytes);
+    assert.deepEqual(Buffer.from(await readNamedSource(pipe)), bytes);
+    assert.deepEqual(Buffer.from(await readNamedSource(join(root, 'a.jpg'))), bytes);
+  });
+
+  it('are not waited for where a data set has a pipe or a link to a device', async t => {
+    const root = tempFolder(t);
+    const [pipe, device] = [join(root, 'pipe.jpg'), join(root, 'device.jpg')];
+    execFileSync('mkfifo', [pipe]);
+    symlinkSync('/dev/zero', device);
+    assert.equal(await failureOf(() => readSource(pipe)), 'Error: expected a picture, got a pipe');
+    assert.equal(await failureOf(() => readSource(device)), 'Error: expected a picture, got a device');
+    assert.match(await failureOf(() => readNamedSource(device)), /^Error: expected at most 100 MB, got 101 MB$/);
   });
 
   it('are not there for a folder or for nothing, and it says so', async t => {

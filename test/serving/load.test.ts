@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Model } from '../../src/model/model.js';
 import { type AppOptions, createApp } from '../../src/serving/app.js';
 import { sampleManifest } from '../model/sample-model.js';
-import { answerOf, form, picture, post, request, startService } from './service.js';
+import { answerOf, type Body, form, picture, post, request, startService } from './service.js';
 
 const PICTURE = new Uint8Array(await picture(77));
 
@@ -103,6 +103,57 @@ describe('a flood', () => {
     go();
     for (let i = 0; i < 3; i++) assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
     assert.deepEqual(batches, [1, 1, 1]);
+  });
+});
+
+describe('an explanation', () => {
+  it('is not kept waiting by a client that sends slowly', async t => {
+    const explain = async function* () {
+      yield { value: null, error: 'explained' };
+    };
+    const model = { manifest: sampleManifest('0'.repeat(64)), run: () => {}, explain } as unknown as Model;
+    const app = await startService(t, { model });
+    const ask = (body: Body) =>
+      app.fetch(
+        request('/studio/api/explain', {
+          method: 'POST',
+          body: body as string,
+          headers: { 'Content-Type': 'image/jpeg' },
+          duplex: 'half',
+        }),
+      );
+    let rest = (_: Uint8Array) => {};
+    const slow = ask(
+      new ReadableStream({
+        start: controller => {
+          controller.enqueue(PICTURE.subarray(0, 10));
+          rest = bytes => {
+            controller.enqueue(bytes);
+            controller.close();
+          };
+        },
+      }),
+    );
+    await settled();
+    assert.equal((await answerOf(await ask(PICTURE))).detail, 'explained');
+    rest(PICTURE.subarray(10));
+    assert.equal((await answerOf(await slow)).detail, 'explained');
+  });
+});
+
+describe('listeners', () => {
+  it('are 64 of a client and 256 in all', async t => {
+    const app = await startService(t);
+    t.after(() => app.shutDown());
+    const listen = (client: string, headers: Record<string, string> = {}) =>
+      app.fetch(request('/studio/api/events', { headers }), { client });
+    for (let i = 0; i < 64; i++) assert.equal((await listen('a')).status, 200);
+    const refused = await answerOf(await listen('a'));
+    assert.deepEqual([refused.status, refused.detail], [429, 'expected at most 64 listeners of a client, got more']);
+    for (const client of ['b', 'c', 'd']) for (let i = 0; i < 64; i++) assert.equal((await listen(client)).status, 200);
+    assert.equal((await answerOf(await listen('e'))).status, 503);
+    // A page of another origin gets none, and holds none.
+    assert.equal((await answerOf(await listen('a', { 'Sec-Fetch-Site': 'cross-site' }))).status, 403);
   });
 });
 

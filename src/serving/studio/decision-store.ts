@@ -13,7 +13,7 @@ import {
   textOfDecisions,
   withDecision,
 } from '../../data/decisions-text.js';
-import { codeOf } from '../../data/listing.js';
+import { codeOf, kindOf } from '../../data/listing.js';
 import { Problem } from '../problem.js';
 import { hidePaths } from './hide-paths.js';
 import type { DecisionEvent, DecisionRequest } from './protocol.js';
@@ -137,6 +137,12 @@ export class DecisionStore {
 
   private async read(): Promise<void> {
     this.seen = await fingerprint(this.shown);
+    const stats = await stat(this.shown).catch(() => undefined);
+    if (stats !== undefined && !stats.isFile()) {
+      // Opening a pipe would wait for its other end.
+      this.fault = new InputError(`${this.shown}: expected a file, got ${kindOf(stats)}`);
+      return;
+    }
     const bytes = await readFile(this.shown).catch((thrown: unknown) => {
       if (codeOf(thrown) === 'ENOENT') return undefined;
       return thrown as Error;

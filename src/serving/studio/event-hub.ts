@@ -1,11 +1,16 @@
 import { busy } from '../problem.js';
 
 const HEARTBEAT_MS = 15_000;
-const MOST_LISTENERS = 64;
+const MOST_LISTENERS = 256;
+/** Of one address. Behind a proxy all clients have one. */
+const MOST_OF_A_CLIENT = 64;
 /** Events that wait for a client that does not read; it comes again and gets all anew. */
 const MOST_WAITING = 200;
 
-type Listener = ReadableStreamDefaultController<Uint8Array>;
+interface Listener {
+  readonly client: string;
+  readonly stream: ReadableStreamDefaultController<Uint8Array>;
+}
 
 /** Tells everybody who listens what happens, as server-sent events. */
 export class EventHub {
@@ -20,21 +25,24 @@ export class EventHub {
   /**
    * The answer to somebody who wants to listen.
    *
-   * @param first What he hears at once: names and data of events.
-   * @throws Problem 503 where 64 listen already, or the service shuts down.
+   * @param client Its address.
+   * @param first Sent at once: names and data of events.
+   * @throws Problem 503 where 256 listen already, or the service shuts down; 429 where 64 of this client do.
    */
-  listen(first: readonly (readonly [name: string, data: unknown])[]): Response {
+  listen(client: string, first: readonly (readonly [name: string, data: unknown])[]): Response {
     if (this.isClosed) throw busy(503, 'expected a service that runs on, got one that shuts down');
     if (this.listeners.size >= MOST_LISTENERS)
       throw busy(503, `expected at most ${MOST_LISTENERS} listeners, got more`);
+    if ([...this.listeners].filter(other => other.client === client).length >= MOST_OF_A_CLIENT)
+      throw busy(429, `expected at most ${MOST_OF_A_CLIENT} listeners of a client, got more`);
     let own: Listener;
     const body = new ReadableStream<Uint8Array>(
       {
-        start: controller => {
-          own = controller;
-          this.listeners.add(controller);
-          this.write(controller, ': here\n\n');
-          for (const [name, data] of first) this.write(controller, eventText(name, data));
+        start: stream => {
+          own = { client, stream };
+          this.listeners.add(own);
+          this.write(own, ': here\n\n');
+          for (const [name, data] of first) this.write(own, eventText(name, data));
         },
         cancel: () => this.remove(own),
       },
@@ -61,15 +69,16 @@ export class EventHub {
     this.isClosed = true;
     for (const listener of [...this.listeners]) {
       this.remove(listener);
-      listener.close();
+      listener.stream.close();
     }
   }
 
   private write(listener: Listener, text: string): void {
-    if ((listener.desiredSize ?? 0) > 0) listener.enqueue(this.encoder.encode(text));
+    const { stream } = listener;
+    if ((stream.desiredSize ?? 0) > 0) stream.enqueue(this.encoder.encode(text));
     else {
       this.remove(listener);
-      listener.error(new Error('the client does not read'));
+      stream.error(new Error('the client does not read'));
     }
   }
 

@@ -7,6 +7,8 @@ import { busy, Problem } from '../problem.js';
 /** Decoding at a time; node has four threads for it, and pictures to predict need some too. */
 const AT_ONCE = 2;
 const MOST_WAITING = 1000;
+/** A disk that hangs, as one over a network can, must not hold up the images of others. */
+const MOST_MS = 30_000;
 /** Bytes of pictures that are kept for the next who asks. */
 const KEPT_BYTES = 64 * 2 ** 20;
 
@@ -21,7 +23,7 @@ export class PictureAnswers {
    * The picture at `path` as WebP, or 304 where the client has it already.
    *
    * @param ifNoneMatch The header of that name.
-   * @throws Problem 404 where it is gone, 422 where it cannot be read, 503 where a thousand others wait.
+   * @throws Problem 404 where it is gone, 422 where it cannot be read, 503 where a thousand others wait or reading takes longer than 30 s.
    */
   async answer(path: string, edgePx: number, ifNoneMatch: string | undefined): Promise<Response> {
     const { mtimeMs, size } = await stat(path).catch((cause: unknown) => {
@@ -43,8 +45,9 @@ export class PictureAnswers {
     }
     this.working++;
     try {
-      return new Uint8Array(await previewWebp(await readSource(path), edgePx));
+      return new Uint8Array(await withinTime(readSource(path).then(bytes => previewWebp(bytes, edgePx))));
     } catch (cause) {
+      if (cause instanceof Problem) throw cause;
       // What the file system says names the path.
       const detail =
         cause instanceof EyeballError ? reasonOf(cause) : 'expected a picture that can be read, got another file';
@@ -65,5 +68,18 @@ export class PictureAnswers {
       this.kept.delete(oldest);
       this.keptBytes -= length;
     }
+  }
+}
+
+/** What `work` gives. @throws Problem 503 after 30 s */
+async function withinTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(busy(503, `expected the image within ${MOST_MS / 1000} s, got none`)), MOST_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

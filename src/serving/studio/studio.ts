@@ -11,6 +11,7 @@ import type { Admission } from '../admission.js';
 import type { Limits } from '../limits.js';
 import { Problem } from '../problem.js';
 import { readJson } from '../read-json.js';
+import type { Env } from '../request-env.js';
 import { faultOf } from '../request-pictures.js';
 import { checkSameOrigin } from '../same-origin.js';
 import type { Served, ServedModel } from '../served-model.js';
@@ -51,7 +52,7 @@ export interface StudioHost {
 /** The studio's side of the service. */
 export interface Studio {
   /** What lies below `/studio/api`. */
-  readonly routes: Hono;
+  readonly routes: Hono<Env>;
   /** Takes a model that is served now into account. */
   modelChanged(): void;
   /** Stops what runs and ends event streams. */
@@ -145,11 +146,12 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     return workplace;
   };
 
-  const routes = new Hono();
+  const routes = new Hono<Env>();
   // Lists of ten thousand images are megabytes; event streams and images are left as they are.
   routes.use(compress());
   routes.use(async (c, next) => {
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') checkSameOrigin(c.req.raw);
+    // GET too: a page of another origin could hold all places of listeners, or keep the decoder busy with images that it cannot show.
+    checkSameOrigin(c.req.raw);
     await next();
     // Pages of other origins cannot show its pictures either.
     c.res.headers.set('Cross-Origin-Resource-Policy', 'same-origin');
@@ -261,11 +263,19 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     return c.body(null, 204);
   });
 
-  routes.get('/events', () => hub.listen(jobs.job === null ? [] : [['job', jobs.job]]));
+  routes.get('/events', c => hub.listen(c.env?.client ?? '', jobs.job === null ? [] : [['job', jobs.job]]));
 
   routes.post('/explain', async c => {
     const { file, of, face } = checked(explainQuery, c.req.query());
-    const read = file === undefined ? undefined : async () => readSource((await located(opened(), file, of)).path);
+    const read =
+      file === undefined
+        ? undefined
+        : async () => {
+            const { path } = await located(opened(), file, of);
+            return await readSource(path).catch((cause: unknown) => {
+              throw Object.assign(new Problem(422, 'expected an image that can be read, got another file'), { cause });
+            });
+          };
     return c.json(await explanations.answer(c.req.raw, { read, face }));
   });
 
