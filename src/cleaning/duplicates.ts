@@ -4,8 +4,9 @@ import type { Watch } from '../base/progress.js';
 import { type Candidate, findCandidates, together } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
 import { DESCRIPTOR_WIDTH, GRAY_PX } from './descriptor.js';
+import { BY_DESCRIPTORS, BY_PIXELS, leastLikenessOf } from './least-likeness.js';
 import type { PictureFacts } from './picture-facts.js';
-import { type Levels, levelsOf, likeness, mirrorLevels } from './registration.js';
+import { type Levels, levelsOf, lowestLikeness, mirrorLevels } from './registration.js';
 
 /** Two pictures that are the same file, or show the same photo. */
 export interface DuplicatePair {
@@ -14,10 +15,18 @@ export interface DuplicatePair {
   readonly b: number;
   /** `exact` for equal bytes; `near` for one photo that was re-encoded, resized, mirrored or cropped a little. */
   readonly kind: 'exact' | 'near';
-  /** How alike the fine structure is where both show the same, up to 1; of two copies of a third, how alike their descriptors are. */
+  /** How alike they are where they are least alike, up to 1; of two copies of a third, how alike their descriptors are. */
   readonly similarity: number;
   /** True where one is the mirror image of the other. */
   readonly mirrored: boolean;
+}
+
+/** How alike two images of a data set must be to be near duplicates. */
+export interface LeastLikeness {
+  /** By their pixels. */
+  readonly pixels: number;
+  /** By their descriptors alone. */
+  readonly descriptors: number;
 }
 
 /** The duplicates of a data set. */
@@ -28,6 +37,8 @@ export interface Duplicates {
   readonly groupOf: readonly number[];
   /** The groups of two and more, members ascending, in the order of their first. */
   readonly groups: readonly (readonly number[])[];
+  /** What was required of near duplicates: above what different images of this data set come to. */
+  readonly least: LeastLikeness;
 }
 
 /** How duplicates are searched. */
@@ -36,9 +47,8 @@ export interface DuplicateOptions extends Pick<Watch, 'onProgress' | 'signal'> {
   readonly seed?: number | undefined;
 }
 
-// Measured on 2,500 faces and 4,200 altered ones: recompressed, resized, mirrored, cropped by 5 and 10 %, brightened: the least was 0.93;
-// of 11,000 near pairs of other photos the most was 0.77, but for photos of one shot. Drawings in hard colours lose more to compression.
-export const LEAST_LIKENESS = 0.85;
+/** What is required where no images were compared. */
+export const NO_EVIDENCE: LeastLikeness = { pixels: BY_PIXELS.least, descriptors: BY_DESCRIPTORS.least };
 // In levels of 255: structure below it is what compression leaves.
 const NOISE = 1;
 // Pictures kept at hand in all sizes, 40 kB each, and as much again where their mirror image is asked for.
@@ -48,7 +58,8 @@ const MOST_PAIRED = 16;
 
 /**
  * The exact and near duplicates among pictures: equal content; and one photo that was compressed again, resized, mirrored, or cropped by
- * about 5 %. Candidates come from descriptors; what decides is the fine structure of the pictures, laid upon each other.
+ * about 5 %. Candidates come from descriptors; what decides is how alike the pictures are, laid upon each other, where they are least alike,
+ * against how alike different pictures of the data set are (`leastLikenessOf`).
  *
  * Cost: n squared but small up to 20,000 pictures, then n log n.
  *
@@ -70,6 +81,7 @@ export async function findDuplicates(
   });
   const pairs = [...byHash.values()].flatMap(exactPairs);
   const firsts = [...byHash.values()].map(([first]) => first!);
+  let least = NO_EVIDENCE;
   if (firsts.length > 1) {
     const descriptors = stacked(firsts.map(i => facts[i]!.descriptor));
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
@@ -81,16 +93,32 @@ export async function findDuplicates(
     };
     const ordered = Array.from(together(places, 0, firsts.length), i => candidates[i]!);
     const known = new Connections(firsts.length);
-    const watch = { onProgress, signal };
-    for await (const { query, base, mirrored, similarity } of verified(ordered, read, read, watch, known))
+    const seen: Compared[] = [];
+    for await (const pair of compared(ordered, read, read, { onProgress, signal }, known)) seen.push(pair);
+    least = leastOf(seen);
+    for (const { query, base, mirrored, similarity, isKnown } of seen) {
+      if (!isKnown && similarity < least.pixels) continue;
       for (const { a, b } of copiesOf(
         byHash.get(facts[firsts[query]!]!.hash)!,
         byHash.get(facts[firsts[base]!]!.hash)!,
       ))
         pairs.push({ a: Math.min(a, b), b: Math.max(a, b), kind: 'near', similarity, mirrored });
+    }
   }
   pairs.sort((one, other) => one.a - other.a || one.b - other.b);
-  return { pairs, ...groupsOf(facts.length, pairs) };
+  return { pairs, ...groupsOf(facts.length, pairs), least };
+}
+
+/** What near duplicates must come to, given how alike the pairs of a data set are. */
+function leastOf(seen: readonly Compared[]): LeastLikeness {
+  const own = seen.filter(({ isKnown }) => !isKnown);
+  const pixels = leastLikenessOf(
+    own.map(({ similarity }) => similarity),
+    BY_PIXELS,
+  );
+  const different = own.filter(({ similarity }) => similarity < pixels);
+  const byDescriptors = different.map(({ byDescriptors }) => byDescriptors);
+  return { pixels, descriptors: leastLikenessOf(byDescriptors, BY_DESCRIPTORS) };
 }
 
 function exactPairs(same: readonly number[]): DuplicatePair[] {
@@ -114,46 +142,59 @@ export function stacked(descriptors: readonly Float32Array[]): Float32Array {
   return out;
 }
 
+/** Two pictures that were compared. */
+export interface Compared {
+  readonly query: number;
+  readonly base: number;
+  readonly mirrored: boolean;
+  /** How alike they are where they are least alike. */
+  readonly similarity: number;
+  /** How alike they are as far as their descriptors tell. */
+  readonly byDescriptors: number;
+  /** True where both are known to be copies of a third: they were not compared, and the similarity is that of their descriptors. */
+  readonly isKnown: boolean;
+}
+
 /**
- * The candidates whose pictures are duplicates, each pair once, with their similarity. One whose picture cannot be read is left out.
+ * The candidates with their similarity by pixels, each pair once. One whose picture cannot be read is left out.
  *
  * @param readQuery the levels of a query's picture, and `readBase` of one in the base
- * @param known Where queries and base are the same: two that were found to be copies of a third need not be compared with each other, and are
- * as alike as their descriptors say. What is found is connected here.
+ * @param known Where queries and base are the same: two that were found to be copies of a third, whatever the data set, need not be compared
+ * with each other. What is found is connected here.
  */
-export async function* verified(
+export async function* compared(
   candidates: readonly Candidate[],
   readQuery: (index: number) => Promise<Levels | undefined>,
   readBase: (index: number) => Promise<Levels | undefined>,
   { onProgress, signal }: Pick<Watch, 'onProgress' | 'signal'>,
   known?: Connections,
-): AsyncGenerator<{ query: number; base: number; mirrored: boolean; similarity: number }> {
+): AsyncGenerator<Compared> {
   const breath = breathing(signal);
   for (let i = 0; i < candidates.length; ) {
     await breath();
     const { query, base } = candidates[i]!;
     const isKnown = known !== undefined && known.firstOf(query) === known.firstOf(base);
     const [a, b] = isKnown ? [] : await Promise.all([readQuery(query), readBase(base)]);
-    let best = { query, base, mirrored: false, similarity: 0 };
+    const isRead = a !== undefined && b !== undefined;
+    let best: Compared = { query, base, mirrored: false, similarity: 0, byDescriptors: 0, isKnown };
     // A symmetric picture resembles the other both ways.
     for (; candidates[i]?.query === query && candidates[i]?.base === base; i++) {
       const { mirrored, likeness } = candidates[i]!;
-      if (!isKnown && (a === undefined || b === undefined)) continue;
-      const similarity = a && b ? likenessBothWays(mirrored ? mirrorLevels(a) : a, b) : likeness;
-      if (similarity > best.similarity) best = { ...best, mirrored, similarity };
+      const similarity = isRead ? likenessBothWays(mirrored ? mirrorLevels(a) : a, b) : likeness;
+      const byDescriptors = Math.max(likeness, best.byDescriptors);
+      best =
+        similarity > best.similarity ? { ...best, mirrored, similarity, byDescriptors } : { ...best, byDescriptors };
     }
-    if (isKnown || best.similarity >= LEAST_LIKENESS) {
-      known?.connect(query, base);
-      yield best;
-    }
+    if (isKnown || (isRead && best.similarity >= BY_PIXELS.most)) known?.connect(query, base);
+    if (isKnown || isRead) yield best;
     onProgress?.({ phase: 'comparing pictures', done: i, total: candidates.length, unit: 'pairs' });
   }
 }
 
 /** The better likeness of laying the second upon the first, and the first upon the second. */
 function likenessBothWays(a: Levels, b: Levels): number {
-  const one = likeness(a, b, NOISE);
-  return one >= LEAST_LIKENESS ? one : Math.max(one, likeness(b, a, NOISE));
+  const one = lowestLikeness(a, b, NOISE);
+  return one >= BY_PIXELS.most ? one : Math.max(one, lowestLikeness(b, a, NOISE));
 }
 
 /** The levels of gray pictures by position, the last thousand or so kept. */

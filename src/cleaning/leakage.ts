@@ -1,7 +1,8 @@
 import type { Watch } from '../base/progress.js';
 import { findCandidates } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
-import { memoizedLevels, stacked, verified } from './duplicates.js';
+import { type Compared, compared, type LeastLikeness, memoizedLevels, stacked } from './duplicates.js';
+import { BY_DESCRIPTORS, BY_PIXELS, leastLikenessOf } from './least-likeness.js';
 import type { PictureFacts } from './picture-facts.js';
 
 /** A test picture that is among the training pictures. */
@@ -23,13 +24,11 @@ export interface KnownPictures {
   readonly hashes: readonly string[];
   /** `[M, 143]`. */
   readonly descriptors: Float32Array;
+  /** What near duplicates among them had to come to. Default: what the comparison with the test pictures says alone. */
+  readonly least?: LeastLikeness | undefined;
   /** The gray picture `[64, 64]` at a position; undefined where it cannot be read, or is another by now. */
   readGray(index: number): Promise<Float32Array | undefined>;
 }
-
-// Where descriptors have to decide alone. Measured on 2,500 faces and 300 altered ones a kind, one side in 8 bits: at 0.94 all that were
-// recompressed, resized or mirrored are found, of those cropped by 5 % 95 to 99.7 %; one other photo was taken for the same.
-const LEAST_BY_DESCRIPTORS = 0.94;
 
 /**
  * The test pictures that are exact or near duplicates of training pictures, each with the one that is most like it, in the order of the test
@@ -64,10 +63,18 @@ export async function findLeaks(
     };
     const unseen: typeof candidates = [];
     for (const candidate of candidates) if ((await readTraining(candidate.base)) === undefined) unseen.push(candidate);
-    for await (const { query, base, similarity } of verified(candidates, readTest, readTraining, watch))
+    const seen: Compared[] = [];
+    for await (const pair of compared(candidates, readTest, readTraining, watch)) seen.push(pair);
+    const likenesses = seen.map(({ similarity }) => similarity);
+    const least = Math.max(leastLikenessOf(likenesses, BY_PIXELS), training.least?.pixels ?? 0);
+    for (const { query, base, similarity } of seen) {
+      if (similarity < least) continue;
       keep({ test: others[query]!, training: base, kind: 'near', similarity, by: 'pixels' });
+    }
+    const byDescriptors = unseen.map(({ likeness }) => likeness);
+    const leastAlone = Math.max(leastLikenessOf(byDescriptors, BY_DESCRIPTORS), training.least?.descriptors ?? 0);
     for (const { query, base, likeness } of unseen) {
-      if (likeness < LEAST_BY_DESCRIPTORS) continue;
+      if (likeness < leastAlone) continue;
       keep({ test: others[query]!, training: base, kind: 'near', similarity: likeness, by: 'descriptors' });
     }
   }

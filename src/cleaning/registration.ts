@@ -92,13 +92,31 @@ export function mirrorLevels(levels: Levels): Levels {
  * @param noise standard deviation of structure that says nothing, in the unit of the pictures
  */
 export function likeness(a: Levels, b: Levels, noise: number): number {
+  const at = placementOf(a, b);
+  return at === undefined ? 0 : correlation(a.structure(), b.structure(), a.templates[0]!.px, at, noise);
+}
+
+/**
+ * How alike two images are where they are least alike, up to 1: the lowest correlation within any square of an eighth of the image's side,
+ * once the second is laid upon the first as for `likeness`. Squares without structure count as alike. A copy is alike everywhere; two
+ * drawings by the same hand agree in most places and differ in a few.
+ *
+ * @param noise standard deviation of structure that says nothing, in the unit of the images
+ * @returns 0 where no placement is found, as for `likeness`
+ */
+export function lowestLikeness(a: Levels, b: Levels, noise: number): number {
+  const at = placementOf(a, b);
+  return at === undefined ? 0 : lowestCorrelation(a.templates[0]!, b.templates[0]!, at, noise);
+}
+
+/** Where the first lies in the second; undefined where no place is found. */
+function placementOf(a: Levels, b: Levels): Placement | undefined {
   let placement: Placement | undefined = { scaleX: 1, shiftX: 0, scaleY: 1, shiftY: 0 };
   for (let level = a.templates.length - 1; level >= 0 && placement !== undefined; level--) {
     for (let step = 0; step < STEPS && placement !== undefined; step++)
       placement = improved(placement, a.templates[level]!, b.templates[level]!.gray);
   }
-  if (placement === undefined) return 0;
-  return correlation(a.structure(), b.structure(), a.templates[0]!.px, placement, noise);
+  return placement;
 }
 
 /** The first and the last pixel of `px` that lie in the window, the latter excluded. */
@@ -316,4 +334,72 @@ function correlation(a: Float32Array, b: Float32Array, px: number, at: Placement
   const varianceB = squaresB / count - (sumB / count) ** 2;
   const covariance = products / count - (sumA / count) * (sumB / count);
   return covariance / (Math.sqrt(varianceA * varianceB) + noise ** 2);
+}
+
+// Half the side of the squares is a cell: squares overlap by half.
+const CELLS = 16;
+// Squares that the other image shows less of say nothing.
+const LEAST_SEEN = 0.6;
+// The variance that is added to that of a square, as a share of the whole image's: what hardly varies is not compared.
+const FLAT = 0.25;
+// Sums of each cell: pixels, both images, their squares and their products.
+const cells = Array.from({ length: 6 }, () => new Float64Array(CELLS ** 2));
+
+function lowestCorrelation(a: Template, b: Template, at: Placement, noise: number): number {
+  const { px } = a;
+  place(across, px, at.scaleX, at.shiftX);
+  place(down, px, at.scaleY, at.shiftY);
+  for (const sums of cells) sums.fill(0);
+  const side = px / CELLS;
+  const [from, to] = [EDGE - 1, px - 1 - EDGE];
+  for (let y = EDGE; y < px - EDGE; y++) {
+    if (down.before[y]! < from || down.before[y]! > to) continue;
+    const top = down.before[y]! * px;
+    for (let x = EDGE; x < px - EDGE; x++) {
+      const first = across.before[x]!;
+      if (first < from || first > to) continue;
+      const wx = across.weight[x]!;
+      const upper = b.gray[top + first]! + (b.gray[top + first + 1]! - b.gray[top + first]!) * wx;
+      const lower = b.gray[top + px + first]! + (b.gray[top + px + first + 1]! - b.gray[top + px + first]!) * wx;
+      const other = upper + (lower - upper) * down.weight[y]!;
+      const own = a.gray[y * px + x]!;
+      const cell = Math.floor(y / side) * CELLS + Math.floor(x / side);
+      cells[0]![cell]! += 1;
+      cells[1]![cell]! += own;
+      cells[2]![cell]! += other;
+      cells[3]![cell]! += own * own;
+      cells[4]![cell]! += other * other;
+      cells[5]![cell]! += own * other;
+    }
+  }
+  const whole = momentsOf(sums => sums.reduce((sum, value) => sum + value, 0));
+  if (whole.count < LEAST_OVERLAP * (px - 2 * EDGE) ** 2) return 0;
+  // In units of the images' own contrast, so that neither brightness nor contrast matters.
+  const [contrastA, contrastB] = [Math.sqrt(whole.varianceA) + noise, Math.sqrt(whole.varianceB) + noise];
+  let lowest = 1;
+  for (let y = 0; y + 1 < CELLS; y++) {
+    for (let x = 0; x + 1 < CELLS; x++) {
+      const cell = y * CELLS + x;
+      const square = momentsOf(sums => sums[cell]! + sums[cell + 1]! + sums[cell + CELLS]! + sums[cell + CELLS + 1]!);
+      if (square.count < LEAST_SEEN * (2 * side) ** 2) continue;
+      const varianceA = square.varianceA / contrastA ** 2 + FLAT;
+      const varianceB = square.varianceB / contrastB ** 2 + FLAT;
+      const covariance = square.covariance / (contrastA * contrastB) + FLAT;
+      lowest = Math.min(lowest, covariance / Math.sqrt(varianceA * varianceB));
+    }
+  }
+  return lowest;
+}
+
+/** Moments of both images from the sums of some cells. */
+function momentsOf(total: (sums: Float64Array) => number) {
+  const [count, a, b, squaresA, squaresB, products] = cells.map(total) as [
+    ...[number, number, number, number, number, number],
+  ];
+  return {
+    count,
+    varianceA: squaresA / count - (a / count) ** 2,
+    varianceB: squaresB / count - (b / count) ** 2,
+    covariance: products / count - (a / count) * (b / count),
+  };
 }

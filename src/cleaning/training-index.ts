@@ -5,7 +5,7 @@ import type { Sample } from '../data/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { FeatureRows } from '../training/feature-cache.js';
 import { DESCRIPTOR_WIDTH } from './descriptor.js';
-import { stacked } from './duplicates.js';
+import { type LeastLikeness, stacked } from './duplicates.js';
 import { type Embedding, embed, embeddingOf } from './feature-vectors.js';
 import type { PictureFacts } from './picture-facts.js';
 
@@ -20,6 +20,8 @@ export interface TrainingIndex {
   readonly hashes: readonly string[];
   /** `[N, 143]`, to within a 250th of the largest number of each place. */
   readonly descriptors: Float32Array;
+  /** How alike two of them had to be to be near duplicates; absent in indices of older versions. */
+  readonly least?: LeastLikeness | undefined;
   /** What the pictures look like to the model, to find those most like another; absent where its backbone was trained. */
   readonly looks?: IndexedLooks | undefined;
 }
@@ -50,12 +52,14 @@ const HASH_BYTES = 16;
  * `descriptors` int8 `[N, 143]` with `scales` float32 `[143]`, `names` uint8 (UTF-8, one after another) with their `ends` int32 `[N]`; with
  * `looks`, also `vectors` int8 `[N, W]` and the `mean` and `std` float32 `[D]` of their features.
  *
+ * @param least what near duplicates among them had to come to
  * @param looks `[samples.length, W]`, with how they were made
  */
 export function encodeTrainingIndex(
   root: string,
   samples: readonly Sample[],
   facts: readonly (PictureFacts | undefined)[],
+  least: LeastLikeness,
   looks?: IndexedLooks,
 ): Uint8Array {
   const known = samples.flatMap((sample, i) => (facts[i] === undefined ? [] : [{ sample, fact: facts[i], i }]));
@@ -85,6 +89,7 @@ export function encodeTrainingIndex(
     ['names', { dtype: 'uint8', shape: [end], data: new Uint8Array(Buffer.concat(names)) }],
     ['ends', { dtype: 'int32', shape: [count], data: ends }],
   ];
+  const metadata = { format: FORMAT, root, leastPixels: `${least.pixels}`, leastDescriptors: `${least.descriptors}` };
   if (looks !== undefined) {
     const { width, standardization, seed } = looks.embedding;
     const vectors = new Int8Array(count * width);
@@ -98,9 +103,9 @@ export function encodeTrainingIndex(
       ['mean', { dtype: 'float32', shape: features, data: standardization.mean }],
       ['std', { dtype: 'float32', shape: features, data: standardization.std }],
     );
-    return writeSafetensors(new Map(tensors), { format: FORMAT, root, seed: `${seed}`, scale: `${scale}` });
+    return writeSafetensors(new Map(tensors), { ...metadata, seed: `${seed}`, scale: `${scale}` });
   }
-  return writeSafetensors(new Map(tensors), { format: FORMAT, root });
+  return writeSafetensors(new Map(tensors), metadata);
 }
 
 /**
@@ -153,8 +158,15 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
     files: Array.from(ends, (end, i) => names.toString('utf8', ends[i - 1] ?? 0, end)),
     hashes: Array.from(ends, (_, i) => hashes.slice(2 * HASH_BYTES * i, 2 * HASH_BYTES * (i + 1))),
     descriptors: scaled(quantised, scales),
+    least: leastIn(metadata),
     looks: looks(),
   };
+}
+
+/** The two bounds in the metadata; undefined where there are none. */
+function leastIn({ leastPixels, leastDescriptors }: Readonly<Record<string, string>>): LeastLikeness | undefined {
+  const least = { pixels: Number(leastPixels), descriptors: Number(leastDescriptors) };
+  return Number.isFinite(least.pixels) && Number.isFinite(least.descriptors) ? least : undefined;
 }
 
 /** Rows `[N, scales.length]` of numbers in 8 bits as what they stand for. */

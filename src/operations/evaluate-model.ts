@@ -10,6 +10,7 @@ import { step } from '../base/profile.js';
 import { type Watch, watchOf } from '../base/progress.js';
 import { type PictureFacts, readPictureFacts } from '../cleaning/picture-facts.js';
 import { isGray } from '../cleaning/quality.js';
+import type { TrainingIndex } from '../cleaning/training-index.js';
 import type { Skipped } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { readsForTwo } from '../data/shared-reads.js';
@@ -27,7 +28,8 @@ import { predictionsCsv } from '../report/csv.js';
 import { defaultCacheDir, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { evaluationPictures } from './evaluation-pictures.js';
-import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf } from './training-leaks.js';
+import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf, leakedPictures, PAIR_PX } from './training-leaks.js';
+import { trainingPicture } from './training-neighbours.js';
 
 /** Which model to measure, on which data. */
 export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
@@ -122,6 +124,8 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const { samples } = dataset;
       const paths = samples.map(({ file }) => pathOf(file));
       const index = await indexOfModel(home, manifest);
+      const trained = (index: TrainingIndex) => async (file: string) =>
+        (await trainingPicture(index, home, index.files.indexOf(file), PAIR_PX)).dataUri;
       const read = readsForTwo();
       const predicted = async (watch: Watch) => {
         // Cropped already, where faces were asked for.
@@ -202,6 +206,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
           predictions,
           trainingLabels,
           leakage,
+          leakedPictures: index && leakage ? await leakedPictures(leakage, pathOf, trained(index)) : [],
           best: pictures.best,
           worst: pictures.worst,
           suspects: pictures.suspects,

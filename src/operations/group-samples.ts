@@ -55,7 +55,7 @@ export function someGrouped(
   return grouped(
     positions.map(position => samples[position]!),
     positions.map(position => facts[position]),
-    { pairs, ...groupsOf(positions.length, pairs) },
+    { pairs, ...groupsOf(positions.length, pairs), least: duplicates.least },
   );
 }
 
@@ -73,16 +73,19 @@ export function tellGroups({ groups }: Duplicates, { onMessage }: Watch): void {
 }
 
 // Goes up when the same pictures come to other pairs.
-const SEARCH_VERSION = 2;
-const pairsSchema = z.array(
-  z.object({
-    a: z.int(),
-    b: z.int(),
-    kind: z.enum(['exact', 'near']),
-    similarity: z.number(),
-    mirrored: z.boolean(),
-  }),
-);
+const SEARCH_VERSION = 3;
+const foundSchema = z.object({
+  pairs: z.array(
+    z.object({
+      a: z.int(),
+      b: z.int(),
+      kind: z.enum(['exact', 'near']),
+      similarity: z.number(),
+      mirrored: z.boolean(),
+    }),
+  ),
+  least: z.object({ pixels: z.number(), descriptors: z.number() }),
+});
 
 /** The duplicates among pictures of these contents, in this order, as they were found before; else as `find` finds them. */
 async function remembered(
@@ -95,13 +98,13 @@ async function remembered(
   const path = join(cacheDir, 'duplicates', `${key}.json`);
   // What is missing or damaged is found again.
   const known = await readFile(path, 'utf8').then(
-    text => pairsSchema.safeParse(parsed(text)).data,
+    text => foundSchema.safeParse(parsed(text)).data,
     () => undefined,
   );
-  if (known !== undefined) return { pairs: known, ...groupsOf(facts.length, known) };
+  if (known !== undefined) return { ...known, ...groupsOf(facts.length, known.pairs) };
   const found = await find();
   try {
-    await replaceFile(path, JSON.stringify(found.pairs));
+    await replaceFile(path, JSON.stringify({ pairs: found.pairs, least: found.least }));
   } catch (cause) {
     const wayOut = 'choose another with --cache';
     throw new InputError(expected(path, 'a cache that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });

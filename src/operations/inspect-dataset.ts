@@ -10,11 +10,11 @@ import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { decodeWithWarning, probePicture } from '../data/picture.js';
 import type { PictureWarning } from '../data/picture-warning.js';
 import { readSource } from '../data/read-source.js';
-import { sheetPng } from '../data/sheet.js';
+import { sheetPng, thumbnail } from '../data/sheet.js';
 import { histogram } from '../evaluation/groups.js';
 import { inspectPage } from '../report/inspect-page.js';
 import { defaultCacheDir, type LabelStatistics, labelStatistics, tellWarnings, withThumbnails } from './common.js';
-import { compareDatasets, type LeakedPictures } from './training-leaks.js';
+import { compareDatasets, type LeakedPictures, leakedPictures, PAIR_PX } from './training-leaks.js';
 
 /** Which data to look at. */
 export interface InspectOptions extends Watch, OpenDatasetOptions {
@@ -169,6 +169,14 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       target,
       ...result,
       samples: await withThumbnails(shown, pathOf),
+      leakedPictures:
+        test && leakage
+          ? await leakedPictures(
+              leakage,
+              file => resolve(test.root, file),
+              file => thumbnail(pathOf(file), PAIR_PX),
+            )
+          : [],
       made: [
         ['data', options.data],
         ['samples drawn with seed', seed],

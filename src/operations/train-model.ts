@@ -218,7 +218,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
 
       // A trained backbone makes other features of them than those at hand.
       const looks = part === undefined ? await looksOfRows(rows, signal) : undefined;
-      const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, looks);
+      const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, duplicates.least, looks);
       const network = buildModel(backbone, head, taken.tuned, calibration);
       const held = split.validation.length;
       const validationMse = biasCorrection === undefined ? taken.validationMse : biasCorrection.after.rmse ** 2;

@@ -9,6 +9,7 @@ import { findLeaks, type Leak } from '../cleaning/leakage.js';
 import { type PictureFacts, readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex, trainingPath } from '../cleaning/training-index.js';
 import type { Dataset } from '../data/dataset.js';
+import { thumbnail } from '../data/sheet.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Manifest } from '../model/manifest.js';
@@ -114,6 +115,29 @@ export function leakageOf(
     ...counted(own, predictions, i => ({ file: index.files[i]!, label: index.labels[i]! })),
     reduced: { images: rest.length, ...errors },
   };
+}
+
+const PAIRS_SHOWN = 24;
+/** Pixels of the longer side of the pictures that a page shows in pairs. */
+export const PAIR_PX = 120;
+
+/**
+ * The first pairs with small versions of their pictures, for a page.
+ *
+ * @param training the small version of a training picture; undefined where it is gone
+ */
+export async function leakedPictures(
+  { pairs }: LeakedPictures,
+  pathOf: (file: string) => string,
+  training: (file: string) => Promise<string | undefined>,
+): Promise<(LeakedPair & { readonly dataUri: string; readonly trainingUri: string | undefined })[]> {
+  return await Promise.all(
+    pairs.slice(0, PAIRS_SHOWN).map(async pair => ({
+      ...pair,
+      dataUri: await thumbnail(pathOf(pair.file), PAIR_PX),
+      trainingUri: await training(pair.training),
+    })),
+  );
 }
 
 /**

@@ -37,7 +37,7 @@ export async function withTrainingNeighbours<T extends { readonly file: string }
   const nearest = await nearestTraining(await Promise.all(read), model, index, SHOWN);
   return await Promise.all(
     pictures.map(async (picture, i) => {
-      const neighbours = nearest[i]!.map(at => neighbourAt(index, home, at, THUMBNAIL_PX));
+      const neighbours = nearest[i]!.map(at => trainingPicture(index, home, at, THUMBNAIL_PX));
       return { ...picture, neighbours: await Promise.all(neighbours) };
     }),
   );
@@ -61,7 +61,7 @@ export async function trainingNeighboursOf(
   const own = contentHash(bytes);
   const [nearest] = await nearestTraining([bytes], model, index, count + 1);
   const others = nearest!.filter(at => index.hashes[at] !== own).slice(0, count);
-  return await Promise.all(others.map(at => neighbourAt(index, home, at, thumbnailPx, alsoIn)));
+  return await Promise.all(others.map(at => trainingPicture(index, home, at, thumbnailPx, alsoIn)));
 }
 
 /** Places in the index, for each of these encoded images, the nearest first; none where the model does not know the images by features. */
@@ -91,7 +91,8 @@ async function nearestTraining(
   return images.map((_, i) => Array.from(indices.subarray(i * count, (i + 1) * count)).filter(at => at >= 0));
 }
 
-async function neighbourAt(
+/** The picture at a position of a model's index, its small version with at most `px` pixels a side. */
+export async function trainingPicture(
   index: TrainingIndex,
   home: string,
   at: number,

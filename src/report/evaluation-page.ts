@@ -3,7 +3,7 @@ import { histogram } from '../evaluation/groups.js';
 import { coverageSection } from './coverage-section.js';
 import { capital, type Format, formatCount, formatPercent, plural, unitSuffix } from './format.js';
 import { html, type Markup, pictureUri } from './html.js';
-import { type LeakageFigures, leakageSection } from './leakage-section.js';
+import { type LeakageFigures, type LeakedPicture, leakageSection } from './leakage-section.js';
 import { page } from './page.js';
 import {
   barCell,
@@ -53,6 +53,8 @@ export interface EvaluationPageOptions extends Target {
   readonly worst: readonly PredictedPicture[];
   /** Which of the pictures the model was trained on; left out where that is not known. */
   readonly leakage?: LeakageFigures | undefined;
+  /** The first of those pictures beside the training pictures. */
+  readonly leakedPictures?: readonly LeakedPicture[];
   /** Pictures with suspicious labels, the most suspicious first, and how many there are with those that are not shown. */
   readonly suspects?: readonly SuspectPicture[];
   readonly suspectCount?: number;
@@ -84,7 +86,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
     main: [
       result(options, format),
       constants(options, format),
-      leakageSection(options.leakage, evaluation, format),
+      leakageSection(options.leakage, options.leakedPictures ?? [], evaluation, format),
       plots(options),
       training(options),
       coverageSection(evaluation, unit, format),

@@ -2,6 +2,7 @@ import type { Skipped } from '../data/dataset.js';
 import type { HistogramBin } from '../evaluation/groups.js';
 import { type Format, formatCount, formatFor, formatPercent, plural } from './format.js';
 import { html, type Markup } from './html.js';
+import { type LeakedPicture, leakedPairs } from './leakage-section.js';
 import { page } from './page.js';
 import {
   barCell,
@@ -40,6 +41,10 @@ export interface InspectPageOptions extends Target {
   /** Pictures without colour. */
   readonly grayscale: number;
   readonly samples: readonly LabelledPicture[];
+  /** How many pictures of the other data set repeat some of these; left out where none were compared. */
+  readonly leakage?: { readonly exact: number; readonly near: number; readonly images: number } | undefined;
+  /** The first of them beside those that they repeat. */
+  readonly leakedPictures?: readonly LeakedPicture[];
   readonly made: MadeBy;
 }
 
@@ -64,6 +69,7 @@ export function inspectPage(options: InspectPageOptions): string {
       contents(options, format),
       distribution(options),
       samples.length > 0 && section('Samples', 'Do the numbers fit the pictures?', pictureGrid(pictures)),
+      repeated(options, format),
       skippedSection('Broken and unlabelled files', skipped),
       madeSection(made),
     ],
@@ -99,6 +105,15 @@ function contents({ target, unit, images, skipped, labels, grayscale }: InspectP
       },
     ]),
   );
+}
+
+function repeated({ leakage, leakedPictures = [] }: InspectPageOptions, format: Format): Markup | '' {
+  if (leakage === undefined) return '';
+  const { exact, near, images } = leakage;
+  const title = 'Test images among these';
+  if (exact + near === 0) return section(title, `None of ${plural(images, 'test image')} repeats one of these.`, '');
+  const note = `${formatCount(exact + near)} of ${plural(images, 'test image')}: ${formatCount(exact)} the same file as one of these, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped.`;
+  return section(title, note, leakedPairs(leakedPictures, format));
 }
 
 function distribution({ target, unit, images, histogram, sizes, formats }: InspectPageOptions): Markup {

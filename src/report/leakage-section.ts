@@ -1,6 +1,6 @@
 import type { Evaluation } from '../evaluation/evaluate.js';
 import { type Format, formatCount, formatPercent, plural } from './format.js';
-import { html, type Markup } from './html.js';
+import { html, type Markup, pictureUri } from './html.js';
 import { section, table } from './parts.js';
 
 /** What a page says of test pictures that the model was trained on. */
@@ -21,12 +21,25 @@ export interface LeakageFigures {
   }[];
 }
 
+/** An image and the training image that it repeats, small versions of both as data URIs. */
+export interface LeakedPicture {
+  readonly file: string;
+  readonly training: string;
+  readonly similarity: number;
+  readonly label: number;
+  readonly trainingLabel: number;
+  readonly dataUri: string;
+  /** Absent where the training image is gone or has changed. */
+  readonly trainingUri?: string | undefined;
+}
+
 /** Pairs that are named; the rest is counted. */
 const MAX_PAIRS = 50;
 
 /** Headline and leak-reduced errors side by side, and the pictures that were trained on; nothing where it is not known. */
 export function leakageSection(
   leakage: LeakageFigures | undefined,
+  pictures: readonly LeakedPicture[],
   evaluation: Evaluation,
   format: Format,
 ): Markup | '' {
@@ -52,14 +65,30 @@ export function leakageSection(
       html`<th scope="col">Pictures</th><th scope="col">Number</th><th scope="col">RMSE</th><th scope="col">MAE</th>`,
       [row('All', evaluation.images, evaluation), row('Without those seen in training', reduced.images, reduced)],
     ),
+    leakedPairs(pictures, format),
     html`<div class="files">${table(
       title,
       html`<th scope="col">Picture</th><th scope="col" class="text">Training picture</th><th scope="col" class="text">Found by</th><th scope="col">Likeness</th><th scope="col">True</th><th scope="col">In training</th>`,
       shown.map(
         ({ file, training, by, similarity, label, trainingLabel }) => html`
-<tr><th scope="row">${file}</th><td class="text">${training}</td><td class="text">${by}</td><td>${similarity.toFixed(2)}</td><td>${format.label(label)}</td><td>${format.label(trainingLabel)}</td></tr>`,
+<tr><th scope="row">${file}</th><td class="text">${training}</td><td class="text">${by}</td><td>${likenessText(similarity)}</td><td>${format.label(label)}</td><td>${format.label(trainingLabel)}</td></tr>`,
       ),
     )}</div>
 ${pairs.length > shown.length && html`<p class="note">and ${formatCount(pairs.length - shown.length)} more</p>`}`,
   ]);
 }
+
+/** Images that repeat training images beside them, with the labels and the likeness of both; nothing where there are none. */
+export function leakedPairs(pictures: readonly LeakedPicture[], format: Format): Markup | '' {
+  if (pictures.length === 0) return '';
+  const image = (uri: string | undefined, alt: string) =>
+    uri === undefined ? html`<span class="gone"></span>` : html`<img src="${pictureUri(uri)}" alt="${alt}">`;
+  return html`<ul class="pictures twins">${pictures.map(
+    ({ file, training, similarity, label, trainingLabel, dataUri, trainingUri }) => html`
+<li><figure><div class="sides">${image(dataUri, `test image ${file}`)}${image(trainingUri, `training image ${training}`)}</div><figcaption><span class="pair"><span>test ${format.label(label)}</span><span>training ${format.label(trainingLabel)}</span></span><span class="off">likeness ${likenessText(similarity)}</span><span class="file" title="${file}">${file}</span><span class="file" title="${training}">${training}</span></figcaption></figure></li>`,
+  )}
+</ul>`;
+}
+
+// Copies differ in the third decimal.
+const likenessText = (similarity: number) => similarity.toFixed(3);

@@ -92,6 +92,9 @@ tr.ours th, tr.ours td { font-weight: 650; }
 .near { list-style: none; display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.3rem; margin-top: 0.35rem; }
 .near li { text-align: center; font-size: 0.75rem; color: var(--muted); }
 .near img, .near .gone { display: block; width: 100%; aspect-ratio: 1; border-radius: 0.3rem; background: var(--wash); }
+.twins { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
+.twins .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 0.25rem; }
+.twins .gone { display: block; aspect-ratio: 1; background: var(--wash); }
 .made { display: grid; grid-template-columns: minmax(8rem, 14rem) minmax(0, 1fr); font-size: 0.95rem; }
 .made dt, .made dd { padding: 0.4rem 0; border-top: 1px solid var(--line); }
 .made dt { color: var(--muted); padding-right: 1rem; }

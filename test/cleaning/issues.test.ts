@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Duplicates } from '../../src/cleaning/duplicates.js';
+import { type Duplicates, NO_EVIDENCE } from '../../src/cleaning/duplicates.js';
 import { conflictingSamples, rankIssues } from '../../src/cleaning/issues.js';
 
 const pair = (a: number, b: number, similarity: number) =>
@@ -12,6 +12,7 @@ const duplicates: Duplicates = {
     [0, 1],
     [2, 3],
   ],
+  least: NO_EVIDENCE,
 };
 const samples = ['a', 'b', 'c', 'd', 'e'].map((file, i) => ({ file, label: [10, 40, 7, 7, 60][i]! }));
 const findings = {

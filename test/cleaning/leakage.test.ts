@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { writeSafetensors } from '../../src/backbones/weights/safetensors.js';
-import { stacked } from '../../src/cleaning/duplicates.js';
+import { NO_EVIDENCE, stacked } from '../../src/cleaning/duplicates.js';
 import { findLeaks } from '../../src/cleaning/leakage.js';
 import { readGray, readPictureFacts } from '../../src/cleaning/picture-facts.js';
 import {
@@ -35,7 +35,7 @@ async function prepare(t: TestContext) {
   });
   const cache = join(root, 'cache');
   const { facts } = await readPictureFacts(training, cache);
-  const bytes = encodeTrainingIndex('../train', training.samples, facts);
+  const bytes = encodeTrainingIndex('../train', training.samples, facts, NO_EVIDENCE);
   writeFileSync(join(root, TRAINING_INDEX), bytes);
   const asked = (await readPictureFacts(testing, cache)).facts;
   const readTest = (i: number) => readGray(resolve(testing.root, testing.samples[i]!.file));
@@ -70,7 +70,7 @@ test('test pictures that repeat training pictures are found, by their pixels whe
 
 test('the index remembers names, labels, hashes and descriptors, in the same bytes each time', async t => {
   const { root, training, facts, bytes } = await prepare(t);
-  assert.deepEqual(encodeTrainingIndex('../train', training.samples, facts), bytes);
+  assert.deepEqual(encodeTrainingIndex('../train', training.samples, facts, NO_EVIDENCE), bytes);
   const index = await readTrainingIndex(join(root, TRAINING_INDEX));
   assert.equal(index.root, '../train');
   assert.deepEqual(
@@ -88,9 +88,12 @@ test('the index remembers names, labels, hashes and descriptors, in the same byt
     assert.ok(Math.abs(value - exact[i]!) <= largest / 250, `${i}`);
   });
   // A picture that could not be read is left out; of none there is an empty index.
-  writeFileSync(join(root, TRAINING_INDEX), encodeTrainingIndex('', training.samples, [...facts.slice(1), undefined]));
+  writeFileSync(
+    join(root, TRAINING_INDEX),
+    encodeTrainingIndex('', training.samples, [...facts.slice(1), undefined], NO_EVIDENCE),
+  );
   assert.equal((await readTrainingIndex(join(root, TRAINING_INDEX))).files.length, 19);
-  writeFileSync(join(root, TRAINING_INDEX), encodeTrainingIndex('', [], []));
+  writeFileSync(join(root, TRAINING_INDEX), encodeTrainingIndex('', [], [], NO_EVIDENCE));
   assert.deepEqual((await readTrainingIndex(join(root, TRAINING_INDEX))).files, []);
 });
 

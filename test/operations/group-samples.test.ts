@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { groupsOf } from '../../src/cleaning/duplicates.js';
+import { groupsOf, NO_EVIDENCE } from '../../src/cleaning/duplicates.js';
 import { type GroupedSamples, someGrouped } from '../../src/operations/group-samples.js';
 
 describe('the groups of some samples', () => {
@@ -8,7 +8,7 @@ describe('the groups of some samples', () => {
     const samples = ['a', 'b', 'c', 'd', 'e'].map((name, i) => ({ file: `${name}.jpg`, label: i }));
     const pair = (a: number, b: number) => ({ a, b, kind: 'near', similarity: 0.9, mirrored: false }) as const;
     const pairs = [pair(0, 2), pair(2, 3), pair(3, 4)];
-    const duplicates = { pairs, ...groupsOf(5, pairs) };
+    const duplicates = { pairs, ...groupsOf(5, pairs), least: NO_EVIDENCE };
     const facts = samples.map(({ file }) => ({ hash: file }) as unknown as GroupedSamples['facts'][number]);
     const all: GroupedSamples = { groups: [0, 1, 0, 0, 0], facts, duplicates };
     // Without c, a is alone.
