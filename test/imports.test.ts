@@ -183,3 +183,17 @@ describe('imports', () => {
       assert.ok(architecture.includes(`\`${name}\``), `${name} has a line in ARCHITECTURE.md`);
   });
 });
+
+describe('the code', () => {
+  it('spreads no array into the arguments of push, which fails from some 120,000 elements on', () => {
+    const files = ['src', 'studio'].flatMap(folder =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name)),
+    );
+    const spread = /\.(?:push|unshift)\(\s*\.\.\./;
+    assert.deepEqual(
+      files.filter(name => /\.tsx?$/.test(name) && spread.test(readFileSync(name, 'utf8'))),
+      [],
+    );
+    assert.match('below.push(...content.folders)', spread);
+  });
+});

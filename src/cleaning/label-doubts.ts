@@ -32,7 +32,8 @@ export interface LabelDoubts {
   readonly neighbourCount: number;
 }
 
-const FOLDS = 5;
+/** Labels are judged by heads that did not see them: of the samples of the other folds, groups kept together. */
+export const FOLDS = 5;
 const NEIGHBOURS = 30;
 // So that the vectors of 200,000 pictures can lie in memory: 200 MB.
 const PROJECTED = 256;
@@ -56,7 +57,7 @@ export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Pro
   const center = mean(places);
   const least = 0.5 * mean(places.map(place => Math.abs(place - center)));
   const others = drawOthers(places, least, seed);
-  const parts = folds(labels, Math.min(FOLDS, count), groups, seed);
+  const parts = folds(labels, FOLDS, groups, seed);
   const outside = withoutGroup(neighbours, k, groups);
   const beliefs = await labelBeliefs({ rows, places, others, folds: parts, neighbours: outside, seed }, watch);
   const isWhole = labels.every(Number.isInteger);

@@ -74,7 +74,7 @@ function summary(result: EvaluateModelResult): string {
     row('always the mean', show(baseline.mean.rmse), show(baseline.mean.mae)),
     row('always the median', show(baseline.median.rmse), show(baseline.median.mae)),
     '',
-    `explains ${r2 === null ? '-' : (100 * r2).toFixed(0)} % of the variance; ${(100 * result.cs5).toFixed(0)} % within 5; bias ${signed(result.bias)}; MSE ${show(result.mse)}`,
+    `${r2 === null ? 'variance explained: not defined' : `explains ${(100 * r2).toFixed(0)} % of the variance`}; ${(100 * result.cs5).toFixed(0)} % within 5; bias ${signed(result.bias)}; MSE ${show(result.mse)}`,
     '',
     ...groupTable(result),
     ...doubtLines(result),

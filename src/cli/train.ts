@@ -207,7 +207,7 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
     );
   }
   lines.push(timesLine(result));
-  lines.push(...skippedLines(skipped));
+  for (const line of skippedLines(skipped)) lines.push(line);
   lines.push(`next: npx eyeball-ml evaluate ${quoted(model)} TEST_DATA`);
   return lines.join('\n');
 }

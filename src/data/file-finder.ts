@@ -134,7 +134,8 @@ export class FileFinder {
   }
 
   private async listing(path: string, differs: readonly Spelling[], entries: readonly Dirent[]): Promise<Listed> {
-    this.unreadable.push(...(await unreadableNames(resolve(this.root, path), path === '.' ? '' : `${path}/`, entries)));
+    const unreadable = await unreadableNames(resolve(this.root, path), path === '.' ? '' : `${path}/`, entries);
+    for (const file of unreadable) this.unreadable.push(file);
     const isFolder = (entry: Dirent) => entry.isDirectory();
     return {
       path,

@@ -58,8 +58,8 @@ export async function listFiles(
       throwIfAborted(signal);
       const content = await readFolder(root, shown, visit);
       for (const file of content.files) files.push(file);
-      below.push(...content.folders);
-      skipped.push(...content.skipped);
+      for (const folder of content.folders) below.push(folder);
+      for (const file of content.skipped) skipped.push(file);
     });
     level = below;
   }

@@ -1,4 +1,4 @@
-import { labelOfText } from './label.js';
+import { isTooGreat, labelOfText, tooGreat } from './label.js';
 import { quote } from './tables.js';
 
 /** A field as a number, or why it is none, as `expected ..., got ...; way out`. */
@@ -57,7 +57,9 @@ export function numberReader(
     }
     const isGrouped = GROUPS.test(trimmed);
     const wayOut = isGrouped ? 'leave out what separates the thousands' : 'mend or remove the row';
-    return { fault: `expected a finite number in ${where}, got ${got}; ${wayOut}` };
+    return {
+      fault: `expected a finite number in ${where}, got ${isTooGreat(trimmed) ? tooGreat(got) : got}; ${wayOut}`,
+    };
   };
 }
 

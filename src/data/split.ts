@@ -105,7 +105,12 @@ export function folds(labels: ArrayLike<number>, k: number, groups: ArrayLike<nu
   const units = byGroup(groups);
   if (units.length < k) {
     throw new InputError(
-      expected('folds', `at least ${k} groups of pictures`, `${units.length}`, 'ask for fewer folds'),
+      expected(
+        'cross-validation',
+        `at least ${k} groups of images`,
+        `${units.length}`,
+        'add images that are no duplicates of others and share no value in a column "group"',
+      ),
     );
   }
   const random = createRandom(seed, 'folds');
@@ -116,7 +121,7 @@ export function folds(labels: ArrayLike<number>, k: number, groups: ArrayLike<nu
     const dealt = order.slice(from, from + k).sort((a, b) => units[b]!.length - units[a]!.length);
     const smallestFirst = random.shuffle(parts).sort((a, b) => a.length - b.length);
     dealt.forEach((unit, i) => {
-      smallestFirst[i]!.push(...units[unit]!);
+      for (const sample of units[unit]!) smallestFirst[i]!.push(sample);
     });
   }
   return parts.map(part => part.sort((a, b) => a - b));

@@ -2,6 +2,7 @@ import { isAbsolute, posix, sep } from 'node:path';
 import { expected, InputError, inputErrors } from '../base/errors.js';
 import type { Sample, Skipped } from './dataset.js';
 import { FileFinder } from './file-finder.js';
+import { isLabel, isTooGreat, tooGreat } from './label.js';
 import { SpellingNotes } from './name-index.js';
 import { type FieldNumber, looksLikeNumber, numberReader } from './number-column.js';
 import { type Fault, FILE_COLUMNS, quote, type Row, type Table } from './tables.js';
@@ -174,10 +175,12 @@ function numberOf(cell: unknown, column: string, read: (text: string) => FieldNu
   if (typeof cell === 'string') {
     const number = read(cell);
     if ('value' in number || !isMissingValue(cell)) return number;
-  } else if (typeof cell === 'number' && Number.isFinite(cell)) return { value: cell };
+  } else if (typeof cell === 'number' && isLabel(cell)) return { value: cell };
   const isMissing = isMissingValue(cell);
   const wayOut = isMissing ? `${MEND}, or skip such rows with --skip-missing` : MEND;
-  return { fault: said(`a finite number in "${column}"`, quote(cell), wayOut) };
+  return {
+    fault: said(`a finite number in "${column}"`, isTooGreat(cell) ? tooGreat(quote(cell)) : quote(cell), wayOut),
+  };
 }
 
 /** What people and programs write where a value is missing. */

@@ -125,5 +125,5 @@ function cut(labels: ArrayLike<number>, edges: readonly number[]): LabelGroup[] 
 }
 
 function fullest(groups: readonly LabelGroup[]): number {
-  return Math.max(...groups.map(({ indices }) => indices.length));
+  return groups.reduce((most, { indices }) => Math.max(most, indices.length), 0);
 }

@@ -20,7 +20,7 @@ interface Measured {
  * - an RMSE no lower than that of always answering the mean of the training labels;
  * - else, an R2 of 0 or less: worse than the mean of the labels at hand, though better than that of the training labels.
  *
- * Only the first can be said of a single picture, or where all labels are equal.
+ * Only the first can be said of a single picture. Where all labels are equal it says so, and only the first besides.
  */
 export function evaluationWarnings(
   yTrue: ArrayLike<number>,
@@ -37,7 +37,14 @@ export function evaluationWarnings(
   }
 
   const spread = standardDeviation(yTrue);
-  if (spread === 0) return warnings;
+  if (spread === 0) {
+    if (images > 1)
+      warnings.push(
+        `Every label is ${yTrue[0]}: there is no variance to explain, so R2 is not defined, and errors say little. Measure on ` +
+          'images whose labels differ.',
+      );
+    return warnings;
+  }
   const share = standardDeviation(yPred) / spread;
   if (share < MIN_SPREAD) {
     warnings.push(

@@ -63,14 +63,13 @@ export function shareWithin(yTrue: ArrayLike<number>, yPred: ArrayLike<number>, 
 /**
  * The share of the variance of `yTrue` that the predictions explain, 1 - sum((yPred - yTrue)^2) / sum((yTrue - mean)^2).
  *
- * 1 is perfect, 0 is as good as the mean of `yTrue`, below 0 is worse. Where all of `yTrue` are equal it is 1 for perfect
- * predictions and else 0; NaN for a single pair, whose variance is not defined.
+ * 1 is perfect, 0 is as good as the mean of `yTrue`, below 0 is worse. NaN where all of `yTrue` are equal, a single pair included: there is
+ * no variance to explain.
  *
- * Reference: sklearn.metrics.r2_score with its default force_finite=True.
+ * Reference: sklearn.metrics.r2_score, but for equal values.
  */
 export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
   checkPairs('r2Score', yTrue, yPred);
-  if (yTrue.length < 2) return Number.NaN;
   const centre = mean(yTrue);
   let residual = 0;
   let total = 0;
@@ -78,8 +77,7 @@ export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): num
     residual += (yPred[i]! - yTrue[i]!) ** 2;
     total += (yTrue[i]! - centre) ** 2;
   }
-  if (total === 0) return residual === 0 ? 1 : 0;
-  return 1 - residual / total;
+  return total === 0 ? Number.NaN : 1 - residual / total;
 }
 
 /**

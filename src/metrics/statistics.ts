@@ -5,12 +5,18 @@ function checkNotEmpty(where: string, values: ArrayLike<number>): void {
   if (values.length === 0) throw new InputError(expected(where, 'at least one value', 'none'));
 }
 
-/** The arithmetic mean, sum(x) / N. Throws InputError where `values` is empty. */
+/** The arithmetic mean, sum(x) / N, never outside the values: that of equal values is the value itself. Throws InputError where `values` is empty. */
 export function mean(values: ArrayLike<number>): number {
   checkNotEmpty('mean', values);
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
+  let [sum, min, max] = [0, values[0]!, values[0]!];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    sum += value;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  // The sum is rounded: of ten times 0.1 the quotient is below 0.1.
+  return Math.min(Math.max(sum / values.length, min), max);
 }
 
 /**

@@ -140,7 +140,8 @@ async function occlusionMap({ picture, blurred, sizePx }: Versions, model: Expla
 async function valuesOf(pictures: readonly Uint8Array[], model: ExplainedModel): Promise<number[]> {
   const values: number[] = [];
   for (let at = 0; at < pictures.length; at += BATCH) {
-    values.push(...Array.from(await model.values(stack(pictures.slice(at, at + BATCH), model.sizePx))));
+    const some = await model.values(stack(pictures.slice(at, at + BATCH), model.sizePx));
+    for (let i = 0; i < some.length; i++) values.push(some[i]!);
   }
   return values;
 }

@@ -199,8 +199,10 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
             face,
           }));
           if (reason !== undefined) rows.push({ file: name(index), value: null, error: reason });
-          for (const row of rows) onPrediction?.(row);
-          out.push(...rows);
+          for (const row of rows) {
+            onPrediction?.(row);
+            out.push(row);
+          }
           tell(++done);
         }
         return out;

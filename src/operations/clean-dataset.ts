@@ -17,7 +17,7 @@ import { decodeText } from '../data/tables.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { extractFeatures } from '../training/extract.js';
 import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
-import { groupSamples } from './group-samples.js';
+import { checkGroups, groupSamples, someGrouped } from './group-samples.js';
 
 /** Which data to look through, and for what. */
 export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
@@ -103,7 +103,10 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
   const all = await openDataset({ data, target, labelFrom, labelFromPath, skipMissing, limit, onMessage, signal });
   const { dataset, before } = settle(all, decided, onMessage);
   const backbone = await backboneOf(options, cacheDir, stage(1));
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, stage(1));
+  // Before the features, which take longest: too few groups are refused.
+  const grouped = await groupSamples(dataset, cacheDir, stage(1));
+  checkGroups(data, grouped);
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, stage(2));
   try {
     const { samples, rows, skipped } = extraction;
     if (samples.length < FEWEST_IMAGES) {
@@ -111,7 +114,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       throw new InputError(expected(data, what, `${samples.length}`, 'look through so few by eye'));
     }
     const pathOf = (file: string) => resolve(dataset.root, file);
-    const { groups, facts, duplicates } = await groupSamples({ ...dataset, samples }, cacheDir, stage(2));
+    const { groups, facts, duplicates } = someGrouped(grouped, dataset, extraction.positions);
     tellWarnings(samples, facts, onMessage);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);

@@ -6,10 +6,12 @@ import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
+import { FOLDS } from '../cleaning/label-doubts.js';
 import { type PictureFacts, readGray, readPictureFacts } from '../cleaning/picture-facts.js';
 import type { Dataset, Sample } from '../data/dataset.js';
 import type { ReadPicture } from '../data/shared-reads.js';
 import { columnGroups, joinGroups } from '../data/split.js';
+import { GROUP_COLUMN } from '../data/table-samples.js';
 
 /** What belongs together in a data set. */
 export interface GroupedSamples {
@@ -61,6 +63,22 @@ export function someGrouped(
 
 function grouped(samples: readonly Sample[], facts: GroupedSamples['facts'], duplicates: Duplicates): GroupedSamples {
   return { groups: joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]), facts, duplicates };
+}
+
+/**
+ * Refuses data whose readable pictures are of fewer groups than there are folds to judge labels by. Whether the pictures are enough is for the
+ * caller to check.
+ *
+ * @param data for the error
+ * @throws InputError
+ */
+export function checkGroups(data: string, { groups, facts }: GroupedSamples): void {
+  const readable = groups.filter((_, i) => facts[i] !== undefined);
+  const count = new Set(readable).size;
+  if (count >= FOLDS || readable.length < FOLDS) return;
+  const what = `at least ${FOLDS} groups of pictures that can be read, to judge the labels of each by the others`;
+  const wayOut = `add pictures that are no duplicates of others and share no value in a column "${GROUP_COLUMN}"`;
+  throw new InputError(expected(data, what, `${count}`, wayOut));
 }
 
 /** Says how many groups of duplicates stay together. */

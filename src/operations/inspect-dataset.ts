@@ -133,11 +133,14 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     }
     tellWarnings(usable, warnings, onMessage);
     const labels = Float64Array.from(usable, sample => sample.label);
+    const statistics = labelStatistics(labels);
+    if (statistics.std === 0 && usable.length > 1)
+      onMessage?.(`warning: every label is ${statistics.min}; a model can only learn that number`);
     const leakage = test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, watchOf(options)));
     const result: InspectResult = {
       images: usable.length,
       skipped,
-      labels: labelStatistics(labels),
+      labels: statistics,
       histogram: histogram(labels),
       sizes: sizes.entries().map(([size, images]) => {
         const [width, height] = size.split(' ').map(Number) as [number, number];

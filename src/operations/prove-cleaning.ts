@@ -24,7 +24,7 @@ import { type FeatureRows, rowsAt } from '../training/feature-cache.js';
 import { answersOf } from '../training/out-of-fold.js';
 import { backboneOf, defaultCacheDir } from './common.js';
 import { fitHeads } from './fit-model.js';
-import { type GroupedSamples, groupSamples } from './group-samples.js';
+import { checkGroups, type GroupedSamples, groupSamples, someGrouped } from './group-samples.js';
 import { planTraining } from './training-plan.js';
 
 /** On which data cleaning is put to the proof, and how hard. */
@@ -95,6 +95,8 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     throw new UsageError(expected('--runs', 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
   const backbone = await backboneOf(options, cacheDir, watch);
+  const grouped = await groupSamples(dataset, cacheDir, watch);
+  checkGroups(options.data, grouped);
   const extraction = await extractFeatures(dataset, backbone, cacheDir, watch);
   try {
     const { samples, rows } = extraction;
@@ -106,7 +108,7 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     const labels = Float64Array.from(samples, ({ label }) => label);
     const leastDistance = standardDeviation(labels) / 2;
     if (leastDistance === 0) throw new InputError(expected(options.data, 'labels that differ', 'one label for all'));
-    const known = await groupSamples({ ...dataset, samples }, cacheDir, watch);
+    const known = someGrouped(grouped, dataset, extraction.positions);
     const duplicates = await proveDuplicates({ ...dataset, samples }, known, cacheDir, seed, watch);
     const { groups } = known;
     const done: ProofRun[] = [];

@@ -13,6 +13,7 @@ import { stagesOf, type Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
 import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../cleaning/training-index.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
+import { checkResolution } from '../data/label-resolution.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { readsForTwo } from '../data/shared-reads.js';
 import { splitByQuantile } from '../data/split.js';
@@ -122,6 +123,10 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   try {
     const { profile } = options;
     const opened = await step(profile, 'listing', () => openDataset(options));
+    checkResolution(
+      options.data,
+      Float64Array.from(opened.samples, ({ label }) => label),
+    );
     if (plan.range !== undefined) checkLabelsWithin(opened.samples, plan.range);
     const decided = decisionsText(opened, options.onMessage);
     const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1)));

@@ -142,7 +142,11 @@ function headline(evaluation: Evaluation, unit: string | undefined, format: Form
     {
       name: 'Variance explained, R\u00b2',
       value: r2 === null ? '\u2013' : formatR2(r2),
-      notes: [r2 === null ? 'not defined for one picture' : '1 is perfect, 0 a constant'],
+      notes: [
+        r2 === null
+          ? `not defined for ${images === 1 ? 'one picture' : 'labels that are all equal'}`
+          : '1 is perfect, 0 a constant',
+      ],
     },
     // Within 5 of a price, or of a ratio, is none or all: a number that says nothing.
     ...(cs5 >= 0.01 && cs5 < 1

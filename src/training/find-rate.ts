@@ -45,7 +45,7 @@ export async function findLearningRate(
   // Few samples are gone through again and again.
   const order: number[] = [];
   for (let epoch = 0; order.length < STEPS * batch; epoch++) {
-    order.push(...createRandom(options.seed, `find-rate/${epoch}`).shuffle(problem.train));
+    for (const sample of createRandom(options.seed, `find-rate/${epoch}`).shuffle(problem.train)) order.push(sample);
   }
   const feeds = (at: number) =>
     stepFeeds(problem, order.slice(at * batch, (at + 1) * batch), createRandom(options.seed, `find-rate/step/${at}`));

@@ -1,5 +1,6 @@
 import { abs, add, div, sqrt, sub } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
+import { mean, standardDeviation } from '../metrics/statistics.js';
 import type { FeatureRows } from './feature-cache.js';
 
 /** How features are brought to one scale before a head: `(root(x) - mean) / std`, with mean and std `[D]`. */
@@ -68,7 +69,6 @@ export interface TargetScale {
 
 /** Mean and standard deviation of the labels of `indices`. */
 export function targetScale(labels: Float64Array, indices: readonly number[]): TargetScale {
-  const mean = indices.reduce((sum, i) => sum + labels[i]!, 0) / indices.length;
-  const variance = indices.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / indices.length;
-  return { mean, std: Math.sqrt(variance) || 1 };
+  const own = Float64Array.from(indices, i => labels[i]!);
+  return { mean: mean(own), std: standardDeviation(own) || 1 };
 }

@@ -76,7 +76,7 @@ export function tryPictures(
   const all = [...added, ...tries.value];
   for (const { url } of all.slice(KEPT)) URL.revokeObjectURL(url);
   tries.value = all.slice(0, KEPT);
-  waiting.push(...added.map(tried => ({ tried, query: `${query}` })));
+  for (const tried of added) waiting.push({ tried, query: `${query}` });
   advance();
 }
 

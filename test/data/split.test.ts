@@ -126,8 +126,14 @@ test('folds have every sample once, keep groups together, and have the same spre
 test('more folds than groups are refused', async () => {
   assert.equal(
     await failureOf(() => folds([1, 2, 3], 3, [0, 0, 1], 0)),
-    'InputError: folds: expected at least 3 groups of pictures, got 2; ask for fewer folds',
+    'InputError: cross-validation: expected at least 3 groups of images, got 2; add images that are no duplicates of others and share no value in a column "group"',
   );
+});
+
+test('a group may have hundreds of thousands of samples', () => {
+  const groups = new Array<number>(200_000).fill(0).concat(range(4).map(i => i + 1));
+  const parts = folds(new Float64Array(groups.length), 5, groups, 0);
+  assert.deepEqual(sorted(parts.map(part => part.length)), [1, 1, 1, 1, 200_000]);
 });
 
 test('groups of several kinds are joined where they share a sample', () => {

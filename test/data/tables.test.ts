@@ -161,7 +161,7 @@ test('bad rows are all reported with their physical lines', async t => {
       `  ${where}:7: expected 3 fields as in the header, got 2; ${mend}`,
       `  ${where}:8: expected 3 fields as in the header, got 4; ${mend}`,
       `  ${where}:9: expected a finite number in "age", got "NaN"; ${skip}`,
-      `  ${where}:12: expected a finite number in "age", got "1e999"; ${mend}`,
+      `  ${where}:12: expected a finite number in "age", got "1e999", which is beyond the range of 32-bit floats; ${mend}`,
       `  ${where}:13: expected a finite number in "age", got ""; ${skip}`,
     ]);
   }

@@ -144,6 +144,19 @@ test('the seed decides the intervals and nothing else', () => {
   assert.notDeepEqual(second, first);
 });
 
+test('labels that are all equal have an R2 of null and a warning that says so', () => {
+  const same = Array.from({ length: 40 }, (_, i) => ({
+    ...four[0]!,
+    file: `${i}.jpg`,
+    label: 0.1,
+    value: 0.1 + i / 100,
+  }));
+  const result = evaluate(same, { trainingLabels });
+  assert.equal(result.r2, null);
+  assert.equal(result.warnings.length, 1);
+  assert.match(result.warnings[0]!, /^Every label is 0\.1: there is no variance to explain, so R2 is not defined/);
+});
+
 test('one picture has numbers, an R2 of null and a warning', () => {
   const result = evaluate([four[0]!], { trainingLabels });
   assert.equal(result.r2, null);
@@ -197,11 +210,6 @@ test('few pictures are called out under thirty', () => {
     ).warnings;
   assert.match(good(29)[0]!, /^Only 29 pictures were measured/);
   assert.deepEqual(good(30), []);
-});
-
-test('labels that are all equal get no verdict on spread', () => {
-  const predictions = ages(40, (_, noise) => 30 + noise).map(prediction => ({ ...prediction, label: 30 }));
-  assert.deepEqual(evaluate(predictions, { trainingLabels }).warnings, []);
 });
 
 test('no predictions are refused, with the first reason', () => {

@@ -26,9 +26,10 @@ test('R2 takes truth first: swapped arguments give another number', () => {
   expectNumbersClose([r2Score(yPred, yTrue)], [1 - 1.5 / 35.1875], { rtol: 1e-14, atol: 0 });
 });
 
-test('R2 of constant targets is 1 for perfect predictions and else 0, as in scikit-learn', () => {
-  assert.equal(r2Score([-2, -2, -2], [-2, -2, -2]), 1);
-  assert.equal(r2Score([-2, -2, -2], [-2, -2, -2 + 1e-8]), 0);
+test('R2 of constant targets is not defined, also where their sum is rounded', () => {
+  assert.ok(Number.isNaN(r2Score([-2, -2, -2], [-2, -2, -2])));
+  const same = new Array<number>(10).fill(0.1);
+  assert.ok(Number.isNaN(r2Score(same, [...same.slice(1), 0.2])));
 });
 
 test('R2 is 0 for the mean, negative for worse and NaN for a single pair', () => {

@@ -9,6 +9,12 @@ test('mean, median and extent of a few numbers', () => {
   assert.deepEqual(extent([3, -1, 7, 0]), { min: -1, max: 7 });
 });
 
+test('the mean of equal values is that value, and their deviation is 0', () => {
+  const same = new Array<number>(10).fill(0.1);
+  assert.equal(mean(same), 0.1);
+  assert.equal(standardDeviation(same), 0);
+});
+
 test('median leaves its input in its order', () => {
   const values = [3, 1, 2];
   median(values);

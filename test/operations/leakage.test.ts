@@ -49,6 +49,9 @@ before(async () => {
   await trainModel({ data: train, out: model, cacheDir, ...backbone, solver: 'ridge', validation: 0.2, onMessage });
 });
 
+/** The part of a page that shows pairs of images. */
+const shownPairs = (page: string) => /<ul class="pictures twins">.*?<\/ul>/s.exec(page)?.[0] ?? '';
+
 describe('training', () => {
   it('says how many groups of duplicates it kept together, and remembers its pictures', async () => {
     const line = 'kept 5 groups of duplicates (10 pictures) together where pictures are held out';
@@ -84,6 +87,9 @@ describe('evaluation', () => {
     const page = readFileSync(join(out, 'report.html'), 'utf8');
     assert.match(page, /Pictures seen in training/);
     assert.match(page, /2 pictures of 6 \(33 %\)/);
+    assert.equal(shownPairs(page).match(/<img src="data:image\/jpeg/g)?.length, 4);
+    assert.match(shownPairs(page), /<span>test 99<\/span><span>training 11<\/span>/);
+    assert.match(shownPairs(page), /likeness 1\.000.*likeness 0\.99\d/s);
   });
 
   it('goes without where the index was removed, and refuses one that was changed', async () => {
@@ -111,6 +117,9 @@ describe('inspection', () => {
     assert.deepEqual([leakage!.exact, leakage!.near, leakage!.images, leakage!.pairs.length], [1, 1, 6, 2]);
     const { width } = await sharp(join(out, 'leakage.png')).metadata();
     assert.ok(width > 600);
+    const page = readFileSync(join(out, 'inspect.html'), 'utf8');
+    assert.match(page, /2 of 6 test images: 1 the same file as one of these, 1 the same photo/);
+    assert.equal(shownPairs(page).match(/<img src="data:image\/jpeg/g)?.length, 4);
     assert.equal((await inspectDataset({ data: train, target: 'age' })).leakage, undefined);
   });
 

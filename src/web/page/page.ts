@@ -49,7 +49,9 @@ async function predictWaiting(): Promise<void> {
 function take(files: Iterable<File>): void {
   const list = [...files];
   const shown = showPictures(find('results'), list, write);
-  waiting.push(...list.map((file, i) => ({ file, shown: shown[i]! })));
+  list.forEach((file, i) => {
+    waiting.push({ file, shown: shown[i]! });
+  });
   asked += list.length;
   void predictWaiting();
 }
