@@ -169,7 +169,7 @@ function tuneOptions(command: Command): void {
     )
     .option('--rate-decay <x>', 'learning rate of a stage as a share of that above it (default: 0.3)', number)
     .option('--find-lr', 'look for a learning rate first, and draw its curve')
-    .option('--resume', 'go on from the checkpoint of a run that did not end')
+    .option('--resume', 'go on from the checkpoint of a run that did not end; does nothing where it has ended')
     .option('--checkpoint-every <seconds>', 'how often the run is saved; 0 is after every step (default: 60)', number);
 }
 

@@ -24,19 +24,21 @@ import { selfTestValue } from '../model/checks.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
+import { fineTuneRecipe } from '../training/fine-tune.js';
 import type { Epoch } from '../training/fit.js';
 import type { HeadData } from '../training/head.js';
 import { backboneAt } from '../training/precision.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
-import { tunedPart } from '../training/tuned-network.js';
+import { type TunedPart, tunedPart } from '../training/tuned-network.js';
 import { checkLabelsWithin } from '../training/value-range.js';
 import { calibrateModel } from './calibrate-model.js';
 import { backboneOf, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
+import { checkSameRun, finishedModel } from './finished-run.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
 import { groupSamples, someGrouped, tellGroups } from './group-samples.js';
 import { framingOf } from './measure-framing.js';
-import { planTraining, type TrainingOptions } from './training-plan.js';
+import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
 
 /** What to train on, and how. */
 export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'>, TrainingOptions {
@@ -118,8 +120,9 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   await checkCheckpoint(checkpoint, { force, resume });
   const goesOn = resume && existsSync(checkpoint);
+  const finished = resume && !goesOn && !force ? await finishedModel(out) : undefined;
   // One process at a time saves to a checkpoint, so the one that goes on from it is alone.
-  const folder = await createOutputFolder(out, { force: force || goesOn, alone: goesOn });
+  const folder = await createOutputFolder(out, { force: force || goesOn || finished !== undefined, alone: goesOn });
   try {
     const { profile } = options;
     const opened = await step(profile, 'listing', () => openDataset(options));
@@ -128,7 +131,11 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       Float64Array.from(opened.samples, ({ label }) => label),
     );
     if (plan.range !== undefined) checkLabelsWithin(opened.samples, plan.range);
-    const decided = decisionsText(opened, options.onMessage);
+    const asked = {
+      ...(options.faces && { faces: true }),
+      ...limitsOf(options),
+      ...decisionsText(opened, options.onMessage),
+    };
     const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1)));
     const { sizePx } = loaded;
     const dataset = options.faces
@@ -166,6 +173,15 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       tellWarnings(samples, facts, options.onMessage);
       if (validation > 0) tellGroups(duplicates, options);
       const fitStarted = performance.now();
+      if (finished !== undefined && part !== undefined) {
+        checkSameRun(out, finished, {
+          target: { name: dataset.target, unit: options.unit ?? null },
+          ...{ sizePx: backbone.sizePx, backbone: backbone.name, backboneSha256: backbone.sha256, data: fingerprint },
+          configuration: { ...tuningSettings(plan, part), validation, seed, ...asked },
+        });
+        options.onMessage?.(`${out}: this run is done already`);
+        return await finishedResult(out, finished, extraction, started);
+      }
       const split = splitByQuantile(labels, validation, seed, groups);
       const baselineMse = baselineOf(labels, split);
       options.onReference?.({ baselineMse, startMse: null });
@@ -241,9 +257,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           ...taken.configuration,
           validation,
           seed,
-          ...(options.faces && { faces: true }),
-          ...limitsOf(options),
-          ...decided,
+          ...asked,
         },
         dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
         metrics: { validation: metrics },
@@ -334,6 +348,47 @@ async function checkCheckpoint(path: string, { force, resume }: { force: boolean
       'go on with `resume: true`, or start over with `force: true`',
     ),
   );
+}
+
+/** What a plan says of fine-tuning, as a manifest says it; a learning rate that is looked for is not known before. */
+function tuningSettings(plan: TrainingPlan, part: TunedPart): Manifest['configuration'] {
+  const { loss, balance, augment, rateDecay } = plan;
+  const { learningRate, ...recipe } = fineTuneRecipe(plan.recipe);
+  const head = plan.heads[0] === 'mlp' ? 'mlp' : 'linear';
+  const about = { tune: part.lowest, head, loss, balance, bn: part.batchNorm, augment, rateDecay };
+  return { ...about, ...recipe, ...(!plan.findRate && { learningRate }) };
+}
+
+/** What training came to where the model was there already. */
+async function finishedResult(
+  out: string,
+  { backbone, configuration, metrics, times }: Manifest,
+  { samples, skipped, seconds, cached }: Extraction,
+  started: number,
+): Promise<TrainResult> {
+  const { validation } = metrics;
+  const lines = (await readFile(join(out, 'events.jsonl'), 'utf8')).split('\n').filter(line => line !== '');
+  return {
+    images: samples.length,
+    skipped,
+    backbone: backbone.name,
+    precision: backbone.precision ?? 'fp32',
+    features: backbone.features,
+    tune: `${configuration.tune}`,
+    heads: [{ name: `tuned from ${configuration.tune} on`, rmse: validation?.rmse ?? null }],
+    epochs: lines.map((line): Epoch => JSON.parse(line)),
+    bestEpoch: Number(configuration.bestEpoch),
+    validation,
+    extractSeconds: seconds,
+    fitSeconds: times?.fitSeconds ?? 0,
+    calibrateSeconds: 0,
+    totalSeconds: (performance.now() - started) / 1000,
+    imagesPerSecond: samples.length / seconds,
+    cachedImages: cached,
+    computeShare: null,
+    peakRssBytes: peakRssBytes(),
+    model: out,
+  };
 }
 
 /** True where the model of this checksum lies there already: the run had been stopped between its last two steps. */

@@ -40,7 +40,10 @@ export interface TrainingOptions extends RecipeOptions {
   readonly max?: number | undefined;
   /** True takes regression to the mean out of the predictions, as the held-out pictures show it. Default false. */
   readonly correctBias?: boolean | undefined;
-  /** True goes on from the checkpoint of a run with `tune` or `unfreeze` that did not end, if there is one. Default false. */
+  /**
+   * True goes on from the checkpoint of a run with `tune` or `unfreeze` that did not end, if there is one; where that run has ended in a model,
+   * nothing is done. Default false.
+   */
   readonly resume?: boolean | undefined;
   /** Seconds between checkpoints with `tune` or `unfreeze`, 0 or more; 0 saves after every step. Default 60. */
   readonly checkpointSeconds?: number | undefined;

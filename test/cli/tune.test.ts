@@ -83,6 +83,22 @@ describe('train --tune', () => {
     assert.ok(model('stopped').equals(model('whole')));
   });
 
+  it('that has ended is not started again by --resume, unless its settings are others', async () => {
+    const args = training('whole', '--tune', 'last', '--augment', 'flip', '--resume');
+    const before = readFileSync(join(root, 'whole', 'eyeball.json'));
+    const { code, stderr, stdout } = await eyeball(...args);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /whole: this run is done already/);
+    assert.match(stdout, /tuned from \w+ on, epoch \d of 3/);
+    assert.ok(before.equals(readFileSync(join(root, 'whole', 'eyeball.json'))));
+    const other = await eyeball(...args, '--seed', '5');
+    assert.equal(other.code, 1);
+    assert.match(
+      other.stderr,
+      /whole: expected a finished run with seed 5, got seed \d; give the options of that run, choose another --out, or start over with --force\n$/,
+    );
+  });
+
   it('killed between its last two steps leaves one model', async () => {
     const args = training('late', '--tune', 'last', '--augment', 'flip');
     const checkpoint = join(root, 'late.checkpoint.safetensors');
