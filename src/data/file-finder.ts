@@ -93,12 +93,15 @@ export class FileFinder {
   }
 
   private async inFolder(listed: Listed | undefined, file: string): Promise<FoundFile> {
-    const meant = listed?.files.find(posix.basename(file));
-    if (listed === undefined || meant === undefined) {
+    const name = posix.basename(file);
+    if (listed === undefined) {
       const reason = await whyNoFile(resolve(this.root, file));
       // A folder that cannot be listed may still have the file.
       return reason === undefined ? { file, differs: [] } : { file, reason };
     }
+    const meant = listed.files.find(name);
+    if (meant === undefined)
+      return { file, reason: `expected a file, got ${listed.folders.has(name) ? 'a folder' : 'nothing there'}` };
     const path = (name: string) => posix.join(listed.path, name);
     if ('candidates' in meant) return { file, candidates: meant.candidates.map(path) };
     const there = path(meant.name);
