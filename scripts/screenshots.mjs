@@ -80,6 +80,14 @@ try {
     await end();
   }
   await shoot('data', { hash: 'data?from=20&to=60&sort=label' });
+  await shoot('image', {
+    hash: 'results',
+    async act(page) {
+      await page.locator('#worst ~ .tile-blocks .tile').nth(2).click();
+      await page.getByRole('dialog').getByRole('button', { name: /^Explain/ }).click();
+      await page.locator('.overlay').waitFor();
+    },
+  });
   await shoot('review', { colorScheme: 'dark' });
   await shoot('results', {
     hash: 'results?labelFrom=60&labelTo=90',
@@ -91,8 +99,10 @@ try {
     async act(page) {
       const folder = join(test, readdirSync(test)[3]);
       await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]));
-      await page.getByRole('button', { name: 'Explain' }).click();
-      await page.locator('.explanation').waitFor();
+      await page.locator('.tried .number').waitFor();
+      await page.getByRole('button', { name: /^Explain/ }).click();
+      await page.getByRole('dialog').getByRole('button', { name: /^Explain/ }).click();
+      await page.locator('.overlay').waitFor();
     },
   });
 } finally {

@@ -118,7 +118,10 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
   const { asked, samples, isFiltered } = props;
   const format = useFormat();
   const { opened, open, show, close } = useOpened('data');
-  const place = usePlace(asked, opened?.file);
+  // Where the open picture is: known at once of one that was clicked or stepped to, and asked for of one that a link names.
+  const [reached, setReached] = useState<{ readonly file: string; readonly place: number }>();
+  const asking = usePlace(asked, opened?.file);
+  const place = asking ?? (reached !== undefined && reached.file === opened?.file ? reached.place : undefined);
   const [reveal, setReveal] = useState<{ readonly place: number }>();
   const [fault, setFault] = useState<string>();
   const isBroken = asked.show === 'broken';
@@ -148,7 +151,9 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
     // At once: another key may come before the answer.
     position.current = next;
     const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
-    if (found[0] && position.current === next) show({ file: found[0].file, of: 'data' });
+    if (!found[0] || position.current !== next) return;
+    setReached({ file: found[0].file, place: next });
+    show({ file: found[0].file, of: 'data' });
   };
 
   return (
@@ -184,7 +189,11 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
           tile={at => {
             const sample = samples.at(at);
             if (sample === undefined) return <WaitingTile />;
-            return <SampleTile sample={sample} onOpen={() => open({ file: sample.file, of: 'data' })} />;
+            const onOpen = () => {
+              setReached({ file: sample.file, place: at });
+              open({ file: sample.file, of: 'data' });
+            };
+            return <SampleTile sample={sample} onOpen={onOpen} />;
           }}
         />
       )}

@@ -131,6 +131,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Measure' }).click();
     await page.getByText('exact on 15 pictures').waitFor(LONG);
     assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) always the mean, [\d.]+/);
+    await page.locator('#worst ~ .tile-blocks li').nth(14).waitFor({ state: 'attached' });
     assert.equal(await page.locator('#worst ~ .tile-blocks li').count(), 15);
 
     const plot = page.locator('.scatter');

@@ -45,7 +45,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     return page;
   };
   const decided = (page: Page, count: number) => page.getByText(`${count} of 12 decided`, { exact: true }).waitFor();
-  const saved = (page: Page) => page.locator('[data-saving=good]').waitFor();
+  const saved = (page: Page) => page.locator('[data-saving=good]').first().waitFor();
   /** What is decided on disk: `keep`, `set 41`, `drop`. */
   const onDisk = () =>
     readFileSync(decisions, 'utf8')
