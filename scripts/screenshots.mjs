@@ -83,8 +83,12 @@ try {
   await shoot('image', {
     hash: 'results',
     async act(page) {
+      await page.locator('#worst').scrollIntoViewIfNeeded();
       await page.locator('#worst ~ .tile-blocks .tile').nth(2).click();
-      await page.getByRole('dialog').getByRole('button', { name: /^Explain/ }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: /^Explain/ })
+        .click();
       await page.locator('.overlay').waitFor();
     },
   });
@@ -101,7 +105,10 @@ try {
       await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]));
       await page.locator('.tried .number').waitFor();
       await page.getByRole('button', { name: /^Explain/ }).click();
-      await page.getByRole('dialog').getByRole('button', { name: /^Explain/ }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: /^Explain/ })
+        .click();
       await page.locator('.overlay').waitFor();
     },
   });

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { temporaryFolder } from '../cli/eyeball.js';
-import { assertAccessible, noBrowser, openBrowser } from './browser.js';
+import { assertAccessible, inPage, noBrowser, openBrowser } from './browser.js';
 import { drawFaces, type Service, serveFaces } from './studio-service.js';
 
 /** As long as a training on a busy machine. */
@@ -131,6 +131,8 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Measure' }).click();
     await page.getByText('exact on 15 pictures').waitFor(LONG);
     assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) always the mean, [\d.]+/);
+    // Tiles are in the document when they come near the window.
+    await page.locator('#worst').scrollIntoViewIfNeeded();
     await page.locator('#worst ~ .tile-blocks li').nth(14).waitFor({ state: 'attached' });
     assert.equal(await page.locator('#worst ~ .tile-blocks li').count(), 15);
 
@@ -156,6 +158,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await assertAccessible(page, 'Results');
 
     // Every tile leads to all that is known of its picture, with the explanation of the number beside it.
+    await page.locator('#worst').scrollIntoViewIfNeeded();
     await page.locator('#worst ~ .tile-blocks .tile').first().click();
     const dialog = page.getByRole('dialog');
     const shown = (await dialog.locator('.versus-line b').textContent())!;
@@ -236,9 +239,9 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await dialog.getByRole('button', { name: 'Hide the explanation' }).click();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
-    await field('Intervals of').fill('150');
+    await page.getByLabel('Intervals of').fill('150');
     await page.getByText('expected a percentage above 0 and below 100').waitFor();
-    await field('Intervals of').fill('80');
+    await page.getByLabel('Intervals of').fill('80');
     await assertAccessible(page, 'Try');
   });
 
@@ -250,6 +253,9 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
       const beyond = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
       assert.equal(beyond, 0, name);
     }
+    await goTo('Results');
+    const table = page.getByLabel('Errors by group');
+    assert.equal(await table.evaluate(inPage('return element.scrollWidth - element.clientWidth')), 0);
   });
 
   it('tell that the service is gone, and find it again', LONG, async () => {
