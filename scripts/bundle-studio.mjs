@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const [, , dist] = process.argv;
 
 await build({
-  entryPoints: { studio: 'studio/main.tsx' },
+  entryPoints: { studio: 'studio/main.tsx', 'preview-worker': 'studio/preview-worker.ts' },
   outdir: `${dist}/studio`,
   bundle: true,
   minify: true,

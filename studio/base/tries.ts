@@ -1,5 +1,6 @@
 import type { ExplainAnswer } from '../../src/serving/studio/protocol.js';
 import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
+import { type Preview, previewOf } from './preview.js';
 import { Store } from './store.js';
 
 /** A face in a picture, and what the model says of it. */
@@ -32,8 +33,9 @@ export interface Tried {
   readonly id: number;
   readonly file: Blob;
   readonly name: string;
-  readonly url: string;
-  /** The share of pictures that its intervals are to hold, in percent; undefined where it has none. */
+  /** Absent until it is made; null where the browser cannot show the file. */
+  readonly preview?: Preview | null;
+  /** The level of its intervals, above 0 and below 1; undefined where it has none. */
   readonly level: number | undefined;
   readonly answer?: TriedAnswer;
   readonly error?: string;
@@ -69,15 +71,24 @@ export function tryPictures(
       id: count++,
       file,
       name: file.name,
-      url: URL.createObjectURL(file),
-      level: options.level === undefined ? undefined : Number((100 * options.level).toFixed(6)),
+      level: options.level,
     }),
   );
   const all = [...added, ...tries.value];
-  for (const { url } of all.slice(KEPT)) URL.revokeObjectURL(url);
+  for (const { preview } of all.slice(KEPT)) if (preview) URL.revokeObjectURL(preview.url);
   tries.value = all.slice(0, KEPT);
-  for (const tried of added) waiting.push({ tried, query: `${query}` });
+  for (const tried of added) {
+    void showPreview(tried.id, tried.file);
+    waiting.push({ tried, query: `${query}` });
+  }
   advance();
+}
+
+async function showPreview(id: number, file: Blob): Promise<void> {
+  const preview = await previewOf(file);
+  // It may be gone already.
+  if (tries.value.some(tried => tried.id === id)) change(id, { preview });
+  else if (preview) URL.revokeObjectURL(preview.url);
 }
 
 function advance(): void {

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { plural } from '../../src/report/format.js';
+import { LEVEL_RANGE, levelIn } from '../../src/report/level.js';
 import type { StudioModel } from '../../src/serving/studio/protocol.js';
 import { serviceUrl } from '../base/api.js';
-import { numberIn, useFormat } from '../base/format.js';
+import { useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';
 import { tries, tryPictures } from '../base/tries.js';
 import { Empty, Fault } from '../parts/fault.js';
@@ -34,13 +35,12 @@ function Trial({ model }: { readonly model: StudioModel }) {
   const [faces, setFaces] = useState(model.faces);
   const [level, setLevel] = useState('90');
   const [isOver, setIsOver] = useState(false);
-  const percent = numberIn(level);
-  const isLevel = percent !== undefined && percent > 0 && percent < 100;
+  const share = levelIn(level);
   const take = (files: Iterable<File>) => {
-    if (model.intervals && !isLevel) return levelField.current?.focus();
+    if (model.intervals && share === undefined) return levelField.current?.focus();
     tryPictures(files, {
       faces: faces && model.faces,
-      level: model.intervals && isLevel ? percent / 100 : undefined,
+      level: model.intervals ? share : undefined,
     });
   };
   const levelField = useRef<HTMLInputElement>(null);
@@ -102,7 +102,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
                 <input
                   ref={levelField}
                   class="percent"
-                  aria-invalid={!isLevel}
+                  aria-invalid={share === undefined}
                   type="number"
                   min="1"
                   max="99"
@@ -120,8 +120,8 @@ function Trial({ model }: { readonly model: StudioModel }) {
             )}
           </div>
         )}
-        {model.intervals && !isLevel && (
-          <Fault reason="Intervals: expected a percentage above 0 and below 100; until then no picture is taken." />
+        {model.intervals && share === undefined && (
+          <Fault reason={`Intervals: expected ${LEVEL_RANGE}; until then no picture is taken.`} />
         )}
         <p class="note">Pictures go to this service and nowhere else, and it keeps none of them.</p>
       </section>

@@ -1,6 +1,8 @@
 import { useState } from 'preact/hooks';
 import { plural } from '../../src/report/format.js';
+import { intervalText } from '../../src/report/level.js';
 import { type TargetFormat, useFormat } from '../base/format.js';
+import type { Preview } from '../base/preview.js';
 import { explainTried, type Tried, type TriedAnswer, type TriedFace } from '../base/tries.js';
 import { Dialog } from './dialog.js';
 import { Explainable } from './explainable.js';
@@ -9,14 +11,13 @@ import { Fault } from './fault.js';
 /** A picture that was tried: its number, or that of each face in it. It opens large, with the explanation of each number. */
 export function TriedCard({ tried }: { readonly tried: Tried }) {
   const format = useFormat();
-  const { answer, error, name, url, level } = tried;
-  const [shown, setShown] = useState(true);
+  const { answer, error, name, preview, level } = tried;
   const [isOpen, setIsOpen] = useState(false);
   const faces = answer?.faces;
   return (
     <li class="card tried" aria-busy={answer === undefined && error === undefined}>
       <button type="button" class="boxed" disabled={answer === undefined} onClick={() => setIsOpen(true)}>
-        {shown && <BoxedPicture url={url} name={name} faces={faces ?? []} onError={() => setShown(false)} />}
+        {preview && <BoxedPicture preview={preview} name={name} faces={faces ?? []} />}
         <span class="hidden"> large, with its explanation</span>
       </button>
       {answer === undefined && error === undefined && <p class="muted">Waiting …</p>}
@@ -52,17 +53,15 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
 
 /** A tried picture large: what is explained is the whole of it, or the crop of each face, as it was predicted. */
 function TriedLarge({ tried, onClose }: { readonly tried: Tried; readonly onClose: () => void }) {
-  const { id, answer, name, url, level } = tried;
+  const { id, answer, name, preview, level } = tried;
   const format = useFormat();
   const faces = answer?.faces;
   const explainable = (face: number | undefined, shown: TriedAnswer | TriedFace, label: string) => (
     <section class="explained-answer" aria-label={label}>
       <Explainable of={`${id} ${face}`} name={label} ask={signal => explainTried(tried, face, signal)} format={format}>
-        {face === undefined ? (
-          <img src={url} alt={name} />
-        ) : (
-          <BoxedPicture url={url} name={name} faces={faces!} only={face} onError={() => {}} />
-        )}
+        {face === undefined
+          ? preview && <img src={preview.url} alt={name} />
+          : preview && <BoxedPicture preview={preview} name={name} faces={faces!} only={face} />}
       </Explainable>
       <div>
         <Answer answer={shown} format={format} level={level} />
@@ -86,8 +85,9 @@ function Answer(props: {
   readonly format: TargetFormat;
   readonly level: number | undefined;
 }) {
-  const { value, low, high, unusual } = props.answer;
-  const { format, level } = props;
+  const { answer, format, level } = props;
+  const { value, unusual } = answer;
+  const interval = level === undefined ? undefined : intervalText(answer, level, format);
   if (value == null) return null;
   return (
     <>
@@ -95,12 +95,7 @@ function Answer(props: {
         {format.prediction(value)}
         <small>{format.unit}</small>
       </p>
-      {low != null && high != null && (
-        <p class="muted">
-          {format.prediction(low)} to {format.prediction(high)}
-          {level !== undefined && <span class="note"> ({level} %)</span>}
-        </p>
-      )}
+      {interval !== undefined && <p class="muted">{interval}</p>}
       {unusual && <p class="odd">Unlike the pictures of the training: do not rely on it.</p>}
     </>
   );
@@ -108,31 +103,26 @@ function Answer(props: {
 
 /** The picture with a box around each face, numbered where there are several. */
 function BoxedPicture(props: {
-  readonly url: string;
+  readonly preview: Preview;
   readonly name: string;
   readonly faces: readonly TriedFace[];
   /** The face whose box is shown alone. Default: all. */
   readonly only?: number;
-  readonly onError: () => void;
 }) {
-  const { url, name, faces, only, onError } = props;
-  const [size, setSize] = useState<readonly [number, number]>();
+  const { preview, name, faces, only } = props;
+  // Boxes are in pixels of the picture itself.
+  const { url, width: across, height: down } = preview;
   return (
     <>
-      <img
-        src={url}
-        alt={name}
-        onError={onError}
-        onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setSize([naturalWidth, naturalHeight])}
-      />
-      {size && faces.length > 0 && (
-        <svg viewBox={`0 0 ${size[0]} ${size[1]}`} aria-hidden="true">
+      <img src={url} alt={name} />
+      {faces.length > 0 && (
+        <svg viewBox={`0 0 ${across} ${down}`} aria-hidden="true">
           {faces.map(({ box: { x, y, width, height }, angle }, i) =>
             only !== undefined && only !== i ? null : (
               <g key={i} transform={`rotate(${angle} ${x + width / 2} ${y + height / 2})`}>
                 <rect x={x} y={y} width={width} height={height} vector-effect="non-scaling-stroke" />
                 {faces.length > 1 && (
-                  <text x={x + width / 2} y={y - size[1] * 0.015} font-size={size[1] * 0.06} text-anchor="middle">
+                  <text x={x + width / 2} y={y - down * 0.015} font-size={down * 0.06} text-anchor="middle">
                     {i + 1}
                   </text>
                 )}

@@ -220,6 +220,9 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     const folder = join(test, readdirSync(test)[0]!);
     await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]!));
     await page.getByText('1 of 1 answered').waitFor();
+    assert.match((await text('.tried .muted'))!, /^\S+ to \S+ \(90 %\)$/);
+    // A small version that a worker made, in place of the file.
+    assert.match((await page.locator('.tried img').first().getAttribute('src'))!, /^blob:/);
     assert.match((await text('.tried .number'))!, /^\d+\.\d years$/);
     await page.getByRole('button', { name: 'Use the camera' }).click();
     await page.getByRole('button', { name: 'Take a picture' }).click();
