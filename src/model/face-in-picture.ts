@@ -29,6 +29,9 @@ export interface FaceCrop {
 /** A face whose box is less wide counts as small. */
 export const SMALL_FACE_PX = 40;
 
+/** No face where one was asked for. */
+export class NoFaceError extends InputError {}
+
 /** What finds faces: see `FaceDetector.find`. */
 export type FindFaces = (picture: Pyramid, options?: FindOptions) => Promise<Face[]>;
 
@@ -36,7 +39,7 @@ export type FindFaces = (picture: Pyramid, options?: FindOptions) => Promise<Fac
  * The faces of a picture, the largest first, each cropped and leveled as `framing` says.
  *
  * @param scene The picture, `shrunk` by that factor: see `sceneSize`.
- * @throws InputError where there is no face.
+ * @throws NoFaceError where there is no face.
  */
 export async function cropFacesOf(
   scene: Raster & { readonly shrunk: number },
@@ -48,7 +51,7 @@ export async function cropFacesOf(
   const faces = await find(picture, options);
   if (faces.length === 0) {
     const { width, height, shrunk } = scene;
-    throw new InputError(
+    throw new NoFaceError(
       `expected a face, got none in ${Math.round(width / shrunk)} x ${Math.round(height / shrunk)} px`,
     );
   }

@@ -3,15 +3,17 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { modelCard } from '../model/card.js';
 import { checkChecksum } from '../model/checks.js';
+import type { Manifest } from '../model/manifest.js';
 import { readManifest } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
-import { PAGE_POLICY, webPage } from '../web/page/markup.js';
-import { MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
-import { RUNTIME_FILES } from '../web/runtime-files.js';
+import { pagePolicy, STARTER, webPage } from '../web/page/markup.js';
+import { FACE_DETECTOR, MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
+import { type ExportDevice, RUNTIME_FILES, type WebDevice } from '../web/runtime-files.js';
 
 /** Which model to export, and where to. */
 export interface ExportWebOptions {
@@ -19,6 +21,11 @@ export interface ExportWebOptions {
   readonly model: string;
   /** The folder to make. */
   readonly out: string;
+  /**
+   * What the page computes on, and so which part of the runtime it comes with: `auto`, the GPU where the browser has one, otherwise
+   * WebAssembly; `wasm`, WebAssembly alone; `webgpu`, the GPU alone, without which the page refuses to start. Default `auto`.
+   */
+  readonly device?: ExportDevice | undefined;
   /** True moves an existing `out` aside. Default false: that is an error. */
   readonly force?: boolean | undefined;
 }
@@ -30,9 +37,25 @@ export interface ExportWebResult {
   readonly version: string;
   readonly files: readonly { readonly file: string; readonly bytes: number }[];
   readonly bytes: number;
-  /** What a first visit loads, uncompressed: without the runtime of the device that the browser does not use. */
-  readonly visitBytes: { readonly wasm: number; readonly webgpu: number };
+  /**
+   * What a first visit loads, uncompressed: without the runtime of the device that the browser does not use, and without the face
+   * detector, which comes with the first picture. By device.
+   */
+  readonly visitBytes: Readonly<Partial<Record<WebDevice, number>>>;
+  /** Hosts that refuse a file of this size, with the largest that they take. */
+  readonly tooLarge: readonly {
+    readonly host: string;
+    readonly limitBytes: number;
+    readonly files: readonly string[];
+  }[];
 }
+
+// The largest file that a host takes.
+// Reference: https://developers.cloudflare.com/pages/platform/limits/, https://docs.github.com/repositories (large files), 2026
+const HOST_LIMITS = [
+  { host: 'Cloudflare Pages, or GitHub where files are uploaded in the browser', limitBytes: 25 * 2 ** 20 },
+  { host: 'GitHub Pages', limitBytes: 100 * 2 ** 20 },
+];
 
 type Files = Map<string, Uint8Array>;
 
@@ -42,42 +65,57 @@ type Files = Map<string, Uint8Array>;
  *
  * @throws InputError where the model cannot be used, or `out` exists.
  */
-export async function exportWeb({ model, out, force = false }: ExportWebOptions): Promise<ExportWebResult> {
+export async function exportWeb({
+  model,
+  out,
+  device = 'auto',
+  force = false,
+}: ExportWebOptions): Promise<ExportWebResult> {
   const folder = await createOutputFolder(out, { force });
   try {
+    const devices: readonly WebDevice[] = device === 'auto' ? ['wasm', 'webgpu'] : [device];
+    const from = modelFolder(model);
+    const manifest = await readManifest(from);
     const files: Files = new Map([
       ...(await pageFiles()),
-      ...(await modelFiles(modelFolder(model))),
-      ...(await runtimeFiles()),
+      ...(await modelFiles(from, manifest)),
+      ...(await runtimeFiles(devices)),
     ]);
-    const version = addServiceWorker(files);
+    const version = addPage(files, manifest, device === 'auto' ? null : device);
     for (const [file, content] of files) await folder.write(file, content);
     await folder.commit();
-    const sizes = [...files]
-      .map(([file, { length: bytes }]) => ({ file, bytes }))
-      .sort((a, b) => (a.file < b.file ? -1 : 1));
-    const bytes = sum(sizes);
-    const of = (device: keyof typeof RUNTIME_FILES) => sum(sizes.filter(({ file }) => isOf(file, device)));
-    return {
-      out,
-      version,
-      files: sizes,
-      bytes,
-      visitBytes: { wasm: bytes - of('webgpu'), webgpu: bytes - of('wasm') },
-    };
+    return { out, version, ...sizesOf(files, devices) };
   } finally {
     await folder.discard();
   }
 }
 
+function sizesOf(content: Files, devices: readonly WebDevice[]): Omit<ExportWebResult, 'out' | 'version'> {
+  const files = [...content]
+    .map(([file, { length: bytes }]) => ({ file, bytes }))
+    .sort((a, b) => (a.file < b.file ? -1 : 1));
+  const isRuntimeOf = (file: string, device: WebDevice) =>
+    ['.mjs', '.wasm'].some(ending => file === `${RUNTIME_FOLDER}${RUNTIME_FILES[device]}${ending}`);
+  const visit = (device: WebDevice) => {
+    const others = devices.filter(other => other !== device);
+    return sum(files.filter(({ file }) => file !== FACE_DETECTOR && !others.some(other => isRuntimeOf(file, other))));
+  };
+  return {
+    files,
+    bytes: sum(files),
+    visitBytes: Object.fromEntries(devices.map(device => [device, visit(device)])),
+    tooLarge: HOST_LIMITS.map(({ host, limitBytes }) => ({
+      host,
+      limitBytes,
+      files: files.filter(({ bytes }) => bytes > limitBytes).map(({ file }) => file),
+    })).filter(({ files }) => files.length > 0),
+  };
+}
+
 const sum = (files: readonly { readonly bytes: number }[]): number =>
   files.reduce((total, { bytes }) => total + bytes, 0);
 
-const isOf = (file: string, device: keyof typeof RUNTIME_FILES): boolean =>
-  ['.mjs', '.wasm'].some(ending => file === `${RUNTIME_FOLDER}${RUNTIME_FILES[device]}${ending}`);
-
-async function modelFiles(from: string): Promise<Files> {
-  const manifest = await readManifest(from);
+async function modelFiles(from: string, manifest: Manifest): Promise<Files> {
   const path = join(from, 'model.onnx');
   const network = await readFile(path).catch((cause: unknown) => {
     throw new InputError(
@@ -88,12 +126,13 @@ async function modelFiles(from: string): Promise<Files> {
   checkChecksum(manifest, sha256(network), path);
   // The card that evaluation may have added figures to; models of older versions may have none.
   const card = await readFile(join(from, 'README.md')).catch(() => Buffer.from(modelCard(manifest)));
-  return new Map<string, Uint8Array>([
-    ['index.html', Buffer.from(webPage(manifest, network.length))],
+  const files: Files = new Map<string, Uint8Array>([
     [`${MODEL_FOLDER}model.onnx`, network],
     [`${MODEL_FOLDER}eyeball.json`, await readFile(join(from, 'eyeball.json'))],
     [`${MODEL_FOLDER}README.md`, card],
   ]);
+  if (manifest.framing !== undefined) files.set(FACE_DETECTOR, await faceDetectorNetwork());
+  return files;
 }
 
 /** What the build has bundled. */
@@ -108,26 +147,30 @@ async function pageFiles(): Promise<Files> {
   return files;
 }
 
-async function runtimeFiles(): Promise<Files> {
+async function runtimeFiles(devices: readonly WebDevice[]): Promise<Files> {
   const from = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
-  const names = Object.values(RUNTIME_FILES).flatMap(name => [`${name}.mjs`, `${name}.wasm`]);
+  const names = devices.flatMap(device => ['.mjs', '.wasm'].map(ending => `${RUNTIME_FILES[device]}${ending}`));
   const contents = await Promise.all(names.map(name => readFile(join(from, name))));
   return new Map(names.map((name, i): [string, Uint8Array] => [`${RUNTIME_FOLDER}${name}`, contents[i]!]));
 }
 
-/** Puts `sw.js`, which knows the checksums of all others, in the place of the service worker's code; returns the version. */
-function addServiceWorker(files: Files): string {
+/**
+ * Adds `index.html`, which knows size and checksum of all that it loads, and puts `sw.js`, which knows the checksums of all others, in
+ * the place of the service worker's code; returns the version.
+ */
+function addPage(files: Files, manifest: Manifest, device: WebDevice | null): string {
   const code = Buffer.from(files.get(CODE)!).toString();
   files.delete(CODE);
-  const checksums = Object.fromEntries([...files].map(([file, content]) => [file, sha256(content)]));
+  const checksums: Record<string, string> = {};
+  for (const [file, content] of files) checksums[file] = sha256(content);
+  const policy = pagePolicy(createHash('sha256').update(STARTER).digest('base64'));
+  const known = [...files].map(([file, { length: bytes }]) => [file, { sha256: checksums[file]!, bytes }]);
+  const page = Buffer.from(webPage(manifest, { policy, device, files: Object.fromEntries(known) }));
+  files.set('index.html', page);
+  checksums['index.html'] = sha256(page);
   const version = sha256(Buffer.from(JSON.stringify(checksums) + code));
   const kept = [...files.keys()].filter(file => !file.startsWith(RUNTIME_FOLDER) && !file.startsWith(MODEL_FOLDER));
-  const release: Release = {
-    version,
-    policy: PAGE_POLICY,
-    shell: [...kept, `${MODEL_FOLDER}README.md`],
-    files: checksums,
-  };
+  const release: Release = { version, policy, shell: [...kept, `${MODEL_FOLDER}README.md`], files: checksums };
   files.set('sw.js', Buffer.from(`const RELEASE = ${JSON.stringify(release)};\n${code}`));
   return version;
 }

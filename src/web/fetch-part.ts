@@ -3,31 +3,50 @@ import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.j
 /** What is told while a file arrives: bytes so far, and of the whole, 0 where the server does not say. */
 export type OnBytes = (done: number, total: number) => void;
 
+/** How a file is fetched, and what it must be. */
+export interface FetchPartOptions {
+  /** What errors call it. Default "a file of the model". */
+  readonly what?: string | undefined;
+  /** The SHA-256 that it must have, in hexadecimal. Default: any. */
+  readonly sha256?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onBytes?: OnBytes | undefined;
+}
+
 /**
  * The bytes at `url`.
  *
- * @throws InputError where it cannot be had.
+ * @throws InputError where they cannot be had, or the host answers with something else: a web page, as many do for a file that they
+ * do not have, or other bytes than `sha256` asks for.
  * @throws AbortedError once `signal` is aborted.
  */
 export async function fetchPart(
   url: URL,
-  { signal, onBytes }: { readonly signal?: AbortSignal | undefined; readonly onBytes?: OnBytes } = {},
+  { what = 'a file of the model', sha256: wanted, signal, onBytes }: FetchPartOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const failed = (got: string, cause?: unknown) =>
-    new InputError(expected(url.href, 'a file of the model', got, 'load the page again, or mend the address'), {
-      cause,
-    });
+  const failed = (got: string, wayOut: string, cause?: unknown) =>
+    new InputError(expected(url.href, what, got, wayOut), { cause });
   try {
     const response = await fetch(url, { signal: signal ?? null });
-    if (!response.ok) throw failed(`status ${response.status}`);
+    if (!response.ok) throw failed(`status ${response.status}`, 'load the page again, or mend the address');
     // Of a compressed answer the length is that of what travels, not of what arrives.
     const isPlain = response.headers.get('content-encoding') === null;
     const total = isPlain ? Number(response.headers.get('content-length') ?? 0) : 0;
-    return await readAll(response.body!, done => onBytes?.(done, total));
+    const bytes = await readAll(response.body!, done => onBytes?.(done, total));
+    const answer = `status ${response.status}, ${response.headers.get('content-type') ?? 'no content type'}`;
+    if (isWebPage(bytes))
+      throw failed(`a web page (${answer})`, 'the host answers with a page where it has no such file: upload the file');
+    const found = wanted && (await sha256(bytes));
+    if (found !== wanted) {
+      const got = `other content (${answer}, ${bytes.length} bytes, checksum ${found!.slice(0, 12)}...)`;
+      const must = `${what} with the checksum ${wanted!.slice(0, 12)}...`;
+      throw new InputError(expected(url.href, must, got, 'it was changed or is damaged: upload the file again'));
+    }
+    return bytes;
   } catch (thrown) {
     throwIfAborted(signal);
     if (thrown instanceof InputError) throw thrown;
-    throw failed(`"${reasonOf(thrown)}"`, thrown);
+    throw failed(`"${reasonOf(thrown)}"`, 'load the page again, or mend the address', thrown);
   }
 }
 
@@ -47,6 +66,11 @@ async function readAll(stream: ReadableStream<Uint8Array>, onBytes: (done: numbe
     at += chunk.length;
   }
   return whole;
+}
+
+/** Whether this is an HTML page, whatever type the host gives it. */
+export function isWebPage(bytes: Uint8Array): boolean {
+  return /^\s*<(!doctype html|html)\b/i.test(String.fromCharCode(...bytes.subarray(0, 64)));
 }
 
 /** The SHA-256 of `bytes` in hexadecimal. */

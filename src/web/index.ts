@@ -1,14 +1,12 @@
 export { AbortedError, type ErrorCode, EyeballError, InputError, ShapeError, UsageError } from '../base/errors.js';
 export type { Progress, Watch } from '../base/progress.js';
 export type { Tensor } from '../engine/tensor.js';
+export type { Faithfulness } from '../model/deletion.js';
 export type { Doubt } from '../model/doubt.js';
+export type { ExplainMethod, Explanation } from '../model/explain.js';
+export type { FaceInPicture } from '../model/face-in-picture.js';
 export type { Manifest } from '../model/manifest.js';
+export type { WebModelOptions, WebModelOutputs, WebPrediction } from './loaded-model.js';
 export type { WebPicture } from './read-picture.js';
 export type { WebDevice } from './runtime-files.js';
-export {
-  loadModel,
-  type WebModel,
-  type WebModelOptions,
-  type WebModelOutputs,
-  type WebPrediction,
-} from './web-model.js';
+export { loadModel, type WebFacePrediction, type WebModel } from './web-model.js';

@@ -1,41 +1,72 @@
 import { expected, InputError } from '../base/errors.js';
 import { enlarge, type Size } from '../data/enlarge.js';
-import { jpegOrientation } from '../data/jpeg-header.js';
+import { jpegFrame, jpegOrientation } from '../data/jpeg-header.js';
+import { nameContent } from '../data/name-content.js';
 import { PICTURE_FORMATS, sniffFormat } from '../data/picture-format.js';
 import { tiffSampleFault } from '../data/tiff-header.js';
 import { jpegRows } from './jpeg.js';
+import { previewCanvas } from './preview.js';
 import { type PictureRows, shrink } from './shrink.js';
 
 /** What a picture may come as. A `Blob` or `File` is a picture file; the others are decoded already. */
 export type WebPicture = Blob | HTMLImageElement | ImageBitmap;
 
+/** A decoded picture, upright. */
+export interface OpenPicture extends Size {
+  /**
+   * RGB pixels, uint8 `[H, W, 3]`: the whole of it stretched to the size as Node does, its EXIF orientation applied, white behind
+   * transparent parts, colours in sRGB.
+   */
+  read(size: Size): Uint8Array;
+  /** A small version with the same shape, for a page to show: its longer edge at most `edgePx`. */
+  preview(edgePx: number): ImageBitmap;
+  /** Frees its pixels. */
+  close(): void;
+}
+
 // Enough for the orientation, which stands in the first segments; a thumbnail may come before it.
 const HEAD_BYTES = 2 ** 17;
 
+/** As Node has it: a crafted file of 1 kB could claim billions. */
+const MAX_PICTURE_PIXELS = 100_000_000;
+
 /**
- * The picture as RGB pixels, uint8 `[H, W, 3]`: the whole of it stretched to the size as Node does, its EXIF orientation applied, white
- * behind transparent parts, colours in sRGB. Nothing is sent anywhere.
+ * Decodes a picture. Nothing is sent anywhere.
  *
  * @throws InputError with the reason as one line: no picture, or one that this browser cannot decode.
  */
-export async function readPicture(picture: WebPicture, size: Size): Promise<Uint8Array> {
-  if (!(picture instanceof Blob)) return stretch(await bitmapOf(picture), size);
+export async function openPicture(picture: WebPicture): Promise<OpenPicture> {
+  if (!(picture instanceof Blob)) return opened(await bitmapOf(picture));
   const head = new Uint8Array(await picture.slice(0, HEAD_BYTES).arrayBuffer());
   const format = sniffFormat(head);
-  if (format === undefined) {
-    const got = picture.size === 0 ? 'an empty file' : (picture.type || 'another kind of file').slice(0, 80);
-    throw new InputError(`expected a photo (${PICTURE_FORMATS.join(', ')}), got ${got}`);
-  }
+  if (format === undefined)
+    throw new InputError(`expected a photo (${PICTURE_FORMATS.join(', ')}), got ${await nameContent(head)}`);
   if (format === 'tiff') {
     // Its directory may stand at the end of the file.
     const fault = tiffSampleFault(new Uint8Array(await picture.arrayBuffer()));
     if (fault !== undefined) throw new InputError(fault);
   }
+  const claimed = headerSize(head, format);
+  if (claimed !== undefined) refuseHuge(claimed);
   const bitmap = await createImageBitmap(picture).catch((cause: unknown) => {
     throw new InputError(`expected a whole ${format} that this browser can decode, got one that it refuses`, { cause });
   });
-  const orientation = format === 'jpeg' ? jpegOrientation(head) : undefined;
-  return stretch(bitmap, size, orientation);
+  refuseHuge(bitmap);
+  return opened(bitmap, format === 'jpeg' ? jpegOrientation(head) : undefined);
+}
+
+function refuseHuge({ width, height }: Size): void {
+  if (width * height <= MAX_PICTURE_PIXELS) return;
+  throw new InputError(`expected at most ${MAX_PICTURE_PIXELS / 1e6} million pixels, got ${width} x ${height}`);
+}
+
+/** What the header says, before anything is decoded; undefined where it is not known. */
+function headerSize(head: Uint8Array, format: string): Size | undefined {
+  if (format === 'jpeg') return jpegFrame(head);
+  const view = new DataView(head.buffer);
+  // Reference: PNG, third edition, 11.2.1: width and height stand first in IHDR, which is the first chunk.
+  if (format === 'png' && head.length >= 24) return { width: view.getUint32(16), height: view.getUint32(20) };
+  return undefined;
 }
 
 async function bitmapOf(picture: HTMLImageElement | ImageBitmap): Promise<ImageBitmap> {
@@ -47,15 +78,20 @@ async function bitmapOf(picture: HTMLImageElement | ImageBitmap): Promise<ImageB
 }
 
 /** @param orientation Of a JPEG file, undefined for other pictures. */
-function stretch(bitmap: ImageBitmap, size: Size, orientation?: number): Uint8Array {
-  try {
-    const rows = rowsOf(bitmap);
-    const small = shrink(orientation === undefined ? rows : jpegRows(rows, size, orientation), size);
-    const isSmaller = small.width < size.width || small.height < size.height;
-    return isSmaller ? enlarge(small.pixels, small, size) : small.pixels;
-  } finally {
-    bitmap.close();
-  }
+function opened(bitmap: ImageBitmap, orientation?: number): OpenPicture {
+  const { width, height } = bitmap;
+  return {
+    width,
+    height,
+    read(size) {
+      const rows = rowsOf(bitmap);
+      const small = shrink(orientation === undefined ? rows : jpegRows(rows, size, orientation), size);
+      const isSmaller = small.width < size.width || small.height < size.height;
+      return isSmaller ? enlarge(small.pixels, small, size) : small.pixels;
+    },
+    preview: edgePx => previewCanvas(bitmap, edgePx).transferToImageBitmap(),
+    close: () => bitmap.close(),
+  };
 }
 
 /** Rows of the picture on white, by way of a canvas as wide as it and as high as what is read: browsers limit a canvas by its area. */

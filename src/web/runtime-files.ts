@@ -1,6 +1,11 @@
 /** What computes in a browser: its GPU, or WebAssembly on its processor. */
 export type WebDevice = 'webgpu' | 'wasm';
 
+/** What an exported page computes on: a device, or the GPU where the browser has one and WebAssembly elsewhere. */
+export const EXPORT_DEVICES = ['auto', 'wasm', 'webgpu'] as const;
+
+export type ExportDevice = (typeof EXPORT_DEVICES)[number];
+
 /** The files of onnxruntime-web for each device, `.mjs` and `.wasm`, by their common name. */
 export const RUNTIME_FILES: Readonly<Record<WebDevice, string>> = {
   wasm: 'ort-wasm-simd-threaded',

@@ -1,31 +1,14 @@
-import * as z from 'zod';
-import { expected, InputError, reasonOf, ShapeError, throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
 import type { Tensor } from '../engine/tensor.js';
-import { checkChecksum, checkSelfTest, unfitNetwork } from '../model/checks.js';
-import { type Doubt, doubtOf } from '../model/doubt.js';
-import { type Manifest, parseManifest, selfTestPixels } from '../model/manifest.js';
-import { fetchPart, sha256 } from './fetch-part.js';
-import { readPicture, type WebPicture } from './read-picture.js';
+import type { Explanation } from '../model/explain.js';
+import type { FaceInPicture } from '../model/face-in-picture.js';
+import type { Manifest } from '../model/manifest.js';
+import { startModel, type WebModelOptions, type WebModelOutputs, type WebPrediction } from './loaded-model.js';
+import { type OpenPicture, openPicture, type WebPicture } from './read-picture.js';
 import type { WebDevice } from './runtime-files.js';
-import { createWebSession, hasGpu, type WebSession, type WebSessionOptions } from './web-session.js';
 
-// zod would compile its checks with new Function, which a page's Content-Security-Policy forbids.
-z.config({ jitless: true });
-
-/** What a model says of one picture. */
-export interface WebPrediction extends Doubt {
-  readonly value: number;
-}
-
-/** What a network gives for N pictures. */
-export interface WebModelOutputs {
-  readonly value: Tensor<'float32'>;
-  readonly features: Tensor<'float32'>;
-  readonly scale?: Tensor<'float32'>;
-  readonly distance?: Tensor<'float32'>;
-  /** The value before it was clamped; only of models that clamp it. */
-  readonly unclamped?: Tensor<'float32'>;
+/** What a model says of one face in a picture. */
+export interface WebFacePrediction extends WebPrediction {
+  readonly face: FaceInPicture;
 }
 
 /** A trained model, loaded in a browser. */
@@ -43,6 +26,27 @@ export interface WebModel {
    */
   predict(picture: WebPicture, options?: { readonly level?: number | undefined }): Promise<WebPrediction>;
   /**
+   * A prediction for each face in the picture, the largest first: each is cropped and leveled as the training images show theirs, as
+   * `predict --faces` does.
+   *
+   * @param options.level As for `predict`.
+   * @param options.most The most faces to predict. Default 32.
+   * @throws InputError as `predict` does, and where there is no face.
+   * @throws UsageError of a model that was not trained on faces, or was loaded without `faceDetector`.
+   */
+  predictFaces(
+    picture: WebPicture,
+    options?: { readonly level?: number | undefined; readonly most?: number | undefined },
+  ): Promise<WebFacePrediction[]>;
+  /**
+   * What of the picture pushed its value up and down, compared with a blurred version, and how faithful that is, as `predict --explain`
+   * has it. Takes about fifty times as long as `predict`.
+   *
+   * @param options.seed Start of all random draws, a whole number. Default 0.
+   * @throws InputError as `predict` does.
+   */
+  explain(picture: WebPicture, options?: { readonly seed?: number | undefined }): Promise<Explanation>;
+  /**
    * The outputs for pixels, uint8 RGB `[N, H, W, 3]` at the model's input size: `value` and `features`, and of models with intervals
    * `scale` and `distance`.
    *
@@ -51,12 +55,6 @@ export interface WebModel {
   run(pixels: Tensor<'uint8'>): Promise<WebModelOutputs>;
   /** Frees the model. */
   close(): Promise<void>;
-}
-
-/** How a model is loaded. */
-export interface WebModelOptions extends Watch, WebSessionOptions {
-  /** What is to compute. Default: the GPU where the browser has one and it passes the model's self-test, otherwise WebAssembly. */
-  readonly device?: WebDevice | undefined;
 }
 
 /**
@@ -68,76 +66,30 @@ export interface WebModelOptions extends Watch, WebSessionOptions {
  * @throws InputError where a file is missing or changed, the model is of a newer eyeball, or the page is not secure (https or localhost).
  */
 export async function loadModel(url: string | URL, options: WebModelOptions = {}): Promise<WebModel> {
-  const { signal, onMessage } = options;
-  if (globalThis.crypto?.subtle === undefined)
-    throw new InputError(
-      expected('this page', 'https or localhost', globalThis.location.origin, 'browsers ask for that'),
-    );
-  const folder = new URL(String(url).replace(/(^|\/)model\.onnx$|\/?$/, '/'), globalThis.location.href);
-  const where = new URL('eyeball.json', folder);
-  const manifest = parseManifest(new TextDecoder().decode(await fetchPart(where, { signal })), where.href);
-  const address = new URL('model.onnx', folder);
-  const network = await fetchPart(address, { signal, onBytes: counting(options, 'loading the model') });
-  checkChecksum(manifest, await sha256(network), address.href);
-  const devices: WebDevice[] = options.device ? [options.device] : (await hasGpu()) ? ['webgpu', 'wasm'] : ['wasm'];
-  for (const [i, device] of devices.entries()) {
-    try {
-      const session = await startSession(network, device, manifest, options);
-      return modelOf(session, device, manifest, where.href);
-    } catch (cause) {
-      throwIfAborted(signal);
-      if (i === devices.length - 1) throw cause instanceof InputError ? cause : unfitNetwork(where.href, cause);
-      onMessage?.(`the GPU cannot run this model, WebAssembly will: ${reasonOf(cause)}`);
-    }
-  }
-  throw new Error('internal: no device');
-}
-
-const counting =
-  ({ onProgress }: Watch, phase: string) =>
-  (done: number, total: number) =>
-    onProgress?.({ phase, done, total, unit: 'bytes' });
-
-async function startSession(
-  network: Uint8Array,
-  device: WebDevice,
-  manifest: Manifest,
-  options: WebModelOptions,
-): Promise<WebSession> {
-  const onBytes = counting(options, 'loading the runtime');
-  const { runtime, threads, signal } = options;
-  const session = await createWebSession(network, device, { runtime, threads, signal, onBytes });
-  try {
-    const { sizePx } = manifest.input;
-    const probe = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) } as const;
-    checkSelfTest(manifest, await session.run(probe));
-    return session;
-  } catch (cause) {
-    await session.close();
-    throw cause;
-  }
-}
-
-function modelOf(session: WebSession, device: WebDevice, manifest: Manifest, where: string): WebModel {
+  const { manifest, device, run, predict, cropFaces, explain, close } = await startModel(url, options);
   const { sizePx } = manifest.input;
-  const run: WebModel['run'] = async pixels => {
-    const [, ...picture] = pixels.shape;
-    if (picture.join() !== `${sizePx},${sizePx},3`)
-      throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
-    return (await session.run(pixels)) as Record<string, Tensor<'float32'>> & WebModelOutputs;
-  };
+  const pixelsOf = (picture: OpenPicture) => picture.read({ width: sizePx, height: sizePx });
   return {
     manifest,
     device,
     run,
-    close: () => session.close(),
-    async predict(picture, { level } = {}) {
-      const doubt = doubtOf(manifest, where, level);
-      const data = await readPicture(picture, { width: sizePx, height: sizePx });
-      const outputs = await run({ dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data });
-      const value = outputs.value.data[0]!;
-      if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
-      return { value, ...doubt.of(value, { ...outputs }, 0) };
+    close,
+    predict: async (picture, { level } = {}) => predict(await using(picture, pixelsOf), level),
+    async predictFaces(picture, { level, most } = {}) {
+      const crops = await using(picture, open => cropFaces(open, { most }));
+      const predictions: WebFacePrediction[] = [];
+      for (const { face, pixels } of crops) predictions.push({ ...(await predict(pixels, level)), face });
+      return predictions;
     },
+    explain: async (picture, { seed = 0 } = {}) => explain(await using(picture, pixelsOf), seed),
   };
+}
+
+async function using<T>(picture: WebPicture, work: (picture: OpenPicture) => T | Promise<T>): Promise<T> {
+  const open = await openPicture(picture);
+  try {
+    return await work(open);
+  } finally {
+    open.close();
+  }
 }

@@ -1,15 +1,18 @@
 import type { InferenceSession } from 'onnxruntime-web';
+import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import { fetchPart, type OnBytes } from './fetch-part.js';
 import { RUNTIME_FILES, type WebDevice } from './runtime-files.js';
 
 /** How the runtime is had and used. */
-export interface WebSessionOptions {
+export interface WebRuntimeOptions {
   /**
    * The address of a folder with the runtime's files `ort-wasm-simd-threaded.mjs` and `.wasm`, and `.asyncify.mjs` and `.asyncify.wasm` for
    * WebGPU; they lie in `onnxruntime-web/dist`. Default: where the bundler has put them.
    */
   readonly runtime?: string | URL | undefined;
+  /** The SHA-256 of the runtime's files by their names, in hexadecimal; a file that has another one is refused. Default: not checked. */
+  readonly runtimeChecksums?: Readonly<Record<string, string>> | undefined;
   /**
    * Threads of WebAssembly; more than one work only on pages that are isolated from other origins (`crossOriginIsolated`). Default: as many as
    * the browser has cores, 4 at most, where the page is isolated, otherwise 1.
@@ -17,9 +20,20 @@ export interface WebSessionOptions {
   readonly threads?: number | undefined;
 }
 
+/** The runtime for one device, loaded. */
+export interface WebRuntime {
+  /**
+   * Loads an ONNX network that takes `pixels`.
+   *
+   * @param device What it is to compute on: WebAssembly, or what the runtime was loaded for.
+   * @throws Error with the runtime's reason where it cannot.
+   */
+  createSession(network: Uint8Array, device: WebDevice): Promise<WebSession>;
+}
+
 /** A network that is loaded and ready to compute. */
 export interface WebSession {
-  /** The outputs for `pixels`, by name; runs that are asked for at the same time follow each other. */
+  /** The outputs for `pixels`, by name; runs that are asked for at the same time follow each other, those of other sessions too. */
   run(pixels: Tensor<'uint8'>): Promise<Record<string, Tensor<'float32'>>>;
   /** Frees it, after the runs that are under way. */
   close(): Promise<void>;
@@ -31,55 +45,70 @@ const MOST_THREADS = 4;
 export const threadsHere = (): number =>
   globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
 
-interface GpuAdapter {
-  readonly isFallbackAdapter?: boolean;
-  readonly info?: { readonly isFallbackAdapter?: boolean };
-}
-
-/** Whether this browser has a GPU to compute on; one that is imitated on the processor is slower than WebAssembly, and does not count. */
-export async function hasGpu(): Promise<boolean> {
-  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<GpuAdapter | null> } };
-  // Asking is allowed to fail where drivers are blocked; that is as good as none.
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  // It has moved to `info` in newer browsers.
-  return adapter != null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
-}
-
 /**
- * Loads an ONNX network into onnxruntime-web; the part of it for `device` is fetched only now.
+ * Loads the part of onnxruntime-web that computes on `device`; of the other part nothing is fetched.
  *
- * @throws Error with the runtime's reason where the network or the runtime cannot be loaded.
+ * @throws InputError where a file of it cannot be had, or the host answers with something else in its place.
  */
-export async function createWebSession(
-  network: Uint8Array,
+export async function loadRuntime(
   device: WebDevice,
-  { runtime, threads, signal, onBytes }: WebSessionOptions & { signal?: AbortSignal | undefined; onBytes?: OnBytes },
-): Promise<WebSession> {
-  const ort = device === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm');
+  {
+    runtime,
+    runtimeChecksums = {},
+    threads,
+    signal,
+    onBytes,
+  }: WebRuntimeOptions & { readonly signal?: AbortSignal | undefined; readonly onBytes?: OnBytes | undefined },
+): Promise<WebRuntime> {
+  const ort = await importRuntime(device);
   const { wasm } = ort.env;
   wasm.numThreads = threads ?? threadsHere();
   if (runtime !== undefined) {
     const base = new URL(runtime, globalThis.location.href);
     const at = (ending: string) => new URL(`${RUNTIME_FILES[device]}${ending}`, base.href.replace(/\/?$/, '/'));
+    const get = (ending: string, told?: OnBytes) => {
+      const sha256 = runtimeChecksums[`${RUNTIME_FILES[device]}${ending}`];
+      return fetchPart(at(ending), { what: 'a file of the runtime', sha256, signal, onBytes: told });
+    };
     wasm.wasmPaths = { mjs: at('.mjs'), wasm: at('.wasm') };
+    // The runtime imports this one itself; an error of an import does not say what the host has answered.
+    await get('.mjs');
     // Fetched here rather than by the runtime, so that its progress is seen.
-    wasm.wasmBinary = await fetchPart(at('.wasm'), { signal, ...(onBytes && { onBytes }) });
+    wasm.wasmBinary = await get('.wasm', onBytes);
   }
-  const session = await ort.InferenceSession.create(network, { executionProviders: [device] });
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  };
   return {
-    run: pixels =>
-      inTurn(async () => {
-        const feed = new ort.Tensor('uint8', pixels.data, pixels.shape);
-        return tensorsOf(await session.run({ pixels: feed }));
-      }),
-    close: () => inTurn(() => session.release()),
+    async createSession(network, on) {
+      const session = await inTurn(() => ort.InferenceSession.create(network, { executionProviders: [on] }));
+      return {
+        run: pixels =>
+          inTurn(async () => {
+            const feed = new ort.Tensor('uint8', pixels.data, pixels.shape);
+            return tensorsOf(await session.run({ pixels: feed }));
+          }),
+        close: () => inTurn(() => session.release()),
+      };
+    },
   };
+}
+
+async function importRuntime(device: WebDevice) {
+  try {
+    return device === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm');
+  } catch (cause) {
+    throw new InputError(
+      expected(`the runtime for ${device}`, 'its code beside this page', `"${reasonOf(cause)}"`, 'upload all files'),
+      { cause },
+    );
+  }
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+// Not by session: the runtime refuses a run on the GPU while another session of it is under way.
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = last.then(work);
+  last = result.catch(() => {});
+  return result;
 }
 
 function tensorsOf(outputs: InferenceSession.OnnxValueMapType): Record<string, Tensor<'float32'>> {

@@ -14,7 +14,7 @@ describe('export', () => {
     const { code, stdout, stderr } = await eyeball('export', model, '--web', out, '--json');
     assert.equal(code, 0, stderr);
     const result = JSON.parse(stdout);
-    assert.deepEqual(Object.keys(result), ['out', 'version', 'files', 'bytes', 'visitBytes']);
+    assert.deepEqual(Object.keys(result), ['out', 'version', 'files', 'bytes', 'visitBytes', 'tooLarge']);
     const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter(name =>
       statSync(join(out, name)).isFile(),
     );
@@ -55,9 +55,36 @@ describe('export', () => {
     assert.match(forced.stdout, /\n {2}runtime\/ort-wasm-simd-threaded\.wasm +\d+\.\d\d MB\n/);
     assert.match(
       forced.stdout,
-      /\nA first visit loads \d+\.\d\d MB with WebAssembly, \d+\.\d\d MB with WebGPU, before the host compresses it\.\n$/,
+      /\nA first visit loads \d+\.\d\d MB with WebAssembly, \d+\.\d\d MB with WebGPU, before the host compresses it\.\n/,
+    );
+    assert.match(
+      forced.stdout,
+      /\nwarning: too large for Cloudflare Pages,[^\n]* up to 25 MiB: runtime\/ort-wasm-simd-threaded\.asyncify\.wasm\. --device wasm leaves [^\n]*\n$/,
     );
     assert.ok(existsSync(`${out}.old-1`));
+  });
+
+  it('leaves out the runtime of devices that the page does not compute on', async t => {
+    const model = await saveSampleModel(t);
+    for (const [device, left, out] of [
+      ['wasm', 'ort-wasm-simd-threaded', 'asyncify'],
+      ['webgpu', 'ort-wasm-simd-threaded.asyncify', undefined],
+    ] as const) {
+      const folder = join(root, device);
+      const { code, stdout, stderr } = await eyeball('export', model, '--web', folder, '--device', device, '--json');
+      assert.equal(code, 0, stderr);
+      const { visitBytes, tooLarge, bytes } = JSON.parse(stdout);
+      assert.deepEqual(readdirSync(join(folder, 'runtime')).sort(), [`${left}.mjs`, `${left}.wasm`]);
+      assert.deepEqual(visitBytes, { [device]: bytes });
+      assert.equal(tooLarge.length, device === 'wasm' ? 0 : 1);
+      const sizes = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(
+        name => statSync(join(folder, name)).size,
+      );
+      if (out !== undefined) assert.ok(Math.max(...sizes) <= 25 * 2 ** 20);
+    }
+    const { code, stderr } = await eyeball('export', model, '--web', join(root, 'cuda'), '--device', 'cuda');
+    assert.equal(code, 2);
+    assert.match(stderr, /--device.*cuda.*auto, wasm, webgpu/);
   });
 
   it('has one version for one model, and another for another', async t => {

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import sharp, { type Sharp } from 'sharp';
+import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { faceDetectorNetwork } from '../../src/backbones/face-detector.js';
 import { createRandom } from '../../src/base/random.js';
 import { decodePicture } from '../../src/data/picture.js';
-import { loadModel } from '../../src/model/model.js';
+import type { Explanation } from '../../src/model/explain.js';
+import { loadModel, type PicturePrediction } from '../../src/model/model.js';
 import { temporaryFolder } from '../cli/eyeball.js';
+import { portraitScene } from '../data/portrait-scene.js';
 import { noBrowser, startBrowser } from './browser.js';
 import { type Harness, openHarness } from './harness.js';
 import { predictInNode, trainPageModel } from './page-model.js';
@@ -121,6 +125,71 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     assert.ok(narrow.high! - narrow.low! < there.high! - there.low!);
   });
 
+  it('explains what Node explains, to a thousandth of the strongest part', async () => {
+    const bytes = await drawn(90, 90).png().toBuffer();
+    writeFileSync(join(files, 'explained'), bytes);
+    const there = await call<Explanation & { readonly blocks: readonly number[] }>(`explain('/files/explained')`);
+    const inNode = await loadModel(model!, { threads: 1 });
+    for await (const picture of inNode.explain([bytes])) {
+      assert.ok(picture.value !== null);
+      const here = picture.explanation;
+      const most = Math.max(...here.blocks.data.map(Math.abs));
+      assert.equal(there.blocks.length, here.blocks.data.length);
+      here.blocks.data.forEach((block, i) => {
+        assert.ok(Math.abs(block - there.blocks[i]!) <= most / 1000, `block ${i}: ${block}, ${there.blocks[i]}`);
+      });
+      assert.deepEqual([there.method, there.faithfulness.beats], [here.method, here.faithfulness.beats]);
+      assert.ok(Math.abs(there.baseline - here.baseline) < 0.01);
+    }
+    await inNode.close();
+  });
+
+  it('finds the faces that Node finds, of a model that was trained on faces', async () => {
+    assert.match(
+      await call(`refusal('/files/explained', 'predictFaces')`),
+      /^UsageError: predictFaces: expected a model that was trained on faces, got \S+eyeball\.json, which was not; use predict$/,
+    );
+    const folder = await trainPageModel(root, 'faces-too');
+    const manifest = join(folder, 'eyeball.json');
+    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), framing }));
+    writeFileSync(join(files, 'face-detector.onnx'), await faceDetectorNetwork());
+    const scene = await portraitScene({
+      width: 700,
+      height: 400,
+      faces: [
+        { age: 20, x: 550, y: 200, px: 150 },
+        { age: 70, x: 200, y: 200, px: 300, degrees: 20 },
+      ],
+    });
+    writeFileSync(join(files, 'scene'), scene);
+    const page = await browser!.newPage();
+    const faces = await openHarness(page, { model: folder, files }, ISOLATED);
+    await faces.call(`load({ device: 'wasm', faceDetector: '/files/face-detector.onnx' })`);
+    const there = await faces.call<PicturePrediction[]>(`predictFaces('/files/scene', { level: 0.8 })`);
+    const inNode = await loadModel(folder, { threads: 1 });
+    const here = await inNode.predict([scene], { faces: true, level: 0.8 });
+    await inNode.close();
+    assert.equal(here.length, 2);
+    assert.deepEqual(
+      there.map(({ face }) => face),
+      here.map(({ face }) => face),
+    );
+    here.forEach(({ value, low, high }, i) => {
+      const { value: v, low: l, high: h } = there[i]!;
+      assert.ok(
+        Math.abs(value! - v!) < 0.02 && Math.abs(low! - l!) < 0.02 && Math.abs(high! - h!) < 0.02,
+        `${value}, ${v}`,
+      );
+    });
+    assert.equal(
+      await faces.call(`refusal('/files/explained', 'predictFaces')`),
+      'NoFaceError: expected a face, got none in 90 x 90 px',
+    );
+    await page.close();
+    await faces.close();
+  });
+
   it('takes an image element and a bitmap as well', async () => {
     const [image, bitmap] = await call<{ value: number }[]>(`predictImage('/files/picture')`);
     const { value } = await call<{ value: number }>(`predict('/files/picture')`);
@@ -133,7 +202,10 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     writeFileSync(join(files, 'cut'), (await drawn(90, 90).png().toBuffer()).subarray(0, 60));
     const photo = 'InputError: expected a photo (jpeg, png, webp, gif, tiff, avif), got';
     assert.equal(await call(`refusal('/files/empty')`), `${photo} an empty file`);
-    assert.equal(await call(`refusal('/files/text.json')`), `${photo} application/json`);
+    assert.equal(await call(`refusal('/files/text.json')`), `${photo} text starting with "{}"`);
+    // What the file is named, and what the browser takes it for, is not what it is.
+    writeFileSync(join(files, 'fake.jpg'), '<!doctype html>');
+    assert.equal(await call(`refusal('/files/fake.jpg')`), `${photo} an HTML page`);
     assert.equal(
       await call(`refusal('/files/cut')`),
       'InputError: expected a whole png that this browser can decode, got one that it refuses',
@@ -149,9 +221,43 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     const manifest = JSON.parse(await (await fetch(`${harness!.origin}/model/eyeball.json`)).text());
     writeFileSync(join(files, 'eyeball.json'), JSON.stringify(manifest));
     writeFileSync(join(files, 'model.onnx'), 'damaged');
+    const damaged = `${manifest.sha256.slice(0, 12)}..., got other content (status 200, application/octet-stream, 7 bytes, checksum 41f0c27c00e8...)`;
     assert.equal(
       await call(`failure('/files/model.onnx')`),
-      `InputError: ${at}model.onnx: expected the checksum ${manifest.sha256.slice(0, 12)}..., got 41f0c27c00e8...; it was changed or is damaged; train again or fetch it again`,
+      `InputError: ${at}model.onnx: expected a file of the model with the checksum ${damaged}; it was changed or is damaged: upload the file again`,
+    );
+    writeFileSync(join(files, 'model.onnx'), '<!DOCTYPE html><title>Not here</title>');
+    assert.equal(
+      await call(`failure('/files/model.onnx')`),
+      `InputError: ${at}model.onnx: expected a file of the model, got a web page (status 200, application/octet-stream); the host answers with a page where it has no such file: upload the file`,
+    );
+  });
+
+  it('says what the host answers in the place of the runtime, and blames no model', async () => {
+    const at = `${harness!.origin}/files/ort-wasm-simd-threaded`;
+    const load = (checksums = '{}') =>
+      call<string>(`failure('/model/', { device: 'wasm', runtime: '/files/', runtimeChecksums: ${checksums} })`);
+    const dist = join('node_modules', 'onnxruntime-web', 'dist');
+    writeFileSync(join(files, 'ort-wasm-simd-threaded.mjs'), '<!doctype html>');
+    const page =
+      'a web page (status 200, text/javascript); the host answers with a page where it has no such file: upload the file';
+    assert.equal(await load(), `InputError: ${at}.mjs: expected a file of the runtime, got ${page}`);
+    copyFileSync(join(dist, 'ort-wasm-simd-threaded.mjs'), join(files, 'ort-wasm-simd-threaded.mjs'));
+    assert.equal(
+      await load(),
+      `InputError: ${at}.wasm: expected a file of the runtime, got status 404; load the page again, or mend the address`,
+    );
+    writeFileSync(join(files, 'ort-wasm-simd-threaded.wasm'), 'damaged');
+    assert.match(
+      await load(`{ 'ort-wasm-simd-threaded.wasm': '${'0'.repeat(64)}' }`),
+      /\.wasm: expected a file of the runtime with the checksum 000000000000\.\.\., got other content \(status 200, application\/wasm, 7 bytes, checksum 41f0c27c00e8\.\.\.\); /,
+    );
+  });
+
+  it('says that there is no GPU where one is asked for', async () => {
+    assert.equal(
+      await call(`failure('/model/', { device: 'webgpu', runtime: '/runtime/' })`),
+      'InputError: this browser: expected a GPU for WebGPU, got none; use another browser, or load the model for WebAssembly',
     );
   });
 });

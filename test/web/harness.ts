@@ -9,7 +9,7 @@ import { serveFolders } from './static-server.js';
 // eyeball-ml/web on a page of its own, so that tests can call it.
 const HARNESS = `
 import { loadModel } from './dist/src/web/index.js';
-import { readPicture } from './dist/src/web/read-picture.js';
+import { openPicture } from './dist/src/web/read-picture.js';
 const blob = async path => (await fetch(path)).blob();
 let model;
 globalThis.harness = {
@@ -23,6 +23,11 @@ globalThis.harness = {
     data: Uint8Array.from(data),
   })).value.data[0],
   predict: async (path, options) => model.predict(await blob(path), options),
+  predictFaces: async (path, options) => model.predictFaces(await blob(path), options),
+  async explain(path) {
+    const { blocks, ...rest } = await model.explain(await blob(path));
+    return { ...rest, blocks: [...blocks.data] };
+  },
   async timed(path) {
     const picture = await blob(path);
     const started = performance.now();
@@ -36,8 +41,8 @@ globalThis.harness = {
     const bitmap = await createImageBitmap(image);
     return [await model.predict(image), await model.predict(bitmap)];
   },
-  refusal: async path => model.predict(await blob(path)).then(() => 'none', error => error.name + ': ' + error.message),
-  pixels: async (path, size) => [...await readPicture(await blob(path), size)],
+  refusal: async (path, name = 'predict') => model[name](await blob(path)).then(() => 'none', error => error.name + ': ' + error.message),
+  pixels: async (path, size) => [...(await openPicture(await blob(path))).read(size)],
   failure: async (url, options) => loadModel(url, options).then(() => 'none', error => error.name + ': ' + error.message),
 };
 `;

@@ -1,13 +1,14 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel, type PicturePrediction } from '../../src/model/model.js';
 import { trainModel } from '../../src/operations/train-model.js';
 import { writePictures } from '../cli/eyeball.js';
 
 /** Trains a small model with intervals on 120 small pictures into a folder in `root`; takes a second. */
-export async function trainPageModel(root: string): Promise<string> {
+export async function trainPageModel(root: string, name = 'brightness'): Promise<string> {
   const data = join(root, 'data');
-  await writePictures(data, 120);
-  const out = join(root, 'brightness');
+  if (!existsSync(data)) await writePictures(data, 120);
+  const out = join(root, name);
   await trainModel({
     data,
     out,

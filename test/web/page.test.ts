@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { parse } from 'csv-parse/sync';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
+import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { loadModel } from '../../src/model/model.js';
 import { exportWeb } from '../../src/operations/export-web.js';
 import { temporaryFolder } from '../cli/eyeball.js';
+import { portraitScene } from '../data/portrait-scene.js';
 import { noBrowser, startBrowser } from './browser.js';
 import { predictInNode, trainPageModel } from './page-model.js';
 import { type StaticServer, serveFolders } from './static-server.js';
@@ -85,7 +90,8 @@ describe('an exported page', { skip: noBrowser }, () => {
     const { value, low, high } = inNode as unknown as Record<'value' | 'low' | 'high', number>;
     const [lines] = await choose(shared!.page, [photo]);
     assert.match(lines![0]!, /^[\u2212\d.]+ points$/);
-    const shown = [lines![0]!.split(' ')[0]!, ...lines![1]!.split(' to ')].map(text =>
+    assert.match(lines![1]!, / \(90 %\)$/);
+    const shown = [lines![0]!.split(' ')[0]!, ...lines![1]!.replace(' (90 %)', '').split(' to ')].map(text =>
       Number(text.replace('\u2212', '-')),
     );
     [value, low, high].forEach((wanted, i) => {
@@ -94,11 +100,198 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.equal(await shared!.page.locator('#results .range').count(), 1);
   });
 
+  it('shows the level that was asked for, and refuses what is none', async () => {
+    const { page } = shared!;
+    const [[, wide]] = (await choose(page, [photo])) as [string[]];
+    await page.fill('#level', '150');
+    assert.equal(
+      await page.locator('#level-refusal').textContent(),
+      'Intervals need a percentage above 0 and below 100, not 150. 90 % stays in force.',
+    );
+    assert.equal(await page.getAttribute('#level', 'aria-invalid'), 'true');
+    assert.equal((await choose(page, [photo]))[0]![1], wide);
+    await page.fill('#level', '50');
+    assert.equal(await page.locator('#level-refusal').isVisible(), false);
+    assert.match((await choose(page, [photo]))[0]![1]!, / \(50 %\)$/);
+    await page.fill('#level', '90');
+  });
+
+  it('shows small versions of photos, and refuses those that claim too many pixels', async () => {
+    const { page } = shared!;
+    const [large, claims] = [join(root, 'large.jpg'), join(root, 'claims.png')];
+    const create = { width: 3000, height: 2000, channels: 3, background: '#456' } as const;
+    writeFileSync(large, await sharp({ create }).jpeg().toBuffer());
+    const png = await sharp({ create: { ...create, width: 40, height: 40 } })
+      .png()
+      .toBuffer();
+    png.writeUInt32BE(50_000, 16);
+    png.writeUInt32BE(50_000, 20);
+    writeFileSync(claims, png);
+    const [first, second] = await choose(page, [large, claims]);
+    assert.match(first![0]!, /points/);
+    assert.equal(second![0], 'expected at most 100 million pixels, got 50000 x 50000');
+    const size = await page.evaluate(
+      `(({ width, height }) => [width, height])(document.querySelector('#results canvas'))`,
+    );
+    assert.deepEqual(size, [360, 240]);
+    assert.equal(await page.locator('#results img').count(), 0);
+  });
+
+  it('explains a number with a legend and its faithfulness, and hides that again', async () => {
+    const { page } = shared!;
+    await choose(page, [photo]);
+    const pixels = `document.querySelector('#results canvas').toDataURL()`;
+    const plain = await page.evaluate(pixels);
+    await page.focus('#results .explainer button');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.explanation', { timeout });
+    assert.match(
+      (await page.textContent('.explanation'))!,
+      /pushes the number up.*compared with the blurred picture.*Faithfulness/s,
+    );
+    assert.notEqual(await page.evaluate(pixels), plain);
+    assert.equal(await page.getAttribute('#results .explainer button', 'aria-expanded'), 'true');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('.explanation').isVisible(), false);
+    assert.equal(await page.evaluate(pixels), plain);
+  });
+
+  it('saves all results as CSV, and clears them', async () => {
+    const { page } = shared!;
+    await page.click('#clear');
+    const odd = join(root, 'a, "b".txt');
+    writeFileSync(odd, 'no picture');
+    await choose(page, [photo, odd]);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#csv')]);
+    assert.equal(download.suggestedFilename(), 'brightness.csv');
+    const rows = parse(readFileSync(await download.path(), 'utf8'), { columns: true }) as Record<string, string>[];
+    const [inNode] = await predictInNode(model!, [photo]);
+    assert.deepEqual(
+      rows.map(({ file, face, level, error }) => [file, face, level, error]),
+      [
+        ['photo.jpg', '', '0.9', ''],
+        [
+          'a, "b".txt',
+          '',
+          '',
+          'expected a photo (jpeg, png, webp, gif, tiff, avif), got text starting with "no picture"',
+        ],
+      ],
+    );
+    assert.ok(Math.abs(Number(rows[0]!.value) - inNode!.value!) < 0.06, rows[0]!.value);
+    assert.ok(Number(rows[0]!.low) < Number(rows[0]!.value) && rows[0]!.unusual !== '');
+    await page.focus('#clear');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('#results li').count(), 0);
+    assert.equal(await page.evaluate('document.activeElement.id'), 'files');
+    assert.equal(await page.locator('#tools').isVisible(), false);
+  });
+
+  it('counts and saves all of many pictures, of which it shows the newest', async () => {
+    const { page } = shared!;
+    await page.setInputFiles('#files', Array(102).fill(photo));
+    await page.waitForSelector('#status:has-text("102 of 102 pictures answered; the newest 100 are shown")', {
+      timeout,
+    });
+    assert.equal(await page.locator('#results li').count(), 100);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#csv')]);
+    assert.equal(readFileSync(await download.path(), 'utf8').split('\n').length, 104);
+    await page.click('#clear');
+  });
+
+  it('counts all that a first visit loads in one bar', async t => {
+    const { page, end } = await visit(browser!, site);
+    t.after(end);
+    const bytes = ['model/model.onnx', 'runtime/ort-wasm-simd-threaded.wasm'].map(
+      name => statSync(join(site, name)).size,
+    );
+    const total = ((bytes[0]! + bytes[1]!) / 1e6).toFixed(1);
+    // Written down in the page, since it may be gone before this looks.
+    await page.waitForSelector(`#progress:has-text("of ${total} MB"), body[data-ready]`, {
+      timeout,
+      state: 'attached',
+    });
+    await isReady(page);
+    assert.match((await page.textContent('#progress'))!, /^Starting$/);
+    assert.equal(Number(await page.evaluate(`document.getElementById('bar').value`)), 1);
+  });
+
+  it('finds the faces of a photo where the model was trained on faces', async t => {
+    const [changed, folder] = [join(root, 'of-faces'), join(root, 'faces-page')];
+    cpSync(model!, changed, { recursive: true });
+    const manifest = join(changed, 'eyeball.json');
+    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), framing }));
+    await exportWeb({ model: changed, out: folder, device: 'wasm' });
+    const { page, errors, end } = await visit(browser!, folder);
+    t.after(end);
+    const scene = join(root, 'scene.png');
+    const faces = [
+      { age: 20, x: 550, y: 200, px: 150 },
+      { age: 70, x: 200, y: 200, px: 300 },
+    ];
+    writeFileSync(scene, await portraitScene({ width: 700, height: 400, faces }));
+    await isReady(page);
+    await page.setInputFiles('#files', [scene, photo]);
+    await page.waitForSelector('#status:has-text("2 of 2")', { timeout });
+    const cards = await page.locator('#results figcaption').allInnerTexts();
+    const inNode = await loadModel(changed, { threads: 1 });
+    const here = await inNode.predict([scene], { faces: true });
+    await inNode.close();
+    assert.equal(cards.length, 3);
+    here.forEach(({ value }, i) => {
+      assert.ok(
+        Math.abs(Number(cards[i]!.split(' ')[0]!.replace('\u2212', '-')) - value!) < 0.06,
+        `${cards[i]}, ${value}`,
+      );
+      assert.match(cards[i]!, new RegExp(`face ${i + 1} of 2`));
+    });
+    assert.match(cards[2]!, /^No face was found in this photo\./);
+    await page.getByRole('button', { name: 'Predict the whole photo' }).click();
+    await page.waitForSelector('#status:has-text("3 of 3")', { timeout });
+    assert.match((await page.locator('#results figcaption').allInnerTexts())[2]!, /points/);
+    await page.uncheck('#find-faces');
+    assert.equal((await choose(page, [scene])).length, 1);
+    assert.deepEqual(errors, []);
+  });
+
+  it('says what to do where it is opened as a file', async t => {
+    const context = await browser!.newContext();
+    t.after(() => context.close());
+    const page = await context.newPage();
+    await page.goto(pathToFileURL(join(site, 'index.html')).href);
+    await page.waitForSelector('#from-disk:not([hidden])', { timeout });
+    assert.match((await page.textContent('#from-disk'))!, /opened as a file.*python3 -m http\.server/s);
+    assert.equal(await page.locator('#loading').isVisible(), false);
+  });
+
+  for (const [path, reason] of [
+    ['page.js', 'the program of this page, got something else from the host'],
+    ['worker.js', 'a file of this page, got a web page (status 200, text/javascript)'],
+    ['runtime/ort-wasm-simd-threaded.mjs', 'a file of the runtime, got a web page (status 200, text/javascript)'],
+    ['runtime/ort-wasm-simd-threaded.wasm', 'a file of the runtime, got a web page (status 200, application/wasm)'],
+  ] as const) {
+    it(`names ${path} where the host answers with a page in its place`, async t => {
+      const folder = join(root, `without-${path.replaceAll('/', '-')}`);
+      cpSync(site, folder, { recursive: true });
+      cpSync(join(folder, 'index.html'), join(folder, path));
+      const { page, server, end } = await visit(browser!, folder);
+      t.after(end);
+      await page.waitForSelector('#failure:not([hidden])', { timeout });
+      const text = (await page.textContent('#reason'))!;
+      assert.ok(text.startsWith(`${server.origin}/there/${path}: expected ${reason}`), text);
+      assert.equal(await page.locator('#loading').isVisible(), false);
+    });
+  }
+
   it('says what is wrong with a picture, and goes on with the others', async () => {
     const text = join(root, 'notes.txt');
     writeFileSync(text, 'no picture');
     const [refused, good] = await choose(shared!.page, [text, photo]);
-    assert.equal(refused![0], 'expected a photo (jpeg, png, webp, gif, tiff, avif), got text/plain');
+    assert.equal(
+      refused![0],
+      'expected a photo (jpeg, png, webp, gif, tiff, avif), got text starting with "no picture"',
+    );
     assert.match(good![0]!, /points/);
   });
 
@@ -190,8 +383,9 @@ describe('an exported page', { skip: noBrowser }, () => {
     await page.waitForSelector('#failure:not([hidden])', { timeout });
     const reason = await page.locator('#reason').textContent();
     assert.equal(
-      reason?.replaceAll(/[0-9a-f]{12}\.\.\./g, '#'),
-      `${server.origin}/there/model/model.onnx: expected the checksum #, got #; it was changed or is damaged; train again or fetch it again`,
+      reason?.replaceAll(/[0-9a-f]{12}\.\.\.|\d+ bytes/g, '#'),
+      `${server.origin}/there/model/model.onnx: expected a file of the model with the checksum #, got other content ` +
+        '(status 200, application/octet-stream, #, checksum #); it was changed or is damaged: upload the file again',
     );
     writeFileSync(path, whole);
     await page.click('#again');

@@ -1,14 +1,17 @@
+import { DEFAULT_LEVEL } from '../../model/doubt.js';
 import type { Manifest } from '../../model/manifest.js';
 import { capital } from '../../report/format.js';
-import { html, trusted } from '../../report/html.js';
+import { type Content, html, trusted } from '../../report/html.js';
 import { modelLead } from '../../report/model-lead.js';
 import { EYE } from '../../report/page.js';
 import { PAGE_STYLE } from '../../report/style.js';
-import { type About, MODEL_FOLDER } from './release.js';
+import type { WebDevice } from '../runtime-files.js';
+import { type About, type ExportedFile, MODEL_FOLDER } from './release.js';
 
 const STYLE = `
 [hidden] { display: none !important; }
 .drop { display: flex; flex-wrap: wrap; gap: 0.75rem 1rem; align-items: center; border-style: dashed; border-width: 2px; padding-block: 1.75rem; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .drop.over { border-color: var(--accent); background: var(--wash); }
 button, .choose {
   font: inherit; color: inherit; background: var(--wash); border: 1px solid var(--line); border-radius: 0.5rem;
@@ -39,40 +42,94 @@ progress { display: block; width: 100%; height: 0.6rem; margin-top: 0.6rem; acce
   background: var(--accent); border: 2px solid var(--card);
 }
 a { color: var(--accent); }
+.settings { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; align-items: center; flex-basis: 100%; }
+.settings label { display: inline-flex; gap: 0.5rem; align-items: center; min-height: 1.75rem; }
+.settings input[type="checkbox"] { width: 1.15rem; height: 1.15rem; accent-color: var(--accent); }
+.settings input[type="text"] {
+  font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--muted); border-radius: 0.4rem; width: 4.5rem; padding: 0.2rem 0.5rem;
+}
+.settings input[aria-invalid="true"] { border-color: var(--bad); }
+#level-refusal { flex-basis: 100%; }
+#level-refusal:empty { display: none; }
+.results { display: grid; gap: 1rem; }
+.bar { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; justify-content: space-between; min-height: 1.5rem; }
+.place { aspect-ratio: 1; display: grid; place-items: center; background: var(--wash); border-radius: 0.5rem; overflow: hidden; }
+.place canvas { display: block; max-width: 100%; max-height: 100%; min-width: 0; min-height: 0; object-fit: contain; width: 100%; height: 100%; }
+.explainer + .file { margin-top: 0.35rem; }
+button.small { font-size: 0.85rem; padding: 0.25rem 0.7rem; min-height: 2rem; margin-top: 0.35rem; }
+button[aria-disabled="true"] { opacity: 0.7; cursor: progress; }
+.explanation { font-size: 0.8rem; color: var(--muted); margin-top: 0.4rem; display: grid; gap: 0.3rem; }
+.legend { display: grid; }
+.mark { display: inline-block; width: 0.7rem; height: 0.7rem; border-radius: 0.15rem; margin-right: 0.4rem; }
+#from-disk code { background: var(--wash); padding: 0.1rem 0.3rem; border-radius: 0.25rem; }
+#from-disk p + p { margin-top: 0.5rem; }
 footer { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; }
 @media (max-width: 34rem) { .camera { grid-template-columns: minmax(0, 1fr); } .live { min-height: 0; } }
 `;
 
-/** What the page may do: run its own files and the WebAssembly in them, show pictures, and fetch from where it came from. */
-export const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'unsafe-inline'",
-  "worker-src 'self'",
-  "connect-src 'self'",
-  'img-src data: blob:',
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+/**
+ * What stands in the page itself, and runs where its program cannot be loaded: browsers load none from a file on the disk, and hosts
+ * answer with another page for a file that they do not have.
+ */
+export const STARTER = `
+addEventListener('error', ({ target, message }) => {
+  const program = document.getElementById('program');
+  if (document.body.dataset.started || (target !== program && target !== window)) return;
+  const find = id => document.getElementById(id);
+  const isOnDisk = location.protocol === 'file:';
+  find('loading').hidden = true;
+  find(isOnDisk ? 'from-disk' : 'failure').hidden = false;
+  find('reason').textContent = program.src + ': expected the program of this page, got something else from the host' +
+    (message ? ' (' + message + ')' : '') + '; upload the whole folder again';
+  find('again').onclick = () => location.reload();
+}, true);
+`;
+
+/**
+ * What the page may do: run its own files and the WebAssembly in them, show pictures, and fetch from where it came from.
+ *
+ * @param starter The SHA-256 of STARTER in base64.
+ */
+export const pagePolicy = (starter: string): string =>
+  [
+    "default-src 'none'",
+    `script-src 'self' 'wasm-unsafe-eval' 'sha256-${starter}'`,
+    "style-src 'unsafe-inline'",
+    "worker-src 'self'",
+    "connect-src 'self'",
+    'img-src data: blob:',
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
 
 const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%232f6fde' stroke-width='1.8'%3E" +
   "%3Cpath d='M2 12C5 6.5 8.5 5 12 5s7 1.5 10 7c-3 5.5-6.5 7-10 7S5 17.5 2 12Z'/%3E%3Ccircle cx='12' cy='12' r='3.2' fill='%232f6fde'/%3E%3C/svg%3E";
 
+/** What a page is made for. */
+export interface WebPageOptions {
+  readonly policy: string;
+  readonly device: WebDevice | null;
+  /** The other files of the export, by path. */
+  readonly files: Readonly<Record<string, ExportedFile>>;
+}
+
 /**
  * The page of an exported model: pictures are chosen, dropped or taken by the camera, and shown with their numbers. Light or dark as
  * its reader's system is.
- *
- * @param modelBytes The size of model.onnx.
  */
-export function webPage(manifest: Manifest, modelBytes: number): string {
-  const { target, dataset, metrics, intervals } = manifest;
+export function webPage(manifest: Manifest, { policy, device, files }: WebPageOptions): string {
+  const { target, dataset, metrics, intervals, framing } = manifest;
   const about: About = {
+    target: target.name,
     unit: target.unit,
     error: metrics.validation?.rmse ?? dataset.labels.std,
     lowest: dataset.labels.min,
     highest: dataset.labels.max,
-    modelBytes,
+    level: intervals === undefined ? null : DEFAULT_LEVEL,
+    faces: framing !== undefined,
+    device,
+    files,
   };
   const title = `${capital(target.name)} from a picture`;
   const document = html`<!doctype html>
@@ -80,7 +137,7 @@ export function webPage(manifest: Manifest, modelBytes: number): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${PAGE_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="eyeball">
@@ -99,18 +156,15 @@ export function webPage(manifest: Manifest, modelBytes: number): string {
 <h2>Pictures</h2>
 <p class="note">They stay in this browser: nothing is sent anywhere.${
     intervals !== undefined &&
-    ' Below each number stands the interval that holds the truth for 90 % of pictures like those of the training.'
+    ' The interval below each number holds the true one for the stated share of pictures like those of the training.'
   }</p>
-<div class="card warning notice" id="newer" hidden><p>A newer version of this page is here.</p><button id="update">Load it</button></div>
-<div class="card notice" id="failure" role="alert" hidden><p class="wrong" id="reason"></p><button id="again">Try again</button></div>
-<div class="card" id="loading">
-<p id="progress">Starting</p>
-<progress id="bar" max="1" aria-labelledby="progress"></progress>
-</div>
+<noscript><div class="card warning">This page computes in your browser, for which it needs JavaScript.</div></noscript>
+${notices()}
 <div class="card drop" id="drop">
 <label class="choose">Choose pictures<input id="files" type="file" multiple accept="image/jpeg,image/png,image/webp,image/gif,image/avif"></label>
 <button id="camera-on">Use the camera</button>
 <span class="muted">or drop pictures anywhere on this page</span>
+${settings(about)}
 </div>
 <div class="card camera" id="camera" hidden>
 <video id="video" muted playsinline aria-label="What the camera sees"></video>
@@ -119,15 +173,46 @@ export function webPage(manifest: Manifest, modelBytes: number): string {
 <div class="buttons"><button id="snap">Take a picture</button><button id="camera-off">Turn off</button></div>
 </div>
 </div>
+<div class="bar">
 <p class="note" id="status" role="status"></p>
+<div class="buttons" id="tools" hidden><button class="small" id="csv">Save as CSV</button><button class="small" id="clear">Clear</button></div>
+</div>
 <ul class="pictures" id="results" aria-label="Pictures and their numbers"></ul>
 </section>
 </main>
 <footer><p>Made by eyeball.</p><p id="where"></p><p id="offline" role="status"></p><p><a href="${MODEL_FOLDER}README.md">About the model</a></p></footer>
 <script type="application/json" id="about">${trusted(JSON.stringify(about).replaceAll('<', '\\u003c'))}</script>
-<script type="module" src="page.js"></script>
+<script>${trusted(STARTER)}</script>
+<script type="module" id="program" src="page.js"></script>
 </body>
 </html>
 `;
   return document.text;
+}
+
+/** What is loading, and what stands in the way. */
+const notices =
+  (): Content => html`<div class="card warning notice" id="newer" hidden><p>A newer version of this page is here.</p><button id="update">Load it</button></div>
+<div class="card notice" id="failure" role="alert" hidden><p class="wrong" id="reason"></p><button id="again">Try again</button></div>
+<div class="card warning" id="from-disk" role="alert" hidden>
+<p>This page was opened as a file. Browsers run programs from a web address only.</p>
+<p>On this computer: open a terminal in the folder of this file, run <code>python3 -m http.server</code>, and open
+<code>http://localhost:8000</code>. For others: upload the folder to any web host.</p>
+</div>
+<div class="card" id="loading">
+<p id="progress">Starting</p>
+<progress id="bar" max="1" aria-labelledby="progress"></progress>
+</div>`;
+
+/** How images are predicted; only what the model can do. */
+function settings({ level, faces }: About): Content {
+  if (level === null && !faces) return undefined;
+  return html`<div class="settings">
+${
+  level !== null &&
+  html`<label>Intervals of <input id="level" type="text" inputmode="decimal" size="4" autocomplete="off" value="${100 * level}" aria-describedby="level-refusal"> %</label>`
+}
+${faces && html`<label><input id="find-faces" type="checkbox" checked autocomplete="off"> Find the faces in a picture</label>`}
+<p class="wrong note" id="level-refusal" role="alert"></p>
+</div>`;
 }

@@ -1,17 +1,50 @@
 import type { Progress } from '../../base/progress.js';
-import type { WebPicture } from '../read-picture.js';
+import type { Explanation } from '../../model/explain.js';
+import type { FaceInPicture } from '../../model/face-in-picture.js';
+import type { WebPrediction } from '../loaded-model.js';
 import type { WebDevice } from '../runtime-files.js';
-import type { WebPrediction } from '../web-model.js';
+
+/** How an image is predicted. */
+export interface AskOptions {
+  /** The level of its interval, above 0 and below 1; undefined for a model without intervals. */
+  readonly level: number | undefined;
+  /** Whether each face in it is predicted, rather than the whole of it. */
+  readonly faces: boolean;
+}
+
+/** Addresses of what the worker loads, and the device to compute on: undefined for what the browser has. */
+export interface LoadOptions {
+  readonly model: string;
+  readonly runtime: string;
+  readonly runtimeChecksums: Readonly<Record<string, string>>;
+  readonly faceDetector: string | undefined;
+  readonly device: WebDevice | undefined;
+}
+
+/** One prediction: of the whole image, or of one face in it. */
+export interface Answer {
+  readonly prediction: WebPrediction;
+  readonly face?: FaceInPicture;
+  /** The crop of the face. */
+  readonly crop?: ImageBitmap;
+  /** What the network has seen, uint8 RGB `[sizePx, sizePx, 3]`; an explanation is of these. */
+  readonly pixels: Uint8Array<ArrayBuffer>;
+}
 
 /** What the page asks of its worker. */
 export type Ask =
-  | { readonly kind: 'load'; readonly model: string; readonly runtime: string }
-  | { readonly kind: 'predict'; readonly id: number; readonly picture: Exclude<WebPicture, HTMLImageElement> };
+  | ({ readonly kind: 'load' } & LoadOptions)
+  | ({ readonly kind: 'predict'; readonly id: number; readonly picture: Blob } & AskOptions)
+  | ({ readonly kind: 'glance'; readonly id: number; readonly picture: ImageBitmap } & AskOptions)
+  | { readonly kind: 'explain'; readonly id: number; readonly pixels: Uint8Array };
 
 /** What the worker tells. */
 export type Tell =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'ready'; readonly device: WebDevice; readonly threads: number }
   | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'prediction'; readonly id: number; readonly prediction: WebPrediction }
-  | { readonly kind: 'refusal'; readonly id: number; readonly reason: string };
+  | { readonly kind: 'preview'; readonly id: number; readonly preview: ImageBitmap }
+  | { readonly kind: 'answers'; readonly id: number; readonly answers: readonly Answer[] }
+  | { readonly kind: 'glanced'; readonly id: number; readonly prediction: WebPrediction }
+  | { readonly kind: 'explained'; readonly id: number; readonly explanation: Explanation }
+  | { readonly kind: 'refusal'; readonly id: number; readonly reason: string; readonly noFace: boolean };

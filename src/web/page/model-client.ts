@@ -1,51 +1,80 @@
 import type { Progress } from '../../base/progress.js';
+import type { Explanation } from '../../model/explain.js';
+import type { WebPrediction } from '../loaded-model.js';
 import type { WebDevice } from '../runtime-files.js';
-import type { WebPrediction } from '../web-model.js';
-import type { Ask, Tell } from './messages.js';
+import type { Answer, Ask, AskOptions, LoadOptions, Tell } from './messages.js';
 
-/** The model in its worker. */
+/** The model in its worker. What is asked before it is ready waits; each promise rejects with the reason in one line. */
 export interface ModelClient {
-  /** What it says of a picture; an ImageBitmap is handed over. Rejects with the reason in one line. */
-  predict(picture: Blob | ImageBitmap): Promise<WebPrediction>;
-  readonly device: WebDevice;
-  readonly threads: number;
+  /** Fulfilled once the model is loaded. */
+  readonly ready: Promise<{ readonly device: WebDevice; readonly threads: number }>;
+  /** What it says of an image: one answer, or one for each face; `onPreview` is told its small version before. */
+  predict(picture: Blob, options: AskOptions, onPreview: (preview: ImageBitmap) => void): Promise<readonly Answer[]>;
+  /** What it says of an image of the camera, or of its largest face; the image is handed over. */
+  glance(picture: ImageBitmap, options: AskOptions): Promise<WebPrediction>;
+  /** What of the pixels of an answer pushed its value up and down. */
+  explain(pixels: Uint8Array): Promise<Explanation>;
 }
 
-/**
- * Starts the worker and loads the model in it. Rejects with the reason in one line.
- *
- * @param addresses.model The folder of the model.
- * @param addresses.runtime The folder of the runtime's files.
- */
-export function startModel(
-  addresses: { readonly model: URL; readonly runtime: URL },
-  onProgress: (progress: Progress) => void,
-): Promise<ModelClient> {
+/** A refusal of the worker. */
+export class Refusal extends Error {
+  constructor(
+    reason: string,
+    /** Whether the reason is that the image shows no face. */
+    readonly noFace: boolean,
+  ) {
+    super(reason);
+  }
+}
+
+interface Waiting {
+  readonly onPreview: ((preview: ImageBitmap) => void) | undefined;
+  resolve(told: Tell): void;
+  reject(reason: Error): void;
+}
+
+/** Starts the worker and has it load the model. */
+export function startWorker(options: LoadOptions, onProgress: (progress: Progress) => void): ModelClient {
   const worker = new Worker(new URL('worker.js', document.baseURI), { type: 'module' });
-  const ask = (message: Ask, transfer: Transferable[] = []) => worker.postMessage(message, transfer);
-  const waiting = new Map<number, { resolve(prediction: WebPrediction): void; reject(reason: Error): void }>();
+  const waiting = new Map<number, Waiting>();
   let asked = 0;
-  return new Promise((resolve, reject) => {
-    const predict = (picture: Blob | ImageBitmap) => {
-      const id = ++asked;
-      ask({ kind: 'predict', id, picture }, picture instanceof ImageBitmap ? [picture] : []);
-      return new Promise<WebPrediction>((answer, refuse) => waiting.set(id, { resolve: answer, reject: refuse }));
-    };
-    const settle = (id: number) => {
-      const answer = waiting.get(id)!;
-      waiting.delete(id);
-      return answer;
-    };
-    worker.addEventListener('error', event =>
-      reject(new Error(event.message || 'this browser cannot start the model')),
-    );
-    worker.addEventListener('message', ({ data }: MessageEvent<Tell>) => {
-      if (data.kind === 'progress') onProgress(data.progress);
-      else if (data.kind === 'ready') resolve({ predict, device: data.device, threads: data.threads });
-      else if (data.kind === 'failed') reject(new Error(data.reason));
-      else if (data.kind === 'prediction') settle(data.id).resolve(data.prediction);
-      else settle(data.id).reject(new Error(data.reason));
+  const send = (message: Ask, transfer: Transferable[] = []) => worker.postMessage(message, transfer);
+  const ask = (make: (id: number) => Ask, transfer?: Transferable[], onPreview?: Waiting['onPreview']) => {
+    const id = ++asked;
+    return new Promise<Tell>((resolve, reject) => {
+      waiting.set(id, { onPreview, resolve, reject });
+      send(make(id), transfer);
     });
-    ask({ kind: 'load', model: addresses.model.href, runtime: addresses.runtime.href });
+  };
+  const ready = new Promise<{ device: WebDevice; threads: number }>((resolve, reject) => {
+    worker.addEventListener('error', ({ message }) =>
+      reject(new Error(message || 'this browser cannot start the model')),
+    );
+    worker.addEventListener('message', ({ data: told }: MessageEvent<Tell>) => {
+      if (told.kind === 'progress') return onProgress(told.progress);
+      if (told.kind === 'ready') return resolve(told);
+      if (told.kind === 'failed') return reject(new Error(told.reason));
+      const asker = waiting.get(told.id)!;
+      if (told.kind === 'preview') return asker.onPreview?.(told.preview);
+      waiting.delete(told.id);
+      if (told.kind === 'refusal') return asker.reject(new Refusal(told.reason, told.noFace));
+      return asker.resolve(told);
+    });
   });
+  send({ kind: 'load', ...options });
+  return {
+    ready,
+    async predict(picture, { level, faces }, onPreview) {
+      const told = await ask(id => ({ kind: 'predict', id, picture, level, faces }), [], onPreview);
+      return (told as Extract<Tell, { kind: 'answers' }>).answers;
+    },
+    async glance(picture, { level, faces }) {
+      const told = await ask(id => ({ kind: 'glance', id, picture, level, faces }), [picture]);
+      return (told as Extract<Tell, { kind: 'glanced' }>).prediction;
+    },
+    async explain(pixels) {
+      const told = await ask(id => ({ kind: 'explain', id, pixels }));
+      return (told as Extract<Tell, { kind: 'explained' }>).explanation;
+    },
+  };
 }

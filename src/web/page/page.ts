@@ -1,20 +1,41 @@
 import { reasonOf } from '../../base/errors.js';
-import type { Progress } from '../../base/progress.js';
 import { plural } from '../../report/format.js';
+import { hasGpu } from '../has-gpu.js';
 import { RUNTIME_FILES } from '../runtime-files.js';
 import { type Camera, fileOf, startCamera } from './camera.js';
-import { type ModelClient, startModel } from './model-client.js';
+import { type ResultRow, resultsCsv } from './csv.js';
+import { find } from './dom.js';
+import { levelField } from './level-field.js';
+import { createProgress, whyNot } from './loading.js';
+import type { Answer, AskOptions } from './messages.js';
+import { type ModelClient, Refusal, startWorker } from './model-client.js';
 import { areKept, useServiceWorker } from './offline.js';
-import { type About, MODEL_FOLDER, RUNTIME_FOLDER } from './release.js';
-import { createWriter, type ShownPicture, showPictures } from './results.js';
+import { type About, FACE_DETECTOR, MODEL_FOLDER, RUNTIME_FOLDER } from './release.js';
+import { createWriter, MOST_SHOWN, Results, type ShownImage } from './results.js';
 
-const find = <T extends HTMLElement = HTMLElement>(id: string): T => document.getElementById(id) as T;
 const about = JSON.parse(find('about').textContent) as About;
 const write = createWriter(about);
-const waiting: { readonly file: File; readonly shown: ShownPicture }[] = [];
-let model: ModelClient | undefined;
+const level = levelField(about.level);
+const results = new Results(find('results'), about, write, async pixels => (await client!).explain(pixels));
+const waiting: Waiting[] = [];
+const rows = new Map<ShownImage, readonly ResultRow[]>();
+let client: Promise<ModelClient> | undefined;
 let [asked, answered] = [0, 0];
+// Counts how often the results were cleared: an answer to what was asked before comes too late.
+let round = 0;
 let busy = false;
+
+const askOptions = (): AskOptions => ({
+  level: level(),
+  faces: about.faces && find<HTMLInputElement>('find-faces').checked,
+});
+
+interface Waiting {
+  readonly file: File;
+  readonly options: AskOptions;
+  readonly shown: ShownImage;
+  readonly round: number;
+}
 
 /** Why nothing goes on, in the place of the progress; the button beside it loads the page again. */
 function fail(reason: string): void {
@@ -23,52 +44,102 @@ function fail(reason: string): void {
   find('reason').textContent = reason;
 }
 
-function showProgress({ phase, done, total }: Progress): void {
-  const whole = phase === 'loading the model' ? about.modelBytes : total;
-  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
-  const bar = find<HTMLProgressElement>('bar');
-  if (whole > 0) bar.value = done / whole;
-  else bar.removeAttribute('value');
-  const of = whole > 0 ? ` of ${megabytes(whole)}` : '';
-  find('progress').textContent = `${phase.replace('loading', 'Loading')}: ${megabytes(done)}${of} MB`;
-  if (done === whole) find('progress').textContent = 'Starting';
-}
-
 async function predictWaiting(): Promise<void> {
-  if (busy || model === undefined) return;
+  if (busy || client === undefined) return;
   busy = true;
+  const model = await client;
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const { file, shown } = next;
-    await model.predict(file).then(shown.answer, (thrown: unknown) => shown.refuse(reasonOf(thrown)));
+    const { file, options, shown } = next;
+    try {
+      const answers = await model.predict(file, options, shown.preview);
+      if (next.round !== round) continue;
+      shown.answer(answers, options.level);
+      rows.set(
+        shown,
+        answers.map((answer, i) => rowOf(file, answer, i, options)),
+      );
+    } catch (thrown) {
+      if (next.round !== round) continue;
+      refuse(next, thrown);
+    }
     answered++;
-    find('status').textContent = `${answered} of ${plural(asked, 'picture')} answered`;
+    tellCount();
   }
   busy = false;
 }
 
+function rowOf(file: File, { prediction, face }: Answer, index: number, { level }: AskOptions): ResultRow {
+  const { value, low, high, unusual } = prediction;
+  return { file: file.name, ...(face && { face: index + 1 }), value, low, high, level, unusual: Boolean(unusual) };
+}
+
+function refuse({ file, options, shown }: Waiting, thrown: unknown): void {
+  const error = reasonOf(thrown);
+  rows.set(shown, [{ file: file.name, error }]);
+  if (thrown instanceof Refusal && thrown.noFace) {
+    const act = () => predict([{ file, shown }], { ...options, faces: false });
+    shown.refuse('No face was found in this photo.', { label: 'Predict the whole photo', act });
+  } else shown.refuse(error);
+}
+
+function tellCount(): void {
+  const newest = asked > MOST_SHOWN ? `; the newest ${MOST_SHOWN} are shown` : '';
+  find('status').textContent = asked === 0 ? '' : `${answered} of ${plural(asked, 'picture')} answered${newest}`;
+  find('tools').hidden = rows.size === 0;
+}
+
+function predict(images: readonly { readonly file: File; readonly shown: ShownImage }[], options: AskOptions): void {
+  for (const { file, shown } of images) waiting.push({ file, shown, options, round });
+  asked += images.length;
+  tellCount();
+  void predictWaiting();
+}
+
 function take(files: Iterable<File>): void {
   const list = [...files];
-  const shown = showPictures(find('results'), list, write);
-  list.forEach((file, i) => {
-    waiting.push({ file, shown: shown[i]! });
-  });
-  asked += list.length;
-  void predictWaiting();
+  const shown = results.add(list);
+  predict(
+    list.map((file, i) => ({ file, shown: shown[i]! })),
+    askOptions(),
+  );
+}
+
+function clear(): void {
+  waiting.length = 0;
+  round++;
+  rows.clear();
+  [asked, answered] = [0, 0];
+  results.clear();
+  tellCount();
+  find('files').focus();
+}
+
+function saveCsv(): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([resultsCsv([...rows.values()].flat())], { type: 'text/csv' }));
+  link.download = `${about.target.replaceAll(/[^\p{L}\p{N}]+/gu, '-') || 'predictions'}.csv`;
+  link.click();
+  // Some browsers read it only later.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 let camera: Camera | undefined;
 
-/** Names the number of what the camera sees, again and again, until it is turned off. */
+/** Predicts what the camera sees, again and again, until it is turned off. */
 async function watch(): Promise<void> {
   for (const current = camera; current !== undefined && current === camera; ) {
-    const picture = model && (await current.look());
+    const picture = client && (await current.look());
     if (picture === undefined) {
       await new Promise(resolve => setTimeout(resolve, 100));
       continue;
     }
-    const lines = await model!
-      .predict(picture)
-      .then(write, (thrown: unknown) => [document.createTextNode(reasonOf(thrown))]);
+    const options = askOptions();
+    const lines = await (await client!).glance(picture, options).then(
+      prediction => write(prediction, options.level),
+      (thrown: unknown) => [
+        document.createTextNode(thrown instanceof Refusal && thrown.noFace ? 'No face is seen.' : reasonOf(thrown)),
+      ],
+    );
     find('live').replaceChildren(...lines);
     // A picture a frame at most; hidden pages draw no frames and rest.
     await new Promise(requestAnimationFrame);
@@ -103,10 +174,11 @@ async function snap(): Promise<void> {
 
 function listen(): void {
   const input = find<HTMLInputElement>('files');
-  input.addEventListener('change', () => {
-    take(input.files!);
+  const takeChosen = () => {
+    if (input.files!.length > 0) take(input.files!);
     input.value = '';
-  });
+  };
+  input.addEventListener('change', takeChosen);
   const drop = find('drop');
   addEventListener('dragover', event => {
     event.preventDefault();
@@ -124,27 +196,48 @@ function listen(): void {
     find('camera-on').focus();
   });
   find('snap').addEventListener('click', () => void snap());
+  find('clear').addEventListener('click', clear);
+  find('csv').addEventListener('click', saveCsv);
   for (const id of ['again', 'update']) find(id).addEventListener('click', () => location.reload());
+  // What was chosen before this program ran.
+  takeChosen();
+}
+
+async function startModel(): Promise<ModelClient> {
+  const at = (path: string) => new URL(path, document.baseURI).href;
+  const names = Object.keys(about.files).filter(path => path.startsWith(RUNTIME_FOLDER));
+  const checksums = names.map(path => [path.slice(RUNTIME_FOLDER.length), about.files[path]!.sha256]);
+  const device = about.device ?? ((await hasGpu()) ? 'webgpu' : 'wasm');
+  const options = {
+    model: at(MODEL_FOLDER),
+    runtime: at(RUNTIME_FOLDER),
+    runtimeChecksums: Object.fromEntries(checksums),
+    faceDetector: about.faces ? at(FACE_DETECTOR) : undefined,
+    device: about.device ?? undefined,
+  };
+  return startWorker(options, createProgress(about, device));
 }
 
 async function start(): Promise<void> {
+  document.body.dataset.started = 'yes';
   listen();
-  await useServiceWorker(() => {
-    find('newer').hidden = false;
-  });
-  const at = (path: string) => new URL(path, document.baseURI);
-  const started = await startModel({ model: at(MODEL_FOLDER), runtime: at(RUNTIME_FOLDER) }, showProgress);
-  model = started;
-  const { device, threads } = started;
+  await useServiceWorker(
+    () => {
+      find('newer').hidden = false;
+    },
+    () => asked > 0,
+  );
+  client = startModel();
+  void predictWaiting();
+  const { device, threads } = await (await client).ready;
   find('loading').hidden = true;
   const where = device === 'webgpu' ? 'the GPU (WebGPU)' : `WebAssembly, ${plural(threads, 'thread')}`;
   find('where').textContent = `Computed here by ${where}.`;
   document.body.dataset.ready = device;
-  void predictWaiting();
   const runtime = ['.mjs', '.wasm'].map(ending => `${RUNTIME_FOLDER}${RUNTIME_FILES[device]}${ending}`);
   if (await areKept([`${MODEL_FOLDER}model.onnx`, `${MODEL_FOLDER}eyeball.json`, ...runtime])) {
     find('offline').textContent = 'Works without a network from now on.';
   }
 }
 
-start().catch((thrown: unknown) => fail(reasonOf(thrown)));
+start().catch(async (thrown: unknown) => fail(await whyNot(about, reasonOf(thrown))));

@@ -1,35 +1,38 @@
+import { reasonOf } from '../../base/errors.js';
+import type { Explanation } from '../../model/explain.js';
 import { formatFor, unitSuffix } from '../../report/format.js';
-import type { WebPrediction } from '../web-model.js';
+import { intervalText } from '../../report/level.js';
+import type { WebPrediction } from '../loaded-model.js';
+import { element } from './dom.js';
+import { drawExplanation, explanationNote } from './explanation-view.js';
+import type { Answer } from './messages.js';
 import type { About } from './release.js';
 
-const KEPT = 100;
+/** The most images in the list. */
+export const MOST_SHOWN = 100;
 
-/** A picture in the list, waiting for its number. */
-export interface ShownPicture {
-  answer(prediction: WebPrediction): void;
-  refuse(reason: string): void;
+/** An image in the list, waiting for its answers. */
+export interface ShownImage {
+  preview(image: ImageBitmap): void;
+  /** Shows a card for each answer. */
+  answer(answers: readonly Answer[], level: number | undefined): void;
+  /** Shows the reason, and beside it what else can be done. */
+  refuse(reason: string, instead?: { readonly label: string; act(): void }): void;
 }
 
-/** The element of this tag with a class and a text. */
-export function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  className: string,
-  text = '',
-): HTMLElementTagNameMap[K] {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
+/** Lines that say a prediction. */
+export type Writer = (prediction: WebPrediction, level: number | undefined) => HTMLElement[];
 
-/** How a prediction is written: number, interval, bar, and a warning where the picture is unusual. */
-export function createWriter(about: About): (prediction: WebPrediction) => HTMLElement[] {
+/** How a prediction is written: number, interval with its level, bar, and a warning where the image is unusual. */
+export function createWriter(about: About): Writer {
   const format = formatFor(about.error);
   const unit = unitSuffix(about.unit ?? undefined);
-  return prediction => {
+  return (prediction, level) => {
     const { value, low, high, unusual } = prediction;
     const lines: HTMLElement[] = [element('p', 'number', `${format.prediction(value)}${unit}`)];
-    if (low != null && high != null) {
-      lines.push(element('p', 'muted', `${format.prediction(low)} to ${format.prediction(high)}`));
-      lines.push(barOf(about, { value, low, high }));
-    }
+    const interval = level === undefined ? undefined : intervalText(prediction, level, format);
+    if (interval !== undefined) lines.push(element('p', 'muted', interval));
+    if (low != null && high != null) lines.push(barOf(about, { value, low, high }));
     if (unusual) lines.push(element('p', 'odd', 'Unlike the pictures of the training: do not rely on this.'));
     return lines;
   };
@@ -50,39 +53,128 @@ function barOf({ lowest, highest }: About, { value, low, high }: { value: number
   return bar;
 }
 
-/** Puts pictures at the head of the list, the first one first; what is beyond the newest hundred is taken off. */
-export function showPictures(
-  list: HTMLElement,
-  files: readonly File[],
-  write: (prediction: WebPrediction) => HTMLElement[],
-): ShownPicture[] {
-  const shown = files.map(file => show(file, write));
-  list.prepend(...shown.map(({ item }) => item));
-  while (list.children.length > KEPT) list.lastElementChild!.remove();
-  return shown;
+/** The list of images and their predictions. */
+export class Results {
+  constructor(
+    private readonly list: HTMLElement,
+    private readonly about: About,
+    private readonly write: Writer,
+    private readonly explain: (pixels: Uint8Array) => Promise<Explanation>,
+  ) {}
+
+  /** Puts images at the head of the list, the first one first; what is beyond the newest hundred is taken off. */
+  add(files: readonly File[]): ShownImage[] {
+    const shown = files.map(file => this.show(file));
+    this.list.prepend(...shown.map(({ item }) => item));
+    while (this.list.children.length > MOST_SHOWN) this.list.lastElementChild!.remove();
+    return shown.map(({ image }) => image);
+  }
+
+  clear(): void {
+    this.list.replaceChildren();
+  }
+
+  private show(file: File): { readonly item: HTMLElement; readonly image: ShownImage } {
+    const card = new Card(file.name);
+    card.tell([element('p', 'muted', 'waiting')]);
+    let small: ImageBitmap | undefined;
+    const image: ShownImage = {
+      preview(bitmap) {
+        small = bitmap;
+        card.draw(bitmap, file.name);
+      },
+      answer: (answers, level) => {
+        const cards = answers.map(({ prediction, face, crop, pixels }, i) => {
+          const label = answers.length > 1 ? `${file.name}, face ${i + 1} of ${answers.length}` : file.name;
+          const own = i === 0 ? card : new Card(file.name);
+          const picture = crop ?? small;
+          if (picture !== undefined) own.draw(picture, label);
+          const lines = this.write(prediction, level);
+          if (face?.small) lines.push(element('p', 'odd', 'A small face: its number is worth little.'));
+          if (answers.length > 1) lines.push(element('p', 'muted', `face ${i + 1} of ${answers.length}`));
+          if (picture !== undefined) lines.push(this.explainer(own, picture, pixels, label));
+          own.tell(lines);
+          return own;
+        });
+        card.item.after(...cards.slice(1).map(({ item }) => item));
+      },
+      refuse(reason, instead) {
+        const lines: HTMLElement[] = [element('p', 'wrong', reason)];
+        if (instead !== undefined) {
+          const button = element('button', 'small', instead.label);
+          button.append(element('span', 'hidden', ` of ${file.name}`));
+          button.addEventListener('click', () => instead.act(), { once: true });
+          lines.push(button);
+        }
+        card.tell(lines);
+      },
+    };
+    return { item: card.item, image };
+  }
+
+  /** A button that explains a prediction, and then turns its explanation off and on. */
+  private explainer(card: Card, image: ImageBitmap, pixels: Uint8Array, label: string): HTMLElement {
+    const part = element('div', 'explainer');
+    const button = element('button', 'small');
+    const name = (text: string) => button.replaceChildren(text, element('span', 'hidden', ` of ${label}`));
+    let found: { readonly explanation: Explanation; readonly note: HTMLElement } | undefined;
+    const show = (isShown: boolean) => {
+      const { explanation, note } = found!;
+      card.draw(image, isShown ? `${label}, with what pushed its number up and down` : label);
+      if (isShown) drawExplanation(card.canvas, image, explanation);
+      note.hidden = !isShown;
+      button.setAttribute('aria-expanded', String(isShown));
+      name(isShown ? 'Hide explanation' : 'Show explanation');
+    };
+    name('Explain');
+    button.addEventListener('click', async () => {
+      if (found !== undefined) return show(found.note.hidden !== false);
+      if (button.getAttribute('aria-disabled') === 'true') return;
+      // Not disabled: it would lose the focus.
+      button.setAttribute('aria-disabled', 'true');
+      name('Explaining …');
+      try {
+        const explanation = await this.explain(pixels);
+        found = { explanation, note: explanationNote(explanation, this.about) };
+        part.append(found.note);
+        show(true);
+      } catch (thrown) {
+        name('Explain');
+        part.append(element('p', 'wrong', reasonOf(thrown)));
+      }
+      button.removeAttribute('aria-disabled');
+    });
+    part.append(button);
+    return part;
+  }
 }
 
-function show(file: File, write: (prediction: WebPrediction) => HTMLElement[]): ShownPicture & { item: HTMLElement } {
-  const image = Object.assign(document.createElement('img'), { alt: '', src: URL.createObjectURL(file) });
-  const done = () => URL.revokeObjectURL(image.src);
-  image.addEventListener('load', done);
-  image.addEventListener('error', () => {
-    done();
-    image.removeAttribute('src');
-  });
-  const caption = document.createElement('figcaption');
-  caption.append(element('p', 'muted', 'waiting'));
-  const figure = document.createElement('figure');
-  figure.append(image, caption);
-  const item = document.createElement('li');
-  item.append(figure);
-  const tell = (lines: HTMLElement[]) => {
-    const name = Object.assign(element('p', 'file', file.name), { title: file.name });
-    caption.replaceChildren(...lines, name);
-  };
-  return {
-    item,
-    answer: prediction => tell(write(prediction)),
-    refuse: reason => tell([element('p', 'wrong', reason)]),
-  };
+/** An image of the list with what is said of it. */
+class Card {
+  readonly item = element('li', '');
+  readonly canvas = element('canvas', '');
+  private readonly caption = element('figcaption', '');
+
+  constructor(private readonly name: string) {
+    this.canvas.hidden = true;
+    this.canvas.setAttribute('role', 'img');
+    const figure = element('figure', '');
+    const place = element('div', 'place');
+    place.append(this.canvas);
+    figure.append(place, this.caption);
+    this.item.append(figure);
+  }
+
+  draw(image: ImageBitmap, label: string): void {
+    const { canvas } = this;
+    canvas.hidden = false;
+    [canvas.width, canvas.height] = [image.width, image.height];
+    canvas.setAttribute('aria-label', label);
+    canvas.getContext('2d')!.drawImage(image, 0, 0);
+  }
+
+  tell(lines: readonly HTMLElement[]): void {
+    const name = Object.assign(element('p', 'file', this.name), { title: this.name });
+    this.caption.replaceChildren(...lines, name);
+  }
 }

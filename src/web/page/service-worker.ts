@@ -71,7 +71,8 @@ async function answer(path: string, event: Extendable): Promise<Response> {
   const kept = await caches.match(url, { cacheName: name });
   if (kept !== undefined) return guarded(kept, path);
   const response = await fetch(url, { cache: 'no-cache' });
-  if (!response.ok) return response;
+  // Its own type then: the page says what the host has answered.
+  if (!response.ok || isOther(response, path)) return response;
   const work = keep(path, response.clone());
   keeping.add(work);
   event.waitUntil(work.finally(() => keeping.delete(work)).catch(() => {}));
@@ -89,6 +90,11 @@ async function keep(path: string, response: Response): Promise<void> {
   if ((await sha256(bytes)) !== RELEASE.files[path]) throw new Error(`${path} is not the file of this export`);
   const cache = await caches.open(name);
   await cache.put(new URL(path, root), new Response(bytes, { headers: { 'content-length': String(bytes.length) } }));
+}
+
+/** Whether the host answers with a web page in the place of another file, as many do for a file that they do not have. */
+function isOther({ headers }: Response, path: string): boolean {
+  return /^text\/html\b/.test(headers.get('content-type') ?? '') && !path.endsWith('.html');
 }
 
 async function removeOthers(): Promise<void> {

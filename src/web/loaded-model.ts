@@ -1,0 +1,260 @@
+import * as z from 'zod';
+import type { FindOptions, Looks } from '../backbones/face-detector/find-faces.js';
+import { findFaces } from '../backbones/face-detector/find-faces.js';
+import { expected, InputError, reasonOf, ShapeError, throwIfAborted, UsageError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { sceneSize } from '../data/scene-size.js';
+import type { Tensor } from '../engine/tensor.js';
+import { checkSelfTest, unfitNetwork } from '../model/checks.js';
+import { type Doubt, doubtOf } from '../model/doubt.js';
+import type { Explanation } from '../model/explain.js';
+import { cropFacesOf, type FaceCrop } from '../model/face-in-picture.js';
+import { type Manifest, parseManifest, selfTestPixels, valueRangeOf } from '../model/manifest.js';
+import { float32Range } from '../training/value-range.js';
+import { fetchPart } from './fetch-part.js';
+import { hasGpu } from './has-gpu.js';
+import type { OpenPicture } from './read-picture.js';
+import type { WebDevice } from './runtime-files.js';
+import { loadRuntime, type WebRuntime, type WebRuntimeOptions, type WebSession } from './web-session.js';
+
+// zod would compile its checks with new Function, which a page's Content-Security-Policy forbids.
+z.config({ jitless: true });
+
+/** What a network gives for N pictures. */
+export interface WebModelOutputs {
+  readonly value: Tensor<'float32'>;
+  readonly features: Tensor<'float32'>;
+  readonly scale?: Tensor<'float32'>;
+  readonly distance?: Tensor<'float32'>;
+  /** The value before it was clamped; only of models that clamp it. */
+  readonly unclamped?: Tensor<'float32'>;
+}
+
+/** What a model says of one picture. */
+export interface WebPrediction extends Doubt {
+  readonly value: number;
+}
+
+/** How a model is loaded. */
+export interface WebModelOptions extends Watch, WebRuntimeOptions {
+  /** What is to compute. Default: the GPU where the browser has one and it passes the model's self-test, otherwise WebAssembly. */
+  readonly device?: WebDevice | undefined;
+  /**
+   * The address of the face detector's network, which `predictFaces` needs: `model/face-detector.onnx` of an exported page. It is fetched
+   * with the first picture.
+   */
+  readonly faceDetector?: string | URL | undefined;
+}
+
+/** A model that is loaded, as it works on pixels. */
+export interface LoadedModel {
+  readonly manifest: Manifest;
+  readonly device: WebDevice;
+  /** Runs the network. */
+  run(pixels: Tensor<'uint8'>): Promise<WebModelOutputs>;
+  /** What it says of pixels `[sizePx, sizePx, 3]`, with intervals of `level`. */
+  predict(pixels: Uint8Array, level?: number): Promise<WebPrediction>;
+  /** The faces in a picture, the largest first, cropped for the model. */
+  cropFaces(picture: OpenPicture, options?: FindOptions): Promise<FaceCrop[]>;
+  /** What of pixels `[sizePx, sizePx, 3]` pushed their value up and down. */
+  explain(pixels: Uint8Array, seed: number): Promise<Explanation>;
+  close(): Promise<void>;
+}
+
+/** The parts of a model that is started. */
+interface Started {
+  readonly runtime: WebRuntime;
+  readonly session: WebSession;
+  readonly device: WebDevice;
+}
+
+/**
+ * Loads the model in the folder at `url`: see `loadModel`.
+ *
+ * @throws InputError as `loadModel` does.
+ */
+export async function startModel(url: string | URL, options: WebModelOptions): Promise<LoadedModel> {
+  const { signal, onMessage } = options;
+  if (globalThis.crypto?.subtle === undefined)
+    throw new InputError(
+      expected('this page', 'https or localhost', globalThis.location.origin, 'browsers ask for that'),
+    );
+  const folder = new URL(String(url).replace(/(^|\/)model\.onnx$|\/?$/, '/'), globalThis.location.href);
+  const where = new URL('eyeball.json', folder);
+  const manifest = parseManifest(new TextDecoder().decode(await fetchPart(where, { signal })), where.href);
+  const address = new URL('model.onnx', folder);
+  const fetchNetwork = (told?: Watch) =>
+    fetchPart(address, {
+      sha256: manifest.sha256,
+      signal,
+      onBytes: told && counting(told, 'loading the model'),
+    });
+  const network = await fetchNetwork(options);
+  const devices: WebDevice[] = options.device ? [options.device] : (await hasGpu()) ? ['webgpu', 'wasm'] : ['wasm'];
+  for (const [i, device] of devices.entries()) {
+    try {
+      const started = await start(network, device, manifest, where.href, options);
+      return loadedModel(started, manifest, { where, fetchNetwork, faceDetector: options.faceDetector });
+    } catch (cause) {
+      throwIfAborted(signal);
+      if (i === devices.length - 1) throw cause;
+      onMessage?.(`the GPU cannot run this model, WebAssembly will: ${reasonOf(cause)}`);
+    }
+  }
+  throw new Error('internal: no device');
+}
+
+const counting =
+  ({ onProgress }: Watch, phase: string) =>
+  (done: number, total: number) =>
+    onProgress?.({ phase, done, total, unit: 'bytes' });
+
+async function start(
+  network: Uint8Array,
+  device: WebDevice,
+  manifest: Manifest,
+  where: string,
+  options: WebModelOptions,
+): Promise<Started> {
+  if (device === 'webgpu' && options.device === device && !(await hasGpu()))
+    throw new InputError(
+      expected('this browser', 'a GPU for WebGPU', 'none', 'use another browser, or load the model for WebAssembly'),
+    );
+  const { runtime: address, runtimeChecksums, threads, signal } = options;
+  const onBytes = counting(options, 'loading the runtime');
+  const runtime = await loadRuntime(device, { runtime: address, runtimeChecksums, threads, signal, onBytes });
+  try {
+    const session = await runtime.createSession(network, device);
+    try {
+      const { sizePx } = manifest.input;
+      checkSelfTest(manifest, await session.run(onePicture(selfTestPixels(sizePx), sizePx)));
+      return { runtime, session, device };
+    } catch (cause) {
+      await session.close();
+      throw cause;
+    }
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw unfitNetwork(where, cause);
+  }
+}
+
+const onePicture = (data: Uint8Array, sizePx: number): Tensor<'uint8'> => ({
+  dtype: 'uint8',
+  shape: [1, sizePx, sizePx, 3],
+  data,
+});
+
+interface Origins {
+  /** The manifest's address. */
+  readonly where: URL;
+  fetchNetwork(): Promise<Uint8Array>;
+  readonly faceDetector?: string | URL | undefined;
+}
+
+function loadedModel({ runtime, session, device }: Started, manifest: Manifest, origins: Origins): LoadedModel {
+  const { sizePx } = manifest.input;
+  const where = origins.where.href;
+  const run: LoadedModel['run'] = async pixels => {
+    const [, ...picture] = pixels.shape;
+    if (picture.join() !== `${sizePx},${sizePx},3`)
+      throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
+    return (await session.run(pixels)) as Record<string, Tensor<'float32'>> & WebModelOutputs;
+  };
+  const detector = remembered(() => loadDetector(runtime, origins.faceDetector));
+  const attribution = remembered(() => loadAttribution(runtime, manifest, origins));
+  return {
+    manifest,
+    device,
+    run,
+    async predict(pixels, level) {
+      const doubt = doubtOf(manifest, where, level);
+      const outputs = await run(onePicture(pixels, sizePx));
+      const value = outputs.value.data[0]!;
+      if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
+      return { value, ...doubt.of(value, { ...outputs }, 0) };
+    },
+    async cropFaces(picture, options) {
+      const { framing, input } = manifest;
+      if (framing === undefined)
+        throw new UsageError(
+          expected('predictFaces', 'a model that was trained on faces', `${where}, which was not`, 'use predict'),
+        );
+      const { look } = await detector.get();
+      const size = sceneSize(picture);
+      const scene = { ...size, pixels: picture.read(size) };
+      return await cropFacesOf(scene, (pyramid, find) => findFaces(pyramid, look, find), { framing, input }, options);
+    },
+    async explain(pixels, seed) {
+      const { explain } = await import('../model/explain.js');
+      const values = async (pictures: Tensor<'uint8'>) => valuesOf(pictures, run);
+      const range = float32Range(valueRangeOf(manifest));
+      return await explain(pixels, { sizePx, range, values, attribution: (await attribution.get()).attribution }, seed);
+    },
+    async close() {
+      await Promise.all([detector.close(), attribution.close(), session.close()]);
+    },
+  };
+}
+
+/** What is made when it is first asked for, and freed if it was; a failure is not kept. */
+function remembered<T extends { close(): Promise<void> }>(make: () => Promise<T>) {
+  let made: Promise<T> | undefined;
+  return {
+    get(): Promise<T> {
+      made ??= make().catch((thrown: unknown) => {
+        made = undefined;
+        throw thrown;
+      });
+      return made;
+    },
+    close: async () => (await made)?.close(),
+  };
+}
+
+async function loadDetector(runtime: WebRuntime, address: string | URL | undefined) {
+  if (address === undefined)
+    throw new UsageError(
+      expected('faceDetector', 'the address of face-detector.onnx', 'none', '`export` writes it beside a model'),
+    );
+  const url = new URL(address, globalThis.location.href);
+  const network = await fetchPart(url, { what: 'the face detector' });
+  // On the processor wherever the model runs: so faces are cropped alike on all machines, and it is small.
+  const session = await runtime.createSession(network, 'wasm');
+  const look: Looks = async pixels => {
+    const { logits, boxes } = await session.run(pixels);
+    return { logits: logits!.data, boxes: boxes!.data };
+  };
+  return { look, close: () => session.close() };
+}
+
+async function loadAttribution(runtime: WebRuntime, manifest: Manifest, { where, fetchNetwork }: Origins) {
+  const { attributionModel } = await import('../model/attribution.js');
+  // Loaded again rather than kept: it may have a hundred megabytes, and the browser has it in its cache.
+  const found = attributionModel(await fetchNetwork(), manifest.input.sizePx, where.href);
+  if (found === undefined) return { attribution: undefined, close: async () => {} };
+  const session = await runtime.createSession(found.model, 'wasm');
+  const map = async (pixels: Tensor<'uint8'>) => (await session.run(pixels)).map!;
+  return { attribution: { ...found, map }, close: () => session.close() };
+}
+
+// A batch of a large network would take more memory than WebAssembly may have.
+const AT_ONCE = 4;
+
+/** Values before they are clamped. */
+async function valuesOf({ shape, data }: Tensor<'uint8'>, run: LoadedModel['run']): Promise<Float32Array> {
+  const [count, height, width] = shape as [number, number, number];
+  const each = height * width * 3;
+  const values = new Float32Array(count);
+  for (let from = 0; from < count; from += AT_ONCE) {
+    const to = Math.min(from + AT_ONCE, count);
+    const some = data.slice(from * each, to * each);
+    const { value, unclamped = value } = await run({
+      dtype: 'uint8',
+      shape: [to - from, height, width, 3],
+      data: some,
+    });
+    values.set(unclamped.data, from);
+  }
+  return values;
+}

@@ -1,0 +1,43 @@
+import { reasonOf } from '../../base/errors.js';
+import type { Progress } from '../../base/progress.js';
+import { fetchPart } from '../fetch-part.js';
+import { RUNTIME_FILES, type WebDevice } from '../runtime-files.js';
+import { find } from './dom.js';
+import { type About, MODEL_FOLDER, RUNTIME_FOLDER } from './release.js';
+
+/** Shows one bar for all that a visit loads before its first prediction: the model and the runtime for `device`. */
+export function createProgress({ files }: About, device: WebDevice): (progress: Progress) => void {
+  const runtime = files[`${RUNTIME_FOLDER}${RUNTIME_FILES[device]}.wasm`];
+  const parts = new Map<string, readonly [done: number, total: number]>([
+    ['loading the model', [0, files[`${MODEL_FOLDER}model.onnx`]!.bytes]],
+    ['loading the runtime', [0, runtime?.bytes ?? 0]],
+  ]);
+  return ({ phase, done, total }) => {
+    // What a host compresses has no length on the way; the export knows it.
+    parts.set(phase, [done, Math.max(total, parts.get(phase)?.[1] ?? 0)]);
+    const sum = (at: 0 | 1) => [...parts.values()].reduce((all, part) => all + part[at], 0);
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+    find<HTMLProgressElement>('bar').value = sum(0) / sum(1);
+    find('progress').textContent =
+      sum(0) >= sum(1)
+        ? 'Starting'
+        : `Loading the model and what runs it: ${megabytes(sum(0))} of ${megabytes(sum(1))} MB`;
+  };
+}
+
+/**
+ * Why the page could not start: the first of its programs that the host answers with something else for, or `reason` where all are
+ * as they were exported. A browser does not say what it got in the place of a program.
+ */
+export async function whyNot({ files }: About, reason: string): Promise<string> {
+  for (const [path, { sha256 }] of Object.entries(files)) {
+    if (!/\.m?js$/.test(path)) continue;
+    try {
+      const what = path.startsWith(RUNTIME_FOLDER) ? 'a file of the runtime' : 'a file of this page';
+      await fetchPart(new URL(path, document.baseURI), { what, sha256 });
+    } catch (thrown) {
+      return reasonOf(thrown);
+    }
+  }
+  return reason;
+}
