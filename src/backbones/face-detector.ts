@@ -17,6 +17,8 @@ export const FACE_DETECTOR_SHA256 = 'dc9a97fdc50bc43216554bdd69aa3e7b9361a519ee7
 export interface FaceDetector {
   /** The faces in a picture, the largest first: see `findFaces`. */
   find(picture: Pyramid, options?: FindOptions): Promise<Face[]>;
+  /** True where the engine's thread has ended that had it. */
+  readonly isLost: boolean;
   /** Frees it. */
   close(): Promise<void>;
 }
@@ -38,6 +40,9 @@ export async function loadFaceDetector(options: SessionOptions = {}): Promise<Fa
   };
   return {
     find: (picture, find) => findFaces(picture, look, find),
+    get isLost() {
+      return session.isLost;
+    },
     close: () => session.close(),
   };
 }

@@ -18,6 +18,8 @@ export function faceCropper(
   return {
     async crop(bytes) {
       if (framing === undefined) throw withoutFraming(where);
+      // Its thread may have ended since.
+      if ((await loading)?.isLost === true) loading = undefined;
       loading ??= loadFaceDetector(options);
       const detector = await loading;
       return await cropFacesOf(await decodeScene(bytes), detector.find, { framing, input });

@@ -97,7 +97,9 @@ export interface Model {
    * @throws InputError where the picture cannot be read or shows no face; UsageError of a model without framing.
    */
   readonly cropFaces: CropFaces;
-  /** Frees the model. */
+  /** True where the engine's thread has ended so often that the model is not loaded again: it predicts nothing from then on. */
+  readonly isLost: boolean;
+  /** Frees the model. A second call does nothing; a prediction afterwards fails with UsageError. */
   close(): Promise<void>;
 }
 
@@ -141,6 +143,9 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     manifest,
     run,
     cropFaces: cropper.crop,
+    get isLost() {
+      return session.isLost;
+    },
     async close() {
       await cropper.close();
       await session.close();

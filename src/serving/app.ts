@@ -109,6 +109,11 @@ export function createApp({
       if (model === undefined) return new Problem(503, 'expected a model, got none; train one in the studio');
       return busy(503, 'expected a model, got one that is still loading');
     }
+    if (served.current.model.isLost)
+      return new Problem(
+        503,
+        'expected an engine that runs, got one that ended again and again; start the service anew',
+      );
     if (admission.full) return busy(503, 'expected room in the queue, got none');
     return undefined;
   };
@@ -144,7 +149,10 @@ export function createApp({
     const { doubtAt, faces } = checkQuery(c.req.query());
     const read = pictureReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
     const borrowed = served.borrow();
-    if (borrowed === undefined) throw notReady();
+    if (borrowed === undefined || borrowed.model.isLost) {
+      borrowed?.giveBack();
+      throw notReady();
+    }
     const { model, queue, find, name } = borrowed;
     let held = 0;
     let leave = () => {};

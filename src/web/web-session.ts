@@ -1,5 +1,5 @@
 import type { InferenceSession } from 'onnxruntime-web';
-import { expected, InputError, reasonOf } from '../base/errors.js';
+import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import { fetchPart, type OnBytes } from './fetch-part.js';
 import { RUNTIME_FILES, type WebDevice } from './runtime-files.js';
@@ -79,13 +79,18 @@ export async function loadRuntime(
   return {
     async createSession(network, on) {
       const session = await inTurn(() => ort.InferenceSession.create(network, { executionProviders: [on] }));
+      let closed: Promise<void> | undefined;
       return {
         run: pixels =>
           inTurn(async () => {
+            if (closed !== undefined) throw new UsageError('expected a model that is loaded, got one that was closed');
             const feed = new ort.Tensor('uint8', pixels.data, pixels.shape);
             return tensorsOf(await session.run({ pixels: feed }));
           }),
-        close: () => inTurn(() => session.release()),
+        close() {
+          closed ??= inTurn(() => session.release());
+          return closed;
+        },
       };
     },
   };

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { usableCores } from '../../base/cores.js';
-import { internal } from '../../base/errors.js';
+import { expected, InputError, internal, UsageError } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import type { CreateReply, Reply, Request, RunReply } from './session-worker.js';
 import { checkTelemetryIsOff } from './telemetry.js';
@@ -61,7 +61,9 @@ export interface Session {
   readonly sha256: string | undefined;
   /** Time that all runs so far spent inside the runtime. */
   readonly computeMs: number;
-  /** Frees the model. Runs that are under way end first. */
+  /** True where a thread that had the model has ended and the model is not loaded again: every run fails from then on. */
+  readonly isLost: boolean;
+  /** Frees the model. Runs that are under way end first. A second call does nothing; a run afterwards fails with UsageError. */
   close(): Promise<void>;
 }
 
@@ -135,9 +137,33 @@ export async function createSession(
   const load = async (thread: number): Promise<Copy> => {
     // The last one is asked last: the others get copies of the model's memory before it is given away.
     const { sha256 } = (await ask(request, thread === copies - 1 ? buffers : [], thread)) as CreateReply;
-    return { sha256, thread, underWay: 0 };
+    return { sha256, thread, host: hostOf(thread), underWay: 0 };
   };
-  const unload = ({ thread }: Copy) => ask({ kind: 'close', id }, [], thread);
+  const isHere = ({ thread, host }: Copy) => host !== undefined && hostOf(thread) === host;
+  const unload = async (copy: Copy) => {
+    if (isHere(copy)) await ask({ kind: 'close', id }, [], copy.thread);
+  };
+  // A file can be read again; bytes are not kept for that.
+  const canReload = () => typeof model === 'string' && restarts < MOST_RESTARTS;
+  const reload = async (copy: Copy) => {
+    restarts++;
+    const { sha256, host } = await load(copy.thread);
+    copy.host = host;
+    if (sha256 === copy.sha256) return;
+    await unload(copy);
+    copy.host = undefined;
+    throw new InputError(expected(`${model}`, 'the file that was loaded before', 'another one', 'load it again'));
+  };
+  /** Loads the copy again where its thread has ended: other runs of it wait for that. */
+  const revive = async (copy: Copy) => {
+    if (isHere(copy)) return;
+    if (copy.reloading === undefined && !canReload())
+      throw new Error('expected an engine with the model, got one whose thread has ended');
+    copy.reloading ??= reload(copy).finally(() => {
+      copy.reloading = undefined;
+    });
+    await copy.reloading;
+  };
   const asked = await Promise.allSettled(Array.from({ length: copies }, (_, thread) => load(thread)));
   const loaded = asked.flatMap(copy => (copy.status === 'fulfilled' ? [copy.value] : []));
   const failed = asked.find(copy => copy.status === 'rejected');
@@ -146,12 +172,17 @@ export async function createSession(
     throw failed.reason;
   }
   let computeMs = 0;
+  let closed: Promise<unknown> | undefined;
   return {
     sha256: loaded[0]!.sha256,
+    get isLost() {
+      return !canReload() && loaded.some(copy => copy.reloading === undefined && !isHere(copy));
+    },
     get computeMs() {
       return computeMs;
     },
     async run(feeds, { outputs, handOver = false, state, suffix = '' } = {}) {
+      if (closed !== undefined) throw new UsageError('expected a model that is loaded, got one that was closed');
       // Node loses a message with memory that was handed over before, without a word: nobody would ever answer.
       for (const [name, { shape, data }] of Object.entries(feeds)) {
         if (data.length !== sizeOf(shape))
@@ -163,6 +194,7 @@ export async function createSession(
       const request = { kind: 'run', id, feeds, outputs, state: state?.id, suffix } as const;
       copy.underWay++;
       try {
+        await revive(copy);
         const reply = (await ask(request, buffers, copy.thread)) as RunReply;
         computeMs += reply.computeMs;
         return reply.outputs;
@@ -171,15 +203,24 @@ export async function createSession(
       }
     },
     async close() {
-      await Promise.all(loaded.map(unload));
+      closed ??= Promise.all(loaded.map(unload));
+      await closed;
     },
   };
 }
+
+// A model on which the engine's thread ends again and again is not loaded for ever.
+const MOST_RESTARTS = 8;
+let restarts = 0;
 
 /** One time that a model is loaded. */
 interface Copy {
   readonly sha256: string | undefined;
   readonly thread: number;
+  /** The thread that has it; another one has its place once it has ended. */
+  host: Thread | undefined;
+  /** Settles once it is loaded again. */
+  reloading?: Promise<void> | undefined;
   /** Runs that it has not answered. */
   underWay: number;
 }
@@ -196,6 +237,7 @@ interface Thread {
 }
 
 const threads: (Thread | undefined)[] = [];
+const hostOf = (index: number): Thread | undefined => threads[index];
 let lastSession = 0;
 let lastTicket = 0;
 
@@ -220,10 +262,14 @@ function startThread(index: number): Thread {
     if (error === undefined) resolve(value);
     else reject(new Error(error));
   });
-  worker.on('error', reason => {
-    threads[index] = undefined;
+  const thread = { worker, pending };
+  const end = (reason: Error) => {
+    if (threads[index] === thread) threads[index] = undefined;
     for (const { reject } of pending.values()) reject(reason);
     pending.clear();
-  });
-  return { worker, pending };
+  };
+  worker.on('error', end);
+  // After an error too, and by itself where the thread was ended from outside.
+  worker.on('exit', code => end(new Error(`expected an engine that runs on, got one whose thread ended with ${code}`)));
+  return thread;
 }
