@@ -20,7 +20,10 @@ export function hostCheck(bound: string, more: readonly string[] = []): (request
       .replace(/\.$/, '')
       .replace(/^\[|\]$/g, '');
     if (own.has(name) || isLoopback(name) || (isAll && isIP(name) !== 0)) return;
-    throw new Problem(421, `Host: expected the name of this service, got ${JSON.stringify(host.slice(0, 80))}`);
+    throw new Problem(
+      421,
+      `Host: expected the name of this service, got ${JSON.stringify(host.slice(0, 80))}; --allow-host adds the name of a proxy`,
+    );
   };
 }
 

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listen } from '../../src/cli/listen.js';
+import { createApp } from '../../src/serving/app.js';
+import { hostCheck } from '../../src/serving/host-check.js';
+import { openWorkplace } from '../../src/serving/studio/workplace.js';
+import { writePictures } from '../cli/eyeball.js';
+import { tempFolder } from '../data/temp.js';
+
+const NGINX = ['/usr/sbin/nginx', 'nginx'].find(path => spawnSync(path, ['-v']).status === 0);
+
+/** A port of this machine that is free now. */
+const freePort = (): Promise<number> =>
+  new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+
+describe('the block for nginx in docs/serve.md', { skip: NGINX === undefined && 'nginx is not installed' }, () => {
+  it('lets pages decide and listen through the proxy', async t => {
+    const root = tempFolder(t);
+    await writePictures(join(root, 'data'), 4);
+    const workplace = await openWorkplace({ data: join(root, 'data'), models: join(root, 'models') });
+    const app = createApp({ workplace, checkHost: hostCheck('127.0.0.1', ['photos.example.org']) });
+    const listening = await listen(app, { host: '127.0.0.1', port: 0, bodyMs: 10_000 });
+    const port = await freePort();
+    const block = /```nginx\n([^`]*)```/.exec(readFileSync('docs/serve.md', 'utf8'))![1]!;
+    const written = block
+      .replace('listen 80;', `listen 127.0.0.1:${port};`)
+      .replace('http://127.0.0.1:8080', listening.address);
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      name => `${name}_temp_path ${root}/${name};`,
+    );
+    writeFileSync(
+      join(root, 'nginx.conf'),
+      `daemon off; pid ${root}/pid; error_log ${root}/error.log; events {}\nhttp { access_log off; ${paths.join(' ')}\n${written}}`,
+    );
+    const nginx = spawn(NGINX!, ['-e', join(root, 'error.log'), '-c', join(root, 'nginx.conf')], { stdio: 'inherit' });
+    t.after(async () => {
+      nginx.kill('SIGTERM');
+      app.shutDown();
+      await listening.close();
+      await app.close();
+    });
+    const headers = {
+      Host: 'photos.example.org',
+      'Sec-Fetch-Site': 'same-origin',
+      Origin: 'http://photos.example.org',
+    };
+    const curl = (path: string, ...args: string[]) =>
+      new Promise<string>(resolve => {
+        const given = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+        const child = spawn('curl', [
+          '-s',
+          '-N',
+          '--max-time',
+          '5',
+          ...given,
+          ...args,
+          `http://127.0.0.1:${port}${path}`,
+        ]);
+        let text = '';
+        child.stdout.on('data', chunk => {
+          text += chunk;
+          if (text.includes('event: decision')) child.kill();
+        });
+        child.on('close', () => resolve(text));
+      });
+    let state = '';
+    for (let tries = 0; tries < 50 && state === ''; tries++) {
+      state = await curl('/studio/api/state');
+      if (state === '') await sleep(100);
+    }
+    const { fingerprint } = JSON.parse(state).data;
+    const events = curl('/studio/api/events');
+    await sleep(200);
+    const file = workplace.dataset.samples[0]!.file;
+    const body = JSON.stringify({ fingerprint, file, decision: { kind: 'keep' }, expected: null });
+    const answer = await curl('/studio/api/decision', '-X', 'PUT', '-H', 'Content-Type: application/json', '-d', body);
+    assert.deepEqual(JSON.parse(answer).decision, { kind: 'keep' });
+    assert.match(await events, /^: here\n\nevent: decision\n/);
+  });
+});
