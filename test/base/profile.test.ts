@@ -6,21 +6,25 @@ import { during, Profile, step } from '../../src/base/profile.js';
 describe('a profile', () => {
   it('counts the time of pieces that overlap once', async () => {
     const profile = new Profile();
+    const started = performance.now();
     await Promise.all([1, 2, 3].map(() => during(profile, 'decode', () => sleep(60))));
+    const most = (performance.now() - started) / 1000;
     const { decode, read } = profile.report().pictures;
-    assert.ok(decode > 0.05 && decode < 0.15, `${decode}`);
+    assert.ok(decode > 0.05 && decode <= most, `${decode} of ${most}`);
     assert.equal(read, 0);
   });
 
   it('says how long the engine waited while pictures were under way', async () => {
     const profile = new Profile();
+    const started = performance.now();
     const end = profile.start('way');
     await sleep(60);
     await during(profile, 'compute', () => sleep(60));
     end();
+    const all = (performance.now() - started) / 1000;
     const { wait, compute } = profile.report().pictures;
-    assert.ok(wait > 0.05 && wait < 0.11, `${wait}`);
-    assert.ok(compute > 0.05, `${compute}`);
+    assert.ok(wait > 0.05 && compute > 0.05, `${wait}, ${compute}`);
+    assert.ok(wait + compute <= all, `${wait} and ${compute} of ${all}`);
   });
 
   it('adds up steps of one name, those that fail too', async () => {

@@ -62,12 +62,10 @@ function closedForm({ table, labels, train, rows: { width } }: Table, strength: 
       return designs.reduce((sum, row) => sum + row[i]! * row[j]!, penalty);
     }),
   );
-  const solution = solve(
-    matrix,
-    side.map(k => designs.reduce((sum, row, at) => sum + row[k]! * labels[over[at]!]!, 0)),
-  );
+  const right = side.map(k => designs.reduce((sum, row, at) => sum + row[k]! * labels[over[at]!]!, 0));
+  const solution = solve(matrix, right);
   const predict = (i: number) => z(i).reduce((sum, value, k) => sum + value * solution[k]!, 0);
-  return { mean, std, weight: solution.slice(0, width), bias: solution[width]!, predict };
+  return { mean, std, weight: solution.slice(0, width), bias: solution[width]!, predict, matrix, designs, solution };
 }
 
 const average = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
@@ -126,6 +124,24 @@ describe('fitRidge', () => {
     const mean = average([...data.labels]);
     const answers = data.train.map(i => answer(noise.head, data, i));
     assert.ok(Math.max(...answers.map(value => Math.abs(value - mean))) < 5, 'answers stay near the mean');
+  });
+
+  it('names the strength with the best score of generalized cross-validation, by its definition', async () => {
+    const data = tableOf(
+      { count: 60, width: 30, held: 0, seed: 3 },
+      (roots, noise) => 8 * average(roots.slice(0, 8)) + 2 * noise,
+    );
+    const { strength } = await fitRidge(data);
+    const scoreAt = (tried: number) => {
+      const { matrix, designs, solution } = closedForm(data, tried, data.train);
+      const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, k) => sum + x * b[k]!, 0);
+      const residual = average(designs.map((row, i) => (dot(row, solution) - data.labels[data.train[i]!]!) ** 2));
+      // The trace of the hat matrix: each row's own influence on its fit.
+      const freedom = designs.reduce((sum, row) => sum + dot(row, solve(matrix, [...row])), 0);
+      return residual / (1 - freedom / designs.length) ** 2;
+    };
+    const least = Math.min(...Array.from({ length: 13 }, (_, i) => scoreAt(10 ** (i / 2 - 4))));
+    assert.ok(scoreAt(strength) <= 1.01 * least, `${strength}: ${scoreAt(strength)}, at best ${least}`);
   });
 
   it('chooses better than no penalty where there are nearly as many features as rows', async () => {

@@ -1,4 +1,5 @@
-// Guards against falling back, by ratios of two things in one run, with room for a busy machine; bench/ has the figures.
+// Guards against falling back, by ratios of two things in one run. No part of the tests, since a busy machine changes them.
+//   node dist/bench/speed.js
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { hasVnni } from '../src/engine/runtime/vnni.js';
 import { median } from '../src/metrics/statistics.js';
 import { extractFeatures } from '../src/training/extract.js';
 import { backboneAt } from '../src/training/precision.js';
-import { temporaryFolder, writePictures } from './cli/eyeball.js';
+import { temporaryFolder, writePictures } from '../test/cli/eyeball.js';
 
 /** The median over five turns of how many times as long `slow` takes as `fast`. */
 async function timesAsLong(slow: () => unknown, fast: () => unknown): Promise<number> {
