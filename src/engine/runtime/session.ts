@@ -156,7 +156,6 @@ export async function createSession(
   };
   /** Loads the copy again where its thread has ended: other runs of it wait for that. */
   const revive = async (copy: Copy) => {
-    if (isHere(copy)) return;
     if (copy.reloading === undefined && !canReload())
       throw new Error('expected an engine with the model, got one whose thread has ended');
     copy.reloading ??= reload(copy).finally(() => {
@@ -194,7 +193,8 @@ export async function createSession(
       const request = { kind: 'run', id, feeds, outputs, state: state?.id, suffix } as const;
       copy.underWay++;
       try {
-        await revive(copy);
+        // Without a pause where it is there: a run must be asked for before a close that follows.
+        if (!isHere(copy)) await revive(copy);
         const reply = (await ask(request, buffers, copy.thread)) as RunReply;
         computeMs += reply.computeMs;
         return reply.outputs;
