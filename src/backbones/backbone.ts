@@ -1,4 +1,4 @@
-import { add, cast, mul, transpose } from '../engine/graph/build.js';
+import { add, cast, mul, reduceMean, transpose } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { BackboneOutput } from './resnet.js';
 
@@ -37,6 +37,11 @@ export interface Backbone {
   readonly normalization: Normalization;
   /** D, the number of features. */
   readonly width: number;
+  /**
+   * The stage whose means over all places tell images of another kind, and its channels: the last but one, since what the last one does
+   * not know hardly excites it. Left out where no stages are known.
+   */
+  readonly middle?: { readonly stage: string; readonly width: number };
   /** The network on x `[N, 3, H, W]`, normalised. */
   build(x: Value): BackboneOutput;
   /**
@@ -50,6 +55,12 @@ export interface Backbone {
   readonly precision?: 'int8';
   /** The linear layer that comes with formula weights; Adam starts from it. */
   readonly head?: LinearHead;
+}
+
+/** The means of the middle stage over all places, `[N, C]`; undefined where the backbone has none. */
+export function pooledMiddle({ middle }: Pick<Backbone, 'middle'>, { stages }: BackboneOutput): Value | undefined {
+  const value = middle && stages.get(middle.stage);
+  return value && reduceMean(value, [2, 3]); // [N, C, H, W] -> [N, C]
 }
 
 /** A graph that takes pixels, up to the backbone's features. */

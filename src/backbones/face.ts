@@ -31,6 +31,7 @@ export async function loadFace(): Promise<Backbone> {
     sizePx: 224,
     normalization: { scale: 1, mean: [123.68, 116.779, 103.939], std: [1, 1, 1] },
     width: 1280,
+    middle: { stage: 'stage4', width: 512 },
     build(x) {
       const ends = STAGE_ENDS.map(block => `conv_pw_${block}_relu/clip_by_value`);
       const values = buildTfjs(x, model, [...ends, 'global_pooling/Mean', 'feats/Relu']);

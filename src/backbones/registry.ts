@@ -6,7 +6,14 @@ import { type Backbone, imagenetNormalization, type Normalization } from './back
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
 import { formulaHead, formulaParameters } from './formula.js';
-import { buildResnet, type ParameterSource, parametersFrom, type ResnetPlan, resnetWidth } from './resnet.js';
+import {
+  buildResnet,
+  type ParameterSource,
+  parametersFrom,
+  type ResnetPlan,
+  resnetMiddle,
+  resnetWidth,
+} from './resnet.js';
 import { fetchFromHub } from './weights/hub.js';
 import { readWeights } from './weights/read-weights.js';
 
@@ -131,7 +138,14 @@ async function loadResnet(name: keyof typeof resnets, options: BackboneOptions, 
   if (sizePx < SMALLEST_PX) throw new UsageError(expected('--size', `at least ${SMALLEST_PX} px`, `${sizePx}`));
   const width = resnetWidth(plan);
   const { parameters, ...about } = await resnetParameters(name, options, watch);
-  const backbone = { name, sizePx, normalization: resnetCommon.normalization, width, ...about };
+  const backbone = {
+    name,
+    sizePx,
+    normalization: resnetCommon.normalization,
+    width,
+    middle: resnetMiddle(plan),
+    ...about,
+  };
   return { ...backbone, build: x => buildResnet(x, plan, parameters) };
 }
 

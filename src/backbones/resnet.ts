@@ -20,6 +20,9 @@ export interface BackboneOutput {
 /** D, the width of the features. */
 export const resnetWidth = (plan: ResnetPlan): number => (plan.block === 'basic' ? 512 : 2048);
 
+/** The stage before the last, and its channels: half of those of the last. */
+export const resnetMiddle = (plan: ResnetPlan) => ({ stage: 'layer3', width: resnetWidth(plan) / 2 });
+
 /** The name of the last batch norm of a residual block. */
 export const lastNorm = (plan: ResnetPlan): string => (plan.block === 'basic' ? 'bn2' : 'bn3');
 

@@ -106,6 +106,7 @@ function doubtLines({
   coverage80,
   intervalWidth80,
   unusual,
+  unlike = { kind: 0, source: 0 },
 }: EvaluateModelResult): string[] {
   const lines = [''];
   if (slope !== null) {
@@ -120,7 +121,7 @@ function doubtLines({
       ? `${asked} %: too few calibration pictures`
       : `${asked} % asked, ${(100 * share).toFixed(1)} % found, ${show(width!)} wide`;
   lines.push(
-    `intervals: ${found(90, coverage90, intervalWidth90)}; ${found(80, coverage80, intervalWidth80)}; unusual pictures: ${unusual}`,
+    `intervals: ${found(90, coverage90, intervalWidth90)}; ${found(80, coverage80, intervalWidth80)}; unusual images: ${unusual}${unlike.kind + unlike.source > 0 ? ` (${unlike.kind} of another kind, ${unlike.source} from another source)` : ''}`,
   );
   return lines;
 }

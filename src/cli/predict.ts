@@ -27,7 +27,7 @@ export function predictCommand(terminal: Terminal): Command {
   const command = new Command('predict')
     .description(
       'Name the number of pictures, a line each, with the interval that it lies in for 90 % of pictures like those of the ' +
-        'training. A picture unlike them is called unusual; one that cannot be read is said so, and the others are still done.',
+        'training. An image unlike them is called unusual: another kind of image, or from another source; one that cannot be read is said so, and the others are still done.',
     )
     .argument('<model>', "the model's folder")
     .argument('<image...>', 'files, folders of pictures, or http(s) addresses')

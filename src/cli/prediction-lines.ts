@@ -1,4 +1,5 @@
 import type { PicturePrediction } from '../model/model.js';
+import { unusualText } from '../report/unusual-text.js';
 
 /** How predictions are written. */
 export interface LineOptions {
@@ -36,7 +37,7 @@ export function predictionLines(options: LineOptions = {}): (prediction: Picture
 }
 
 function line(
-  { file, value, low, high, unusual, face, warning, error }: PicturePrediction,
+  { file, value, low, high, unusual, unlike, face, warning, error }: PicturePrediction,
   number: number,
   { unit, fileWidth }: LineOptions,
 ): string {
@@ -47,7 +48,7 @@ function line(
   const digits = `${Number(value.toPrecision(6))}`;
   cells.push(isAligned ? digits.padStart(8) + (unit ? ` ${unit}` : '') : digits);
   if (low != null && high != null) cells.push(`${short(low)} to ${short(high)}`);
-  if (unusual) cells.push('unusual: unlike the images of the training');
+  if (unusual) cells.push(unusualText(unlike));
   if (warning !== undefined) cells.push(`warning: ${warning}`);
   if (face?.small) cells.push(`small: ${face.width} px wide show little`);
   return cells.join(isAligned ? '  ' : '\t');

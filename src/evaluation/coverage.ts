@@ -1,5 +1,6 @@
 import { mean } from '../metrics/statistics.js';
 import { type IntervalScores, intervalsAt } from './intervals.js';
+import type { UnusualGrade } from './unusual.js';
 
 /** How many true numbers lie within their intervals, and how wide those are on average, in the target's unit. */
 export interface Coverage {
@@ -31,6 +32,8 @@ export interface DoubtEvaluation {
   readonly riskCoverage: readonly KeptErrors[];
   /** Pictures unlike those that the model was trained on. */
   readonly unusual: number;
+  /** How: those of another kind and those from another source. Both 0 of models of older versions. */
+  readonly unlike: Readonly<Record<UnusualGrade, number>>;
 }
 
 /** A prediction with what the model says of its doubt. */
@@ -39,6 +42,7 @@ export interface DoubtfulPrediction {
   readonly value: number;
   readonly scale: number;
   readonly unusual?: boolean | undefined;
+  readonly unlike?: UnusualGrade | undefined;
 }
 
 const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
@@ -65,6 +69,7 @@ export function coverageAt(
 export function evaluateDoubt(predictions: readonly DoubtfulPrediction[], scores: IntervalScores): DoubtEvaluation {
   const at90 = coverageAt(predictions, scores, 0.9);
   const at80 = coverageAt(predictions, scores, 0.8);
+  const graded = (grade: UnusualGrade) => predictions.filter(({ unlike }) => unlike === grade).length;
   return {
     coverage90: at90?.coverage ?? null,
     intervalWidth90: at90?.width ?? null,
@@ -73,6 +78,7 @@ export function evaluateDoubt(predictions: readonly DoubtfulPrediction[], scores
     calibration: LEVELS.flatMap(level => coverageAt(predictions, scores, level) ?? []),
     riskCoverage: riskCoverage(predictions, scores),
     unusual: predictions.filter(({ unusual }) => unusual === true).length,
+    unlike: { kind: graded('kind'), source: graded('source') },
   };
 }
 

@@ -16,6 +16,7 @@ import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 import { groupByLabel } from './groups.js';
 import type { IntervalScores } from './intervals.js';
 import { errorsBySlice, type Looks, type Slice } from './slices.js';
+import type { UnusualGrade } from './unusual.js';
 import { evaluationWarnings } from './warnings.js';
 
 /** What a model said about one picture, beside what is true. */
@@ -30,6 +31,8 @@ export interface Prediction {
   readonly scale?: number | undefined;
   /** True where the picture is unlike those that the model was trained on. */
   readonly unusual?: boolean | undefined;
+  /** How it is unlike them; absent from models of older versions. */
+  readonly unlike?: UnusualGrade | undefined;
   /** The other cells of its row in the table, by column. */
   readonly columns?: Readonly<Record<string, string>> | undefined;
   readonly looks?: Looks | undefined;

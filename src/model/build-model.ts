@@ -1,15 +1,17 @@
-import { type Backbone, buildFromPixels } from '../backbones/backbone.js';
+import { type Backbone, buildFromPixels, pooledMiddle } from '../backbones/backbone.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Calibration } from '../training/calibrate.js';
 import { buildScale } from '../training/error-scale.js';
 import { buildHead, type Head } from '../training/head.js';
 import { buildDistance } from '../training/ppca.js';
+import { buildActivation } from '../training/unlikeness.js';
 
 /**
  * The bytes of `model.onnx`: pixels, uint8 RGB `[N, H, W, 3]`, to `value` float32 `[N]` and `features` float32 `[N, D]`; cast,
  * normalisation, backbone and head are inside. With a calibration also to `scale` float32 `[N]`, the size of the error that is expected of
- * each picture, and `distance` float32 `[N]`, how unlike the training pictures it is. With a head whose value is clamped also to `unclamped`
+ * each picture, `distance` float32 `[N]`, how unlike the training pictures its features are, `unlikeness` float32 `[N]`, how unlike the means of
+ * the middle stage are, of backbones that have one, and `activation` float32 `[N]`, how strongly it excites the backbone. With a head whose value is clamped also to `unclamped`
  * float32 `[N]`, the value before that. The same of all gives the same bytes.
  *
  * @param tuned What training has moved of the backbone, by name: weights and running statistics.
@@ -18,9 +20,10 @@ export function buildModel(
   backbone: Backbone,
   head: Head,
   tuned: Readonly<Record<string, Tensor>> = {},
-  calibration?: Pick<Calibration, 'ppca' | 'errorScale'>,
+  calibration?: Pick<Calibration, 'ppca' | 'errorScale' | 'middle'>,
 ): Uint8Array {
-  const { graph, features } = buildFromPixels(backbone);
+  const { graph, ...made } = buildFromPixels(backbone);
+  const { features } = made;
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
   const output = buildHead(features, head);
   graph.output('value', output.value);
@@ -30,6 +33,9 @@ export function buildModel(
     const distance = buildDistance(features, calibration.ppca);
     graph.output('scale', buildScale(output, distance, head, calibration.errorScale));
     graph.output('distance', distance);
+    const means = calibration.middle && pooledMiddle(backbone, made);
+    if (means !== undefined) graph.output('unlikeness', buildDistance(means, calibration.middle!));
+    graph.output('activation', buildActivation(features));
   }
   return toOnnx(graph);
 }

@@ -1,5 +1,5 @@
 import { isClamped, rangeText } from '../training/value-range.js';
-import { type Manifest, valueRangeOf } from './manifest.js';
+import { type Manifest, type ManifestIntervals, valueRangeOf } from './manifest.js';
 
 /** What is known of the doubt of a model's answers, for its card; a paragraph a line. */
 export function limitsOf({ target, intervals, biasCorrection, configuration }: Manifest): string[] {
@@ -17,9 +17,8 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
     paragraphs.push(
       `With each number comes an interval, made from \`scale\`, float32 \`[N]\`, and calibrated (conformal) on ${on}. It holds the share of true numbers ` +
         'that was asked for, 90 % by default, as long as pictures are of the kind that it was trained on' +
-        `${intervals.groups.length > 1 ? `, in each of ${intervals.groups.length} ranges of true numbers` : ''}. \`distance\`, float32 \`[N]\`, tells how unlike ` +
-        `those a picture is; above ${digits(intervals.unusual.distance)}, where ${digits(100 * intervals.unusual.share)} % of them lie, it is called unusual, and ` +
-        'neither number nor interval is worth much.',
+        `${intervals.groups.length > 1 ? `, in each of ${intervals.groups.length} ranges of true numbers` : ''}.`,
+      unusualLimitsText(intervals.unusual),
     );
   }
   if (isClamped(range)) {
@@ -43,6 +42,18 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
     );
   }
   return paragraphs;
+}
+
+function unusualLimitsText({ stage, distance, far, activation, faint, share }: ManifestIntervals['unusual']): string {
+  const output = stage == null ? '`distance`' : '`unlikeness`';
+  const beyond = `An image is unusual where ${output} is above ${digits(distance)}`;
+  const asMany = `At most ${digits(100 * share)} % of images like the training images are.`;
+  if (far === undefined || activation === undefined || faint === undefined)
+    return `${beyond}: do not rely on its value. ${asMany}`;
+  return (
+    `${beyond}, or \`activation\` below ${digits(faint)}. It is another kind of image where ${output} is above ${digits(far)} or \`activation\` below ${digits(activation)}: do not ` +
+    `rely on its value; else it is from another source than the training images, and errors may be larger than stated. ${asMany}`
+  );
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(4)));

@@ -1,8 +1,9 @@
 import { expected, UsageError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import { intervalsAt, tooFewFor } from '../evaluation/intervals.js';
+import { type UnusualGrade, unusualGrade } from '../evaluation/unusual.js';
 import { checkLevel } from '../metrics/conformal.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest, ManifestIntervals } from './manifest.js';
 
 /** The level of intervals where nobody asks for another. */
 export const DEFAULT_LEVEL = 0.9;
@@ -13,6 +14,7 @@ export interface Doubt {
   readonly high?: number | null;
   readonly scale?: number;
   readonly unusual?: true;
+  readonly unlike?: UnusualGrade;
   readonly distance?: number;
 }
 
@@ -41,14 +43,30 @@ export function doubtOf(
   }
   const intervalOf = intervalsAt(intervals, level ?? DEFAULT_LEVEL);
   if (intervalOf === undefined) onMessage?.(`warning: ${tooFewFor(intervals, level ?? DEFAULT_LEVEL)}`);
+  const unusual = unusualOf(intervals.unusual);
   return {
-    outputs: ['scale', 'distance'],
+    outputs: ['scale', ...unusual.outputs],
     of(value, outputs, row) {
       const scale = Number(outputs.scale!.data[row]);
       const [low, high] = intervalOf?.(value, scale) ?? [null, null];
-      const distance = Number(outputs.distance!.data[row]);
+      return { low, high, scale, ...unusual.of(name => Number(outputs[name]!.data[row])) };
+    },
+  };
+}
+
+/** How outputs tell that an image is unusual. Models of older versions have the distance of the features alone, and one grade. */
+function unusualOf({ stage, distance: limit, far, activation, faint }: ManifestIntervals['unusual']) {
+  const name = stage == null ? 'distance' : 'unlikeness';
+  const graded = far !== undefined && activation !== undefined && faint !== undefined;
+  return {
+    outputs: graded ? [name, 'activation'] : [name],
+    of(output: (name: string) => number): Pick<Doubt, 'unusual' | 'unlike' | 'distance'> {
+      const distance = output(name);
       // Not "above": what is no number is nothing usual.
-      return { low, high, scale, ...(!(distance <= intervals.unusual.distance) && { unusual: true, distance }) };
+      if (!graded) return distance <= limit ? {} : { unusual: true, distance };
+      const signals = { unlikeness: distance, activation: output('activation') };
+      const unlike = unusualGrade(signals, { distance: limit, far, activation, faint });
+      return unlike === undefined ? {} : { unusual: true, unlike, distance };
     },
   };
 }

@@ -33,8 +33,15 @@ const intervalsSchema = z.object({
   pooled: scoreTable,
   /** Where intervals end at the latest. Absent from models of older versions, whose intervals have no ends. */
   ends: z.object({ low: z.number(), high: z.number() }).optional(),
-  /** The distance beyond which a picture is called unusual, and the share of calibration pictures that are. */
-  unusual: z.object({ distance: z.number(), share: z.number() }),
+  /** Which images are called unusual: see UnusualLimits. In models of older versions `distance` is of the features, and there is one grade. */
+  unusual: z.object({
+    stage: z.string().nullable().optional(),
+    distance: z.number(),
+    far: z.number().optional(),
+    activation: z.number().optional(),
+    faint: z.number().optional(),
+    share: z.number(),
+  }),
 });
 
 const place = z.tuple([z.number(), z.number()]);

@@ -8,6 +8,7 @@ import { runPictures } from '../data/run-pictures.js';
 import type { ReadPicture } from '../data/shared-reads.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import type { UnusualGrade } from '../evaluation/unusual.js';
 import { float32Range, isClamped } from '../training/value-range.js';
 import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
 import { type CropFaces, faceCropper, withoutFraming } from './crop-faces.js';
@@ -36,6 +37,11 @@ export interface PicturePrediction {
   readonly scale?: number;
   /** Present where the picture is unlike those that the model was trained on: neither its value nor its interval is worth much then. */
   readonly unusual?: true;
+  /**
+   * How it is unlike them: `kind`, it shows something else, or nothing; `source`, it may show the same, but another camera, site or crop made
+   * it. Absent from models of older versions.
+   */
+  readonly unlike?: UnusualGrade;
   /** How unlike they are, about 1 for pictures of the training data. Present where `unusual` is. */
   readonly distance?: number;
   /** Present where the value is the mean of the picture's and its mirror image's. */
@@ -50,6 +56,8 @@ export interface ModelOutputs {
   readonly features: Tensor<'float32'>;
   readonly scale?: Tensor<'float32'>;
   readonly distance?: Tensor<'float32'>;
+  readonly unlikeness?: Tensor<'float32'>;
+  readonly activation?: Tensor<'float32'>;
   /** The value before it was clamped; only of models that clamp it. */
   readonly unclamped?: Tensor<'float32'>;
 }

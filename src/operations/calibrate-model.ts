@@ -3,7 +3,8 @@ import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset } from '../data/dataset.js';
 import { calibrateIntervals, type IntervalEnds, intervalEnds } from '../evaluation/intervals.js';
-import { fewestScores, scoreAt, scoreTable } from '../metrics/conformal.js';
+import { unusualLimits } from '../evaluation/unusual.js';
+import { fewestScores } from '../metrics/conformal.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Manifest, ManifestIntervals } from '../model/manifest.js';
 import { type Calibration, calibrateCross, calibrateSplit, canSplit, type Refit } from '../training/calibrate.js';
@@ -13,8 +14,6 @@ import { answersOf } from '../training/out-of-fold.js';
 import { tunedFeatures } from '../training/tuned-features.js';
 import type { ModelFit } from './fit-model.js';
 
-/** The share of pictures like those of the training that are called unusual. */
-const UNUSUAL_SHARE = 0.005;
 /** With fewer pictures not even intervals of 90 % can be had. */
 const FEWEST = fewestScores(0.9);
 // Pictures that a trained backbone is run on to learn where the training data lies; 64 dimensions need no more.
@@ -58,13 +57,13 @@ export async function calibrateModel(
   const about = { head, biasCorrection };
   return calibration === undefined
     ? about
-    : { ...about, calibration, intervals: intervalsOf(calibration, intervalEnds(labels, range)) };
+    : { ...about, calibration, intervals: intervalsOf(calibration, intervalEnds(labels, range), backbone) };
 
   async function tunedData(): Promise<HeadData> {
     const step = Math.ceil(train.length / MOST_TRAINED_ON);
     const some = train.filter((_, i) => i % step === 0);
     const rows = await tunedFeatures(dataset, backbone, taken.tuned!, [...some, ...validation], watch);
-    return { rows, labels, train: some, validation };
+    return { ...rows, labels, train: some, validation };
   }
 
   async function biasLine(): Promise<BiasLine> {
@@ -117,11 +116,11 @@ export async function calibrateModel(
 }
 
 function intervalsOf(
-  { method, folds, label, value, scale, distance }: Calibration,
+  { method, folds, label, value, scale, middle, unlikeness, activation }: Calibration,
   ends: IntervalEnds,
+  backbone: Backbone,
 ): ManifestIntervals {
   const { levels, groups, pooled } = calibrateIntervals(label, value, scale, ends);
-  const farthest = distance.reduce((most, other) => Math.max(most, other));
   return {
     method,
     folds,
@@ -129,8 +128,10 @@ function intervalsOf(
     groups: groups.map(group => ({ ...group, factors: [...group.factors] })),
     pooled: { ...pooled, ranks: [...pooled.ranks], scores: [...pooled.scores] },
     ends,
-    // Of few pictures the farthest stands for the share that they cannot tell.
-    unusual: { distance: scoreAt(scoreTable(distance), 1 - UNUSUAL_SHARE) ?? farthest, share: UNUSUAL_SHARE },
+    unusual: {
+      stage: middle === undefined ? null : backbone.middle!.stage,
+      ...unusualLimits(unlikeness, activation, middle === undefined ? 2 : 1),
+    },
   };
 }
 

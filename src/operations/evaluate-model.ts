@@ -134,12 +134,12 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         const answered: Prediction[] = [];
         const positions: number[] = [];
         const skipped: Skipped[] = [...dataset.skipped];
-        for (const [i, { value, error, scale, unusual }] of answers.entries()) {
+        for (const [i, { value, error, scale, unusual, unlike }] of answers.entries()) {
           if (value === null) {
             skipped.push({ file: samples[i]!.file, reason: error ?? '' });
             continue;
           }
-          answered.push({ ...samples[i]!, value, scale, unusual });
+          answered.push({ ...samples[i]!, value, scale, unusual, unlike });
           positions.push(i);
         }
         if (answered.length === 0) {

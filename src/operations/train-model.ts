@@ -152,7 +152,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         // Refused before the work: a stage that is not there.
         const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
         const extraction = await step(profile, 'features', () =>
-          extractFeatures(dataset, backbone, cacheDir, watch, { read }),
+          extractFeatures(dataset, backbone, cacheDir, watch, { read, middle: true }),
         );
         closing.push(() => extraction.close());
         return { backbone, part, extraction };
@@ -160,7 +160,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const [{ backbone, part, extraction }, all] = await alongside(stage(1), extracted, 'duplicates', watch =>
         groupSamples(dataset, cacheDir, watch, read),
       );
-      const { samples, rows, skipped, fingerprint } = extraction;
+      const { samples, rows, middle, skipped, fingerprint } = extraction;
       if (samples.length < 2) {
         throw new InputError(expected(options.data, 'at least 2 pictures that can be read', `${samples.length}`));
       }
@@ -190,7 +190,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, stage(2), { mirrored: true })
           : undefined;
       if (mirror !== undefined) closing.push(() => mirror.close());
-      const data: HeadData = { rows, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
+      const data: HeadData = { rows, middle, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
       const onEpoch = part === undefined ? options.onEpoch : undefined;
       let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...stage(2), onEpoch }));
       if (part !== undefined) {

@@ -6,7 +6,7 @@ import { plotFigure, section, statTiles, table } from './parts.js';
 
 /** How well intervals hold, and what is gained by sending the doubtful pictures to a person; nothing where the model has no intervals. */
 export function coverageSection(evaluation: Evaluation, unit: string | undefined, format: Format): Markup | '' {
-  const { calibration = [], riskCoverage = [], unusual, images } = evaluation;
+  const { calibration = [], riskCoverage = [], unusual, unlike, images } = evaluation;
   if (unusual === undefined) return '';
   const tile = (asked: number, found: number | null | undefined, width: number | null | undefined) => ({
     name: `Intervals of ${asked} %`,
@@ -31,7 +31,12 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
         {
           name: 'Unusual pictures',
           value: formatCount(unusual),
-          notes: [`of ${formatCount(images)}; unlike those of the training`],
+          notes: [
+            `of ${formatCount(images)}; unlike those of the training`,
+            ...(unlike && unlike.kind + unlike.source > 0
+              ? [`${formatCount(unlike.kind)} of another kind, ${formatCount(unlike.source)} from another source`]
+              : []),
+          ],
         },
       ]),
       calibration.length > 0 &&

@@ -8,14 +8,14 @@ import type { PicturePrediction } from '../model/model.js';
 
 /**
  * The predictions as CSV with the columns `file,label,value,error`, a row each in the order of the files' paths; with `intervalOf`
- * also `low,high,scale,unusual`, the last 1 or 0.
+ * also `low,high,scale,unusual,unlike`: `unusual` is 1 or 0, `unlike` is `kind`, `source` or empty.
  *
  * `error` is value - label. Numbers are rounded to seven digits, which is what a float32 holds.
  */
 export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: IntervalOf): string {
   const rows = predictions
     .toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
-    .map(({ file, label, value, scale, unusual }) => {
+    .map(({ file, label, value, scale, unusual, unlike }) => {
       const [low, high] = (scale !== undefined && intervalOf?.(value, scale).map(sevenDigits)) || [];
       return {
         file,
@@ -26,9 +26,10 @@ export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: 
         high,
         scale: scale === undefined ? undefined : sevenDigits(scale),
         unusual: unusual === true ? '1' : '0',
+        unlike,
       };
     });
-  const doubt = intervalOf === undefined ? [] : ['low', 'high', 'scale', 'unusual'];
+  const doubt = intervalOf === undefined ? [] : ['low', 'high', 'scale', 'unusual', 'unlike'];
   return csvOfRows(rows, ['file', 'label', 'value', 'error', ...doubt]);
 }
 
@@ -43,6 +44,7 @@ export const ANSWER_COLUMNS = [
   'low',
   'high',
   'unusual',
+  'unlike',
   'x',
   'y',
   'width',
@@ -57,12 +59,13 @@ export const ANSWER_COLUMNS = [
  */
 export function answersCsv(predictions: readonly PicturePrediction[]): string {
   const number = (value: number | null | undefined) => (value == null ? undefined : sevenDigits(value));
-  const rows = predictions.map(({ file, value, low, high, unusual, face, warning, error }) => ({
+  const rows = predictions.map(({ file, value, low, high, unusual, unlike, face, warning, error }) => ({
     file,
     value: number(value),
     low: number(low),
     high: number(high),
     unusual: value === null ? undefined : unusual === true ? '1' : '0',
+    unlike,
     x: face && String(face.x),
     y: face && String(face.y),
     width: face && String(face.width),

@@ -299,12 +299,13 @@ async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, picture: Req
 function predictionOf(doubt: DoubtOf, { outputs, row }: PictureRow): Prediction & { readonly value: number } {
   const value = Number(outputs.value!.data[row]);
   if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
-  const { low, high, unusual } = doubt.of(value, outputs, row);
+  const { low, high, unusual, unlike } = doubt.of(value, outputs, row);
   return {
     value,
     ...(low !== undefined && { low }),
     ...(high !== undefined && { high }),
     ...(unusual && { unusual }),
+    ...(unlike && { unlike }),
   };
 }
 

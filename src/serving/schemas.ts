@@ -31,7 +31,14 @@ export const prediction = z.object({
   value: z.number().nullable().describe('The number that the model names; null where there is an error.'),
   low: z.number().nullable().optional().describe('The lower end of the interval, where the model has intervals.'),
   high: z.number().nullable().optional().describe('Its upper end. Null where calibration was too small for the level.'),
-  unusual: z.literal(true).optional().describe('The picture is unlike those of the training: trust nothing of this.'),
+  unusual: z.literal(true).optional().describe('The image is unlike those of the training; `unlike` says how.'),
+  unlike: z
+    .enum(['kind', 'source'])
+    .optional()
+    .describe(
+      '`kind`: it shows something else than the training images, or nothing; do not rely on the value. `source`: it may show the same from another ' +
+        'camera, site or crop; errors may be larger than stated. Absent from models of older versions.',
+    ),
   error: z.string().optional().describe('Why the picture has no number.'),
 });
 

@@ -7,6 +7,7 @@ import { answersOf, type HeadAnswers, outOfFold } from './out-of-fold.js';
 import { distancesOf, fitPpca, type Ppca } from './ppca.js';
 import { addRows, clearSums, noRows, type RowScale, type RowSums, turnToRest } from './row-sums.js';
 import { measureRows, targetScale } from './standardization.js';
+import { activationsOf, gaussiansOf } from './unlikeness.js';
 
 /** What a model says of its doubt, beside its value: what it takes to build that, and what it came to on pictures it never saw. */
 export interface Calibration {
@@ -16,11 +17,16 @@ export interface Calibration {
   readonly method: 'split' | 'cross';
   /** Heads fitted for it; 0 for `split`. */
   readonly folds: number;
-  /** All four `[N]`, one a calibration row. */
+  /** All `[N]`, one a calibration row. */
   readonly label: Float64Array;
   readonly value: Float64Array;
   readonly scale: Float64Array;
   readonly distance: Float64Array;
+  /** The Gaussian of the means of the middle stage; left out where the backbone has none. */
+  readonly middle?: Ppca | undefined;
+  /** The distance from that Gaussian, of features where there is none; and how strongly each image excites the backbone. `[N]` both. */
+  readonly unlikeness: Float64Array;
+  readonly activation: Float64Array;
 }
 
 /** What a head is fitted on without a fold: the training rows of `data`, or what they sum up to. */
@@ -65,7 +71,7 @@ export function calibrationFolds(
  * @param data At least one row in each part.
  */
 export async function calibrateSplit(
-  { rows, labels, train, validation }: Omit<HeadData, 'mirrored'>,
+  { rows, middle: means, labels, train, validation }: Omit<HeadData, 'mirrored'>,
   head: Head,
   watch: Watch = {},
 ): Promise<Calibration> {
@@ -78,7 +84,11 @@ export async function calibrateSplit(
   const value = Float64Array.from(answers.value);
   const spread = spreadsOf(answers, head);
   const label = Float64Array.from(validation, row => labels[row]!);
-  return { ppca, method: 'split', folds: 0, label, ...scaled(label, { value, distance, spread }) };
+  const middle = means && (await gaussiansOf(means, train, watch)).all;
+  const unlikeness = middle ? Float64Array.from(await distancesOf(middle, means!, validation)) : distance;
+  const activation = activationsOf(rows, validation);
+  const about = { ppca, middle, unlikeness, activation, method: 'split', folds: 0, label } as const;
+  return { ...about, ...scaled(label, { value, distance, spread }) };
 }
 
 /**
@@ -94,7 +104,7 @@ export async function calibrateCross(
   seed: number,
   watch: Watch = {},
 ): Promise<Calibration> {
-  const { rows, labels } = data;
+  const { rows, middle: means, labels } = data;
   const parts = calibrationFolds(labels, seed, data.groups);
   const scale = scaleOf(rows, labels, [...labels.keys()]);
   const { standardization } = scale;
@@ -103,6 +113,8 @@ export async function calibrateCross(
   const ppca = await fitPpca(all, standardization);
   const value = new Float64Array(labels.length);
   const distance = new Float64Array(labels.length);
+  const middle = means && (await gaussiansOf(means, [...labels.keys()], watch));
+  const unlikeness = middle ? new Float64Array(labels.length) : distance;
   let spread: Float64Array | undefined;
   // One for all folds: memory of this size takes longer to touch for the first time than to add up again.
   const others = noRows(rows.width);
@@ -115,15 +127,19 @@ export async function calibrateCross(
   for await (const answers of outOfFold(data, parts, fitOn, watch)) {
     const { indices, head } = answers;
     const apart = await distancesOf(await fitPpca(others, standardization), rows, indices);
+    const unlike = middle && (await distancesOf(await middle.without(indices), means!, indices));
     const spreads = spreadsOf(answers, head);
     if (spreads !== undefined) spread ??= new Float64Array(labels.length);
     indices.forEach((row, i) => {
       value[row] = answers.value[i]!;
       distance[row] = apart[i]!;
+      if (unlike !== undefined) unlikeness[row] = unlike[i]!;
       if (spread !== undefined) spread[row] = spreads![i]!;
     });
   }
-  return { ppca, method: 'cross', folds: parts.length, label: labels, ...scaled(labels, { value, distance, spread }) };
+  const activation = activationsOf(rows, [...labels.keys()]);
+  const about = { ppca, middle: middle?.all, unlikeness, activation, method: 'cross', folds: parts.length } as const;
+  return { ...about, label: labels, ...scaled(labels, { value, distance, spread }) };
 }
 
 /** Shows the fits of all folds as one phase; what each of them would say has been said of the head that is kept. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { type Backbone, pixelInput } from '../backbones/backbone.js';
+import { type Backbone, pixelInput, pooledMiddle } from '../backbones/backbone.js';
 import type { BackboneOutput } from '../backbones/resnet.js';
 import { expected, InputError } from '../base/errors.js';
 import { during } from '../base/profile.js';
@@ -14,7 +14,7 @@ import { cast, flip, reshape } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { copiesFor, createSession, type Session } from '../engine/runtime/session.js';
-import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
+import type { ArrayOf } from '../engine/tensor.js';
 import { contentHash, FeatureCache, type FeatureRows, type RowType } from './feature-cache.js';
 
 /** What the backbone makes of a data set: a row for each of `samples`, which are the pictures that could be read. */
@@ -25,6 +25,8 @@ export interface Extraction<D extends RowType = 'float32'> {
   readonly skipped: readonly Skipped[];
   /** One row a sample, on disk until `close`. */
   readonly rows: FeatureRows<D>;
+  /** Of each sample the means of the backbone's middle stage; only where they were asked for and it has one. */
+  readonly middle?: FeatureRows | undefined;
   /** Changes with any file name, label or picture. */
   readonly fingerprint: string;
   /** Pictures that were in the cache already. */
@@ -45,6 +47,11 @@ interface Layer<D extends RowType> {
   /** What the progress is called. */
   readonly phase: string;
   readonly mirrored: boolean;
+  /**
+   * True caches the means of the middle stage too, whenever the network runs: the next who needs them shall find them. `needed`: it runs
+   * where they alone are missing.
+   */
+  readonly middle?: boolean | 'needed';
   /** Picks it from the backbone: `[N, width]`. */
   pick(output: BackboneOutput): Value;
 }
@@ -55,6 +62,8 @@ export interface ExtractOptions {
   readonly mirrored?: boolean | undefined;
   /** Reads the files. Default: `readSource`. */
   readonly read?: ReadPicture | undefined;
+  /** True asks for the means of the middle stage as well. Default false. */
+  readonly middle?: boolean | undefined;
 }
 
 /**
@@ -86,11 +95,13 @@ export function extractFeatures(
   backbone: Backbone,
   cacheDir: string,
   watch: Watch = {},
-  { mirrored = false, read }: ExtractOptions = {},
+  { mirrored = false, read, middle = false }: ExtractOptions = {},
 ): Promise<Extraction> {
   const { width } = backbone;
   const layer = { name: 'features', dtype: 'float32', width, phase: 'extracting features', mirrored } as const;
-  return extract(dataset, backbone, { ...layer, pick: ({ features }) => features }, cacheDir, watch, read);
+  const beside = middle ? 'needed' : !mirrored;
+  const pick = ({ features }: BackboneOutput) => features;
+  return extract(dataset, backbone, { ...layer, middle: beside, pick }, cacheDir, watch, read);
 }
 
 async function extract<D extends RowType>(
@@ -103,13 +114,20 @@ async function extract<D extends RowType>(
 ): Promise<Extraction<D>> {
   const started = performance.now();
   const { samples, root } = dataset;
-  const cache = await FeatureCache.open(
-    join(cacheDir, 'features', cacheKey(backbone, layer)),
-    layer.width,
-    layer.dtype,
-  );
+  const open = <T extends RowType>(part: string, width: number, dtype: T) =>
+    FeatureCache.open(join(cacheDir, 'features', cacheKey(backbone, part, width)), width, dtype);
+  const cache = await open(layer.mirrored ? `${layer.name}-mirrored` : layer.name, layer.width, layer.dtype);
+  let beside: FeatureCache | undefined;
   let session: Promise<Session> | undefined;
+  const close = async () => {
+    await cache.close();
+    await beside?.close();
+  };
   try {
+    const { middle } = backbone;
+    if (middle && layer.middle) beside = await open(`${middle.stage}-mean`, middle.width, 'float32');
+    const isCached = (hash: string) =>
+      cache.has(hash) && (layer.middle !== 'needed' || beside === undefined || beside.has(hash));
     const hashes: (string | undefined)[] = Array.from({ length: samples.length });
     const reasons = new Map<number, string>();
     let done = 0;
@@ -129,18 +147,30 @@ async function extract<D extends RowType>(
         const bytes = await readFile(resolve(root, samples[index]!.file));
         const hash = contentHash(bytes);
         hashes[index] = hash;
-        if (!cache.has(hash)) return bytes;
+        if (!isCached(hash)) return bytes;
         cached++;
         return undefined;
       },
     });
     for await (const { indices, outputs, failed, settled } of results) {
       if (indices.length > 0) {
-        const { data, good } = finiteRows(outputs.layer!.data as ArrayOf<D>, layer);
+        const rows = outputs.layer!.data as ArrayOf<D>;
+        const means = beside && (outputs.middle!.data as Float32Array);
         const bad = `expected finite features from the network ${backbone.name}, got others`;
-        for (const [row, index] of indices.entries()) if (!good.includes(row)) reasons.set(index, bad);
-        const names = good.map(row => hashes[indices[row]!]!);
-        await during(profile, 'write', () => cache.append(names, data));
+        const good = indices.flatMap((index, row) => {
+          if (
+            isFiniteRow(rows, row, layer) &&
+            (!means || isFiniteRow(means, row, { width: beside!.width, dtype: 'float32' }))
+          )
+            return [row];
+          reasons.set(index, bad);
+          return [];
+        });
+        const nameOf = (row: number) => hashes[indices[row]!]!;
+        await during(profile, 'write', async () => {
+          await appendMissing(cache, rows, good, nameOf);
+          if (beside && means) await appendMissing(beside, means, good, nameOf);
+        });
       }
       for (const { index, reason } of failed) reasons.set(index, reason);
       done += settled;
@@ -169,15 +199,16 @@ async function extract<D extends RowType>(
       positions: usable,
       skipped: [...dataset.skipped, ...[...reasons].map(([index, reason]) => ({ file: samples[index]!.file, reason }))],
       rows: cache.rows(usable.map(index => hashes[index]!)),
+      middle: layer.middle === 'needed' ? beside?.rows(usable.map(index => hashes[index]!)) : undefined,
       fingerprint: fingerprint(
         usable.map(index => `${samples[index]!.file}\t${samples[index]!.label}\t${hashes[index]}`),
       ),
       cached,
       seconds: (performance.now() - started) / 1000,
-      close: () => cache.close(),
+      close,
     };
   } catch (thrown) {
-    await cache.close();
+    await close();
     throw thrown;
   } finally {
     // One that could not be loaded has been reported already.
@@ -188,34 +219,44 @@ async function extract<D extends RowType>(
   }
 }
 
-/** Those rows of `rows` `[N, width]` that hold finite numbers alone, one after another, and which they are. */
-function finiteRows<D extends RowType>(
+/** True where row `row` of `rows` `[N, width]` holds finite numbers alone. */
+function isFiniteRow<D extends RowType>(
   rows: ArrayOf<D>,
-  { width, dtype }: Layer<D>,
-): { readonly data: ArrayOf<D>; readonly good: readonly number[] } {
-  const good: number[] = [];
-  const data = new arrayTypes[dtype](rows.length) as ArrayOf<D>;
+  row: number,
+  { width, dtype }: { readonly width: number; readonly dtype: D },
+): boolean {
   // Of a half, an exponent of ones alone says infinite or no number.
   const finite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
-  for (let row = 0; row * width < rows.length; row++) {
-    const numbers = rows.subarray(row * width, (row + 1) * width);
-    if (!numbers.every(finite)) continue;
-    data.set(numbers, good.length * width);
-    good.push(row);
-  }
-  return { data: data.subarray(0, good.length * width) as ArrayOf<D>, good };
+  return rows.subarray(row * width, (row + 1) * width).every(finite);
+}
+
+/** Adds those of the rows `good` of `rows` `[N, width]` to the cache that it does not have. */
+async function appendMissing<D extends RowType>(
+  cache: FeatureCache<D>,
+  rows: ArrayOf<D>,
+  good: readonly number[],
+  nameOf: (row: number) => string,
+): Promise<void> {
+  const { width } = cache;
+  const missing = good.filter(row => !cache.has(nameOf(row)));
+  const data = new (rows.constructor as new (length: number) => ArrayOf<D>)(missing.length * width);
+  missing.forEach((row, at) => {
+    data.set(rows.subarray(row * width, (row + 1) * width), at * width);
+  });
+  if (missing.length > 0) await cache.append(missing.map(nameOf), data);
 }
 
 function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {
   const graph = new Graph();
   const pictures = pixelInput(graph, backbone, 'N', layer.mirrored ? planes => flip(planes, [3]) : undefined);
-  graph.output('layer', layer.pick(backbone.build(pictures)));
+  const output = backbone.build(pictures);
+  graph.output('layer', layer.pick(output));
+  const middle = layer.middle ? pooledMiddle(backbone, output) : undefined;
+  if (middle !== undefined) graph.output('middle', middle);
   return toOnnx(graph);
 }
 
-function cacheKey({ name, sha256, sizePx, normalization }: Backbone, layer: Layer<RowType>): string {
-  const { width } = layer;
-  const part = layer.mirrored ? `${layer.name}-mirrored` : layer.name;
+function cacheKey({ name, sha256, sizePx, normalization }: Backbone, part: string, width: number): string {
   const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width]);
   return `${name}-${part}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
 }

@@ -10,6 +10,8 @@ import { float32Range, type ValueRange } from './value-range.js';
 /** What a head is fitted on: features, labels, and which rows are for training and for validation. */
 export interface HeadData {
   readonly rows: FeatureRows;
+  /** Of the same pictures the means of the backbone's middle stage, where it has one. */
+  readonly middle?: FeatureRows | undefined;
   /** Of the mirror images, where training takes them as well. */
   readonly mirrored?: FeatureRows | undefined;
   /** One a row. */

@@ -2,7 +2,7 @@ import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { copyGraph } from '../engine/graph/copy.js';
-import { Graph } from '../engine/graph/graph.js';
+import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { prepare, type Quantizable, quantize } from '../engine/quantize/quantize.js';
 import { type Calibration, calibrations, type Range, Seen } from '../engine/quantize/ranges.js';
@@ -40,7 +40,7 @@ const WATCHED_BATCH = 2;
  */
 export async function findQuantization(
   backbone: Backbone,
-  network: Quantizable,
+  network: BackboneNetwork,
   pixels: Tensor<'uint8'>,
   watch: Watch = {},
 ): Promise<Quantization> {
@@ -65,7 +65,7 @@ export async function findQuantization(
 /** Images a second in int8 over those in fp32, on this machine. */
 export async function measureSpeedup(
   backbone: Backbone,
-  network: Quantizable,
+  network: BackboneNetwork,
   quantization: Quantization,
   pixels: Tensor<'uint8'>,
 ): Promise<number> {
@@ -78,25 +78,32 @@ export async function measureSpeedup(
   return fp32.leastMs / int8.leastMs;
 }
 
-/** The network in 8 bits as a backbone builds it; no stage of it can be trained. */
+/** The network in 8 bits as a backbone builds it; of its stages only the middle one is known, and none can be trained. */
 export const int8Build =
-  (network: Quantizable, { ranges, keep }: Pick<Quantization, 'ranges' | 'keep'>): Backbone['build'] =>
-  x => ({
-    features: quantize(network, x, { ranges: new Map(Object.entries(ranges)), keep: new Set(keep) })[0]!,
-    stages: new Map(),
-  });
+  (network: BackboneNetwork, { ranges, keep }: Pick<Quantization, 'ranges' | 'keep'>): Backbone['build'] =>
+  x => {
+    const options = { ranges: new Map(Object.entries(ranges)), keep: new Set(keep) };
+    const [features, middle] = quantize(network, x, options) as [Value, Value?];
+    return { features, stages: new Map(middle === undefined ? [] : [[network.middle!, middle]]) };
+  };
+
+/** The network of a backbone: its outputs are the features, and the value of its middle stage where it has one. */
+export interface BackboneNetwork extends Quantizable {
+  readonly middle?: string | undefined;
+}
 
 /**
  * The backbone's network on normalised pictures, in our own operations.
  *
  * @throws InputError where it has no convolutions; UnsupportedOpError, by name, for an operation of somebody else's that ours cannot express.
  */
-export function networkOf(backbone: Backbone): Quantizable {
+export function networkOf(backbone: Backbone): BackboneNetwork {
   const graph = new Graph();
   const x = graph.input('x', 'float32', ['N', 3, backbone.sizePx, backbone.sizePx]);
-  const { features } = (backbone.buildTrainable ?? backbone.build)(x);
-  const network = prepare([features], x);
-  if (network.convolutions.length > 0) return network;
+  const { features, stages } = (backbone.buildTrainable ?? backbone.build)(x);
+  const middle = backbone.middle?.stage;
+  const network = prepare(middle === undefined ? [features] : [features, stages.get(middle)!], x);
+  if (network.convolutions.length > 0) return { ...network, middle };
   throw new InputError(
     expected(`--precision int8: ${backbone.name}`, 'a network with convolutions', 'none', 'leave it at fp32'),
   );
@@ -105,7 +112,7 @@ export function networkOf(backbone: Backbone): Quantizable {
 /** What the values of the network are on the pictures `calibrating`, and the features of the pictures `judging`, both in fp32. */
 async function look(
   backbone: Backbone,
-  network: Quantizable,
+  network: BackboneNetwork,
   calibrating: Tensor<'uint8'>,
   judging: Tensor<'uint8'>,
   { onProgress, signal }: Watch,
@@ -115,7 +122,7 @@ async function look(
   const values = copyGraph([...network.ranged, ...network.outputs], graph, new Map([[network.input.name, x]]));
   for (const [i, { name }] of network.ranged.entries())
     for (const [what, value] of Object.entries(watchValue(values[i]!))) graph.output(`${what}/${name}`, value);
-  graph.output('features', values.at(-1)!);
+  graph.output('features', values[network.ranged.length]!);
   const watched = [...graph.outputs.keys()].filter(name => name !== 'features');
   const session = await createSession(toOnnx(graph), { handOver: true, prepare: false });
   try {

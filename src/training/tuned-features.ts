@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Backbone, buildFromPixels } from '../backbones/backbone.js';
+import { type Backbone, buildFromPixels, pooledMiddle } from '../backbones/backbone.js';
 import { InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Dataset } from '../data/dataset.js';
@@ -11,7 +11,7 @@ import type { Tensor } from '../engine/tensor.js';
 import type { FeatureRows } from './feature-cache.js';
 
 /**
- * The features that a trained backbone makes of the samples `indices`, in memory; rows of other samples cannot be read. They are not
+ * The features, and the means of the middle stage, that a trained backbone makes of the samples `indices`, in memory; rows of other samples cannot be read. They are not
  * cached: no other run has these weights.
  *
  * @param tuned What training has moved of the backbone, by name.
@@ -23,13 +23,16 @@ export async function tunedFeatures(
   tuned: Readonly<Record<string, Tensor>>,
   indices: readonly number[],
   { onProgress, signal }: Watch = {},
-): Promise<FeatureRows> {
-  const { width, sizePx } = backbone;
-  const { graph, features } = buildFromPixels(backbone);
+): Promise<{ readonly rows: FeatureRows; readonly middle?: FeatureRows | undefined }> {
+  const { sizePx } = backbone;
+  const { graph, ...output } = buildFromPixels(backbone);
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
-  graph.output('features', features);
+  const middle = pooledMiddle(backbone, output);
+  graph.output('features', output.features);
+  if (middle !== undefined) graph.output('middle', middle);
   const session = await createSession(toOnnx(graph), { handOver: true, copies: copiesFor(indices.length) });
-  const data = new Float32Array(indices.length * width);
+  const memory = (width: number) => ({ width, data: new Float32Array(indices.length * width) });
+  const parts = { features: memory(backbone.width), ...(middle && { middle: memory(backbone.middle!.width) }) };
   try {
     const results = runPictures({
       sizePx,
@@ -43,7 +46,8 @@ export async function tunedFeatures(
       const [fault] = failed;
       if (fault !== undefined) throw new InputError(`${samples[indices[fault.index]!]!.file}: ${fault.reason}`);
       rows.forEach((at, row) => {
-        data.set((outputs.features!.data as Float32Array).subarray(row * width, (row + 1) * width), at * width);
+        for (const [name, { width, data }] of Object.entries(parts))
+          data.set((outputs[name]!.data as Float32Array).subarray(row * width, (row + 1) * width), at * width);
       });
       done += settled;
       onProgress?.({ phase: 'calibrating intervals', done, total: indices.length, unit: 'images' });
@@ -52,7 +56,7 @@ export async function tunedFeatures(
     await session.close();
   }
   const places = new Map(indices.map((index, at) => [index, at]));
-  return {
+  const rowsOf = ({ width, data }: ReturnType<typeof memory>): FeatureRows => ({
     length: samples.length,
     width,
     read(wanted) {
@@ -63,5 +67,6 @@ export async function tunedFeatures(
       }
       return out;
     },
-  };
+  });
+  return { rows: rowsOf(parts.features), middle: parts.middle && rowsOf(parts.middle) };
 }

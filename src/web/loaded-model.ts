@@ -26,6 +26,8 @@ export interface WebModelOutputs {
   readonly features: Tensor<'float32'>;
   readonly scale?: Tensor<'float32'>;
   readonly distance?: Tensor<'float32'>;
+  readonly unlikeness?: Tensor<'float32'>;
+  readonly activation?: Tensor<'float32'>;
   /** The value before it was clamped; only of models that clamp it. */
   readonly unclamped?: Tensor<'float32'>;
 }

@@ -1,3 +1,4 @@
+import type { UnusualGrade } from '../../src/evaluation/unusual.js';
 import type { ExplainAnswer } from '../../src/serving/studio/protocol.js';
 import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
 import { type Preview, previewOf } from './preview.js';
@@ -14,6 +15,7 @@ export interface TriedFace {
   readonly low?: number | null;
   readonly high?: number | null;
   readonly unusual?: boolean;
+  readonly unlike?: UnusualGrade;
   readonly error?: string;
 }
 
@@ -24,6 +26,7 @@ export interface TriedAnswer {
   readonly low?: number | null;
   readonly high?: number | null;
   readonly unusual?: boolean;
+  readonly unlike?: UnusualGrade;
   readonly faces?: readonly TriedFace[];
   readonly error?: string;
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { capital } from '../../src/report/format.js';
+import { unusualText } from '../../src/report/unusual-text.js';
 import type { ExplainAnswer, SampleDetail } from '../../src/serving/studio/protocol.js';
 import { apiUrl, ask } from '../base/api.js';
 import { useDecisions } from '../base/decisions.js';
@@ -146,7 +147,7 @@ function Known(props: { readonly detail: SampleDetail; readonly decision: Sample
             range={[labels?.min ?? label, labels?.max ?? label]}
             format={format}
           />
-          {prediction.unusual && <p class="odd">Unlike the images of the training: do not rely on it.</p>}
+          {prediction.unusual && <p class="odd">{unusualText(prediction.unlike)}</p>}
         </>
       )}
       <dl class="made">

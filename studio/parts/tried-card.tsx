@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { plural } from '../../src/report/format.js';
 import { intervalText } from '../../src/report/level.js';
+import { unusualText } from '../../src/report/unusual-text.js';
 import { type TargetFormat, useFormat } from '../base/format.js';
 import type { Preview } from '../base/preview.js';
 import { explainTried, type Tried, type TriedAnswer, type TriedFace } from '../base/tries.js';
@@ -86,7 +87,7 @@ function Answer(props: {
   readonly level: number | undefined;
 }) {
   const { answer, format, level } = props;
-  const { value, unusual } = answer;
+  const { value, unusual, unlike } = answer;
   const interval = level === undefined ? undefined : intervalText(answer, level, format);
   if (value == null) return null;
   return (
@@ -96,7 +97,7 @@ function Answer(props: {
         <small>{format.unit}</small>
       </p>
       {interval !== undefined && <p class="muted">{interval}</p>}
-      {unusual && <p class="odd">Unlike the pictures of the training: do not rely on it.</p>}
+      {unusual && <p class="odd">{unusualText(unlike)}</p>}
     </>
   );
 }

@@ -32,6 +32,30 @@ describe('the doubt of a prediction', () => {
     assert.ok(!('unusual' in of(10, outputs, 0)));
   });
 
+  it('grades it where the model knows how', () => {
+    const unusual = { stage: 'stage4', distance: 1.5, far: 2, activation: 10, faint: 6, share: 0.01 };
+    const { of, outputs: needed } = doubtOf({ intervals: { ...intervals, unusual } }, 'm');
+    assert.deepEqual(needed, ['scale', 'unlikeness', 'activation']);
+    const signals = {
+      scale: float([4], [2, 2, 2, 2]),
+      unlikeness: float([4], [1, 1.75, 3, 1]),
+      activation: float([4], [15, 15, 15, 5]),
+    };
+    const grades = [0, 1, 2, 3].map(row => of(10, signals, row));
+    assert.deepEqual(
+      grades.map(({ unusual, unlike, distance }) => [unusual, unlike, distance]),
+      [
+        [undefined, undefined, undefined],
+        [true, 'source', 1.75],
+        [true, 'kind', 3],
+        [true, 'kind', 1],
+      ],
+    );
+    // A foreign network names no stages: the distance of its features.
+    const foreign = doubtOf({ intervals: { ...intervals, unusual: { ...unusual, stage: null } } }, 'm');
+    assert.deepEqual(foreign.outputs, ['scale', 'distance', 'activation']);
+  });
+
   it('has null in the place of ends that pictures are too few for, and says so once', () => {
     const messages: string[] = [];
     const { of } = doubtOf({ intervals }, 'm', 0.99, line => messages.push(line));

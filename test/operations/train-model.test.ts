@@ -141,9 +141,12 @@ describe('trainModel with --tune', () => {
     assert.equal(epochs.length, 2);
     assert.ok(bestEpoch! >= 0 && bestEpoch! <= 2);
     assert.ok(computeShare! > 0);
-    const [features, stage] = caches(cacheDir);
+    const [features, stage, mean] = caches(cacheDir).sort(
+      (a, b) => Number(a.includes('-mean-')) - Number(b.includes('-mean-')),
+    );
     assert.match(features!, /^face-features-/);
     assert.match(stage!, /^face-stage4-/);
+    assert.match(mean!, /^face-stage4-mean-/);
     const folder = join(cacheDir, 'features', stage!);
     const rows = readdirSync(folder).find(name => name.endsWith('.rows'))!;
     // [512, 14, 14] halves a picture.
@@ -174,7 +177,7 @@ describe('trainModel with --tune', () => {
     assert.equal(tune, 'layer4');
     assert.deepEqual(
       caches(cacheDir).map(name => name.split('-')[1]),
-      ['features'],
+      ['features', 'layer3'],
     );
     assert.ok(existsSync(join(out, 'augmented.png')));
     assert.match(readFileSync(join(out, 'learning-rate.svg'), 'utf8'), /^<svg/);

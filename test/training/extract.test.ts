@@ -4,12 +4,20 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Backbone } from '../../src/backbones/backbone.js';
+import { type Backbone, pixelInput } from '../../src/backbones/backbone.js';
 import type { Progress, Watch } from '../../src/base/progress.js';
 import type { Dataset } from '../../src/data/dataset.js';
+import { decodePicture } from '../../src/data/picture.js';
+import { reduceMean } from '../../src/engine/graph/build.js';
+import { Graph } from '../../src/engine/graph/graph.js';
+import { toOnnx } from '../../src/engine/graph/to-onnx.js';
+import { createSession } from '../../src/engine/runtime/session.js';
 import { extractFeatures } from '../../src/training/extract.js';
+import { expectAllClose } from '../close.js';
 import { failureOf, tempFolder } from '../data/temp.js';
+import { float } from '../run-graph.js';
 import { picture } from './pictures.js';
+import { stagedBackbone } from './staged-backbone.js';
 import { tinyBackbone } from './tiny-backbone.js';
 
 const COUNT = 60;
@@ -66,6 +74,56 @@ describe('extractFeatures', () => {
       const alone = await extract(datasetOf(root, [changed[i]!]), tempFolder(t));
       assert.deepEqual(data.subarray(4 * i, 4 * i + 4), alone.data, `picture ${i}`);
     }
+  });
+
+  it('keeps the means of the middle stage in the same pass, for those who ask for them later', async t => {
+    const { dataset, cacheDir } = setUp(t, 5);
+    let built = 0;
+    const staged = (): Backbone => {
+      const { build, ...rest } = stagedBackbone();
+      const middle = { stage: 'middle', width: 4 };
+      const counted: Backbone['build'] = x => {
+        built++;
+        return build(x);
+      };
+      return { ...rest, middle, build: counted };
+    };
+    const features = await extract(dataset, cacheDir, staged());
+    assert.equal(features.middle, undefined);
+    assert.deepEqual(
+      readdirSync(join(cacheDir, 'features')).map(name => name.replace(/-[0-9a-f]{16}$/, '')),
+      ['staged-features', 'staged-middle-mean'],
+    );
+    const means = async (of: Dataset) => {
+      const { middle, rows, close } = await extractFeatures(of, staged(), cacheDir, {}, { middle: true });
+      const all = [...of.samples.keys()];
+      const found = [middle!.read(all), rows.read(all)];
+      await close();
+      return found;
+    };
+    const [middle, rows] = await means(dataset);
+    assert.equal(built, 1, 'the network ran once');
+    assert.deepEqual(rows, features.data);
+    const graph = new Graph();
+    const pixels = pixelInput(graph, staged(), 'N');
+    graph.output('mean', reduceMean(staged().build(pixels).stages.get('middle')!, [2, 3]));
+    const session = await createSession(toOnnx(graph));
+    const data = await decodePicture(pictures[3]!, { width: 32, height: 32 });
+    const { mean } = await session.run({ pixels: { dtype: 'uint8', shape: [1, 32, 32, 3], data } });
+    await session.close();
+    expectAllClose(float([4], middle!.slice(12, 16)), float([4], mean!.data as Float32Array), {
+      rtol: 1e-6,
+      atol: 1e-6,
+    });
+
+    // As of a cache of an older version: only the means are added.
+    for (const name of readdirSync(join(cacheDir, 'features')))
+      if (name.includes('-mean-')) rmSync(join(cacheDir, 'features', name), { recursive: true });
+    built = 0;
+    assert.deepEqual(await means(dataset), [middle, rows]);
+    assert.equal(built, 1);
+    assert.equal((await extract(dataset, cacheDir, staged())).cached, 5);
+    assert.equal(built, 1);
   });
 
   it('reads by way of whom it is given', async t => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { UnusualGrade } from '../../evaluation/unusual.js';
 
 // What the studio's pages and its server say to each other, below /studio/api. Files are named by their path in the data set; the
 // pages import types from here and nothing else. Refusals are problem+json, as everywhere in the service.
@@ -337,6 +338,8 @@ export interface SampleDetail {
     readonly low: number | null;
     readonly high: number | null;
     readonly unusual: boolean;
+    /** How; absent from models of older versions. */
+    readonly unlike?: UnusualGrade;
   } | null;
   /** Why there is no prediction though there is a model. */
   readonly error: string | null;

@@ -62,11 +62,11 @@ export class SampleDetails {
   private async seenBy({ model, folder, queue, doubt }: Borrowed, bytes: Uint8Array, root: string) {
     const { outputs, row } = await queue.add(bytes);
     const value = Number(outputs.value!.data[row]);
-    const { low = null, high = null, unusual = false } = doubt.of(value, outputs, row);
+    const { low = null, high = null, unusual = false, unlike } = doubt.of(value, outputs, row);
     const index = folder === undefined ? undefined : await this.indexOf(folder, model.manifest.sha256);
     const shown = { count: NEIGHBOURS, thumbnailPx: THUMBNAIL_PX, alsoIn: root };
     const neighbours = index === undefined ? [] : await trainingNeighboursOf(bytes, model, folder!, index, shown);
-    return { prediction: { value, low, high, unusual }, error: null, neighbours };
+    return { prediction: { value, low, high, unusual, ...(unlike && { unlike }) }, error: null, neighbours };
   }
 
   /** What the model remembers of its training images; undefined where it has nothing, or not any more. */

@@ -2,6 +2,7 @@ import { reasonOf } from '../../base/errors.js';
 import type { Explanation } from '../../model/explain.js';
 import { formatFor, unitSuffix } from '../../report/format.js';
 import { intervalText } from '../../report/level.js';
+import { unusualText } from '../../report/unusual-text.js';
 import type { WebPrediction } from '../loaded-model.js';
 import { element } from './dom.js';
 import { drawExplanation, explanationNote } from './explanation-view.js';
@@ -28,12 +29,12 @@ export function createWriter(about: About): Writer {
   const format = formatFor(about.error);
   const unit = unitSuffix(about.unit ?? undefined);
   return (prediction, level) => {
-    const { value, low, high, unusual } = prediction;
+    const { value, low, high, unusual, unlike } = prediction;
     const lines: HTMLElement[] = [element('p', 'number', `${format.prediction(value)}${unit}`)];
     const interval = level === undefined ? undefined : intervalText(prediction, level, format);
     if (interval !== undefined) lines.push(element('p', 'muted', interval));
     if (low != null && high != null) lines.push(barOf(about, { value, low, high }));
-    if (unusual) lines.push(element('p', 'odd', 'Unlike the pictures of the training: do not rely on this.'));
+    if (unusual) lines.push(element('p', 'odd', unusualText(unlike)));
     return lines;
   };
 }
