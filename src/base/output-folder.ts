@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError, reasonOf } from './errors.js';
+import { type FileLock, lockFile, withLock } from './file-lock.js';
+import { partialPath } from './partials.js';
 
-/** A folder of results that appears whole or not at all. */
+/** A folder of results that appears whole or not at all. Until `close` no other process can make one at its path. */
 export interface OutputFolder {
   /** Where the results will be. */
   readonly path: string;
@@ -12,87 +13,151 @@ export interface OutputFolder {
   write(name: string, content: string | Uint8Array): Promise<void>;
   /** Puts the folder in its place; an older one is moved aside first. Returns where to, if there was one. */
   commit(): Promise<string | undefined>;
-  /** Removes what was written; does nothing after `commit`. */
-  discard(): Promise<void>;
+  /** Ends the work, and removes what was written but not committed. */
+  close(): Promise<void>;
+}
+
+/** What may happen to a folder that is at the path already. Default: it is an error. */
+export interface OutputFolderOptions {
+  /** True moves it aside. */
+  readonly force?: boolean;
+  /** True puts the results into it, in place of files of the same names; all others stay as they are. */
+  readonly merge?: boolean;
 }
 
 /**
  * Starts a folder of results at `path`. Files are written beside it and moved there by `commit`.
  *
- * @param options.force True allows that `path` exists.
- * @param options.alone True where no other process can be writing to `path`: what killed ones left beside it is removed. Default false.
- * @throws InputError, before any work is done, where `path` exists without `force` or cannot be written.
+ * @throws InputError, before any work is done, where `path` exists and may not, cannot be written, or is being written.
  */
 export async function createOutputFolder(
   path: string,
-  { force, alone = false }: { readonly force: boolean; readonly alone?: boolean },
+  { force = false, merge = false }: OutputFolderOptions = {},
 ): Promise<OutputFolder> {
   const target = resolve(path);
-  if (existsSync(target) && !force) {
+  const unwritable = (cause: unknown) =>
+    cause instanceof InputError
+      ? cause
+      : new InputError(expected(path, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
+  const refuseExisting = () => {
+    if (force || merge || !existsSync(target)) return;
     throw new InputError(
       expected(path, 'a new folder', 'one that exists', 'choose another, or add `force: true` to move it aside'),
     );
-  }
-  const partial = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
-  const unwritable = (cause: unknown) =>
-    new InputError(expected(path, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
+  };
+  refuseExisting();
+  const partial = partialPath(target);
+  const folders = new Set([partial]);
+  let lock: FileLock | undefined;
   try {
-    if (alone) await removePartials(target);
-    await mkdir(partial, { recursive: true });
+    await mkdir(dirname(target), { recursive: true });
+    lock = await lockFile(path);
+    await finishCommit(target);
+    refuseExisting();
+    await mkdir(partial);
   } catch (cause) {
+    await lock?.release();
     throw unwritable(cause);
   }
   return {
     path,
     async write(name, content) {
       try {
-        await mkdir(dirname(join(partial, name)), { recursive: true });
-        await writeFile(join(partial, name), content, { flush: true });
+        const file = join(partial, name);
+        for (let folder = dirname(file); folder !== partial; folder = dirname(folder)) folders.add(folder);
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(file, content, { flush: true });
       } catch (cause) {
         throw unwritable(cause);
       }
     },
     async commit() {
       try {
-        await syncFolder(partial);
-        const aside = existsSync(target) ? await moveAside(target) : undefined;
-        try {
-          await rename(partial, target);
-        } catch (cause) {
-          if (aside !== undefined) await rename(aside, target);
-          throw cause;
-        }
+        for (const folder of folders) await syncFolder(folder);
+        const aside = await putInPlace(partial, target, merge);
         await syncFolder(dirname(target));
         return aside;
       } catch (cause) {
         throw unwritable(cause);
       }
     },
-    discard: () => rm(partial, { recursive: true, force: true }),
+    async close() {
+      await rm(partial, { recursive: true, force: true });
+      await lock.release();
+    },
   };
 }
 
-/** Removes what killed runs left beside `path`: files and folders that were not yet put in its place. */
-export async function removePartials(path: string): Promise<void> {
-  const target = resolve(path);
-  const folder = dirname(target);
-  const prefix = `.${basename(target)}.`;
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
-    throw cause;
-  });
-  for (const name of names) {
-    const isOurs = name.startsWith(prefix) && /^[0-9a-f]{8}\.partial$/.test(name.slice(prefix.length));
-    if (isOurs) await rm(join(folder, name), { recursive: true, force: true });
+// A kill in the midst of a commit leaves the complete results under one of these names, for `finishCommit`.
+const replacement = (target: string): string => join(dirname(target), `.${basename(target)}.replacement`);
+const addition = (target: string): string => join(dirname(target), `.${basename(target)}.addition`);
+
+/** Moves `complete` to `target`; returns where a folder that was there is now. */
+async function putInPlace(complete: string, target: string, merge: boolean): Promise<string | undefined> {
+  if (!existsSync(target)) {
+    await rename(complete, target);
+    return undefined;
   }
+  if (merge) {
+    await rename(complete, addition(target));
+    await mergeInto(target, addition(target));
+    return undefined;
+  }
+  // Node cannot exchange two folders in one step: after the second of these moves, both are whole and none is at `target`.
+  await rename(complete, replacement(target));
+  const aside = await moveAside(target);
+  try {
+    await rename(replacement(target), target);
+  } catch (cause) {
+    await rename(aside, target);
+    await rm(replacement(target), { recursive: true });
+    throw cause;
+  }
+  return aside;
 }
 
-async function moveAside(target: string): Promise<string> {
-  const names = new Set(await readdir(dirname(target)));
+/** Moves the files of `added` into `target` and removes `added`. */
+async function mergeInto(target: string, added: string): Promise<void> {
+  for (const entry of await readdir(added, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const place = join(target, relative(added, file));
+    await mkdir(dirname(place), { recursive: true });
+    await rename(file, place);
+    await syncFolder(dirname(place));
+  }
+  await rm(added, { recursive: true });
+}
+
+/**
+ * Ends the commit at `target` that a process was killed in. Where it had not yet moved the older folder aside, that one stays.
+ * Only for the holder of the lock of `target`.
+ */
+async function finishCommit(target: string): Promise<void> {
+  if (existsSync(addition(target))) await mergeInto(target, addition(target));
+  if (!existsSync(replacement(target))) return;
+  if (existsSync(target)) await rm(replacement(target), { recursive: true });
+  else await rename(replacement(target), target);
+}
+
+/**
+ * True where there was no folder at `path`, since a process was killed while it replaced it, and now there is: the new one.
+ * For what reads results.
+ */
+export async function recoverFolder(path: string): Promise<boolean> {
+  const target = resolve(path);
+  if (existsSync(target) || !existsSync(replacement(target))) return false;
+  await withLock(target, () => finishCommit(target), { waitMs: 10_000 });
+  return existsSync(target);
+}
+
+/** Renames the file or folder at `path` to `PATH.old-1`, or the next number that is free; returns the new path. */
+export async function moveAside(path: string): Promise<string> {
+  const names = new Set(await readdir(dirname(path)));
   let count = 1;
-  while (names.has(`${basename(target)}.old-${count}`)) count++;
-  const aside = `${target}.old-${count}`;
-  await rename(target, aside);
+  while (names.has(`${basename(path)}.old-${count}`)) count++;
+  const aside = `${path}.old-${count}`;
+  await rename(path, aside);
   return aside;
 }
 

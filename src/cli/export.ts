@@ -40,8 +40,8 @@ Examples:
   );
   return command.action(async (model: string, { web, device, force, json, quiet }: Flags) => {
     const { exportWeb } = await import('../operations/export-web.js');
-    terminal.watch({ quiet });
-    const result = await exportWeb({ model, out: required(web, '--web <dir>'), device, force });
+    const { onMessage } = terminal.watch({ quiet });
+    const result = await exportWeb({ model, out: required(web, '--web <dir>'), device, force, onMessage });
     if (json) terminal.printJson(result);
     else terminal.print(summary(result));
   });

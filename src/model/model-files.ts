@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
+import { recoverFolder } from '../base/output-folder.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */
@@ -32,6 +33,7 @@ export async function readPart(folder: string, name: string, encoding: null): Pr
 export async function readPart(folder: string, name: string, encoding: 'utf8' | null): Promise<string | Buffer> {
   const path = join(folder, name);
   try {
+    await recoverFolder(folder);
     return await readFile(path, encoding);
   } catch (cause) {
     const isFolder = await stat(folder).then(
@@ -96,6 +98,7 @@ export async function closeNetwork({ session }: OpenedNetwork): Promise<void> {
 
 async function open(folder: string, options: SessionOptions): Promise<OpenedNetwork> {
   try {
+    await recoverFolder(folder);
     // The engine's thread reads the file, beside what this one has to do.
     const session = await createSession(join(folder, 'model.onnx'), options);
     return { sha256: session.sha256!, session: Promise.resolve(session) };

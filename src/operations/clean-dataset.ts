@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
+import { moveAside } from '../base/output-folder.js';
 import { stagesOf, type Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../cleaning/issues.js';
@@ -37,7 +38,7 @@ export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly onRanked?:
     | ((ranked: readonly RankedSample[], nearest: (file: string) => readonly Sample[]) => void)
     | undefined;
-  /** True moves an existing `out` that is no table of `clean` aside. Default false: that is an error. */
+  /** True moves files at `out` and at the place of the sheet that are not of `clean` aside. Default false: they are an error. */
   readonly force?: boolean | undefined;
 }
 
@@ -94,7 +95,12 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
   }
   const isCsv = out.endsWith('.csv');
   if (!isCsv && !out.endsWith('.jsonl')) throw new UsageError(expected('--out', 'a file .csv or .jsonl', out));
-  const aside = await checkReplaceable(out, options.force ?? false);
+  const sheet = out.replace(/\.\w+$/, '.png');
+  const foreign = await foreignFiles(out, sheet);
+  if (foreign.length > 0 && !options.force) {
+    const wayOut = 'choose another `out`, or add `force: true` to move it aside';
+    throw new InputError(expected(foreign[0]!, 'a new file or one of eyeball clean', 'another file', wayOut));
+  }
   const decisionsFile = options.decisions ?? join(dirname(out), 'decisions.csv');
   if (resolve(decisionsFile) === resolve(out)) {
     throw new UsageError(expected('--out', 'a file apart from the decisions', out));
@@ -135,14 +141,10 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     const offered = ranked.filter(({ kinds }) => kinds.some(kind => kind === 'label' || kind === 'conflict'));
     const nearest = nearestSamples(samples, doubts);
     options.onRanked?.(ranked, nearest);
-    const sheet = out.replace(/\.\w+$/, '.png');
     const png = await suspiciousSheet(ranked, nearest, doubts.neighbourCount, pathOf);
     throwIfAborted(signal);
     try {
-      if (aside !== undefined) {
-        await rename(out, aside);
-        onMessage?.(`moved the older ${out} to ${aside}`);
-      }
+      for (const file of foreign) onMessage?.(`moved the older ${file} to ${await moveAside(file)}`);
       await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
       await replaceFile(sheet, png);
       await changeDecisionsFile(decisionsFile, () =>
@@ -193,9 +195,9 @@ async function addDecisions(
   await replaceFile(path, lines + decisionRows(added, decide, form));
 }
 
-/** Refuses to replace what is no table of ours; says where it is to be moved with `force`. */
-async function checkReplaceable(out: string, force: boolean): Promise<string | undefined> {
-  if (!existsSync(out)) return undefined;
+/** Those of the two files that are there and that `clean` has not made; a sheet is known by the table beside it. */
+async function foreignFiles(out: string, sheet: string): Promise<string[]> {
+  if (!existsSync(out)) return existsSync(sheet) ? [sheet] : [];
   const text = await readFile(out, 'utf8').catch((cause: unknown) => {
     throw new InputError(expected(out, 'a file', `"${reasonOf(cause)}"`), { cause });
   });
@@ -203,14 +205,7 @@ async function checkReplaceable(out: string, force: boolean): Promise<string | u
   const isOurs = out.endsWith('.csv')
     ? first.trim() === RANKED_COLUMNS.join(',')
     : RANKED_COLUMNS.every(name => first.includes(`"${name}":`));
-  if (isOurs) return undefined;
-  if (!force) {
-    const wayOut = 'choose another `out`, or add `force: true` to move it aside';
-    throw new InputError(expected(out, 'a new file or a table of eyeball clean', 'another file', wayOut));
-  }
-  let count = 1;
-  while (existsSync(`${out}.old-${count}`)) count++;
-  return `${out}.old-${count}`;
+  return isOurs ? [] : [out, sheet].filter(file => existsSync(file));
 }
 
 /** The data with what was decided so far. Decisions about pictures that are not there stay in their file and are told. */

@@ -1,7 +1,8 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import type { Sample } from '../data/dataset.js';
 import { type PictureWarning, warningLines } from '../data/picture-warning.js';
@@ -19,6 +20,17 @@ export const backboneOf = (
   cacheDir: string,
   watch: Watch,
 ): Promise<Backbone> => loadBackbone({ backbone, weights, sizePx, mean, std, cacheDir }, watch);
+/**
+ * Refuses an output folder that the input is in, or is: it would be moved aside with what is read from it.
+ *
+ * @throws InputError
+ */
+export function checkOutside(out: string, input: string): void {
+  const [made, read] = [resolve(out), resolve(input)];
+  if (read !== made && !read.startsWith(made + sep)) return;
+  const got = read === made ? 'the folder of the input' : `one that ${input} lies in`;
+  throw new InputError(expected(out, 'a folder for results', got, 'choose another'));
+}
 
 /** The most memory this process has held so far, its threads included, in bytes. */
 export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;

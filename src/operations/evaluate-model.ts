@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { alongside } from '../base/alongside.js';
@@ -35,7 +35,7 @@ import { trainingPicture } from './training-neighbours.js';
 export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
-  /** The folder of results. Default: `<model>-evaluation`, whose earlier results are replaced. */
+  /** The folder of results. Default: `<model>-evaluation`, where earlier results are replaced and other files stay. */
   readonly out?: string | undefined;
   /** True takes the largest face of each picture, cropped as the model knows faces, in its place. Default false. */
   readonly faces?: boolean | undefined;
@@ -101,9 +101,9 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
   checkApart(out, options.data, 'the data');
-  // Results at the default place are replaced; what somebody named, or made himself, is moved aside.
-  const replaces = options.out === undefined && existsSync(join(out, 'metrics.json'));
-  const folder = await createOutputFolder(out, { force: force || replaces });
+  // Earlier results at the default place are replaced, file by file: what else lies there stays.
+  const merge = !force && options.out === undefined && existsSync(join(out, 'metrics.json'));
+  const folder = await createOutputFolder(out, { force, merge });
   try {
     const epochs = await readEpochs(home);
     const { profile } = options;
@@ -238,8 +238,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       );
       throwIfAborted(signal);
       const aside = await folder.commit();
-      if (aside !== undefined && replaces) await rm(aside, { recursive: true });
-      else if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
+      if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
       return {
         ...evaluation,
         ...(leakage && { leakage }),
@@ -253,7 +252,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       await model.close();
     }
   } finally {
-    await folder.discard();
+    await folder.close();
   }
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
+import type { Watch } from '../base/progress.js';
 import { modelCard } from '../model/card.js';
 import { checkChecksum } from '../model/checks.js';
 import type { Manifest } from '../model/manifest.js';
@@ -14,9 +15,10 @@ import { modelFolder } from '../model/model-files.js';
 import { pagePolicy, STARTER, webPage } from '../web/page/markup.js';
 import { FACE_DETECTOR, MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
 import { type ExportDevice, RUNTIME_FILES, type WebDevice } from '../web/runtime-files.js';
+import { checkOutside } from './common.js';
 
 /** Which model to export, and where to. */
-export interface ExportWebOptions {
+export interface ExportWebOptions extends Pick<Watch, 'onMessage'> {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** The folder to make. */
@@ -70,7 +72,9 @@ export async function exportWeb({
   out,
   device = 'auto',
   force = false,
+  onMessage,
 }: ExportWebOptions): Promise<ExportWebResult> {
+  checkOutside(out, modelFolder(model));
   const folder = await createOutputFolder(out, { force });
   try {
     const devices: readonly WebDevice[] = device === 'auto' ? ['wasm', 'webgpu'] : [device];
@@ -83,10 +87,11 @@ export async function exportWeb({
     ]);
     const version = addPage(files, manifest, device === 'auto' ? null : device);
     for (const [file, content] of files) await folder.write(file, content);
-    await folder.commit();
+    const aside = await folder.commit();
+    if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
     return { out, version, ...sizesOf(files, devices) };
   } finally {
-    await folder.discard();
+    await folder.close();
   }
 }
 

@@ -13,7 +13,14 @@ import { readSource } from '../data/read-source.js';
 import { sheetPng, thumbnail } from '../data/sheet.js';
 import { histogram } from '../evaluation/groups.js';
 import { inspectPage } from '../report/inspect-page.js';
-import { defaultCacheDir, type LabelStatistics, labelStatistics, tellWarnings, withThumbnails } from './common.js';
+import {
+  checkOutside,
+  defaultCacheDir,
+  type LabelStatistics,
+  labelStatistics,
+  tellWarnings,
+  withThumbnails,
+} from './common.js';
 import { compareDatasets, type LeakedPictures, leakedPictures, PAIR_PX } from './training-leaks.js';
 
 /** Which data to look at. */
@@ -78,6 +85,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     throw new UsageError(
       expected('--cache', '--against beside it', 'none', 'facts of pictures are kept for that alone'),
     );
+  if (out !== undefined) checkOutside(out, options.data);
   const folder = out === undefined ? undefined : await createOutputFolder(out, { force });
   try {
     const dataset = await openDataset(options);
@@ -192,7 +200,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
     return { ...result, out: folder.path };
   } finally {
-    await folder?.discard();
+    await folder?.close();
   }
 }
 

@@ -11,6 +11,7 @@ import { copiesFor } from '../engine/runtime/session.js';
 import { loadModel } from '../model/model.js';
 import { checkOrder } from '../model/model-files.js';
 import { ANSWER_COLUMNS, answersCsv } from '../report/csv.js';
+import { checkOutside } from './common.js';
 import { type DrawnPrediction, explainInto } from './explain-pictures.js';
 
 /** Which pictures to predict, with which model. */
@@ -62,6 +63,9 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
       expected('--tta', 'no --explain beside it', `"${explain}"`, 'it explains one picture, not two'),
     );
   }
+  if (explain !== undefined) {
+    for (const picture of options.pictures) if (!isUrl(picture)) checkOutside(explain, picture);
+  }
   const folder = explain === undefined ? undefined : await createOutputFolder(explain, { force: force ?? false });
   try {
     const pictures = await listPictures(options.pictures);
@@ -80,7 +84,7 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
       await model.close();
     }
   } finally {
-    await folder?.discard();
+    await folder?.close();
   }
 }
 

@@ -6,8 +6,8 @@ import type { Backbone } from '../backbones/backbone.js';
 import { standardFraming } from '../backbones/face-detector/framing.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { alongside } from '../base/alongside.js';
-import { expected, InputError, throwIfAborted } from '../base/errors.js';
-import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
+import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { createOutputFolder, moveAside, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { stagesOf, type Watch } from '../base/progress.js';
 import { versions } from '../base/versions.js';
@@ -32,7 +32,7 @@ import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.
 import { type TunedPart, tunedPart } from '../training/tuned-network.js';
 import { checkLabelsWithin } from '../training/value-range.js';
 import { calibrateModel } from './calibrate-model.js';
-import { backboneOf, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
+import { backboneOf, checkOutside, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { checkSameRun, finishedModel } from './finished-run.js';
 import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
@@ -56,7 +56,10 @@ export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOp
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   /** Called before the first epoch, and again once the start of a training of the backbone is known. */
   readonly onReference?: ((reference: TrainingReference) => void) | undefined;
-  /** True moves an existing `out` aside, and forgets the checkpoint of a run that did not end. Default false: either is an error. */
+  /**
+   * True moves an existing `out` aside, and the checkpoint of a run that did not end, each once there is something to put in its place.
+   * Default false: either is an error.
+   */
   readonly force?: boolean | undefined;
 }
 
@@ -118,11 +121,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
   const plan = planTraining(options);
   const stage = stagesOf(options, plan.tune === 'head' ? 3 : 4);
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
-  await checkCheckpoint(checkpoint, { force, resume });
+  checkCheckpoint(checkpoint, { force, resume });
+  checkOutside(out, options.data);
   const goesOn = resume && existsSync(checkpoint);
   const finished = resume && !goesOn && !force ? await finishedModel(out) : undefined;
-  // One process at a time saves to a checkpoint, so the one that goes on from it is alone.
-  const folder = await createOutputFolder(out, { force: force || goesOn || finished !== undefined, alone: goesOn });
+  // It is locked until the end, so one process at a time saves to the checkpoint.
+  const folder = await createOutputFolder(out, { force: force || goesOn || finished !== undefined });
   try {
     const { profile } = options;
     const opened = await step(profile, 'listing', () => openDataset(options));
@@ -215,6 +219,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
         const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
         const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
+        if (!resume) await setAside(checkpoint, options.onMessage);
         const tuned = () => tuneBackbone(context, saving, cacheDir, folder, { ...stage(3), onEpoch: options.onEpoch });
         fits = [await step(profile, 'tuning', tuned), ...fits];
       }
@@ -275,12 +280,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       await folder.write('README.md', modelCard(manifest));
       await folder.write('events.jsonl', taken.epochs.map(epoch => `${JSON.stringify(epoch)}\n`).join(''));
       if (taken.epochs.length > 0) await writeTensorboard(folder, taken.epochs);
-      if (goesOn && (await isSameModel(out, manifest.sha256))) await folder.discard();
-      else {
+      if (part === undefined) await setAside(checkpoint, options.onMessage);
+      if (!goesOn || !(await isSameModel(out, manifest.sha256))) {
         const aside = await folder.commit();
         if (aside !== undefined) options.onMessage?.(`moved the older ${out} to ${aside}`);
       }
-      await removeCheckpoint(checkpoint);
+      if (part !== undefined) await removeCheckpoint(checkpoint);
       return {
         images: samples.length,
         skipped,
@@ -307,7 +312,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       for (const close of closing) await close();
     }
   } finally {
-    await folder.discard();
+    await folder.close();
   }
 }
 
@@ -336,10 +341,9 @@ const limitsOf = ({ min, max }: TrainingOptions): Manifest['configuration'] => (
   ...(max !== undefined && { max }),
 });
 
-/** Refuses to forget a run that did not end; with `force` it is forgotten. */
-async function checkCheckpoint(path: string, { force, resume }: { force: boolean; resume: boolean }): Promise<void> {
-  if (resume || !existsSync(path)) return;
-  if (force) return await removeCheckpoint(path);
+/** Refuses to start over where a run did not end, unless with `force`. */
+function checkCheckpoint(path: string, { force, resume }: { force: boolean; resume: boolean }): void {
+  if (resume || force || !existsSync(path)) return;
   throw new InputError(
     expected(
       path,
@@ -348,6 +352,16 @@ async function checkCheckpoint(path: string, { force, resume }: { force: boolean
       'go on with `resume: true`, or start over with `force: true`',
     ),
   );
+}
+
+/** Moves the checkpoint of a run that did not end aside, where there is one. */
+async function setAside(checkpoint: string, onMessage: Watch['onMessage']): Promise<void> {
+  if (!existsSync(checkpoint)) return;
+  try {
+    onMessage?.(`moved the checkpoint of an unfinished run to ${await moveAside(checkpoint)}`);
+  } catch (cause) {
+    throw new InputError(expected(checkpoint, 'a file that can be renamed', `"${reasonOf(cause)}"`), { cause });
+  }
 }
 
 /** What a plan says of fine-tuning, as a manifest says it; a learning rate that is looked for is not known before. */

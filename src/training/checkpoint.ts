@@ -3,7 +3,6 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { encodeSafetensors, readSafetensorsWithMetadata } from '../backbones/weights/safetensors.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
-import { removePartials } from '../base/output-folder.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Tensor } from '../engine/tensor.js';
 
@@ -25,8 +24,7 @@ const recordSchema = z.object({ version: z.literal(FORMAT_VERSION), state: z.unk
 /**
  * Puts a checkpoint at `path`, a safetensors file, in place of an earlier one: whole and on disk, or not at all.
  *
- * It is written beside `path` under a hidden name; what killed runs left there is removed first. One process at a time
- * saves to a path, one save after the other.
+ * It is written beside `path` under a hidden name; what killed runs left there is removed first.
  *
  * @throws InputError where it cannot be written, on a full disk for example; the earlier checkpoint is then as it was.
  */
@@ -69,11 +67,10 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint | undefin
   return { tensors, state: parsed.data.state };
 }
 
-/** Removes the checkpoint at `path` and what killed runs left beside it; does nothing where there is none. */
+/** Removes the checkpoint at `path`; does nothing where there is none. */
 export async function removeCheckpoint(path: string): Promise<void> {
   try {
     await rm(path, { force: true });
-    await removePartials(path);
   } catch (cause) {
     const got = `"${reasonOf(cause)}"`;
     throw new InputError(expected(path, 'a checkpoint that can be removed', got, 'remove it by hand'), { cause });

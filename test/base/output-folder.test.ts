@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
+import fs, { type FileHandle } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createOutputFolder } from '../../src/base/output-folder.js';
+import { fileURLToPath } from 'node:url';
+import { createOutputFolder, recoverFolder } from '../../src/base/output-folder.js';
+import { processMark } from '../../src/base/process-mark.js';
 import { failureOf, tempFolder } from '../data/temp.js';
 
 const fresh = { force: false };
@@ -17,27 +23,28 @@ describe('createOutputFolder', () => {
     await folder.write('pages/b.bin', Uint8Array.of(1, 2, 3));
     assert.ok(!readdirSync(join(root, 'deep')).includes('out'));
     assert.equal(await folder.commit(), undefined);
+    await folder.close();
     assert.deepEqual(readdirSync(join(root, 'deep')), ['out']);
     assert.deepEqual(readdirSync(path).sort(), ['a.txt', 'pages']);
     assert.equal(readFileSync(join(path, 'a.txt'), 'utf8'), 'one');
     assert.deepEqual([...readFileSync(join(path, 'pages/b.bin'))], [1, 2, 3]);
   });
 
-  it('leaves nothing behind after discard', async t => {
+  it('leaves nothing behind where it is closed without commit', async t => {
     const root = tempFolder(t);
     const folder = await createOutputFolder(join(root, 'out'), fresh);
     await folder.write('a.txt', 'one');
-    await folder.discard();
-    await folder.discard();
+    await folder.close();
+    await folder.close();
     assert.deepEqual(readdirSync(root), []);
   });
 
-  it('keeps what was committed when it is discarded afterwards', async t => {
+  it('keeps what was committed when it is closed afterwards', async t => {
     const root = tempFolder(t);
     const folder = await createOutputFolder(join(root, 'out'), fresh);
     await folder.write('a.txt', 'one');
     await folder.commit();
-    await folder.discard();
+    await folder.close();
     assert.deepEqual(readdirSync(join(root, 'out')), ['a.txt']);
   });
 
@@ -61,6 +68,7 @@ describe('createOutputFolder', () => {
       assert.deepEqual(readFileSync(join(path, 'n.txt'), 'utf8'), `${round - 1}`, 'until commit the old one stays');
       await folder.write('n.txt', `${round}`);
       assert.equal(await folder.commit(), `${path}.old-${round}`);
+      await folder.close();
     }
     const contents = ['out', 'out.old-1', 'out.old-2'].map(name => readFileSync(join(root, name, 'n.txt'), 'utf8'));
     assert.deepEqual(contents, ['2', '0', '1']);
@@ -70,6 +78,7 @@ describe('createOutputFolder', () => {
   it('needs no force where nothing is there, and says that nothing was moved', async t => {
     const folder = await createOutputFolder(join(tempFolder(t), 'out'), { force: true });
     assert.equal(await folder.commit(), undefined);
+    await folder.close();
   });
 
   it('refuses a path below a file before any work is done', async t => {
@@ -77,7 +86,7 @@ describe('createOutputFolder', () => {
     const path = join(root, 'file', 'out');
     assert.match(
       await failureOf(() => createOutputFolder(path, fresh)),
-      new RegExp(`^InputError: ${path}: expected a folder that can be written, got "ENOTDIR: [^\n]*"$`),
+      new RegExp(`^InputError: ${path}: expected a folder that can be written, got "(ENOTDIR|EEXIST): [^\n]*"$`),
     );
     assert.deepEqual(readdirSync(root), ['file']);
   });
@@ -92,24 +101,147 @@ describe('createOutputFolder', () => {
     // A link to nowhere does not count as existing, and a folder cannot take its place.
     symlinkSync(join(root, 'nowhere'), path);
     assert.match(await failureOf(() => folder.commit()), text);
-    await folder.discard();
+    await folder.close();
     assert.deepEqual(readdirSync(root), ['out']);
   });
 
-  it('removes what killed processes left where it is alone, and nothing of others', async t => {
-    const left = '.out.0123abcd.partial/stale.txt';
-    const others = ['.out.notes.partial', '.other.0123abcd.partial', 'out.0123abcd.partial'];
+  it('removes what killed processes left beside it, and nothing of running ones and of others', async t => {
+    const killed = processMark().replace(/-[0-9a-f]+$/, '-00000000');
+    const left = `.eyeball-${killed}-0123abcd.partial/stale.txt`;
+    const others = [
+      `.eyeball-${processMark()}-0123abcd.partial`,
+      '.eyeball-00000000-1-00000000-0123abcd.partial',
+      '.eyeball-notes.partial',
+      'out.0123abcd.partial',
+    ];
     const root = tempFolder(t, [left, ...others]);
-    await (await createOutputFolder(join(root, 'out'), fresh)).commit();
-    assert.ok(readdirSync(root).includes('.out.0123abcd.partial'));
-    await (await createOutputFolder(join(root, 'out'), { force: true, alone: true })).discard();
+    const folder = await createOutputFolder(join(root, 'out'), fresh);
+    await folder.commit();
+    await folder.close();
     assert.deepEqual(readdirSync(root).sort(), [...others, 'out'].sort());
   });
 
-  it('starts anew where a killed process of the same id left its half', async t => {
-    const root = tempFolder(t, { [`.out.${process.pid}.partial/stale.txt`]: 'x' });
-    const folder = await createOutputFolder(join(root, 'out'), fresh);
+  it('is one at a time, in place or not', async t => {
+    const root = tempFolder(t);
+    const path = join(root, 'out');
+    const first = await createOutputFolder(path, fresh);
+    const text = `InputError: ${path}: process ${process.pid} is writing it; wait until that has ended, or stop it`;
+    assert.equal(await failureOf(() => createOutputFolder(path, { force: true })), text);
+    await first.commit();
+    assert.equal(await failureOf(() => createOutputFolder(path, { force: true })), text);
+    await first.close();
+    await (await createOutputFolder(path, { force: true })).close();
+    assert.deepEqual(readdirSync(root), ['out']);
+  });
+
+  it('puts results into a folder in place of files of the same names, and leaves the others', async t => {
+    const root = tempFolder(t, { 'out/a.txt': 'old', 'out/notes.txt': 'mine', 'out/pages/c.txt': 'mine' });
+    const folder = await createOutputFolder(join(root, 'out'), { merge: true });
+    await folder.write('a.txt', 'new');
+    await folder.write('pages/b.txt', 'new');
+    assert.equal(await folder.commit(), undefined);
+    await folder.close();
+    assert.deepEqual(readdirSync(root), ['out']);
+    const content = (name: string) => readFileSync(join(root, 'out', name), 'utf8');
+    assert.deepEqual(['a.txt', 'pages/b.txt', 'notes.txt', 'pages/c.txt'].map(content), ['new', 'new', 'mine', 'mine']);
+  });
+
+  it('puts the older folder back where the new one cannot take its place', async t => {
+    const root = tempFolder(t, { 'out/n.txt': 'old' });
+    const path = join(root, 'out');
+    const folder = await createOutputFolder(path, { force: true });
+    await folder.write('n.txt', 'new');
+    const { rename } = fs;
+    // The disk fails when the new folder is moved to its place, the last of three moves.
+    t.mock.method(fs, 'rename', (from: string, to: string) =>
+      to === path && from.endsWith('.replacement') ? Promise.reject(new Error('disk failure')) : rename(from, to),
+    );
+    syncBuiltinESMExports();
+    const text = `InputError: ${path}: expected a folder that can be written, got "disk failure"`;
+    assert.equal(await failureOf(() => folder.commit()), text);
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    await folder.close();
+    assert.deepEqual(readdirSync(root), ['out']);
+    assert.equal(readFileSync(join(path, 'n.txt'), 'utf8'), 'old');
+  });
+
+  it('has every file and folder on disk before the new folder takes its place, and its name after', {
+    skip: process.platform !== 'linux',
+  }, async t => {
+    const root = realpathSync(tempFolder(t));
+    const handle = await fs.open(root);
+    const prototype = Object.getPrototypeOf(handle) as { sync(): Promise<void> };
+    await handle.close();
+    const { sync } = prototype;
+    const synced: string[] = [];
+    t.mock.method(prototype, 'sync', function (this: FileHandle) {
+      const isDone = existsSync(join(root, 'out'));
+      const path = readlinkSync(`/proc/self/fd/${this.fd}`).slice(root.length);
+      synced.push(`${isDone ? 'after' : 'before'} ${path.replace(/^\/\.eyeball-[^/]*/, '/partial')}`);
+      return sync.call(this);
+    });
+    const folder = await createOutputFolder(join(root, 'out'));
+    await folder.write('a.txt', 'one');
+    await folder.write('deep/er/b.txt', 'two');
     await folder.commit();
-    assert.deepEqual(readdirSync(join(root, 'out')), []);
+    await folder.close();
+    assert.deepEqual(synced.sort(), [
+      'after ',
+      'before /partial',
+      'before /partial/a.txt',
+      'before /partial/deep',
+      'before /partial/deep/er',
+      'before /partial/deep/er/b.txt',
+    ]);
+    synced.length = 0;
+    const more = await createOutputFolder(join(root, 'out'), { merge: true });
+    await more.write('deep/c.txt', 'three');
+    await more.commit();
+    await more.close();
+    assert.ok(synced.includes('after /out/deep'), `${synced}`);
+  });
+});
+
+describe('a process that is killed while it commits', () => {
+  const PROGRAM = fileURLToPath(new URL('output-folder-killed.js', import.meta.url));
+  const killedAt = async (path: string, mode: string, move: number): Promise<boolean> => {
+    const child = spawn(process.execPath, [PROGRAM, path, mode, `${move}`], { stdio: 'inherit' });
+    const [code, signal] = await once(child, 'exit');
+    assert.ok(code === 0 || signal === 'SIGKILL', `${code} ${signal}`);
+    return signal === 'SIGKILL';
+  };
+
+  it('leaves the older folder or the new one, whole, and nothing else after the next run', async t => {
+    let states = '';
+    for (let move = 0, wasKilled = true; wasKilled; move++) {
+      const root = tempFolder(t, { 'out/a.txt': 'old', 'out/b.txt': 'old' });
+      const path = join(root, 'out');
+      wasKilled = await killedAt(path, 'force', move);
+      const isBack = await recoverFolder(path);
+      const content = (folder: string) =>
+        ['a.txt', 'b.txt'].map(name => readFileSync(join(root, folder, name), 'utf8')).join();
+      states += `${content('out')}${isBack ? ' recovered' : ''}; `;
+      await (await createOutputFolder(path, { force: true })).close();
+      assert.deepEqual(readdirSync(root), content('out') === 'new,new' ? ['out', 'out.old-1'] : ['out'], `${move}`);
+      if (existsSync(`${path}.old-1`)) assert.equal(content('out.old-1'), 'old,old');
+    }
+    // The moves: of the lock, of the new folder to the side, of the older one aside, of the new one into place.
+    assert.equal(states, 'old,old; old,old; old,old; new,new recovered; new,new; ');
+  });
+
+  it('leaves other files where they are while it merges, and the next run ends the merge', async t => {
+    let states = '';
+    for (let move = 0, wasKilled = true; wasKilled; move++) {
+      const root = tempFolder(t, { 'out/a.txt': 'old', 'out/b.txt': 'old', 'out/notes.txt': 'mine' });
+      const path = join(root, 'out');
+      wasKilled = await killedAt(path, 'merge', move);
+      const content = () => ['a.txt', 'b.txt'].map(name => readFileSync(join(path, name), 'utf8')).join();
+      assert.equal(readFileSync(join(path, 'notes.txt'), 'utf8'), 'mine');
+      await (await createOutputFolder(path, { merge: true })).close();
+      states += `${content()}; `;
+      assert.deepEqual(readdirSync(root), ['out']);
+    }
+    assert.equal(states, 'old,old; old,old; new,new; new,new; new,new; ');
   });
 });

@@ -101,11 +101,24 @@ describe('clean', () => {
     assert.equal(code, 1);
     assert.equal(
       stderr,
-      `eyeball: ${mine}: expected a new file or a table of eyeball clean, got another file; choose another --out, or add --force to move it aside\n`,
+      `eyeball: ${mine}: expected a new file or one of eyeball clean, got another file; choose another --out, or add --force to move it aside\n`,
     );
     assert.equal((await eyeball(...args, '--force', '--decisions', join(root, 'none.csv'))).code, 0);
     assert.equal(readFileSync(`${mine}.old-1`, 'utf8'), 'file_name,age\na.jpg,3\n');
     assert.ok(existsSync(mine));
+  });
+
+  it('never replaces a picture that is no sheet of its own', async () => {
+    const [table, picture] = [join(root, 'photo.csv'), join(root, 'photo.png')];
+    writeFileSync(picture, 'mine');
+    const args = ['clean', data, '--out', table, ...network, '--quiet'];
+    const { code, stderr } = await eyeball(...args);
+    assert.equal(code, 1);
+    assert.match(stderr, /photo\.png: expected a new file or one of eyeball clean, got another file; choose another/);
+    assert.equal(readFileSync(picture, 'utf8'), 'mine');
+    assert.equal((await eyeball(...args, '--force', '--decisions', join(root, 'none.csv'))).code, 0);
+    assert.equal(readFileSync(`${picture}.old-1`, 'utf8'), 'mine');
+    assert.ok(existsSync(table) && existsSync(picture));
   });
 
   it('refuses decisions about pictures that are gone, where a model would be trained on them', async () => {

@@ -209,9 +209,13 @@ describe('evaluate', () => {
     );
   });
 
-  it("replaces its own earlier results, and nobody else's folder", async () => {
+  it('replaces the files of its earlier results, and no others', async () => {
+    const [notes, below] = [join(`${model}-evaluation`, 'notes.txt'), join(`${model}-evaluation`, 'mine', 'a.txt')];
+    await mkdir(join(`${model}-evaluation`, 'mine'));
+    for (const file of [notes, below]) writeFileSync(file, 'mine');
     assert.equal((await eyeball('evaluate', join(model, 'model.onnx'), test, '--quiet', '--limit', '5')).code, 0);
     assert.equal(existsSync(`${model}-evaluation.old-1`), false);
+    for (const file of [notes, below]) assert.equal(readFileSync(file, 'utf8'), 'mine');
     assert.equal(json(readFileSync(join(`${model}-evaluation`, 'metrics.json'), 'utf8')).images, 5);
     const { code, stderr } = await eyeball('evaluate', model, test, '--out', train);
     assert.equal(code, 1);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { eyeball, temporaryFolder } from './eyeball.js';
 
@@ -20,7 +20,7 @@ describe('demo', () => {
     assert.match(stdout, /npx eyeball-ml train DATA --out my-model/);
   });
 
-  it('replaces an earlier demo, but no other folder', async () => {
+  it('refuses a folder that no demo made', async () => {
     const other = join(root, 'mine');
     mkdirSync(other);
     writeFileSync(join(other, 'keep.txt'), 'mine');
@@ -28,10 +28,26 @@ describe('demo', () => {
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /mine: expected a new folder or an earlier demo, got something else/);
     assert.ok(existsSync(join(other, 'keep.txt')));
-    writeFileSync(join(out, 'left-over'), '');
-    const { code, stdout } = await eyeball('demo', '--out', out, '--images', '60', '--quiet', '--json');
-    assert.equal(code, 0);
-    assert.equal(existsSync(join(out, 'left-over')), false);
+  });
+
+  it('replaces what an earlier demo made, and keeps what was added or changed', async () => {
+    const added = join('data', 'train', '37', 'mine.jpg');
+    const changed = join('cleaning', 'decisions.csv');
+    for (const file of ['notes.txt', added, changed]) {
+      mkdirSync(dirname(join(out, file)), { recursive: true });
+      writeFileSync(join(out, file), 'mine');
+    }
+    const { code, stdout, stderr } = await eyeball('demo', '--out', out, '--images', '60', '--json');
+    assert.equal(code, 0, stderr);
     assert.equal(JSON.parse(stdout).data.images, 60);
+    const kept = ['notes.txt', added.replace('data', 'data.old-1'), changed.replace('cleaning', 'cleaning.old-1')];
+    for (const file of kept) assert.equal(readFileSync(join(out, file), 'utf8'), 'mine', file);
+    assert.match(stderr, /moved files in \S*data that this command did not make to \S*data\.old-1/);
+    const made = ['cache', 'cleaning', 'data', 'evaluation', 'inspection', 'model'];
+    const others = ['.eyeball-demo', 'cleaning.old-1', 'data.old-1', 'notes.txt'];
+    assert.deepEqual(readdirSync(out).sort(), [...made, ...others].sort());
+    const left = (name: string) =>
+      readdirSync(join(out, name), { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).length;
+    assert.deepEqual([left('data.old-1'), left('cleaning.old-1')], [1, 1], 'files of the earlier demo are removed');
   });
 });

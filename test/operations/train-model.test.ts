@@ -207,7 +207,7 @@ describe('trainModel with --tune', () => {
     assert.deepEqual(progress, []);
   });
 
-  it('is stopped and goes on to the same bytes, or is forgotten by force', async () => {
+  it('is stopped and goes on to the same bytes, or is set aside by force', async () => {
     const options = { ...quick, epochs: 2, augment: 'face' } as const;
     const undisturbed = await train(options);
     const stop = () => {
@@ -253,9 +253,45 @@ describe('trainModel with --tune', () => {
     assert.deepEqual(beside, ['stopped']);
 
     assert.equal((await failure({ ...options, out: `${out}-2`, ...stop() })).split(':')[0], 'AbortedError');
+    const unfinished = readFileSync(checkpointOf(`${out}-2`));
+    const mistakes: Partial<TrainOptions>[] = [
+      { data: join(root, 'missing') },
+      { unfreeze: 'no-stage' },
+      { backbone: 'resnet18', weights: join(root, 'missing.pth') },
+      { decisions: join(root, 'missing.csv') },
+    ];
+    for (const wrong of mistakes) {
+      await failure({ ...options, ...wrong, out: `${out}-2`, force: true });
+      assert.ok(readFileSync(checkpointOf(`${out}-2`)).equals(unfinished), `${Object.keys(wrong)}`);
+    }
     const forced = await train({ ...options, epochs: 1, out: `${out}-2`, force: true });
     assert.ok(!forced.messages.some(line => line.includes('goes on')));
     assert.equal(existsSync(checkpointOf(`${out}-2`)), false);
+    const aside = `${checkpointOf(`${out}-2`)}.old-1`;
+    assert.ok(forced.messages.includes(`moved the checkpoint of an unfinished run to ${aside}`));
+    assert.ok(readFileSync(aside).equals(unfinished));
+  });
+
+  it('is the only run that writes to its folder', async () => {
+    const out = join(root, 'alone');
+    const [first, second] = await Promise.all([train({ ...quick, out }), failure({ ...quick, out, force: true })]);
+    assert.equal(first.model, out);
+    assert.equal(
+      second,
+      `InputError: ${out}: process ${process.pid} is writing it; wait until that has ended, or stop it`,
+    );
+    assert.equal(existsSync(`${out}.old-1`), false);
+  });
+
+  it('does not move what it is trained on aside', async () => {
+    const data = join(root, 'data');
+    for (const [out, what] of [
+      [data, 'the folder of the input'],
+      [root, `one that ${data} lies in`],
+    ] as const) {
+      const text = `InputError: ${out}: expected a folder for results, got ${what}; choose another`;
+      assert.equal(await failure({ ...quick, data, out, force: true }), text);
+    }
   });
 
   it('starts from the beginning where there is nothing to resume', async () => {
