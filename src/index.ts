@@ -3,6 +3,7 @@ export {
   type ErrorCode,
   EyeballError,
   InputError,
+  ResourceError,
   ShapeError,
   UnsupportedOpError,
   UsageError,

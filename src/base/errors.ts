@@ -1,5 +1,5 @@
 /** What went wrong, for programs: `input` the user can mend it, `usage` the call itself is wrong, the rest name their subject. */
-export type ErrorCode = 'input' | 'usage' | 'shape' | 'unsupported-op' | 'aborted';
+export type ErrorCode = 'input' | 'usage' | 'shape' | 'unsupported-op' | 'resource' | 'aborted';
 
 /** The root of every error that eyeball throws on purpose; anything else that surfaces is a bug. */
 export class EyeballError extends Error {
@@ -37,6 +37,13 @@ export class ShapeError extends EyeballError {
 export class UnsupportedOpError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('unsupported-op', message, options);
+  }
+}
+
+/** Something that the machine lacks: disk space, open files, memory, a working disk. No single file is at fault. The command line exits with 1. */
+export class ResourceError extends EyeballError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('resource', message, options);
   }
 }
 

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { expected, InputError } from './errors.js';
+import { readIfThere } from './files.js';
 import { replaceFile } from './replace-file.js';
 
 /**
@@ -9,10 +9,11 @@ import { replaceFile } from './replace-file.js';
  * @throws InputError where `path` cannot be written; whatever `make` throws.
  */
 export async function remembered<T>(path: string, parse: (json: unknown) => T, make: () => Promise<T>): Promise<T> {
+  const text = await readIfThere(path);
   try {
-    return parse(JSON.parse(await readFile(path, 'utf8')));
+    if (text !== undefined) return parse(JSON.parse(text));
   } catch {
-    // Not there yet, or not whole.
+    // Damaged, or of another version.
   }
   const made = await make();
   try {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
 import { breathing } from '../base/breathing.js';
-import { reasonOf } from '../base/errors.js';
+import { InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { scratch } from '../base/scratch.js';
 import type { Dataset, Skipped } from '../data/dataset.js';
@@ -78,7 +78,8 @@ export async function readPictureFacts(
         const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
         return { hash, file, shown, ...(await decodeWithWarning(bytes, shown)) };
       } catch (thrown) {
-        return { reason: reasonOf(thrown) };
+        if (!(thrown instanceof InputError)) throw thrown;
+        return { reason: thrown.message };
       }
     };
     const flush = async () => {
@@ -163,7 +164,8 @@ export async function readGray(path: string, hash?: string): Promise<Float32Arra
     const file = await probePicture(bytes);
     const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
     return stretch(luma(await decodePicture(bytes, shown)), shown, GRAY_PX);
-  } catch {
+  } catch (thrown) {
+    if (!(thrown instanceof InputError)) throw thrown;
     // Whoever decodes the picture for its own sake says why.
     return undefined;
   }

@@ -2,8 +2,9 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { posix, resolve } from 'node:path';
 import { throwIfAborted } from '../base/errors.js';
+import { pathFault } from '../base/files.js';
 import type { Skipped } from './dataset.js';
-import { AT_ONCE, codeOf, isIgnored, kindOf, mapBounded, unreadableNames } from './listing.js';
+import { AT_ONCE, isIgnored, kindOf, mapBounded, unreadableNames } from './listing.js';
 import { isImageName, NameIndex, type Spelling } from './name-index.js';
 
 /** What became of a name: the file's path, relative as the name was, and in what they differ; or why there is none. */
@@ -121,7 +122,11 @@ export class FileFinder {
   }
 
   private async read(folder: string): Promise<Listed | undefined> {
-    const entries = await readdir(resolve(this.root, folder), { withFileTypes: true }).catch(() => undefined);
+    const at = resolve(this.root, folder);
+    const entries = await readdir(at, { withFileTypes: true }).catch((thrown: unknown) => {
+      pathFault(thrown, at);
+      return undefined;
+    });
     if (entries !== undefined) return await this.listing(folder, [], entries);
     const above = posix.dirname(folder);
     if (above === folder) return undefined;
@@ -157,7 +162,7 @@ async function whyNoFile(path: string): Promise<string | undefined> {
     const entry = await stat(path);
     return entry.isFile() ? undefined : `expected a file, got ${kindOf(entry)}`;
   } catch (thrown) {
-    const code = codeOf(thrown);
+    const code = pathFault(thrown, path);
     return `expected a file, got ${code === 'ENOENT' ? 'nothing there' : code}`;
   }
 }

@@ -3,6 +3,7 @@ import { type Dirent, existsSync, type Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { pathFault } from '../base/files.js';
 import type { Skipped } from './dataset.js';
 
 /** Folders read, or links followed, at the same time; Node has four threads for the file system. */
@@ -144,7 +145,10 @@ export async function readFolder(root: string, shown: string, at = TOP): Promise
         } else folders.push({ path, links: [...at.links, there] });
       } else skipped.push({ file: path, reason: `expected a file, got a link to ${kindOf(target)}` });
     } catch (thrown) {
-      skipped.push({ file: path, reason: `expected a file, got a broken link (${codeOf(thrown)})` });
+      skipped.push({
+        file: path,
+        reason: `expected a file, got a broken link (${pathFault(thrown, join(shown, path))})`,
+      });
     }
   });
   return { files, folders, skipped };

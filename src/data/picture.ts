@@ -1,6 +1,7 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { Budget } from '../base/budget.js';
 import { InputError, reasonOf } from '../base/errors.js';
+import { resourceError } from '../base/files.js';
 import { during, type Profile } from '../base/profile.js';
 import { decodedBytes } from './decoded-bytes.js';
 import { enlarge, type Size } from './enlarge.js';
@@ -225,6 +226,7 @@ async function refuseTiff(bytes: Uint8Array): Promise<void> {
 /** The error of libvips in our form: one line, without the names of its functions. */
 async function readable(thrown: unknown, bytes: Uint8Array, format: PictureFormat): Promise<InputError> {
   if (thrown instanceof InputError) return thrown;
+  if (/out of memory|insufficient memory/i.test(reasonOf(thrown))) throw resourceError('decoding an image', thrown);
   if (reasonOf(thrown).includes('exceeds pixel limit')) {
     const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
     return new InputError(`expected at most ${MAX_PICTURE_PIXELS / 1e6} million pixels, got ${width} x ${height}`);

@@ -1,6 +1,7 @@
 import { closeSync, constants, createReadStream, fstatSync, open, read } from 'node:fs';
 import { promisify } from 'node:util';
-import { reasonOf } from '../base/errors.js';
+import { EyeballError, InputError, reasonOf } from '../base/errors.js';
+import { pathFault } from '../base/files.js';
 import { kindOf } from './listing.js';
 
 // A video that lies among the pictures is not read to find out what it is.
@@ -15,7 +16,7 @@ export const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
  * The encoded bytes of a picture: of a file (100 MB at most), of an address (50 MB and 30 s at most), or as they are. What is no regular
  * file is refused and not waited for: in a data set, a file may have been replaced by a named pipe or a link to a device.
  *
- * @throws Error with a reason of one line, without the name of the source.
+ * @throws InputError with a reason of one line, without the name of the source; ResourceError where the machine is at fault.
  */
 export async function readSource(source: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
   if (typeof source !== 'string') return source;
@@ -23,9 +24,9 @@ export async function readSource(source: string | Uint8Array, signal?: AbortSign
   try {
     const read = await readBytes(source);
     if (read instanceof Uint8Array) return read;
-    throw new Error(`expected a picture, got ${read.kind}`);
+    throw new InputError(`expected a picture, got ${read.kind}`);
   } catch (cause) {
-    throw withReason(cause);
+    throw withReason(cause, source);
   }
 }
 
@@ -40,15 +41,16 @@ export async function readNamedSource(source: string | Uint8Array, signal?: Abor
     const read = await readBytes(source);
     return read instanceof Uint8Array ? read : await inTime(signal, limit => readStream(source, limit));
   } catch (cause) {
-    throw withReason(cause);
+    throw withReason(cause, source);
   }
 }
 
-function withReason(cause: unknown): unknown {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return new Error('expected a picture, got no such file', { cause });
-  if (code === 'EISDIR') return new Error('expected a picture, got a folder', { cause });
-  return cause;
+function withReason(cause: unknown, source: string): unknown {
+  if (cause instanceof EyeballError || typeof (cause as NodeJS.ErrnoException).code !== 'string') return cause;
+  const code = pathFault(cause, source);
+  const got =
+    code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : `a file that cannot be read (${code})`;
+  return new InputError(`expected a picture, got ${got}`, { cause });
 }
 
 const openFile = promisify(open);
@@ -88,7 +90,7 @@ async function readStream(path: string, signal: AbortSignal): Promise<Uint8Array
 }
 
 const tooLarge = (size: number) =>
-  new Error(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
+  new InputError(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
 
 /** What `work` gives, unless it takes longer than 30 s or `signal` is aborted. */
 async function inTime<T>(signal: AbortSignal | undefined, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
@@ -101,7 +103,7 @@ async function inTime<T>(signal: AbortSignal | undefined, work: (limit: AbortSig
   try {
     return await Promise.race([work(both), ended]);
   } catch (cause) {
-    if (limit.aborted) throw new Error(`expected an answer within ${TIMEOUT_MS / 1000} s, got none`, { cause });
+    if (limit.aborted) throw new InputError(`expected an answer within ${TIMEOUT_MS / 1000} s, got none`, { cause });
     throw cause;
   }
 }
@@ -112,17 +114,18 @@ const download = (url: string, signal: AbortSignal | undefined): Promise<Uint8Ar
 async function fetchBytes(url: string, signal: AbortSignal): Promise<Uint8Array> {
   try {
     const response = await fetch(url, { signal });
-    if (!response.ok) throw new Error(`expected a picture, got status ${response.status}`);
+    if (!response.ok) throw new InputError(`expected a picture, got status ${response.status}`);
     const chunks: Uint8Array[] = [];
     let size = 0;
     for await (const chunk of response.body ?? []) {
       size += chunk.byteLength;
-      if (size > MAX_DOWNLOAD_BYTES) throw new Error(`expected at most ${MAX_DOWNLOAD_BYTES / 2 ** 20} MB, got more`);
+      if (size > MAX_DOWNLOAD_BYTES)
+        throw new InputError(`expected at most ${MAX_DOWNLOAD_BYTES / 2 ** 20} MB, got more`);
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);
   } catch (cause) {
     const inner = (cause as { cause?: unknown }).cause;
-    throw new Error(reasonOf(inner ?? cause), { cause });
+    throw new InputError(reasonOf(inner ?? cause), { cause });
   }
 }

@@ -1,5 +1,5 @@
 import { ahead } from '../base/ahead.js';
-import { reasonOf } from '../base/errors.js';
+import { InputError } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
 import type { Tensor } from '../engine/tensor.js';
 import { decodeWithWarning } from './picture.js';
@@ -41,7 +41,7 @@ const AHEAD = IN_ENGINE * BATCH;
  * Runs the model on every picture, in order, a batch at a time. Reading and decoding run ahead of the engine on the thread pool,
  * four batches are always in the engine's hands, and memory is bounded by those whatever the count.
  *
- * @throws AbortedError once the signal is aborted.
+ * @throws AbortedError once the signal is aborted; what `read` throws that is no InputError.
  */
 export async function* runPictures(run: PictureRun): AsyncGenerator<PictureResults> {
   const inEngine: Promise<PictureResults>[] = [];
@@ -82,7 +82,8 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: Picture
       const bytes = await during(profile, 'read', () => read(index));
       return { index, ...(bytes && (await decodeWithWarning(bytes, { width: sizePx, height: sizePx }, profile))) };
     } catch (thrown) {
-      return { index, reason: reasonOf(thrown) };
+      if (!(thrown instanceof InputError)) throw thrown;
+      return { index, reason: thrown.message };
     }
   };
   const empty = () => ({

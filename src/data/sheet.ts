@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { platform } from 'node:process';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
-import { expected, InputError } from '../base/errors.js';
+import { expected, InputError, ResourceError } from '../base/errors.js';
+import { readSource } from './read-source.js';
 
 /** One picture of a contact sheet. */
 export interface Tile {
@@ -132,11 +133,12 @@ async function pictureTile(path: string, px: number): Promise<Pick<OverlayOption
 /** The picture worked on by `steps`; undefined where the file is no picture that eyeball reads, or is damaged. */
 async function read(path: string, steps: (image: Sharp) => Sharp): Promise<Buffer | undefined> {
   try {
-    const image = sharp(path, { failOn: 'error' });
+    const image = sharp(await readSource(path), { failOn: 'error' });
     // Vector formats can draw from other files; no data set has them.
     if (!FORMATS.has((await image.metadata()).format ?? '')) return undefined;
     return await steps(image.autoOrient()).toBuffer();
-  } catch {
+  } catch (thrown) {
+    if (thrown instanceof ResourceError) throw thrown;
     // Which of the many ways of being broken it was is the business of whoever decodes it for training.
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
-import { expected, UsageError } from '../base/errors.js';
+import { expected, ResourceError, reasonOf, UsageError } from '../base/errors.js';
 import { decodeScene } from '../data/scene.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import { cropFacesOf, type FaceCrop } from './face-in-picture.js';
@@ -21,10 +21,17 @@ export function faceCropper(
       // Its thread may have ended since.
       if ((await loading)?.isLost === true) loading = undefined;
       loading ??= loadFaceDetector(options);
-      const detector = await loading;
+      const detector = await loading.catch((cause: unknown) => {
+        // Not the fault of this picture.
+        throw new ResourceError(`the face detector cannot be loaded: ${reasonOf(cause)}`, { cause });
+      });
       return await cropFacesOf(await decodeScene(bytes), detector.find, { framing, input });
     },
-    close: async () => (await loading)?.close(),
+    close: async () =>
+      await loading?.then(
+        detector => detector.close(),
+        () => undefined,
+      ),
   };
 }
 

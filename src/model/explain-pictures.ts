@@ -1,5 +1,5 @@
 import { ahead } from '../base/ahead.js';
-import { reasonOf } from '../base/errors.js';
+import { InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { decodePicture } from '../data/picture.js';
 import { readNamedSource } from '../data/read-source.js';
@@ -58,7 +58,8 @@ export async function* explainPictures(
       const bytes = await readNamedSource(pictures[index]!, signal);
       return { bytes, pixels: await decodePicture(bytes, { width: sizePx, height: sizePx }) };
     } catch (thrown) {
-      return reasonOf(thrown);
+      if (!(thrown instanceof InputError)) throw thrown;
+      return thrown.message;
     }
   };
   let done = 0;

@@ -1,5 +1,5 @@
 import { ahead } from '../base/ahead.js';
-import { reasonOf, UsageError } from '../base/errors.js';
+import { InputError } from '../base/errors.js';
 import type { PictureRun } from '../data/run-pictures.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { CropFaces } from './crop-faces.js';
@@ -30,8 +30,8 @@ export async function* predictFaces(run: PictureRun, crop: CropFaces): AsyncGene
     try {
       crops = await crop((await run.read(index))!);
     } catch (thrown) {
-      if (thrown instanceof UsageError) throw thrown;
-      return { index, found: [], reason: reasonOf(thrown) };
+      if (!(thrown instanceof InputError)) throw thrown;
+      return { index, found: [], reason: thrown.message };
     }
     const outputs = await run.compute(sideBySide(crops, run.sizePx));
     return { index, found: crops.map(({ face }, row) => ({ face, outputs, row })) };

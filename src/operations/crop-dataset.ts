@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Framing } from '../backbones/face-detector/framing.js';
 import { ahead } from '../base/ahead.js';
-import { expected, InputError, reasonOf } from '../base/errors.js';
+import { expected, InputError } from '../base/errors.js';
+import { resourceError } from '../base/files.js';
 import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
@@ -19,7 +20,7 @@ const CROP_VERSION = 1;
  * The data set of the largest face of each picture, cropped and levelled as `shown` says, to `sizePx`: PNG files in `cacheDir`, each made once, and named
  * after its picture and that one's content. A picture without a face is skipped, with its reason.
  *
- * @throws InputError where no picture shows a face; AbortedError once the signal is aborted.
+ * @throws InputError where no picture shows a face; ResourceError where a crop cannot be saved; AbortedError once the signal is aborted.
  */
 export async function cropDataset(
   dataset: Dataset,
@@ -43,11 +44,12 @@ export async function cropDataset(
       if (!existsSync(join(folder, crop))) {
         const [largest] = await cropper.crop(bytes);
         const png = await encodePng({ pixels: largest!.pixels, width: sizePx, height: sizePx });
-        await replaceFile(join(folder, crop), png);
+        await save(join(folder, crop), png);
       }
       return { ...samples[index]!, file: crop };
     } catch (thrown) {
-      return { file, reason: reasonOf(thrown) };
+      if (!(thrown instanceof InputError)) throw thrown;
+      return { file, reason: thrown.message };
     }
   };
   try {
@@ -67,6 +69,14 @@ export async function cropDataset(
     return { ...dataset, root: folder, samples: kept, skipped };
   } finally {
     await cropper.close();
+  }
+}
+
+async function save(crop: string, png: Uint8Array): Promise<void> {
+  try {
+    await replaceFile(crop, png);
+  } catch (cause) {
+    throw resourceError(crop, cause);
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
+import { readIfThere } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { modelCard } from '../model/card.js';
@@ -130,11 +131,11 @@ async function modelFiles(from: string, manifest: Manifest): Promise<Files> {
   });
   checkChecksum(manifest, sha256(network), path);
   // The card that evaluation may have added figures to; models of older versions may have none.
-  const card = await readFile(join(from, 'README.md')).catch(() => Buffer.from(modelCard(manifest)));
+  const card = (await readIfThere(join(from, 'README.md'))) ?? modelCard(manifest);
   const files: Files = new Map<string, Uint8Array>([
     [`${MODEL_FOLDER}model.onnx`, network],
     [`${MODEL_FOLDER}eyeball.json`, await readFile(join(from, 'eyeball.json'))],
-    [`${MODEL_FOLDER}README.md`, card],
+    [`${MODEL_FOLDER}README.md`, Buffer.from(card)],
   ]);
   if (manifest.framing !== undefined) files.set(FACE_DETECTOR, await faceDetectorNetwork());
   return files;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, reasonOf } from '../base/errors.js';
+import { readIfThere } from '../base/files.js';
 import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
@@ -115,10 +115,8 @@ async function remembered(
   const key = createHash('sha256').update(`${SEARCH_VERSION} ${hashes}`).digest('hex').slice(0, 32);
   const path = join(cacheDir, 'duplicates', `${key}.json`);
   // What is missing or damaged is found again.
-  const known = await readFile(path, 'utf8').then(
-    text => foundSchema.safeParse(parsed(text)).data,
-    () => undefined,
-  );
+  const text = await readIfThere(path);
+  const known = text === undefined ? undefined : foundSchema.safeParse(parsed(text)).data;
   if (known !== undefined) return { ...known, ...groupsOf(facts.length, known.pairs) };
   const found = await find();
   try {

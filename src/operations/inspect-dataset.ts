@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
-import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
+import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { type Watch, watchOf } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
@@ -119,7 +119,8 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
         const { pixels, warning } = await decodeWithWarning(bytes, { width: GLANCE_PX, height: GLANCE_PX });
         return { ...header, grayscale: isGray(pixels), warning };
       } catch (thrown) {
-        return reasonOf(thrown);
+        if (!(thrown instanceof InputError)) throw thrown;
+        return thrown.message;
       }
     };
     for await (const seen of ahead(samples.length, AHEAD, look, options.signal)) {

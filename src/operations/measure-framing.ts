@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { type FramedFace, medianFraming } from '../backbones/face-detector/framing.js';
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
 import { ahead } from '../base/ahead.js';
-import { EyeballError } from '../base/errors.js';
+import { InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { remembered } from '../base/remembered.js';
@@ -69,10 +69,8 @@ export async function measureFraming(
 }
 
 async function faceOf(path: string, detector: FaceDetector): Promise<FramedFace | undefined> {
-  // One that has gone since it was read for its features is left out.
-  const bytes = await readSource(path).catch(() => undefined);
-  if (bytes === undefined) return undefined;
   try {
+    const bytes = await readSource(path);
     const size = await probePicture(bytes);
     const shrunk = Math.min(1, LONGER_EDGE_PX / Math.max(size.width, size.height));
     const small = { width: Math.ceil(size.width * shrunk), height: Math.ceil(size.height * shrunk) };
@@ -81,8 +79,8 @@ async function faceOf(path: string, detector: FaceDetector): Promise<FramedFace 
     });
     return faces.length === 1 ? { size, shown: small, face: faces[0]! } : undefined;
   } catch (thrown) {
-    // Changed since then.
-    if (thrown instanceof EyeballError) return undefined;
-    throw thrown;
+    if (!(thrown instanceof InputError)) throw thrown;
+    // Gone or changed since it was read for its features.
+    return undefined;
   }
 }

@@ -90,7 +90,8 @@ async function samplePixels(backbone: Backbone, dataset: Dataset, watch: Watch):
     const { file } = samples[Math.floor((i * samples.length) / count)]!;
     try {
       return await decodePicture(await readSource(resolve(root, file)), { width: sizePx, height: sizePx });
-    } catch {
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) throw thrown;
       // Why it cannot be read, extraction says.
       return undefined;
     }

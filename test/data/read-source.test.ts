@@ -33,10 +33,10 @@ describe('the bytes of a picture', () => {
 
   it('are not there for a folder or for nothing, and it says so', async t => {
     const root = tempFolder(t);
-    assert.equal(await failureOf(() => readSource(root)), 'Error: expected a picture, got a folder');
+    assert.equal(await failureOf(() => readSource(root)), 'InputError: expected a picture, got a folder');
     assert.equal(
       await failureOf(() => readSource(join(root, 'none.jpg'))),
-      'Error: expected a picture, got no such file',
+      'InputError: expected a picture, got no such file',
     );
   });
 });

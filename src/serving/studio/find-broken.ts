@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { EyeballError, reasonOf } from '../../base/errors.js';
-import { codeOf } from '../../data/listing.js';
+import { InputError } from '../../base/errors.js';
 import { decodePicture } from '../../data/picture.js';
 import { readSource } from '../../data/read-source.js';
 import type { Workplace } from './workplace.js';
@@ -31,9 +30,8 @@ export async function findBroken(
       await decodePicture(await readSource(resolve(dataset.root, file)), GLANCE);
       broken.delete(file);
     } catch (thrown) {
-      // What the file system says names the whole path.
-      const isOurs = thrown instanceof EyeballError || (thrown as NodeJS.ErrnoException).code === undefined;
-      broken.set(file, isOurs ? reasonOf(thrown) : `expected a file that can be read, got ${codeOf(thrown)}`);
+      if (!(thrown instanceof InputError)) throw thrown;
+      broken.set(file, thrown.message);
     }
     if (performance.now() - told.at > TELL_EVERY_MS) tell();
   }

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { EyeballError, reasonOf } from '../../base/errors.js';
+import { InputError } from '../../base/errors.js';
 import { previewWebp } from '../../data/picture.js';
 import { readSource } from '../../data/read-source.js';
 import { busy, Problem } from '../problem.js';
@@ -47,11 +47,8 @@ export class PictureAnswers {
     try {
       return new Uint8Array(await withinTime(readSource(path).then(bytes => previewWebp(bytes, edgePx))));
     } catch (cause) {
-      if (cause instanceof Problem) throw cause;
-      // What the file system says names the path.
-      const detail =
-        cause instanceof EyeballError ? reasonOf(cause) : 'expected a picture that can be read, got another file';
-      throw Object.assign(new Problem(422, detail), { cause });
+      if (!(cause instanceof InputError)) throw cause;
+      throw Object.assign(new Problem(422, cause.message), { cause });
     } finally {
       this.working--;
       this.waiting.shift()?.();

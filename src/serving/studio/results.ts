@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
+import { readIfThere } from '../../base/files.js';
 import { readTable } from '../../data/tables.js';
 import { evaluationFolder } from '../../operations/evaluate-model.js';
 import type { Results } from './protocol.js';
@@ -65,7 +65,7 @@ export async function readResults({
   isStudioData,
 }: WantedResults): Promise<FoundResults | undefined> {
   const folder = evaluationFolder(home);
-  const text = await readFile(join(folder, 'metrics.json'), 'utf8').catch(() => undefined);
+  const text = await readIfThere(join(folder, 'metrics.json'));
   const metrics = text === undefined ? undefined : metricsSchema.safeParse(jsonOf(text)).data;
   if (metrics === undefined || metrics.modelSha256 !== sha256 || resolve(metrics.data) !== resolve(data))
     return undefined;

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
+import { readIfThere } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
 import type { RankedSample } from '../../cleaning/issues.js';
 import type { Decision } from '../../data/decisions.js';
@@ -73,7 +73,7 @@ export async function readDoubts(table: string): Promise<FoundDoubts | undefined
     const doubt = { suggested: Number(suggested), score: Number(score), kinds: kinds === '' ? [] : kinds.split(';') };
     if (Number.isFinite(doubt.suggested) && Number.isFinite(doubt.score)) byFile.set(file, doubt);
   }
-  const text = await readFile(neighboursFile(table), 'utf8').catch(() => '{}');
+  const text = (await readIfThere(neighboursFile(table))) ?? '{}';
   const more = foundSchema.safeParse(jsonOf(text)).data;
   const scores = [...byFile.values()].map(({ score }) => score);
   return {

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { EyeballError, ResourceError, reasonOf } from './errors.js';
+
+// What the file system says where the path itself is at fault: another path may be fine. Anything else (no space, too many open files,
+// a disk or a network that fails) would be met with every path.
+const PATH_FAULTS = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'ENXIO', 'EINVAL'];
+
+/**
+ * The code of what is wrong with a path, such as ENOENT.
+ *
+ * @param thrown What the file system threw; the caller may go on without the file.
+ * @param shown The path as the user knows it.
+ * @throws ResourceError where the fault is not in the path; what is no error of the file system as it is.
+ */
+export function pathFault(thrown: unknown, shown: string): string {
+  const { code } = thrown as NodeJS.ErrnoException;
+  if (thrown instanceof EyeballError || typeof code !== 'string') throw thrown;
+  if (!PATH_FAULTS.includes(code)) throw resourceError(shown, thrown);
+  return code;
+}
+
+/** The error for what the machine lacked while it read or wrote `shown`. */
+export function resourceError(shown: string, thrown: unknown): ResourceError {
+  const { code } = thrown as NodeJS.ErrnoException;
+  const wayOut =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? '; make room on its disk'
+      : code === 'EMFILE' || code === 'ENFILE'
+        ? '; raise the limit of open files (ulimit -n)'
+        : '';
+  return new ResourceError(`${shown}: ${reasonOf(thrown)}${wayOut}`, { cause: thrown });
+}
+
+/** The text of a file; undefined where there is none. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  return await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return undefined;
+    throw thrown;
+  });
+}
