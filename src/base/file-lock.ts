@@ -78,6 +78,15 @@ export async function lockFile(path: string, { waitMs = 0, signal }: LockOptions
   }
 }
 
+/** Takes the lock of `path` as `lockFile` does; undefined where it is held. */
+export async function tryLockFile(path: string): Promise<FileLock | undefined> {
+  const target = resolve(path);
+  const lock = join(dirname(target), `.${basename(target)}.lock`);
+  await sweepPartials(dirname(target));
+  // Once more where the holder has ended.
+  return (await tryToTake(lock)) ?? ((await currentHolder(lock)) === undefined ? await tryToTake(lock) : undefined);
+}
+
 /** Does `work` while it holds the lock of `path`; see `lockFile`. */
 export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   const lock = await lockFile(path, options);

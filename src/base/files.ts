@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, utimes } from 'node:fs/promises';
 import { EyeballError, ResourceError, reasonOf } from './errors.js';
 
 // What the file system says where the path itself is at fault: another path may be fine. Anything else (no space, too many open files,
@@ -36,5 +36,13 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   return await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return undefined;
     throw thrown;
+  });
+}
+
+/** Makes now the time of a file's or folder's last change, which says when it was used last; not where it cannot be written. */
+export async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch((thrown: NodeJS.ErrnoException) => {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(thrown.code!)) throw thrown;
   });
 }

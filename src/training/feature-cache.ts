@@ -1,16 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expected, InputError, internal, reasonOf } from '../base/errors.js';
+import { touch } from '../base/files.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
+import { HASH_BYTES, joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
 
-// A cache folder holds segments, two files each: NAME.rows, the features one row after another, and NAME.index, a record for each
-// row: 16 bytes of the picture's SHA-256 and the row's CRC-32. A process appends to a segment of its own, rows before records,
-// and never to one that it found: so any kill leaves at most a row that no record names, and two processes cannot harm each other.
-const HASH_BYTES = 16;
-const RECORD_BYTES = HASH_BYTES + 4;
+// How often a listing is read that changes all the time; rows that are not found then are computed again.
+const MOST_TRIES = 5;
 
 /** What a picture is known by in the cache: 128 bits of the SHA-256 of its file, in hex. */
 export function contentHash(bytes: Uint8Array): string {
@@ -53,7 +52,7 @@ export class FeatureCache<D extends RowType = 'float32'> {
   private readonly rowBytes: number;
   private readonly places = new Map<string, Place>();
   private readonly descriptors: number[] = [];
-  private own: { readonly rows: FileHandle; readonly index: FileHandle; count: number } | undefined;
+  private own: (OwnSegment & { count: number }) | undefined;
 
   private constructor(
     private readonly folder: string,
@@ -72,9 +71,10 @@ export class FeatureCache<D extends RowType = 'float32'> {
     const cache = new FeatureCache(folder, width, dtype);
     try {
       await mkdir(folder, { recursive: true });
-      for (const name of (await readdir(folder)).sort()) {
-        if (name.endsWith('.index')) await cache.openSegment(name.slice(0, -'.index'.length));
-      }
+      await touch(folder);
+      await joinSegments(folder, cache.rowBytes);
+      // Another process may join segments meanwhile: those that were listed have gone then, and their rows are in a new one.
+      for (let tries = 1; !(await cache.openSegments()); tries++) if (tries === MOST_TRIES) break;
     } catch (cause) {
       cache.closeDescriptors();
       throw new InputError(
@@ -103,7 +103,11 @@ export class FeatureCache<D extends RowType = 'float32'> {
   async append(hashes: readonly string[], rows: ArrayOf<D>): Promise<void> {
     if (rows.length !== hashes.length * this.width) throw internal(`${rows.length} numbers for ${hashes.length} rows`);
     try {
-      this.own ??= await this.startSegment();
+      if (this.own === undefined) {
+        // The folder may have been pruned meanwhile.
+        await mkdir(this.folder, { recursive: true });
+        this.own = { ...(await startSegment(this.folder)), count: 0 };
+      }
       const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
       const records = Buffer.alloc(hashes.length * RECORD_BYTES);
       const each = this.rowBytes;
@@ -151,29 +155,36 @@ export class FeatureCache<D extends RowType = 'float32'> {
 
   /** Closes the files. Rows handed out cannot be read afterwards. */
   async close(): Promise<void> {
-    await this.own?.rows.close();
-    await this.own?.index.close();
+    await this.own?.close();
     this.closeDescriptors();
   }
 
-  private async openSegment(name: string): Promise<void> {
-    const path = join(this.folder, `${name}.rows`);
-    // Half a segment, whose rows somebody removed, is none.
-    if (!existsSync(path)) return;
-    const index = await readFile(join(this.folder, `${name}.index`));
-    const rows = openSync(path, 'r');
+  /** False where a segment has gone while it was opened. */
+  private async openSegments(): Promise<boolean> {
+    this.closeDescriptors();
+    this.places.clear();
+    let isComplete = true;
+    for (const name of await segmentNames(this.folder)) {
+      const isThere = await this.openSegment(name).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === 'ENOENT') return false;
+        throw cause;
+      });
+      isComplete &&= isThere;
+    }
+    return isComplete;
+  }
+
+  private async openSegment(name: string): Promise<true> {
+    const path = join(this.folder, name);
+    const rows = openSync(`${path}.rows`, 'r');
     this.descriptors.push(rows);
+    const index = await readFile(`${path}.index`);
     for (let row = 0; (row + 1) * RECORD_BYTES <= index.byteLength; row++) {
       const at = row * RECORD_BYTES;
       const hash = index.toString('hex', at, at + HASH_BYTES);
       this.places.set(hash, { rows, row, crc: index.readUInt32LE(at + HASH_BYTES), verified: false });
     }
-  }
-
-  private async startSegment() {
-    const name = join(this.folder, randomBytes(8).toString('hex'));
-    const rows = await open(`${name}.rows`, 'wx+');
-    return { rows, index: await open(`${name}.index`, 'wx'), count: 0 };
+    return true;
   }
 
   private closeDescriptors(): void {

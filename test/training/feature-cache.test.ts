@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { createRandom } from '../../src/base/random.js';
 import { contentHash, FeatureCache } from '../../src/training/feature-cache.js';
 import { failureOf, tempFolder } from '../data/temp.js';
 
 const WIDTH = 5;
+const WRITER = fileURLToPath(new URL('./cache-writer.js', import.meta.url));
 const hashOf = (i: number) => contentHash(Buffer.from(`picture ${i}`));
 const rowOf = (i: number, width = WIDTH) => {
   const { normal } = createRandom(i, 'row');
@@ -188,12 +192,103 @@ describe('FeatureCache', () => {
     const gone = join(root, 'gone');
     const cache = await FeatureCache.open(gone, WIDTH, 'float32');
     rmSync(gone, { recursive: true });
+    writeFileSync(gone, '');
     assert.match(
       await failureOf(() => append(cache, [0])),
       new RegExp(
-        `^InputError: ${gone}: expected room for cached features, got "ENOENT[^\n]*"; choose another with --cache$`,
+        `^InputError: ${gone}: expected room for cached features, got "EEXIST[^\n]*"; choose another with --cache$`,
       ),
     );
     await cache.close();
+  });
+
+  it('goes on where its folder was removed meanwhile', async t => {
+    const { folder } = await filled(t);
+    const cache = await FeatureCache.open(folder, WIDTH, 'float32');
+    rmSync(folder, { recursive: true });
+    await append(cache, [6]);
+    expectRows(cache, numbers(0, 7));
+    await cache.close();
+    assert.deepEqual(await found(folder, 7), [6]);
+  });
+});
+
+describe('segments', () => {
+  const segments = (folder: string) => readdirSync(folder).filter(name => name.endsWith('.index')).length;
+  const run = async (folder: string, indices: readonly number[]) => {
+    const cache = await FeatureCache.open(folder, WIDTH, 'float32');
+    await append(cache, indices);
+    await cache.close();
+  };
+
+  it('are joined, so that files and descriptors are few after many runs, and rows keep their bytes', async t => {
+    const folder = join(tempFolder(t), 'features', 'tiny');
+    // A large run first: it is not written again for each that adds a row.
+    await run(folder, numbers(0, 200));
+    const [large] = readdirSync(folder).filter(name => name.endsWith('.rows'));
+    for (let i = 200; i < 260; i++) await run(folder, [i, 3]);
+    assert.ok(segments(folder) <= 9, `${segments(folder)} segments`);
+    assert.ok(readdirSync(folder).includes(large!));
+    assert.deepEqual(await found(folder, 261), numbers(0, 260));
+    const names = readdirSync(folder);
+    assert.ok(
+      names.every(name => /^[\w-]+(\.\w+)?\.(rows|index)$/.test(name)),
+      `${names}`,
+    );
+    const bytes = Buffer.concat(
+      names.filter(name => name.endsWith('.rows')).map(name => readFileSync(join(folder, name))),
+    );
+    const wanted = Buffer.from(rowOf(205).buffer);
+    assert.ok(bytes.indexOf(wanted) >= 0 && bytes.indexOf(wanted) === bytes.lastIndexOf(wanted));
+  });
+
+  it('are not joined while they are written, and what a damaged row says is not taken over', async t => {
+    const folder = join(tempFolder(t), 'tiny');
+    const open = await FeatureCache.open(folder, WIDTH, 'float32');
+    await append(open, [1000]);
+    for (let i = 0; i < 4; i++) await run(folder, [i]);
+    const damaged = readdirSync(folder).find(
+      name => name.endsWith('.rows') && readFileSync(join(folder, name)).equals(Buffer.from(rowOf(2).buffer)),
+    );
+    writeFileSync(join(folder, damaged!), Buffer.alloc(4 * WIDTH));
+    for (let i = 4; i < 30; i++) await run(folder, [i]);
+    await append(open, [1001]);
+    await open.close();
+    assert.deepEqual(
+      await found(folder, 1002),
+      [...numbers(0, 30), 1000, 1001].filter(i => i !== 2),
+    );
+  });
+
+  it('lose no row to processes that write, join and are killed at the same time', async t => {
+    const folder = join(tempFolder(t), 'features', 'tiny');
+    const random = createRandom(0, 'kills');
+    const added: number[] = [];
+    const write = async (first: number, last: number, killAfter?: number) => {
+      const child = spawn(process.execPath, [WRITER, folder, `${first}`, `${last}`]);
+      let lines = 0;
+      for await (const line of createInterface(child.stdout)) {
+        added.push(Number(line));
+        if (++lines === killAfter) child.kill('SIGKILL');
+      }
+    };
+    await Promise.all([
+      write(0, 60),
+      write(1000, 1060),
+      (async () => {
+        for (let round = 2; round < 7; round++) await write(1000 * round, 1e9, 3 + random.integer(20));
+      })(),
+    ]);
+    const cache = await FeatureCache.open(folder, WIDTH, 'float32');
+    const lost = added.filter(i => !cache.has(hashOf(i)));
+    assert.deepEqual(lost, []);
+    const rows = cache.rows(added.map(hashOf)).read(added.map((_, at) => at));
+    added.forEach((i, at) => {
+      assert.deepEqual([...rows.subarray(at * WIDTH, (at + 1) * WIDTH)], [i, i + 1, i + 2, i + 3, i + 4]);
+    });
+    await cache.close();
+    assert.ok(segments(folder) <= 9, `${segments(folder)} segments`);
+    const rest = readdirSync(join(folder, '..')).concat(readdirSync(folder).filter(name => name.startsWith('.')));
+    assert.deepEqual(rest, ['tiny'], 'nothing else is left');
   });
 });
