@@ -30,6 +30,14 @@ export {
 export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } from './operations/evaluate-model.js';
 export type { DrawnPrediction } from './operations/explain-pictures.js';
 export { type InspectOptions, type InspectResult, inspectDataset } from './operations/inspect-dataset.js';
+export {
+  type CacheEntry,
+  type CacheListing,
+  listCache,
+  type PruneOptions,
+  type PruneResult,
+  pruneCache,
+} from './operations/manage-cache.js';
 export { type PredictOptions, predictPictures } from './operations/predict-pictures.js';
 export { type ProofRun, type ProveOptions, type ProveResult, proveCleaning } from './operations/prove-cleaning.js';
 export { type DemoOptions, type DemoResult, runDemo } from './operations/run-demo.js';

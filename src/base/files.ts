@@ -31,18 +31,22 @@ export function resourceError(shown: string, thrown: unknown): ResourceError {
   return new ResourceError(`${shown}: ${reasonOf(thrown)}${wayOut}`, { cause: thrown });
 }
 
-/** The text of a file; undefined where there is none. */
+/**
+ * The text of a file; undefined where the path leads to none that can be read.
+ *
+ * @throws ResourceError where the fault is not in the path
+ */
 export async function readIfThere(path: string): Promise<string | undefined> {
-  return await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
-    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return undefined;
-    throw thrown;
+  return await readFile(path, 'utf8').catch((thrown: unknown) => {
+    pathFault(thrown, path);
+    return undefined;
   });
 }
 
-/** Makes now the time of a file's or folder's last change, which says when it was used last; not where it cannot be written. */
+/** Makes now the time of a file's or folder's last change, which says when it was used last; not where it cannot be written or has gone. */
 export async function touch(path: string): Promise<void> {
   const now = new Date();
   await utimes(path, now, now).catch((thrown: NodeJS.ErrnoException) => {
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(thrown.code!)) throw thrown;
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(thrown.code!)) throw thrown;
   });
 }

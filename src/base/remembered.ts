@@ -1,5 +1,5 @@
 import { expected, InputError } from './errors.js';
-import { readIfThere } from './files.js';
+import { readIfThere, touch } from './files.js';
 import { replaceFile } from './replace-file.js';
 
 /**
@@ -10,6 +10,7 @@ import { replaceFile } from './replace-file.js';
  */
 export async function remembered<T>(path: string, parse: (json: unknown) => T, make: () => Promise<T>): Promise<T> {
   const text = await readIfThere(path);
+  if (text !== undefined) await touch(path);
   try {
     if (text !== undefined) return parse(JSON.parse(text));
   } catch {

@@ -82,6 +82,11 @@ const COMMANDS: readonly Listed[] = [
     load: async terminal => (await import('./serve.js')).serveCommand(terminal),
   },
   {
+    usage: 'cache',
+    summary: 'list or prune cached features and downloads',
+    load: async terminal => (await import('./cache.js')).cacheCommand(terminal),
+  },
+  {
     usage: 'export <model>',
     summary: 'make a web page of a model',
     load: async terminal => (await import('./export.js')).exportCommand(terminal),

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Framing } from '../backbones/face-detector/framing.js';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError } from '../base/errors.js';
-import { resourceError } from '../base/files.js';
+import { resourceError, touch } from '../base/files.js';
 import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
@@ -53,6 +53,7 @@ export async function cropDataset(
     }
   };
   try {
+    if (existsSync(folder)) await touch(folder);
     const kept: Sample[] = [];
     const skipped: Skipped[] = [...dataset.skipped];
     let done = 0;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, reasonOf } from '../base/errors.js';
-import { readIfThere } from '../base/files.js';
+import { readIfThere, touch } from '../base/files.js';
 import type { Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
@@ -116,6 +116,7 @@ async function remembered(
   const path = join(cacheDir, 'duplicates', `${key}.json`);
   // What is missing or damaged is found again.
   const text = await readIfThere(path);
+  if (text !== undefined) await touch(path);
   const known = text === undefined ? undefined : foundSchema.safeParse(parsed(text)).data;
   if (known !== undefined) return { ...known, ...groupsOf(facts.length, known.pairs) };
   const found = await find();

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AbortedError, expected, InputError, reasonOf } from '../../base/errors.js';
+import { touch } from '../../base/files.js';
 import { type Watch, watchOf } from '../../base/progress.js';
 import { download } from './download.js';
 import { quote, sha256OfFile } from './file.js';
@@ -42,7 +43,10 @@ export async function fetchFromHub(options: HubOptions): Promise<string> {
   const token = checkToken(process.env.HF_TOKEN);
   const path = join(cacheDir, 'hub', repo.replace('/', '--'), revision, ...file.split('/'));
   try {
-    if (await isIntact(path, options.signal)) return path;
+    if (await isIntact(path, options.signal)) {
+      await touch(path);
+      return path;
+    }
     const part = await Part.claim(path);
     try {
       const asked = { ...watchOf(options), repo, file, revision, endpoint, token, retryDelayMs };
