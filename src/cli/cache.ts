@@ -96,17 +96,12 @@ const cells = ({ kind, name, images, bytes, lastUsed }: CacheEntry): string[] =>
 
 /** Many small files of a kind are one line. */
 function grouped(entries: readonly CacheEntry[]): CacheEntry[] {
-  const lines: CacheEntry[] = [];
-  for (const kind of new Set(entries.map(entry => entry.kind))) {
+  return [...new Set(entries.map(({ kind }) => kind))].flatMap(kind => {
     const those = entries.filter(entry => entry.kind === kind);
-    const isSmall = kind === 'int8' || kind === 'framing' || kind === 'duplicates';
-    if (!isSmall) lines.push(...those);
-    else {
-      const bytes = those.reduce((total, entry) => total + entry.bytes, 0);
-      lines.push({ ...those[0]!, name: `${those.length} files`, bytes });
-    }
-  }
-  return lines;
+    if (kind !== 'int8' && kind !== 'framing' && kind !== 'duplicates') return those;
+    const bytes = those.reduce((total, entry) => total + entry.bytes, 0);
+    return [{ ...those[0]!, name: `${those.length} files`, bytes }];
+  });
 }
 
 function size(bytes: number): string {
