@@ -13,6 +13,7 @@ import { checkChecksum } from '../model/checks.js';
 import type { Manifest } from '../model/manifest.js';
 import { readManifest } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
+import { cardPage } from '../report/card-page.js';
 import { pagePolicy, STARTER, webPage } from '../web/page/markup.js';
 import { FACE_DETECTOR, MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
 import { type ExportDevice, RUNTIME_FILES, type WebDevice } from '../web/runtime-files.js';
@@ -135,6 +136,8 @@ async function modelFiles(from: string, manifest: Manifest): Promise<Files> {
   const files: Files = new Map<string, Uint8Array>([
     [`${MODEL_FOLDER}model.onnx`, network],
     [`${MODEL_FOLDER}eyeball.json`, await readFile(join(from, 'eyeball.json'))],
+    // Browsers show Markdown as plain text.
+    ['about.html', Buffer.from(cardPage(card.toString()))],
     [`${MODEL_FOLDER}README.md`, Buffer.from(card)],
   ]);
   if (manifest.framing !== undefined) files.set(FACE_DETECTOR, await faceDetectorNetwork());

@@ -100,6 +100,7 @@ tr.ours th, tr.ours td { font-weight: 650; }
 .made dt { color: var(--muted); padding-right: 1rem; }
 .made dd { overflow-wrap: break-word; }
 .made > :nth-child(-n + 2) { border-top: 0; }
+pre.card { margin: 0; overflow-x: auto; font-size: 0.875rem; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: 0.85rem; }
 @media (max-width: 34rem) {
   body { padding: 1.5rem 1rem 2rem; }

@@ -23,6 +23,7 @@ describe('export', () => {
     assert.deepEqual(
       files.filter(name => !name.startsWith('chunks')),
       [
+        'about.html',
         'index.html',
         'model/README.md',
         'model/eyeball.json',

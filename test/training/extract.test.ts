@@ -244,7 +244,7 @@ describe('extractFeatures', () => {
       seen.map(({ done }) => done),
       [12, 24, 36, 48, 60],
     );
-    assert.deepEqual(seen.at(-1), { phase: 'extracting features', done: 60, total: 60, unit: 'images' });
+    assert.deepEqual(seen.at(-1), { phase: 'extracting features', done: 60, total: 60, unit: 'images', cached: 0 });
   });
 
   it('stops when it is aborted and keeps what it has', async t => {

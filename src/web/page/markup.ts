@@ -6,7 +6,7 @@ import { modelLead } from '../../report/model-lead.js';
 import { EYE } from '../../report/page.js';
 import { PAGE_STYLE } from '../../report/style.js';
 import type { WebDevice } from '../runtime-files.js';
-import { type About, type ExportedFile, MODEL_FOLDER } from './release.js';
+import type { About, ExportedFile } from './release.js';
 
 const STYLE = `
 [hidden] { display: none !important; }
@@ -180,7 +180,7 @@ ${settings(about)}
 <ul class="pictures" id="results" aria-label="Pictures and their numbers"></ul>
 </section>
 </main>
-<footer><p>Made by eyeball.</p><p id="where"></p><p id="offline" role="status"></p><p><a href="${MODEL_FOLDER}README.md">About the model</a></p></footer>
+<footer><p>Made by eyeball.</p><p id="where"></p><p id="offline" role="status"></p><p><a href="about.html">About the model</a></p></footer>
 <script type="application/json" id="about">${trusted(JSON.stringify(about).replaceAll('<', '\\u003c'))}</script>
 <script>${trusted(STARTER)}</script>
 <script type="module" id="program" src="page.js"></script>
