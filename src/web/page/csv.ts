@@ -1,3 +1,5 @@
+import type { UnusualGrade } from '../../evaluation/unusual.js';
+
 /** A prediction, or the reason why there is none, as a row of the table that the page offers. */
 export interface ResultRow {
   readonly file: string;
@@ -8,12 +10,14 @@ export interface ResultRow {
   readonly high?: number | null | undefined;
   readonly level?: number | undefined;
   readonly unusual?: boolean;
+  /** What an unusual image is: of another kind, or from another source. */
+  readonly unlike?: UnusualGrade | undefined;
   readonly error?: string;
 }
 
-const COLUMNS = ['file', 'face', 'value', 'low', 'high', 'level', 'unusual', 'error'] as const;
+const COLUMNS = ['file', 'face', 'value', 'low', 'high', 'level', 'unusual', 'unlike', 'error'] as const;
 
-/** The rows as CSV with a line of names; numbers are rounded to seven digits, which is what a float32 holds; `unusual` is 1 or 0. */
+/** The rows as CSV with a line of names; numbers are rounded to seven digits, which is what a float32 holds; `unusual` is 1 or 0, `unlike` `kind` or `source`. */
 export function resultsCsv(rows: readonly ResultRow[]): string {
   const lines = rows.map(row => COLUMNS.map(column => quoted(row[column])).join(','));
   return `${[COLUMNS.join(','), ...lines].join('\n')}\n`;

@@ -69,8 +69,9 @@ async function predictWaiting(): Promise<void> {
 }
 
 function rowOf(file: File, { prediction, face }: Answer, index: number, { level }: AskOptions): ResultRow {
-  const { value, low, high, unusual } = prediction;
-  return { file: file.name, ...(face && { face: index + 1 }), value, low, high, level, unusual: Boolean(unusual) };
+  const { value, low, high, unusual, unlike } = prediction;
+  const place = face && { face: index + 1 };
+  return { file: file.name, ...place, value, low, high, level, unusual: Boolean(unusual), unlike };
 }
 
 function refuse({ file, options, shown }: Waiting, thrown: unknown): void {
