@@ -90,7 +90,7 @@ async function soak(name: string, { args, files }: Job, root: string): Promise<s
   const [undisturbed, killed] = ['undisturbed', 'killed'].map(part => join(root, `${name}-${part}`));
   for (const folder of [undisturbed!, killed!]) mkdirSync(folder);
   const started = performance.now();
-  await run(args(undisturbed!));
+  if (!(await run(args(undisturbed!)))) throw new Error(`${name}: another program ended its first run`);
   const wholeMs = performance.now() - started;
   let [hits, ends] = [0, 0];
   while (hits < kills && ends < 4 * kills) {
@@ -106,7 +106,7 @@ async function soak(name: string, { args, files }: Job, root: string): Promise<s
         for (const file of new Set(made)) rmSync(join(killed!, file), { recursive: true });
     }
   }
-  await run(args(killed!));
+  if (!(await run(args(killed!)))) throw new Error(`${name}: another program ended its last run`);
   const faults = files
     .filter(file => !readFileSync(join(killed!, file)).equals(readFileSync(join(undisturbed!, file))))
     .map(file => `${name}: ${file} has other bytes after ${hits} kills`);

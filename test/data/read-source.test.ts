@@ -26,9 +26,9 @@ describe('the bytes of a picture', () => {
     const [pipe, device] = [join(root, 'pipe.jpg'), join(root, 'device.jpg')];
     execFileSync('mkfifo', [pipe]);
     symlinkSync('/dev/zero', device);
-    assert.equal(await failureOf(() => readSource(pipe)), 'Error: expected a picture, got a pipe');
-    assert.equal(await failureOf(() => readSource(device)), 'Error: expected a picture, got a device');
-    assert.match(await failureOf(() => readNamedSource(device)), /^Error: expected at most 100 MB, got 101 MB$/);
+    assert.equal(await failureOf(() => readSource(pipe)), 'InputError: expected a picture, got a pipe');
+    assert.equal(await failureOf(() => readSource(device)), 'InputError: expected a picture, got a device');
+    assert.match(await failureOf(() => readNamedSource(device)), /^InputError: expected at most 100 MB, got 101 MB$/);
   });
 
   it('are not there for a folder or for nothing, and it says so', async t => {
