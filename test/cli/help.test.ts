@@ -4,7 +4,18 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { commandsOf, eyeball } from './eyeball.js';
 
-const commands = ['demo', 'inspect', 'train', 'evaluate', 'predict', 'clean', 'compare', 'serve', 'export'] as const;
+const commands = [
+  'demo',
+  'inspect',
+  'train',
+  'evaluate',
+  'predict',
+  'clean',
+  'compare',
+  'serve',
+  'export',
+  'cache',
+] as const;
 
 describe('examples of commands', () => {
   const helps = new Map<string, string>();
