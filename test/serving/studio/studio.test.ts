@@ -167,7 +167,7 @@ describe('a picture', () => {
     assert.match((await answerOf(await ask('GET', `picture?file=${file}`))).detail, /\), got text$/);
     rmSync(join(root, 'data', file));
     execFileSync('mkfifo', [join(root, 'data', file)]);
-    assert.match((await answerOf(await ask('GET', `picture?file=${file}`))).detail, /got another file$/);
+    assert.match((await answerOf(await ask('GET', `picture?file=${file}`))).detail, /got a pipe$/);
     rmSync(join(root, 'data', file));
     assert.equal((await answerOf(await ask('GET', `picture?file=${file}`))).status, 404);
   });
