@@ -314,6 +314,9 @@ describe('an exported page', { skip: noBrowser }, () => {
           violations.map(({ id, nodes }) => [colorScheme, width, id, JSON.stringify(nodes)]),
           [],
         );
+        // The page is laid out anew after the window has changed.
+        const fits = 'document.documentElement.scrollWidth <= innerWidth';
+        await page.waitForFunction(fits, undefined, { timeout: 10_000 }).catch(() => {});
         const wider = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
         const beyond = await page.evaluate(
           `[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML.slice(0, 120))`,
