@@ -84,3 +84,13 @@ export function withEndOfImage(bytes: Uint8Array): Uint8Array {
   whole.set([0xff, 0xd9], bytes.length);
   return whole;
 }
+
+/** True where the marker EOI stands behind the header of a JPEG, be it followed by more: the file is not cut short. */
+export function hasEndOfImage(bytes: Uint8Array): boolean {
+  let start = 2;
+  for (const { content } of jpegSegments(bytes)) start = content.byteOffset - bytes.byteOffset + content.byteLength;
+  for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    if (bytes[at + 1] === 0xd9) return true;
+  }
+  return false;
+}

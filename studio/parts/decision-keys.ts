@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Store } from '../base/store.js';
 
 /** What single keys do where labels are decided. */
@@ -26,7 +26,8 @@ keysDecide.subscribe(() => localStorage.setItem(KEY, keysDecide.value ? 'on' : '
 export function useDecisionKeys(keys: DecisionKeys, isActive: boolean): void {
   const latest = useRef({ keys, isActive });
   latest.current = { keys, isActive };
-  useEffect(() => {
+  // Before the page is painted: a key may follow what is seen at once.
+  useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => {
       const { keys, isActive } = latest.current;
       if (!isActive || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;

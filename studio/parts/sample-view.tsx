@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { capital } from '../../src/report/format.js';
 import { unusualText } from '../../src/report/unusual-text.js';
 import type { ExplainAnswer, SampleDetail } from '../../src/serving/studio/protocol.js';
@@ -108,9 +108,9 @@ export function SampleView(props: {
   );
 }
 
-/** Arrow keys where no decision is taken, which has its own. */
+/** Arrow keys where no decision is taken, which has its own: listened to from the moment on that those end, so that no key is lost. */
 function useArrows(onStep: ((step: number) => void) | undefined): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (onStep === undefined) return;
     const listen = (event: KeyboardEvent) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

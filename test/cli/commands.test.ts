@@ -404,7 +404,7 @@ describe('inspect', () => {
     assert.deepEqual(result.sizes, [{ width: 40, height: 40, images: 120 }]);
     const { width, height } = await sharp(join(out, 'samples.png')).metadata();
     assert.ok(width > 400 && height > 400, `${width} x ${height}`);
-    assert.match(readFileSync(join(out, 'inspect.html'), 'utf8'), /10\/broken\.jpg/);
+    assert.match(readFileSync(join(out, 'inspect.html'), 'utf8'), /10\/<wbr>broken\.jpg/);
   });
 
   it('counts the pictures that show no colour, however they are stored', async () => {

@@ -40,6 +40,10 @@ export const userEnv = (home: string): NodeJS.ProcessEnv => ({ HOME: home, XDG_C
 /** Runs `eyeball` with these arguments to its end. */
 export const eyeball = (...args: string[]): Promise<Outcome> => start(args).outcome;
 
+/** What the service says on stderr from its start to its end. */
+export const SERVED =
+  /^ {2}http:\/\/\S+ {2}in a browser: [\s\S]*\nCtrl-C stops it\.\nstopping: what was accepted is still answered\n$/;
+
 /** A fast backbone: a small ResNet on tiny pictures. */
 export const TINY = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '32'];
 
