@@ -33,7 +33,8 @@ export async function sweepPartials(folder: string): Promise<void> {
   }
 }
 
-async function isAbandoned(path: string, mark: string): Promise<boolean> {
+/** True where the process of `mark`, which made the file or folder at `path`, has ended; of another machine, after a week without a change. */
+export async function isAbandoned(path: string, mark: string): Promise<boolean> {
   const runs = await processRuns(mark);
   if (runs !== 'unknown') return runs === 'no';
   const changed = await stat(path).catch((cause: NodeJS.ErrnoException) => {

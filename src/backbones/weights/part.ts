@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { isAbandoned } from '../../base/partials.js';
+import { MARK_PATTERN, processMark } from '../../base/process-mark.js';
 
 const tagsSchema = z.object({ etag: z.string().optional(), linked: z.string().optional() });
 
@@ -17,8 +18,9 @@ export interface Tags {
 /**
  * The beginning of a download, kept beside `path` until it is whole: a folder with the bytes and the tags they came with.
  *
- * While it grows it is `<path>.part-<host>-<process>-<random>`, its owner's alone; left behind it is `<path>.part`. Who takes
- * it over does so by renaming it, which succeeds for one process only: two downloads at once never write to the same file.
+ * While it grows it is `<path>.part-<mark>-<random>`, with the mark of its process, which alone writes to it; left behind it is
+ * `<path>.part`. A process takes it over by renaming it, which succeeds for one process only: two downloads at once never write to
+ * the same file.
  */
 export class Part {
   private constructor(
@@ -29,8 +31,7 @@ export class Part {
   /** The part that an earlier download left behind, `<path>.part` or that of a process that is gone; else a new one. */
   static async claim(path: string): Promise<Part> {
     await mkdir(dirname(path), { recursive: true });
-    const owner = `${hostName}-${process.pid}-${randomBytes(4).toString('hex')}`;
-    const part = new Part(path, `${path}.part-${owner}`);
+    const part = new Part(path, `${path}.part-${processMark()}-${randomBytes(4).toString('hex')}`);
     for (const left of [`${path}.part`, ...(await abandonedParts(path))]) {
       const claimed = await rename(left, part.folder).then(() => true, ignoring(false, 'ENOENT'));
       if (claimed) return part;
@@ -94,24 +95,16 @@ export function checksumPath(path: string): string {
   return `${path}.sha256`;
 }
 
-const hostName = hostname().replace(/[^\w.]/g, '_');
+const OWNED = new RegExp(`^\\.part-(${MARK_PATTERN})-[0-9a-f]{8}$`);
 
 async function abandonedParts(path: string): Promise<string[]> {
-  const start = `${basename(path)}.part-${hostName}-`;
-  const names = await readdir(dirname(path));
-  return names
-    .filter(name => name.startsWith(start) && !isAlive(Number.parseInt(name.slice(start.length), 10)))
-    .map(name => join(dirname(path), name));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, as somebody else's.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  const parts: string[] = [];
+  for (const name of await readdir(dirname(path))) {
+    const mark = name.startsWith(basename(path)) ? OWNED.exec(name.slice(basename(path).length))?.[1] : undefined;
+    const part = join(dirname(path), name);
+    if (mark !== undefined && (await isAbandoned(part, mark))) parts.push(part);
   }
+  return parts;
 }
 
 async function sync(path: string): Promise<void> {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { fetchFromHub, type HubOptions } from '../../../src/backbones/weights/hub.js';
 import { AbortedError, InputError } from '../../../src/base/errors.js';
+import { processMark } from '../../../src/base/process-mark.js';
 import type { Progress } from '../../../src/base/progress.js';
 import { FakeHub } from './fake-hub.js';
 import { temporaryFolder } from './files.js';
@@ -414,25 +414,25 @@ test('two downloads at once give one whole file and leave nothing else', async (
   assert.equal(resumed.length, 1, 'the part has one owner');
 });
 
-test('the part of a process that was killed is taken over, that of a living one is left alone', async () => {
-  const host = hostname().replace(/[^\w.]/g, '_');
-  const left = (pid: number) => {
-    const part = `${cached()}.part-${host}-${pid}-00000000`;
+test('the part of a process that was killed is taken over, also where its id is in use again; that of a living one is not', async () => {
+  const left = (mark: string) => {
+    const part = `${cached()}.part-${mark}-00000000`;
     mkdirSync(part, { recursive: true });
     writeFileSync(join(part, 'data'), hub.content.subarray(0, 90_000));
     writeFileSync(join(part, 'tags.json'), JSON.stringify({ linked: hub.sha256() }));
-    return part;
+    return basename(part);
   };
-  const dead = spawnSync(process.execPath, ['-e', '']).pid;
-  const alive = left(process.pid);
-  left(dead);
-  await fetched();
-  assert.deepEqual(hub.takeSeen(), ['hub bytes=90000-', 'content bytes=90000-']);
-  assert.deepEqual(readFileSync(cached()), hub.content);
-  assert.deepEqual(
-    lying(),
-    ['model.safetensors', alive.slice(dirname(alive).length + 1), 'model.safetensors.sha256'].sort(),
-  );
+  const [machine, pid, start] = processMark().split('-');
+  const alive = left(processMark());
+  const others = left(`00000000-${pid}-${start}`);
+  for (const killed of [`${machine}-${spawnSync(process.execPath, ['-e', '']).pid}-${start}`, `${machine}-${pid}-0`]) {
+    left(killed);
+    await fetched();
+    assert.deepEqual(hub.takeSeen(), ['hub bytes=90000-', 'content bytes=90000-'], killed);
+    assert.deepEqual(readFileSync(cached()), hub.content);
+    assert.deepEqual(lying(), ['model.safetensors', alive, others, 'model.safetensors.sha256'].sort());
+    rmSync(cached());
+  }
 });
 
 test('a cache that cannot be written to is named', async () => {
