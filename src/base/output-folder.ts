@@ -118,14 +118,16 @@ async function putInPlace(complete: string, target: string, merge: boolean): Pro
 
 /** Moves the files of `added` into `target` and removes `added`. */
 async function mergeInto(target: string, added: string): Promise<void> {
+  const changed = new Set([target]);
   for (const entry of await readdir(added, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath, entry.name);
     const place = join(target, relative(added, file));
     await mkdir(dirname(place), { recursive: true });
     await rename(file, place);
-    await syncFolder(dirname(place));
+    for (let folder = dirname(place); folder !== target; folder = dirname(folder)) changed.add(folder);
   }
+  for (const folder of changed) await syncFolder(folder);
   await rm(added, { recursive: true });
 }
 

@@ -197,9 +197,17 @@ describe('createOutputFolder', () => {
     synced.length = 0;
     const more = await createOutputFolder(join(root, 'out'), { merge: true });
     await more.write('deep/c.txt', 'three');
+    await more.write('deep/new/d.txt', 'four');
     await more.commit();
     await more.close();
-    assert.ok(synced.includes('after /out/deep'), `${synced}`);
+    // Those where names were added: "new" in "deep", and "d.txt" in "new".
+    for (const folder of ['/out/deep', '/out/deep/new']) assert.ok(synced.includes(`after ${folder}`), `${synced}`);
+    synced.length = 0;
+    const top = await createOutputFolder(join(root, 'out'), { merge: true });
+    await top.write('further/e.txt', 'five');
+    await top.commit();
+    await top.close();
+    for (const folder of ['/out', '/out/further']) assert.ok(synced.includes(`after ${folder}`), `${synced}`);
   });
 });
 
