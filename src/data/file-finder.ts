@@ -26,7 +26,7 @@ interface Listed {
 
 /** The files that names in a table mean, in the folder that the names are relative to. Every folder is listed once. */
 export class FileFinder {
-  private readonly listed = new Map<string, Promise<Listed | undefined>>();
+  private readonly listed = new Map<string, Promise<readonly Listed[]>>();
   /** Names that are not UTF-8, in the folders that were listed. */
   readonly unreadable: Skipped[] = [];
 
@@ -54,7 +54,7 @@ export class FileFinder {
     const folders = new Set([...files].map(file => posix.dirname(file)));
     const unnamed: string[] = [];
     for (const folder of folders) {
-      const listed = await this.list(folder);
+      const [listed] = await this.list(folder);
       for (const name of listed?.plain ?? []) {
         const file = posix.join(folder, name);
         if (isImageName(name) && !isIgnored(name) && !files.has(file)) unnamed.push(file);
@@ -81,7 +81,7 @@ export class FileFinder {
       throwIfAborted(this.signal);
       const listed = await this.list(folder);
       await mapBounded(inside, AT_ONCE, async name => {
-        const file = await this.inFolder(listed, spelled(name));
+        const file = await this.inFolders(listed, spelled(name));
         const bySlashes = spelled(name) !== name;
         if ('reason' in file) {
           lost.push(name);
@@ -93,13 +93,22 @@ export class FileFinder {
     return lost;
   }
 
-  private async inFolder(listed: Listed | undefined, file: string): Promise<FoundFile> {
-    const name = posix.basename(file);
-    if (listed === undefined) {
+  /** What `file` means in the folders that its folder may mean. */
+  private async inFolders(folders: readonly Listed[], file: string): Promise<FoundFile> {
+    if (folders.length === 0) {
       const reason = await whyNoFile(resolve(this.root, file));
       // A folder that cannot be listed may still have the file.
       return reason === undefined ? { file, differs: [] } : { file, reason };
     }
+    const all = await Promise.all(folders.map(listed => this.inFolder(listed, file)));
+    const found = all.filter(each => !('reason' in each));
+    if (found.length <= 1) return found[0] ?? all[0]!;
+    const candidates = found.flatMap(each => ('candidates' in each ? each.candidates : [each.file]));
+    return { file, candidates: candidates.toSorted() };
+  }
+
+  private async inFolder(listed: Listed, file: string): Promise<FoundFile> {
+    const name = posix.basename(file);
     const meant = listed.files.find(name);
     if (meant === undefined)
       return { file, reason: `expected a file, got ${listed.folders.has(name) ? 'a folder' : 'nothing there'}` };
@@ -111,8 +120,8 @@ export class FileFinder {
     return reason === undefined ? { file: there, differs: [...listed.differs, ...meant.differs] } : { file, reason };
   }
 
-  /** A folder by its path or another spelling of it; undefined where there is none. */
-  private list(folder: string): Promise<Listed | undefined> {
+  /** The folder of a path, else those that it means by another spelling. */
+  private list(folder: string): Promise<readonly Listed[]> {
     let listed = this.listed.get(folder);
     if (listed === undefined) {
       listed = this.read(folder);
@@ -121,24 +130,27 @@ export class FileFinder {
     return listed;
   }
 
-  private async read(folder: string): Promise<Listed | undefined> {
+  private async read(folder: string): Promise<readonly Listed[]> {
     const at = resolve(this.root, folder);
     const entries = await readdir(at, { withFileTypes: true }).catch((thrown: unknown) => {
       pathFault(thrown, at);
       return undefined;
     });
-    if (entries !== undefined) return await this.listing(folder, [], entries);
+    if (entries !== undefined) return [await this.listing(folder, [], entries)];
     const above = posix.dirname(folder);
-    if (above === folder) return undefined;
-    const parent = await this.list(above);
-    const meant = parent?.folders.find(posix.basename(folder));
-    // Of two folders that it may mean none is taken: the name is reported as missing.
-    if (parent === undefined || meant === undefined || 'candidates' in meant) return undefined;
-    const path = posix.join(parent.path, meant.name);
-    // One that is there and cannot be read.
-    if (path === folder) return undefined;
-    const there = await this.list(path);
-    return there && { ...there, differs: [...parent.differs, ...meant.differs] };
+    if (above === folder) return [];
+    const name = posix.basename(folder);
+    const meant: Listed[] = [];
+    for (const parent of await this.list(above)) {
+      for (const alike of parent.folders.findAll(name)) {
+        const path = posix.join(parent.path, alike.name);
+        // One that is there and cannot be read.
+        if (path === folder) continue;
+        const differs = [...parent.differs, ...alike.differs];
+        for (const there of await this.list(path)) meant.push({ ...there, differs });
+      }
+    }
+    return meant;
   }
 
   private async listing(path: string, differs: readonly Spelling[], entries: readonly Dirent[]): Promise<Listed> {

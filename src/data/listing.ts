@@ -5,6 +5,7 @@ import { join, sep } from 'node:path';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { pathFault } from '../base/files.js';
 import type { Skipped } from './dataset.js';
+import { misspelled } from './other-spellings.js';
 
 /** Folders read, or links followed, at the same time; Node has four threads for the file system. */
 export const AT_ONCE = 8;
@@ -117,7 +118,7 @@ export async function readFolder(root: string, shown: string, at = TOP): Promise
   try {
     entries = await readdir(join(root, at.path), { withFileTypes: true });
   } catch (thrown) {
-    throw pathError(join(shown, at.path), 'a folder that can be read', thrown);
+    throw await pathError(join(shown, at.path), 'a folder that can be read', thrown);
   }
   const files: string[] = [];
   const folders: Visit[] = [];
@@ -182,13 +183,13 @@ export function codeOf(thrown: unknown): string {
 }
 
 /** The error of a path that cannot be used as `what`; `shown` is the path as the user wrote it. */
-export function pathError(shown: string, what: string, thrown: unknown): InputError {
+export async function pathError(shown: string, what: string, thrown: unknown): Promise<InputError> {
   const code = codeOf(thrown);
-  const [got, wayOut] =
+  const { got, wayOut } =
     code === 'ENOENT'
-      ? ['nothing there', 'check the path']
+      ? ((await misspelled(shown)) ?? { got: 'nothing there', wayOut: 'check the path' })
       : code === 'EACCES' || code === 'EPERM'
-        ? [`no permission to read it (${code})`, 'change its permissions']
-        : [reasonOf(thrown), undefined];
-  return new InputError(expected(shown, what, got!, wayOut), { cause: thrown });
+        ? { got: `no permission to read it (${code})`, wayOut: 'change its permissions' }
+        : { got: reasonOf(thrown), wayOut: undefined };
+  return new InputError(expected(shown, what, got, wayOut), { cause: thrown });
 }

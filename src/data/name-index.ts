@@ -42,6 +42,32 @@ export class NameIndex {
     const longer = this.byStem.get(key);
     return longer && chosen(name, longer, file => file.replace(IMAGE_ENDING, ''));
   }
+
+  /** Every name that this one may mean, and in what they differ. */
+  findAll(name: string): readonly { readonly name: string; readonly differs: readonly Spelling[] }[] {
+    const meant = this.find(name);
+    if (meant === undefined) return [];
+    if ('differs' in meant) return [meant];
+    return meant.candidates.map(other => {
+      const lacksEnding = fold(other) !== fold(name);
+      const text = lacksEnding ? other.replace(IMAGE_ENDING, '') : other;
+      return { name: other, differs: differences(name, text, lacksEnding) };
+    });
+  }
+
+  /** The same as `find`, of a path with forward slashes, which may be written with backslashes. */
+  findPath(path: string): FoundName | undefined {
+    const meant = this.find(path);
+    if (meant !== undefined || !path.includes('\\')) return meant;
+    const slashed = this.find(path.replaceAll('\\', '/'));
+    return slashed && ('differs' in slashed ? { ...slashed, differs: ['slashes', ...slashed.differs] } : slashed);
+  }
+
+  /** The name that a path means; the path itself where it means none or several. */
+  nameOf(path: string): string {
+    const meant = this.findPath(path);
+    return meant !== undefined && 'differs' in meant ? meant.name : path;
+  }
 }
 
 function keyed(names: Iterable<string>, keyOf: (name: string) => string): Map<string, string[]> {

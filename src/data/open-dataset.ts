@@ -78,8 +78,8 @@ interface Reading {
 async function form(data: string, reading: Reading): Promise<Dataset> {
   const { target, pattern, skipMissing, signal } = reading;
   const what = 'a folder of pictures or a table of labels';
-  const kind = await stat(data).catch((thrown: unknown) => {
-    throw pathError(data, what, thrown);
+  const kind = await stat(data).catch(async (thrown: unknown) => {
+    throw await pathError(data, what, thrown);
   });
   if (pattern !== undefined) {
     if (!kind.isDirectory()) throw new UsageError(expected(pattern.option, 'a folder of pictures', `the file ${data}`));

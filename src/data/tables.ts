@@ -54,7 +54,7 @@ export async function readTable(file: string, shown: string): Promise<Table> {
   try {
     bytes = await readFile(file);
   } catch (thrown) {
-    throw pathError(shown, 'a table that can be read', thrown);
+    throw await pathError(shown, 'a table that can be read', thrown);
   }
   const other = await contentOfTable(bytes);
   if (other !== undefined)

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { recoverFolder } from '../base/output-folder.js';
+import { misspelled } from '../data/other-spellings.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */
@@ -42,8 +43,11 @@ export async function readPart(folder: string, name: string, encoding: 'utf8' | 
     );
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     if (!isFolder || (isMissing && !isModel(folder))) {
-      const got = isFolder ? 'one without eyeball.json' : 'none';
-      throw new InputError(expected(folder, 'the folder of a model', got, 'make one with eyeball train'), { cause });
+      const fault = (!isFolder && (await misspelled(folder))) || {
+        got: isFolder ? 'one without eyeball.json' : 'none',
+        wayOut: 'make one with eyeball train',
+      };
+      throw new InputError(expected(folder, 'the folder of a model', fault.got, fault.wayOut), { cause });
     }
     throw new InputError(
       expected(path, 'a file of the model', `"${reasonOf(cause)}"`, 'train again or fetch it again'),

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { FileFinder } from '../../src/data/file-finder.js';
 import { NameIndex } from '../../src/data/name-index.js';
 import { openDataset } from '../../src/data/open-dataset.js';
+import { loadModel } from '../../src/model/model.js';
 import { failureOf, tempFolder } from './temp.js';
 
 const composed = 'caf\u00e9';
@@ -100,6 +101,21 @@ describe('the names of a table', () => {
     ]);
   });
 
+  it('are looked up in every folder that theirs may be', async t => {
+    const files = ['Cafe\u0301/1/a.jpg', 'caf\u00e9/1/a.jpg', 'caf\u00e9/1/b.jpg', 'l.csv'];
+    const data = tempFolder(t, files);
+    const where = join(data, 'l.csv');
+    writeFileSync(where, 'file,age\nCAFE\u0301\\1\\a.jpg,1\nCAF\u00c9/1/b.jpg,2\nCAF\u00c9/1/c.jpg,3\n');
+    assert.deepEqual((await failureOf(() => openDataset({ data: where }))).split('\n'), [
+      `InputError: ${where}:2: expected the name of one file, got "CAFE\u0301\\\\1\\\\a.jpg", which may be "Cafe\u0301/1/a.jpg" or ` +
+        '"caf\u00e9/1/a.jpg"; write it as the file is named',
+    ]);
+    writeFileSync(where, 'file,age\nCAF\u00c9/1/b.jpg,2\nCAF\u00c9/1/c.jpg,3\n');
+    const { samples, skipped } = await openDataset({ data: where });
+    assert.deepEqual(samples, [{ file: 'caf\u00e9/1/b.jpg', label: 2 }]);
+    assert.deepEqual(skipped, [{ file: 'CAF\u00c9/1/c.jpg', reason: 'expected a file, got nothing there' }]);
+  });
+
   it('of two spellings are one file, whose numbers must agree', async t => {
     const data = tempFolder(t, { 'a.jpg': '', 'l.csv': 'file,age\na.jpg,1\nA.JPG,2\n' });
     assert.match(
@@ -138,6 +154,42 @@ describe('the names of a table', () => {
     const seconds = (process.cpuUsage().user - start) / 1e6;
     assert.ok([...found.values()].every(file => 'differs' in file));
     assert.ok(seconds < 20, `${seconds} s`); // half a second; by a search through the folder it would be minutes
+  });
+});
+
+describe('a path that is not there', () => {
+  const data = (path: string) => failureOf(() => openDataset({ data: path }));
+  const model = (path: string) => failureOf(() => loadModel(path));
+
+  it('is an error that names what its spelling may mean', async t => {
+    const root = tempFolder(t, ['Faces/1/a.jpg', 'faces/1/a.jpg', 'Age/x', 'l.CSV']);
+    const at = (...names: string[]) => join(root, ...names);
+    const several = `a name that may be ${at('Faces')} or ${at('faces')}; write the one that is meant (complete it with Tab)`;
+    assert.equal(
+      await data(at('FACES')),
+      `InputError: ${at('FACES')}: expected a folder of pictures or a table of labels, got ${several}`,
+    );
+    assert.match(await data(at('FACES', '1')), new RegExp(`may be ${at('Faces', '1')} or ${at('faces', '1')};`));
+    assert.equal(
+      await model(at('FACES')),
+      `InputError: ${at('FACES')}: expected the folder of a model, got ${several}`,
+    );
+    const one = (name: string) => `got nothing of that spelling; write ${at(name)} (complete it with Tab)`;
+    assert.equal(
+      await model(at('age', 'model.onnx')),
+      `InputError: ${at('age')}: expected the folder of a model, ${one('Age')}`,
+    );
+    assert.match(await data(at('l.csv')), new RegExp(`${one('l.CSV').replace(/[()]/g, '.')}$`));
+  });
+
+  it('and nothing like it either is an error that says so', async t => {
+    const root = tempFolder(t, ['a/x']);
+    const path = join(root, 'b');
+    assert.match(await data(path), /got nothing there; check the path$/);
+    assert.equal(
+      await model(path),
+      `InputError: ${path}: expected the folder of a model, got none; make one with eyeball train`,
+    );
   });
 });
 
