@@ -1,6 +1,7 @@
 import { internal } from '../base/errors.js';
 import { csvOf, splitRecords } from './csv-text.js';
-import { DECISION_COLUMNS, type Decision, decisionsOf } from './decisions.js';
+import { DECISION_COLUMNS, type Decision, decisionsOf, matchDecisions } from './decisions.js';
+import { NameIndex } from './name-index.js';
 import { numberText } from './number-column.js';
 import { fileOf } from './table-samples.js';
 import { DELIMITER_LINE, decodeText, parseTable, type Table } from './tables.js';
@@ -28,14 +29,18 @@ export function newDecisionsText(): DecisionsText {
 }
 
 /**
- * The text of a decisions file.
+ * The text of a decisions file. A row whose name is another spelling of a file's name is one about that file.
  *
  * @param shown The file as the user wrote it.
+ * @param files See decidableFiles. Default: none, names mean what is written.
  * @throws InputError as readDecisions does.
  */
-export function parseDecisionsText(bytes: Uint8Array, shown: string): DecisionsText {
+export function parseDecisionsText(bytes: Uint8Array, shown: string, files = new NameIndex([])): DecisionsText {
   const table = parseTable(bytes, shown);
-  const { byFile, form } = decisionsOf(table);
+  const decisions = decisionsOf(table);
+  const { form } = decisions;
+  const { here, gone } = matchDecisions(files, decisions);
+  const byFile = new Map([...here.byFile, ...gone.map(file => [file, decisions.byFile.get(file)!] as const)]);
   const text = decodeText(bytes, shown);
   // A byte order mark alone is no record.
   const records = [...splitRecords(text, form.delimiter !== undefined)].filter(({ text }) => text !== BYTE_ORDER_MARK);
@@ -45,7 +50,7 @@ export function parseDecisionsText(bytes: Uint8Array, shown: string): DecisionsT
   for (const { line, cells } of table.rows) {
     const place = placeOfLine.get(line);
     if (place === undefined) throw internal(`no record at line ${line} of ${shown}`);
-    const file = fileOf(cells[fileAt])!;
+    const file = files.nameOf(fileOf(cells[fileAt])!);
     places.set(file, [...(places.get(file) ?? []), place]);
   }
   return { byFile, records: records.map(({ text }) => text), places, form };

@@ -98,24 +98,27 @@ export interface AppliedDecisions {
   readonly dropped: number;
 }
 
+/** The files that decisions about a data set can be about. */
+export const decidableFiles = ({ samples, skipped }: Pick<Dataset, 'samples' | 'skipped'>): NameIndex =>
+  new NameIndex([...samples, ...skipped].map(({ file }) => file));
+
 /**
  * The decisions by the names that the data has: those that no file has are looked up by other spellings (see NameIndex), and `notes` say so.
  * `gone` are names that mean no file, or several.
  *
+ * @param files See decidableFiles.
  * @throws InputError where two spellings of one name have different decisions.
  */
 export function matchDecisions(
-  { samples, skipped }: Pick<Dataset, 'samples' | 'skipped'>,
+  files: NameIndex,
   decisions: Decisions,
 ): { readonly here: Decisions; readonly gone: readonly string[]; readonly notes: readonly string[] } {
   const { shown } = decisions;
-  const known = new NameIndex([...samples, ...skipped].map(({ file }) => file));
   const byFile = new Map<string, Decision>();
   const spellings = new SpellingNotes();
   const gone: string[] = [];
   for (const [name, decision] of decisions.byFile) {
-    const slashed = name.replaceAll('\\', '/');
-    const meant = known.find(name) ?? (slashed === name ? undefined : known.find(slashed));
+    const meant = files.findPath(name);
     if (meant === undefined || 'candidates' in meant) {
       gone.push(name);
       continue;
@@ -126,8 +129,7 @@ export function matchDecisions(
       throw new InputError(expected(shown, `one decision for ${quote(meant.name)}`, got, 'remove one of the rows'));
     }
     byFile.set(meant.name, decision);
-    const differs = slashed === meant.name && slashed !== name ? (['slashes'] as const) : meant.differs;
-    spellings.count(name, { file: meant.name, differs });
+    spellings.count(name, { file: meant.name, differs: meant.differs });
   }
   return { here: { ...decisions, byFile }, gone, notes: spellings.notes(shown) };
 }
@@ -140,7 +142,7 @@ export function matchDecisions(
  */
 export function applyDecisions(dataset: Dataset, decisions: Decisions, onMessage?: (line: string) => void): Dataset {
   const { shown } = decisions;
-  const { here, gone, notes } = matchDecisions(dataset, decisions);
+  const { here, gone, notes } = matchDecisions(decidableFiles(dataset), decisions);
   const { byFile } = here;
   for (const note of notes) onMessage?.(note);
   if (gone.length > 0) {

@@ -10,8 +10,16 @@ import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '.
 import { doubtLabels, type LabelDoubts } from '../cleaning/label-doubts.js';
 import { qualityFlags } from '../cleaning/quality.js';
 import type { Dataset, Sample, Skipped } from '../data/dataset.js';
-import { applyDecisions, type Decision, type Decisions, matchDecisions, readDecisions } from '../data/decisions.js';
+import {
+  applyDecisions,
+  type Decision,
+  type Decisions,
+  decidableFiles,
+  matchDecisions,
+  readDecisions,
+} from '../data/decisions.js';
 import { changeDecisionsFile } from '../data/decisions-lock.js';
+import type { NameIndex } from '../data/name-index.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { sheetPng, type Tile } from '../data/sheet.js';
 import { decodeText } from '../data/tables.js';
@@ -148,7 +156,9 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
       await replaceFile(sheet, png);
       await changeDecisionsFile(decisionsFile, () =>
-        addDecisions(decisionsFile, offered, row => (row.kinds.includes('label') ? (decide ?? '') : '')),
+        addDecisions(decisionsFile, decidableFiles(all), offered, row =>
+          row.kinds.includes('label') ? (decide ?? '') : '',
+        ),
       );
     } catch (cause) {
       if (cause instanceof InputError) throw cause;
@@ -183,12 +193,14 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
 /** Adds rows to the decisions file, which is made if it is not there; what it says by now stays as it is. */
 async function addDecisions(
   path: string,
+  files: NameIndex,
   offered: readonly RankedSample[],
   decide: (row: RankedSample) => string,
 ): Promise<void> {
   if (!existsSync(path)) return await replaceFile(path, decisionRows(offered, decide));
   const { named, form } = await readDecisions(path);
-  const added = offered.filter(({ file }) => !named.has(file));
+  const there = new Set([...named].map(name => files.nameOf(name)));
+  const added = offered.filter(({ file }) => !there.has(file));
   if (added.length === 0) return;
   const text = decodeText(await readFile(path), path);
   const lines = text.endsWith('\n') ? text : `${text}\n`;
@@ -211,7 +223,7 @@ async function foreignFiles(out: string, sheet: string): Promise<string[]> {
 /** The data with what was decided so far. Decisions about pictures that are not there stay in their file and are told. */
 function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: Watch['onMessage']) {
   if (decisions === undefined) return { dataset, before: undefined };
-  const { here, gone, notes } = matchDecisions(dataset, decisions);
+  const { here, gone, notes } = matchDecisions(decidableFiles(dataset), decisions);
   for (const note of notes) onMessage?.(note);
   if (gone.length > 0)
     onMessage?.(`${decisions.shown}: ${gone.length} decisions are about pictures that are not here; they stay there`);

@@ -49,13 +49,21 @@ describe('clean', () => {
 
   it('takes decisions, in train, evaluate and inspect too, and keeps them settled', async () => {
     const [set, drop, keep] = table().map(({ file }) => file) as [string, string, string];
+    const [open] = (parse(readFileSync(decisions), { columns: true }) as Row[])
+      .map(({ file }) => file)
+      .filter(file => ![set, drop, keep].includes(file));
     const images = table().length;
-    writeFileSync(decisions, `decision;file;value;note\nset;${set};33;mine\ndrop;${drop};;\nkeep;${keep};;"a; b"`);
+    writeFileSync(
+      decisions,
+      `decision;file;value;note\nset;${set};33;mine\ndrop;${drop};;\nkeep;${keep.replace('/', '\\')};;"a; b"\n;${open!.replace('.jpg', '.JPG')};;`,
+    );
     const text = readFileSync(decisions, 'utf8');
     const { code, stdout, stderr } = await clean('--json');
     assert.equal(code, 0, stderr);
     const result = JSON.parse(stdout);
     assert.ok(readFileSync(decisions, 'utf8').startsWith(`${text}\n`) || readFileSync(decisions, 'utf8') === text);
+    // The row that spells its name otherwise is its row.
+    assert.ok(!readFileSync(decisions, 'utf8').includes(open!));
     const { kept, set: setCount, dropped } = result.decisions;
     assert.deepEqual([kept, setCount, dropped], [1, 1, 1]);
     assert.equal(result.images, images - 1);

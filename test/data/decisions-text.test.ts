@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Decision } from '../../src/data/decisions.js';
 import { newDecisionsText, parseDecisionsText, textOfDecisions, withDecision } from '../../src/data/decisions-text.js';
+import { NameIndex } from '../../src/data/name-index.js';
 import { failureOf } from './temp.js';
 
 const parse = (text: string, shown = 'decisions.csv') => parseDecisionsText(new TextEncoder().encode(text), shown);
@@ -54,6 +55,34 @@ describe('a decision in a text', () => {
   it('stands in every row of its picture', () => {
     const text = 'file,decision,value\na.jpg,keep,\n./a.jpg,keep,\nb.jpg,,\n';
     assert.equal(decided(text, 'a.jpg', drop), 'file,decision,value\na.jpg,drop,9\n./a.jpg,drop,9\nb.jpg,,\n');
+  });
+
+  it('stands in the row that spells the name of its picture otherwise', () => {
+    const files = new NameIndex(['b/caf\u00e9.jpg', 'b/x.jpg', 'b/X.jpg', 'c.jpg']);
+    const parseFor = (text: string) => parseDecisionsText(new TextEncoder().encode(text), 'decisions.csv', files);
+    const text = 'file,decision,value\nB\\CAFE\u0301.JPG,keep,\nC,,\nb/x.JPG,drop,\nb/x.jpg,keep,\n';
+    const { byFile } = parseFor(text);
+    // The third may be two files.
+    assert.deepEqual(
+      [...byFile],
+      [
+        ['b/caf\u00e9.jpg', keep],
+        ['b/x.jpg', keep],
+        ['b/x.JPG', drop],
+      ],
+    );
+    let changed = text;
+    for (const file of ['b/caf\u00e9.jpg', 'c.jpg'])
+      changed = textOfDecisions(withDecision(parseFor(changed), file, drop, {}));
+    assert.equal(changed, text.replace('JPG,keep,', 'JPG,drop,').replace('C,,', 'C,drop,'));
+  });
+
+  it('of two spellings of one name must be one', async () => {
+    const bytes = new TextEncoder().encode('file,decision,value\nA.jpg,keep,\na,drop,\n');
+    assert.equal(
+      await failureOf(() => parseDecisionsText(bytes, 'decisions.csv', new NameIndex(['a.jpg']))),
+      'InputError: decisions.csv: expected one decision for "a.jpg", got keep and, by another spelling, drop; remove one of the rows',
+    );
   });
 
   it('keeps the fields of JSON lines', () => {

@@ -14,6 +14,7 @@ import {
   withDecision,
 } from '../../data/decisions-text.js';
 import { codeOf, kindOf } from '../../data/listing.js';
+import { NameIndex } from '../../data/name-index.js';
 import { Problem } from '../problem.js';
 import { hidePaths } from './hide-paths.js';
 import type { DecisionEvent, DecisionRequest } from './protocol.js';
@@ -36,15 +37,17 @@ export class DecisionStore {
   private constructor(
     /** The file as the user wrote it. */
     readonly shown: string,
+    private readonly files: NameIndex,
   ) {}
 
   /**
    * The decisions in a file, which need not be there yet.
    *
+   * @param files The files that can be decided about, which the decisions file may spell otherwise. Default: names mean what is written.
    * @throws InputError where the file is there and holds no decisions.
    */
-  static async open(shown: string): Promise<DecisionStore> {
-    const store = new DecisionStore(shown);
+  static async open(shown: string, files = new NameIndex([])): Promise<DecisionStore> {
+    const store = new DecisionStore(shown, files);
     await store.refresh();
     if (store.fault !== undefined) throw store.fault;
     store.count = 0;
@@ -156,7 +159,7 @@ export class DecisionStore {
     try {
       // An empty file, as `touch` makes it, is the start of one.
       const isEmpty = bytes === undefined || bytes.every(byte => byte <= 0x20);
-      this.take(isEmpty ? newDecisionsText() : parseDecisionsText(bytes, this.shown), bytes);
+      this.take(isEmpty ? newDecisionsText() : parseDecisionsText(bytes, this.shown, this.files), bytes);
       this.fault = undefined;
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;

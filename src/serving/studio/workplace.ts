@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../../backbones/registry.js';
 import { expected, UsageError } from '../../base/errors.js';
 import type { Dataset, Sample, Skipped } from '../../data/dataset.js';
+import { decidableFiles } from '../../data/decisions.js';
 import { openDataset } from '../../data/open-dataset.js';
 import { type HistogramBin, histogram } from '../../evaluation/groups.js';
 import { labelStatistics } from '../../operations/common.js';
@@ -77,7 +78,7 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
     ordered: inNaturalOrder(dataset.samples),
     histogram: histogram(labels),
     labels: { min, max, mean, std },
-    store: await DecisionStore.open(decisions),
+    store: await DecisionStore.open(decisions, decidableFiles(dataset)),
     names: await NamingStore.open(join(dirname(decisions), 'studio.json')),
     table: join(dirname(decisions), 'labels.csv'),
     broken: new Map(dataset.skipped.map(({ file, reason }) => [file, reason])),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
@@ -193,6 +193,25 @@ describe('a decision', () => {
     app.shutDown();
     assert.equal((await reader.read()).done, true);
     assert.equal((await answerOf(await ask('GET', 'events'))).status, 503);
+  });
+
+  it('is found in a file that spells names otherwise, and changes its row there', async t => {
+    const root = tempFolder(t);
+    const place = { decisions: join(root, 'mine.csv') };
+    await writePictures(join(root, 'data'), 24);
+    const [folder] = readdirSync(join(root, 'data'));
+    const file = `${folder}/${readdirSync(join(root, 'data', folder!))[0]}`;
+    const written = file.toUpperCase().replace('/', '\\');
+    writeFileSync(place.decisions, `file,decision,value\n${written},set,7\n`);
+    const studio = await startStudio(t, place, {}, root);
+    const { samples } = await studio.get<SamplesAnswer>('samples?show=decided');
+    assert.deepEqual(
+      samples.map(({ file, decision }) => [file, decision]),
+      [[file, { kind: 'set', value: 7 }]],
+    );
+    assert.equal((await studio.get<StudioState>('state')).data!.decided.set, 1);
+    assert.equal((await studio.decide(file, { kind: 'drop' }, { kind: 'set', value: 7 })).status, 200);
+    assert.equal(readFileSync(place.decisions, 'utf8'), `file,decision,value\n${written},drop,\n`);
   });
 
   it('that is none is refused', async t => {
