@@ -109,7 +109,7 @@ export async function loadBackbone(options: BackboneOptions, watch: Watch = {}):
   const refuse = (option: string, value: unknown, why: string) => {
     if (value !== undefined) throw new UsageError(expected(option, `nothing, for ${why}`, `${value}`, 'leave it out'));
   };
-  const resnet = Object.hasOwn(resnets, backbone) ? (backbone as keyof typeof resnets) : undefined;
+  const resnet = resnetNamed(backbone);
   const foreign = resnet === undefined && backbone !== 'face';
   if (!foreign) {
     refuse('--mean', mean, `${backbone} has a normalisation of its own`);
@@ -132,30 +132,32 @@ export async function loadBackbone(options: BackboneOptions, watch: Watch = {}):
   return await loadForeign({ path: backbone, sizePx, normalization });
 }
 
-async function loadResnet(name: keyof typeof resnets, options: BackboneOptions, watch: Watch): Promise<Backbone> {
-  const { plan }: ResnetEntry = resnets[name];
+/** A ResNet's name. */
+export type ResnetName = keyof typeof resnets;
+
+/** The ResNet of this name; undefined where there is none. */
+export const resnetNamed = (name: string): ResnetName | undefined =>
+  Object.hasOwn(resnets, name) ? (name as ResnetName) : undefined;
+
+async function loadResnet(name: ResnetName, options: BackboneOptions, watch: Watch): Promise<Backbone> {
   const { sizePx = resnetCommon.sizePx } = options;
   if (sizePx < SMALLEST_PX) throw new UsageError(expected('--size', `at least ${SMALLEST_PX} px`, `${sizePx}`));
-  const width = resnetWidth(plan);
   const { parameters, ...about } = await resnetParameters(name, options, watch);
-  const backbone = {
-    name,
-    sizePx,
-    normalization: resnetCommon.normalization,
-    width,
-    middle: resnetMiddle(plan),
-    ...about,
-  };
-  return { ...backbone, build: x => buildResnet(x, plan, parameters) };
+  return { name, sizePx, normalization: resnetCommon.normalization, ...about, ...resnetBackbone(name, parameters) };
+}
+
+/** What a ResNet is with these parameters. */
+export function resnetBackbone(
+  name: ResnetName,
+  parameters: ParameterSource,
+): Pick<Backbone, 'width' | 'middle' | 'build'> {
+  const { plan }: ResnetEntry = resnets[name];
+  return { width: resnetWidth(plan), middle: resnetMiddle(plan), build: x => buildResnet(x, plan, parameters) };
 }
 
 type WeightsInfo = Pick<Backbone, 'source' | 'license' | 'sha256' | 'head'> & { parameters: ParameterSource };
 
-async function resnetParameters(
-  name: keyof typeof resnets,
-  options: BackboneOptions,
-  watch: Watch,
-): Promise<WeightsInfo> {
+async function resnetParameters(name: ResnetName, options: BackboneOptions, watch: Watch): Promise<WeightsInfo> {
   const entry: ResnetEntry = resnets[name];
   const { weights = entry.hub, cacheDir } = options;
   if (weights === 'formula') {

@@ -66,7 +66,7 @@ export function dataOptions(command: Command): Command {
 
 /** Which network sees the pictures. */
 export interface BackboneFlags {
-  readonly backbone: string;
+  readonly backbone?: string;
   readonly weights?: string;
   readonly size?: number;
   readonly mean?: [number, number, number];
@@ -77,7 +77,10 @@ export interface BackboneFlags {
 /** Adds --backbone, what belongs to it, and --cache. */
 export function backboneOptions(command: Command): Command {
   return command
-    .option('--backbone <name>', 'face, resnet18, resnet34, resnet50, resnet101, resnet152 or a FILE.onnx', 'face')
+    .option(
+      '--backbone <name>',
+      'face, resnet18, resnet34, resnet50, resnet101, resnet152 or a FILE.onnx (default: face)',
+    )
     .option(
       '--weights <source>',
       "for ResNets: a .safetensors or .pth file, a hub name, or formula (default: the hub's ImageNet weights)",

@@ -24,6 +24,7 @@ import type { Terminal } from './terminal.js';
 
 interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
   readonly out?: string;
+  readonly from?: string;
   readonly unit?: string;
   readonly faces?: boolean;
   readonly tune?: 'head' | 'last' | 'all';
@@ -77,7 +78,11 @@ export function trainCommand(terminal: Terminal): Command {
       number,
     )
     .option('--max <x>', 'highest possible value, likewise', number);
-  backboneOptions(command.optionsGroup('Backbone:')).addOption(
+  backboneOptions(
+    command
+      .optionsGroup('Backbone:')
+      .option('--from <model>', 'go on from this model: its backbone as it was trained, its head, unit and limits'),
+  ).addOption(
     new Option(
       '--precision <p>',
       'what a frozen backbone is computed in; auto: int8 where it is faster and its features agree (default: fp32)',
@@ -102,6 +107,7 @@ Examples:
   npx eyeball-ml train UTKFace --label-from '^(\\d+)_' --out age
   npx eyeball-ml train houses/metadata.csv --target price --out price --backbone resnet50
   npx eyeball-ml train faces/train --out tuned --tune last --epochs 10
+  npx eyeball-ml train faces/train --out longer --from tuned --tune last --epochs 5
   npx eyeball-ml train faces/train --out whole --backbone resnet18 --tune all --bn batch --augment photo --resume
   npx eyeball-ml train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
   );
@@ -180,7 +186,7 @@ function gradientOptions(command: Command): void {
       'times that all images are seen (default: mlp head 30, --tune 10, --solver adam 5)',
       whole(1),
     )
-    .option('--lr <x>', 'highest learning rate (default: mlp head 0.002, else 0.001)', number)
+    .option('--lr <x>', 'highest learning rate (default: mlp head 0.002, with --from 0.0002, else 0.001)', number)
     .option('--batch <n>', 'images a step (default: mlp head up to 128, else 25)', whole(1))
     .addOption(new Option('--optimizer <name>', 'default: adamw').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'of the learning rate (default: one-cycle)').choices(scheduleNames))

@@ -124,6 +124,11 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const { samples } = dataset;
       const paths = samples.map(({ file }) => pathOf(file));
       const index = await indexOfModel(home, manifest);
+      const { from } = manifest.configuration;
+      if (from !== undefined)
+        options.onMessage?.(
+          `warning: the model goes on from ${from}; images that ${from} was trained on are not looked for`,
+        );
       const trained = (index: TrainingIndex) => async (file: string) =>
         (await trainingPicture(index, home, index.files.indexOf(file), PAIR_PX)).dataUri;
       const read = readsForTwo();

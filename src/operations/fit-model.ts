@@ -6,6 +6,7 @@ import { findAugmentation } from '../data/augment.js';
 import { augmentedSheet } from '../data/augmented-sheet.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
+import { rootMeanSquaredError } from '../metrics/regression.js';
 import type { Manifest } from '../model/manifest.js';
 import type { Refit } from '../training/calibrate.js';
 import { type Extraction, extractStage } from '../training/extract.js';
@@ -19,10 +20,12 @@ import {
   type TunedInput,
 } from '../training/fine-tune.js';
 import type { Epoch } from '../training/fit.js';
-import { classicSettings, fitClassicHead, fitHead, headRecipe } from '../training/fit-head.js';
-import type { Head, HeadData } from '../training/head.js';
+import { classicSettings, fitClassicHead, fitHead, goOnWith, headRecipe } from '../training/fit-head.js';
+import { type Head, type HeadData, linearHead } from '../training/head.js';
+import { answersOf } from '../training/out-of-fold.js';
 import { fitRidge, refitRidge } from '../training/ridge.js';
 import { stageWidth } from '../training/tuned-network.js';
+import type { Start } from './go-on-from.js';
 import type { TrainingPlan } from './training-plan.js';
 
 /** Somebody to tell, of epochs too. */
@@ -37,7 +40,7 @@ export interface ModelFit {
   /** The head as it was fitted without the held-out pictures. */
   readonly held: Head;
   /** Fits such a head again without a fold; left out where the backbone was trained too. */
-  readonly refit?: Refit;
+  readonly refit?: Refit | undefined;
   /** What training moved of the backbone. */
   readonly tuned?: Readonly<Record<string, Tensor>>;
   readonly epochs: readonly Epoch[];
@@ -47,16 +50,25 @@ export interface ModelFit {
   readonly configuration: Manifest['configuration'];
 }
 
-/** The heads that the plan asks for, the best on the held-out pictures first. */
+/**
+ * The heads that the plan asks for, the best on the held-out pictures first.
+ *
+ * @param start Whose head those that are trained by gradients go on from, where it has their form.
+ */
 export async function fitHeads(
   data: HeadData,
   backbone: Backbone,
   plan: TrainingPlan,
   seed: number,
+  start: Start | undefined,
   watch: EpochWatch,
 ): Promise<ModelFit[]> {
   const fits: ModelFit[] = [];
-  for (const kind of plan.heads) fits.push(await fitOne(kind, data, backbone, plan, seed, watch));
+  for (const kind of plan.heads) {
+    const { refit, ...fit } = await fitOne(kind, data, backbone, plan, seed, start, watch);
+    // Features of a backbone that was trained on these images are too good on each, whichever fold is left out.
+    fits.push(start?.isTuned && start.knowsImages ? fit : { ...fit, refit });
+  }
   if (fits.length < 2) return fits;
   const error = ({ validationMse }: ModelFit) => validationMse ?? 0;
   const ranked = fits.toSorted((a, b) => error(a) - error(b));
@@ -76,6 +88,7 @@ async function fitOne(
   backbone: Backbone,
   plan: TrainingPlan,
   seed: number,
+  start: Start | undefined,
   watch: EpochWatch,
 ): Promise<ModelFit> {
   if (kind === 'ridge') {
@@ -88,17 +101,25 @@ async function fitOne(
   const { loss, balance, augment } = plan;
   const settings = { ...plan.headRecipe, loss, balance, seed };
   const classic = kind === 'classic';
-  const fitOn = (part: HeadData, changed: Partial<typeof settings> & Pick<EpochWatch, 'onEpoch'>, of: Watch) =>
+  const earlier = earlierHead(start, data, { kind, loss }, watch);
+  const fresh = classic && backbone.head !== undefined ? linearHead(backbone.head, { range: data.range }) : undefined;
+  const fitOn = (
+    part: HeadData,
+    start: Head | undefined,
+    changed: Partial<typeof settings> & Pick<EpochWatch, 'onEpoch'>,
+    of: Watch,
+  ) =>
     classic
-      ? fitClassicHead(part, { ...settings, ...changed, start: backbone.head }, of)
-      : fitHead(part, { ...settings, ...changed, kind }, of);
-  const { head, fit } = await fitOn(data, { onEpoch: watch.onEpoch }, watch);
+      ? fitClassicHead(part, { ...settings, ...changed, start }, of)
+      : fitHead(part, { ...settings, ...changed, kind, start }, of);
+  const { head, fit } = await fitOn(data, earlier ?? fresh, { onEpoch: watch.onEpoch }, watch);
   // As long as the best epoch took: without held-out pictures nothing else could end it before it learns its rows by heart.
   const epochs = classic ? settings.epochs : Math.max(1, fit.epoch);
+  const again = start?.knowsImages ? fresh : (earlier ?? fresh);
   const refit: Refit = {
-    fit: async ({ data }, of) => (await fitOn(data, { epochs, patience: null }, of)).head,
+    fit: async ({ data }, of) => (await fitOn(data, again, { epochs, patience: null }, of)).head,
   };
-  const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length);
+  const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length, earlier !== undefined);
   return {
     name: classic ? 'adam' : kind,
     head,
@@ -118,6 +139,41 @@ async function fitOne(
       bestEpoch: fit.epoch,
     },
   };
+}
+
+/** The head that training goes on from, where it can. */
+function earlierHead(
+  start: Start | undefined,
+  data: HeadData,
+  form: Parameters<typeof goOnWith>[2],
+  watch: Watch,
+): Head | undefined {
+  if (start === undefined) return undefined;
+  const found = start.head && goOnWith(start.head, data, form);
+  if (found !== undefined) return found;
+  const why = start.head === undefined ? 'is fitted to images that are held out' : 'has another form';
+  watch.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
+  return undefined;
+}
+
+/** The head that fine-tuning starts with: that of the model that it goes on from where it can, else one that is fitted first. */
+export async function headToTune(
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  start: Start | undefined,
+  watch: EpochWatch,
+): Promise<ModelFit> {
+  const [kind] = plan.heads as [TrainingPlan['heads'][number]];
+  const head = earlierHead(start, data, { kind: kind === 'mlp' ? 'mlp' : 'linear', loss: plan.loss }, watch);
+  if (head === undefined) return (await fitHeads(data, backbone, plan, seed, undefined, watch))[0]!;
+  const { labels, validation } = data;
+  const { value } = await answersOf(head, data.rows, validation);
+  const truth = validation.map(i => labels[i]!);
+  const validationMse = validation.length === 0 ? null : rootMeanSquaredError(truth, value) ** 2;
+  const none = { epochs: [], bestEpoch: null, computeShare: null, configuration: {} };
+  return { name: `${kind} of the model`, head, held: head, validationMse, ...none };
 }
 
 export interface TuneContext {

@@ -164,7 +164,7 @@ async function proveOnce(context: RunContext, watch: Watch): Promise<ProofRun> {
   const errorsOf = async (positions: readonly number[], given: Float64Array): Promise<ErrorPair> => {
     const some = { rows: rowsAt(trainRows, positions), labels: Float64Array.from(positions, i => given[i]!) };
     const data = { ...some, ...splitByQuantile(some.labels, 0.1, seed) };
-    const [best] = await fitHeads(data, backbone, planTraining({}), seed, { signal: watch.signal });
+    const [best] = await fitHeads(data, backbone, planTraining({}), seed, undefined, { signal: watch.signal });
     const { value } = await answersOf(best!.head, rows, test!);
     return { rmse: rootMeanSquaredError(testLabels, value), mae: meanAbsoluteError(testLabels, value) };
   };

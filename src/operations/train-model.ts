@@ -21,6 +21,7 @@ import { createSession } from '../engine/runtime/session.js';
 import { buildModel } from '../model/build-model.js';
 import { modelCard } from '../model/card.js';
 import { selfTestValue } from '../model/checks.js';
+import { type EarlierModel, openEarlierModel } from '../model/earlier-model.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
@@ -35,7 +36,8 @@ import { calibrateModel } from './calibrate-model.js';
 import { backboneOf, checkOutside, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { checkSameRun, finishedModel } from './finished-run.js';
-import { fitHeads, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
+import { fitHeads, headToTune, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
+import { optionsFrom, originOf, splitFrom } from './go-on-from.js';
 import { groupSamples, someGrouped, tellGroups } from './group-samples.js';
 import { framingOf } from './measure-framing.js';
 import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
@@ -44,6 +46,11 @@ import { planTraining, type TrainingOptions, type TrainingPlan } from './trainin
 export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'>, TrainingOptions {
   /** The folder to make. */
   readonly out: string;
+  /**
+   * The folder of a model to go on from: its backbone with its weights, its head where that is trained by gradients, its unit and limits.
+   * Default: none; training starts from the backbone alone.
+   */
+  readonly from?: string | undefined;
   /** True takes the largest face of each picture, cropped and levelled, in its place. Default false: pictures are taken whole. */
   readonly faces?: boolean | undefined;
   /** What the number is counted in, for reports: `years`. Default: nothing. */
@@ -109,20 +116,23 @@ export interface TrainResult {
 
 /**
  * Trains a model on a folder of pictures and saves it. The features of a frozen backbone are computed once a picture, and a head is
- * fitted on them; with `tune`, the upper stages of the backbone are then trained together with it.
+ * fitted on them; with `tune`, the upper stages of the backbone are then trained together with it. With `from` all of that starts from
+ * a model, and no image that it was trained on is held out.
  *
  * @throws InputError for data, weights or an output that cannot be used, a loss that is not finite, a checkpoint of another run.
  * @throws UsageError for options that cannot be meant.
  * @throws AbortedError once `signal` is aborted; no model is saved then, but features so far and a checkpoint are kept.
  */
-export async function trainModel(options: TrainOptions): Promise<TrainResult> {
+export async function trainModel(given: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
+  const { options, manifest: origin } = await optionsFrom(given);
   const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
   const plan = planTraining(options);
   const stage = stagesOf(options, plan.tune === 'head' ? 3 : 4);
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   checkCheckpoint(checkpoint, { force, resume });
   checkOutside(out, options.data);
+  if (options.from !== undefined) checkOutside(out, options.from);
   const goesOn = resume && existsSync(checkpoint);
   const finished = resume && !goesOn && !force ? await finishedModel(out) : undefined;
   // It is locked until the end, so one process at a time saves to the checkpoint.
@@ -138,9 +148,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     const asked = {
       ...(options.faces && { faces: true }),
       ...limitsOf(options),
+      ...originOf(options.from, origin),
       ...decisionsText(opened, options.onMessage),
     };
-    const loaded = await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1)));
+    const earlier = origin && (await openEarlierModel(options.from!, origin, options.backbone));
+    const loaded =
+      earlier?.backbone ?? (await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1))));
     const { sizePx } = loaded;
     const dataset = options.faces
       ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, stage(1))
@@ -176,6 +189,10 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       const { groups, facts, duplicates } = someGrouped(all, dataset, extraction.positions);
       tellWarnings(samples, facts, options.onMessage);
       if (validation > 0) tellGroups(duplicates, options);
+      const splitOf = async (earlier: EarlierModel | undefined) =>
+        earlier === undefined
+          ? { split: splitByQuantile(labels, validation, seed, groups), start: undefined }
+          : await splitFrom(earlier, usable, facts, { labels, groups, fingerprint, validation, seed }, stage(1));
       const fitStarted = performance.now();
       if (finished !== undefined && part !== undefined) {
         checkSameRun(out, finished, {
@@ -186,7 +203,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         options.onMessage?.(`${out}: this run is done already`);
         return await finishedResult(out, finished, extraction, started);
       }
-      const split = splitByQuantile(labels, validation, seed, groups);
+      const { split, start } = await splitOf(earlier);
       const baselineMse = baselineOf(labels, split);
       options.onReference?.({ baselineMse, startMse: null });
       const mirror =
@@ -196,7 +213,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
       if (mirror !== undefined) closing.push(() => mirror.close());
       const data: HeadData = { rows, middle, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
       const onEpoch = part === undefined ? options.onEpoch : undefined;
-      let fits = await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, { ...stage(2), onEpoch }));
+      const fitting = { ...stage(2), onEpoch };
+      let fits = await step(profile, 'head', async () =>
+        part === undefined
+          ? await fitHeads(data, backbone, plan, seed, start, fitting)
+          : [await headToTune(data, backbone, plan, seed, start, fitting)],
+      );
       if (part !== undefined) {
         options.onReference?.({ baselineMse, startMse: fits[0]!.validationMse });
         const identity = {
@@ -215,6 +237,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
           balance: plan.balance,
           rateDecay: plan.rateDecay,
           ...limitsOf(options),
+          ...originOf(options.from, origin),
         };
         // Not the head that ridge has refitted on all: held-out pictures that it has seen could not judge the epochs.
         const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };

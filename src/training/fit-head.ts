@@ -1,13 +1,13 @@
-import type { LinearHead } from '../backbones/backbone.js';
 import type { Watch } from '../base/progress.js';
 import type { Random } from '../base/random.js';
 import { cast, mul } from '../engine/graph/build.js';
 import type { Graph, Value } from '../engine/graph/graph.js';
 import { adam } from '../engine/optim/optimizer.js';
 import { constant } from '../engine/optim/schedule.js';
-import type { Tensor } from '../engine/tensor.js';
+import { type Tensor, tensor } from '../engine/tensor.js';
+import { extent } from '../metrics/statistics.js';
 import { type Fit, type FitOptions, fit, type Problem } from './fit.js';
-import { buildHead, type Head, type HeadData, linearHead, startLayer, withParameters } from './head.js';
+import { buildHead, type Head, type HeadData, type Layer, startLayer, withParameters } from './head.js';
 import { balanceWeights, binsOf, buildLoss, judgeOf, type LossName } from './loss.js';
 import { readEither } from './mirrored.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
@@ -34,6 +34,71 @@ export function startHead(
     range,
     ...(bins === undefined ? { target: targetScale(labels, train) } : { bins }),
   };
+}
+
+/** What a head must be to go on from. */
+type HeadForm = Pick<HeadOptions, 'loss'> & { readonly kind: HeadOptions['kind'] | 'classic' };
+
+/**
+ * `earlier` as the start of such a head on these rows, with bins for all their labels; undefined where it has another form or would need too
+ * many bins.
+ */
+export function goOnWith(
+  earlier: Head,
+  { labels, train, range }: Pick<HeadData, 'labels' | 'train' | 'range'>,
+  { kind, loss }: HeadForm,
+): Head | undefined {
+  const { standardization, layers, bins } = earlier;
+  const hasForm =
+    layers.length === (kind === 'mlp' ? 2 : 1) &&
+    (standardization !== undefined) === (kind !== 'classic') &&
+    (bins !== undefined) === (loss === 'distribution');
+  if (!hasForm) return undefined;
+  return withBinsFor(
+    { ...earlier, range },
+    train.map(i => labels[i]!),
+  );
+}
+
+const MOST_BINS = 1000;
+/** What a new bin has of the probability of the outermost. */
+const NEW_SHARE = 0.01;
+
+/** The head with as many more bins, at the same distance, as the labels reach beyond those it has. */
+function withBinsFor(head: Head, labels: readonly number[]): Head | undefined {
+  const { bins, layers } = head;
+  if (bins === undefined) return head;
+  const { min, max } = extent(labels);
+  const [first, last, step] = [bins[0]!, bins.at(-1)!, bins[1]! - bins[0]!];
+  const below = Math.max(0, Math.round((first - min) / step));
+  const above = Math.max(0, Math.round((max - last) / step));
+  const count = bins.length + below + above;
+  if (count === bins.length) return head;
+  if (!(count <= MOST_BINS)) return undefined;
+  // Place i of the new bins takes the numbers of this old one.
+  const oldOf = (i: number) => Math.min(Math.max(i - below, 0), bins.length - 1);
+  const isNew = (i: number) => i < below || i >= below + bins.length;
+  const { weight, bias } = layers.at(-1)!;
+  const [from] = weight.shape as [number];
+  const wider: Layer = {
+    weight: tensor(
+      'float32',
+      [from, count],
+      Float32Array.from({ length: from * count }, (_, at) => {
+        const [row, i] = [Math.floor(at / count), at % count];
+        return weight.data[row * bins.length + oldOf(i)]!;
+      }),
+    ),
+    bias: tensor(
+      'float32',
+      [count],
+      Float32Array.from({ length: count }, (_, i) => bias.data[oldOf(i)]! + (isNew(i) ? Math.log(NEW_SHARE) : 0)),
+    ),
+  };
+  const wide = Float32Array.from({ length: count }, (_, i) =>
+    isNew(i) ? first + (i - below) * step : bins[oldOf(i)]!,
+  );
+  return { ...head, layers: [...layers.slice(0, -1), wider], bins: wide };
 }
 
 /** Adds a head to the graph of its features as training has it, with masks for dropout in an mlp. */
@@ -103,26 +168,28 @@ export interface HeadOptions extends RecipeOptions {
 }
 
 /** The recipe of a head on `rows` training rows. The batch is the largest that gives an epoch of few rows enough steps. */
-export function headRecipe(options: RecipeOptions, rows: number): Recipe {
+export function headRecipe(options: RecipeOptions, rows: number, goesOn = false): Recipe {
   const batch = Math.min(128, Math.max(8, Math.floor(rows / 20)));
-  return completeRecipe(options, { epochs: 30, learningRate: 2e-3, batch });
+  return completeRecipe(options, { epochs: 30, learningRate: goesOn ? 2e-4 : 2e-3, batch });
 }
 
 /**
  * Trains a head on standardised features and ends with the weights of the best epoch on the validation rows. An mlp has a hidden
  * layer of 256 and drops a fifth of what enters it and half of what leaves it.
+ *
+ * @param options.start Where to start. Default: an untrained head.
  */
 export async function fitHead(
   data: HeadData,
-  options: HeadOptions,
+  options: HeadOptions & { readonly start?: Head | undefined },
   watch: Watch = {},
 ): Promise<{ head: Head; fit: Fit }> {
   const { kind, loss, seed, balance = false, onEpoch } = options;
-  const start = startHead(data, { kind, loss, seed });
+  const { start = startHead(data, { kind, loss, seed }) } = options;
   const result = await fit(
     headProblem(data, start, loss, balance),
     {
-      ...fitOptionsOf(headRecipe(options, data.train.length)),
+      ...fitOptionsOf(headRecipe(options, data.train.length, options.start !== undefined)),
       keep: judgeOf(loss),
       seed,
       name: `${kind} head`,
@@ -148,16 +215,14 @@ export function classicSettings({ epochs = 5, learningRate = 1e-3, batch = 25, p
  */
 export async function fitClassicHead(
   data: HeadData,
-  { start, ...options }: Omit<HeadOptions, 'kind'> & { readonly start?: LinearHead | undefined },
+  { start, ...options }: Omit<HeadOptions, 'kind'> & { readonly start?: Head | undefined },
   watch: Watch = {},
 ): Promise<{ head: Head; fit: Fit }> {
   const { loss, seed, balance = false, onEpoch } = options;
   const patience = options.patience ?? undefined;
   const settings = classicSettings(options);
-  const untrained: Head =
-    start === undefined
-      ? { layers: [startLayer(data.rows.width, 1, seed, 'adam')], range: data.range }
-      : linearHead(start, { range: data.range });
+  const { rows, range } = data;
+  const untrained = start ?? { layers: [startLayer(rows.width, 1, seed, 'adam')], range };
   const result = await fit(
     headProblem(data, untrained, loss, balance),
     {

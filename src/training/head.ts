@@ -54,8 +54,16 @@ export interface HeadOutput {
   readonly unclamped: Value;
 }
 
+// What a saved head is read back by, beside its layers.
+const NAMES = {
+  standardization: { mean: 'head.features.mean', std: 'head.features.std' },
+  target: { mean: 'head.target.mean', std: 'head.target.std' },
+  bins: 'head.bins',
+} as const;
+
 /**
- * Adds the head to the graph of `features` `[N, D]`. Its layers are parameters `head.0.weight`, `head.0.bias`, `head.1.weight`, ...
+ * Adds the head to the graph of `features` `[N, D]`. Its layers are parameters `head.0.weight`, `head.0.bias`, `head.1.weight`, ...; its
+ * other numbers have names too, by which `readHead` finds them.
  *
  * @param dropout For training: a factor for each number that enters a layer, 0 where it is dropped.
  */
@@ -65,7 +73,7 @@ export function buildHead(
   dropout: readonly (Value | undefined)[] = [],
 ): HeadOutput {
   const { graph } = features;
-  let value = standardization === undefined ? features : standardize(features, standardization);
+  let value = standardization === undefined ? features : standardize(features, standardization, NAMES.standardization);
   layers.forEach(({ weight, bias }, i) => {
     const kept = dropout[i];
     if (i > 0) value = relu(value);
@@ -75,9 +83,12 @@ export function buildHead(
   });
   const outputs = value;
   if (bins !== undefined) {
-    const column = graph.constant({ dtype: 'float32', shape: [bins.length, 1], data: bins });
+    const column = graph.constant({ dtype: 'float32', shape: [bins.length, 1], data: bins }, NAMES.bins);
     value = matMul(softmax(outputs), column);
-  } else if (target !== undefined) value = add(mul(outputs, target.std), target.mean);
+  } else if (target !== undefined) {
+    const [std, mean] = [graph.float(target.std, NAMES.target.std), graph.float(target.mean, NAMES.target.mean)];
+    value = add(mul(outputs, std), mean);
+  }
   const unclamped = reshape(value, [0]); // [N, 1] -> [N]
   return { outputs, unclamped, value: range === undefined ? unclamped : buildClamp(unclamped, range) };
 }
@@ -85,6 +96,33 @@ export function buildHead(
 function buildClamp(value: Value, range: ValueRange): Value {
   const { min, max } = float32Range(range);
   return clip(value, min, max);
+}
+
+/**
+ * The head that `buildHead` has put among these constants, but for its range: a manifest says that. Undefined where there is none.
+ *
+ * Mean and std of the target come back as float32.
+ */
+export function readHead(constants: ReadonlyMap<string, Tensor>): Head | undefined {
+  const named = (name: string) => constants.get(name) as Tensor<'float32'> | undefined;
+  const layers: Layer[] = [];
+  for (;;) {
+    const [weight, bias] = [named(`head.${layers.length}.weight`), named(`head.${layers.length}.bias`)];
+    if (weight === undefined || bias === undefined) break;
+    layers.push({ weight, bias });
+  }
+  if (layers.length === 0) return undefined;
+  const pair = (names: { readonly mean: string; readonly std: string }) => {
+    const [mean, std] = [named(names.mean)?.data, named(names.std)?.data];
+    return mean && std && { mean, std };
+  };
+  const target = pair(NAMES.target);
+  return {
+    standardization: pair(NAMES.standardization),
+    layers,
+    target: target && { mean: target.mean[0]!, std: target.std[0]! },
+    bins: named(NAMES.bins)?.data,
+  };
 }
 
 /** A linear layer's start as torch.nn.Linear has it: uniform within `1 / sqrt(from)`, weight `[from, to]` and bias `[to]`. */

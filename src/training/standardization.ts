@@ -15,11 +15,19 @@ const ROOT_FLOOR = 1e-3;
 /** The signed root of a feature, `x / sqrt(|x| + 0.001)`: what is skewed becomes nearly normal. */
 const signedRoot = (x: number): number => x / Math.sqrt(Math.abs(x) + ROOT_FLOOR);
 
-/** Features `[N, D]` on one scale: `[N, D]`. */
-export function standardize(features: Value, { mean, std }: Standardization): Value {
+/**
+ * Features `[N, D]` on one scale: `[N, D]`.
+ *
+ * @param names Of the two constants in the graph. Default: new ones.
+ */
+export function standardize(
+  features: Value,
+  { mean, std }: Standardization,
+  names?: { readonly mean: string; readonly std: string },
+): Value {
   const { graph } = features;
   const roots = div(features, sqrt(add(abs(features), ROOT_FLOOR)));
-  return div(sub(roots, graph.float(mean)), graph.float(std));
+  return div(sub(roots, graph.float(mean, names?.mean)), graph.float(std, names?.std));
 }
 
 // 1,024 rows of 2,048 features are 8 MB.

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formulaUniform } from '../../src/backbones/formula.js';
-import { fitHead } from '../../src/training/fit-head.js';
-import type { HeadData } from '../../src/training/head.js';
+import { Graph } from '../../src/engine/graph/graph.js';
+import { fitHead, goOnWith } from '../../src/training/fit-head.js';
+import { buildHead, type Head, type HeadData, readHead } from '../../src/training/head.js';
 import { rowsOf } from './rows.js';
 
 const WIDTH = 4;
@@ -67,5 +68,59 @@ describe('fitHead', () => {
     // 2,000 draws: within four standard deviations of the half.
     assert.ok(Math.abs(taken.mirrored - 1000) < 90, `${taken.mirrored}`);
     assert.equal(fit.epochs.length, 20);
+  });
+});
+
+describe('a head to go on with', () => {
+  const form = { kind: 'mlp', loss: 'distribution' } as const;
+
+  it('is read back from the constants of a graph', async () => {
+    for (const loss of ['distribution', 'mse'] as const) {
+      const { head } = await fitHead(ruleData(), { kind: 'mlp', loss, epochs: 1, seed: 0 });
+      const graph = new Graph();
+      buildHead(graph.input('features', 'float32', ['N', WIDTH]), head);
+      const read = readHead(graph.constants)!;
+      assert.deepEqual([read.layers, read.bins, read.standardization], [head.layers, head.bins, head.standardization]);
+      assert.equal(read.target?.std, head.target && Math.fround(head.target.std));
+      assert.equal(read.target?.mean, head.target && Math.fround(head.target.mean));
+    }
+    assert.equal(readHead(new Map()), undefined);
+  });
+
+  it('has bins for labels beyond its own, which start a hundredth as probable as its outermost', async () => {
+    const data = ruleData(x => Math.round(30 * x));
+    const { head } = await fitHead(data, { ...form, epochs: 1, seed: 0 });
+    const [first, last] = [head.bins![0]!, head.bins!.at(-1)!];
+    const labels = data.labels.map((label, i) => (i === 0 ? first - 2 : i === 1 ? last + 3 : label));
+    const wider = goOnWith(head, { ...data, labels }, form)!;
+    assert.deepEqual([...wider.bins!], [first - 2, first - 1, ...head.bins!, last + 1, last + 2, last + 3]);
+    const [before, after] = [head.layers[1]!, wider.layers[1]!];
+    const count = head.bins!.length;
+    assert.deepEqual(after.weight.shape, [256, count + 5]);
+    assert.deepEqual([...after.bias.data.subarray(2, 2 + count)], [...before.bias.data]);
+    assert.ok(Math.abs(after.bias.data.at(-1)! - before.bias.data.at(-1)! - Math.log(0.01)) < 1e-6);
+    for (const row of [0, 255]) {
+      const [old, wide] = [before.weight.data.subarray(row * count), after.weight.data.subarray(row * (count + 5))];
+      assert.deepEqual([...wide.subarray(0, 3)], [old[0], old[0], old[0]]);
+      assert.equal(wide[count + 4], old[count - 1]);
+    }
+    assert.equal(goOnWith(head, data, form)!.layers, head.layers);
+    const far = labels.map((label, i) => (i === 1 ? 5000 : label));
+    assert.equal(goOnWith(head, { ...data, labels: far }, form), undefined);
+  });
+
+  it('is one of the same form alone', async () => {
+    const { head } = await fitHead(ruleData(), { kind: 'linear', loss: 'mse', epochs: 1, seed: 0 });
+    const can = (form: Parameters<typeof goOnWith>[2], of: Head = head) => goOnWith(of, ruleData(), form) !== undefined;
+    assert.deepEqual(
+      [
+        can({ kind: 'linear', loss: 'huber' }),
+        can({ kind: 'linear', loss: 'distribution' }),
+        can({ kind: 'mlp', loss: 'mse' }),
+      ],
+      [true, false, false],
+    );
+    assert.equal(can({ kind: 'classic', loss: 'mse' }), false);
+    assert.equal(can({ kind: 'classic', loss: 'mse' }, { layers: head.layers }), true);
   });
 });

@@ -13,7 +13,7 @@ import { createSession } from '../../src/engine/runtime/session.js';
 import { loadCheckpoint } from '../../src/training/checkpoint.js';
 import { type Epoch, fit, type Problem } from '../../src/training/fit.js';
 import { classicSettings, fitClassicHead } from '../../src/training/fit-head.js';
-import { startLayer } from '../../src/training/head.js';
+import { linearHead, startLayer } from '../../src/training/head.js';
 import { expectAllClose, expectNumbersClose } from '../close.js';
 import { failureOf, tempFolder } from '../data/temp.js';
 import { expectSummary, goldenNames, readGolden } from '../golden.js';
@@ -36,7 +36,7 @@ describe('fitClassicHead', () => {
 
       const rows = rowsOf(features!.data as Float32Array, width);
       const data = { rows, labels: Float64Array.from(golden.target), train: [0, 1, 2], validation: [] };
-      const options = { epochs: 5, batch: 3, loss: 'mse', seed: 0, start: formulaHead(width) } as const;
+      const options = { epochs: 5, batch: 3, loss: 'mse', seed: 0, start: linearHead(formulaHead(width)) } as const;
       const { head, fit } = await fitClassicHead(data, options);
       const losses = fit.epochs.map(({ trainLoss }) => trainLoss);
       expectNumbersClose(losses, golden.head_adam.losses, { rtol: 1e-5, atol: 0 });

@@ -80,10 +80,10 @@ export class Graph {
   }
 
   /** A float32 constant of the shape of `numbers`: a scalar for a number, `[n]` for a list. */
-  float(numbers: number | ArrayLike<number>): Value {
+  float(numbers: number | ArrayLike<number>, name?: string): Value {
     const scalar = typeof numbers === 'number';
     const data = Float32Array.from(scalar ? [numbers] : numbers);
-    return this.constant({ dtype: 'float32', shape: scalar ? [] : [data.length], data });
+    return this.constant({ dtype: 'float32', shape: scalar ? [] : [data.length], data }, name);
   }
 
   /** Makes `value` an output called `name`. */

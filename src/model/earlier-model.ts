@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Backbone } from '../backbones/backbone.js';
+import { loadSavedBackbone } from '../backbones/saved.js';
+import { expected, InputError } from '../base/errors.js';
+import { decodeModel } from '../engine/onnx/decode.js';
+import { type Head, readHead } from '../training/head.js';
+import { checkChecksum } from './checks.js';
+import type { Manifest } from './manifest.js';
+import { modelFolder, readPart } from './model-files.js';
+
+/** A saved model in parts that can be trained further. */
+export interface EarlierModel {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** With the weights of the model; its checksum differs from that of the backbone's origin where they do. */
+  readonly backbone: Backbone;
+  /** Without the range that its values are clamped to. */
+  readonly head: Head;
+}
+
+/**
+ * Takes the model in `folder` apart.
+ *
+ * @param file The ONNX file that its backbone was made from, where it was.
+ * @throws InputError where a file is missing or changed, or the model is in int8: its weights are rounded.
+ * @throws UsageError where `file` is missing or of no use.
+ */
+export async function openEarlierModel(
+  path: string,
+  manifest: Manifest,
+  file: string | undefined,
+): Promise<EarlierModel> {
+  const folder = modelFolder(path);
+  const where = join(folder, 'model.onnx');
+  const { backbone: about, input, configuration } = manifest;
+  if (about.precision === 'int8')
+    throw new InputError(
+      expected(folder, 'a model in fp32 to go on from', 'one in int8, whose weights are rounded', 'train it in fp32'),
+    );
+  const bytes = await readPart(folder, 'model.onnx', null);
+  checkChecksum(manifest, createHash('sha256').update(bytes).digest('hex'), where);
+  const constants = decodeModel(bytes, where).initializers;
+  const head = readHead(constants);
+  if (head === undefined)
+    throw new InputError(expected(where, 'a head whose layers have names', 'none', 'train it again'));
+  // Features of a trained backbone are not those of its origin, and are cached apart.
+  const sha256 = configuration.tune === 'head' ? about.sha256 : manifest.sha256;
+  const backbone = await loadSavedBackbone({ ...about, sha256, sizePx: input.sizePx, constants, path: where, file });
+  return { folder, manifest, backbone, head };
+}
