@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
-import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { expected, InputError, reasonOf } from '../base/errors.js';
@@ -48,7 +48,13 @@ export async function listen(
       void answer(incoming, outgoing);
     },
   );
-  server.on('clientError', refuseUnreadable);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // Where an answer has begun, another one behind it would be taken for a part of it.
+    const hasBegun = [...open].some(outgoing => outgoing.socket === socket && outgoing.headersSent);
+    if (!socket.writable || error.code === 'ECONNRESET' || hasBegun) socket.destroy();
+    else answerOn(socket, FAULTS[error.code ?? ''] ?? NO_REQUEST);
+  });
+  server.on('connect', (_, socket: Duplex) => answerOn(socket, NO_TUNNEL));
   server.on('checkExpectation', (_, outgoing: ServerResponse) => {
     const problem = new Problem(417, 'Expect: expected 100-continue or none, got another');
     outgoing.writeHead(problem.status, { 'Content-Type': PROBLEM_TYPE, Connection: 'close' }).end(problemText(problem));
@@ -82,25 +88,21 @@ export async function listen(
 
 const UNREADABLE = new Problem(400, 'expected a request with a Host and a path that make a URL, got others');
 
-/** Answers what is no HTTP, which the app never sees, in the form of its refusals. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // Where an answer has begun, another one behind it would be taken for a part of it.
-  if (!socket.writable || error.code === 'ECONNRESET' || (socket as Socket).bytesWritten > 0) {
-    socket.destroy();
-    return;
-  }
-  const [status, detail] = FAULTS[error.code ?? ''] ?? [400, 'expected an HTTP request, got one that cannot be read'];
-  const body = problemText(new Problem(status, detail));
+const NO_REQUEST = new Problem(400, 'expected an HTTP request, got one that cannot be read');
+const NO_TUNNEL = new Problem(405, 'expected GET, HEAD or POST, got CONNECT');
+const FAULTS: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: new Problem(431, 'expected headers of at most 16 KiB, got more'),
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, 'expected a whole request, got a part of it'),
+};
+
+/** Answers a request that the app never sees in the form of its refusals, and closes the connection. */
+function answerOn(socket: Duplex, problem: Problem): void {
+  const body = problemText(problem);
   const headers = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ];
   socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
 }
-
-const FAULTS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'expected headers of at most 16 KiB, got more'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'expected a whole request, got a part of it'],
-};

@@ -8,14 +8,20 @@ export const PATHS = ['/', '/v1/predict', '/healthz', '/readyz', '/metrics', '/o
 const REFUSALS: Readonly<Record<number, string>> = {
   400: 'The request is malformed.',
   401: 'The bearer token is missing or another one.',
-  408: 'The body took too long.',
+  404: 'The service was built without its pages.',
+  408: 'The request took too long to arrive.',
   413: 'The body is too large, or holds too many pictures.',
   415: 'The content type is none that the service reads.',
+  417: 'The header Expect asks for something else than 100-continue.',
   421: 'The request is meant for another host.',
   422: 'No picture can be used, or the fields are others.',
   429: 'This client has too many pictures in the queue.',
-  503: 'The queue is full, or the model is still loading.',
+  431: 'The headers take more than 16 KiB.',
+  503: 'The queue is full, there is no model yet, or its engine has ended.',
 };
+
+/** Refusals that any request may meet, before its path is looked at. */
+const OF_ALL = [400, 408, 417, 421, 431];
 
 const text = z.string();
 const binary = z.string().openapi({ format: 'binary' });
@@ -40,7 +46,9 @@ export function openApiDocument(guarded: boolean): object {
     content: { 'application/problem+json': { schema: problem } },
   });
   const refusals = (...statuses: number[]) =>
-    Object.fromEntries(statuses.filter(status => status !== 401 || guarded).map(status => [status, refusal(status)]));
+    Object.fromEntries(
+      [...OF_ALL, ...statuses].filter(status => status !== 401 || guarded).map(status => [status, refusal(status)]),
+    );
   const security = guarded ? { security: [{ bearer: [] }] } : {};
   const given = (description: string, type: string, schema: z.ZodType) => ({
     200: { description, content: { [type]: { schema } } },
@@ -69,14 +77,14 @@ export function openApiDocument(guarded: boolean): object {
         'application/json',
         answer,
       ),
-      ...refusals(400, 401, 408, 413, 415, 421, 422, 429, 503),
+      ...refusals(401, 413, 415, 422, 429, 503),
     },
   });
   registry.registerPath({
     method: 'get',
     path: '/healthz',
     summary: 'Whether the process runs',
-    responses: given('It does.', 'application/json', state),
+    responses: { ...given('It does.', 'application/json', state), ...refusals() },
   });
   registry.registerPath({
     method: 'get',
@@ -95,13 +103,17 @@ export function openApiDocument(guarded: boolean): object {
     method: 'get',
     path: '/openapi.json',
     summary: 'This description',
-    responses: given('OpenAPI 3.1.', 'application/json', z.object({})),
+    responses: { ...given('OpenAPI 3.1.', 'application/json', z.object({})), ...refusals() },
   });
   registry.registerPath({
     method: 'get',
     path: '/',
     summary: 'The studio: pages to try the model, and to work on data where there is some',
-    responses: given('HTML.', 'text/html', text),
+    responses: {
+      ...given('HTML.', 'text/html', text),
+      304: { description: 'The page is the one that If-None-Match names.' },
+      ...refusals(404),
+    },
   });
   return hono.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'eyeball', version: eyeballVersion() } });
 }

@@ -147,6 +147,16 @@ describe('eyeball serve', () => {
       assert.equal(problem.status, status);
       assert.match(problem.detail, detail);
     }
+    // The same behind an answered request on one connection.
+    for (const [head, status] of [...cases, ['CONNECT a:1 HTTP/1.1\r\n\r\n', 405]] as const) {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      socket.write(`GET /healthz HTTP/1.1\r\n${host}\r\n`);
+      assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /);
+      socket.write(head.replace('\r\n', '\r\nConnection: close\r\n'));
+      const [second] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as unknown[];
+      assert.match(String(second), new RegExp(`^HTTP/1\\.1 ${status} `), head.slice(0, 40));
+      socket.destroy();
+    }
     assert.equal((await fetch(`${url}/healthz`)).status, 200);
   });
 
