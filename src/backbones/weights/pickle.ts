@@ -24,8 +24,8 @@ export interface PickleRules {
   readonly persistentLoad: (id: unknown) => unknown;
 }
 
-// An operation takes a byte at least and a memo entry, a stack entry or a container an operation at least, so that this one
-// limit bounds time and memory. A ResNet152 with the state of its optimizer takes 100,000.
+// An operation takes a byte at least and a memo entry, a stack entry or a container an operation at least, and a call as many as it
+// is given items, so that this one limit bounds time and memory. A ResNet152 with the state of its optimizer takes 100,000.
 const MAX_OPERATIONS = 500_000;
 // Integers longer than this many bytes mean nothing in a checkpoint.
 const MAX_INTEGER_BYTES = 255;
@@ -51,6 +51,7 @@ class Machine {
   private readonly marks: number[] = [];
   private readonly memo = new Map<number, unknown>();
   private readonly view: DataView;
+  private operations = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -61,7 +62,8 @@ class Machine {
   }
 
   run(): { value: unknown; end: number } {
-    for (let count = 0; count < MAX_OPERATIONS; count++) {
+    for (;;) {
+      this.count(1);
       const opcode = this.uint8();
       if (opcode === STOP) return { value: this.pop(), end: this.position };
       const operation = operations[opcode];
@@ -70,7 +72,11 @@ class Machine {
       }
       operation(this);
     }
-    throw this.error(`a pickle of at most ${MAX_OPERATIONS} operations`, 'more');
+  }
+
+  private count(operations: number): void {
+    this.operations += operations;
+    if (this.operations > MAX_OPERATIONS) throw this.error(`a pickle of at most ${MAX_OPERATIONS} operations`, 'more');
   }
 
   error(what: string, got: string, wayOut?: string): InputError {
@@ -234,6 +240,7 @@ class Machine {
       throw this.error('a call of a function that rebuilds tensors', describe(callee));
     }
     if (!Array.isArray(args)) throw this.error(`a tuple of arguments for ${callee.name}`, describe(args));
+    for (const list of args) if (Array.isArray(list)) this.count(list.length);
     this.push(callee.call(args));
   }
 

@@ -31,10 +31,14 @@ export async function openTorchZip(file: WeightsFile): Promise<TorchFile> {
     throw file.error('a state dict of torch.save', 'a TorchScript archive', wayOut);
   }
 
-  let inflated = 0;
+  let [inflated, read] = [0, 0];
   const readEntry = async (name: string): Promise<Uint8Array<ArrayBuffer>> => {
     const entry = entries.get(name);
     if (entry === undefined) throw file.error(`an entry ${quote(name)} in the zip file`, 'none');
+    // Each entry is read once, so more than the file holds means that several lie in one place: a small file could be read for hours.
+    read += entry.compressedSize;
+    if (read > file.sizeBytes)
+      throw file.error(`entries of at most ${file.sizeBytes} bytes in all`, `${read}: some overlap`);
     if (entry.compressionMethod === DEFLATED) inflated += entry.uncompressedSize;
     if (inflated > MAX_INFLATED_BYTES) {
       const wayOut = 'torch.save writes them uncompressed: save it again';

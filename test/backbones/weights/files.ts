@@ -75,29 +75,44 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
   return out;
 }
 
-/** A zip file of uncompressed entries; `count` is what it claims to hold. */
-export function zipOf(entries: Readonly<Record<string, Uint8Array>>, count = Object.keys(entries).length): Uint8Array {
+/** An entry that is deflated already, and the size that it claims to inflate to. */
+export interface Deflated {
+  readonly deflated: Uint8Array;
+  readonly claimedBytes: number;
+}
+
+/** A zip file; `count` is what it claims to hold. Entries with the same array have it once in the file: they overlap. */
+export function zipOf(
+  entries: Readonly<Record<string, Uint8Array | Deflated>>,
+  count = Object.keys(entries).length,
+): Uint8Array {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
+  const written = new Map<Uint8Array, { readonly at: number; readonly checksum: number }>();
   let position = 0;
-  for (const [name, data] of Object.entries(entries)) {
+  for (const [name, entry] of Object.entries(entries)) {
+    const data = 'deflated' in entry ? entry.deflated : entry;
+    const { at, checksum } = written.get(data) ?? { at: position, checksum: crc32(data) };
     const header = Buffer.alloc(26);
-    header.writeUInt32LE(crc32(data), 10);
+    header.writeUInt16LE('deflated' in entry ? 8 : 0, 4);
+    header.writeUInt32LE(checksum, 10);
     header.writeUInt32LE(data.length, 14);
-    header.writeUInt32LE(data.length, 18);
+    header.writeUInt32LE('deflated' in entry ? entry.claimedBytes : data.length, 18);
     header.writeUInt16LE(name.length, 22);
     const place = Buffer.alloc(14);
-    place.writeUInt32LE(position, 10);
-    const file = Buffer.concat([Buffer.from('PK\x03\x04'), header, Buffer.from(name), data]);
-    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\0\0'), header, place.subarray(0, 14), Buffer.from(name)]));
-    files.push(file);
-    position += file.length;
+    place.writeUInt32LE(at, 10);
+    directory.push(Buffer.from('PK\x01\x02\0\0'), header, place, Buffer.from(name));
+    if (written.has(data)) continue;
+    written.set(data, { at, checksum });
+    files.push(Buffer.from('PK\x03\x04'), header, Buffer.from(name), Buffer.from(data));
+    position += 4 + header.length + name.length + data.length;
   }
+  const list = Buffer.concat(directory);
   const end = Buffer.alloc(22);
   end.write('PK\x05\x06');
   end.writeUInt16LE(count, 8);
   end.writeUInt16LE(count, 10);
-  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(list.length, 12);
   end.writeUInt32LE(position, 16);
-  return Buffer.concat([...files, ...directory, end]);
+  return Buffer.concat([...files, list, end]);
 }

@@ -267,6 +267,33 @@ test('more storages, and a longer pickle, than any network has are refused', asy
   await expectRefused(() => readPth(long), `${long}: expected a data.pkl of at most 67108864 bytes, got 67108865`);
 });
 
+test('entries that overlap are read no more often than a file of its size could hold', async () => {
+  const id = (key: number) => `(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0${key}NK\x01tQ`;
+  const tensor = (key: number) => `ctorch._utils\n_rebuild_tensor\n(${id(key)}K\0K\x01\x85K\x01\x85tR`;
+  const items = range(3).map(key => `X\x01\0\0\0${key}${tensor(key)}`);
+  const shared = new Uint8Array(2 ** 16);
+  const entries = Object.fromEntries(range(3).map(key => [`a/data/${key}`, shared]));
+  const bytes = zipOf({ 'a/data.pkl': Buffer.from(`}(${items.join('')}u.`, 'latin1'), ...entries });
+  const path = written('overlapping.pth', bytes);
+  await assert.rejects(readPth(path), {
+    message: new RegExp(`^${path}: expected entries of at most ${bytes.length} bytes in all, got \\d+: some overlap$`),
+  });
+});
+
+test('copies of a list count as operations, so that few calls cannot fill the memory', async () => {
+  const dicts = (copies: number) => {
+    const pairs = range(200).map(i => `K${String.fromCharCode(i)}N\x86`);
+    const calls = 'h\x01h\0\x85R'.repeat(copies);
+    return Buffer.from(`\x80\x02](${pairs.join('')}eq\0ccollections\nOrderedDict\nq\x01(${calls}t.`, 'latin1');
+  };
+  const many = written('copies.pth', zipOf({ 'a/data.pkl': dicts(3000) }));
+  await assert.rejects(readPth(many), {
+    message: /copies\.pth: expected a pickle of at most 500000 operations, got more/,
+  });
+  const some = written('few-copies.pth', zipOf({ 'a/data.pkl': dicts(1000) }));
+  await expectRefused(() => readPth(some), `${some}: expected a state dict of named tensors, got a list of 1000`);
+});
+
 test('a storage of more bytes than the file has is not even asked for', async () => {
   const path = fixture('claim-storage-legacy.pth');
   const { length } = readFileSync(path);
