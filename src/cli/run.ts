@@ -20,7 +20,7 @@ export async function run(args: readonly string[]): Promise<number> {
   process.on('SIGTERM', interrupt);
   const terminal = new Terminal(controller);
   try {
-    const root = await program(terminal, args);
+    const root = await program(terminal, name => args.includes(name));
     await root.parseAsync(args, { from: 'user' });
     return terminal.failed ? EXIT.failed : EXIT.done;
   } catch (thrown) {
@@ -93,7 +93,12 @@ const COMMANDS: readonly Listed[] = [
   },
 ];
 
-async function program(terminal: Terminal, args: readonly string[]): Promise<Command> {
+/**
+ * The command line with all its commands.
+ *
+ * @param isAsked Whether the command of this name is asked for; the others are only listed, without arguments and options.
+ */
+export async function program(terminal: Terminal, isAsked: (name: string) => boolean): Promise<Command> {
   const root = new Command('npx eyeball-ml')
     .description('Train, measure and run models that name a number from a picture.')
     .version(eyeballVersion())
@@ -111,7 +116,7 @@ Examples:
     );
   for (const { usage, summary, load } of COMMANDS) {
     const [name, ...parameters] = usage.split(' ') as [string, ...string[]];
-    const command = args.includes(name) ? await load(terminal) : new Command(name);
+    const command = isAsked(name) ? await load(terminal) : new Command(name);
     if (command.registeredArguments.length === 0) for (const parameter of parameters) command.argument(parameter);
     root.addCommand(command.summary(summary).copyInheritedSettings(root));
   }

@@ -188,7 +188,7 @@ function gradientOptions(command: Command): void {
     )
     .option('--lr <x>', 'highest learning rate (default: mlp head 0.002, with --from 0.0002, else 0.001)', number)
     .option('--batch <n>', 'images a step (default: mlp head up to 128, else 25)', whole(1))
-    .addOption(new Option('--optimizer <name>', 'default: adamw').choices(optimizerNames))
+    .addOption(new Option('--optimizer <name>', 'update rule of the weights (default: adamw)').choices(optimizerNames))
     .addOption(new Option('--schedule <name>', 'of the learning rate (default: one-cycle)').choices(scheduleNames))
     .option('--warm-up <epochs>', 'rise from 0 over so many epochs, on top of the schedule (default: 0)', number)
     .option('--weight-decay <x>', 'of weights, not of biases (default: 0.01)', number)
