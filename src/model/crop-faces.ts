@@ -15,16 +15,27 @@ export function faceCropper(
   options: SessionOptions,
 ): { readonly crop: CropFaces; close(): Promise<void> } {
   let loading: Promise<FaceDetector> | undefined;
+  const load = async (): Promise<FaceDetector> => {
+    loading ??= loadFaceDetector(options);
+    const asked = loading;
+    // Another picture may have it loaded again by then.
+    const forget = () => {
+      if (loading === asked) loading = undefined;
+    };
+    const detector = await asked.catch((cause: unknown) => {
+      forget();
+      // Not the fault of this picture.
+      throw new ResourceError(`the face detector cannot be loaded: ${reasonOf(cause)}`, { cause });
+    });
+    if (!detector.isLost) return detector;
+    // The engine's thread has ended since.
+    forget();
+    return await load();
+  };
   return {
     async crop(bytes) {
       if (framing === undefined) throw withoutFraming(where);
-      // Its thread may have ended since.
-      if ((await loading)?.isLost === true) loading = undefined;
-      loading ??= loadFaceDetector(options);
-      const detector = await loading.catch((cause: unknown) => {
-        // Not the fault of this picture.
-        throw new ResourceError(`the face detector cannot be loaded: ${reasonOf(cause)}`, { cause });
-      });
+      const detector = await load();
       return await cropFacesOf(await decodeScene(bytes), detector.find, { framing, input });
     },
     close: async () =>

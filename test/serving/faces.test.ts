@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { standardFraming } from '../../src/backbones/face-detector/framing.js';
 import { loadModel } from '../../src/model/model.js';
 import { createApp } from '../../src/serving/app.js';
@@ -9,6 +10,10 @@ import { facesAnswer } from '../../src/serving/schemas.js';
 import { portraitScene } from '../data/portrait-scene.js';
 import { saveSampleModel } from '../model/sample-model.js';
 import { answerOf, form, picture, post, startService } from './service.js';
+
+// The threads that the engine starts, the last one last.
+const workers: Worker[] = [];
+process.on('worker', (worker: Worker) => workers.push(worker));
 
 describe('POST /v1/predict?faces=true', () => {
   it('answers for each face of each picture what the model says, and why where there is none', async t => {
@@ -43,6 +48,24 @@ describe('POST /v1/predict?faces=true', () => {
     assert.deepEqual([alone.status, alone.detail], [422, 'expected a face, got none in 40 x 40 px']);
     const whole = await answerOf(await app.fetch(post(scene, 'image/png', '?faces=false')));
     assert.deepEqual(Object.keys((whole.body as { predictions: [object] }).predictions[0]), ['value']);
+  });
+
+  it('loads the detector again where the thread of the engine has ended', async t => {
+    const folder = await saveSampleModel(t);
+    const path = join(folder, 'eyeball.json');
+    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), framing }));
+    const app = createApp({ model: await loadModel(folder, { threads: 1 }) });
+    t.after(() => app.close());
+    const faces = [{ age: 70, x: 200, y: 200, px: 300 }];
+    const scene = await portraitScene({ width: 400, height: 400, faces });
+    const ask = async () => await (await app.fetch(post(scene, 'image/png', '?faces=true'))).text();
+    const before = await ask();
+    assert.equal(JSON.parse(before).predictions[0].faces.length, 1, before);
+    await workers.at(-1)!.terminate();
+    assert.deepEqual(await Promise.all([ask(), ask()]), [before, before]);
+    await workers.at(-1)!.terminate();
+    assert.equal(await ask(), before);
   });
 
   it('is refused for a model without framing, and for another word', async t => {
