@@ -198,4 +198,26 @@ describe('the code', () => {
     );
     assert.match('below.push(...content.folders)', spread);
   });
+
+  it('reads files that users name by base/files, which waits for no pipe', () => {
+    // What these read is eyeball's own: the cache, packages, the build, what Linux tells; and images that may be pipes, with a time limit.
+    const own = [
+      'base/(cores|files|process-mark)',
+      'backbones/(tfjs|human-package|weights/(file|hub|part))',
+      'data/(read-source|small-jpeg)',
+      'engine/runtime/vnni',
+      'operations/(export-web|manage-cache)',
+      'serving/static-pages',
+      'training/(feature-cache|segments)',
+    ];
+    const isOwn = new RegExp(`^(${own.join('|')})\\.ts$`);
+    const reads = /import \{[^}]*\b(readFile|readFileSync|createReadStream)\b[^}]*\} from 'node:fs/;
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).map(name => name.replaceAll('\\', '/'));
+    assert.deepEqual(
+      files.filter(
+        name => name.endsWith('.ts') && !isOwn.test(name) && reads.test(readFileSync(join('src', name), 'utf8')),
+      ),
+      [],
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { expected, InputError, reasonOf, UnsupportedOpError, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import { reshape } from '../engine/graph/build.js';
 import { fromOnnx } from '../engine/graph/from-onnx.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -38,7 +38,7 @@ const PREFIX = 'backbone/';
 export async function loadForeign({ path, sizePx, normalization }: ForeignOptions): Promise<Backbone> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readRegularFile(path);
   } catch (cause) {
     throw new InputError(expected(path, 'an ONNX file', `"${reasonOf(cause)}"`), { cause });
   }

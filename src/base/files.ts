@@ -1,4 +1,5 @@
-import { readFile, utimes } from 'node:fs/promises';
+import { closeSync, constants, type Dirent, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { open, utimes } from 'node:fs/promises';
 import { EyeballError, ResourceError, reasonOf } from './errors.js';
 
 // What the file system says where the path itself is at fault: another path may be fine. Anything else (no space, too many open files,
@@ -31,13 +32,64 @@ export function resourceError(shown: string, thrown: unknown): ResourceError {
   return new ResourceError(`${shown}: ${reasonOf(thrown)}${wayOut}`, { cause: thrown });
 }
 
+/** What an entry is that is not a regular file. */
+export function kindOf(entry: Dirent | Stats): string {
+  if (entry.isDirectory()) return 'a folder';
+  if (entry.isFIFO()) return 'a pipe';
+  if (entry.isSocket()) return 'a socket';
+  return 'a device';
+}
+
+/**
+ * How files are opened for reading. Without O_NONBLOCK opening a named pipe waits for a writer, for ever, in one of the few threads that
+ * open files. Windows has neither flag.
+ */
+export const READ_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/**
+ * The bytes of a regular file. A pipe or a device, whose end might never come, is refused and not waited for.
+ *
+ * @throws Error what the file system says, with its code; for a pipe or a device its kind, such as "a pipe", with the code ENXIO. To be
+ * wrapped by the caller, who knows what the file is for.
+ */
+export async function readRegularFile(path: string): Promise<Buffer> {
+  const file = await open(path, READ_FLAGS);
+  try {
+    refuseOthers(await file.stat());
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The same at once. */
+export function readRegularFileSync(path: string): Buffer {
+  const file = openSync(path, READ_FLAGS);
+  try {
+    refuseOthers(fstatSync(file));
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Folders are refused by reading them. */
+function refuseOthers(stats: Stats): void {
+  if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error(kindOf(stats)), { code: 'ENXIO' });
+}
+
 /**
  * The text of a file; undefined where the path leads to none that can be read.
  *
  * @throws ResourceError where the fault is not in the path
  */
 export async function readIfThere(path: string): Promise<string | undefined> {
-  return await readFile(path, 'utf8').catch((thrown: unknown) => {
+  return (await readBytesIfThere(path))?.toString();
+}
+
+/** The same of its bytes. */
+export async function readBytesIfThere(path: string): Promise<Buffer | undefined> {
+  return await readRegularFile(path).catch((thrown: unknown) => {
     pathFault(thrown, path);
     return undefined;
   });

@@ -2,9 +2,9 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { posix, resolve } from 'node:path';
 import { throwIfAborted } from '../base/errors.js';
-import { pathFault } from '../base/files.js';
+import { kindOf, pathFault } from '../base/files.js';
 import type { Skipped } from './dataset.js';
-import { AT_ONCE, isIgnored, kindOf, mapBounded, unreadableNames } from './listing.js';
+import { AT_ONCE, isIgnored, mapBounded, unreadableNames } from './listing.js';
 import { isImageName, NameIndex, type Spelling } from './name-index.js';
 
 /** What became of a name: the file's path, relative as the name was, and in what they differ; or why there is none. */

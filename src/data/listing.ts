@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { type Dirent, existsSync, type Stats } from 'node:fs';
+import { type Dirent, existsSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
-import { pathFault } from '../base/files.js';
+import { kindOf, pathFault } from '../base/files.js';
 import type { Skipped } from './dataset.js';
 import { misspelled } from './other-spellings.js';
 
@@ -166,14 +166,6 @@ export async function mapBounded<T>(
     while (next < items.length) await work(items[next++]!);
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-}
-
-/** What an entry is that is neither a file nor a folder. */
-export function kindOf(entry: Dirent | Stats): string {
-  if (entry.isDirectory()) return 'a folder';
-  if (entry.isFIFO()) return 'a pipe';
-  if (entry.isSocket()) return 'a socket';
-  return 'a device';
 }
 
 /** The code of a file system error, such as ENOENT; else the error's text. */

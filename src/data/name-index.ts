@@ -34,6 +34,7 @@ export class NameIndex {
   /** The name itself where it is there, else what it means by another spelling; undefined where it means none of them. */
   find(name: string): FoundName | undefined {
     if (this.names.has(name)) return { name, differs: [] };
+    if (this.names.size === 0) return undefined;
     this.byFold ??= keyed(this.names, fold);
     const key = fold(name);
     const alike = this.byFold.get(key);

@@ -1,8 +1,7 @@
-import { closeSync, constants, createReadStream, fstatSync, open, read } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { EyeballError, InputError, reasonOf } from '../base/errors.js';
-import { pathFault } from '../base/files.js';
-import { kindOf } from './listing.js';
+import { kindOf, pathFault, READ_FLAGS } from '../base/files.js';
 
 // A video that lies among the pictures is not read to find out what it is.
 const MAX_FILE_BYTES = 100 * 2 ** 20;
@@ -56,12 +55,9 @@ function withReason(cause: unknown, source: string): unknown {
 const openFile = promisify(open);
 const readInto = promisify(read);
 
-// Without O_NONBLOCK opening a named pipe waits for a writer, for ever, in one of the few threads that open files. Windows has neither.
-const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
-
 // Half the processor time of node:fs/promises, which counts for small pictures: it opens, asks and closes by way of more promises.
 async function readBytes(path: string): Promise<Uint8Array | { readonly kind: string }> {
-  const file = await openFile(path, FLAGS);
+  const file = await openFile(path, READ_FLAGS);
   try {
     const stats = fstatSync(file);
     if (!stats.isFile() && !stats.isDirectory()) return { kind: kindOf(stats) };

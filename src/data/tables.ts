@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import { expected, InputError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import { splitRecords } from './csv-text.js';
 import { pathError } from './listing.js';
 import { contentOfTable } from './name-content.js';
@@ -52,7 +52,7 @@ export interface Table {
 export async function readTable(file: string, shown: string): Promise<Table> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = await readRegularFile(file);
   } catch (thrown) {
     throw await pathError(shown, 'a table that can be read', thrown);
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import { recoverFolder } from '../base/output-folder.js';
 import { misspelled } from '../data/other-spellings.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
@@ -35,7 +36,8 @@ export async function readPart(folder: string, name: string, encoding: 'utf8' | 
   const path = join(folder, name);
   try {
     await recoverFolder(folder);
-    return await readFile(path, encoding);
+    const bytes = await readRegularFile(path);
+    return encoding === null ? bytes : bytes.toString(encoding);
   } catch (cause) {
     const isFolder = await stat(folder).then(
       found => found.isDirectory(),

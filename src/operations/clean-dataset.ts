@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import { moveAside } from '../base/output-folder.js';
 import { stagesOf, type Watch } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
@@ -202,7 +202,7 @@ async function addDecisions(
   const there = new Set([...named].map(name => files.nameOf(name)));
   const added = offered.filter(({ file }) => !there.has(file));
   if (added.length === 0) return;
-  const text = decodeText(await readFile(path), path);
+  const text = decodeText(await readRegularFile(path), path);
   const lines = text.endsWith('\n') ? text : `${text}\n`;
   await replaceFile(path, lines + decisionRows(added, decide, form));
 }
@@ -210,9 +210,10 @@ async function addDecisions(
 /** Those of the two files that are there and that `clean` has not made; a sheet is known by the table beside it. */
 async function foreignFiles(out: string, sheet: string): Promise<string[]> {
   if (!existsSync(out)) return existsSync(sheet) ? [sheet] : [];
-  const text = await readFile(out, 'utf8').catch((cause: unknown) => {
+  const bytes = await readRegularFile(out).catch((cause: unknown) => {
     throw new InputError(expected(out, 'a file', `"${reasonOf(cause)}"`), { cause });
   });
+  const text = bytes.toString();
   const [first = ''] = text.split('\n');
   const isOurs = out.endsWith('.csv')
     ? first.trim() === RANKED_COLUMNS.join(',')

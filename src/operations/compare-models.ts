@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, inputErrors, reasonOf, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import type { Manifest } from '../model/manifest.js';
 import { readManifest } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
@@ -125,7 +126,7 @@ async function sizeOfNetwork(path: string): Promise<number> {
 
 async function readMetrics(path: string): Promise<MeasuredErrors | undefined> {
   try {
-    return metricsSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return metricsSchema.parse(JSON.parse((await readRegularFile(path)).toString()));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const got =

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { type Watch, watchOf } from '../base/progress.js';
@@ -309,8 +309,11 @@ const columnOf = (target: string): string | undefined => (target === 'value' ? u
 export async function readEpochs(home: string): Promise<z.infer<typeof epochSchema>[]> {
   const path = join(home, 'events.jsonl');
   if (!existsSync(path)) return [];
-  const lines = (await readFile(path, 'utf8')).split('\n').filter(line => line !== '');
   try {
+    const lines = (await readRegularFile(path))
+      .toString()
+      .split('\n')
+      .filter(line => line !== '');
     return lines.map(line => epochSchema.parse(JSON.parse(line)));
   } catch (cause) {
     throw new InputError(expected(path, 'a line an epoch', `"${reasonOf(cause)}"`, 'train again, or remove the file'), {

@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { faceDetectorNetwork } from '../backbones/face-detector.js';
-import { expected, InputError, reasonOf } from '../base/errors.js';
 import { readIfThere } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
@@ -12,7 +11,7 @@ import { modelCard } from '../model/card.js';
 import { checkChecksum } from '../model/checks.js';
 import type { Manifest } from '../model/manifest.js';
 import { readManifest } from '../model/model.js';
-import { modelFolder } from '../model/model-files.js';
+import { modelFolder, readPart } from '../model/model-files.js';
 import { cardPage } from '../report/card-page.js';
 import { pagePolicy, STARTER, webPage } from '../web/page/markup.js';
 import { FACE_DETECTOR, MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
@@ -124,18 +123,13 @@ const sum = (files: readonly { readonly bytes: number }[]): number =>
 
 async function modelFiles(from: string, manifest: Manifest): Promise<Files> {
   const path = join(from, 'model.onnx');
-  const network = await readFile(path).catch((cause: unknown) => {
-    throw new InputError(
-      expected(path, 'a file of the model', `"${reasonOf(cause)}"`, 'train again or fetch it again'),
-      { cause },
-    );
-  });
+  const network = await readPart(from, 'model.onnx', null);
   checkChecksum(manifest, sha256(network), path);
   // The card that evaluation may have added figures to; models of older versions may have none.
   const card = (await readIfThere(join(from, 'README.md'))) ?? modelCard(manifest);
   const files: Files = new Map<string, Uint8Array>([
     [`${MODEL_FOLDER}model.onnx`, network],
-    [`${MODEL_FOLDER}eyeball.json`, await readFile(join(from, 'eyeball.json'))],
+    [`${MODEL_FOLDER}eyeball.json`, await readPart(from, 'eyeball.json', null)],
     // Browsers show Markdown as plain text.
     ['about.html', Buffer.from(cardPage(card.toString()))],
     [`${MODEL_FOLDER}README.md`, Buffer.from(card)],

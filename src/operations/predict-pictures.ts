@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { type Watch, watchOf } from '../base/progress.js';
@@ -90,7 +91,7 @@ export async function predictPictures(options: PredictOptions): Promise<DrawnPre
 
 /** Refuses to replace a file that is no table of predictions. */
 async function checkPredictionsFile(path: string): Promise<void> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const text = await readRegularFile(path).then(String, (cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return undefined;
     throw new InputError(expected(path, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
   });

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { withLock } from '../base/file-lock.js';
+import { readRegularFile } from '../base/files.js';
 import { moveAside } from '../base/output-folder.js';
 import type { Watch } from '../base/progress.js';
 import { quoted } from '../base/quoted.js';
@@ -187,7 +188,7 @@ async function removeEarlier(out: string, onMessage: Watch['onMessage']): Promis
 
 /** What the last demo in this folder made; undefined where there was none. */
 async function readRecord(out: string): Promise<MadeFiles | undefined> {
-  const text = await readFile(join(out, RECORD), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const text = await readRegularFile(join(out, RECORD)).then(String, (cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
     throw cause;
   });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardFraming } from '../backbones/face-detector/framing.js';
@@ -23,6 +22,7 @@ import { modelCard } from '../model/card.js';
 import { selfTestValue } from '../model/checks.js';
 import { type EarlierModel, openEarlierModel } from '../model/earlier-model.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION, selfTestPixels } from '../model/manifest.js';
+import { readPart } from '../model/model-files.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { type Extraction, extractFeatures } from '../training/extract.js';
 import { fineTuneRecipe } from '../training/fine-tune.js';
@@ -404,7 +404,7 @@ async function finishedResult(
   started: number,
 ): Promise<TrainResult> {
   const { validation } = metrics;
-  const lines = (await readFile(join(out, 'events.jsonl'), 'utf8')).split('\n').filter(line => line !== '');
+  const lines = (await readPart(out, 'events.jsonl', 'utf8')).split('\n').filter(line => line !== '');
   return {
     images: samples.length,
     skipped,
@@ -434,7 +434,7 @@ async function isSameModel(out: string, sha256: string): Promise<boolean> {
   if (!existsSync(path)) return false;
   return (
     createHash('sha256')
-      .update(await readFile(path))
+      .update(await readPart(out, 'model.onnx', null))
       .digest('hex') === sha256
   );
 }

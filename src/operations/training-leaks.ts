@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
@@ -13,6 +12,7 @@ import { thumbnail } from '../data/sheet.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Manifest } from '../model/manifest.js';
+import { readPart } from '../model/model-files.js';
 
 /** A test picture and the training picture that it repeats. */
 export interface LeakedPair {
@@ -54,7 +54,7 @@ export async function indexOfModel(home: string, manifest: Manifest): Promise<Tr
   const path = join(home, TRAINING_INDEX);
   if (manifest.trainingIndexSha256 === undefined || !existsSync(path)) return undefined;
   const sha256 = createHash('sha256')
-    .update(await readFile(path))
+    .update(await readPart(home, TRAINING_INDEX, null))
     .digest('hex');
   if (sha256 !== manifest.trainingIndexSha256) {
     const wayOut = 'train again, fetch it again, or remove it to go without';

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { readBytesIfThere } from '../base/files.js';
 import { embed } from '../cleaning/feature-vectors.js';
 import { nearestNeighbours } from '../cleaning/neighbours.js';
 import { type TrainingIndex, trainingPath } from '../cleaning/training-index.js';
@@ -102,8 +101,9 @@ export async function trainingPicture(
   const about = { file: index.files[at]!, label: index.labels[at]! };
   const paths = [trainingPath(index, home, at), ...(alsoIn === undefined ? [] : [resolve(alsoIn, about.file)])];
   for (const path of paths) {
-    const isThere = existsSync(path) && contentHash(await readFile(path)) === index.hashes[at];
-    if (isThere) return { ...about, path, dataUri: await thumbnail(path, px) };
+    const bytes = await readBytesIfThere(path);
+    if (bytes !== undefined && contentHash(bytes) === index.hashes[at])
+      return { ...about, path, dataUri: await thumbnail(path, px) };
   }
   return about;
 }

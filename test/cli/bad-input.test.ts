@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
 
@@ -44,6 +45,71 @@ before(async () => {
     writeFileSync(path, readFileSync(path, 'utf8').replace('"schemaVersion": 1', '"schemaVersion": 2'));
   });
 });
+
+/** The same where a file is a pipe that is never written to. */
+const pipes: typeof cases = [
+  ['DATA that is a pipe', () => ['inspect', pipe()], 1, /pipe: expected .*, got neither a file nor a folder/],
+  [
+    'decisions that is a pipe',
+    () => ['inspect', at('good'), '--decisions', pipe()],
+    1,
+    /pipe: expected a table that can be read, got a pipe/,
+  ],
+  [
+    'weights that is a pipe',
+    () => train(at('good'), '--weights', pipe()),
+    1,
+    /pipe: expected a file of weights, got a pipe/,
+  ],
+  [
+    'a backbone that is a pipe',
+    () => ['train', at('good'), '--out', at('new'), '--backbone', pipe('x.onnx')],
+    1,
+    /x\.onnx: expected an ONNX file, got "a pipe"/,
+  ],
+  [
+    '--csv that is a pipe',
+    () => ['predict', at('model'), at('good'), '--csv', pipe()],
+    1,
+    /pipe: expected a file that can be written, got "a pipe"/,
+  ],
+  [
+    '--out that is a pipe',
+    () => ['clean', at('good'), '--out', pipe('x.csv')],
+    1,
+    /x\.csv: expected a file, got "a pipe"/,
+  ],
+  ...['eyeball.json', 'model.onnx'].map((name): (typeof cases)[number] => [
+    `${name} that is a pipe`,
+    () => ['predict', modelWithPipe(name), at('good')],
+    1,
+    new RegExp(`${name}: expected a file of the model, got "a pipe"`),
+  ]),
+  [
+    'metrics.json that is a pipe',
+    () => ['compare', at('model'), modelWithPipe('../measured-evaluation/metrics.json', 'measured')],
+    1,
+    /metrics\.json: expected the results of eyeball evaluate, got "a pipe"/,
+  ],
+];
+
+let made = 0;
+
+function pipe(name = 'pipe'): string {
+  const path = at(`${made++}`, name);
+  mkdirSync(dirname(path));
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+function modelWithPipe(name: string, model = `${made++}`): string {
+  const folder = at(model);
+  cpSync(at('model'), folder, { recursive: true });
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  rmSync(join(folder, name), { force: true });
+  execFileSync('mkfifo', [join(folder, name)]);
+  return folder;
+}
 
 /** What is wrong, the arguments, the exit code and the one line on stderr. */
 const cases: [what: string, args: () => string[], code: number, line: RegExp][] = [
@@ -267,10 +333,14 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
   ],
 ];
 
+const isWindows = process.platform === 'win32';
+
 describe('bad input', () => {
-  for (const [what, args, code, line] of cases) {
+  for (const [what, args, code, line] of [...cases, ...(isWindows ? [] : pipes)]) {
     it(`${what} ends with ${code} and says so in one line`, async () => {
-      const outcome = await eyeball(...args(), ...(code === 1 ? ['--json', '--quiet'] : []));
+      const given = args();
+      const quiet = given[0] === 'compare' ? [] : ['--quiet'];
+      const outcome = await eyeball(...given, ...(code === 1 ? ['--json', ...quiet] : []));
       assert.equal(outcome.code, code, outcome.stderr);
       assert.equal(outcome.stdout, '');
       assert.match(outcome.stderr, line);

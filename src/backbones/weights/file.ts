@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { expected, InputError, reasonOf } from '../../base/errors.js';
+import { kindOf, READ_FLAGS } from '../../base/files.js';
 import { arrayTypes, type DType, sizeOf, type Tensor, tensor } from '../../engine/tensor.js';
 
 const MAX_QUOTED = 120;
@@ -25,7 +26,7 @@ export class WeightsFile {
 
   /** Calls `work` with the open file at `path` and closes it after; throws InputError where it is missing, a folder or empty. */
   static async use<T>(path: string, work: (file: WeightsFile) => Promise<T>): Promise<T> {
-    const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+    const handle = await open(path, READ_FLAGS).catch((cause: NodeJS.ErrnoException) => {
       const got = cause.code === 'ENOENT' ? 'no such file' : `"${reasonOf(cause)}"`;
       throw new InputError(expected(path, 'a file of weights', got), { cause });
     });
@@ -66,10 +67,6 @@ export class WeightsFile {
   private cutShort(end: number): InputError {
     return this.error(`at least ${end} bytes`, `${this.sizeBytes}`, 'the file may be cut short: get it again');
   }
-}
-
-function kindOf(stats: { isDirectory(): boolean }): string {
-  return stats.isDirectory() ? 'a folder' : 'something that is not a plain file';
 }
 
 /** The SHA-256 of the file at `path` as 64 hexadecimal digits, read as a stream. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
+import { readRegularFileSync } from '../../base/files.js';
 import { decodeModel } from '../onnx/decode.js';
 import { sumsFit } from '../quantize/sums.js';
 import type { Tensor } from '../tensor.js';
@@ -146,7 +146,7 @@ function exactSums(model: Uint8Array): Record<string, string> {
 
 async function create(request: Extract<Request, { kind: 'create' }>): Promise<CreateReply> {
   const { id, model, threads, device, spin, prepare, arena } = request;
-  const bytes = typeof model === 'string' ? readFileSync(model) : model;
+  const bytes = typeof model === 'string' ? readRegularFileSync(model) : model;
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
     graphOptimizationLevel: prepare ? 'all' : 'basic',

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../../base/errors.js';
+import { kindOf, readRegularFile } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
 import { type Decision, isSame } from '../../data/decisions.js';
 import { changeDecisionsFile } from '../../data/decisions-lock.js';
@@ -13,7 +14,7 @@ import {
   textOfDecisions,
   withDecision,
 } from '../../data/decisions-text.js';
-import { codeOf, kindOf } from '../../data/listing.js';
+import { codeOf } from '../../data/listing.js';
 import { NameIndex } from '../../data/name-index.js';
 import { Problem } from '../problem.js';
 import { hidePaths } from './hide-paths.js';
@@ -142,11 +143,10 @@ export class DecisionStore {
     this.seen = await fingerprint(this.shown);
     const stats = await stat(this.shown).catch(() => undefined);
     if (stats !== undefined && !stats.isFile()) {
-      // Opening a pipe would wait for its other end.
       this.fault = new InputError(`${this.shown}: expected a file, got ${kindOf(stats)}`);
       return;
     }
-    const bytes = await readFile(this.shown).catch((thrown: unknown) => {
+    const bytes = await readRegularFile(this.shown).catch((thrown: unknown) => {
       if (codeOf(thrown) === 'ENOENT') return undefined;
       return thrown as Error;
     });

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { readRegularFile } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
 import { codeOf } from '../../data/listing.js';
 import { Problem } from '../problem.js';
@@ -25,7 +25,7 @@ export class NamingStore {
 
   /** Reads the file; one that is not there, or damaged, names nothing. */
   static async open(path: string): Promise<NamingStore> {
-    const text = await readFile(path, 'utf8').catch(() => '{}');
+    const text = await readRegularFile(path).then(String, () => '{}');
     return new NamingStore(path, namingSchema.safeParse(jsonOf(text)).data ?? { target: null, unit: null });
   }
 
