@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { tryLockFile } from '../base/file-lock.js';
 import { pathFault, resourceError } from '../base/files.js';
-import { partialPath } from '../base/partials.js';
+import { partialPath, sweepPartials } from '../base/partials.js';
 import { HASH_BYTES, isBeingWritten, RECORD_BYTES, segmentNames } from '../training/segments.js';
 import { defaultCacheDir } from './common.js';
 
@@ -86,7 +86,8 @@ export async function listCache({
 export async function pruneCache({ cacheDir, olderThanSeconds, maxBytes }: PruneOptions): Promise<PruneResult> {
   if (olderThanSeconds === undefined && maxBytes === undefined)
     throw new UsageError('pruning needs a limit: give `olderThanSeconds`, `maxBytes` or both');
-  const { entries, bytes } = await listCache({ cacheDir });
+  const { cacheDir: root, entries, bytes } = await listCache({ cacheDir });
+  for (const kind of CACHE_KINDS) await sweepPartials(join(root, kind));
   const oldest = olderThanSeconds === undefined ? '' : new Date(Date.now() - 1000 * olderThanSeconds).toISOString();
   const removed: CacheEntry[] = [];
   const inUse: CacheEntry[] = [];

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
+import { partialPath, sweepPartials } from '../base/partials.js';
 import { type Watch, watchOf } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../cleaning/duplicates.js';
@@ -14,7 +14,6 @@ import type { Dataset } from '../data/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../data/open-dataset.js';
 import { readSource } from '../data/read-source.js';
 import { folds, splitByQuantile } from '../data/split.js';
-
 import type { ErrorPair } from '../evaluation/evaluate.js';
 import { areaUnderRoc, precisionAt } from '../metrics/ranking.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
@@ -258,7 +257,10 @@ async function proveDuplicates(
 ): Promise<ProveResult['duplicates']> {
   const { samples, root } = dataset;
   const pathOf = (file: string) => resolve(root, file);
-  const folder = await mkdtemp(join(tmpdir(), 'eyeball-prove-'));
+  // A later run removes it where this one is killed.
+  const folder = partialPath(join(cacheDir, 'duplicates', 'planted'));
+  await sweepPartials(dirname(folder));
+  await mkdir(folder, { recursive: true });
   try {
     const random = createRandom(seed, 'plant copies');
     const each = Math.max(1, Math.min(MOST_COPIES, Math.round(samples.length / 100)));

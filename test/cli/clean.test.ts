@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { generatePortraits } from '../../src/data/portraits/generate-portraits.js';
-import { eyeball, TINY, temporaryFolder } from './eyeball.js';
+import { eyeball, start, TINY, temporaryFolder } from './eyeball.js';
 
 const root = temporaryFolder();
 const data = join(root, 'faces', 'train');
@@ -186,5 +186,32 @@ describe('clean --prove', () => {
     assert.ok(mean.auc >= 0 && mean.auc <= 1);
     assert.equal(duplicates.planted, 4);
     assert.deepEqual(Object.keys(wonBack), ['dropped', 'set']);
+  });
+
+  it('leaves nothing of a run that was killed after the next one', async () => {
+    const [cache, temporary] = [join(root, 'killed-cache'), join(root, 'killed-temporary')];
+    mkdirSync(temporary);
+    const args = ['clean', data, '--prove', ...TINY, '--cache', cache, '--quiet'];
+    // The process kills itself once the first copy is written.
+    const hook = `
+      import fs from 'node:fs/promises';
+      import { syncBuiltinESMExports } from 'node:module';
+      const { writeFile } = fs;
+      fs.writeFile = async (path, ...rest) => {
+        await writeFile(path, ...rest);
+        if (/[\\\\/]0\\.jpg$/.test(path)) process.kill(process.pid, 'SIGKILL');
+      };
+      syncBuiltinESMExports();`;
+    const env = { TMPDIR: temporary, NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}` };
+    const killed = await start(args, env).outcome;
+    assert.equal(killed.code, null, killed.stderr);
+    const copies = () =>
+      [cache, temporary]
+        .flatMap(at => readdirSync(at, { recursive: true, encoding: 'utf8' }))
+        .filter(name => name.endsWith('0.jpg'));
+    assert.equal(copies().length, 1);
+    const { code, stderr } = await start(args, { TMPDIR: temporary }).outcome;
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(copies(), []);
   });
 });
