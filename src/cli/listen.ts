@@ -32,6 +32,7 @@ export async function listen(
 ): Promise<Listening> {
   const { host, port, bodyMs } = options;
   const open = new Set<ServerResponse>();
+  const latest = new WeakMap<Duplex, { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse }>();
   let closing = false;
   const answer = getRequestListener(
     (request, env) =>
@@ -44,14 +45,16 @@ export async function listen(
     (incoming, outgoing) => {
       if (closing) outgoing.setHeader('Connection', 'close');
       open.add(outgoing);
+      latest.set(incoming.socket, { incoming, outgoing });
       outgoing.on('close', () => open.delete(outgoing));
       void answer(incoming, outgoing);
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Where an answer has begun, another one behind it would be taken for a part of it.
-    const hasBegun = [...open].some(outgoing => outgoing.socket === socket && outgoing.headersSent);
-    if (!socket.writable || error.code === 'ECONNRESET' || hasBegun) socket.destroy();
+    // A request that has its answer, or a part of it, gets no second one: it would be taken for the answer to the next request.
+    const { incoming, outgoing } = latest.get(socket) ?? {};
+    const isAnswered = outgoing?.headersSent && !(incoming?.complete && outgoing.writableFinished);
+    if (!socket.writable || error.code === 'ECONNRESET' || isAnswered) socket.destroy();
     else answerOn(socket, FAULTS[error.code ?? ''] ?? NO_REQUEST);
   });
   server.on('connect', (_, socket: Duplex) => answerOn(socket, NO_TUNNEL));

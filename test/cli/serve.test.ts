@@ -157,6 +157,16 @@ describe('eyeball serve', () => {
       assert.match(String(second), new RegExp(`^HTTP/1\\.1 ${status} `), head.slice(0, 40));
       socket.destroy();
     }
+    // A body that turns out to be no HTTP, after its request was refused, gets no second answer.
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(`POST /v1/predict HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n`);
+    let text = String((await once(socket, 'data'))[0]);
+    socket.on('data', chunk => {
+      text += chunk;
+    });
+    socket.write('no chunk\r\n');
+    await once(socket, 'close');
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 415']);
     assert.equal((await fetch(`${url}/healthz`)).status, 200);
   });
 
