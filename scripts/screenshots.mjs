@@ -32,7 +32,7 @@ const main = resolve('dist/src/cli/main.js');
 const service = spawn(process.execPath, [main, 'serve', ...args, '--port', '0'], { cwd: root });
 service.stderr.pipe(process.stderr);
 const [line] = await once(service.stdout, 'data');
-const url = `${line}`.trim().split(': ').at(-1);
+const url = /http:\/\/[^\s/]+/.exec(`${line}`)[0];
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox'],
@@ -80,18 +80,6 @@ try {
     await end();
   }
   await shoot('data', { hash: 'data?from=20&to=60&sort=label' });
-  await shoot('image', {
-    hash: 'results',
-    async act(page) {
-      await page.locator('#worst').scrollIntoViewIfNeeded();
-      await page.locator('#worst ~ .tile-blocks .tile').nth(2).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: /^Explain/ })
-        .click();
-      await page.locator('.overlay').waitFor();
-    },
-  });
   await shoot('review', { colorScheme: 'dark' });
   await shoot('results', {
     hash: 'results?labelFrom=60&labelTo=90',
