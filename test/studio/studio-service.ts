@@ -36,7 +36,7 @@ export async function drawFaces(root: string): Promise<{ readonly train: string;
 /** Twelve values of a hundred images each, 64 x 24 px; folders in the order of names are not in that of numbers. */
 export async function drawMany(root: string): Promise<string> {
   const data = join(root, 'many');
-  for (const label of [5, 9, 15, 20, 30, 40, 50, 60, 70, 85, 100, 110]) {
+  for (const label of [5, 9, 15, 20, 30, 40, 50, 60, 70, 85, 100, 112]) {
     const background = { r: 2 * label, g: 90, b: 160 };
     const image = await sharp({ create: { width: 64, height: 24, channels: 3, background } })
       .jpeg()
