@@ -87,7 +87,7 @@ describe("the engine's page", () => {
   });
 
   it('has the folders that there are', () => {
-    const listed = [...section('Where it lies').matchAll(/^ {2}([\w.-]+)/gm)].map(match => match[1]!);
+    const listed = [...section('Source files').matchAll(/^ {2}([\w.-]+)/gm)].map(match => match[1]!);
     assert.equal(listed.length, 7);
     for (const name of listed) assert.ok(existsSync(join('src', 'engine', name)), name);
   });

@@ -12,48 +12,64 @@ import { FakeHub } from './backbones/weights/fake-hub.js';
 import { formulaWeights } from './backbones/weights/formula-weights.js';
 import { commandsOf, temporaryFolder, userEnv, writePictures } from './cli/eyeball.js';
 
-const readme = readFileSync('README.md', 'utf8');
+/** The first example in TypeScript of a page, without its types. */
+async function exampleOf(page: string): Promise<string> {
+  const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(page, 'utf8'))?.[1];
+  assert.ok(code, page);
+  return (await transform(code, { loader: 'ts' })).code;
+}
+
+/** Runs a program that imports eyeball by its name, in the folder `cwd`. */
+function runExample(code: string, cwd: string, cache: string): { readonly stdout: string; readonly stderr: string } {
+  // Inside the package, so that its own name leads to it.
+  const script = fileURLToPath(new URL('./readme-example.mjs', import.meta.url));
+  writeFileSync(script, code);
+  try {
+    const env = { ...process.env, XDG_CACHE_HOME: cache };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script], { cwd, env, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return { stdout, stderr };
+  } finally {
+    rmSync(script);
+  }
+}
 
 describe('README', () => {
   it('has an example in TypeScript that runs as it stands, twice', async () => {
-    const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
-    assert.ok(code);
     const folder = temporaryFolder();
     await writePictures(join(folder, 'faces', 'train'), 30);
     await writePictures(join(folder, 'faces', 'test'), 10, 1);
     cpSync(firstPicture(join(folder, 'faces', 'test')), join(folder, 'photo.jpg'));
-    // Inside the package, so that its own name leads to it.
-    const script = fileURLToPath(new URL('./readme-example.mjs', import.meta.url));
-    writeFileSync(script, (await transform(code, { loader: 'ts' })).code);
-    try {
-      for (const _ of ['first', 'second']) {
-        const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') };
-        const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
-          cwd: folder,
-          env,
-          encoding: 'utf8',
-        });
-        assert.equal(status, 0, stderr);
-        assert.match(stdout, /^-?\d+(\.\d+)? RMSE \d+(\.\d+)?, always the mean \d+(\.\d+)?\n$/);
-        assert.match(stderr, /^extracting features: 30$/m);
-        const lines = stderr.trim().split('\n').length;
-        assert.ok(lines < 40, `${lines} lines of progress`);
-      }
-      assert.ok(existsSync(join(folder, 'model', 'model.onnx')));
-      assert.ok(existsSync(join(folder, 'cache', 'eyeball', 'features')));
-    } finally {
-      rmSync(script);
+    const code = await exampleOf('README.md');
+    for (const _ of ['first', 'second']) {
+      const { stdout, stderr } = runExample(code, folder, join(folder, 'cache'));
+      assert.match(stdout, /^-?\d+(\.\d+)? RMSE \d+(\.\d+)?, always the mean \d+(\.\d+)?\n$/);
+      assert.match(stderr, /^extracting features: 30$/m);
+      const lines = stderr.trim().split('\n').length;
+      assert.ok(lines < 40, `${lines} lines of progress`);
     }
+    assert.ok(existsSync(join(folder, 'model', 'model.onnx')));
+    assert.ok(existsSync(join(folder, 'cache', 'eyeball', 'features')));
   });
 
-  it('names only files that exist', () => {
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(match => match[1]!);
-    assert.ok(links.length >= 3);
-    for (const link of links) assert.ok(existsSync(link), link);
+  it('has 120 lines at most', () => {
+    assert.ok(readFileSync('README.md', 'utf8').trimEnd().split('\n').length <= 120);
   });
 });
 
-/** The commands of README and docs as a user types them: from top to bottom in one folder, with an empty home, outside of CI. */
+/**
+ * README and all pages of docs/ in the order of its index. docs/cli.md is not among them: it has the examples of the commands' help, which
+ * name data of many kinds and large downloads; cli/help.test checks their options.
+ */
+function pagesToRun(): string[] {
+  const index = readFileSync('docs/README.md', 'utf8');
+  const linked = [...index.matchAll(/^- \[[^\]]+\]\(([\w-]+\.md)\)/gm)].map(match => match[1]!);
+  const pages = readdirSync('docs').filter(name => name.endsWith('.md') && name !== 'README.md');
+  assert.deepEqual(linked.toSorted(), pages.toSorted(), 'docs/README.md links to each page once');
+  return ['README.md', ...linked.filter(name => name !== 'cli.md').map(name => `docs/${name}`)];
+}
+
+/** The commands of README and docs as a user types them: in one folder, each once, with an empty home, outside of CI. */
 describe('every command of', () => {
   const root = temporaryFolder();
   const [home, cwd, bin] = ['home', 'work', 'bin'].map(name => join(root, name)) as [string, string, string];
@@ -70,6 +86,10 @@ describe('every command of', () => {
     const { train, test } = await generatePortraits({ out: join(cwd, 'faces'), images: 70, seed: 1 });
     cpSync(train, join(cwd, 'photos'), { recursive: true });
     for (const name of ['photo.jpg', 'party.jpg', 'anna.jpg', 'ben.jpg']) cpSync(firstPicture(test), join(cwd, name));
+    cpSync(test, join(cwd, 'new-images'), { recursive: true });
+    // The test part has no broken files, for which commands exit with 1.
+    const whole = await generatePortraits({ out: join(root, 'whole'), images: 60, testFraction: 0.5, seed: 2 });
+    writeOtherForms(whole.test, cwd);
   });
   after(() => hub.stop());
 
@@ -79,7 +99,6 @@ describe('every command of', () => {
       ...userEnv(home),
       PATH: `${bin}${delimiter}${process.env.PATH}`,
       HF_ENDPOINT: hub.endpoint,
-      EYEBALL_FACES: 'faces',
       EYEBALL_TOKEN: undefined,
     };
     const child = spawn('sh', ['-c', command], { cwd, env, detached: true });
@@ -110,22 +129,49 @@ describe('every command of', () => {
   }
 
   // docs/web.md's page is tested in a browser, docs/serve.md's requests by serve-page.test.ts.
-  for (const page of ['README.md', 'docs/faces.md', 'docs/studio.md', 'docs/studio-service.md', 'docs/serve.md']) {
+  const met = new Set<string>();
+  for (const page of pagesToRun()) {
+    const commands = commandsOf(readFileSync(page, 'utf8')).filter(command => !met.has(command));
+    for (const command of commands) met.add(command);
     describe(page, () => {
-      for (const command of commandsOf(readFileSync(page, 'utf8'))) {
+      for (const command of commands)
         it(command, () => (/eyeball-ml serve\b/.test(command) ? serves(command) : runs(command)));
-      }
     });
   }
 
+  it("docs/api.md's example", async () => {
+    const { stdout } = runExample(await exampleOf('docs/api.md'), cwd, join(home, '.cache'));
+    assert.match(stdout, /^anna\.jpg -?[\d.]+ \(-?[\d.]+ to -?[\d.]+\).*\nben\.jpg /);
+  });
+
   // The larger networks have the same code and come from the same hub; their weights by formula would take 400 MB of memory.
   for (const name of ['resnet34', 'resnet50'] as const) {
-    it(`README's table of backbones: ${name}`, async () => {
+    it(`docs/backbones.md's table: ${name}`, async () => {
       hub.content = formulaWeights(name);
       await runs(`npx eyeball-ml train faces/train --out ${name} --backbone ${name} --size 32`);
     });
   }
 });
+
+/** Files of `data`, a folder per label, in the other forms that the pages name, each in a folder of `out`. */
+function writeOtherForms(data: string, out: string): void {
+  const rows: string[] = [];
+  for (const folder of ['houses', 'cells', 'gauges', 'products']) mkdirSync(join(out, folder));
+  for (const label of readdirSync(data)) {
+    for (const name of readdirSync(join(data, label))) {
+      const file = join(data, label, name);
+      cpSync(file, join(out, 'houses', name));
+      cpSync(file, join(out, 'products', name));
+      cpSync(file, join(out, 'cells', `${label}_${name}`));
+      const reading = join(out, 'gauges', `camera-${rows.length % 3}`, `${Number(label) / 10}`);
+      mkdirSync(reading, { recursive: true });
+      cpSync(file, join(reading, name));
+      rows.push(`${name},${Number(label) * 1000},${rows.length % 5},seller-${rows.length % 9}`);
+    }
+  }
+  writeFileSync(join(out, 'houses', 'metadata.csv'), `file_name,price,rooms,group\n${rows.join('\n')}\n`);
+  writeFileSync(join(out, 'products', 'scores.csv'), `file_name,score,rater,group\n${rows.join('\n')}\n`);
+}
 
 /** The first picture of the first folder. */
 function firstPicture(data: string): string {
