@@ -15,7 +15,7 @@ export function PointTiles(props: {
     <Tiles
       count={points.length}
       label={label}
-      lines={1}
+      lines={2}
       tile={at => {
         const { file, label, value, low, high } = points[at]!;
         return (

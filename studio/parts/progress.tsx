@@ -14,7 +14,7 @@ export function JobProgress({ job }: { readonly job: Job }) {
         <progress aria-label="Starting" />
       </div>
     );
-  const { phase, done, total, unit, rate } = progress;
+  const { phase, detail, done, total, unit, rate } = progress;
   const rateText = rate === null ? '' : `, ${rate >= 10 ? Math.round(rate) : rate.toPrecision(2)} a second`;
   return (
     <div class="progress">
@@ -32,7 +32,8 @@ export function JobProgress({ job }: { readonly job: Job }) {
       </p>
       <progress aria-label="The whole job" value={overall.share} max={1} />
       <p class="note">
-        {phase}: {formatCount(done)} of {formatCount(total)} {unit}
+        {phase}
+        {detail && `, ${detail}`}: {formatCount(done)} of {formatCount(total)} {unit}
         {rateText}
       </p>
     </div>

@@ -6,8 +6,6 @@ interface Step {
   readonly name: string;
   /** How long it takes on a machine of two cores, roughly. */
   readonly seconds: number;
-  /** How often it goes through its epochs: heads are fitted again to calibrate, one for each of five folds. */
-  readonly rounds: number;
   /** Whether a phase of this name belongs to it. */
   holds(phase: string): boolean;
 }
@@ -17,12 +15,9 @@ const FEATURES_A_SECOND = 70;
 const HEAD_EPOCHS = 30;
 const TUNE_EPOCHS = 10;
 
-const FOLDS = 5;
-
-const step = (name: string, seconds: number, pattern: RegExp, rounds = 1): Step => ({
+const step = (name: string, seconds: number, pattern: RegExp): Step => ({
   name,
   seconds,
-  rounds,
   holds: phase => pattern.test(phase),
 });
 
@@ -40,18 +35,20 @@ export function stepsOf(request: JobRequest, images: number): readonly Step[] {
   const isExact = head === 'linear';
   const first = [
     step('Computing features', features * twice, /^(extracting features|looking|comparing|cropping|calibrating int8)/),
-    step('Training the head', isExact ? 2 : (HEAD_EPOCHS * images) / 10_000 + 2, /head|adam/),
+    step('Training the head', isExact ? 2 : (HEAD_EPOCHS * images) / 10_000 + 2, /^(fitting the head|linear|mlp|adam)/),
   ];
   const fitsAgain = tune === 'head' && !isExact;
-  const calibrating = fitsAgain
-    ? step('Calibrating intervals', first[1]!.seconds * 2, /./, FOLDS)
-    : step('Calibrating intervals', 5, /./);
+  const calibrating = step(
+    'Calibrating intervals',
+    fitsAgain ? first[1]!.seconds * 2 : 5,
+    /^(calibrating intervals|measuring where faces)/,
+  );
   if (tune === 'head') return [...first, calibrating];
   const isCached = tune === 'last' && (augment === 'none' || augment === 'flip');
   const anEpoch = tune === 'last' ? images / 60 : images / 8;
   return [
     ...first,
-    ...(isCached ? [step('Computing the lower stages', features * twice, /^extracting/)] : []),
+    ...(isCached ? [step('Computing the lower stages', features * twice, /^running the frozen stages/)] : []),
     step('Training the network', (epochs ?? TUNE_EPOCHS) * anEpoch, /^(tuning|finding)/),
     calibrating,
   ];
@@ -62,9 +59,8 @@ export class JobPace {
   private at = 0;
   private started: number;
   private lastShare = 0;
-  private lastEpoch = 0;
-  /** Rounds of the step that have ended. */
-  private round = 0;
+  /** How much of the step is done, 0 to 1. */
+  private part = 0;
   /** Seconds that the ended steps took, and how long they were expected to take. */
   private taken = 0;
   private expected = 0;
@@ -79,20 +75,12 @@ export class JobPace {
     this.started = this.began;
   }
 
-  /** Takes a report of progress. */
+  /** Takes a report of progress; what belongs to no step from here on changes nothing. */
   read({ phase, done, total }: Progress): NonNullable<Job['overall']> {
-    const epoch = /epoch (\d+) of (\d+)/.exec(phase);
-    // The same phase from its start again belongs to a later step: heads are fitted again to calibrate.
-    const startsOver = epoch !== null && Number(epoch[1]) < this.lastEpoch;
-    const from = startsOver ? this.at + 1 : this.at;
-    const found = this.steps.findIndex((step, i) => i >= from && step.holds(phase));
+    const found = this.steps.findIndex((step, i) => i >= this.at && step.holds(phase));
     if (found > this.at) this.enter(found);
-    else if (startsOver) this.round = Math.min(this.round + 1, this.steps[this.at]!.rounds - 1);
-    this.lastEpoch = epoch === null ? 0 : Number(epoch[1]);
-    const within = done / Math.max(total, 1);
-    if (epoch === null) return this.reading(within);
-    const ofRound = (Number(epoch[1]) - 1 + within) / Number(epoch[2]);
-    return this.reading((this.round + ofRound) / this.steps[this.at]!.rounds);
+    if (found >= 0) this.part = done / Math.max(total, 1);
+    return this.reading(this.part);
   }
 
   private enter(next: number): void {
@@ -105,8 +93,6 @@ export class JobPace {
     }
     this.at = next;
     this.started = this.now();
-    this.lastEpoch = 0;
-    this.round = 0;
   }
 
   private reading(part: number): NonNullable<Job['overall']> {

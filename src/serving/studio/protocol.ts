@@ -144,6 +144,8 @@ export interface Job {
   /** `extracting features`; null before the first progress and after the end. */
   readonly progress: {
     readonly phase: string;
+    /** The part of the phase that is under way: `epoch 3 of 30`. */
+    readonly detail?: string | undefined;
     readonly done: number;
     readonly total: number;
     readonly unit: string;

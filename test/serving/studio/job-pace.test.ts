@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { trainModel } from '../../../src/operations/train-model.js';
 import { JobPace, stepsOf } from '../../../src/serving/studio/job-pace.js';
 import type { JobRequest } from '../../../src/serving/studio/protocol.js';
+import { temporaryFolder, writePictures } from '../../cli/eyeball.js';
 
 const TRAIN: JobRequest = {
   kind: 'train',
@@ -27,16 +30,12 @@ function readAll(request: JobRequest, images: number, phases: readonly (readonly
   return { readings, seconds: now / 1000 };
 }
 
-const epochs = (name: string, count: number, each: number) =>
-  Array.from({ length: count }, (_, i) => [`${name}: epoch ${i + 1} of ${count}`, each] as const);
-
 describe('the pace of a whole job', () => {
   const phases = [
     ['extracting features', 40],
     ['fitting the head', 1],
-    ...epochs('mlp head', 30, 0.5),
-    // Heads that are fitted again, without a fold each.
-    ...[1, 2, 3, 4, 5].flatMap(() => epochs('mlp head', 10, 0.3)),
+    ['mlp head', 15],
+    ['calibrating intervals', 15],
   ] as const;
 
   it('is one bar that never goes back, over steps that follow each other', () => {
@@ -75,6 +74,40 @@ describe('the pace of a whole job', () => {
       stepsOf({ ...TRAIN, ...changes } as JobRequest, 100).map(({ name }) => name);
     assert.ok(names({ tune: 'last', augment: 'flip' }).includes('Computing the lower stages'));
     assert.ok(!names({ tune: 'all', augment: 'face' }).includes('Computing the lower stages'));
-    assert.deepEqual(stepsOf({ kind: 'evaluate' }, 100).length, 1);
+    assert.equal(stepsOf({ kind: 'evaluate' }, 100).length, 1);
+  });
+
+  // What a phase is called is said where it is reported; the plan must know the names.
+  it('shows the step that a real training is at, in all its phases', async () => {
+    const folder = temporaryFolder();
+    await writePictures(join(folder, 'data'), 60);
+    const names = ['Computing features', 'Training the head', 'Training the network', 'Calibrating intervals'];
+    for (const [tune, augment] of [
+      ['head', 'flip'],
+      ['last', 'flip'],
+      ['all', 'photo'],
+    ] as const) {
+      const pace = new JobPace(stepsOf({ ...TRAIN, tune, augment }, 60));
+      const shown = new Map<string, Set<number>>();
+      await trainModel({
+        data: join(folder, 'data'),
+        out: join(folder, tune),
+        ...{ backbone: 'resnet18', weights: 'formula', sizePx: 32, cacheDir: join(folder, 'cache') },
+        ...{ tune, augment, epochs: 1, batch: 20, head: 'mlp', validation: 0.3 },
+        onProgress(progress) {
+          const { step } = pace.read(progress);
+          shown.set(step, (shown.get(step) ?? new Set()).add(progress.stage!.number));
+        },
+      });
+      const stagesOfStep = (name: string) => [...(shown.get(name) ?? [])];
+      assert.deepEqual(stagesOfStep('Training the network'), tune === 'head' ? [] : [3]);
+      assert.deepEqual(stagesOfStep('Calibrating intervals'), [tune === 'head' ? 3 : 4]);
+      const expected = tune === 'head' ? names.filter(name => name !== 'Training the network') : names;
+      assert.deepEqual(
+        [...shown.keys()].filter(name => name !== 'Computing the lower stages'),
+        expected,
+      );
+      assert.equal(shown.has('Computing the lower stages'), tune === 'last');
+    }
   });
 });
