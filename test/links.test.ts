@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -41,6 +42,20 @@ describe('links into the repository', () => {
       );
     });
   }
+
+  it('of README lead to files of the package too', () => {
+    const { status, stdout, stderr } = spawnSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+    const packed = new Set(files.map(({ path }) => path));
+    const links = [...readFileSync('README.md', 'utf8').matchAll(/\]\((?!\w+:)([^)#\s]+)/g)].map(([, path]) => path!);
+    assert.deepEqual(
+      links.filter(path => !packed.has(path)),
+      [],
+    );
+  });
 
   it('are many in README and in the index of docs', () => {
     for (const page of ['README.md', 'docs/README.md']) {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { formatCount, plural } from '../../src/report/format.js';
 import type { SamplesAnswer, StudioData } from '../../src/serving/studio/protocol.js';
 import { apiUrl, getJson } from '../base/api.js';
@@ -125,9 +125,13 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
   const [reveal, setReveal] = useState<{ readonly place: number }>();
   const [fault, setFault] = useState<string>();
   const isBroken = asked.show === 'broken';
+  // Where keys lead on from: ahead of what is shown while steps are on their way.
   const position = useRef(place);
+  const underWay = useRef(0);
+  useLayoutEffect(() => {
+    if (underWay.current === 0) position.current = place;
+  }, [place]);
   useEffect(() => {
-    position.current = place;
     // A link to a picture far down leads there.
     if (place !== undefined) setReveal({ place });
   }, [place]);
@@ -147,13 +151,23 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
   };
   const step = async (by: number) => {
     const next = (position.current ?? -1) + by;
-    if (position.current === undefined || next < 0 || next >= (samples.total ?? 0)) return;
+    if (position.current === undefined || next < 0) return;
     // At once: another key may come before the answer.
     position.current = next;
-    const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
-    if (!found[0] || position.current !== next) return;
-    setReached({ file: found[0].file, place: next });
-    show({ file: found[0].file, of: 'data' });
+    underWay.current++;
+    try {
+      const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
+      if (position.current !== next) return;
+      if (found[0] === undefined) {
+        // Behind the last one.
+        position.current = next - by;
+        return;
+      }
+      setReached({ file: found[0].file, place: next });
+      show({ file: found[0].file, of: 'data' });
+    } finally {
+      underWay.current--;
+    }
   };
 
   return (

@@ -75,13 +75,13 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
     [worst, stable],
   );
   const onBrush = (next: Brush) => replaceQuery({ ...next });
-  const { opened, open, show, close } = useOpened('results');
+  const { opened, latest, open, show, close } = useOpened('results');
   const openFile = (file: string) => open({ file, of: 'results' });
   // Steps go through the chosen ones where the picture is one of them, else through all, the worst first.
   const isChosen = opened?.of === 'results' && chosen.some(({ file }) => file === opened.file);
   const listed = isChosen ? chosen : worst;
   const step = (by: number) => {
-    const next = listed[listed.findIndex(({ file }) => file === opened?.file) + by];
+    const next = listed[listed.findIndex(({ file }) => file === latest()) + by];
     if (next) show({ file: next.file, of: 'results' });
   };
 

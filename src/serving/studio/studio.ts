@@ -298,10 +298,13 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
       return { sample, path: resolve(dataset.root, file) };
     }
     const how = { target, labelFrom, labelFromPath, skipMissing };
-    measured ??= openDataset({ data: test, ...how }).then(({ root, samples }) => ({
-      root,
-      byFile: new Map(samples.map(sample => [sample.file, sample])),
-    }));
+    measured ??= openDataset({ data: test, ...how })
+      .then(({ root, samples }) => ({ root, byFile: new Map(samples.map(sample => [sample.file, sample])) }))
+      .catch((thrown: unknown) => {
+        // Another request may find the data again.
+        measured = undefined;
+        throw thrown;
+      });
     const { root, byFile: tested } = await measured;
     const sample = tested.get(file);
     if (sample === undefined) throw unknownFile();
