@@ -122,6 +122,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.getByTitle('112/97.jpg', { exact: true }).waitFor();
     await dialog.getByRole('button', { name: 'Next' }).waitFor();
     await page.keyboard.press('ArrowRight');
+    await page.waitForURL(/112%2F98/);
     await page.keyboard.press('ArrowRight');
     await page.waitForURL(/112%2F99/);
     await dialog.getByRole('button', { name: 'Close' }).click();
