@@ -74,10 +74,12 @@ export async function splitFrom(
     );
   const leaks = index === undefined ? [] : await findTrainingLeaks(folder, index, dataset, facts, watch);
   const knowsImages = leaks.length > 0;
+  // A model that went on from another may have held out fewer of the same split.
   const isOwnSplit =
     manifest.dataset.fingerprint === fingerprint &&
     configuration.validation === validation &&
-    configuration.seed === seed;
+    configuration.seed === seed &&
+    manifest.metrics.validation?.images === split.validation.length;
   // What ridge fits in the end has seen the held-out images too.
   const head = knowsImages && configuration.solver === 'ridge' ? undefined : model.head;
   const start: Start = { head, knowsImages, isTuned: model.backbone.sha256 === manifest.sha256 };
@@ -93,7 +95,7 @@ export async function splitFrom(
         '--from',
         'images to hold out that its model was not trained on',
         'none',
-        `add others, or --seed ${seed} --val ${validation}`,
+        configuration.from === undefined ? `add others, or --seed ${seed} --val ${validation}` : 'add others',
       ),
     );
   }

@@ -92,7 +92,7 @@ describe('train from a model', () => {
       filesOf(folder).map(name => `${join(folder, name)},${name.split('/')[0]}`),
     );
     writeFileSync(table, `file,value\n${lines.join('\n')}\n`);
-    const { messages, validation } = await train({ data: table, from: mlp, head: 'mlp', epochs: 1 });
+    const { model, messages, validation } = await train({ data: table, from: mlp, head: 'mlp', epochs: 1 });
     const told = messages.find(line => line.includes('were among those'))!;
     assert.match(
       told,
@@ -100,6 +100,8 @@ describe('train from a model', () => {
     );
     assert.equal(validation!.images, Number(/and (\d+) others/.exec(told)![1]));
     assert.ok(validation!.images < 9);
+    // Its split was its own, less the images that the first model had seen; all of them are known now.
+    assert.match(await failure({ data: table, from: model }), /images to hold out .*, got none; add others$/);
     assert.match(
       await failure({ from: mlp, seed: 5 }),
       /^InputError: --from: expected images to hold out that its model was not trained on, got none; add others, or --seed 0 --val 0\.25$/,
