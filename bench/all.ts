@@ -1,7 +1,7 @@
 // All benchmarks, one table: bench/RESULTS.md.
 //   npm run bench                          about an hour on two cores; needs PyTorch (see CONTRIBUTING.md) and the faces
 //   npm run bench -- --job-runs 1          half of that: the whole jobs, which take longest, once
-//   npm run bench -- --runs 1 --quick      a first look: fewer pictures, one run each
+//   npm run bench -- --runs 1 --quick      a first look: fewer images, one run each
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,14 +1,14 @@
 // Plants altered copies of faces among others and finds them again: recall and precision of duplicates, and what the search takes.
 // Pairs that are found before planting are left out: the data has duplicates of its own.
 //   node dist/bench/duplicates.js [--images 10000] [--each 100] [--seed 0] [--percent 5]
-// --each copies of every kind are planted; --percent of the picture's sides is cropped.
+// --each copies of every kind are planted; --percent of the image's sides is cropped.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { createRandom, type Random } from '../src/base/random.js';
-import { findDuplicates, groupsOf } from '../src/cleaning/duplicates.js';
-import { readGray, readPictureFacts } from '../src/cleaning/picture-facts.js';
-import type { Dataset } from '../src/data/dataset.js';
+import type { Dataset } from '../src/datasets/dataset.js';
+import { findDuplicates, groupsOf } from '../src/similarity/duplicates.js';
+import { readGray, readImageFacts } from '../src/similarity/image-facts.js';
 import { drawFaces, flag, inTemporaryFolder, machine } from './common.js';
 
 const [images, each, seed, percent] = [
@@ -76,12 +76,12 @@ await inTemporaryFolder(async folder => {
       skipped: [],
     };
     const started = performance.now();
-    const { facts, cached } = await readPictureFacts(dataset, join(folder, 'cache'));
+    const { facts, cached } = await readImageFacts(dataset, join(folder, 'cache'));
     const read = performance.now();
     const found = await findDuplicates(facts, index => readGray(resolve(folder, files[index]!)));
     const seconds = (from: number, to: number) => `${((to - from) / 1000).toFixed(1)} s`;
     console.log(
-      `facts of ${files.length} pictures (${cached} cached) ${seconds(started, read)}, search ${seconds(read, performance.now())}`,
+      `facts of ${files.length} images (${cached} cached) ${seconds(started, read)}, search ${seconds(read, performance.now())}`,
     );
     return found;
   };

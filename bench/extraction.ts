@@ -1,24 +1,24 @@
-// What the way from files to cached features costs on top of the arithmetic: extraction against sessions on the same pictures, decoded
+// What the way from files to cached features costs on top of the arithmetic: extraction against sessions on the same images, decoded
 // beforehand, in turns: one session with all threads, and as many copies of it as extraction has.
 //   node dist/bench/extraction.js [--backbone resnet50] [--size 125] [--precision int8] [--images 2000] [--runs 5] [--photos]
-// With --photos the pictures are faces made into JPEGs of 12 megapixels, and both parts, decoding and computing, can keep all cores
+// With --photos the images are faces made into JPEGs of 12 megapixels, and both parts, decoding and computing, can keep all cores
 // busy: what can be had is one after the other.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import type { Precision } from '../src/backbones/backbone.js';
 import { buildFromPixels } from '../src/backbones/backbone.js';
 import { loadBackbone } from '../src/backbones/registry.js';
 import { ahead } from '../src/base/ahead.js';
 import { usableCores } from '../src/base/cores.js';
-import { openDataset } from '../src/data/open-dataset.js';
-import { decodePicture } from '../src/data/picture.js';
-import { readSource } from '../src/data/read-source.js';
+import { openDataset } from '../src/datasets/open-dataset.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { copiesFor, createSession } from '../src/engine/runtime/session.js';
-import { extractFeatures } from '../src/training/extract.js';
-import { backboneAt } from '../src/training/precision.js';
-import type { Precision } from '../src/training/recipe.js';
+import { extractFeatures } from '../src/features/extract.js';
+import { backboneAt } from '../src/features/precision.js';
+import { decodeImage } from '../src/images/image.js';
+import { readSource } from '../src/images/read-source.js';
 import { drawFaces, flag, inTemporaryFolder, machine, record, writeTable } from './common.js';
 
 const name = flag('backbone', 'resnet50');
@@ -51,7 +51,7 @@ const backbone = await inTemporaryFolder(async folder => {
   );
 });
 
-/** Seconds of the session by itself, in one copy or in as many as extraction takes, the pictures being in memory. */
+/** Seconds of the session by itself, in one copy or in as many as extraction takes, the images being in memory. */
 async function bare(copies: number): Promise<number> {
   const { graph, features } = buildFromPixels(backbone);
   graph.output('features', features);
@@ -59,7 +59,7 @@ async function bare(copies: number): Promise<number> {
   const batches: Uint8Array[] = [];
   for (let at = 0; at < faces.length; at += batch) {
     const decode = async ({ file }: (typeof faces)[number]) =>
-      await decodePicture(readFileSync(file), { width: size, height: size });
+      await decodeImage(readFileSync(file), { width: size, height: size });
     batches.push(Buffer.concat(await Promise.all(faces.slice(at, at + batch).map(decode))));
   }
   const started = performance.now();
@@ -78,7 +78,7 @@ async function bare(copies: number): Promise<number> {
 /** Seconds of reading and decoding them all, on all cores. */
 async function decoding(): Promise<number> {
   const decode = async (i: number) =>
-    await decodePicture(await readSource(faces[i]!.file), { width: size, height: size });
+    await decodeImage(await readSource(faces[i]!.file), { width: size, height: size });
   const started = performance.now();
   for await (const _ of ahead(faces.length, 4 * usableCores(), decode));
   return (performance.now() - started) / 1000;
@@ -95,7 +95,7 @@ const extraction = () =>
   });
 
 console.log(
-  `${machine()}\n${name}, ${size} px, ${images} pictures; ${runs} runs in turns; both include loading the network`,
+  `${machine()}\n${name}, ${size} px, ${images} images; ${runs} runs in turns; both include loading the network`,
 );
 const copies = copiesFor(images);
 await bare(1);

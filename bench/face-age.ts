@@ -5,12 +5,12 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { buildTfjs, readTfjsModel } from '../src/backbones/tfjs.js';
-import { openDataset } from '../src/data/open-dataset.js';
-import { runPictures } from '../src/data/run-pictures.js';
+import { openDataset } from '../src/datasets/open-dataset.js';
 import { cast, sub, transpose } from '../src/engine/graph/build.js';
 import { Graph } from '../src/engine/graph/graph.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { createSession } from '../src/engine/runtime/session.js';
+import { runImages } from '../src/images/run-images.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../src/metrics/regression.js';
 import { mean } from '../src/metrics/statistics.js';
 import { FACES } from './common.js';
@@ -30,7 +30,7 @@ async function ages(means: readonly number[], reversed: boolean): Promise<{ expe
   graph.output('bins', buildTfjs(x, network, ['age_pred/Softmax'])['age_pred/Softmax']);
   const session = await createSession(toOnnx(graph), { spin: true });
   const out = { expected: [] as number[], argmax: [] as number[] };
-  const results = runPictures({
+  const results = runImages({
     sizePx: PX,
     count: labels.length,
     read: index => readFile(join(test.root, test.samples[index]!.file)),

@@ -1,16 +1,16 @@
 // How well faces are found in scenes, and whether a model says the same of them there: test faces, scaled and turned, on drawn shapes and
-// on collages of pieces of photos. What was put where is known, and the eyes of a face are where they are found in its own picture.
-//   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--pictures 400]
-// MODEL knows the framing of its pictures: train it on $EYEBALL_FACES/train.
+// on collages of pieces of photos. What was put where is known, and the eyes of a face are where they are found in its own image.
+//   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--images 400]
+// MODEL knows the framing of its images: train it on $EYEBALL_FACES/train.
 import { readFile } from 'node:fs/promises';
 import { angleOfFace, type Face } from '../src/backbones/face-detector/face.js';
 import { cropFace } from '../src/backbones/face-detector/framing.js';
 import { loadFaceDetector } from '../src/backbones/face-detector.js';
 import { createRandom } from '../src/base/random.js';
-import { applyAffine, centre, type Point } from '../src/data/affine.js';
-import { decodePicture } from '../src/data/picture.js';
-import { decodeScene } from '../src/data/scene.js';
-import { type Pyramid, pyramidOf } from '../src/data/warp.js';
+import { applyAffine, centre, type Point } from '../src/images/affine.js';
+import { decodeImage } from '../src/images/image.js';
+import { decodeScene } from '../src/images/scene.js';
+import { type Pyramid, pyramidOf } from '../src/images/warp.js';
 import { mean } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
 import { drawFaces, flag, machine, median } from './common.js';
@@ -44,13 +44,13 @@ interface Own {
   readonly value: number;
 }
 const own = new Map<string, Own>();
-/** What is found in, and said of, a face's own picture. */
+/** What is found in, and said of, a face's own image. */
 async function ownOf(file: string): Promise<Own> {
   const known = own.get(file);
   if (known !== undefined) return known;
   const bytes = await readFile(file);
   const [face] = await detector.find(pyramidOf(await decodeScene(bytes)));
-  const value = await predictOne(await decodePicture(bytes, { width: input.sizePx, height: input.sizePx }));
+  const value = await predictOne(await decodeImage(bytes, { width: input.sizePx, height: input.sizePx }));
   own.set(file, { face, value });
   return { face, value };
 }
@@ -80,9 +80,9 @@ const tally = (): Tally => ({
 
 const distance = (a: Point, b: Point) => Math.hypot(a.x - b.x, a.y - b.y);
 
-async function score(total: Tally, picture: Pyramid, faces: readonly Placed[]): Promise<void> {
+async function score(total: Tally, image: Pyramid, faces: readonly Placed[]): Promise<void> {
   const started = performance.now();
-  const found = await detector.find(picture);
+  const found = await detector.find(image);
   total.ms.push(performance.now() - started);
   const free = new Set(found);
   for (const { path: file, toScene, degrees } of faces) {
@@ -99,7 +99,7 @@ async function score(total: Tally, picture: Pyramid, faces: readonly Placed[]): 
     const [left, right] = eyesOf(hit);
     total.eyes.push((distance(left, wanted[0]) + distance(right, wanted[1])) / 2 / apart);
     total.angles.push(Math.abs(((angleOfFace(hit) - angleOfFace(face) - degrees + 540) % 360) - 180));
-    const here = await predictOne(cropFace(picture, hit, framing!, input.sizePx));
+    const here = await predictOne(cropFace(image, hit, framing!, input.sizePx));
     total.changes.push(Math.abs(here - value));
     total.errors.push(Math.abs(here - ageOf.get(file)!));
     total.ownErrors.push(Math.abs(value - ageOf.get(file)!));
@@ -112,7 +112,7 @@ function tell(what: string, { placed, found, strangers, ms, eyes, angles, change
   if (found > 0) {
     parts.push(`eyes off by ${percent(mean(eyes))} of their distance, angle by ${show(median(angles), 1)} degrees`);
     parts.push(`value changed by ${show(mean(changes))}`);
-    parts.push(`MAE ${show(mean(errors))}, of their own pictures ${show(mean(ownErrors))}`);
+    parts.push(`MAE ${show(mean(errors))}, of their own images ${show(mean(ownErrors))}`);
   }
   console.log([...parts, `${median(ms).toFixed(0)} ms a scene`].join('; '));
 }
@@ -120,7 +120,7 @@ function tell(what: string, { placed, found, strangers, ms, eyes, angles, change
 async function sceneOf(size: readonly [number, number], faces: readonly Omit<Placed, 'toScene'>[], seed: number) {
   const [width, height] = size;
   const { png, faces: placed } = await drawScene({ width, height, faces, pieces: seed % 2 === 0 ? [] : pieces, seed });
-  return { picture: pyramidOf(await decodeScene(png)), placed };
+  return { image: pyramidOf(await decodeScene(png)), placed };
 }
 
 console.log(`${machine()}; ${path}`);
@@ -132,10 +132,10 @@ if (only.includes('scenes')) {
       scale: Math.exp(between(Math.log(0.5), Math.log(3))),
       degrees: between(-30, 30),
     }));
-    const { picture, placed } = await sceneOf([1280, 960], faces, seed);
-    await score(total, picture, placed);
+    const { image, placed } = await sceneOf([1280, 960], faces, seed);
+    await score(total, image, placed);
   }
-  tell('scenes of 1280 x 960, pictures 0.5 to 3 times as large, -30 to 30 degrees', total);
+  tell('scenes of 1280 x 960, images 0.5 to 3 times as large, -30 to 30 degrees', total);
 }
 if (only.includes('empty')) {
   for (const [seed, what] of [
@@ -144,12 +144,12 @@ if (only.includes('empty')) {
   ] as const) {
     let [finds, some] = [0, 0];
     for (let i = 0; i < scenes; i++) {
-      const { picture } = await sceneOf([1280, 960], [], 1000 + 2 * i + seed);
-      const { length } = await detector.find(picture);
+      const { image } = await sceneOf([1280, 960], [], 1000 + 2 * i + seed);
+      const { length } = await detector.find(image);
       finds += length;
       some += Number(length > 0);
     }
-    console.log(`no face, ${what}: ${finds} finds in ${some} of ${scenes} pictures`);
+    console.log(`no face, ${what}: ${finds} finds in ${some} of ${scenes} images`);
   }
 }
 async function bySize(size: readonly [number, number], widths: readonly number[], count: number): Promise<void> {
@@ -157,10 +157,10 @@ async function bySize(size: readonly [number, number], widths: readonly number[]
     const total = tally();
     for (let i = 0; i < count; i++) {
       const faces = Array.from({ length: 5 }, () => ({ path: nextFace(), scale: px / 125, degrees: 0 }));
-      const { picture, placed } = await sceneOf(size, faces, 2000 + i);
-      await score(total, picture, placed);
+      const { image, placed } = await sceneOf(size, faces, 2000 + i);
+      await score(total, image, placed);
     }
-    tell(`${size.join(' x ')}, pictures ${px} px wide`, total);
+    tell(`${size.join(' x ')}, images ${px} px wide`, total);
   }
 }
 if (only.includes('sizes')) await bySize([1280, 960], [12, 16, 20, 24, 32, 40, 60, 80], 6);
@@ -170,8 +170,8 @@ if (only.includes('angles')) {
     const total = tally();
     for (let i = 0; i < 20; i++) {
       const faces = [{ path: nextFace(), scale: 2, degrees: i % 2 === 0 ? degrees : -degrees }];
-      const { picture, placed } = await sceneOf([800, 600], faces, 3000 + i);
-      await score(total, picture, placed);
+      const { image, placed } = await sceneOf([800, 600], faces, 3000 + i);
+      await score(total, image, placed);
     }
     tell(`turned by ${degrees} degrees, one face a scene`, total);
   }
@@ -179,7 +179,7 @@ if (only.includes('angles')) {
 if (only.includes('ages')) {
   const groups = new Map<number, number[]>();
   let several = 0;
-  for (const { file, age } of test.slice(0, Number(flag('pictures', '400')))) {
+  for (const { file, age } of test.slice(0, Number(flag('images', '400')))) {
     const faces = await detector.find(pyramidOf(await decodeScene(await readFile(file))), { thorough: false });
     const decade = Math.min(80, 10 * Math.floor(age / 10));
     groups.set(decade, [...(groups.get(decade) ?? []), Math.min(1, faces.length)]);
@@ -187,7 +187,7 @@ if (only.includes('ages')) {
   }
   for (const [decade, found] of [...groups].sort(([a], [b]) => a - b))
     console.log(
-      `test pictures, ${decade} and up: found in ${found.filter(each => each === 1).length} of ${found.length}`,
+      `test images, ${decade} and up: found in ${found.filter(each => each === 1).length} of ${found.length}`,
     );
   console.log(`several faces in ${several}`);
 }

@@ -1,10 +1,10 @@
-// Listing a data set, decoding its pictures, and one picture from a cold start, against torchvision and PIL, in turns.
+// Listing a data set, decoding its images, and one image from a cold start, against torchvision and PIL, in turns.
 //   node dist/bench/files.js [MODEL] [--images 2000] [--runs 5]        without MODEL, the last is left out
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ahead } from '../src/base/ahead.js';
-import { openDataset } from '../src/data/open-dataset.js';
-import { decodePicture } from '../src/data/picture.js';
+import { openDataset } from '../src/datasets/open-dataset.js';
+import { decodeImage } from '../src/images/image.js';
 import { loadModel } from '../src/model/model.js';
 import {
   CLI,
@@ -48,7 +48,7 @@ await inTemporaryFolder(async folder => {
     const { result } = runJson<{ imagesPerSecond: number }>(PYTHON, [peer, 'decode', join(folder, 'faces.csv')]);
     const size = { width: 125, height: 125 };
     const started = performance.now();
-    const read = async (i: number) => decodePicture(readFileSync(faces[i]!.file), size);
+    const read = async (i: number) => decodeImage(readFileSync(faces[i]!.file), size);
     for await (const _ of ahead(faces.length, 50, read));
     const rate = (1000 * images) / (performance.now() - started);
     decoding.push(rate / result.imagesPerSecond);
@@ -80,7 +80,7 @@ if (model !== undefined) {
   }
   await loaded.close();
   const against = 'PyTorch with a ResNet18';
-  record({ what: 'one picture, cold', against, ratios: cold, figures: last, peakMb: peak });
-  record({ what: 'one picture, warm', against, ratios: warm, figures: warmText });
+  record({ what: 'one image, cold', against, ratios: cold, figures: last, peakMb: peak });
+  record({ what: 'one image, warm', against, ratios: warm, figures: warmText });
   process.exit();
 }

@@ -1,16 +1,16 @@
 // The machine's matrix peak through the same runtime, in fp32 and in 8 bits, and networks as a share of it.
 //   node dist/bench/floor.js [--size 125] [--runs 5]
 import { join } from 'node:path';
+import type { Precision } from '../src/backbones/backbone.js';
 import { buildFromPixels } from '../src/backbones/backbone.js';
 import { loadBackbone } from '../src/backbones/registry.js';
-import { openDataset } from '../src/data/open-dataset.js';
+import { openDataset } from '../src/datasets/open-dataset.js';
 import { dequantizeLinear, matMul, qLinearConv, reduceSum } from '../src/engine/graph/build.js';
 import { Graph, type Value } from '../src/engine/graph/graph.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { createSession } from '../src/engine/runtime/session.js';
 import type { Tensor } from '../src/engine/tensor.js';
-import { backboneAt } from '../src/training/precision.js';
-import type { Precision } from '../src/training/recipe.js';
+import { backboneAt } from '../src/features/precision.js';
 import { drawFaces, flag, inTemporaryFolder, machine, median, record, writeTable } from './common.js';
 
 const size = Number(flag('size', '125'));
@@ -66,7 +66,7 @@ function byteProducts() {
   return rate(graph, feeds, CHAINED * 2 * N ** 3);
 }
 
-/** A ResNet's forward pass on 25 pictures, its convolutions counted. */
+/** A ResNet's forward pass on 25 images, its convolutions counted. */
 async function network(name: string, precision: Precision) {
   const backbone = await loadBackbone({ backbone: name, weights: 'formula', sizePx: size, cacheDir: '' });
   const { graph, features } = buildFromPixels(backbone);

@@ -1,5 +1,5 @@
-// Time a picture and peak memory of the commands as the data set grows. Pictures are the faces, compressed again, mirrored every other time:
-// no two files are the same, but beyond 10,000 pictures each has near copies.
+// Time an image and peak memory of the commands as the data set grows. Images are the faces, compressed again, mirrored every other time:
+// no two files are the same, but beyond 10,000 images each has near copies.
 //   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8] [--backbone resnet18 [--size 64]] [--head linear]
 // ResNets have formula weights; a small one, and the head of one layer, leave more of the time to everything else.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,16 +16,16 @@ const network = ['--backbone', backbone, ...weights];
 const head = process.argv.includes('--head') ? ['--head', flag('head', '')] : [];
 const faces = drawFaces('train', Number.POSITIVE_INFINITY);
 
-/** Fills `folder` with pictures `from` to `to`, in a folder a number. */
+/** Fills `folder` with images `from` to `to`, in a folder a number. */
 async function grow(folder: string, from: number, to: number): Promise<void> {
   const make = async (i: number) => {
     const at = from + i;
     const { file, age } = faces[at % faces.length]!;
     const round = Math.floor(at / faces.length);
-    const picture = sharp(readFileSync(file));
-    if (round % 2 === 1) picture.flop();
+    const image = sharp(readFileSync(file));
+    if (round % 2 === 1) image.flop();
     mkdirSync(join(folder, `${age}`), { recursive: true });
-    writeFileSync(join(folder, `${age}`, `${at}.jpg`), await picture.jpeg({ quality: 90 - round }).toBuffer());
+    writeFileSync(join(folder, `${age}`, `${at}.jpg`), await image.jpeg({ quality: 90 - round }).toBuffer());
   };
   for await (const _ of ahead(to - from, 16, make));
 }
@@ -38,7 +38,7 @@ await inTemporaryFolder(async folder => {
   for (const size of sizes) {
     await grow(data, made, size);
     made = size;
-    // A cache of its own: every picture is new.
+    // A cache of its own: every image is new.
     const cache = ['--cache', join(folder, `cache-${size}`)];
     const model = join(folder, `model-${size}`);
     const commands = {
@@ -51,11 +51,11 @@ await inTemporaryFolder(async folder => {
       const { seconds, peakMb } = runJson(process.execPath, [CLI, ...args, '--json', '--quiet']);
       const each = (1000 * seconds) / size;
       if (!first.has(name)) first.set(name, each);
-      const figures = `${each.toFixed(2)} ms a picture, ${peakMb?.toFixed(0) ?? '-'} MB`;
-      if (size === sizes[0]) console.log(`${name}, ${size} pictures: ${figures}`);
+      const figures = `${each.toFixed(2)} ms an image, ${peakMb?.toFixed(0) ?? '-'} MB`;
+      if (size === sizes[0]) console.log(`${name}, ${size} images: ${figures}`);
       else {
-        const against = `itself on ${sizes[0]}, a picture`;
-        record({ what: `${name}, ${size} pictures`, against, ratios: [first.get(name)! / each], figures });
+        const against = `itself on ${sizes[0]}, an image`;
+        record({ what: `${name}, ${size} images`, against, ratios: [first.get(name)! / each], figures });
       }
     }
   }

@@ -1,11 +1,11 @@
-// How well the intervals of a model hold on labelled pictures: node dist/bench/intervals.js MODEL DATA
+// How well the intervals of a model hold on labelled images: node dist/bench/intervals.js MODEL DATA
 import { join } from 'node:path';
-import { intervalsAt } from '../src/evaluation/intervals.js';
 import { readManifest } from '../src/model/model.js';
-import { evaluateModel } from '../src/operations/evaluate-model.js';
+import { intervalsAt } from '../src/uncertainty/intervals.js';
+import { evaluateModel } from '../src/verbs/evaluate-model.js';
 import { inTemporaryFolder } from './common.js';
 
-// Of fewer pictures chance alone moves a share of 90 % by more than four per cent.
+// Of fewer images chance alone moves a share of 90 % by more than four per cent.
 const FEWEST = 50;
 const [model = 'age', data = '../shared/data/faces/test'] = process.argv.slice(2);
 const { intervals } = await readManifest(model);
@@ -17,7 +17,7 @@ await inTemporaryFolder(async folder => {
   for (const tta of [false, true]) {
     const result = await evaluateModel({ model, data, out: join(folder, `tta-${tta}`), tta });
     console.log(
-      `${result.images} pictures${tta ? ', with mirror images' : ''}: MAE ${result.mae.toFixed(2)}, ${result.unusual} unusual`,
+      `${result.images} images${tta ? ', with mirror images' : ''}: MAE ${result.mae.toFixed(2)}, ${result.unusual} unusual`,
     );
     for (const level of [90, 80] as const) {
       const coverage = result[`coverage${level}`];

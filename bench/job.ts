@@ -1,9 +1,9 @@
 // The whole job, from files to RMSE: a program in PyTorch against eyeball from a cold cache, in turns.
 //   node dist/bench/job.js [--backbone resnet50] [--precisions int8,fp32] [--images 2000] [--runs 3] [--careful] [--shared ../shared]
-// The program is the classic one, which runs the network on every picture in each of five epochs; with --careful it is one that computes
+// The program is the classic one, which runs the network on every image in each of five epochs; with --careful it is one that computes
 // features once. Eyeball fits the exact ridge head, calibrates intervals and looks for duplicates on top. At the classic program's own size,
-// 185,632 pictures trained on and 1,000 evaluated, times are extrapolated: its own by its pictures a second, eyeball's by what four times
-// the pictures take longer.
+// 185,632 images trained on and 1,000 evaluated, times are extrapolated: its own by its images a second, eyeball's by what four times
+// the images take longer.
 import { join } from 'node:path';
 import {
   CLI,
@@ -24,7 +24,7 @@ const images = Number(flag('images', '2000'));
 const runs = Number(flag('runs', '3'));
 const shared = flag('shared', '../shared');
 const careful = process.argv.includes('--careful');
-/** Pictures that the classic program was first run on. */
+/** Images that the classic program was first run on. */
 const OWN_SIZE = 185_632;
 
 interface Run {
@@ -71,7 +71,7 @@ const show = (name: string, { seconds, train, evaluate, rmse }: Run) =>
   `${name} ${seconds.toFixed(1)} s (train ${train.toFixed(1)}, evaluate ${evaluate.toFixed(1)}), RMSE ${rmse.toFixed(2)}`;
 
 console.log(
-  `${machine()}\n${backbone}, formula weights, 125 px, ${images} pictures, 5 epochs, 1,000 evaluated; ${runs} runs in turns`,
+  `${machine()}\n${backbone}, formula weights, 125 px, ${images} images, 5 epochs, 1,000 evaluated; ${runs} runs in turns`,
 );
 await inTemporaryFolder(async folder => {
   const [train, test] = [join(folder, 'train.csv'), join(folder, 'test.csv')];
@@ -96,10 +96,10 @@ await inTemporaryFolder(async folder => {
       const each = (longer - ours.train) / (3 * images);
       const [all, theirAll] = [longer + each * (OWN_SIZE - 4 * images), (theirs.train / images) * OWN_SIZE];
       record({
-        what: `${what}, extrapolated to 185,632 pictures`,
+        what: `${what}, extrapolated to 185,632 images`,
         against: peer,
         ratios: [(theirAll + theirs.evaluate) / (all + ours.evaluate)],
-        figures: `${(1000 * each).toFixed(2)} ms a picture, against ${((1000 * theirs.train) / images).toFixed(0)} ms`,
+        figures: `${(1000 * each).toFixed(2)} ms an image, against ${((1000 * theirs.train) / images).toFixed(0)} ms`,
         peakMb: [peakMb, undefined],
       });
     }

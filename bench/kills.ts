@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../src/base/random.js';
-import { generatePortraits } from '../src/data/portraits/generate-portraits.js';
+import { generatePortraits } from '../src/demo/portraits/generate-portraits.js';
 import { CLI, inTemporaryFolder } from './common.js';
 
 const { values } = parseArgs({

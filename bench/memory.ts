@@ -1,4 +1,4 @@
-// Peak memory of extraction, a process each, for a data set and one twice as large (copies that differ in a byte behind the picture).
+// Peak memory of extraction, a process each, for a data set and one twice as large (copies that differ in a byte behind the image).
 //   node dist/bench/memory.js [--images 10000]
 import { appendFileSync, copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ await inTemporaryFolder(folder => {
     ]);
     peaks.push(result.peakRssBytes);
     console.log(
-      `${result.images} pictures: peak ${(result.peakRssBytes / 1e6).toFixed(0)} MB, ${result.imagesPerSecond.toFixed(0)} images/s`,
+      `${result.images} images: peak ${(result.peakRssBytes / 1e6).toFixed(0)} MB, ${result.imagesPerSecond.toFixed(0)} images/s`,
     );
   }
   console.log(`peak for twice as many: ${(peaks[1]! / peaks[0]!).toFixed(3)} times`);

@@ -1,15 +1,15 @@
-// Scenes of faces for bench/faces.ts: pictures of faces, scaled and turned, on backgrounds without any, with what was put where.
+// Scenes of faces for bench/faces.ts: images of faces, scaled and turned, on backgrounds without any, with what was put where.
 import { readFile } from 'node:fs/promises';
 import sharp, { type OverlayOptions } from 'sharp';
 import { createRandom, type Random } from '../src/base/random.js';
-import { type Affine, similarity } from '../src/data/affine.js';
+import { type Affine, similarity } from '../src/images/affine.js';
 
-/** A picture of a face in a scene. */
+/** An image of a face in a scene. */
 export interface Placed {
   readonly path: string;
   readonly scale: number;
   readonly degrees: number;
-  /** From the picture's pixels to the scene's. */
+  /** From the image's pixels to the scene's. */
   readonly toScene: Affine;
 }
 
@@ -23,7 +23,7 @@ interface Wanted {
   readonly height: number;
   /** The faces to place, side by side in columns: each with its scale and its angle. */
   readonly faces: readonly { readonly path: string; readonly scale: number; readonly degrees: number }[];
-  /** Pictures whose pieces make the background; none for drawn shapes. */
+  /** Images whose pieces make the background; none for drawn shapes. */
   readonly pieces: readonly string[];
   readonly seed: number;
 }

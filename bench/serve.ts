@@ -1,4 +1,4 @@
-// The HTTP service on loopback against decoding and session in one loop without HTTP, on the same pictures and threads, in turns: throughput,
+// The HTTP service on loopback against decoding and session in one loop without HTTP, on the same images and threads, in turns: throughput,
 // latency, and memory over many requests. The service is a process, the loop another; this one holds the clients.
 //   node dist/bench/serve.js MODEL [DATA] [--clients 32] [--images 500] [--pairs 3] [--requests 5000]        DATA: $EYEBALL_FACES/test
 import { spawn } from 'node:child_process';
@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
-import { openDataset } from '../src/data/open-dataset.js';
+import { openDataset } from '../src/datasets/open-dataset.js';
 import { loadModel } from '../src/model/model.js';
 import { CLI, FACES, flag, machine, median, record, runJson, spread } from './common.js';
 
@@ -16,21 +16,21 @@ const [path, given] = process.argv
   .filter((_, i, args) => !args[i]!.startsWith('--') && !args[i - 1]?.startsWith('--'));
 if (path === undefined) throw new Error('expected a model: node dist/bench/serve.js MODEL [DATA]');
 const data = given ?? join(FACES, 'test');
-const images = Number(flag('images', '500'));
+const count = Number(flag('images', '500'));
 const { samples, root } = await openDataset({ data });
-const files = createRandom(0, 'bench').shuffle(samples).slice(0, images);
-const pictures = files.map(({ file }) => readFileSync(resolve(root, file)));
+const files = createRandom(0, 'bench').shuffle(samples).slice(0, count);
+const images = files.map(({ file }) => readFileSync(resolve(root, file)));
 
 if (process.argv.includes('--loop')) await loop(path);
 else await compare(path);
 
-/** Decoding and session without HTTP: prints pictures a second. */
+/** Decoding and session without HTTP: prints images a second. */
 async function loop(model: string): Promise<void> {
   const loaded = await loadModel(model);
-  await loaded.predict(pictures.slice(0, 100));
+  await loaded.predict(images.slice(0, 100));
   const started = performance.now();
-  await loaded.predict(pictures);
-  console.log(JSON.stringify({ perSecond: pictures.length / ((performance.now() - started) / 1000) }));
+  await loaded.predict(images);
+  console.log(JSON.stringify({ perSecond: images.length / ((performance.now() - started) / 1000) }));
   await loaded.close();
 }
 
@@ -42,7 +42,7 @@ async function compare(model: string): Promise<void> {
   try {
     const [line] = await once(service.stdout, 'data');
     const url = /http:\S+/.exec(String(line))![0];
-    console.log(`${machine()}; ${clients} clients, ${pictures.length} pictures`);
+    console.log(`${machine()}; ${clients} clients, ${images.length} images`);
     await flood(url, clients, 200);
     let last = '';
     const [ratios, middles, worst]: [number[], number[], number[]] = [[], [], []];
@@ -52,7 +52,7 @@ async function compare(model: string): Promise<void> {
         ...process.argv.slice(2),
         '--loop',
       ]);
-      const served = await flood(url, clients, pictures.length);
+      const served = await flood(url, clients, images.length);
       ratios.push(served.perSecond / alone.result.perSecond);
       middles.push(median(served.latencies));
       worst.push(quantile(served.latencies, 0.99));
@@ -71,7 +71,7 @@ async function compare(model: string): Promise<void> {
   }
 }
 
-/** Sends `count` requests of one picture each; every client sends its next one when it has its answer. */
+/** Sends `count` requests of one image each; every client sends its next one when it has its answer. */
 async function flood(url: string, clients: number, count: number) {
   const latencies: number[] = [];
   let next = 0;
@@ -80,7 +80,7 @@ async function flood(url: string, clients: number, count: number) {
     const connection = await connect(new URL(url));
     while (next < count) {
       const sent = performance.now();
-      await connection.send(pictures[next++ % pictures.length]!);
+      await connection.send(images[next++ % images.length]!);
       latencies.push(performance.now() - sent);
     }
     connection.close();

@@ -7,13 +7,13 @@ import { describe, it } from 'node:test';
 import sharp from 'sharp';
 import { loadBackbone } from '../src/backbones/registry.js';
 import { Profile } from '../src/base/profile.js';
-import { openDataset } from '../src/data/open-dataset.js';
-import { decodePicture } from '../src/data/picture.js';
+import { openDataset } from '../src/datasets/open-dataset.js';
 import { hasVnni } from '../src/engine/runtime/vnni.js';
+import { extractFeatures } from '../src/features/extract.js';
+import { backboneAt } from '../src/features/precision.js';
+import { decodeImage } from '../src/images/image.js';
 import { median } from '../src/metrics/statistics.js';
-import { extractFeatures } from '../src/training/extract.js';
-import { backboneAt } from '../src/training/precision.js';
-import { temporaryFolder, writePictures } from '../test/cli/eyeball.js';
+import { temporaryFolder, writeImages } from '../test/cli/eyeball.js';
 
 /** The median over five turns of how many times as long `slow` takes as `fast`. */
 async function timesAsLong(slow: () => unknown, fast: () => unknown): Promise<number> {
@@ -38,7 +38,7 @@ describe('speed', () => {
     };
     const ratio = await timesAsLong(
       () => each(() => sharp(bytes).raw().toBuffer()),
-      () => each(() => decodePicture(bytes, { width: 125, height: 125 })),
+      () => each(() => decodeImage(bytes, { width: 125, height: 125 })),
     );
     assert.ok(ratio > 1.5, `${ratio}`);
   });
@@ -52,22 +52,22 @@ describe('speed', () => {
     assert.ok(ratio < 3, `${ratio}`);
   });
 
-  it('of features is that of the engine, which does not wait for pictures', async () => {
+  it('of features is that of the engine, which does not wait for images', async () => {
     const root = temporaryFolder();
-    await writePictures(join(root, 'pictures'), 150);
-    const dataset = await openDataset({ data: join(root, 'pictures') });
+    await writeImages(join(root, 'images'), 150);
+    const dataset = await openDataset({ data: join(root, 'images') });
     const backbone = await loadBackbone({ backbone: 'resnet18', weights: 'formula', sizePx: 125, cacheDir: root });
     const profile = new Profile();
     const { close } = await extractFeatures(dataset, backbone, join(root, 'cache'), { profile });
     await close();
-    const { compute, wait } = profile.report().pictures;
+    const { compute, wait } = profile.report().images;
     assert.ok(wait < 0.35 * compute, `${wait} s waited, ${compute} s computed`);
   });
 
   it('of a network in 8 bits is higher than in 32', { skip: process.arch !== 'x64' && 'measured on x64' }, async () => {
     const root = temporaryFolder();
-    await writePictures(join(root, 'pictures'), 64);
-    const dataset = await openDataset({ data: join(root, 'pictures') });
+    await writeImages(join(root, 'images'), 64);
+    const dataset = await openDataset({ data: join(root, 'images') });
     const backbone = await loadBackbone({ backbone: 'resnet18', weights: 'formula', sizePx: 125, cacheDir: root });
     const messages: string[] = [];
     await backboneAt('auto', backbone, dataset, root, { onMessage: line => messages.push(line) });

@@ -6,9 +6,10 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { formulaHead, formulaParameters, formulaUniform } from '../src/backbones/formula.js';
+import { formulaHead, formulaParameters } from '../src/backbones/formula.js';
 import { resnets } from '../src/backbones/registry.js';
 import { buildResnet, resnetWidth } from '../src/backbones/resnet.js';
+import { formulaUniform } from '../src/base/formula.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../src/engine/autodiff/batch-norm.js';
 import { gemm, reduceMean, square, sub } from '../src/engine/graph/build.js';
 import { copyGraph } from '../src/engine/graph/copy.js';
@@ -30,16 +31,16 @@ const [batch, size, rounds, steps] = [
 ].map(Number) as [number, number, number, number];
 const threads = availableParallelism();
 
-/** The network with its head, the value that training starts from, and that value's numbers: pictures, or what layer3 makes of them. */
+/** The network with its head, the value that training starts from, and that value's numbers: images, or what layer3 makes of them. */
 const { plan } = resnets[name];
 const network = new Graph();
-const pictures = network.input('pictures', 'float32', [batch, 3, size, size]);
-const { features, stages } = buildResnet(pictures, plan, formulaParameters(plan));
+const images = network.input('images', 'float32', [batch, 3, size, size]);
+const { features, stages } = buildResnet(images, plan, formulaParameters(plan));
 const head = formulaHead(resnetWidth(plan));
 const weight = network.parameter(tensor('float32', [1, head.weight.length], head.weight), 'fc.weight');
 const bias = network.parameter(tensor('float32', [1], Float32Array.of(head.bias)), 'fc.bias');
 const prediction = gemm(features, weight, { c: bias, transB: true });
-const from = tune === 'last' ? stages.get('layer3')! : pictures;
+const from = tune === 'last' ? stages.get('layer3')! : images;
 const count = from.shape.reduce<number>((product, dim) => product * Number(dim), 1);
 // What comes out of a ReLU is not below 0.
 const data = Float32Array.from(formulaUniform('input', count), u => (tune === 'last' ? Math.max(u, 0) : u));

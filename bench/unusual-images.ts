@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { createRandom, type Random } from '../src/base/random.js';
-import { drawPortrait } from '../src/data/portraits/draw-portrait.js';
+import { drawPortrait } from '../src/demo/portraits/draw-portrait.js';
 import { drawScene } from './scenes.js';
 
 const EDGE_PX = 200;

@@ -1,11 +1,11 @@
-// How far a browser's numbers are from Node's, on the same pixels and on the same files, and how long it takes a picture: 100 faces, and 20 big
+// How far a browser's numbers are from Node's, on the same pixels and on the same files, and how long it takes an image: 100 faces, and 20 big
 // photos made from others, 3000 x 4000 and other sizes, half of them with noise, some turned by EXIF.
 //   node dist/bench/web.js MODEL [--faces 100] [--photos 20]       CHROMIUM: the browser
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { createRandom } from '../src/base/random.js';
-import { decodePicture } from '../src/data/picture.js';
+import { decodeImage } from '../src/images/image.js';
 import { mean } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
 import { startBrowser } from '../test/web/browser.js';
@@ -65,7 +65,7 @@ await inTemporaryFolder(async folder => {
   const pixelsOff = async (harness: Harness) => {
     const off: number[] = [];
     for (const name of names.faces.slice(0, 10)) {
-      const data = await decodePicture(readFileSync(join(files, name)), { width: sizePx, height: sizePx });
+      const data = await decodeImage(readFileSync(join(files, name)), { width: sizePx, height: sizePx });
       const { value } = await model.run({ dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data });
       off.push(Math.abs((await harness.call<number>(`run([${data}])`)) - value.data[0]!));
     }

@@ -1,8 +1,8 @@
-// Assembles src/data/enlarge.wat into src/data/enlarge-code.ts; with --check it only says whether that is what lies there.
+// Assembles src/images/enlarge.wat into src/images/enlarge-code.ts; with --check it only says whether that is what lies there.
 import { readFileSync, writeFileSync } from 'node:fs';
 import startWabt from 'wabt';
 
-const at = name => new URL(`../src/data/${name}`, import.meta.url);
+const at = name => new URL(`../src/images/${name}`, import.meta.url);
 const source = at('enlarge.wat');
 const wabt = await startWabt();
 const module = wabt.parseWat('enlarge.wat', readFileSync(source, 'utf8'), { simd: true });
@@ -13,6 +13,6 @@ export const ENLARGE_CODE =
 `;
 if (!process.argv.includes('--check')) writeFileSync(at('enlarge-code.ts'), text);
 else if (readFileSync(at('enlarge-code.ts'), 'utf8') !== text) {
-  console.error('src/data/enlarge-code.ts is not what enlarge.wat says: npm run assemble');
+  console.error('src/images/enlarge-code.ts is not what enlarge.wat says: npm run assemble');
   process.exit(1);
 }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { generatePortraits } from '../dist/src/data/portraits/generate-portraits.js';
+import { generatePortraits } from '../dist/src/demo/portraits/generate-portraits.js';
 
 const clone = process.cwd();
 const root = mkdtempSync(join(tmpdir(), 'eyeball-package-'));

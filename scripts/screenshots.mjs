@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import sharp from 'sharp';
-import { generatePortraits } from '../dist/src/data/portraits/generate-portraits.js';
+import { generatePortraits } from '../dist/src/demo/portraits/generate-portraits.js';
 
 const out = resolve('docs/studio');
 const root = mkdtempSync(join(tmpdir(), 'eyeball-screenshots-'));
@@ -54,16 +54,16 @@ async function end() {
   }
 }
 
-/** Takes a picture of a page: `act` brings it into shape. Flat colours make 256 of them enough. */
+/** Takes an image of a page: `act` brings it into shape. Flat colours make 256 of them enough. */
 async function shoot(name, { hash = name, colorScheme = 'light', width = 1200, height = 820, act = async () => {} }) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
   await page.goto(`${url}/#/${hash}`);
   await page.waitForLoadState('networkidle', { timeout: 3000 }).catch(() => {});
   await act(page);
   await sleep(1000);
-  const picture = await page.screenshot();
+  const image = await page.screenshot();
   await page.close();
-  await sharp(picture)
+  await sharp(image)
     .png({ palette: true, effort: 10 })
     .toFile(join(out, `${name}.png`));
 }

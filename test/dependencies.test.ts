@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { start, TINY, temporaryFolder, userEnv, writePictures } from './cli/eyeball.js';
+import { start, TINY, temporaryFolder, userEnv, writeImages } from './cli/eyeball.js';
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const skip = spawnSync('strace', ['-V']).status === 0 ? false : 'strace is not installed';
@@ -45,7 +45,7 @@ describe('dependencies do nothing by themselves', { skip }, () => {
   let runs = 0;
   before(async () => {
     for (const folder of [home, cwd, tmp]) mkdirSync(folder);
-    await writePictures(join(cwd, 'faces'), 24);
+    await writeImages(join(cwd, 'faces'), 24);
   });
 
   function traced(args: readonly string[]) {
@@ -101,8 +101,8 @@ describe('dependencies do nothing by themselves', { skip }, () => {
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(`${line}`)?.[0];
     assert.ok(url, `${line}${text()}`);
     const [label] = readdirSync(join(cwd, 'faces'));
-    const [picture] = readdirSync(join(cwd, 'faces', label!));
-    const body = readFileSync(join(cwd, 'faces', label!, picture!));
+    const [image] = readdirSync(join(cwd, 'faces', label!));
+    const body = readFileSync(join(cwd, 'faces', label!, image!));
     const headers = { 'Content-Type': 'image/jpeg' };
     assert.equal((await fetch(`${url}/v1/predict`, { method: 'POST', headers, body })).status, 200);
     // To the command itself: strace passes on no signals.
@@ -114,10 +114,10 @@ describe('dependencies do nothing by themselves', { skip }, () => {
 
   it('in predict on a command line of 15,000 bytes, which it survives', async () => {
     const [label] = readdirSync(join(cwd, 'faces'));
-    const [picture] = readdirSync(join(cwd, 'faces', label!));
-    const pictures = Array.from({ length: 400 }, () => join(cwd, 'faces', label!, picture!));
-    assert.ok(pictures.join(' ').length > 15_000);
-    const { code, stdout, stderr } = await start(['predict', join(cwd, 'tuned'), ...pictures], env).outcome;
+    const [image] = readdirSync(join(cwd, 'faces', label!));
+    const images = Array.from({ length: 400 }, () => join(cwd, 'faces', label!, image!));
+    assert.ok(images.join(' ').length > 15_000);
+    const { code, stdout, stderr } = await start(['predict', join(cwd, 'tuned'), ...images], env).outcome;
     assert.equal(code, 0, stderr);
     assert.equal(stdout.trim().split('\n').length, 400);
   });

@@ -51,15 +51,15 @@ describe("the engine's page", () => {
     const file = join(folder, 'dots.onnx');
     const { nodes, inputs } = engine.decodeModel(readFileSync(file), file);
     assert.deepEqual([...new Set(nodes.map(({ domain }) => domain))], ['']);
-    assert.deepEqual(inputs, [{ name: 'picture', dtype: 'float32', shape: ['N', 1, 16, 16] }]);
+    assert.deepEqual(inputs, [{ name: 'image', dtype: 'float32', shape: ['N', 1, 16, 16] }]);
     const session = await engine.createSession(file, { threads: 1 });
-    const picture = engine.tensor('float32', [10, 1, 16, 16], new Float32Array(10 * 256));
+    const image = engine.tensor('float32', [10, 1, 16, 16], new Float32Array(10 * 256));
     const random = createRandom(1, 'dots');
     for (let n = 0; n < 10; n++) {
       for (const place of random.shuffle([...Array(256).keys()]).slice(0, n))
-        picture.data[256 * n + place] = 0.3 + 0.7 * random.uniform();
+        image.data[256 * n + place] = 0.3 + 0.7 * random.uniform();
     }
-    const { count } = await session.run({ picture });
+    const { count } = await session.run({ image });
     await session.close();
     assert.deepEqual(count!.shape, [10]);
     for (const [n, counted] of [...(count!.data as Float32Array)].entries())

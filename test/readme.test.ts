@@ -7,10 +7,10 @@ import { delimiter, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { transform } from 'esbuild';
-import { generatePortraits } from '../src/data/portraits/generate-portraits.js';
+import { generatePortraits } from '../src/demo/portraits/generate-portraits.js';
 import { FakeHub } from './backbones/weights/fake-hub.js';
 import { formulaWeights } from './backbones/weights/formula-weights.js';
-import { commandsOf, temporaryFolder, userEnv, writePictures } from './cli/eyeball.js';
+import { commandsOf, temporaryFolder, userEnv, writeImages } from './cli/eyeball.js';
 
 /** The first example in TypeScript of a page, without its types. */
 async function exampleOf(page: string): Promise<string> {
@@ -37,9 +37,9 @@ function runExample(code: string, cwd: string, cache: string): { readonly stdout
 describe('README', () => {
   it('has an example in TypeScript that runs as it stands, twice', async () => {
     const folder = temporaryFolder();
-    await writePictures(join(folder, 'faces', 'train'), 30);
-    await writePictures(join(folder, 'faces', 'test'), 10, 1);
-    cpSync(firstPicture(join(folder, 'faces', 'test')), join(folder, 'photo.jpg'));
+    await writeImages(join(folder, 'faces', 'train'), 30);
+    await writeImages(join(folder, 'faces', 'test'), 10, 1);
+    cpSync(firstImage(join(folder, 'faces', 'test')), join(folder, 'photo.jpg'));
     const code = await exampleOf('README.md');
     for (const _ of ['first', 'second']) {
       const { stdout, stderr } = runExample(code, folder, join(folder, 'cache'));
@@ -85,7 +85,7 @@ describe('every command of', () => {
     // Drawn people in the place of the reader's photos.
     const { train, test } = await generatePortraits({ out: join(cwd, 'faces'), images: 70, seed: 1 });
     cpSync(train, join(cwd, 'photos'), { recursive: true });
-    for (const name of ['photo.jpg', 'party.jpg', 'anna.jpg', 'ben.jpg']) cpSync(firstPicture(test), join(cwd, name));
+    for (const name of ['photo.jpg', 'party.jpg', 'anna.jpg', 'ben.jpg']) cpSync(firstImage(test), join(cwd, name));
     cpSync(test, join(cwd, 'new-images'), { recursive: true });
     // The test part has no broken files, for which commands exit with 1.
     const whole = await generatePortraits({ out: join(root, 'whole'), images: 60, testFraction: 0.5, seed: 2 });
@@ -173,8 +173,8 @@ function writeOtherForms(data: string, out: string): void {
   writeFileSync(join(out, 'products', 'scores.csv'), `file_name,score,rater,group\n${rows.join('\n')}\n`);
 }
 
-/** The first picture of the first folder. */
-function firstPicture(data: string): string {
+/** The first image of the first folder. */
+function firstImage(data: string): string {
   const [label] = readdirSync(data);
   const [name] = readdirSync(join(data, label!));
   return join(data, label!, name!);

@@ -7,7 +7,7 @@ import { before, describe, it, type TestContext } from 'node:test';
 import { openApiDocument } from '../src/serving/openapi.js';
 import { start, temporaryFolder } from './cli/eyeball.js';
 import { saveSampleModel } from './model/sample-model.js';
-import { picture } from './serving/service.js';
+import { image } from './serving/service.js';
 
 const page = readFileSync(join('docs', 'serve.md'), 'utf8');
 const blocks = (language: string) =>
@@ -18,8 +18,8 @@ describe("the service's page", () => {
 
   before(async () => {
     renameSync(await saveSampleModel({ after: () => {} } as unknown as TestContext), join(folder, 'age'));
-    writeFileSync(join(folder, 'anna.jpg'), await picture(20));
-    writeFileSync(join(folder, 'ben.jpg'), await picture(200));
+    writeFileSync(join(folder, 'anna.jpg'), await image(20));
+    writeFileSync(join(folder, 'ben.jpg'), await image(200));
   });
 
   it('has examples in curl and TypeScript that run as they stand', async () => {

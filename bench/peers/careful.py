@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The job as a careful user of PyTorch does it: features of a frozen network computed once, in eval mode and without gradients, by two
-loader processes; then a linear head, Adam, five epochs over the features in memory; 1,000 pictures evaluated.
+loader processes; then a linear head, Adam, five epochs over the features in memory; 1,000 images evaluated.
 
     /usr/bin/python3 careful.py TRAIN.csv TEST.csv ARCH GOLDEN_DIR     # tables of file_name,age; GOLDEN_DIR has make_golden.py
 """

@@ -2,8 +2,8 @@
 """What torchvision and PIL do with files.
 
     /usr/bin/python3 files.py list FOLDER        # seconds in which ImageFolder lists a folder a class
-    /usr/bin/python3 files.py decode TABLE       # pictures a second, decoded to RGB by two processes
-    /usr/bin/python3 files.py predict FILE       # one picture through a ResNet18, from a cold start
+    /usr/bin/python3 files.py decode TABLE       # images a second, decoded to RGB by two processes
+    /usr/bin/python3 files.py predict FILE       # one image through a ResNet18, from a cold start
 """
 import csv
 import json

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { picture } from '../../test/serving/service.js';
+import { image } from '../../test/serving/service.js';
 import { ask, memoryOf, serve, Tally } from './service.js';
 
 const CLIENTS = 64;
@@ -8,7 +8,7 @@ const CLIENTS = 64;
 /** 64 clients for some seconds, each sending its next image when it has its answer; then SIGTERM under this load. Gives the faults. */
 export async function soakClients(model: string, seconds: number): Promise<string[]> {
   const service = await serve(model);
-  const body = await picture(100, 120);
+  const body = await image(100, 120);
   const headers = { 'Content-Type': 'image/jpeg', 'Content-Length': body.length };
   const [statuses, ends, faults] = [new Tally(), new Tally(), new Tally()];
   let answered = 0;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { readDecisions } from '../../src/data/decisions.js';
+import { readDecisions } from '../../src/datasets/decisions.js';
 
 const WRITER = fileURLToPath(new URL('./decide-many.js', import.meta.url));
 

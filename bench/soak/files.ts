@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TINY } from '../../test/cli/eyeball.js';
-import { picture } from '../../test/serving/service.js';
+import { image } from '../../test/serving/service.js';
 import { interlacedPng, longGif, pthBombs } from './bombs.js';
 import { ask, memoryOf, type Sent, type Service, serve, startEyeball } from './service.js';
 
@@ -58,7 +58,7 @@ const predict = (type: string, body: Buffer): Sent => ({
 /** Sends a request, and small images beside it, one after the other. */
 async function besideOthers(service: Service, what: string, sent: Sent) {
   const agent = new Agent({ keepAlive: true });
-  const small = predict('image/jpeg', await picture(100, 120));
+  const small = predict('image/jpeg', await image(100, 120));
   const began = performance.now();
   let [isDone, longestMs] = [false, 0];
   const answered = ask(service.url, sent, agent).finally(() => {

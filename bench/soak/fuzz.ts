@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { createRandom, type Random } from '../../src/base/random.js';
 import { namingSchema } from '../../src/serving/studio/naming.js';
 import * as studio from '../../src/serving/studio/protocol.js';
-import { picture } from '../../test/serving/service.js';
+import { image } from '../../test/serving/service.js';
 import { type Answer, ask, type Sent, type Service, Tally } from './service.js';
 
 /** The part of JSON Schema that the descriptions use. */
@@ -61,14 +61,14 @@ function studioOperations(): Operation[] {
     const { properties = {} } = query === undefined ? {} : schemaOf(query);
     return { method, path: `/studio/api/${path}`, query: properties, bodies, responses: undefined };
   };
-  const pictureQuery = z.object({ file: z.string(), edge: z.int() });
+  const imageQuery = z.object({ file: z.string(), edge: z.int() });
   const json = (schema: z.ZodType) => ({ 'application/json': schemaOf(schema) });
   return [
     ...['state', 'review', 'results', 'recipe', 'events'].map(path => operation('GET', path)),
     operation('GET', 'samples', studio.samplesQuery),
     operation('GET', 'sample', studio.sampleQuery),
-    operation('GET', 'picture', pictureQuery),
-    operation('GET', 'results/picture', pictureQuery),
+    operation('GET', 'image', imageQuery),
+    operation('GET', 'results/image', imageQuery),
     operation('PUT', 'decision', undefined, json(studio.decisionRequest)),
     operation('PUT', 'naming', undefined, json(namingSchema)),
     operation('POST', 'jobs', undefined, json(studio.jobRequest)),
@@ -83,7 +83,7 @@ const schemaOf = (schema: z.ZodType): Schema => z.toJSONSchema(schema, { io: 'in
 
 /** Makes requests from descriptions: most as described, the others with one part or more changed. */
 class Generator {
-  private readonly image: Promise<Buffer> = picture(100, 60);
+  private readonly image: Promise<Buffer> = image(100, 60);
 
   constructor(
     private readonly random: Random,
@@ -232,8 +232,13 @@ export async function soakFuzz(service: Service, count: number, isStudio: boolea
   const { data } = JSON.parse(state.body) as studio.StudioState;
   const samples = await ask(service.url, { method: 'GET', path: '/studio/api/samples?limit=3' }, agent);
   const files = (JSON.parse(samples.body) as Partial<studio.SamplesAnswer>).samples ?? [];
-  const image = (await picture(60, 60)).toString('base64');
-  const known = [image, `data:image/jpeg;base64,${image}`, ...files.map(({ file }) => file), data?.fingerprint ?? ''];
+  const encoded = (await image(60, 60)).toString('base64');
+  const known = [
+    encoded,
+    `data:image/jpeg;base64,${encoded}`,
+    ...files.map(({ file }) => file),
+    data?.fingerprint ?? '',
+  ];
   const generator = new Generator(createRandom(0, 'fuzz'), openApi.components.schemas, known);
   const [statuses, faults] = [new Tally(), new Tally()];
   let asked = 0;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type Agent, type OutgoingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
-import { TINY, writePictures } from '../../test/cli/eyeball.js';
+import { TINY, writeImages } from '../../test/cli/eyeball.js';
 import { CLI } from '../common.js';
 
 /** A process, its output so far and its end. */
@@ -38,7 +38,7 @@ export function memoryOf({ child }: Pick<Started, 'child'>): { readonly now: num
 /** A small data set and a model of it, in `folder`. */
 export async function makeModel(folder: string): Promise<{ readonly data: string; readonly model: string }> {
   const [data, model] = [join(folder, 'data'), join(folder, 'model')];
-  await writePictures(data, 60);
+  await writeImages(data, 60);
   const { output, code } = startEyeball(['train', data, '--out', model, ...TINY, '--cache', join(folder, 'cache')]);
   if ((await code) !== 0) throw new Error(output.stderr);
   return { data, model };

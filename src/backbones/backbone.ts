@@ -2,6 +2,10 @@ import { add, cast, mul, reduceMean, transpose } from '../engine/graph/build.js'
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { BackboneOutput } from './resnet.js';
 
+/** What a frozen backbone is computed in; `auto` is int8 where it is faster here and its features agree with those of fp32. */
+export const precisions = ['fp32', 'int8', 'auto'] as const;
+export type Precision = (typeof precisions)[number];
+
 /** How a pixel p of 0..255 enters a network: `(p * scale - mean) / std`, with mean and std for red, green and blue. */
 export interface Normalization {
   readonly scale: number;
@@ -32,7 +36,7 @@ export interface Backbone {
   readonly license: string;
   /** Hex digest of the weights; the feature cache is keyed by it. */
   readonly sha256: string;
-  /** Width and height in pixels of the pictures it takes, which are stretched to that size. */
+  /** Width and height in pixels of the images it takes, which are stretched to that size. */
   readonly sizePx: number;
   readonly normalization: Normalization;
   /** D, the number of features. */
@@ -75,9 +79,9 @@ export function buildFromPixels(backbone: Backbone): PixelGraph {
 }
 
 /**
- * Adds the input `pixels`, uint8 RGB `[N, H, W, 3]`, to `graph`: normalised pictures `[N, 3, H, W]` as the backbone takes them.
+ * Adds the input `pixels`, uint8 RGB `[N, H, W, 3]`, to `graph`: normalised images `[N, 3, H, W]` as the backbone takes them.
  *
- * @param augment What becomes of the pictures `[N, 3, H, W]`, 0..255, before they are normalised. Default: nothing.
+ * @param augment What becomes of the images `[N, 3, H, W]`, 0..255, before they are normalised. Default: nothing.
  */
 export function pixelInput(
   graph: Graph,

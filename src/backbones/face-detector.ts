@@ -1,8 +1,8 @@
-import type { Pyramid } from '../data/warp.js';
 import { add, cast, concat, mul, reshape, transpose } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
+import type { Pyramid } from '../images/warp.js';
 import { DETECTOR_PX } from './face-detector/anchors.js';
 import { BOX_NUMBERS } from './face-detector/decode-faces.js';
 import type { Face } from './face-detector/face.js';
@@ -15,8 +15,8 @@ export const FACE_DETECTOR_SHA256 = 'dc9a97fdc50bc43216554bdd69aa3e7b9361a519ee7
 
 /** A face detector, loaded. */
 export interface FaceDetector {
-  /** The faces in a picture, the largest first: see `findFaces`. */
-  find(picture: Pyramid, options?: FindOptions): Promise<Face[]>;
+  /** The faces in an image, the largest first: see `findFaces`. */
+  find(image: Pyramid, options?: FindOptions): Promise<Face[]>;
   /** True where the engine's thread has ended that had it. */
   readonly isLost: boolean;
   /** Frees it. */
@@ -24,7 +24,7 @@ export interface FaceDetector {
 }
 
 /**
- * BlazeFace, the model for whole scenes: boxes and six landmarks of faces in pictures of 256 px, read from the npm package
+ * BlazeFace, the model for whole scenes: boxes and six landmarks of faces in images of 256 px, read from the npm package
  * `@vladmandic/human` and turned into our graph.
  *
  * The network is Google's, out of MediaPipe (Apache-2.0); the package that carries it is MIT.
@@ -39,7 +39,7 @@ export async function loadFaceDetector(options: SessionOptions = {}): Promise<Fa
     return { logits: logits!.data as Float32Array, boxes: boxes!.data as Float32Array };
   };
   return {
-    find: (picture, find) => findFaces(picture, look, find),
+    find: (image, find) => findFaces(image, look, find),
     get isLost() {
       return session.isLost;
     },

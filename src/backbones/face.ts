@@ -9,7 +9,7 @@ import { buildTfjs, type TfjsModel } from './tfjs.js';
 export const FACE_SHA256 = '2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b';
 const FIRST_KERNEL = 'conv1/convolution/merged_input';
 
-// The last blocks of a MobileNet before the picture is halved: 112, 56, 28, 14 and 7 px wide.
+// The last blocks of a MobileNet before the image is halved: 112, 56, 28, 14 and 7 px wide.
 const STAGE_ENDS = [1, 3, 5, 11, 13];
 
 /**

@@ -95,14 +95,14 @@ function inputSize(input: OnnxValueInfo, asked: number | undefined, path: string
   const [height, width] = input.shape!.slice(2);
   const fixed = [height, width].filter((dim): dim is number => typeof dim === 'number');
   if (fixed.length === 2 && fixed[0] !== fixed[1]) {
-    throw new InputError(expected(`${path}: "${input.name}"`, 'square pictures', `${width} x ${height}`));
+    throw new InputError(expected(`${path}: "${input.name}"`, 'square images', `${width} x ${height}`));
   }
   if (fixed[0] !== undefined && asked !== undefined && asked !== fixed[0]) {
     throw new UsageError(expected('--size', `${fixed[0]}, the size in ${path}`, `${asked}`));
   }
   const size = fixed[0] ?? asked;
   if (size === undefined)
-    throw new UsageError(expected('--size', `the picture size for ${path}, which leaves it open`, 'none'));
+    throw new UsageError(expected('--size', `the image size for ${path}, which leaves it open`, 'none'));
   return size;
 }
 
@@ -116,7 +116,7 @@ function featureName(model: OnnxModel, path: string): string {
 
 const WIDEST = 65_536;
 
-/** The shape of the features for two pictures, found by running the file once. */
+/** The shape of the features for two images, found by running the file once. */
 async function measure(
   model: OnnxModel,
   input: OnnxValueInfo,
@@ -125,25 +125,25 @@ async function measure(
   path: string,
 ): Promise<Shape> {
   const graph = new Graph();
-  const pictures = [2, 3, size, size];
-  const x = graph.input('x', 'float32', pictures);
-  graph.output('features', append(x, model, input, features, pictures));
+  const images = [2, 3, size, size];
+  const x = graph.input('x', 'float32', images);
+  graph.output('features', append(x, model, input, features, images));
   let shape: readonly number[];
   try {
     const session = await createSession(toOnnx(graph), { handOver: true });
-    const data = new Float32Array(sizeOf(pictures));
-    shape = (await session.run({ x: { dtype: 'float32', shape: pictures, data } })).features!.shape;
+    const data = new Float32Array(sizeOf(images));
+    shape = (await session.run({ x: { dtype: 'float32', shape: images, data } })).features!.shape;
     await session.close();
   } catch (cause) {
     throw new InputError(
-      expected(path, `a model that runs on two pictures of ${size} x ${size} px`, `"${reasonOf(cause)}"`),
+      expected(path, `a model that runs on two images of ${size} x ${size} px`, `"${reasonOf(cause)}"`),
       {
         cause,
       },
     );
   }
   if (shape[0] !== 2 || sizeOf(shape) > 2 * WIDEST) {
-    throw new InputError(expected(path, `features [2, D] for two pictures, D up to ${WIDEST}`, `[${shape}]`));
+    throw new InputError(expected(path, `features [2, D] for two images, D up to ${WIDEST}`, `[${shape}]`));
   }
   return shape;
 }

@@ -28,7 +28,7 @@ export interface ResnetEntry {
   readonly checksum: string;
 }
 
-/** What all ResNets share: RGB pictures of any size from 32 px, stretched whole. */
+/** What all ResNets share: RGB images of any size from 32 px, stretched whole. */
 export const resnetCommon = {
   /** Default width and height. */
   sizePx: 224,
@@ -117,7 +117,7 @@ export async function loadBackbone(options: BackboneOptions, watch: Watch = {}):
   }
   if (resnet === undefined) refuse('--weights', weights, `${backbone} carries its own weights`);
   if (backbone === 'face') {
-    if (sizePx !== undefined && sizePx !== 224) refuse('--size', sizePx, 'face takes pictures of 224 px');
+    if (sizePx !== undefined && sizePx !== 224) refuse('--size', sizePx, 'face takes images of 224 px');
     return await loadFace();
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, watch);

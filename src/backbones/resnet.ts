@@ -9,7 +9,7 @@ export interface ResnetPlan {
   readonly depths: readonly [number, number, number, number];
 }
 
-/** What a backbone makes of a batch of pictures. */
+/** What a backbone makes of a batch of images. */
 export interface BackboneOutput {
   /** The pooled features, `[N, D]`. */
   readonly features: Value;

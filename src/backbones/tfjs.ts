@@ -20,7 +20,7 @@ import type { Window } from '../engine/graph/ops.js';
 import { float16ToNumber, sizeOf, type Tensor } from '../engine/tensor.js';
 
 // Reads a TensorFlow.js graph model (a JSON file with the graph, binary files with the weights) and builds it as our graph.
-// TensorFlow keeps pictures as [N, H, W, C] and kernels as [kH, kW, C, M]; ours are [N, C, H, W] and [M, C, kH, kW].
+// TensorFlow keeps images as [N, H, W, C] and kernels as [kH, kW, C, M]; ours are [N, C, H, W] and [M, C, kH, kW].
 
 const attributeSchema = z.object({
   s: z.string().optional(),
@@ -200,7 +200,7 @@ function fusedOps(site: Site, value: Value): Value {
   }, value);
 }
 
-// A constant for each channel, [C], beside a picture [N, C, H, W]; as it is beside a row [N, D].
+// A constant for each channel, [C], beside an image [N, C, H, W]; as it is beside a row [N, D].
 function perChannel(site: Site, at: number, beside: Value): Value {
   const { shape, data } = weightOf(site, at);
   const aligned = beside.shape.length === 4 && shape.length === 1 ? [...shape, 1, 1] : shape;

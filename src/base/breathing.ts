@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from './errors.js';
 
-// Far less than the engine takes for the pictures that it has in hand.
+// Far less than the engine takes for the images that it has in hand.
 const LONGEST_MS = 5;
 
 /**

@@ -12,7 +12,7 @@ export class EyeballError extends Error {
   }
 }
 
-/** Something the user handed over and can mend: a file, a folder, a label, a picture. The command line exits with 1. */
+/** Something the user handed over and can mend: a file, a folder, a label, an image. The command line exits with 1. */
 export class InputError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('input', message, options);

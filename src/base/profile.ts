@@ -1,4 +1,4 @@
-/** What happens to pictures on their way to numbers. */
+/** What happens to images on their way to numbers. */
 export const activities = ['read', 'decode', 'resize', 'compute', 'write'] as const;
 export type Activity = (typeof activities)[number];
 
@@ -7,10 +7,10 @@ export interface ProfileReport {
   /** Seconds of each step, one after another, in their order. */
   readonly steps: Readonly<Record<string, number>>;
   /**
-   * Seconds in which at least one piece of an activity was under way; several are at once. `wait`: in which pictures were under way and
+   * Seconds in which at least one piece of an activity was under way; several are at once. `wait`: in which images were under way and
    * the engine had none.
    */
-  readonly pictures: Readonly<Record<Activity | 'wait', number>>;
+  readonly images: Readonly<Record<Activity | 'wait', number>>;
 }
 
 /** Finds out where the time goes. */
@@ -43,7 +43,7 @@ export class Profile {
     const [read, decode, resize, compute, write] = activities.map(seconds) as [number, number, number, number, number];
     return {
       steps: Object.fromEntries([...this.steps].map(([name, ms]) => [name, ms / 1000])),
-      pictures: { read, decode, resize, compute, write, wait: Math.max(0, seconds('way') - compute) },
+      images: { read, decode, resize, compute, write, wait: Math.max(0, seconds('way') - compute) },
     };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Memory for what is needed within one call, used again by the next: touching new memory for the first time takes longer than most of the
- * arithmetic on a small picture.
+ * arithmetic on a small image.
  *
  * @returns A function that gives `length` elements of what there is; what they hold is left over.
  */

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { CacheEntry, CacheListing, PruneResult } from '../operations/manage-cache.js';
+import type { CacheEntry, CacheListing, PruneResult } from '../verbs/manage-cache.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags {
@@ -35,7 +35,7 @@ Examples:
   npx eyeball-ml cache --prune --max-size 0      remove all of it`,
     )
     .action(async ({ cache, prune, olderThan, maxSize, json }: Flags) => {
-      const { listCache, pruneCache } = await import('../operations/manage-cache.js');
+      const { listCache, pruneCache } = await import('../verbs/manage-cache.js');
       const { UsageError } = await import('../base/errors.js');
       if (prune && olderThan === undefined && maxSize === undefined)
         throw new UsageError('--prune needs a limit; add --older-than, --max-size or both');

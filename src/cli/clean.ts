@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
 import { expected, UsageError } from '../base/errors.js';
 import { quoted } from '../base/quoted.js';
-import type { CleanResult } from '../operations/clean-dataset.js';
-import type { ProveResult } from '../operations/prove-cleaning.js';
+import type { CleanResult } from '../verbs/clean-dataset.js';
+import type { ProveResult } from '../verbs/prove-cleaning.js';
 import { duration } from './duration.js';
 import {
   type BackboneFlags,
@@ -34,10 +34,10 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags {
 export function cleanCommand(terminal: Terminal): Command {
   const command = new Command('clean')
     .description(
-      'Find wrong labels, duplicates and bad pictures: a ranked table, a sheet of the most suspicious labels beside the pictures that look most ' +
-        'like them, and decisions.csv to fill in (keep, set or drop), which train, evaluate and inspect take with --decisions. No picture is touched.',
+      'Find wrong labels, duplicates and bad images: a ranked table, a sheet of the most suspicious labels beside the images that look most ' +
+        'like them, and decisions.csv to fill in (keep, set or drop), which train, evaluate and inspect take with --decisions. No image is touched.',
     )
-    .argument('<data>', 'labelled pictures, in the forms that train takes')
+    .argument('<data>', 'labelled images, in the forms that train takes')
     .option('--out <file>', 'the table to write, .csv or .jsonl; sheet and decisions.csv lie beside it');
   dataOptions(command)
     .option('--threshold <p>', 'labels at least so probably wrong are issues (default: 0.5)', number)
@@ -80,7 +80,7 @@ Examples:
         { '--out': out, '--threshold': threshold, '--decide': decide, '--force': force },
         '--prove writes nothing',
       );
-      const { proveCleaning } = await import('../operations/prove-cleaning.js');
+      const { proveCleaning } = await import('../verbs/prove-cleaning.js');
       const result = await proveCleaning({ ...options, noise, runs });
       if (flags.json) terminal.printJson(result);
       else terminal.print(proof(result));
@@ -89,7 +89,7 @@ Examples:
     refuse({ '--noise': noise, '--runs': runs }, 'nothing is planted without --prove');
     if (out === undefined)
       throw new UsageError(expected('--out', 'the table to write', 'none', 'add --out labels.csv'));
-    const { cleanDataset } = await import('../operations/clean-dataset.js');
+    const { cleanDataset } = await import('../verbs/clean-dataset.js');
     const result = await cleanDataset({ ...options, out, threshold, decide, force });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
@@ -113,7 +113,7 @@ function summary({
   const worst = issues.filter(({ kind }) => kind === 'label').slice(0, NAMED);
   const width = Math.max(...worst.map(({ file }) => file.length), 0);
   return [
-    `${images} pictures in ${duration(totalSeconds)} (seed ${seed}); about ${(100 * wrongShare).toFixed(1)} % of the labels are wrong`,
+    `${images} images in ${duration(totalSeconds)} (seed ${seed}); about ${(100 * wrongShare).toFixed(1)} % of the labels are wrong`,
     ...[...counts].map(([kind, count]) => `${String(count).padStart(7)}  ${NOTES[kind] ?? kind}`),
     ...(counts.size === 0 ? ['no issues'] : []),
     ...worst.map(
@@ -130,8 +130,8 @@ function summary({
 
 const NOTES: Readonly<Record<string, string>> = {
   label: 'labels that are probably wrong',
-  conflict: 'pictures with a duplicate of another label',
-  duplicate: 'pictures with a duplicate of the same label',
+  conflict: 'images with a duplicate of another label',
+  duplicate: 'images with a duplicate of the same label',
 };
 
 function proof({
@@ -153,7 +153,7 @@ function proof({
   };
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   return [
-    `${images} pictures, ${percent(noise)} of the training labels replaced by others at least ${leastDistance.toPrecision(3)} away; ${times}, seed ${seed}, ${duration(totalSeconds)}`,
+    `${images} images, ${percent(noise)} of the training labels replaced by others at least ${leastDistance.toPrecision(3)} away; ${times}, seed ${seed}, ${duration(totalSeconds)}`,
     `labels: area under the ROC curve ${mean.auc.toFixed(4)}; of the ${Math.round(mean.planted)} highest scores ${percent(mean.precisionAtPlanted)} were planted`,
     `        flagged ${Math.round(mean.flagged)}: precision ${percent(mean.precision)}, recall ${percent(mean.recall)}`,
     `duplicates: ${duplicates.planted} altered copies: precision ${percent(duplicates.precision)}, recall ${percent(duplicates.recall)}`,

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { ComparedModel, CompareResult } from '../operations/compare-models.js';
+import type { ComparedModel, CompareResult } from '../verbs/compare-models.js';
 import { duration } from './duration.js';
 import { signed } from './evaluate.js';
 import type { Terminal } from './terminal.js';
@@ -22,7 +22,7 @@ Examples:
 The errors of an evaluation are those in MODEL-evaluation, where eyeball evaluate puts them.`,
     )
     .action(async (models: string[], flags: { readonly json?: boolean }) => {
-      const { compareModels } = await import('../operations/compare-models.js');
+      const { compareModels } = await import('../verbs/compare-models.js');
       const result = await compareModels({ models });
       if (flags.json) terminal.printJson(result);
       else terminal.print(summary(result, terminal.width));
@@ -75,7 +75,7 @@ const resultTexts: Readonly<Record<string, (model: ComparedModel) => string>> = 
   'within 5': ({ evaluation }) => (evaluation === null ? NONE : percent(evaluation.cs5)),
   'variance explained': ({ evaluation }) => (typeof evaluation?.r2 === 'number' ? percent(evaluation.r2) : NONE),
   bias: ({ evaluation }) => (evaluation === null ? NONE : signed(evaluation.bias)),
-  'test pictures': ({ evaluation }) => `${evaluation?.images ?? NONE}`,
+  'test images': ({ evaluation }) => `${evaluation?.images ?? NONE}`,
   'validation RMSE': ({ validation }) => show(validation?.rmse),
   'held out': ({ validation }) => `${validation?.images ?? NONE}`,
   epochs: ({ epochs }) => (epochs === 0 ? NONE : `${epochs}`),
@@ -95,7 +95,7 @@ function settingTexts(models: readonly ComparedModel[]): Record<string, (model: 
     ...Object.fromEntries(
       [...keys].map(key => [key, ({ configuration }: ComparedModel) => setting(configuration[key])]),
     ),
-    'training pictures': ({ dataset }) => `${dataset.images}`,
+    'training images': ({ dataset }) => `${dataset.images}`,
     'training data': ({ dataset }) => short(dataset.fingerprint),
     eyeball: ({ versions }) => versions.eyeball ?? NONE,
     made: ({ createdAt }) => createdAt.slice(0, 10),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { DemoResult } from '../operations/run-demo.js';
+import type { DemoResult } from '../demo/run-demo.js';
 import { duration } from './duration.js';
 import { seedOption, type TalkFlags, talkOptions, whole } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -28,7 +28,7 @@ Examples:
   npx eyeball-ml demo --images 2000 --seed 7 --out more-faces`,
   );
   return command.action(async (flags: Flags) => {
-    const { runDemo } = await import('../operations/run-demo.js');
+    const { runDemo } = await import('../demo/run-demo.js');
     const result = await runDemo({ ...flags, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
@@ -54,7 +54,7 @@ function summary({ out, data, cleaning, training, evaluation, predictions, total
     `  ${join(out, 'evaluation', 'worst.png')}      the worst predictions on one sheet`,
     `  ${data.truth}    which faults were planted`,
     '',
-    'On your own pictures, in folders named by their number:',
+    'On your own images, in folders named by their number:',
     '  npx eyeball-ml inspect DATA --out look',
     '  npx eyeball-ml clean DATA --out look/labels.csv',
     '  npx eyeball-ml train DATA --out my-model',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { EvaluateModelResult } from '../operations/evaluate-model.js';
+import type { EvaluateModelResult } from '../verbs/evaluate-model.js';
 import { duration } from './duration.js';
 import { leakageLines } from './leakage.js';
 import {
@@ -30,15 +30,15 @@ interface Flags extends DataFlags, TalkFlags, ProfileFlags {
 export function evaluateCommand(terminal: Terminal): Command {
   const command = new Command('evaluate')
     .description(
-      'Measure a model on labelled pictures: errors beside those of a constant, by group, best and worst, and a page.',
+      'Measure a model on labelled images: errors beside those of a constant, by group, best and worst, and a page.',
     )
     .argument('<model>', "the model's folder")
-    .argument('<data>', 'labelled pictures, in the forms that train takes')
+    .argument('<data>', 'labelled images, in the forms that train takes')
     .option('--out <dir>', 'the folder of results (default: MODEL-evaluation)')
-    .option('--cache <dir>', 'where facts of pictures are kept (default: ~/.cache/eyeball)');
+    .option('--cache <dir>', 'where facts of images are kept (default: ~/.cache/eyeball)');
   dataOptions(command)
     .addOption(ttaOption())
-    .option('--faces', 'take the largest face of each picture, cropped as in the training, in its place');
+    .option('--faces', 'take the largest face of each image, cropped as in the training, in its place');
   seedOption(command).addOption(forceOption());
   profileOption(talkOptions(command)).addHelpText(
     'after',
@@ -51,7 +51,7 @@ Examples:
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
     (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY);
-    const { evaluateModel } = await import('../operations/evaluate-model.js');
+    const { evaluateModel } = await import('../verbs/evaluate-model.js');
     const { cache, profile: _, ...rest } = flags;
     const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
@@ -64,7 +64,7 @@ function summary(result: EvaluateModelResult): string {
   const row = (name: string, rmse: string, mae: string) => `${name.padEnd(22)}${rmse.padStart(18)}${mae.padStart(18)}`;
   const range = ([low, high]: readonly [number, number]) => ` (${show(low)}-${show(high)})`;
   return [
-    `${result.images} pictures${result.tta ? ' and their mirror images' : ''} in ${duration(result.totalSeconds)}`,
+    `${result.images} images${result.tta ? ' and their mirror images' : ''} in ${duration(result.totalSeconds)}`,
     '',
     row('', 'RMSE', 'MAE'),
     row('this model', show(result.rmse) + range(interval95.rmse), show(result.mae) + range(interval95.mae)),
@@ -118,7 +118,7 @@ function doubtLines({
   if (unusual === undefined) return lines;
   const found = (asked: number, share: number | null | undefined, width: number | null | undefined) =>
     share == null
-      ? `${asked} %: too few calibration pictures`
+      ? `${asked} %: too few calibration images`
       : `${asked} % asked, ${(100 * share).toFixed(1)} % found, ${show(width!)} wide`;
   lines.push(
     `intervals: ${found(90, coverage90, intervalWidth90)}; ${found(80, coverage80, intervalWidth80)}; unusual images: ${unusual}${unlike.kind + unlike.source > 0 ? ` (${unlike.kind} of another kind, ${unlike.source} from another source)` : ''}`,

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { ExportWebResult } from '../operations/export-web.js';
+import type { ExportWebResult } from '../verbs/export-web.js';
 import { EXPORT_DEVICES, type ExportDevice } from '../web/runtime-files.js';
 import { forceOption, required, type TalkFlags, talkOptions } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -15,7 +15,7 @@ export function exportCommand(terminal: Terminal): Command {
   const command = new Command('export')
     .description(
       'Make a folder that any static host serves: a page that runs the model in the browser, with the model, the runtime, and a service ' +
-        'worker. It works without a network after the first visit, and pictures never leave the browser. Browsers ask for https or localhost.',
+        'worker. It works without a network after the first visit, and images never leave the browser. Browsers ask for https or localhost.',
     )
     .argument('<model>', "the model's folder")
     .option('--web <dir>', 'the folder to make (required)')
@@ -39,7 +39,7 @@ Examples:
   cd age-page && python3 -m http.server           # http://localhost:8000: any static host will do`,
   );
   return command.action(async (model: string, { web, device, force, json, quiet }: Flags) => {
-    const { exportWeb } = await import('../operations/export-web.js');
+    const { exportWeb } = await import('../verbs/export-web.js');
     const { onMessage } = terminal.watch({ quiet });
     const result = await exportWeb({ model, out: required(web, '--web <dir>'), device, force, onMessage });
     if (json) terminal.printJson(result);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { InspectResult } from '../operations/inspect-dataset.js';
+import type { InspectResult } from '../verbs/inspect-dataset.js';
 import { leakageLines } from './leakage.js';
 import { type DataFlags, dataOptions, forceOption, seedOption, type TalkFlags, talkOptions } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -18,11 +18,11 @@ interface Flags extends DataFlags, TalkFlags {
 export function inspectCommand(terminal: Terminal): Command {
   const command = new Command('inspect')
     .description(
-      'Open every picture of a data set: counts, labels, sizes, what is broken and why; with --out a page and a sheet of samples.',
+      'Open every image of a data set: counts, labels, sizes, what is broken and why; with --out a page and a sheet of samples.',
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
-    .option('--against <data>', 'other labelled pictures, to test on for example: which of them are among these')
-    .option('--cache <dir>', 'where facts of pictures are kept, with --against (default: ~/.cache/eyeball)')
+    .option('--against <data>', 'other labelled images, to test on for example: which of them are among these')
+    .option('--cache <dir>', 'where facts of images are kept, with --against (default: ~/.cache/eyeball)')
     .option('--out <dir>', 'the folder for inspect.html and samples.png');
   dataOptions(command);
   seedOption(command).addOption(forceOption());
@@ -36,7 +36,7 @@ Examples:
   npx eyeball-ml inspect houses/metadata.csv --target price --json`,
   );
   return command.action(async (data: string, flags: Flags) => {
-    const { inspectDataset } = await import('../operations/inspect-dataset.js');
+    const { inspectDataset } = await import('../verbs/inspect-dataset.js');
     const { cache, ...rest } = flags;
     const result = await inspectDataset({ data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
     if (flags.json) terminal.printJson(result);
@@ -55,7 +55,7 @@ function summary(result: InspectResult): string {
   const width = Math.max(...names.map(name => name.length));
   const rest = sizes.length - SIZES;
   return [
-    `${images} pictures: ${formats.map(({ format, images: n }) => `${n} ${format}`).join(', ')}; ${grayscale} without colour`,
+    `${images} images: ${formats.map(({ format, images: n }) => `${n} ${format}`).join(', ')}; ${grayscale} without colour`,
     `sizes: ${sizes
       .slice(0, SIZES)
       .map(s => `${s.width} x ${s.height} (${s.images})`)

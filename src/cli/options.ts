@@ -60,11 +60,11 @@ export function dataOptions(command: Command): Command {
       "the same for each file's path in the folder, as '/(\\d+)/' does for female/25/a.jpg",
     )
     .option('--skip-missing', 'skip rows of a table whose number is missing (default: they are an error)')
-    .option('--decisions <file>', 'what was decided about labels and pictures, from eyeball clean')
-    .option('--limit <n>', 'only the first N pictures in path order', whole(1));
+    .option('--decisions <file>', 'what was decided about labels and images, from eyeball clean')
+    .option('--limit <n>', 'only the first N images in path order', whole(1));
 }
 
-/** Which network sees the pictures. */
+/** Which network sees the images. */
 export interface BackboneFlags {
   readonly backbone?: string;
   readonly weights?: string;
@@ -85,7 +85,7 @@ export function backboneOptions(command: Command): Command {
       '--weights <source>',
       "for ResNets: a .safetensors or .pth file, a hub name, or formula (default: the hub's ImageNet weights)",
     )
-    .option('--size <px>', 'width and height that pictures are stretched to (default: 224)', whole(1))
+    .option('--size <px>', 'width and height that images are stretched to (default: 224)', whole(1))
     .option('--mean <r,g,b>', "mean of the colours in 0..1, for a FILE.onnx (default: ImageNet's)", triple)
     .option('--std <r,g,b>', "standard deviation of the colours, for a FILE.onnx (default: ImageNet's)", triple)
     .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
@@ -109,7 +109,7 @@ export function talkOptions(command: Command): Command {
     .option('--quiet', 'no progress and no messages on stderr');
 }
 
-/** Adds --profile, for what runs pictures through a network. */
+/** Adds --profile, for what runs images through a network. */
 export function profileOption(command: Command): Command {
   return command.option('--profile', 'say at the end, on stderr, where the time went');
 }
@@ -122,7 +122,7 @@ export function seedOption(command: Command): Command {
 export const ttaOption = () =>
   new Option(
     '--tta',
-    'predict each picture and its mirror image, and take the mean: twice the work; intervals are calibrated without it and hold a little more',
+    'predict each image and its mirror image, and take the mean: twice the work; intervals are calibrated without it and hold a little more',
   );
 
 export const forceOption = () => new Option('--force', 'move an existing output folder aside');

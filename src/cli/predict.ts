@@ -26,20 +26,20 @@ interface Flags extends TalkFlags, ProfileFlags {
 export function predictCommand(terminal: Terminal): Command {
   const command = new Command('predict')
     .description(
-      'Name the number of pictures, a line each, with the interval that it lies in for 90 % of pictures like those of the ' +
+      'Name the number of images, a line each, with the interval that it lies in for 90 % of images like those of the ' +
         'training. An image unlike them is called unusual: another kind of image, or from another source; one that cannot be read is said so, and the others are still done.',
     )
     .argument('<model>', "the model's folder")
-    .argument('<image...>', 'files, folders of pictures, or http(s) addresses')
+    .argument('<image...>', 'files, folders of images, or http(s) addresses')
     .option(
       '--level <share>',
-      'share of pictures whose interval holds the true number, such as 0.8 (default: 0.9)',
+      'share of images whose interval holds the true number, such as 0.8 (default: 0.9)',
       number,
     )
     .addOption(ttaOption())
-    .option('--faces', 'find the faces in each picture, and predict each, a line a face, the largest first')
+    .option('--faces', 'find the faces in each image, and predict each, a line a face, the largest first')
     .option('--csv <file>', 'write a row for each image, or face, to this file instead of a line to the screen')
-    .option('--explain <dir>', 'a folder for pictures that show what pushed each number up (warm) and down (cool)')
+    .option('--explain <dir>', 'a folder for images that show what pushed each number up (warm) and down (cool)')
     .addOption(new Option('--seed <n>', 'start of the random draws of --explain (default: 0)').argParser(whole(0)))
     .addOption(forceOption());
   profileOption(talkOptions(command)).addHelpText(
@@ -54,14 +54,14 @@ Examples:
   npx eyeball-ml predict age photos/ --json > predictions.json
   npx eyeball-ml predict age anna.jpg ben.jpg --explain why`,
   );
-  return command.action(async (model: string, pictures: string[], flags: Flags) => {
-    (await import('../model/model-files.js')).openAhead(model, flags.explain === undefined ? pictures.length : 1);
-    const { predictPictures } = await import('../operations/predict-pictures.js');
-    const lineOf = predictionLines(process.stdout.isTTY ? await columnsFor(model, pictures) : {});
+  return command.action(async (model: string, images: string[], flags: Flags) => {
+    (await import('../model/model-files.js')).openAhead(model, flags.explain === undefined ? images.length : 1);
+    const { predictImages } = await import('../verbs/predict-images.js');
+    const lineOf = predictionLines(process.stdout.isTTY ? await columnsFor(model, images) : {});
     const isListed = !flags.json && flags.csv === undefined;
-    const predictions = await predictPictures({
+    const predictions = await predictImages({
       model,
-      pictures,
+      images,
       csv: flags.csv,
       tta: flags.tta,
       faces: flags.faces,
@@ -83,10 +83,10 @@ Examples:
 }
 
 /** How lines for a person are laid out. */
-async function columnsFor(model: string, pictures: readonly string[]): Promise<LineOptions> {
-  const { listPictures } = await import('../operations/predict-pictures.js');
+async function columnsFor(model: string, images: readonly string[]): Promise<LineOptions> {
+  const { listImages } = await import('../verbs/predict-images.js');
   const { readManifest } = await import('../model/model.js');
   const { modelFolder } = await import('../model/model-files.js');
   const { target } = await readManifest(modelFolder(model));
-  return { unit: target.unit ?? undefined, fileWidth: widthOf(await listPictures(pictures)) };
+  return { unit: target.unit ?? undefined, fileWidth: widthOf(await listImages(images)) };
 }

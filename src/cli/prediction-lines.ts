@@ -1,4 +1,4 @@
-import type { PicturePrediction } from '../model/model.js';
+import type { ImagePrediction } from '../model/model.js';
 import { unusualText } from '../report/unusual-text.js';
 
 /** How predictions are written. */
@@ -26,7 +26,7 @@ export const widthOf = (files: readonly string[]): number =>
  * const lineOf = predictionLines({ unit: 'years', fileWidth: 12 });
  * lineOf({ file: 'anna.jpg', value: 37.21, low: 29.1, high: 46 });   // 'anna.jpg      37.21 years  29.1 to 46'
  */
-export function predictionLines(options: LineOptions = {}): (prediction: PicturePrediction) => string {
+export function predictionLines(options: LineOptions = {}): (prediction: ImagePrediction) => string {
   let last: string | undefined;
   let number = 0;
   return prediction => {
@@ -37,7 +37,7 @@ export function predictionLines(options: LineOptions = {}): (prediction: Picture
 }
 
 function line(
-  { file, value, low, high, unusual, unlike, face, warning, error }: PicturePrediction,
+  { file, value, low, high, unusual, unlike, face, warning, error }: ImagePrediction,
   number: number,
   { unit, fileWidth }: LineOptions,
 ): string {

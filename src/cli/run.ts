@@ -53,22 +53,22 @@ const COMMANDS: readonly Listed[] = [
   },
   {
     usage: 'train <data>',
-    summary: 'learn a number from pictures',
+    summary: 'learn a number from images',
     load: async terminal => (await import('./train.js')).trainCommand(terminal),
   },
   {
     usage: 'evaluate <model> <data>',
-    summary: 'measure a model on labelled pictures',
+    summary: 'measure a model on labelled images',
     load: async terminal => (await import('./evaluate.js')).evaluateCommand(terminal),
   },
   {
     usage: 'predict <model> <image...>',
-    summary: 'name the number of pictures',
+    summary: 'name the number of images',
     load: async terminal => (await import('./predict.js')).predictCommand(terminal),
   },
   {
     usage: 'clean <data>',
-    summary: 'find wrong labels, duplicates and bad pictures',
+    summary: 'find wrong labels, duplicates and bad images',
     load: async terminal => (await import('./clean.js')).cleanCommand(terminal),
   },
   {
@@ -100,7 +100,7 @@ const COMMANDS: readonly Listed[] = [
  */
 export async function program(terminal: Terminal, isAsked: (name: string) => boolean): Promise<Command> {
   const root = new Command('npx eyeball-ml')
-    .description('Train, measure and run models that name a number from a picture.')
+    .description('Train, measure and run models that name a number from an image.')
     .version(eyeballVersion())
     .exitOverride()
     .showHelpAfterError('(npx eyeball-ml --help shows the commands, npx eyeball-ml COMMAND --help their options)')
@@ -112,7 +112,7 @@ Examples:
   npx eyeball-ml demo                                      see it all on drawn faces, offline
   npx eyeball-ml train faces/train --out age               learn from folders named by numbers
   npx eyeball-ml evaluate age faces/test                   measure it, with a report to look at
-  npx eyeball-ml predict age photo.jpg                     one number a picture`,
+  npx eyeball-ml predict age photo.jpg                     one number an image`,
     );
   for (const { usage, summary, load } of COMMANDS) {
     const [name, ...parameters] = usage.split(' ') as [string, ...string[]];

@@ -32,12 +32,12 @@ interface Flags {
 export function serveCommand(terminal: Terminal): Command {
   return new Command('serve')
     .description(
-      'Answer over HTTP what the number of pictures is, with the studio at /: pages to try the model and, with --data, to look at the data, train, ' +
-        'measure, and review labels. Ends with Ctrl-C or SIGTERM, after what was accepted is answered. No picture that is sent is kept.',
+      'Answer over HTTP what the number of images is, with the studio at /: pages to try the model and, with --data, to look at the data, train, ' +
+        'measure, and review labels. Ends with Ctrl-C or SIGTERM, after what was accepted is answered. No image that is sent is kept.',
     )
     .argument('[model]', "the model's folder; with --data it may be left out")
-    .option('--data <data>', 'labelled pictures to work on in the studio, in the forms that train takes')
-    .option('--test <data>', 'labelled pictures to measure models on (default: those of --data)')
+    .option('--data <data>', 'labelled images to work on in the studio, in the forms that train takes')
+    .option('--test <data>', 'labelled images to measure models on (default: those of --data)')
     .option(
       '--decisions <file>',
       'where decisions about labels are read and saved; what is found lies beside it (default: DATA-studio/decisions.csv)',
@@ -62,10 +62,10 @@ export function serveCommand(terminal: Terminal): Command {
     .option('--token <secret>', 'ask for this bearer token (default: EYEBALL_TOKEN, if it is set)')
     .option('--cors <origin>', "let this origin's pages ask, such as https://example.org (default: none)")
     .option('--max-body <mb>', 'megabytes of a request (default: 32)', whole(1))
-    .option('--max-pixels <n>', 'pixels of a picture (default: 100000000)', whole(1))
-    .option('--max-pictures <n>', 'pictures of a request (default: 64)', whole(1))
-    .option('--per-client <n>', "pictures of a client's address in the queue (default: 128)", whole(1))
-    .option('--queue <n>', 'pictures in the queue (default: 256)', whole(1))
+    .option('--max-pixels <n>', 'pixels of an image (default: 100000000)', whole(1))
+    .option('--max-pictures <n>', 'images of a request (default: 64)', whole(1))
+    .option('--per-client <n>', "images of a client's address in the queue (default: 128)", whole(1))
+    .option('--queue <n>', 'images in the queue (default: 256)', whole(1))
     .option('--body-timeout <s>', 'seconds in which a body must arrive (default: 30)', whole(1))
     .addHelpText(
       'after',
@@ -98,10 +98,10 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   const limits = resolveLimits({
     bodyBytes: flags.maxBody && flags.maxBody * 2 ** 20,
     bodyMs: flags.bodyTimeout && flags.bodyTimeout * 1000,
-    picturePixels: flags.maxPixels,
-    requestPictures: flags.maxPictures,
-    clientPictures: flags.perClient,
-    queuePictures: flags.queue,
+    imagePixels: flags.maxPixels,
+    requestImages: flags.maxPictures,
+    clientImages: flags.perClient,
+    queueImages: flags.queue,
   });
   if (flags.data !== undefined && token === undefined && !isLoopback(host))
     throw new UsageError(expected('--host', 'an address of this machine alone beside --data', host, 'or add --token'));

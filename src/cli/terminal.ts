@@ -130,15 +130,15 @@ function startBar(name: string, total: number): SingleBar {
 }
 
 function profileText(profile: Profile): string {
-  const { steps, pictures } = profile.report();
-  const { wait, ...activities } = pictures;
+  const { steps, images } = profile.report();
+  const { wait, ...activities } = images;
   const list = (seconds: Readonly<Record<string, number>>) =>
     Object.entries(seconds)
       .map(([name, time]) => `  ${name.padEnd(28)}${time.toFixed(2).padStart(8)} s\n`)
       .join('');
   return (
     `profile: one after another\n${list(steps)}` +
-    `profile: pictures on their way through the network, some of it at once\n${list(activities)}` +
+    `profile: images on their way through the network, some of it at once\n${list(activities)}` +
     list({ 'wait (of the engine)': wait })
   );
 }

@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
+import { type Precision, precisions } from '../backbones/backbone.js';
 import { quoted } from '../base/quoted.js';
-import { augmentNames } from '../data/augment.js';
-import type { TrainOptions, TrainResult } from '../operations/train-model.js';
+import { augmentNames } from '../images/augment.js';
 import { lossNames } from '../training/loss.js';
-import { optimizerNames, type Precision, precisions, scheduleNames } from '../training/recipe.js';
+import { optimizerNames, scheduleNames } from '../training/recipe.js';
+import type { TrainOptions, TrainResult } from '../verbs/train-model.js';
 import { duration } from './duration.js';
 import {
   type BackboneFlags,
@@ -62,7 +63,7 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
 export function trainCommand(terminal: Terminal): Command {
   const command = new Command('train')
     .description(
-      'Learn a number from pictures: a pretrained backbone, frozen and run once a picture, and a head on its features; ' +
+      'Learn a number from images: a pretrained backbone, frozen and run once an image, and a head on its features; ' +
         'with --tune, the upper stages of the backbone are trained too.',
     )
     .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
@@ -112,7 +113,7 @@ Examples:
   npx eyeball-ml train faces/train --out post --backbone resnet50 --size 125 --solver adam --epochs 5`,
   );
   return command.action(async (data: string, flags: Flags) => {
-    const { trainModel } = await import('../operations/train-model.js');
+    const { trainModel } = await import('../verbs/train-model.js');
     const { out, val, lr, size, cache, bn, findLr, checkpointEvery, profile: _, ...rest } = flags;
     const options: TrainOptions = {
       data,
@@ -206,10 +207,10 @@ function gradientOptions(command: Command): void {
 function summary(result: TrainResult, { unit, seed }: Flags): string {
   const { images, skipped, validation, model, heads, bestEpoch, epochs } = result;
   const what = bestEpoch === null ? heads[0]!.name : `${heads[0]!.name}, epoch ${bestEpoch} of ${epochs.length}`;
-  const lines = [`trained on ${images} pictures in ${duration(result.totalSeconds)} (${what}, seed ${seed}): ${model}`];
+  const lines = [`trained on ${images} images in ${duration(result.totalSeconds)} (${what}, seed ${seed}): ${model}`];
   if (validation !== null) {
     lines.push(
-      `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} pictures held out`,
+      `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} images held out`,
     );
   }
   lines.push(timesLine(result));

@@ -1,7 +1,7 @@
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 import { groupByLabel } from './groups.js';
 
-/** The pictures with one value in a column of the table, or with a number within a range. */
+/** The images with one value in a column of the table, or with a number within a range. */
 export interface ColumnGroup extends SubsetErrors {
   /** The text of the cells; `other` for the rarer ones together, `(none)` where the cell is empty; absent for a range. */
   readonly value?: string;
@@ -21,14 +21,14 @@ export interface ColumnErrors {
 }
 
 const MOST_VALUES = 12;
-// A column whose texts are mostly different from each other names pictures and does not group them.
+// A column whose texts are mostly different from each other names images and does not group them.
 const MOST_DISTINCT = 0.5;
 
 /**
- * The errors by each column that groups the pictures: one of numbers by ranges as `groupByLabel` makes them, where it has more than twelve
+ * The errors by each column that groups the images: one of numbers by ranges as `groupByLabel` makes them, where it has more than twelve
  * different ones; any other by value, the twelve most frequent and the rest. Columns with one value, and names, are left out.
  *
- * @param columns The other cells of each picture's row by column, empty ones absent.
+ * @param columns The other cells of each image's row by column, empty ones absent.
  */
 export function errorsByColumn(
   columns: readonly (Readonly<Record<string, string>> | undefined)[],

@@ -1,5 +1,5 @@
 import { expected, InputError } from '../base/errors.js';
-import type { Skipped } from '../data/dataset.js';
+import type { Skipped } from '../datasets/dataset.js';
 import { bootstrapInterval, type Interval } from '../metrics/bootstrap.js';
 import {
   meanAbsoluteError,
@@ -10,18 +10,18 @@ import {
   rootMeanSquaredError,
   shareWithin,
 } from '../metrics/regression.js';
+import { coverageAt, type DoubtEvaluation, type DoubtfulPrediction, evaluateDoubt } from '../uncertainty/coverage.js';
+import type { IntervalScores } from '../uncertainty/intervals.js';
+import type { UnusualGrade } from '../uncertainty/unusual.js';
 import { type ColumnErrors, errorsByColumn } from './columns.js';
-import { coverageAt, type DoubtEvaluation, type DoubtfulPrediction, evaluateDoubt } from './coverage.js';
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 import { groupByLabel } from './groups.js';
-import type { IntervalScores } from './intervals.js';
 import { errorsBySlice, type Looks, type Slice } from './slices.js';
-import type { UnusualGrade } from './unusual.js';
 import { evaluationWarnings } from './warnings.js';
 
-/** What a model said about one picture, beside what is true. */
+/** What a model said about one image, beside what is true. */
 export interface Prediction {
-  /** The picture's path as the data set names it. */
+  /** The image's path as the data set names it. */
   readonly file: string;
   /** The true number. */
   readonly label: number;
@@ -29,7 +29,7 @@ export interface Prediction {
   readonly value: number;
   /** The size of the error that the model expects, in the target's unit; absent where it has no intervals. */
   readonly scale?: number | undefined;
-  /** True where the picture is unlike those that the model was trained on. */
+  /** True where the image is unlike those that the model was trained on. */
   readonly unusual?: boolean | undefined;
   /** How it is unlike them; absent from models of older versions. */
   readonly unlike?: UnusualGrade | undefined;
@@ -38,7 +38,7 @@ export interface Prediction {
   readonly looks?: Looks | undefined;
 }
 
-/** The errors of the pictures whose true number lies from `from` (included) to `to` (excluded). */
+/** The errors of the images whose true number lies from `from` (included) to `to` (excluded). */
 export interface GroupErrors extends SubsetErrors {
   readonly from: number;
   readonly to: number;
@@ -67,14 +67,14 @@ export interface Slope {
  * where the model has them.
  */
 export interface Evaluation extends Partial<DoubtEvaluation> {
-  /** Pictures with a prediction: the ones all numbers below are about. */
+  /** Images with a prediction: the ones all numbers below are about. */
   readonly images: number;
   /** Files that could not be used. */
   readonly skipped: readonly Skipped[];
   readonly mse: number;
   readonly rmse: number;
   readonly mae: number;
-  /** Share of the variance explained, 1 at best; null for a single picture, where it is not defined (JSON has no NaN). */
+  /** Share of the variance explained, 1 at best; null for a single image, where it is not defined (JSON has no NaN). */
   readonly r2: number | null;
   /** Share of the predictions at most 5 off, 0 to 1. */
   readonly cs5: number;
@@ -86,11 +86,11 @@ export interface Evaluation extends Partial<DoubtEvaluation> {
   readonly slope: Slope | null;
   /** By the other columns of the table; empty where there are none. */
   readonly byColumn: readonly ColumnErrors[];
-  /** Of what was looked for in the pictures: those that are there. */
+  /** Of what was looked for in the images: those that are there. */
   readonly slices: readonly Slice[];
   /** The errors of always answering the mean, or the median, of the training labels. */
   readonly baseline: { readonly mean: ErrorPair; readonly median: ErrorPair };
-  /** 95 % bootstrap intervals: how far chance in the choice of test pictures moves the two numbers. */
+  /** 95 % bootstrap intervals: how far chance in the choice of test images moves the two numbers. */
   readonly interval95: { readonly rmse: Interval; readonly mae: Interval };
   /** What a reader must know before believing the numbers, a sentence or two each; empty where nothing is wrong. */
   readonly warnings: readonly string[];
@@ -110,7 +110,7 @@ export interface EvaluateOptions {
   readonly seed?: number;
   /** What the model's intervals are made from; without it, or where a prediction has no scale, nothing is said of them. */
   readonly intervals?: IntervalScores | undefined;
-  /** What the model takes, for telling small pictures. Default 0: none are small. */
+  /** What the model takes, for telling small images. Default 0: none are small. */
   readonly sizePx?: number;
 }
 
@@ -126,7 +126,7 @@ export function evaluate(
 ): Evaluation {
   if (predictions.length === 0) {
     const why = skipped[0] === undefined ? '' : ` (${skipped.length} skipped, the first because: ${skipped[0].reason})`;
-    throw new InputError(expected('evaluate', 'at least one picture with a prediction', `none${why}`));
+    throw new InputError(expected('evaluate', 'at least one image with a prediction', `none${why}`));
   }
   const wrong = predictions.find(({ label, value }) => !Number.isFinite(label) || !Number.isFinite(value));
   if (wrong !== undefined) {

@@ -1,7 +1,7 @@
 import { mean, standardDeviation } from '../metrics/statistics.js';
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 
-/** What can be seen of a picture without knowing what it shows. */
+/** What can be seen of an image without knowing what it shows. */
 export interface Looks {
   /** Pixels, after the EXIF orientation is applied. */
   readonly widthPx: number;
@@ -11,12 +11,12 @@ export interface Looks {
   readonly isGray: boolean;
 }
 
-/** The errors of the pictures that look so. */
+/** The errors of the images that look so. */
 export interface Slice extends SubsetErrors {
   readonly slice: 'grayscale' | 'small' | 'dark';
-  /** What makes a picture one of it. */
+  /** What makes an image one of it. */
   readonly meaning: string;
-  /** How it differs from the rest, as a sentence; null where the difference may be chance, or either has under ten pictures. */
+  /** How it differs from the rest, as a sentence; null where the difference may be chance, or either has under ten images. */
   readonly finding: string | null;
 }
 
@@ -26,7 +26,7 @@ const FEWEST = 10;
 const SURE = 3.29;
 
 /**
- * The slices that hold a picture at least: grayscale, small (the shorter edge under half of `sizePx`, so that it was enlarged more than
+ * The slices that hold an image at least: grayscale, small (the shorter edge under half of `sizePx`, so that it was enlarged more than
  * twice), dark.
  *
  * @param looks One a prediction; undefined where they are not known.
@@ -81,7 +81,7 @@ function findingOf(
   }
   if (findings.length === 0) return null;
   const subject = slice.charAt(0).toUpperCase() + slice.slice(1);
-  return `${subject} pictures ${findings.join(' and ')} than the rest, beyond chance.`;
+  return `${subject} images ${findings.join(' and ')} than the rest, beyond chance.`;
 }
 
 /** Both means, where they differ beyond chance by Welch's test. */

@@ -1,7 +1,7 @@
+import { type IntervalScores, intervalsAt } from '../uncertainty/intervals.js';
 import type { Prediction } from './evaluate.js';
-import { type IntervalScores, intervalsAt } from './intervals.js';
 
-/** A picture whose label lies where hardly any true number would. */
+/** An image whose label lies where hardly any true number would. */
 export interface Suspect {
   readonly file: string;
   readonly label: number;
@@ -15,8 +15,8 @@ export interface Suspect {
 export const SUSPECT_LEVEL = 0.99;
 
 /**
- * The pictures whose label lies outside of the interval of 99 %, the farthest for its expected error first. Of a hundred right labels one
- * is here by chance; more are wrong labels, or pictures unlike those of the training. None where the model has no such intervals.
+ * The images whose label lies outside of the interval of 99 %, the farthest for its expected error first. Of a hundred right labels one
+ * is here by chance; more are wrong labels, or images unlike those of the training. None where the model has no such intervals.
  */
 export function suspectsOf(predictions: readonly Prediction[], scores: IntervalScores | undefined): Suspect[] {
   const intervalOf = scores && intervalsAt(scores, SUSPECT_LEVEL);

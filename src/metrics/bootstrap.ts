@@ -18,7 +18,7 @@ export interface BootstrapOptions {
 /**
  * Percentile bootstrap intervals of RMSE and MAE, both from the same resamples.
  *
- * They say how far the two numbers would move with another set of test pictures of the same kind and number, not how far
+ * They say how far the two numbers would move with another set of test images of the same kind and number, not how far
  * a single prediction may be off. The time is that of N x resamples random numbers: one to two seconds for 50,000 pairs. The
  * same seed gives the same interval. Throws InputError where the lengths differ or are 0, UsageError for options outside their range.
  *

@@ -6,20 +6,20 @@ import type { OpName } from '../engine/graph/ops.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { readNetwork } from './read-network.js';
 
-/** A network that says which parts of a picture make its number. */
+/** A network that says which parts of an image make its number. */
 export interface AttributionModel {
   /** `cam` where the number is linear in a map that is pooled and fine enough, `gradient` elsewhere. */
   readonly method: 'cam' | 'gradient';
   /**
-   * An ONNX model from `pixels`, uint8 RGB `[2 + M, H, W, 3]` (the picture, the picture blurred, and M versions of it that are blurred
-   * in parts) to `map`, float32 `[H', W']`: what each place adds to the number, compared with the blurred picture.
+   * An ONNX model from `pixels`, uint8 RGB `[2 + M, H, W, 3]` (the image, the image blurred, and M versions of it that are blurred
+   * in parts) to `map`, float32 `[H', W']`: what each place adds to the number, compared with the blurred image.
    */
   readonly model: Uint8Array;
-  /** M: 0 for `cam`, whose gradient is the same for all pictures. */
+  /** M: 0 for `cam`, whose gradient is the same for all images. */
   readonly partlyBlurred: number;
 }
 
-// Of a pair each hides what the other shows. The gradient at the picture itself holds for the smallest changes only: with it 68 to 80 % of
+// Of a pair each hides what the other shows. The gradient at the image itself holds for the smallest changes only: with it 68 to 80 % of
 // 40 faces passed the deletion test, by stage. With 8 versions about 90 % did; with 16 and with 32 no more.
 const PARTLY_BLURRED = 8;
 
@@ -29,15 +29,15 @@ const PARTLY_BLURRED = 8;
  */
 const COARSEST = 7;
 
-/** Widths of a stage's map are at least this share of the picture's: one place for each 8 x 8 px. */
+/** Widths of a stage's map are at least this share of the image's: one place for each 8 x 8 px. */
 const FINEST = 1 / 8;
 
 /**
- * The attribution model of a `model.onnx`: the difference between the picture and its blurred version in the values of one stage, times
+ * The attribution model of a `model.onnx`: the difference between the image and its blurred version in the values of one stage, times
  * the gradient of the number there, summed over channels.
  *
  * For `cam` the stage is what enters the global pooling, and the gradient is the weight of each channel: the map's sum is exactly
- * the picture's number less that of the blurred picture. For `gradient` it is the last one with a place for each 8 x 8 px, and
+ * the image's number less that of the blurred image. For `gradient` it is the last one with a place for each 8 x 8 px, and
  * the gradient is the mean over the partly blurred versions.
  *
  * @param network The bytes of `model.onnx`.
@@ -49,13 +49,13 @@ const FINEST = 1 / 8;
 export function attributionModel(network: Uint8Array, sizePx: number, where: string): AttributionModel | undefined {
   try {
     const two = readNetwork(network, 2, sizePx, where);
-    const pooled = pooledMap(two.value, dependents(two.pictures));
+    const pooled = pooledMap(two.value, dependents(two.images));
     if (pooled !== undefined && Math.min(...pooled.shape.slice(2).map(Number)) >= COARSEST) {
       return { method: 'cam', model: build(two.value, pooled, [0, 1]), partlyBlurred: 0 };
     }
     const count = 2 + PARTLY_BLURRED;
-    const { value, pictures } = readNetwork(network, count, sizePx, where);
-    const stage = lastStage(value, pictures, sizePx);
+    const { value, images } = readNetwork(network, count, sizePx, where);
+    const stage = lastStage(value, images, sizePx);
     return { method: 'gradient', model: build(value, stage, [2, count]), partlyBlurred: PARTLY_BLURRED };
   } catch (thrown) {
     if (thrown instanceof UnsupportedOpError) return undefined;
@@ -63,10 +63,10 @@ export function attributionModel(network: Uint8Array, sizePx: number, where: str
   }
 }
 
-/** @param rows The pictures whose gradients count, from the first and up to the second. */
+/** @param rows The images whose gradients count, from the first and up to the second. */
 function build(value: Value, stage: Value, [from, to]: readonly [number, number]): Uint8Array {
   const { graph } = value;
-  // Pictures do not see each other, so the gradient of the sum is that of each.
+  // Images do not see each other, so the gradient of the sum is that of each.
   const [gradients] = backward(reduceSum(value, [0]), [stage]) as [Value];
   const slope = reduceMean(slice(gradients, 0, from, to), [0], true); // [1, C, H', W']
   const difference = sub(slice(stage, 0, 0, 1), slice(stage, 0, 1, 2));
@@ -84,7 +84,7 @@ function dependents(x: Value): ReadonlySet<string> {
   return names;
 }
 
-// All affine where they take one value that depends on the picture.
+// All affine where they take one value that depends on the image.
 const affine: ReadonlySet<OpName> = new Set<OpName>([
   'Identity',
   'Reshape',
@@ -118,8 +118,8 @@ function isGlobalPooling(node: OpNode): boolean {
 }
 
 /** The last map on the way to `value` that has a place for each 8 x 8 px. */
-function lastStage(value: Value, pictures: Value, sizePx: number): Value {
-  const depends = dependents(pictures);
+function lastStage(value: Value, images: Value, sizePx: number): Value {
+  const depends = dependents(images);
   const needed = new Set([value.name]);
   let stage: Value | undefined;
   for (const node of value.graph.nodes.toReversed()) {
@@ -130,5 +130,5 @@ function lastStage(value: Value, pictures: Value, sizePx: number): Value {
     const isMap = output.shape.length === 4 && output.dtype === 'float32' && depends.has(output.name);
     if (isMap && Math.min(height!, width!) >= Math.floor(FINEST * sizePx)) stage ??= output;
   }
-  return stage ?? pictures;
+  return stage ?? images;
 }

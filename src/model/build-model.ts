@@ -1,16 +1,16 @@
 import { type Backbone, buildFromPixels, pooledMiddle } from '../backbones/backbone.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { Calibration } from '../training/calibrate.js';
-import { buildScale } from '../training/error-scale.js';
 import { buildHead, type Head } from '../training/head.js';
-import { buildDistance } from '../training/ppca.js';
-import { buildActivation } from '../training/unlikeness.js';
+import type { Calibration } from '../uncertainty/calibrate.js';
+import { buildScale } from '../uncertainty/error-scale.js';
+import { buildDistance } from '../uncertainty/ppca.js';
+import { buildActivation } from '../uncertainty/unlikeness.js';
 
 /**
  * The bytes of `model.onnx`: pixels, uint8 RGB `[N, H, W, 3]`, to `value` float32 `[N]` and `features` float32 `[N, D]`; cast,
  * normalisation, backbone and head are inside. With a calibration also to `scale` float32 `[N]`, the size of the error that is expected of
- * each picture, `distance` float32 `[N]`, how unlike the training pictures its features are, `unlikeness` float32 `[N]`, how unlike the means of
+ * each image, `distance` float32 `[N]`, how unlike the training images its features are, `unlikeness` float32 `[N]`, how unlike the means of
  * the middle stage are, of backbones that have one, and `activation` float32 `[N]`, how strongly it excites the backbone. With a head whose value is clamped also to `unclamped`
  * float32 `[N]`, the value before that. The same of all gives the same bytes.
  *

@@ -1,7 +1,7 @@
 import type { Evaluation } from '../evaluation/evaluate.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest } from '../formats/manifest.js';
 
-/** What a card says of test pictures. */
+/** What a card says of test images. */
 export interface TestFigures {
   /** What was measured on, as the user named it. */
   readonly data: string;
@@ -9,7 +9,7 @@ export interface TestFigures {
 }
 
 /**
- * The `model-index` of a card's front matter: the figures on the held-out pictures, and on test pictures where there are any; empty
+ * The `model-index` of a card's front matter: the figures on the held-out images, and on test images where there are any; empty
  * where nothing was measured.
  *
  * Reference: https://huggingface.co/docs/hub/model-cards#evaluation-results
@@ -33,7 +33,7 @@ export function modelIndex({ target, metrics, biasCorrection }: Manifest, test: 
     results.push(resultOf(test.data, 'test', figures));
   }
   if (results.length === 0) return '';
-  return `model-index:\n- name: ${quoted(`${target.name} from a picture`)}\n  results:\n${results.join('')}`;
+  return `model-index:\n- name: ${quoted(`${target.name} from an image`)}\n  results:\n${results.join('')}`;
 }
 
 function resultOf(data: string, split: string, figures: readonly string[]): string {

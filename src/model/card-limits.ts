@@ -1,5 +1,5 @@
-import { isClamped, rangeText } from '../training/value-range.js';
-import { type Manifest, type ManifestIntervals, valueRangeOf } from './manifest.js';
+import { isClamped, rangeText } from '../base/value-range.js';
+import { type Manifest, type ManifestIntervals, valueRangeOf } from '../formats/manifest.js';
 
 /** What is known of the doubt of a model's answers, for its card; a paragraph a line. */
 export function limitsOf({ target, intervals, biasCorrection, configuration }: Manifest): string[] {
@@ -7,16 +7,16 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const paragraphs: string[] = [];
   if (intervals === undefined) {
-    paragraphs.push('It gives no intervals: pictures were too few to calibrate them, or an older version trained it.');
+    paragraphs.push('It gives no intervals: images were too few to calibrate them, or an older version trained it.');
   } else {
     const on =
       intervals.method === 'split'
-        ? `${intervals.pooled.images} pictures held out of training`
-        : `${intervals.pooled.images} pictures, each predicted by one of ${intervals.folds} heads that were fitted without it; the head that was kept ` +
-          'saw more pictures, so they are rather too wide than too narrow';
+        ? `${intervals.pooled.images} images held out of training`
+        : `${intervals.pooled.images} images, each predicted by one of ${intervals.folds} heads that were fitted without it; the head that was kept ` +
+          'saw more images, so they are rather too wide than too narrow';
     paragraphs.push(
       `With each number comes an interval, made from \`scale\`, float32 \`[N]\`, and calibrated (conformal) on ${on}. It holds the share of true numbers ` +
-        'that was asked for, 90 % by default, as long as pictures are of the kind that it was trained on' +
+        'that was asked for, 90 % by default, as long as images are of the kind that it was trained on' +
         `${intervals.groups.length > 1 ? `, in each of ${intervals.groups.length} ranges of true numbers` : ''}.`,
       unusualLimitsText(intervals.unusual),
     );
@@ -33,7 +33,7 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
   if (biasCorrection !== undefined) {
     const { slope, images, before, after } = biasCorrection;
     paragraphs.push(
-      `Regression to the mean was corrected: on ${images} held-out pictures predictions rose by ${digits(slope)} for each 1 of truth, and were stretched by ` +
+      `Regression to the mean was corrected: on ${images} held-out images predictions rose by ${digits(slope)} for each 1 of truth, and were stretched by ` +
         `that. The price there: RMSE ${digits(before.rmse)} to ${digits(after.rmse)}${unit}, MAE ${digits(before.mae)} to ${digits(after.mae)}${unit}.`,
     );
   } else if (configuration.solver !== undefined || configuration.tune !== undefined) {

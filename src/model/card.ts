@@ -1,11 +1,11 @@
+import type { Manifest } from '../formats/manifest.js';
 import { modelIndex, type TestFigures } from './card-index.js';
 import { limitsOf } from './card-limits.js';
-import type { Manifest } from './manifest.js';
 
 /**
  * The model card: a README in Markdown with the front matter of the Hugging Face hub.
  *
- * @param test What was found on test pictures, where they were evaluated.
+ * @param test What was found on test images, where they were evaluated.
  */
 export function modelCard(manifest: Manifest, test?: TestFigures): string {
   const { target, backbone, configuration, dataset, metrics, input, versions } = manifest;
@@ -15,10 +15,10 @@ export function modelCard(manifest: Manifest, test?: TestFigures): string {
   const isChosen = Number(configuration.bestEpoch) > 0 && configuration.optimizer !== undefined;
   const validation =
     metrics.validation === null
-      ? 'No pictures were held out, so nothing is known of its error.'
-      : `On ${metrics.validation.images} pictures held out of training: RMSE ${digits(metrics.validation.rmse)}${unit}. ` +
+      ? 'No images were held out, so nothing is known of its error.'
+      : `On ${metrics.validation.images} images held out of training: RMSE ${digits(metrics.validation.rmse)}${unit}. ` +
         `Always answering the mean errs by ${digits(labels.std)}${unit} on the training labels.` +
-        (isChosen ? ' Those pictures chose the epoch too: expect a little more on others.' : '');
+        (isChosen ? ' Those images chose the epoch too: expect a little more on others.' : '');
   return `---
 library_name: onnx
 license: other
@@ -27,16 +27,16 @@ tags:
 - eyeball
 ${modelIndex(manifest, test)}---
 
-# ${target.name} from a picture
+# ${target.name} from an image
 
-Made with [eyeball](https://www.npmjs.com/package/eyeball-ml) ${versions.eyeball}. Give it a picture, get one number: ${target.name}${target.unit === null ? '' : `, in ${target.unit}`}.
+Made with [eyeball](https://www.npmjs.com/package/eyeball-ml) ${versions.eyeball}. Give it an image, get one number: ${target.name}${target.unit === null ? '' : `, in ${target.unit}`}.
 
 \`\`\`
 npx eyeball-ml predict . photo.jpg
 \`\`\`
 
 \`model.onnx\` takes \`pixels\`, uint8 RGB \`[N, ${input.sizePx}, ${input.sizePx}, 3]\`, and gives \`value\`, float32 \`[N]\`, and \`features\`, float32
-\`[N, ${backbone.features}]\`. Stretch the whole picture to ${input.sizePx} x ${input.sizePx} pixels (bilinear); normalisation is inside.
+\`[N, ${backbone.features}]\`. Stretch the whole image to ${input.sizePx} x ${input.sizePx} pixels (bilinear); normalisation is inside.
 
 ## Measured
 
@@ -48,8 +48,8 @@ ${limitsOf(manifest).join('\n\n')}
 
 ## Data
 
-${dataset.images} pictures (${dataset.skipped} more could not be used), ${target.name} from ${labels.min} to ${labels.max}${unit}, mean ${digits(labels.mean)}, standard deviation
-${digits(labels.std)}. Fingerprint \`${dataset.fingerprint.slice(0, 16)}\`. The model knows nothing outside of what these pictures show, and repeats
+${dataset.images} images (${dataset.skipped} more could not be used), ${target.name} from ${labels.min} to ${labels.max}${unit}, mean ${digits(labels.mean)}, standard deviation
+${digits(labels.std)}. Fingerprint \`${dataset.fingerprint.slice(0, 16)}\`. The model knows nothing outside of what these images show, and repeats
 what is wrong in their labels.
 
 ## How it was made
@@ -68,7 +68,7 @@ function testedOn({ data, evaluation }: TestFigures, unit: string): string {
       ? ''
       : ` Intervals of 90 % held ${digits(100 * coverage90)} % and were ${digits(intervalWidth90!)}${unit} wide on average.`;
   return (
-    `On ${images} test pictures (${data}): RMSE ${digits(rmse)}, MAE ${digits(mae)}${unit} (95 % interval ${digits(interval95.mae[0])} to ` +
+    `On ${images} test images (${data}): RMSE ${digits(rmse)}, MAE ${digits(mae)}${unit} (95 % interval ${digits(interval95.mae[0])} to ` +
     `${digits(interval95.mae[1])}); always answering the mean of the training labels: ${digits(baseline.mean.rmse)} and ${digits(baseline.mean.mae)}.${intervals}`
   );
 }

@@ -1,6 +1,7 @@
 import { expected, InputError, reasonOf } from '../base/errors.js';
+import { formulaUniform } from '../base/formula.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest } from '../formats/manifest.js';
 
 // The arithmetic of other machines differs in the last digits of the features; a wrong model is off by whole units.
 const SELF_TEST_TOLERANCE = 1e-2;
@@ -46,4 +47,13 @@ export function checkSelfTest({ selfTest, dataset }: Manifest, outputs: Readonly
 /** The error for a network that cannot be run, or fails its self-test. */
 export function unfitNetwork(where: string, cause: unknown): InputError {
   return new InputError(expected(where, 'what its network computes', `"${reasonOf(cause)}"`, WAY_OUT), { cause });
+}
+
+/** The image of the self-test: uint8 RGB `[sizePx, sizePx, 3]` by a formula. */
+export function selfTestPixels(sizePx: number): Uint8Array {
+  const pixels = new Uint8Array(sizePx * sizePx * 3);
+  formulaUniform('self-test', pixels.length).forEach((u, i) => {
+    pixels[i] = Math.floor((u + 1) * 128);
+  });
+  return pixels;
 }

@@ -1,14 +1,14 @@
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
 import { expected, ResourceError, reasonOf, UsageError } from '../base/errors.js';
-import { decodeScene } from '../data/scene.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
-import { cropFacesOf, type FaceCrop } from './face-in-picture.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest } from '../formats/manifest.js';
+import { decodeScene } from '../images/scene.js';
+import { cropFacesOf, type FaceCrop } from './face-in-image.js';
 
-/** Finds and crops the faces in an encoded picture. */
+/** Finds and crops the faces in an encoded image. */
 export type CropFaces = (bytes: Uint8Array) => Promise<FaceCrop[]>;
 
-/** What crops faces for the model of `manifest`; the detector is loaded when the first picture comes. */
+/** What crops faces for the model of `manifest`; the detector is loaded when the first image comes. */
 export function faceCropper(
   { framing, input }: Pick<Manifest, 'framing' | 'input'>,
   where: string,
@@ -18,13 +18,13 @@ export function faceCropper(
   const load = async (): Promise<FaceDetector> => {
     loading ??= loadFaceDetector(options);
     const asked = loading;
-    // Another picture may have it loaded again by then.
+    // Another image may have it loaded again by then.
     const forget = () => {
       if (loading === asked) loading = undefined;
     };
     const detector = await asked.catch((cause: unknown) => {
       forget();
-      // Not the fault of this picture.
+      // Not the fault of this image.
       throw new ResourceError(`the face detector cannot be loaded: ${reasonOf(cause)}`, { cause });
     });
     if (!detector.isLost) return detector;
@@ -51,8 +51,8 @@ export const withoutFraming = (where: string): UsageError =>
   new UsageError(
     expected(
       '--faces',
-      'a model that knows how its pictures show faces',
+      'a model that knows how its images show faces',
       `${where}, which does not`,
-      'train it again, on pictures of one face each',
+      'train it again, on images of one face each',
     ),
   );

@@ -36,14 +36,14 @@ export function randomBlocks(sizePx: number, random: Random): number[][] {
   return Array.from({ length: DRAWS }, () => random.shuffle(all).slice(0, deletedBlocks(sizePx)));
 }
 
-/** The picture, uint8 RGB `[H, H, 3]`, with these blocks as they are in its blurred version. */
+/** The image, uint8 RGB `[H, H, 3]`, with these blocks as they are in its blurred version. */
 export function deleteBlocks(
-  picture: Uint8Array,
+  image: Uint8Array,
   blurred: Uint8Array,
   sizePx: number,
   blocks: readonly number[],
 ): Uint8Array {
-  const out = Uint8Array.from(picture);
+  const out = Uint8Array.from(image);
   const across = blocksAcross(sizePx);
   for (const block of blocks) {
     const left = (block % across) * BLOCK_PX;
@@ -53,7 +53,7 @@ export function deleteBlocks(
   return out;
 }
 
-/** From `left` and `top` up to and without `right` and `bottom`, in pixels; what lies outside of the picture is left out. */
+/** From `left` and `top` up to and without `right` and `bottom`, in pixels; what lies outside of the image is left out. */
 export interface Rectangle {
   readonly left: number;
   readonly top: number;
@@ -61,7 +61,7 @@ export interface Rectangle {
   readonly bottom: number;
 }
 
-/** Copies a rectangle of one picture, uint8 RGB `[H, H, 3]`, to the same place of another. */
+/** Copies a rectangle of one image, uint8 RGB `[H, H, 3]`, to the same place of another. */
 export function copyRectangle(from: Uint8Array, to: Uint8Array, sizePx: number, rectangle: Rectangle): void {
   const [left, top] = [Math.max(rectangle.left, 0), Math.max(rectangle.top, 0)];
   const [right, bottom] = [Math.min(rectangle.right, sizePx), Math.min(rectangle.bottom, sizePx)];
@@ -74,8 +74,8 @@ export function copyRectangle(from: Uint8Array, to: Uint8Array, sizePx: number, 
 /**
  * The faithfulness of an explanation.
  *
- * @param value The model's number for the picture.
- * @param marked For the picture without the marked blocks.
+ * @param value The model's number for the image.
+ * @param marked For the image without the marked blocks.
  * @param draws For it without those of each random draw.
  */
 export function faithfulnessOf(value: number, marked: number, draws: readonly number[]): Faithfulness {

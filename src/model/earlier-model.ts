@@ -4,9 +4,9 @@ import type { Backbone } from '../backbones/backbone.js';
 import { loadSavedBackbone } from '../backbones/saved.js';
 import { expected, InputError } from '../base/errors.js';
 import { decodeModel } from '../engine/onnx/decode.js';
+import type { Manifest } from '../formats/manifest.js';
 import { type Head, readHead } from '../training/head.js';
 import { checkChecksum } from './checks.js';
-import type { Manifest } from './manifest.js';
 import { modelFolder, readPart } from './model-files.js';
 
 /** A saved model in parts that can be trained further. */

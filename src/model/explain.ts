@@ -1,7 +1,7 @@
 import { createRandom, type Random } from '../base/random.js';
-import { stretchMap } from '../data/stretch-map.js';
+import { clamped, type ValueRange } from '../base/value-range.js';
 import type { Tensor } from '../engine/tensor.js';
-import { clamped, type ValueRange } from '../training/value-range.js';
+import { stretchMap } from '../images/stretch-map.js';
 import { blur } from './blur.js';
 import {
   BLOCK_PX,
@@ -15,22 +15,22 @@ import {
 } from './deletion.js';
 
 /**
- * How parts of a picture get their share of the number: `cam`, a class activation map; `gradient`, the gradient times the activations of
+ * How parts of an image get their share of the number: `cam`, a class activation map; `gradient`, the gradient times the activations of
  * a stage; `occlusion`, the number where a part is hidden.
  */
 export type ExplainMethod = 'cam' | 'gradient' | 'occlusion';
 
-/** Why a model says a number of a picture. */
+/** Why a model says a number of an image. */
 export interface Explanation {
   readonly value: number;
   /** The value before it was clamped, which the other numbers are about: beyond a limit nothing would push it. Left out where it is the same. */
   readonly unclamped?: number;
-  /** The number of the blurred picture, which the picture is compared with. */
+  /** The number of the blurred image, which the image is compared with. */
   readonly baseline: number;
   readonly method: ExplainMethod;
   /**
-   * What each block of 8 x 8 px, row by row, does to the number, compared with the blurred picture: above 0 it pushes it up. `[B, B]`,
-   * B the blocks along the picture's edge.
+   * What each block of 8 x 8 px, row by row, does to the number, compared with the blurred image: above 0 it pushes it up. `[B, B]`,
+   * B the blocks along the image's edge.
    */
   readonly blocks: Tensor<'float32'>;
   readonly faithfulness: Faithfulness;
@@ -41,9 +41,9 @@ export interface ExplainedModel {
   readonly sizePx: number;
   /** What values are clamped to. Default: they are not clamped. */
   readonly range?: ValueRange | undefined;
-  /** The numbers of pictures, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` where there is one. */
+  /** The numbers of images, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` where there is one. */
   values(pixels: Tensor<'uint8'>): Promise<ArrayLike<number>>;
-  /** Runs an attribution model (`attributionModel`); left out, pictures are explained by occlusion. */
+  /** Runs an attribution model (`attributionModel`); left out, images are explained by occlusion. */
   readonly attribution?:
     | {
         readonly method: 'cam' | 'gradient';
@@ -53,7 +53,7 @@ export interface ExplainedModel {
     | undefined;
 }
 
-// Shares of the picture's edge. Measured with the default model, 224 px, on 32 and 40 faces by the gradient of its 28 x 28 stage: a blur of
+// Shares of the image's edge. Measured with the default model, 224 px, on 32 and 40 faces by the gradient of its 28 x 28 stage: a blur of
 // 5 px, smoothed by 24 px, passed the deletion test on 88 to 93 %; a blur of 16 px on 59 to 78 %, for the gradient tells little of
 // such large changes. In a map that is not smoothed both signs lie side by side among the largest, and deleting both cancels.
 const BLUR = 1 / 45;
@@ -65,14 +65,14 @@ const WINDOWS = 10;
 const BATCH = 25;
 
 /**
- * Explains a picture, uint8 RGB `[H, W, 3]` at the model's input size.
+ * Explains an image, uint8 RGB `[H, W, 3]` at the model's input size.
  *
  * @param seed Start of the random draws, a whole number.
  */
 export async function explain(pixels: Uint8Array, model: ExplainedModel, seed: number): Promise<Explanation> {
   const { sizePx, attribution } = model;
   const blurred = blur(pixels, sizePx, BLUR * sizePx);
-  const versions = { picture: pixels, blurred, sizePx };
+  const versions = { image: pixels, blurred, sizePx };
   const map =
     attribution === undefined
       ? await occlusionMap(versions, model)
@@ -83,7 +83,7 @@ export async function explain(pixels: Uint8Array, model: ExplainedModel, seed: n
           ),
         );
   const blocks = blocksOf(map, sizePx);
-  // The same draws for each picture, so that an explanation does not depend on what else is explained.
+  // The same draws for each image, so that an explanation does not depend on what else is explained.
   const draws = randomBlocks(sizePx, createRandom(seed, 'deletion'));
   const deleted = [markedBlocks(blocks, sizePx), ...draws].map(chosen => deleteBlocks(pixels, blurred, sizePx, chosen));
   const [unclamped, baseline, marked, ...random] = await valuesOf([pixels, blurred, ...deleted], model);
@@ -100,16 +100,16 @@ export async function explain(pixels: Uint8Array, model: ExplainedModel, seed: n
 }
 
 interface Versions {
-  readonly picture: Uint8Array;
+  readonly image: Uint8Array;
   readonly blurred: Uint8Array;
   readonly sizePx: number;
 }
 
-/** Versions of a picture of which about half is blurred, in pairs: what is blurred in one is sharp in the other. */
-function partlyBlurred({ picture, blurred, sizePx }: Versions, count: number, random: Random): Uint8Array[] {
+/** Versions of an image of which about half is blurred, in pairs: what is blurred in one is sharp in the other. */
+function partlyBlurred({ image, blurred, sizePx }: Versions, count: number, random: Random): Uint8Array[] {
   const edge = Math.max(1, Math.round(PART * sizePx));
   return Array.from({ length: count / 2 }, () => {
-    const pair = [Uint8Array.from(picture), Uint8Array.from(picture)] as const;
+    const pair = [Uint8Array.from(image), Uint8Array.from(image)] as const;
     const [x, y] = [random.integer(edge), random.integer(edge)];
     for (let top = -y; top < sizePx; top += edge) {
       for (let left = -x; left < sizePx; left += edge) {
@@ -122,35 +122,35 @@ function partlyBlurred({ picture, blurred, sizePx }: Versions, count: number, ra
 }
 
 /** What the number loses where a window is blurred: float32 `[10, 10]`. */
-async function occlusionMap({ picture, blurred, sizePx }: Versions, model: ExplainedModel): Promise<Tensor<'float32'>> {
+async function occlusionMap({ image, blurred, sizePx }: Versions, model: ExplainedModel): Promise<Tensor<'float32'>> {
   const at = (place: number) => Math.round((place * sizePx) / WINDOWS);
   const half = (place: number) => Math.round(((place + 0.5) * sizePx) / WINDOWS - sizePx / WINDOWS);
   const hidden = Array.from({ length: WINDOWS ** 2 }, (_, i) => {
     const [row, column] = [Math.floor(i / WINDOWS), i % WINDOWS];
-    const out = Uint8Array.from(picture);
+    const out = Uint8Array.from(image);
     const [left, top] = [half(column), half(row)];
     copyRectangle(blurred, out, sizePx, { left, top, right: left + at(2), bottom: top + at(2) });
     return out;
   });
-  const [value, ...without] = await valuesOf([picture, ...hidden], model);
+  const [value, ...without] = await valuesOf([image, ...hidden], model);
   const data = Float32Array.from(without, each => value! - each);
   return { dtype: 'float32', shape: [WINDOWS, WINDOWS], data };
 }
 
-async function valuesOf(pictures: readonly Uint8Array[], model: ExplainedModel): Promise<number[]> {
+async function valuesOf(images: readonly Uint8Array[], model: ExplainedModel): Promise<number[]> {
   const values: number[] = [];
-  for (let at = 0; at < pictures.length; at += BATCH) {
-    const some = await model.values(stack(pictures.slice(at, at + BATCH), model.sizePx));
+  for (let at = 0; at < images.length; at += BATCH) {
+    const some = await model.values(stack(images.slice(at, at + BATCH), model.sizePx));
     for (let i = 0; i < some.length; i++) values.push(some[i]!);
   }
   return values;
 }
 
-function stack(pictures: readonly Uint8Array[], sizePx: number): Tensor<'uint8'> {
+function stack(images: readonly Uint8Array[], sizePx: number): Tensor<'uint8'> {
   const each = 3 * sizePx ** 2;
-  const data = new Uint8Array(pictures.length * each);
-  for (const [i, picture] of pictures.entries()) data.set(picture, i * each);
-  return { dtype: 'uint8', shape: [pictures.length, sizePx, sizePx, 3], data };
+  const data = new Uint8Array(images.length * each);
+  for (const [i, image] of images.entries()) data.set(image, i * each);
+  return { dtype: 'uint8', shape: [images.length, sizePx, sizePx, 3], data };
 }
 
 /** A map `[H, W]` by blocks, smoothed. */

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { recoverFolder } from '../base/output-folder.js';
-import { misspelled } from '../data/other-spellings.js';
+import { misspelled } from '../datasets/other-spellings.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */
@@ -69,12 +69,12 @@ let ahead: { readonly key: string; readonly network: Promise<OpenedNetwork> } | 
 const keyOf = (folder: string, options: SessionOptions) => JSON.stringify([folder, options]);
 
 /**
- * Starts to load the network of the model that `path` names: the next `openNetwork` of it for so many pictures takes that. For programs that
+ * Starts to load the network of the model that `path` names: the next `openNetwork` of it for so many images takes that. For programs that
  * have much to import first; this module imports next to nothing.
  */
-export function openAhead(path: string, pictures: number): void {
+export function openAhead(path: string, images: number): void {
   const folder = modelFolder(path);
-  const options = { copies: copiesFor(pictures) };
+  const options = { copies: copiesFor(images) };
   const network = open(folder, options);
   // Whoever takes it hears of it.
   network.catch(() => {});

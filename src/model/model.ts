@@ -1,26 +1,26 @@
 import { join } from 'node:path';
 import { expected, ShapeError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
-import { mirror } from '../data/mirror.js';
-import { warningText } from '../data/picture-warning.js';
-import { readNamedSource } from '../data/read-source.js';
-import { runPictures } from '../data/run-pictures.js';
-import type { ReadPicture } from '../data/shared-reads.js';
+import { float32Range, isClamped } from '../base/value-range.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { UnusualGrade } from '../evaluation/unusual.js';
-import { float32Range, isClamped } from '../training/value-range.js';
-import { checkChecksum, checkSelfTest, unfitNetwork } from './checks.js';
+import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
+import { warningText } from '../images/image-warning.js';
+import { mirror } from '../images/mirror.js';
+import { readNamedSource } from '../images/read-source.js';
+import { runImages } from '../images/run-images.js';
+import type { ReadImage } from '../images/shared-reads.js';
+import { doubtOf } from '../uncertainty/doubt.js';
+import type { UnusualGrade } from '../uncertainty/unusual.js';
+import { checkChecksum, checkSelfTest, selfTestPixels, unfitNetwork } from './checks.js';
 import { type CropFaces, faceCropper, withoutFraming } from './crop-faces.js';
-import { doubtOf } from './doubt.js';
-import { type ExplainedPicture, type ExplainOptions, explainPictures } from './explain-pictures.js';
-import type { FaceInPicture } from './face-in-picture.js';
-import { type Manifest, parseManifest, selfTestPixels, valueRangeOf } from './manifest.js';
+import { type ExplainedImage, type ExplainOptions, explainImages } from './explain-images.js';
+import type { FaceInImage } from './face-in-image.js';
 import { closeNetwork, modelFolder, openNetwork, readPart } from './model-files.js';
 import { predictFaces } from './predict-faces.js';
 
-/** What a model says of one picture: its value, or null and the reason why there is none. */
-export interface PicturePrediction {
+/** What a model says of one image: its value, or null and the reason why there is none. */
+export interface ImagePrediction {
   /** The path or address as it was given; `image 1`, `image 2`, ... for bytes. */
   readonly file: string;
   readonly value: number | null;
@@ -28,29 +28,29 @@ export interface PicturePrediction {
   /** What is odd about the image, so that its value is worth less; absent where nothing is. */
   readonly warning?: string;
   /**
-   * The ends of the interval that was asked for, in the target's unit; null where the model was calibrated on too few pictures for its
+   * The ends of the interval that was asked for, in the target's unit; null where the model was calibrated on too few images for its
    * level. Absent where a model has no intervals.
    */
   readonly low?: number | null;
   readonly high?: number | null;
   /** The size of the error that is expected, in the target's unit. Absent where a model has no intervals. */
   readonly scale?: number;
-  /** Present where the picture is unlike those that the model was trained on: neither its value nor its interval is worth much then. */
+  /** Present where the image is unlike those that the model was trained on: neither its value nor its interval is worth much then. */
   readonly unusual?: true;
   /**
    * How it is unlike them: `kind`, it shows something else, or nothing; `source`, it may show the same, but another camera, site or crop made
    * it. Absent from models of older versions.
    */
   readonly unlike?: UnusualGrade;
-  /** How unlike they are, about 1 for pictures of the training data. Present where `unusual` is. */
+  /** How unlike they are, about 1 for images of the training data. Present where `unusual` is. */
   readonly distance?: number;
-  /** Present where the value is the mean of the picture's and its mirror image's. */
+  /** Present where the value is the mean of the image's and its mirror image's. */
   readonly tta?: true;
-  /** The face in the picture that all this is about; present where faces were asked for and one was found. */
-  readonly face?: FaceInPicture;
+  /** The face in the image that all this is about; present where faces were asked for and one was found. */
+  readonly face?: FaceInImage;
 }
 
-/** What a network gives for N pictures. */
+/** What a network gives for N images. */
 export interface ModelOutputs {
   readonly value: Tensor<'float32'>;
   readonly features: Tensor<'float32'>;
@@ -66,31 +66,31 @@ export interface ModelOutputs {
 export interface Model {
   readonly manifest: Manifest;
   /**
-   * The value of each picture, in order; a picture that cannot be read has an `error` and leaves the others alone.
+   * The value of each image, in order; an image that cannot be read has an `error` and leaves the others alone.
    *
-   * @param options.tta True (test-time augmentation) predicts each picture and its mirror image and takes the mean: twice the work.
+   * @param options.tta True (test-time augmentation) predicts each image and its mirror image and takes the mean: twice the work.
    * Default false. Intervals are calibrated without it; the mean errs less, so that they then hold rather more than asked.
-   * @param options.level The share of pictures, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
-   * @param options.faces True finds the faces in each picture, and crops, levels and predicts each as the pictures of the training show
-   * theirs: a prediction a face, the largest first, 32 at most; a picture without one has an `error`. Default false.
-   * @param options.read Reads pictures that are given by path. Default: from disk, each time anew.
+   * @param options.level The share of images, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
+   * @param options.faces True finds the faces in each image, and crops, levels and predicts each as the images of the training show
+   * theirs: a prediction a face, the largest first, 32 at most; an image without one has an `error`. Default false.
+   * @param options.read Reads images that are given by path. Default: from disk, each time anew.
    * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without framing.
    */
   predict(
-    pictures: readonly (string | Uint8Array)[],
+    images: readonly (string | Uint8Array)[],
     options?: Watch & {
       readonly level?: number | undefined;
       readonly tta?: boolean | undefined;
       readonly faces?: boolean | undefined;
-      readonly read?: ReadPicture | undefined;
-      readonly onPrediction?: ((prediction: PicturePrediction) => void) | undefined;
+      readonly read?: ReadImage | undefined;
+      readonly onPrediction?: ((prediction: ImagePrediction) => void) | undefined;
     },
-  ): Promise<PicturePrediction[]>;
+  ): Promise<ImagePrediction[]>;
   /**
-   * Each picture, in order, with its value, and what of it pushed the value up and down: see `Explanation`. A picture that cannot be
+   * Each image, in order, with its value, and what of it pushed the value up and down: see `Explanation`. An image that cannot be
    * read has an `error` and leaves the others alone.
    */
-  explain(pictures: readonly (string | Uint8Array)[], options?: ExplainOptions): AsyncGenerator<ExplainedPicture>;
+  explain(images: readonly (string | Uint8Array)[], options?: ExplainOptions): AsyncGenerator<ExplainedImage>;
   /**
    * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size; from models with intervals also
    * the expected size of the error, `scale` `[N]`, and the distance from the training data, `distance` `[N]`.
@@ -100,9 +100,9 @@ export interface Model {
    */
   run(pixels: Tensor<'uint8'>, options?: { readonly handOver?: boolean }): Promise<ModelOutputs>;
   /**
-   * The faces in a picture, the largest first, cropped and levelled to the model's input size.
+   * The faces in an image, the largest first, cropped and levelled to the model's input size.
    *
-   * @throws InputError where the picture cannot be read or shows no face; UsageError of a model without framing.
+   * @throws InputError where the image cannot be read or shows no face; UsageError of a model without framing.
    */
   readonly cropFaces: CropFaces;
   /** True where the engine's thread has ended so often that the model is not loaded again: it predicts nothing from then on. */
@@ -113,7 +113,7 @@ export interface Model {
 
 /**
  * Loads the model in the folder `path` (or beside the `model.onnx` that `path` names), and checks that it is whole: the checksum of
- * its network, and the value that it must give for a picture made by a formula.
+ * its network, and the value that it must give for an image made by a formula.
  *
  * @throws InputError where a file is missing or changed, or the model is of a newer eyeball.
  */
@@ -131,8 +131,8 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   const { sizePx } = manifest.input;
   const session = await network.session;
   const run: Model['run'] = async (pixels, options) => {
-    const [, ...picture] = pixels.shape;
-    if (picture.join() !== `${sizePx},${sizePx},3`) {
+    const [, ...image] = pixels.shape;
+    if (image.join() !== `${sizePx},${sizePx},3`) {
       throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
     }
     return (await session.run({ pixels }, options)) as Record<string, Tensor<'float32'>> & ModelOutputs;
@@ -158,8 +158,8 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       await cropper.close();
       await session.close();
     },
-    explain: (pictures, watch = {}) =>
-      explainPictures(
+    explain: (images, watch = {}) =>
+      explainImages(
         {
           sizePx,
           range: float32Range(range),
@@ -169,29 +169,29 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
           where: join(folder, 'model.onnx'),
           session: { ...options, copies: 1 },
         },
-        pictures,
+        images,
         watch,
       ),
     async predict(
-      pictures,
+      images,
       { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile } = {},
     ) {
       const doubt = doubtOf(manifest, where, level, onMessage);
       if (faces && manifest.framing === undefined) throw withoutFraming(where);
       const name = (index: number) => {
-        const picture = pictures[index]!;
-        return typeof picture === 'string' ? picture : `image ${index + 1}`;
+        const image = images[index]!;
+        return typeof image === 'string' ? image : `image ${index + 1}`;
       };
-      const out: PicturePrediction[] = [];
+      const out: ImagePrediction[] = [];
       const compute = (pixels: Tensor) =>
         session.run({ pixels }, { outputs: ['value', ...doubt.outputs], handOver: true });
       const run = {
         compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
         sizePx,
-        count: pictures.length,
+        count: images.length,
         read: (index: number) => {
-          const picture = pictures[index]!;
-          return typeof picture === 'string' && read ? read(picture, signal) : readNamedSource(picture, signal);
+          const image = images[index]!;
+          return typeof image === 'string' && read ? read(image, signal) : readNamedSource(image, signal);
         },
         signal,
         profile,
@@ -202,12 +202,11 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
           ? { file: name(index), value, ...doubt.of(value, outputs, row), ...(tta && { tta }) }
           : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
       };
-      const tell = (done: number) =>
-        onProgress?.({ phase: 'predicting', done, total: pictures.length, unit: 'images' });
+      const tell = (done: number) => onProgress?.({ phase: 'predicting', done, total: images.length, unit: 'images' });
       let done = 0;
       if (faces) {
         for await (const { index, found, reason } of predictFaces(run, cropper.crop)) {
-          const rows: PicturePrediction[] = found.map(({ face, outputs, row }) => ({
+          const rows: ImagePrediction[] = found.map(({ face, outputs, row }) => ({
             ...predictionOf(index, outputs, row),
             face,
           }));
@@ -220,7 +219,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         }
         return out;
       }
-      for await (const { indices, outputs, failed, warned, settled } of runPictures(run)) {
+      for await (const { indices, outputs, failed, warned, settled } of runImages(run)) {
         indices.forEach((index, row) => {
           out[index] = predictionOf(index, outputs, row);
         });
@@ -235,7 +234,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   };
 }
 
-/** The mean of each output over several versions of the same pictures. */
+/** The mean of each output over several versions of the same images. */
 async function meanOf(
   versions: readonly Tensor[],
   compute: (pixels: Tensor) => Promise<Record<string, Tensor>>,

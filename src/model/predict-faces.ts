@@ -1,15 +1,15 @@
 import { ahead } from '../base/ahead.js';
 import { InputError } from '../base/errors.js';
-import type { PictureRun } from '../data/run-pictures.js';
 import type { Tensor } from '../engine/tensor.js';
+import type { ImageRun } from '../images/run-images.js';
 import type { CropFaces } from './crop-faces.js';
-import type { FaceCrop, FaceInPicture } from './face-in-picture.js';
+import type { FaceCrop, FaceInImage } from './face-in-image.js';
 
-/** What became of a picture: its faces, each with its row in the outputs, or the reason why there are none. */
-export interface FacesOfPicture {
+/** What became of an image: its faces, each with its row in the outputs, or the reason why there are none. */
+export interface FacesOfImage {
   readonly index: number;
   readonly found: readonly {
-    readonly face: FaceInPicture;
+    readonly face: FaceInImage;
     readonly outputs: Readonly<Record<string, Tensor>>;
     readonly row: number;
   }[];
@@ -20,12 +20,12 @@ export interface FacesOfPicture {
 const AHEAD = 2;
 
 /**
- * Crops the faces of each picture and runs the model on them, picture by picture, in order.
+ * Crops the faces of each image and runs the model on them, image by image, in order.
  *
  * @throws UsageError where `crop` does; AbortedError once the signal is aborted.
  */
-export async function* predictFaces(run: PictureRun, crop: CropFaces): AsyncGenerator<FacesOfPicture> {
-  const work = async (index: number): Promise<FacesOfPicture> => {
+export async function* predictFaces(run: ImageRun, crop: CropFaces): AsyncGenerator<FacesOfImage> {
+  const work = async (index: number): Promise<FacesOfImage> => {
     let crops: FaceCrop[];
     try {
       crops = await crop((await run.read(index))!);

@@ -8,8 +8,8 @@ import type { OnnxModel, OnnxNode } from '../engine/onnx/model.js';
 
 /** A model's network as operations of ours. */
 export interface Network {
-  /** The pictures as they enter it, float32 `[N, 3, H, W]` of 0..255. */
-  readonly pictures: Value;
+  /** The images as they enter it, float32 `[N, 3, H, W]` of 0..255. */
+  readonly images: Value;
   /** What it makes of them, `[N]`, before it is clamped. */
   readonly value: Value;
 }
@@ -18,7 +18,7 @@ export interface Network {
  * The network of a `model.onnx`, as `buildModel` writes it, read back into a graph of our operations, all with a gradient. The graph's
  * input is `pixels`, uint8 RGB `[N, H, W, 3]`.
  *
- * @param count N, the number of pictures.
+ * @param count N, the number of images.
  * @param where What errors start with: the file's path.
  * @throws UnsupportedOpError, naming the operation, where one of a foreign backbone has no gradient or cannot be expressed.
  */
@@ -30,8 +30,8 @@ export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, wh
   const graph = new Graph();
   const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
   // [N, H, W, 3] -> [N, 3, H, W]
-  const pictures = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
-  const value = fromOnnx(pictures, {
+  const images = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
+  const value = fromOnnx(images, {
     nodes: model.nodes.filter(({ outputs: [output] }) => output !== turned && output !== planes),
     initializers: model.initializers,
     input: planes,
@@ -40,7 +40,7 @@ export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, wh
     rename: name => name,
     refuse: (got, options) => new UnsupportedOpError(expected(where, 'operations with a gradient', got), options),
   });
-  return { pictures, value };
+  return { images, value };
 }
 
 /** What the operation `opType` makes of the value `input`. */

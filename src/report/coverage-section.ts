@@ -4,7 +4,7 @@ import { type Format, formatCount, formatPercent } from './format.js';
 import { html, type Markup } from './html.js';
 import { plotFigure, section, statTiles, table } from './parts.js';
 
-/** How well intervals hold, and what is gained by sending the doubtful pictures to a person; nothing where the model has no intervals. */
+/** How well intervals hold, and what is gained by sending the doubtful images to a person; nothing where the model has no intervals. */
 export function coverageSection(evaluation: Evaluation, unit: string | undefined, format: Format): Markup | '' {
   const { calibration = [], riskCoverage = [], unusual, unlike, images } = evaluation;
   if (unusual === undefined) return '';
@@ -12,9 +12,7 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
     name: `Intervals of ${asked} %`,
     value: found == null ? '\u2013' : `${(100 * found).toFixed(1)} %`,
     notes: [
-      found == null
-        ? 'too few pictures to calibrate them'
-        : `hold the truth; ${format.quantity(width!)} wide on average`,
+      found == null ? 'too few images to calibrate them' : `hold the truth; ${format.quantity(width!)} wide on average`,
     ],
   });
   const rows = calibration.map(
@@ -29,7 +27,7 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
         tile(90, evaluation.coverage90, evaluation.intervalWidth90),
         tile(80, evaluation.coverage80, evaluation.intervalWidth80),
         {
-          name: 'Unusual pictures',
+          name: 'Unusual images',
           value: formatCount(unusual),
           notes: [
             `of ${formatCount(images)}; unlike those of the training`,
@@ -50,7 +48,7 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
             plotFigure(
               riskCoveragePlot(riskCoverage, { unit }),
               'Sending the doubtful ones to a person',
-              'Error of the rest, when the pictures with the widest intervals are sent away.',
+              'Error of the rest, when the images with the widest intervals are sent away.',
             ),
         ]}</div>`,
       calibration.length > 0 &&

@@ -1,10 +1,10 @@
-import type { RankedSample } from '../cleaning/issues.js';
-import { csvOf } from '../data/csv-text.js';
-import { DECISION_COLUMNS, type Decisions } from '../data/decisions.js';
-import { numberText } from '../data/number-column.js';
+import { csvOf } from '../datasets/csv-text.js';
+import { DECISION_COLUMNS, type Decisions } from '../datasets/decisions.js';
+import { numberText } from '../datasets/number-column.js';
 import type { Prediction } from '../evaluation/evaluate.js';
-import type { IntervalOf } from '../evaluation/intervals.js';
-import type { PicturePrediction } from '../model/model.js';
+import type { RankedSample } from '../labels/issues.js';
+import type { ImagePrediction } from '../model/model.js';
+import type { IntervalOf } from '../uncertainty/intervals.js';
 
 /**
  * The predictions as CSV with the columns `file,label,value,error`, a row each in the order of the files' paths; with `intervalOf`
@@ -57,7 +57,7 @@ export const ANSWER_COLUMNS = [
  * What a model predicts for images without labels, as CSV with the columns `ANSWER_COLUMNS`, a row a prediction in their order. `x` to
  * `height` are the box of a face, in pixels; what does not apply is empty.
  */
-export function answersCsv(predictions: readonly PicturePrediction[]): string {
+export function answersCsv(predictions: readonly ImagePrediction[]): string {
   const number = (value: number | null | undefined) => (value == null ? undefined : sevenDigits(value));
   const rows = predictions.map(({ file, value, low, high, unusual, unlike, face, warning, error }) => ({
     file,
@@ -103,7 +103,7 @@ const sixDigits = (value: number) => Number(value.toFixed(6));
 const DECISION_FORM = { columns: [...DECISION_COLUMNS, 'label', 'score', 'kinds'], delimiter: ',' };
 
 /**
- * Rows of a decisions file for these samples, with what the picture suggests as the value.
+ * Rows of a decisions file for these samples, with what the image suggests as the value.
  *
  * @param decide What is decided about a sample; empty leaves it open.
  * @param form The columns and the delimiter of the file that the rows are added to. Default: a new CSV file, with its header.

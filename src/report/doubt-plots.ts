@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import type { Coverage, KeptErrors } from '../evaluation/coverage.js';
+import type { Coverage, KeptErrors } from '../uncertainty/coverage.js';
 import { axis } from './axes.js';
 import { ACCENT, draw, type Target } from './plots.js';
 
@@ -35,7 +35,7 @@ export function riskCoveragePlot(curve: readonly KeptErrors[], { unit }: Pick<Ta
   return draw(
     {
       id: 'risk-coverage',
-      title: 'Error of the pictures that are kept',
+      title: 'Error of the images that are kept',
       description: rows.map(({ kept, mae }) => `${kept.toFixed(0)} % kept: ${mae.toPrecision(3)}`).join('; '),
     },
     {

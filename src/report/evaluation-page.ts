@@ -2,15 +2,15 @@ import type { ErrorPair, Evaluation, Prediction, TrainingLabels } from '../evalu
 import { histogram } from '../evaluation/groups.js';
 import { coverageSection } from './coverage-section.js';
 import { capital, type Format, formatCount, formatPercent, plural, unitSuffix } from './format.js';
-import { html, type Markup, pictureUri } from './html.js';
-import { type LeakageFigures, type LeakedPicture, leakageSection } from './leakage-section.js';
+import { html, imageUri, type Markup } from './html.js';
+import { type LeakageFigures, type LeakedImage, leakageSection } from './leakage-section.js';
 import { page } from './page.js';
 import {
   barCell,
-  type GridPicture,
+  type GridImage,
+  imageGrid,
   type MadeBy,
   madeSection,
-  pictureGrid,
   plotFigure,
   type Stat,
   section,
@@ -30,13 +30,13 @@ import {
 } from './plots.js';
 import { subsetSections } from './subsets-section.js';
 import { formatOf, summarize } from './summary.js';
-import { type SuspectPicture, suspectsSection } from './suspects-section.js';
+import { type SuspectImage, suspectsSection } from './suspects-section.js';
 
-/** A picture with its true and its predicted number. */
-export interface PredictedPicture extends Prediction {
-  /** A small version of the picture as a data URI. */
+/** An image with its true and its predicted number. */
+export interface PredictedImage extends Prediction {
+  /** A small version of the image as a data URI. */
   readonly dataUri: string;
-  /** The training pictures that look most like it, with small versions where there are any. */
+  /** The training images that look most like it, with small versions where there are any. */
   readonly neighbours?: readonly { readonly file: string; readonly label: number; readonly dataUri?: string }[];
 }
 
@@ -47,16 +47,16 @@ export interface EvaluationPageOptions extends Target {
   /** All predictions the evaluation is about, for the plots. */
   readonly predictions: readonly Prediction[];
   readonly trainingLabels: TrainingLabels;
-  /** The pictures with the smallest errors, smallest first. */
-  readonly best: readonly PredictedPicture[];
-  /** The pictures with the largest errors, largest first. */
-  readonly worst: readonly PredictedPicture[];
-  /** Which of the pictures the model was trained on; left out where that is not known. */
+  /** The images with the smallest errors, smallest first. */
+  readonly best: readonly PredictedImage[];
+  /** The images with the largest errors, largest first. */
+  readonly worst: readonly PredictedImage[];
+  /** Which of the images the model was trained on; left out where that is not known. */
   readonly leakage?: LeakageFigures | undefined;
-  /** The first of those pictures beside the training pictures. */
-  readonly leakedPictures?: readonly LeakedPicture[];
-  /** Pictures with suspicious labels, the most suspicious first, and how many there are with those that are not shown. */
-  readonly suspects?: readonly SuspectPicture[];
+  /** The first of those images beside the training images. */
+  readonly leakedImages?: readonly LeakedImage[];
+  /** Images with suspicious labels, the most suspicious first, and how many there are with those that are not shown. */
+  readonly suspects?: readonly SuspectImage[];
   readonly suspectCount?: number;
   /** Model, data, backbone, solver, seed, versions, times. */
   readonly made: MadeBy;
@@ -72,9 +72,9 @@ export interface EvaluationPageOptions extends Target {
 export function evaluationPage(options: EvaluationPageOptions): string {
   const { title, target, unit, evaluation, best, worst, made } = options;
   const format = formatOf(evaluation, unit);
-  const grid = (pictures: readonly PredictedPicture[], tone: 'good' | 'bad') =>
-    pictureGrid(
-      pictures.map(picture => gridPicture(picture, target, format)),
+  const grid = (images: readonly PredictedImage[], tone: 'good' | 'bad') =>
+    imageGrid(
+      images.map(image => gridImage(image, target, format)),
       tone,
     );
   const { images, skipped } = evaluation;
@@ -82,11 +82,11 @@ export function evaluationPage(options: EvaluationPageOptions): string {
   return page({
     title,
     kind: 'Evaluation',
-    lead: `${capital(target)} of ${plural(images, 'picture')}${skipped.length > 0 ? `, ${formatCount(skipped.length)} skipped` : ''}`,
+    lead: `${capital(target)} of ${plural(images, 'image')}${skipped.length > 0 ? `, ${formatCount(skipped.length)} skipped` : ''}`,
     main: [
       result(options, format),
       constants(options, format),
-      leakageSection(options.leakage, options.leakedPictures ?? [], evaluation, format),
+      leakageSection(options.leakage, options.leakedImages ?? [], evaluation, format),
       plots(options),
       training(options),
       coverageSection(evaluation, unit, format),
@@ -100,10 +100,10 @@ export function evaluationPage(options: EvaluationPageOptions): string {
   });
 }
 
-function worstNote(worst: readonly PredictedPicture[]): string {
+function worstNote(worst: readonly PredictedImage[]): string {
   const note = 'Look here first: some of these may be wrong labels rather than wrong answers.';
   const hasNeighbours = worst.some(({ neighbours = [] }) => neighbours.length > 0);
-  return hasNeighbours ? `${note} Below each, the training pictures that look most like it, with their numbers.` : note;
+  return hasNeighbours ? `${note} Below each, the training images that look most like it, with their numbers.` : note;
 }
 
 function result(options: EvaluationPageOptions, format: Format): Markup {
@@ -130,7 +130,7 @@ function headline(evaluation: Evaluation, unit: string | undefined, format: Form
       value: format.figure(value),
       unit,
       notes: [
-        // One picture drawn again and again is always itself: its interval would claim certainty.
+        // One image drawn again and again is always itself: its interval would claim certainty.
         ...(images > 1 ? [`95 % interval ${format.figure(low)} to ${format.figure(high)}`] : []),
         `constant answer ${format.figure(Math.min(baseline.mean[key], baseline.median[key]))}`,
       ],
@@ -144,7 +144,7 @@ function headline(evaluation: Evaluation, unit: string | undefined, format: Form
       value: r2 === null ? '\u2013' : formatR2(r2),
       notes: [
         r2 === null
-          ? `not defined for ${images === 1 ? 'one picture' : 'labels that are all equal'}`
+          ? `not defined for ${images === 1 ? 'one image' : 'labels that are all equal'}`
           : '1 is perfect, 0 a constant',
       ],
     },
@@ -163,7 +163,7 @@ function constants({ evaluation, trainingLabels }: EvaluationPageOptions, format
   const title = 'Against a constant answer';
   return section(
     title,
-    'What the model adds to giving the same answer, taken from the training labels, for every picture.',
+    'What the model adds to giving the same answer, taken from the training labels, for every image.',
     table(
       title,
       html`<th scope="col">Answer</th><th scope="col">RMSE</th><th scope="col">MAE</th><td class="bar"></td>`,
@@ -198,7 +198,7 @@ function plots({ target, unit, predictions }: EvaluationPageOptions): Markup | '
           ),
           plotFigure(
             labelHistogramPlot(histogram(predictions.map(({ label }) => label)), axes),
-            `True ${target} of these pictures`,
+            `True ${target} of these images`,
             'Where there are few, the figures say little.',
           ),
         ]
@@ -212,7 +212,7 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
   const isValidated = epochs.some(({ valMse }) => valMse !== null);
   const note = [
     'Training is measured during the epoch, with dropout and augmentation where there are any.',
-    ...(isValidated ? ['Validation is of the pictures held out, after the epoch.'] : []),
+    ...(isValidated ? ['Validation is of the images held out, after the epoch.'] : []),
     ...(keptEpoch !== undefined && keptEpoch > 0 && isValidated
       ? [`The model has the weights of epoch ${keptEpoch}, whose ${criterionOf(loss)} there is smallest.`]
       : []),
@@ -234,8 +234,8 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
 const criterionOf = (loss: string | undefined): string =>
   loss === undefined || loss === 'mse' ? 'mean squared error' : 'mean absolute error';
 
-function gridPicture(picture: PredictedPicture, target: string, format: Format): GridPicture {
-  const { dataUri, file, label, value, neighbours = [] } = picture;
+function gridImage(image: PredictedImage, target: string, format: Format): GridImage {
+  const { dataUri, file, label, value, neighbours = [] } = image;
   const truth = format.label(label);
   const predicted = format.prediction(value);
   return {
@@ -247,18 +247,14 @@ function gridPicture(picture: PredictedPicture, target: string, format: Format):
   };
 }
 
-/** The training pictures that look most like one, each with its number. */
-function neighbourStrip(
-  neighbours: NonNullable<PredictedPicture['neighbours']>,
-  target: string,
-  format: Format,
-): Markup {
-  return html`<ul class="near" aria-label="training pictures that look most like it">${neighbours.map(
+/** The training images that look most like one, each with its number. */
+function neighbourStrip(neighbours: NonNullable<PredictedImage['neighbours']>, target: string, format: Format): Markup {
+  return html`<ul class="near" aria-label="training images that look most like it">${neighbours.map(
     ({ file, label, dataUri }) =>
       html`<li title="${file}">${
         dataUri === undefined
           ? html`<span class="gone"></span>`
-          : html`<img src="${pictureUri(dataUri)}" alt="${target} ${format.label(label)}">`
+          : html`<img src="${imageUri(dataUri)}" alt="${target} ${format.label(label)}">`
       }${format.label(label)}</li>`,
   )}</ul>`;
 }

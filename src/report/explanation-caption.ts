@@ -24,6 +24,6 @@ export function explanationCaption(
   const before = unclamped === undefined ? '' : ` Before it is clamped it is ${show(unclamped)}.`;
   return {
     title: `${target.name} ${show(value)}`,
-    note: `${methods[method]}, compared with the blurred picture (${show(baseline)}).${before} ${test}`,
+    note: `${methods[method]}, compared with the blurred image (${show(baseline)}).${before} ${test}`,
   };
 }

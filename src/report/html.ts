@@ -43,10 +43,10 @@ export function trusted(text: string): Markup {
   return new Markup(text);
 }
 
-/** `uri` where it holds a picture in itself, so that a page never loads anything. */
-export function pictureUri(uri: string): string {
+/** `uri` where it holds an image in itself, so that a page never loads anything. */
+export function imageUri(uri: string): string {
   if (/^data:image\/(jpeg|png|webp|gif);base64,[A-Za-z0-9+/=]*$/.test(uri)) return uri;
-  throw internal(`a picture of a page must be a data URI, got ${uri.slice(0, 40)}`);
+  throw internal(`an image of a page must be a data URI, got ${uri.slice(0, 40)}`);
 }
 
 function rendered(content: Content): string {

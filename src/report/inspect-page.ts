@@ -1,14 +1,14 @@
-import type { Skipped } from '../data/dataset.js';
+import type { Skipped } from '../datasets/dataset.js';
 import type { HistogramBin } from '../evaluation/groups.js';
 import { type Format, formatCount, formatFor, formatPercent, plural } from './format.js';
 import { html, type Markup } from './html.js';
-import { type LeakedPicture, leakedPairs } from './leakage-section.js';
+import { type LeakedImage, leakedPairs } from './leakage-section.js';
 import { page } from './page.js';
 import {
   barCell,
+  imageGrid,
   type MadeBy,
   madeSection,
-  pictureGrid,
   plotFigure,
   section,
   skippedSection,
@@ -17,18 +17,18 @@ import {
 } from './parts.js';
 import { labelHistogramPlot, type Target } from './plots.js';
 
-/** A picture with its number. */
-export interface LabelledPicture {
+/** An image with its number. */
+export interface LabelledImage {
   readonly file: string;
   readonly label: number;
-  /** A small version of the picture as a data URI. */
+  /** A small version of the image as a data URI. */
   readonly dataUri: string;
 }
 
 export interface InspectPageOptions extends Target {
   /** The heading: the data set's name. */
   readonly title: string;
-  /** Pictures that can be used. */
+  /** Images that can be used. */
   readonly images: number;
   /** Files that cannot, with reasons. */
   readonly skipped: readonly Skipped[];
@@ -38,13 +38,13 @@ export interface InspectPageOptions extends Target {
   readonly sizes: readonly { readonly width: number; readonly height: number; readonly images: number }[];
   /** File formats (`jpeg`) with their counts, in any order. */
   readonly formats: readonly { readonly format: string; readonly images: number }[];
-  /** Pictures without colour. */
+  /** Images without colour. */
   readonly grayscale: number;
-  readonly samples: readonly LabelledPicture[];
-  /** How many pictures of the other data set repeat some of these; left out where none were compared. */
+  readonly samples: readonly LabelledImage[];
+  /** How many images of the other data set repeat some of these; left out where none were compared. */
   readonly leakage?: { readonly exact: number; readonly near: number; readonly images: number } | undefined;
   /** The first of them beside those that they repeat. */
-  readonly leakedPictures?: readonly LeakedPicture[];
+  readonly leakedImages?: readonly LeakedImage[];
   readonly made: MadeBy;
 }
 
@@ -55,7 +55,7 @@ const MAX_SIZES = 6;
 export function inspectPage(options: InspectPageOptions): string {
   const { title, target, images, skipped, labels, samples, made } = options;
   const format = formatFor(labels.std, options.unit);
-  const pictures = samples.map(({ dataUri, file, label }) => ({
+  const shown = samples.map(({ dataUri, file, label }) => ({
     dataUri,
     file,
     alt: `${file}: ${target} ${format.label(label)}`,
@@ -64,11 +64,11 @@ export function inspectPage(options: InspectPageOptions): string {
   return page({
     title,
     kind: 'Data set',
-    lead: `${plural(images, 'picture')} labelled with ${target}`,
+    lead: `${plural(images, 'image')} labelled with ${target}`,
     main: [
       contents(options, format),
       distribution(options),
-      samples.length > 0 && section('Samples', 'Do the numbers fit the pictures?', pictureGrid(pictures)),
+      samples.length > 0 && section('Samples', 'Do the numbers fit the images?', imageGrid(shown)),
       repeated(options, format),
       skippedSection('Broken and unlabelled files', skipped),
       madeSection(made),
@@ -82,7 +82,7 @@ function contents({ target, unit, images, skipped, labels, grayscale }: InspectP
     '',
     statTiles([
       {
-        name: 'Pictures',
+        name: 'Images',
         value: formatCount(images),
         notes: [skipped.length === 0 ? 'none skipped' : `${formatCount(skipped.length)} skipped`],
       },
@@ -101,19 +101,19 @@ function contents({ target, unit, images, skipped, labels, grayscale }: InspectP
       {
         name: 'Without colour',
         value: formatPercent(grayscale / Math.max(images, 1)),
-        notes: [plural(grayscale, 'picture')],
+        notes: [plural(grayscale, 'image')],
       },
     ]),
   );
 }
 
-function repeated({ leakage, leakedPictures = [] }: InspectPageOptions, format: Format): Markup | '' {
+function repeated({ leakage, leakedImages = [] }: InspectPageOptions, format: Format): Markup | '' {
   if (leakage === undefined) return '';
   const { exact, near, images } = leakage;
   const title = 'Test images among these';
   if (exact + near === 0) return section(title, `None of ${plural(images, 'test image')} repeats one of these.`, '');
   const note = `${formatCount(exact + near)} of ${plural(images, 'test image')}: ${formatCount(exact)} the same file as one of these, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped.`;
-  return section(title, note, leakedPairs(leakedPictures, format));
+  return section(title, note, leakedPairs(leakedImages, format));
 }
 
 function distribution({ target, unit, images, histogram, sizes, formats }: InspectPageOptions): Markup {
@@ -125,8 +125,8 @@ ${
   histogram.length > 0 &&
   plotFigure(
     labelHistogramPlot(histogram, { target, unit }),
-    `Pictures by ${target}`,
-    'Where pictures are few, a model learns little.',
+    `Images by ${target}`,
+    'Where images are few, a model learns little.',
   )
 }<div class="stack">
 ${sizeTable(sizes, images)}
@@ -159,7 +159,7 @@ function formatTable(formats: InspectPageOptions['formats'], images: number): Ma
 function countTable(name: string, rows: readonly { name: string; images: number }[], images: number): Markup {
   return table(
     name,
-    html`<th scope="col">${name}</th><th scope="col">Pictures</th><th scope="col">Share</th><td class="bar"></td>`,
+    html`<th scope="col">${name}</th><th scope="col">Images</th><th scope="col">Share</th><td class="bar"></td>`,
     rows.map(
       row => html`
 <tr><th scope="row">${row.name}</th><td>${formatCount(row.images)}</td><td>${formatPercent(row.images / Math.max(images, 1))}</td>${barCell(row.images / Math.max(images, 1))}</tr>`,

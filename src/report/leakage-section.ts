@@ -1,14 +1,14 @@
 import type { Evaluation } from '../evaluation/evaluate.js';
 import { type Format, formatCount, formatPercent, plural } from './format.js';
-import { html, type Markup, pictureUri } from './html.js';
+import { html, imageUri, type Markup } from './html.js';
 import { section, table } from './parts.js';
 
-/** What a page says of test pictures that the model was trained on. */
+/** What a page says of test images that the model was trained on. */
 export interface LeakageFigures {
   readonly exact: number;
   readonly near: number;
   readonly images: number;
-  /** Without them; the errors are null where no picture is left. */
+  /** Without them; the errors are null where no image is left. */
   readonly reduced: { readonly images: number; readonly rmse: number | null; readonly mae: number | null };
   readonly pairs: readonly {
     readonly file: string;
@@ -22,7 +22,7 @@ export interface LeakageFigures {
 }
 
 /** An image and the training image that it repeats, small versions of both as data URIs. */
-export interface LeakedPicture {
+export interface LeakedImage {
   readonly file: string;
   readonly training: string;
   readonly similarity: number;
@@ -36,39 +36,35 @@ export interface LeakedPicture {
 /** Pairs that are named; the rest is counted. */
 const MAX_PAIRS = 50;
 
-/** Headline and leak-reduced errors side by side, and the pictures that were trained on; nothing where it is not known. */
+/** Headline and leak-reduced errors side by side, and the images that were trained on; nothing where it is not known. */
 export function leakageSection(
   leakage: LeakageFigures | undefined,
-  pictures: readonly LeakedPicture[],
+  leaked: readonly LeakedImage[],
   evaluation: Evaluation,
   format: Format,
 ): Markup | '' {
   if (leakage === undefined) return '';
   const { exact, near, images, reduced, pairs } = leakage;
-  const title = 'Pictures seen in training';
+  const title = 'Images seen in training';
   if (exact + near === 0) {
-    return section(
-      title,
-      `None of ${plural(images, 'picture')} is, or shows the same photo as, a training picture.`,
-      '',
-    );
+    return section(title, `None of ${plural(images, 'image')} is, or shows the same photo as, a training image.`, '');
   }
   const figure = (value: number | null) => (value === null ? '–' : format.figure(value));
   const row = (name: string, count: number, errors: { rmse: number | null; mae: number | null }) => html`
 <tr><th scope="row">${name}</th><td>${formatCount(count)}</td><td>${figure(errors.rmse)}</td><td>${figure(errors.mae)}</td></tr>`;
   const share = formatPercent((exact + near) / images);
-  const note = `${plural(exact + near, 'picture')} of ${formatCount(images)} (${share}): ${formatCount(exact)} the same file as a training picture, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped. Errors on pictures that a model has seen are too small.`;
+  const note = `${plural(exact + near, 'image')} of ${formatCount(images)} (${share}): ${formatCount(exact)} the same file as a training image, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped. Errors on images that a model has seen are too small.`;
   const shown = pairs.slice(0, MAX_PAIRS);
   return section(title, note, [
     table(
-      'Errors with and without pictures seen in training',
-      html`<th scope="col">Pictures</th><th scope="col">Number</th><th scope="col">RMSE</th><th scope="col">MAE</th>`,
+      'Errors with and without images seen in training',
+      html`<th scope="col">Images</th><th scope="col">Number</th><th scope="col">RMSE</th><th scope="col">MAE</th>`,
       [row('All', evaluation.images, evaluation), row('Without those seen in training', reduced.images, reduced)],
     ),
-    leakedPairs(pictures, format),
+    leakedPairs(leaked, format),
     html`<div class="files">${table(
       title,
-      html`<th scope="col">Picture</th><th scope="col" class="text">Training picture</th><th scope="col" class="text">Found by</th><th scope="col">Likeness</th><th scope="col">True</th><th scope="col">In training</th>`,
+      html`<th scope="col">Image</th><th scope="col" class="text">Training image</th><th scope="col" class="text">Found by</th><th scope="col">Likeness</th><th scope="col">True</th><th scope="col">In training</th>`,
       shown.map(
         ({ file, training, by, similarity, label, trainingLabel }) => html`
 <tr><th scope="row">${file}</th><td class="text">${training}</td><td class="text">${by}</td><td>${likenessText(similarity)}</td><td>${format.label(label)}</td><td>${format.label(trainingLabel)}</td></tr>`,
@@ -79,13 +75,13 @@ ${pairs.length > shown.length && html`<p class="note">and ${formatCount(pairs.le
 }
 
 /** Images that repeat training images beside them, with the labels and the likeness of both; nothing where there are none. */
-export function leakedPairs(pictures: readonly LeakedPicture[], format: Format): Markup | '' {
-  if (pictures.length === 0) return '';
-  const image = (uri: string | undefined, alt: string) =>
-    uri === undefined ? html`<span class="gone"></span>` : html`<img src="${pictureUri(uri)}" alt="${alt}">`;
-  return html`<ul class="pictures twins">${pictures.map(
+export function leakedPairs(images: readonly LeakedImage[], format: Format): Markup | '' {
+  if (images.length === 0) return '';
+  const side = (uri: string | undefined, alt: string) =>
+    uri === undefined ? html`<span class="gone"></span>` : html`<img src="${imageUri(uri)}" alt="${alt}">`;
+  return html`<ul class="images twins">${images.map(
     ({ file, training, similarity, label, trainingLabel, dataUri, trainingUri }) => html`
-<li><figure><div class="sides">${image(dataUri, `test image ${file}`)}${image(trainingUri, `training image ${training}`)}</div><figcaption><span class="pair"><span>test ${format.label(label)}</span><span>training ${format.label(trainingLabel)}</span></span><span class="off">likeness ${likenessText(similarity)}</span><span class="file" title="${file}">${file}</span><span class="file" title="${training}">${training}</span></figcaption></figure></li>`,
+<li><figure><div class="sides">${side(dataUri, `test image ${file}`)}${side(trainingUri, `training image ${training}`)}</div><figcaption><span class="pair"><span>test ${format.label(label)}</span><span>training ${format.label(trainingLabel)}</span></span><span class="off">likeness ${likenessText(similarity)}</span><span class="file" title="${file}">${file}</span><span class="file" title="${training}">${training}</span></figcaption></figure></li>`,
   )}
 </ul>`;
 }

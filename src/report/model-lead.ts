@@ -1,9 +1,9 @@
-import type { Manifest } from '../model/manifest.js';
+import type { Manifest } from '../formats/manifest.js';
 
-/** What a model does, in one or two sentences: what it names, from how many pictures it learnt, and how far off it was on others. */
+/** What a model does, in one or two sentences: what it names, from how many images it learnt, and how far off it was on others. */
 export function modelLead({ target, dataset, metrics }: Manifest): string {
   const parts = [
-    `Names ${target.name}${target.unit === null ? '' : ` in ${target.unit}`}, learnt from ${dataset.images} pictures.`,
+    `Names ${target.name}${target.unit === null ? '' : ` in ${target.unit}`}, learnt from ${dataset.images} images.`,
   ];
   const { validation } = metrics;
   if (validation !== null)

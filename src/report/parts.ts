@@ -1,6 +1,6 @@
-import type { Skipped } from '../data/dataset.js';
+import type { Skipped } from '../datasets/dataset.js';
 import { formatCount, plural } from './format.js';
-import { type Content, html, type Markup, pictureUri, trusted } from './html.js';
+import { type Content, html, imageUri, type Markup, trusted } from './html.js';
 
 /** One headline number. */
 export interface Stat {
@@ -12,13 +12,13 @@ export interface Stat {
   readonly notes?: readonly string[];
 }
 
-/** A picture of a grid, the words below it, and what is said of it to those who cannot see it. */
-export interface GridPicture {
+/** An image of a grid, the words below it, and what is said of it to those who cannot see it. */
+export interface GridImage {
   /** A data URI: pages load nothing. */
   readonly dataUri: string;
   readonly file: string;
   readonly alt: string;
-  /** Lines below the picture; the file's name follows. */
+  /** Lines below the image; the file's name follows. */
   readonly caption: Content;
   /** What follows the file's name. */
   readonly below?: Content;
@@ -76,10 +76,10 @@ export function barCell(share: number): Markup {
   return html`<td class="bar"><i style="width: ${percent}%"></i></td>`;
 }
 
-export function pictureGrid(pictures: readonly GridPicture[], tone: 'plain' | 'good' | 'bad' = 'plain'): Markup {
-  return html`<ul class="pictures ${tone}">${pictures.map(
+export function imageGrid(images: readonly GridImage[], tone: 'plain' | 'good' | 'bad' = 'plain'): Markup {
+  return html`<ul class="images ${tone}">${images.map(
     ({ dataUri, file, alt, caption, below = '' }) => html`
-<li><figure><img src="${pictureUri(dataUri)}" alt="${alt}"><figcaption>${caption}<span class="file" title="${file}">${file}</span>${below}</figcaption></figure></li>`,
+<li><figure><img src="${imageUri(dataUri)}" alt="${alt}"><figcaption>${caption}<span class="file" title="${file}">${file}</span>${below}</figcaption></figure></li>`,
   )}
 </ul>`;
 }

@@ -18,7 +18,7 @@ export interface Point {
   readonly value: number;
 }
 
-/** What one pass over the training pictures came to. */
+/** What one pass over the training images came to. */
 export interface EpochErrors {
   /** Counts from 1. */
   readonly epoch: number;
@@ -86,7 +86,7 @@ export function residualPlot(points: readonly Point[], target: Target): string {
   const type = isSkewed(points) && groups[0]!.from > 0 ? 'log' : 'linear';
   const { min, max } = errorRange(residuals.map(({ error }) => error));
   const shown = residuals.filter(({ error }) => error >= min && error <= max);
-  // The line at 0 belongs to the picture, even where all errors lie on one side of it.
+  // The line at 0 belongs to the image, even where all errors lie on one side of it.
   const heights = [0, min, max, ...groups.flatMap(({ low, high }) => [low, high])];
   const range = extent(heights);
   return draw(
@@ -110,7 +110,7 @@ export function residualPlot(points: readonly Point[], target: Target): string {
   );
 }
 
-/** How many pictures carry which number, as an SVG; `bins` as `histogram` of the evaluation folder makes them. */
+/** How many images carry which number, as an SVG; `bins` as `histogram` of the evaluation folder makes them. */
 export function labelHistogramPlot(bins: readonly HistogramBin[], target: Target): string {
   return bars(
     bins,
@@ -118,7 +118,7 @@ export function labelHistogramPlot(bins: readonly HistogramBin[], target: Target
     {
       id: 'labels',
       title: `Distribution of ${target.target}`,
-      description: `${formatCount(bins.reduce((sum, { images }) => sum + images, 0))} pictures by ${target.target}.`,
+      description: `${formatCount(bins.reduce((sum, { images }) => sum + images, 0))} images by ${target.target}.`,
     },
   );
 }
@@ -190,7 +190,7 @@ export function lossPlot(epochs: readonly EpochErrors[]): string {
     {
       id: 'loss',
       title: 'Loss by epoch',
-      description: `Mean loss of the training pictures in each of ${rows.length} epochs.`,
+      description: `Mean loss of the training images in each of ${rows.length} epochs.`,
     },
     {
       ...byEpoch(rows),
@@ -327,7 +327,7 @@ function bars(
   return draw(about, {
     height: 320,
     x: axis(name, unit, [bins[0]!.from, bins.at(-1)!.to]),
-    y: { ...axis('pictures', undefined, [0, highest]), ticks: wholeTicks(0, highest), tickFormat: compact },
+    y: { ...axis('images', undefined, [0, highest]), ticks: wholeTicks(0, highest), tickFormat: compact },
     marks: [
       Plot.rectY(bins, { x1: 'from', x2: 'to', y: 'images', fill: ACCENT, insetLeft: 0.5, insetRight: 0.5 }),
       Plot.ruleY([0], { strokeOpacity: 0.6 }),

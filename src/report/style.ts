@@ -79,13 +79,13 @@ td.bar, th.bar { text-align: left; width: 30%; min-width: 6rem; padding-left: 0;
 .bar i { display: block; height: 0.55rem; margin-top: 0.5rem; border-radius: 0.2rem; background: var(--accent); min-width: 1px; }
 td small { display: block; white-space: nowrap; }
 tr.ours th, tr.ours td { font-weight: 650; }
-.pictures { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1.1rem 0.9rem; }
-.pictures img {
+.images { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1.1rem 0.9rem; }
+.images img {
   display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--wash); border-radius: 0.5rem;
 }
-.pictures figcaption { margin-top: 0.4rem; font-size: 0.875rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+.images figcaption { margin-top: 0.4rem; font-size: 0.875rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .pair { display: flex; justify-content: space-between; gap: 0.5rem; }
-.pictures .off { font-weight: 650; }
+.images .off { font-weight: 650; }
 .good .off { color: var(--good); }
 .bad .off { color: var(--bad); }
 .file { display: block; color: var(--muted); font-size: 0.75rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
@@ -115,8 +115,8 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .stats { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.75rem; }
   .stats .card { padding: 0.75rem 0.85rem; }
   .stats .big { font-size: 1.4rem; }
-  .pictures { grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); }
-  .pictures.plain { grid-template-columns: repeat(auto-fill, minmax(6.2rem, 1fr)); }
+  .images { grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); }
+  .images.plain { grid-template-columns: repeat(auto-fill, minmax(6.2rem, 1fr)); }
   .made { grid-template-columns: minmax(0, 1fr); }
   .made dt { padding-bottom: 0; }
   .made dd { padding-top: 0; border-top: 0; }

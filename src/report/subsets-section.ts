@@ -8,14 +8,14 @@ import { barCell, section, table } from './parts.js';
 
 const INTERVALS_NOTE =
   'Bias is the mean of prediction \u2212 truth: above 0 the model answers too high. In brackets the range that chance in the choice of ' +
-  'pictures gives the figure, in 95 of 100 cases.';
+  'images gives the figure, in 95 of 100 cases.';
 
 interface Row extends SubsetErrors {
   readonly name: string;
   readonly coverage90?: number | null;
 }
 
-/** Where the model errs: by true number, by the columns of the table, and by what the pictures look like. */
+/** Where the model errs: by true number, by the columns of the table, and by what the images look like. */
 export function subsetSections(evaluation: Evaluation, target: string, isWhole: boolean, format: Format): Markup[] {
   const { byGroup, byColumn, slices } = evaluation;
   const groups = byGroup.map(group => ({ ...group, name: range(group, isWhole, format) }));
@@ -48,7 +48,7 @@ function sliceSection({ slices }: Evaluation, format: Format): Markup {
   return section(
     'By look',
     findings.length > 0 ? findings.join(' ') : 'None of these differs from the rest beyond chance.',
-    [errorTable('Pictures', rows, format)],
+    [errorTable('Images', rows, format)],
   );
 }
 
@@ -59,7 +59,7 @@ function errorTable(name: string, rows: readonly Row[], format: Format): Markup 
     images > 1 && html` <small class="muted">(${text(low)} to ${text(high)})</small>`;
   return table(
     `Errors by ${name}`,
-    html`<th scope="col">${name}</th><th scope="col">Pictures</th>${
+    html`<th scope="col">${name}</th><th scope="col">Images</th>${
       hasCoverage && html`<th scope="col">In 90 % interval</th>`
     }<th scope="col">RMSE</th><th scope="col">Bias</th><th scope="col">MAE</th><td class="bar"></td>`,
     rows.map(({ name, images, rmse, mae, bias, interval95, coverage90 }) => {

@@ -33,7 +33,7 @@ export function summarize(evaluation: Evaluation, { target, unit, trainingLabels
   const isMedian = baseline.median.mae <= baseline.mean.mae;
   const constant = isMedian ? baseline.median.mae : baseline.mean.mae;
   const centre = isMedian ? trainingLabels.median : trainingLabels.mean;
-  const answer = `the ${isMedian ? 'median' : 'mean'} ${target} of the training pictures, ${format.prediction(centre)},`;
+  const answer = `the ${isMedian ? 'median' : 'mean'} ${target} of the training images, ${format.prediction(centre)},`;
   const gain = constant > 0 ? 1 - mae / constant : 0;
   sentences.push(
     `Always answering ${answer} would be ${format.figure(constant)} off: ` +

@@ -1,4 +1,4 @@
-import type { UnusualGrade } from '../evaluation/unusual.js';
+import type { UnusualGrade } from '../uncertainty/unusual.js';
 
 /** What is said of an unusual image, the same everywhere; without a grade of those that models of older versions call unusual. */
 export function unusualText(grade?: UnusualGrade): string {

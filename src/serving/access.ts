@@ -11,7 +11,7 @@ export interface Access {
   check(headers: Headers): void;
   /** Lets the bearer token alone pass. @throws Problem 401 */
   checkBearer(headers: Headers): void;
-  /** The header `Set-Cookie` for a browser whose pictures and events cannot send the token. */
+  /** The header `Set-Cookie` for a browser whose images and events cannot send the token. */
   cookie(): string;
 }
 

@@ -2,18 +2,18 @@ import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import { cors } from 'hono/cors';
 import { InputError } from '../base/errors.js';
-import { type DoubtOf, doubtOf } from '../model/doubt.js';
 import type { Model } from '../model/model.js';
+import { type DoubtOf, doubtOf } from '../uncertainty/doubt.js';
 import { tokenAccess } from './access.js';
 import { Admission } from './admission.js';
+import type { ImageQueue, ImageRow } from './image-queue.js';
 import { type Limits, resolveLimits } from './limits.js';
 import { createMetrics } from './metrics.js';
 import { openApiDocument, PATHS } from './openapi.js';
-import type { PictureQueue, PictureRow } from './picture-queue.js';
 import { busy, Problem, problemResponse } from './problem.js';
 import { readBody } from './read-body.js';
 import type { Env, From } from './request-env.js';
-import { faultOf, pictureReader, type RequestPicture } from './request-pictures.js';
+import { faultOf, imageReader, type RequestImage } from './request-images.js';
 import {
   type FacesAnswer,
   type FacesPrediction,
@@ -58,7 +58,7 @@ export interface App {
   /**
    * The answer to a request; never rejects.
    *
-   * @param from.client Who asks, such as an IP address, for the limit of pictures a client. Default: all are one.
+   * @param from.client Who asks, such as an IP address, for the limit of images a client. Default: all are one.
    * @param from.exactLength Whether bodies are as long as their Content-Length says, as those that come through Node's server are; then
    * small ones are read at once, in half the time. Default false.
    */
@@ -73,7 +73,7 @@ export interface App {
 }
 
 /**
- * A service that answers HTTP requests with what a model says of the pictures in them. It opens no port and keeps no picture.
+ * A service that answers HTTP requests with what a model says of the images in them. It opens no port and keeps no image.
  *
  * @throws UsageError where limits contradict each other.
  */
@@ -88,7 +88,7 @@ export function createApp({
 }: AppOptions): App {
   const limits = resolveLimits(options.limits);
   const admission = new Admission(limits);
-  const metrics = createMetrics(() => admission.pictures);
+  const metrics = createMetrics(() => admission.images);
   const served = new ServedModel(limits, metrics.batch);
   const access = token === undefined ? undefined : tokenAccess(token);
   const { checkHost, workplace } = options;
@@ -147,7 +147,7 @@ export function createApp({
 
   app.post('/v1/predict', async c => {
     const { doubtAt, faces } = checkQuery(c.req.query());
-    const read = pictureReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
+    const read = imageReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
     const borrowed = served.borrow();
     if (borrowed === undefined || borrowed.model.isLost) {
       borrowed?.giveBack();
@@ -165,14 +165,14 @@ export function createApp({
         admission.hold(bytes);
         held += bytes;
       });
-      const pictures = await read(body, c.req.header('Content-Type') ?? '', limits.requestPictures);
-      leave = admission.enter(client, pictures.length);
+      const images = await read(body, c.req.header('Content-Type') ?? '', limits.requestImages);
+      leave = admission.enter(client, images.length);
       const predictions: PredictAnswer['predictions'] | FacesAnswer['predictions'] = faces
-        ? await Promise.all(pictures.map(picture => predictFaces(find, doubt, picture)))
-        : await Promise.all(pictures.map(picture => predict(queue, doubt, picture)));
+        ? await Promise.all(images.map(image => predictFaces(find, doubt, image)))
+        : await Promise.all(images.map(image => predict(queue, doubt, image)));
       const failed = predictions.filter(({ error }) => error !== undefined).length;
-      metrics.pictures('failed', failed);
-      metrics.pictures('predicted', predictions.length - failed);
+      metrics.images('failed', failed);
+      metrics.images('predicted', predictions.length - failed);
       if (failed === predictions.length) throw allFailed(predictions);
       const { target, sha256 } = model.manifest;
       const about: PredictAnswer['model'] = { name, target: target.name, unit: target.unit, sha256 };
@@ -262,27 +262,27 @@ function checkQuery(query: Record<string, string>): {
       if (faces && manifest.framing === undefined)
         throw new Problem(
           400,
-          'faces: expected a model that knows how its pictures show faces, got one that does not; train it again',
+          'faces: expected a model that knows how its images show faces, got one that does not; train it again',
         );
       return level === undefined ? doubt : doubtOf(manifest, 'the model', level);
     },
   };
 }
 
-async function predict(queue: PictureQueue, doubt: DoubtOf, picture: RequestPicture): Promise<Prediction> {
+async function predict(queue: ImageQueue, doubt: DoubtOf, image: RequestImage): Promise<Prediction> {
   try {
-    if (picture instanceof InputError) throw picture;
-    return predictionOf(doubt, await queue.add(picture));
+    if (image instanceof InputError) throw image;
+    return predictionOf(doubt, await queue.add(image));
   } catch (thrown) {
     if (thrown instanceof InputError) return { value: null, error: thrown.message };
     throw thrown;
   }
 }
 
-async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, picture: RequestPicture): Promise<FacesPrediction> {
+async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, image: RequestImage): Promise<FacesPrediction> {
   try {
-    if (picture instanceof InputError) throw picture;
-    const found = await find(picture);
+    if (image instanceof InputError) throw image;
+    const found = await find(image);
     const faces = found.map(({ face: { x, y, width, height, ...face }, row }) => ({
       box: { x, y, width, height },
       ...face,
@@ -296,7 +296,7 @@ async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, picture: Req
 }
 
 /** @throws InputError where the network gives no number. */
-function predictionOf(doubt: DoubtOf, { outputs, row }: PictureRow): Prediction & { readonly value: number } {
+function predictionOf(doubt: DoubtOf, { outputs, row }: ImageRow): Prediction & { readonly value: number } {
   const value = Number(outputs.value!.data[row]);
   if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
   const { low, high, unusual, unlike } = doubt.of(value, outputs, row);
@@ -314,6 +314,6 @@ function allFailed(predictions: readonly { readonly error?: string | undefined }
   const count = predictions.length;
   return new Problem(
     422,
-    count === 1 ? first!.error! : `none of ${count} pictures can be used; the first: ${first!.error}`,
+    count === 1 ? first!.error! : `none of ${count} images can be used; the first: ${first!.error}`,
   );
 }

@@ -1,26 +1,26 @@
-import type { FaceInPicture } from '../model/face-in-picture.js';
+import type { FaceInImage } from '../model/face-in-image.js';
 import type { Model } from '../model/model.js';
+import { checkHeader, type ImageQueue, type ImageRow } from './image-queue.js';
 import type { Limits } from './limits.js';
-import { checkHeader, type PictureQueue, type PictureRow } from './picture-queue.js';
 
 /** A face, and its row among what the model computed. */
 export interface FaceRow {
-  readonly face: FaceInPicture;
-  readonly row: PictureRow;
+  readonly face: FaceInImage;
+  readonly row: ImageRow;
 }
 
 // Each holds up to 64 MB of a photo; one is decoded while another is looked at.
 const AT_A_TIME = 2;
 
 /**
- * Finds the faces of pictures and sends each through the queue, two pictures at a time: others wait, encoded as they came.
+ * Finds the faces of images and sends each through the queue, two images at a time: others wait, encoded as they came.
  *
- * @returns What gives the faces of a picture, the largest first. It throws InputError where the picture cannot be read or shows none.
+ * @returns What gives the faces of an image, the largest first. It throws InputError where the image cannot be read or shows none.
  */
 export function createFaceFinder(
   { cropFaces }: Pick<Model, 'cropFaces'>,
-  { picturePixels }: Pick<Limits, 'picturePixels'>,
-  queue: PictureQueue,
+  { imagePixels }: Pick<Limits, 'imagePixels'>,
+  queue: ImageQueue,
 ): (bytes: Uint8Array) => Promise<FaceRow[]> {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -28,7 +28,7 @@ export function createFaceFinder(
     if (running === AT_A_TIME) await new Promise<void>(resolve => waiting.push(resolve));
     else running++;
     try {
-      await checkHeader(bytes, picturePixels);
+      await checkHeader(bytes, imagePixels);
       const crops = await cropFaces(bytes);
       return await Promise.all(crops.map(async ({ face, pixels }) => ({ face, row: await queue.addPixels(pixels) })));
     } finally {

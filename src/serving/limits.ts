@@ -1,5 +1,5 @@
 import { expected, UsageError } from '../base/errors.js';
-import { MAX_PICTURE_PIXELS } from '../data/picture.js';
+import { MAX_IMAGE_PIXELS } from '../images/image.js';
 
 /** How much a service takes on. */
 export interface Limits {
@@ -9,38 +9,37 @@ export interface Limits {
   readonly bodyMs: number;
   /** Bytes of all bodies that are held at a time. Default 256 MiB. */
   readonly heldBytes: number;
-  /** Pixels of one picture, by its header. Default MAX_PICTURE_PIXELS, and no more. */
-  readonly picturePixels: number;
-  /** Pictures of one request. Default 64, or `clientPictures` where that is less. */
-  readonly requestPictures: number;
-  /** Pictures of one client, by its address, that are waiting or worked on. Default 128, or `queuePictures` where that is less. */
-  readonly clientPictures: number;
-  /** Pictures of all clients that are waiting or worked on. Default 256. */
-  readonly queuePictures: number;
-  /** Time in ms that a decoded picture waits for others to share its batch, while the engine is idle. Default 5. */
+  /** Pixels of one image, by its header. Default MAX_IMAGE_PIXELS, and no more. */
+  readonly imagePixels: number;
+  /** Images of one request. Default 64, or `clientImages` where that is less. */
+  readonly requestImages: number;
+  /** Images of one client, by its address, that are waiting or worked on. Default 128, or `queueImages` where that is less. */
+  readonly clientImages: number;
+  /** Images of all clients that are waiting or worked on. Default 256. */
+  readonly queueImages: number;
+  /** Time in ms that a decoded image waits for others to share its batch, while the engine is idle. Default 5. */
   readonly batchMs: number;
 }
 
 /** The limits with `given` in the place of defaults. @throws UsageError where one would make another unreachable. */
 export function resolveLimits(given: { readonly [K in keyof Limits]?: Limits[K] | undefined } = {}): Limits {
-  const queuePictures = given.queuePictures ?? 256;
-  const clientPictures = given.clientPictures ?? Math.min(128, queuePictures);
-  const requestPictures = given.requestPictures ?? Math.min(64, clientPictures);
-  const picturePixels = given.picturePixels ?? MAX_PICTURE_PIXELS;
-  if (clientPictures > queuePictures) throw tooMany('--per-client', '--queue', queuePictures, clientPictures);
-  if (requestPictures > clientPictures)
-    throw tooMany('--max-pictures', '--per-client', clientPictures, requestPictures);
-  if (picturePixels > MAX_PICTURE_PIXELS)
-    throw new UsageError(expected('--max-pixels', `at most ${MAX_PICTURE_PIXELS}`, `${picturePixels}`));
+  const queueImages = given.queueImages ?? 256;
+  const clientImages = given.clientImages ?? Math.min(128, queueImages);
+  const requestImages = given.requestImages ?? Math.min(64, clientImages);
+  const imagePixels = given.imagePixels ?? MAX_IMAGE_PIXELS;
+  if (clientImages > queueImages) throw tooMany('--per-client', '--queue', queueImages, clientImages);
+  if (requestImages > clientImages) throw tooMany('--max-pictures', '--per-client', clientImages, requestImages);
+  if (imagePixels > MAX_IMAGE_PIXELS)
+    throw new UsageError(expected('--max-pixels', `at most ${MAX_IMAGE_PIXELS}`, `${imagePixels}`));
   const bodyBytes = given.bodyBytes ?? 32 * 2 ** 20;
   return {
     bodyBytes,
     bodyMs: given.bodyMs ?? 30_000,
     heldBytes: given.heldBytes ?? Math.max(256 * 2 ** 20, bodyBytes),
-    picturePixels,
-    requestPictures,
-    clientPictures,
-    queuePictures,
+    imagePixels,
+    requestImages,
+    clientImages,
+    queueImages,
     batchMs: given.batchMs ?? 5,
   };
 }

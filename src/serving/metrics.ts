@@ -3,8 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 /** What a service counts. */
 export interface Metrics {
   request(route: string, method: string, status: number, seconds: number): void;
-  pictures(outcome: 'predicted' | 'failed', count: number): void;
-  batch(pictures: number): void;
+  images(outcome: 'predicted' | 'failed', count: number): void;
+  batch(images: number): void;
   /** The numbers so far, in the text form of Prometheus. */
   text(): Promise<string>;
   /** The media type of that text. */
@@ -14,7 +14,7 @@ export interface Metrics {
 /**
  * Metrics with a registry of their own, so that two services of a process do not mix.
  *
- * @param queueLength Asked for the pictures in the queue when somebody looks.
+ * @param queueLength Asked for the images in the queue when somebody looks.
  */
 export function createMetrics(queueLength: () => number): Metrics {
   const registry = new Registry();
@@ -32,21 +32,21 @@ export function createMetrics(queueLength: () => number): Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });
-  const pictures = new Counter({
+  const images = new Counter({
     name: 'eyeball_pictures_total',
-    help: 'Pictures by what became of them.',
+    help: 'Images by what became of them.',
     labelNames: ['outcome'],
     registers,
   });
   const batches = new Histogram({
     name: 'eyeball_batch_pictures',
-    help: 'Pictures in a batch for the engine.',
+    help: 'Images in a batch for the engine.',
     buckets: [1, 2, 5, 10, 15, 20, 25],
     registers,
   });
   new Gauge({
     name: 'eyeball_queue_pictures',
-    help: 'Pictures that are waiting or worked on.',
+    help: 'Images that are waiting or worked on.',
     registers,
     collect() {
       this.set(queueLength());
@@ -65,7 +65,7 @@ export function createMetrics(queueLength: () => number): Metrics {
       requests.inc({ route, method, status });
       seconds.observe({ route }, elapsed);
     },
-    pictures: (outcome, count) => pictures.inc({ outcome }, count),
+    images: (outcome, count) => images.inc({ outcome }, count),
     batch: count => batches.observe(count),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -10,12 +10,12 @@ const REFUSALS: Readonly<Record<number, string>> = {
   401: 'The bearer token is missing or another one.',
   404: 'The service was built without its pages.',
   408: 'The request took too long to arrive.',
-  413: 'The body is too large, or holds too many pictures.',
+  413: 'The body is too large, or holds too many images.',
   415: 'The content type is none that the service reads.',
   417: 'The header Expect asks for something else than 100-continue.',
   421: 'The request is meant for another host.',
-  422: 'No picture can be used, or the fields are others.',
-  429: 'This client has too many pictures in the queue.',
+  422: 'No image can be used, or the fields are others.',
+  429: 'This client has too many images in the queue.',
   431: 'The headers take more than 16 KiB.',
   503: 'The queue is full, there is no model yet, or its engine has ended.',
 };
@@ -57,7 +57,7 @@ export function openApiDocument(guarded: boolean): object {
   registry.registerPath({
     method: 'post',
     path: '/v1/predict',
-    summary: 'Name the number of pictures',
+    summary: 'Name the number of images',
     ...security,
     request: {
       query: schemas.predictQuery,
@@ -73,7 +73,7 @@ export function openApiDocument(guarded: boolean): object {
     },
     responses: {
       ...given(
-        'A prediction or an error for each picture; with faces=true, one for each face of each picture.',
+        'A prediction or an error for each image; with faces=true, one for each face of each image.',
         'application/json',
         answer,
       ),
@@ -89,7 +89,7 @@ export function openApiDocument(guarded: boolean): object {
   registry.registerPath({
     method: 'get',
     path: '/readyz',
-    summary: 'Whether pictures are taken now',
+    summary: 'Whether images are taken now',
     responses: { ...given('They are.', 'application/json', state), ...refusals(503) },
   });
   registry.registerPath({

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Limits } from './limits.js';
 import { Problem } from './problem.js';
 import { readBody } from './read-body.js';
-import { faultOf } from './request-pictures.js';
+import { faultOf } from './request-images.js';
 
 const MOST_BYTES = 64 * 2 ** 10;
 

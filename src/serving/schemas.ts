@@ -11,22 +11,22 @@ export const predictQuery = z.strictObject({
     .gt(0, SHARE)
     .lt(1, SHARE)
     .optional()
-    .describe('The share of pictures, above 0 and below 1, whose true number lies between low and high. Default 0.9.'),
+    .describe('The share of images, above 0 and below 1, whose true number lies between low and high. Default 0.9.'),
   faces: z
     .enum(['true', 'false'], 'expected true or false')
     .optional()
-    .describe('true finds the faces in each picture and predicts each: predictions are those of faces. Default false.'),
+    .describe('true finds the faces in each image and predicts each: predictions are those of faces. Default false.'),
 });
 
 /** The JSON body of POST /v1/predict. */
 export const predictJson = z.strictObject({
   images: z
-    .array(z.string('expected a picture in base64'), 'expected a list of pictures in base64')
-    .min(1, 'expected at least one picture')
-    .describe('Pictures in base64, standard or URL-safe, padded or not, line breaks allowed; or data URIs in base64.'),
+    .array(z.string('expected an image in base64'), 'expected a list of images in base64')
+    .min(1, 'expected at least one image')
+    .describe('Images in base64, standard or URL-safe, padded or not, line breaks allowed; or data URIs in base64.'),
 });
 
-/** One picture of an answer. */
+/** One image of an answer. */
 export const prediction = z.object({
   value: z.number().nullable().describe('The number that the model names; null where there is an error.'),
   low: z.number().nullable().optional().describe('The lower end of the interval, where the model has intervals.'),
@@ -39,20 +39,20 @@ export const prediction = z.object({
       '`kind`: it shows something else than the training images, or nothing; do not rely on the value. `source`: it may show the same from another ' +
         'camera, site or crop; errors may be larger than stated. Absent from models of older versions.',
     ),
-  error: z.string().optional().describe('Why the picture has no number.'),
+  error: z.string().optional().describe('Why the image has no number.'),
 });
 
-/** One face of a picture of an answer. */
+/** One face of an image of an answer. */
 export const facePrediction = prediction.extend({
   box: z
     .object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
-    .describe('From brows to chin and ear to ear, in pixels of the picture, its EXIF orientation applied.'),
+    .describe('From brows to chin and ear to ear, in pixels of the image, its EXIF orientation applied.'),
   angle: z.number().describe('How far the face is turned clockwise, in degrees from -180 to 180.'),
   score: z.number().describe('How sure the detector is, 0 to 1.'),
   small: z.literal(true).optional().describe('The face has too few pixels for its number to be worth much.'),
 });
 
-/** One picture of an answer about faces. */
+/** One image of an answer about faces. */
 export const facesPrediction = z.object({
   faces: z.array(facePrediction).describe('The largest first, 32 at most.'),
   error: z.string().optional().describe('Why there are none.'),
@@ -66,12 +66,12 @@ export const predictAnswer = z.object({
     unit: z.string().nullable().describe('What it is counted in; null where nobody said.'),
     sha256: z.string().describe('Of model.onnx.'),
   }),
-  predictions: z.array(prediction).describe('One a picture, in the order of the request.'),
+  predictions: z.array(prediction).describe('One an image, in the order of the request.'),
 });
 
 /** The answer of POST /v1/predict?faces=true. */
 export const facesAnswer = predictAnswer.extend({
-  predictions: z.array(facesPrediction).describe('One a picture, in the order of the request.'),
+  predictions: z.array(facesPrediction).describe('One an image, in the order of the request.'),
 });
 
 /** The answer of /healthz and /readyz. */

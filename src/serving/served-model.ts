@@ -1,8 +1,8 @@
-import { type DoubtOf, doubtOf } from '../model/doubt.js';
 import type { Model } from '../model/model.js';
+import { type DoubtOf, doubtOf } from '../uncertainty/doubt.js';
 import { createFaceFinder, type FaceRow } from './face-finder.js';
+import { createImageQueue, type ImageQueue } from './image-queue.js';
 import type { Limits } from './limits.js';
-import { createPictureQueue, type PictureQueue } from './picture-queue.js';
 
 /** A model that is served. */
 export interface Served {
@@ -15,10 +15,10 @@ export interface Served {
 
 /** A served model in somebody's hands. */
 export interface Borrowed extends Served {
-  readonly queue: PictureQueue;
+  readonly queue: ImageQueue;
   /** What it says of its doubt, at the level where nobody asks for another. */
   readonly doubt: DoubtOf;
-  /** The faces of a picture: see createFaceFinder. */
+  /** The faces of an image: see createFaceFinder. */
   find(bytes: Uint8Array): Promise<FaceRow[]>;
   /** To be called when it is not needed any more. */
   giveBack(): void;
@@ -26,7 +26,7 @@ export interface Borrowed extends Served {
 
 interface Held {
   readonly served: Served;
-  readonly queue: PictureQueue;
+  readonly queue: ImageQueue;
   readonly doubt: DoubtOf;
   readonly find: Borrowed['find'];
   users: number;
@@ -39,7 +39,7 @@ export class ServedModel {
 
   constructor(
     private readonly limits: Limits,
-    private readonly onBatch: (pictures: number) => void,
+    private readonly onBatch: (images: number) => void,
   ) {}
 
   /** The model of now; undefined where there is none yet. */
@@ -50,7 +50,7 @@ export class ServedModel {
   /** Serves this model from now on. */
   take(served: Served): void {
     const older = this.held;
-    const queue = createPictureQueue(served.model, this.limits, this.onBatch);
+    const queue = createImageQueue(served.model, this.limits, this.onBatch);
     const find = createFaceFinder(served.model, this.limits, queue);
     const doubt = doubtOf(served.model.manifest, 'the model');
     this.held = { served, queue, doubt, find, users: 0, isOld: false };

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What the studio's page may do: run its own scripts, show pictures of its own and of the service, and ask the service. */
+/** What the studio's page may do: run its own scripts, show images of its own and of the service, and ask the service. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -1,12 +1,12 @@
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import { expected, InputError, reasonOf, ShapeError, UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
-import { type AugmentName, augmentFeeds, buildAugmentation, findAugmentation } from '../data/augment.js';
-import { decodePicture } from '../data/picture.js';
-import { readSource } from '../data/read-source.js';
 import { cast, reshape } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import type { Tensor } from '../engine/tensor.js';
+import { type AugmentName, augmentFeeds, buildAugmentation, findAugmentation } from '../images/augment.js';
+import { decodeImage } from '../images/image.js';
+import { readSource } from '../images/read-source.js';
 import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
 import { type Head, withParameters } from './head.js';
@@ -19,8 +19,8 @@ import { buildTuned, depthOfParameters, stageShape, type TunedPart } from './tun
 export type TunedInput =
   /** The cached output of the stage below it, float16. */
   | ({ readonly kind: 'stage' } & MirroredRows<'float16'>)
-  /** The pictures themselves, decoded each time; `paths` one a sample. */
-  | { readonly kind: 'pictures'; readonly paths: readonly string[]; readonly augment: AugmentName };
+  /** The images themselves, decoded each time; `paths` one a sample. */
+  | { readonly kind: 'images'; readonly paths: readonly string[]; readonly augment: AugmentName };
 
 /** A backbone with a head, to be trained together. */
 export interface FineTuneOptions extends RecipeOptions {
@@ -49,7 +49,7 @@ export const fineTuneRecipe = (options: RecipeOptions): Recipe =>
 export function fineTuneProblem(options: FineTuneOptions): Problem {
   const { backbone, part, input, head, loss, labels, train, validation, balance } = options;
   const { sizePx } = backbone;
-  const augmentation = input.kind === 'pictures' ? findAugmentation(input.augment) : undefined;
+  const augmentation = input.kind === 'images' ? findAugmentation(input.augment) : undefined;
   const shape = part.below === undefined ? [] : stageShape(backbone, part.below);
   const scale = { std: head.target?.std ?? 1, bins: head.bins };
   const tunedOn = (entering: Value, how: Parameters<typeof buildTuned>[3]) => {
@@ -57,7 +57,7 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
       return buildTuned(entering, backbone, part, how);
     } catch (cause) {
       if (!(cause instanceof ShapeError) || part.batchNorm !== 'batch') throw cause;
-      const what = 'frozen, or more pictures a step';
+      const what = 'frozen, or more images a step';
       const got = `batch and a step of ${entering.shape[0]}`;
       throw new UsageError(expected('--bn', what, got, 'raise --batch, or leave it out'), { cause });
     }
@@ -68,9 +68,9 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
     validation,
     weights: balance ? balanced(labels, train) : undefined,
     forward(graph, count, training) {
-      const fromPictures = input.kind === 'pictures';
+      const fromImages = input.kind === 'images';
       const entrance = () => {
-        if (!fromPictures) {
+        if (!fromImages) {
           const rows = graph.input('stage', 'float16', [count, input.rows.width]);
           return reshape(cast(rows, 'float32'), [0, ...shape]);
         }
@@ -81,7 +81,7 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
           training && augmentation !== undefined ? buildAugmentation : undefined,
         );
       };
-      const { features, updates } = tunedOn(entrance(), { training, fromPictures });
+      const { features, updates } = tunedOn(entrance(), { training, fromImages });
       const output = buildTrainedHead(features, head, count, training);
       return {
         value: output.value,
@@ -137,14 +137,14 @@ export async function fineTune(options: FineTuneOptions, watch: Watch = {}): Pro
   return { head: withParameters(options.head, result.parameters), fit: result };
 }
 
-/** The pictures at these paths as pixels, uint8 `[N, S, S, 3]`. */
+/** The images at these paths as pixels, uint8 `[N, S, S, 3]`. */
 async function pixelsOf(paths: readonly string[], sizePx: number): Promise<Tensor> {
   const each = sizePx * sizePx * 3;
   const data = new Uint8Array(paths.length * each);
   await Promise.all(
     paths.map(async (path, i) => {
       try {
-        data.set(await decodePicture(await readSource(path), { width: sizePx, height: sizePx }), i * each);
+        data.set(await decodeImage(await readSource(path), { width: sizePx, height: sizePx }), i * each);
       } catch (cause) {
         // It could be read when its features were made.
         throw new InputError(`${path}: ${reasonOf(cause)}`, { cause });

@@ -5,13 +5,13 @@ import type { Graph, Value } from '../engine/graph/graph.js';
 import { adam } from '../engine/optim/optimizer.js';
 import { constant } from '../engine/optim/schedule.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
+import { measureRows, targetScale } from '../features/standardization.js';
 import { extent } from '../metrics/statistics.js';
 import { type Fit, type FitOptions, fit, type Problem } from './fit.js';
 import { buildHead, type Head, type HeadData, type Layer, startLayer, withParameters } from './head.js';
 import { balanceWeights, binsOf, buildLoss, judgeOf, type LossName } from './loss.js';
 import { readEither } from './mirrored.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
-import { measureRows, targetScale } from './standardization.js';
 
 const HIDDEN = 256;
 /** Shares of what enters each layer of an mlp that are dropped in training. */

@@ -1,16 +1,16 @@
 import type { LinearHead } from '../backbones/backbone.js';
 import { createRandom } from '../base/random.js';
+import { float32Range, type ValueRange } from '../base/value-range.js';
 import { add, clip, matMul, mul, relu, reshape, softmax } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
-import type { FeatureRows } from './feature-cache.js';
-import { type Standardization, standardize, type TargetScale } from './standardization.js';
-import { float32Range, type ValueRange } from './value-range.js';
+import type { FeatureRows } from '../features/feature-cache.js';
+import { type Standardization, standardize, type TargetScale } from '../features/standardization.js';
 
 /** What a head is fitted on: features, labels, and which rows are for training and for validation. */
 export interface HeadData {
   readonly rows: FeatureRows;
-  /** Of the same pictures the means of the backbone's middle stage, where it has one. */
+  /** Of the same images the means of the backbone's middle stage, where it has one. */
   readonly middle?: FeatureRows | undefined;
   /** Of the mirror images, where training takes them as well. */
   readonly mirrored?: FeatureRows | undefined;

@@ -1,11 +1,11 @@
 import type { Random } from '../base/random.js';
 import type { ArrayOf } from '../engine/tensor.js';
-import type { FeatureRows, RowType } from './feature-cache.js';
+import type { FeatureRows, RowType } from '../features/feature-cache.js';
 
-/** Rows of pictures, and of their mirror images where those are cached too. */
+/** Rows of images, and of their mirror images where those are cached too. */
 export interface MirroredRows<D extends RowType = 'float32'> {
   readonly rows: FeatureRows<D>;
-  /** Of the same pictures in the same order. */
+  /** Of the same images in the same order. */
   readonly mirrored?: FeatureRows<D> | undefined;
 }
 

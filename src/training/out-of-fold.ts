@@ -3,9 +3,9 @@ import type { Watch } from '../base/progress.js';
 import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession } from '../engine/runtime/session.js';
-import type { FeatureRows } from './feature-cache.js';
+import type { FeatureRows } from '../features/feature-cache.js';
+import { blocks } from '../features/standardization.js';
 import { buildHead, type Head, type HeadData } from './head.js';
-import { blocks } from './standardization.js';
 
 /** What a head says of rows. */
 export interface HeadAnswers {

@@ -2,10 +2,6 @@ import { expected, UsageError } from '../base/errors.js';
 import { adam, adamW, type Optimizer, sgd } from '../engine/optim/optimizer.js';
 import { constant, cosine, oneCycle, warmUp as rising, type Schedule } from '../engine/optim/schedule.js';
 
-/** What a frozen backbone is computed in; `auto` is int8 where it is faster here and its features agree with those of fp32. */
-export const precisions = ['fp32', 'int8', 'auto'] as const;
-export type Precision = (typeof precisions)[number];
-
 export const optimizerNames = ['adamw', 'adam', 'sgd'] as const;
 export const scheduleNames = ['one-cycle', 'cosine', 'constant'] as const;
 

@@ -2,32 +2,32 @@ import { throwIfAborted } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createPositiveSolver, type PositiveSolver, type PositiveSystem } from '../engine/linalg/cholesky.js';
+import { addRows, noRows, type RowScale, type RowSums } from '../features/row-sums.js';
+import { measureRows, targetScale } from '../features/standardization.js';
 import { mean } from '../metrics/statistics.js';
-import type { Refit } from './calibrate.js';
 import { type Head, type HeadData, linearHead } from './head.js';
 import { answersOf } from './out-of-fold.js';
-import { addRows, noRows, type RowScale, type RowSums } from './row-sums.js';
-import { measureRows, targetScale } from './standardization.js';
+import type { Refit } from './refit.js';
 
 /** A ridge head, with what was learned on the way. */
 export interface RidgeFit {
   readonly head: Head;
   /** The head that was fitted on the training rows alone; the same where there are no validation rows. */
   readonly onTrain: Head;
-  /** The chosen penalty, as a multiple of the number of pictures. */
+  /** The chosen penalty, as a multiple of the number of images. */
   readonly strength: number;
   /** Mean squared error on the validation rows, of the head fitted on the training rows alone; null where there are none. */
   readonly validationMse: number | null;
 }
 
-// Penalties a picture.
+// Penalties an image.
 const START = [0.01, 0.1, 1];
 const [WEAKEST, STRONGEST] = [1e-6, 1e4];
 
 /**
  * The exact minimum of `sum (z w + b - y)^2 + strength * n * |w|^2` over standardised features z. The strength is the one with the
  * best generalised cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
- * few hundred pictures is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
+ * few hundred images is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
  *
  * Reference: Hoerl, Kennard 1970, https://doi.org/10.1080/00401706.1970.10488634; score: Golub, Heath, Wahba 1979,
  * https://doi.org/10.1080/00401706.1979.10489751

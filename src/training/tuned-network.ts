@@ -18,7 +18,7 @@ export interface TunedPart {
 
 /** The names of a backbone's stages, lowest first. */
 export function stageNames(backbone: Backbone): string[] {
-  return [...backbone.build(pictures(backbone, 1)).stages.keys()];
+  return [...backbone.build(images(backbone, 1)).stages.keys()];
 }
 
 /**
@@ -49,7 +49,7 @@ export function tunedPart(backbone: Backbone, tune: string, batchNorm: TunedPart
   return { lowest: names[at] ?? tune, below: names[at - 1], batchNorm };
 }
 
-/** The shape of a picture's value at the end of `stage`: `[C, H, W]`. */
+/** The shape of an image's value at the end of `stage`: `[C, H, W]`. */
 export function stageShape(backbone: Backbone, stage: string): number[] {
   return builtOn(backbone, 1).stages.get(stage)!.shape.slice(1).map(Number);
 }
@@ -57,13 +57,13 @@ export function stageShape(backbone: Backbone, stage: string): number[] {
 /** How many numbers that are. */
 export const stageWidth = (backbone: Backbone, stage: string): number => sizeOf(stageShape(backbone, stage));
 
-/** Normalised pictures, as the input of a graph of their own. */
-const pictures = ({ sizePx }: Backbone, count: number | 'N'): Value =>
+/** Normalised images, as the input of a graph of their own. */
+const images = ({ sizePx }: Backbone, count: number | 'N'): Value =>
   new Graph().input('x', 'float32', [count, 3, sizePx, sizePx]);
 
-/** The backbone on such pictures, as it is trained. */
+/** The backbone on such images, as it is trained. */
 function builtOn(backbone: Backbone, count: number | 'N') {
-  const x = pictures(backbone, count);
+  const x = images(backbone, count);
   return { x, ...(backbone.buildTrainable?.(x) ?? backbone.build(x)) };
 }
 
@@ -74,20 +74,20 @@ export interface TunedFeatures {
 }
 
 /**
- * Adds the trained part to the graph of `input`, the value of the stage below it (or normalised pictures where there is none, or
- * `fromPictures`: then the frozen stages come before it, without parameters).
+ * Adds the trained part to the graph of `input`, the value of the stage below it (or normalised images where there is none, or
+ * `fromImages`: then the frozen stages come before it, without parameters).
  */
 export function buildTuned(
   input: Value,
   backbone: Backbone,
   { below, batchNorm }: TunedPart,
-  { training, fromPictures }: { readonly training: boolean; readonly fromPictures: boolean },
+  { training, fromImages }: { readonly training: boolean; readonly fromImages: boolean },
 ): TunedFeatures {
   const { graph } = input;
   const { x, features, stages } = builtOn(backbone, input.shape[0] as number | 'N');
   const cut = below === undefined ? x : stages.get(below)!;
   let start = input;
-  if (fromPictures && below !== undefined) {
+  if (fromImages && below !== undefined) {
     [start] = copyGraph([cut], graph, new Map([[x.name, input]])) as [Value];
     graph.parameters.clear();
   }

@@ -1,12 +1,12 @@
 export { AbortedError, type ErrorCode, EyeballError, InputError, ShapeError, UsageError } from '../base/errors.js';
 export type { Progress, Watch } from '../base/progress.js';
 export type { Tensor } from '../engine/tensor.js';
+export type { Manifest } from '../formats/manifest.js';
 export type { Faithfulness } from '../model/deletion.js';
-export type { Doubt } from '../model/doubt.js';
 export type { ExplainMethod, Explanation } from '../model/explain.js';
-export type { FaceInPicture } from '../model/face-in-picture.js';
-export type { Manifest } from '../model/manifest.js';
+export type { FaceInImage } from '../model/face-in-image.js';
+export type { Doubt } from '../uncertainty/doubt.js';
 export type { WebModelOptions, WebModelOutputs, WebPrediction } from './loaded-model.js';
-export type { WebPicture } from './read-picture.js';
+export type { WebImage } from './read-image.js';
 export type { WebDevice } from './runtime-files.js';
 export { loadModel, type WebFacePrediction, type WebModel } from './web-model.js';

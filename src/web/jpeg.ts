@@ -1,7 +1,7 @@
-import type { Size } from '../data/enlarge.js';
-import { type PictureRows, ROWS_AT_ONCE } from './shrink.js';
+import type { Size } from '../images/enlarge.js';
+import { type ImageRows, ROWS_AT_ONCE } from './shrink.js';
 
-/** Where the right and the lower edge of a picture, as it is stored, lie when it is shown: at the other end, where true. */
+/** Where the right and the lower edge of an image, as it is stored, lie when it is shown: at the other end, where true. */
 interface Turn {
   readonly swapped: boolean;
   readonly rightIsFirst: boolean;
@@ -24,18 +24,18 @@ const TURNS: readonly Turn[] = [
  * The rows that Node's decoder gives of a JPEG that is to be shrunk to `size`: it decodes large ones at a half, a quarter or an eighth,
  * where this takes the mean of as many pixels. What is left over at the stored right and lower edge is dropped, as there.
  *
- * @param orientation The file's EXIF orientation, which `picture` has been turned by already.
+ * @param orientation The file's EXIF orientation, which `image` has been turned by already.
  * Reference: sharp 0.35 (pipeline.cc, jpegShrinkOnLoad), libvips 8.18 (jpegload, output_width)
  */
-export function jpegRows(picture: PictureRows, size: Size, orientation: number): PictureRows {
-  const box = boxOf(Math.min(picture.width / size.width, picture.height / size.height));
-  if (box === 1) return picture;
+export function jpegRows(image: ImageRows, size: Size, orientation: number): ImageRows {
+  const box = boxOf(Math.min(image.width / size.width, image.height / size.height));
+  if (box === 1) return image;
   const { swapped, rightIsFirst, bottomIsFirst } = TURNS[orientation - 1]!;
-  const width = Math.floor(picture.width / box);
-  const height = Math.floor(picture.height / box);
+  const width = Math.floor(image.width / box);
+  const height = Math.floor(image.height / box);
   const [dropLeft, dropTop] = swapped ? [bottomIsFirst, rightIsFirst] : [rightIsFirst, bottomIsFirst];
-  const left = dropLeft ? picture.width - width * box : 0;
-  const above = dropTop ? picture.height - height * box : 0;
+  const left = dropLeft ? image.width - width * box : 0;
+  const above = dropTop ? image.height - height * box : 0;
   return {
     width,
     height,
@@ -44,8 +44,8 @@ export function jpegRows(picture: PictureRows, size: Size, orientation: number):
       const atOnce = Math.max(1, ROWS_AT_ONCE / box);
       for (let row = 0; row < count; row += atOnce) {
         const rows = Math.min(atOnce, count - row);
-        const rgba = picture.read(above + (top + row) * box, rows * box);
-        means(rgba, picture.width, { left, box, width, height: rows }, out.subarray(row * width * 4));
+        const rgba = image.read(above + (top + row) * box, rows * box);
+        means(rgba, image.width, { left, box, width, height: rows }, out.subarray(row * width * 4));
       }
       return out;
     },

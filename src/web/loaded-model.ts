@@ -3,24 +3,24 @@ import type { FindOptions, Looks } from '../backbones/face-detector/find-faces.j
 import { findFaces } from '../backbones/face-detector/find-faces.js';
 import { expected, InputError, reasonOf, ShapeError, throwIfAborted, UsageError } from '../base/errors.js';
 import type { Watch } from '../base/progress.js';
-import { sceneSize } from '../data/scene-size.js';
+import { float32Range } from '../base/value-range.js';
 import type { Tensor } from '../engine/tensor.js';
-import { checkSelfTest, unfitNetwork } from '../model/checks.js';
-import { type Doubt, doubtOf } from '../model/doubt.js';
+import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
+import { sceneSize } from '../images/scene-size.js';
+import { checkSelfTest, selfTestPixels, unfitNetwork } from '../model/checks.js';
 import type { Explanation } from '../model/explain.js';
-import { cropFacesOf, type FaceCrop } from '../model/face-in-picture.js';
-import { type Manifest, parseManifest, selfTestPixels, valueRangeOf } from '../model/manifest.js';
-import { float32Range } from '../training/value-range.js';
+import { cropFacesOf, type FaceCrop } from '../model/face-in-image.js';
+import { type Doubt, doubtOf } from '../uncertainty/doubt.js';
 import { fetchPart } from './fetch-part.js';
 import { hasGpu } from './has-gpu.js';
-import type { OpenPicture } from './read-picture.js';
+import type { OpenImage } from './read-image.js';
 import type { WebDevice } from './runtime-files.js';
 import { loadRuntime, type WebRuntime, type WebRuntimeOptions, type WebSession } from './web-session.js';
 
 // zod would compile its checks with new Function, which a page's Content-Security-Policy forbids.
 z.config({ jitless: true });
 
-/** What a network gives for N pictures. */
+/** What a network gives for N images. */
 export interface WebModelOutputs {
   readonly value: Tensor<'float32'>;
   readonly features: Tensor<'float32'>;
@@ -32,7 +32,7 @@ export interface WebModelOutputs {
   readonly unclamped?: Tensor<'float32'>;
 }
 
-/** What a model says of one picture. */
+/** What a model says of one image. */
 export interface WebPrediction extends Doubt {
   readonly value: number;
 }
@@ -43,7 +43,7 @@ export interface WebModelOptions extends Watch, WebRuntimeOptions {
   readonly device?: WebDevice | undefined;
   /**
    * The address of the face detector's network, which `predictFaces` needs: `model/face-detector.onnx` of an exported page. It is fetched
-   * with the first picture.
+   * with the first image.
    */
   readonly faceDetector?: string | URL | undefined;
 }
@@ -56,8 +56,8 @@ export interface LoadedModel {
   run(pixels: Tensor<'uint8'>): Promise<WebModelOutputs>;
   /** What it says of pixels `[sizePx, sizePx, 3]`, with intervals of `level`. */
   predict(pixels: Uint8Array, level?: number): Promise<WebPrediction>;
-  /** The faces in a picture, the largest first, cropped for the model. */
-  cropFaces(picture: OpenPicture, options?: FindOptions): Promise<FaceCrop[]>;
+  /** The faces in an image, the largest first, cropped for the model. */
+  cropFaces(image: OpenImage, options?: FindOptions): Promise<FaceCrop[]>;
   /** What of pixels `[sizePx, sizePx, 3]` pushed their value up and down. */
   explain(pixels: Uint8Array, seed: number): Promise<Explanation>;
   close(): Promise<void>;
@@ -129,7 +129,7 @@ async function start(
     const session = await runtime.createSession(network, device);
     try {
       const { sizePx } = manifest.input;
-      checkSelfTest(manifest, await session.run(onePicture(selfTestPixels(sizePx), sizePx)));
+      checkSelfTest(manifest, await session.run(oneImage(selfTestPixels(sizePx), sizePx)));
       return { runtime, session, device };
     } catch (cause) {
       await session.close();
@@ -141,7 +141,7 @@ async function start(
   }
 }
 
-const onePicture = (data: Uint8Array, sizePx: number): Tensor<'uint8'> => ({
+const oneImage = (data: Uint8Array, sizePx: number): Tensor<'uint8'> => ({
   dtype: 'uint8',
   shape: [1, sizePx, sizePx, 3],
   data,
@@ -158,8 +158,8 @@ function loadedModel({ runtime, session, device }: Started, manifest: Manifest, 
   const { sizePx } = manifest.input;
   const where = origins.where.href;
   const run: LoadedModel['run'] = async pixels => {
-    const [, ...picture] = pixels.shape;
-    if (picture.join() !== `${sizePx},${sizePx},3`)
+    const [, ...image] = pixels.shape;
+    if (image.join() !== `${sizePx},${sizePx},3`)
       throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
     return (await session.run(pixels)) as Record<string, Tensor<'float32'>> & WebModelOutputs;
   };
@@ -171,25 +171,25 @@ function loadedModel({ runtime, session, device }: Started, manifest: Manifest, 
     run,
     async predict(pixels, level) {
       const doubt = doubtOf(manifest, where, level);
-      const outputs = await run(onePicture(pixels, sizePx));
+      const outputs = await run(oneImage(pixels, sizePx));
       const value = outputs.value.data[0]!;
       if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
       return { value, ...doubt.of(value, { ...outputs }, 0) };
     },
-    async cropFaces(picture, options) {
+    async cropFaces(image, options) {
       const { framing, input } = manifest;
       if (framing === undefined)
         throw new UsageError(
           expected('predictFaces', 'a model that was trained on faces', `${where}, which was not`, 'use predict'),
         );
       const { look } = await detector.get();
-      const size = sceneSize(picture);
-      const scene = { ...size, pixels: picture.read(size) };
+      const size = sceneSize(image);
+      const scene = { ...size, pixels: image.read(size) };
       return await cropFacesOf(scene, (pyramid, find) => findFaces(pyramid, look, find), { framing, input }, options);
     },
     async explain(pixels, seed) {
       const { explain } = await import('../model/explain.js');
-      const values = async (pictures: Tensor<'uint8'>) => valuesOf(pictures, run);
+      const values = async (images: Tensor<'uint8'>) => valuesOf(images, run);
       const range = float32Range(valueRangeOf(manifest));
       return await explain(pixels, { sizePx, range, values, attribution: (await attribution.get()).attribution }, seed);
     },

@@ -1,13 +1,13 @@
-import type { Size } from '../data/enlarge.js';
+import type { Size } from '../images/enlarge.js';
 
-/** A decoded picture, read a few rows at a time, so that a large one never lies in memory twice. */
-export interface PictureRows extends Size {
+/** A decoded image, read a few rows at a time, so that a large one never lies in memory twice. */
+export interface ImageRows extends Size {
   /** RGBA `[count, W, 4]` of the rows from `top` on; alpha is not looked at. */
   read(top: number, count: number): Uint8Array | Uint8ClampedArray;
 }
 
 /** RGB pixels, uint8 `[height, width, 3]`. */
-export interface RgbPicture extends Size {
+export interface RgbImage extends Size {
   readonly pixels: Uint8Array;
 }
 
@@ -16,23 +16,23 @@ const WEIGHT_BITS = 12;
 const PLACES = 64;
 // By whole numbers a box does the rough part, and leaves at least this factor to the kernel.
 const LEFT_TO_KERNEL = 2;
-/** How many rows of a picture are read at once, about: browsers limit the area of a canvas, phones to 16 million pixels. */
+/** How many rows of an image are read at once, about: browsers limit the area of a canvas, phones to 16 million pixels. */
 export const ROWS_AT_ONCE = 256;
 
 /**
- * The picture stretched to `size` where it has more pixels than that, in each direction; in the other it stays as it is.
+ * The image stretched to `size` where it has more pixels than that, in each direction; in the other it stays as it is.
  *
  * The same arithmetic on the same bytes as Node has: first the height, then the width, each by a box over whole pixels and then a
  * triangle of twice the remaining factor, rounded to bytes after every step.
  *
  * Reference: vips_resize of libvips 8.18 with kernel linear and gap 2, to within one level
  */
-export function shrink(picture: PictureRows, size: Size): RgbPicture {
-  const { width } = picture;
-  const height = Math.min(size.height, picture.height);
-  const box = boxOf(picture.height, height);
-  const boxed = boxRows(picture, box);
-  const low = reduceRows(boxed, width, height, picture.height / height / box);
+export function shrink(image: ImageRows, size: Size): RgbImage {
+  const { width } = image;
+  const height = Math.min(size.height, image.height);
+  const box = boxOf(image.height, height);
+  const boxed = boxRows(image, box);
+  const low = reduceRows(boxed, width, height, image.height / height / box);
   return { width: Math.min(size.width, width), height, pixels: shrinkWidth(low, width, height, size.width) };
 }
 
@@ -46,8 +46,8 @@ const meanOf = (count: number): ((sum: number) => number) => {
 };
 
 /** RGB `[ceil(H / box), W, 3]`: each row the mean of `box` rows; below the last one is more of it. */
-function boxRows(picture: PictureRows, box: number): Uint8Array {
-  const { width, height } = picture;
+function boxRows(image: ImageRows, box: number): Uint8Array {
+  const { width, height } = image;
   const samples = width * 3;
   const rows = Math.ceil(height / box);
   const out = new Uint8Array(rows * samples);
@@ -57,7 +57,7 @@ function boxRows(picture: PictureRows, box: number): Uint8Array {
   for (let first = 0; first < rows; first += atOnce) {
     const top = first * box;
     const count = Math.min(atOnce * box, height - top);
-    const rgba = picture.read(top, count);
+    const rgba = image.read(top, count);
     for (let row = first; row < Math.min(first + atOnce, rows); row++) {
       sums.fill(0);
       for (let line = 0; line < box; line++)

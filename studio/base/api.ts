@@ -11,9 +11,9 @@ export const apiUrl = (path: string, query: Readonly<Record<string, string | num
   return url.href;
 };
 
-/** The address of a picture of the data, or of the data that was measured on, its longer edge at most `edge` px. */
-export const pictureUrl = (file: string, edge: number, of: 'data' | 'results' = 'data'): string =>
-  apiUrl(of === 'data' ? 'picture' : 'results/picture', { file, edge });
+/** The address of an image of the data, or of the data that was measured on, its longer edge at most `edge` px. */
+export const imageUrl = (file: string, edge: number, of: 'data' | 'results' = 'data'): string =>
+  apiUrl(of === 'data' ? 'image' : 'results/image', { file, edge });
 
 /** An answer of the service that is not the one wanted. */
 export class Refusal extends Error {

@@ -121,14 +121,14 @@ function keptForOthers(fingerprint: string): Notice | null {
   return { text };
 }
 
-/** Decides about a picture; saved at once, or as soon as the service can be reached. `null` takes a decision back. */
+/** Decides about an image; saved at once, or as soon as the service can be reached. `null` takes a decision back. */
 export function decide(file: string, wanted: ShownDecision | null, fetched: ShownDecision | null): void {
   const before = known.value.has(file) ? known.value.get(file)! : fetched;
   notice.value = null;
   open()?.decide(file, wanted, before);
 }
 
-/** What is decided about a picture, or wanted and not saved yet; `fetched` where nothing newer is known. */
+/** What is decided about an image, or wanted and not saved yet; `fetched` where nothing newer is known. */
 export function decisionOf(file: string, fetched: ShownDecision | null): ShownDecision | null {
   const wanted = outbox?.wanted(file);
   if (wanted !== undefined) return wanted;

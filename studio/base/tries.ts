@@ -1,12 +1,12 @@
-import type { UnusualGrade } from '../../src/evaluation/unusual.js';
 import type { ExplainAnswer } from '../../src/serving/studio/protocol.js';
+import type { UnusualGrade } from '../../src/uncertainty/unusual.js';
 import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
 import { type Preview, previewOf } from './preview.js';
 import { Store } from './store.js';
 
-/** A face in a picture, and what the model says of it. */
+/** A face in an image, and what the model says of it. */
 export interface TriedFace {
-  /** In px of the upright picture; turned by `angle` degrees clockwise about its middle. */
+  /** In px of the upright image; turned by `angle` degrees clockwise about its middle. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
   readonly angle: number;
   /** Too few pixels for its number to be worth much. */
@@ -19,7 +19,7 @@ export interface TriedFace {
   readonly error?: string;
 }
 
-/** What the service says of a picture. */
+/** What the service says of an image. */
 export interface TriedAnswer {
   /** Absent where faces were looked for: they have their own. */
   readonly value?: number | null;
@@ -31,7 +31,7 @@ export interface TriedAnswer {
   readonly error?: string;
 }
 
-/** A picture that was tried, with its answer when that is there. */
+/** An image that was tried, with its answer when that is there. */
 export interface Tried {
   readonly id: number;
   readonly file: Blob;
@@ -58,11 +58,11 @@ const change = (id: number, changes: Partial<Tried>) => {
 };
 
 /**
- * Asks the model about pictures, four at a time.
+ * Asks the model about images, four at a time.
  *
- * @param options.level The share of pictures that intervals are to hold, between 0 and 1; undefined leaves it to the service.
+ * @param options.level The share of images that intervals are to hold, between 0 and 1; undefined leaves it to the service.
  */
-export function tryPictures(
+export function tryImages(
   files: Iterable<File>,
   options: { readonly faces: boolean; readonly level: number | undefined },
 ): void {
@@ -119,9 +119,9 @@ async function predict({ id, file, name }: Tried, query: string): Promise<void> 
 }
 
 /**
- * What of a picture, or of the crop of one of its faces, pushed the prediction up and down. Throws as `ask`.
+ * What of an image, or of the crop of one of its faces, pushed the prediction up and down. Throws as `ask`.
  *
- * @param face Its place among the faces of the answer; undefined for the whole picture.
+ * @param face Its place among the faces of the answer; undefined for the whole image.
  */
 export async function explainTried(
   { file }: Tried,

@@ -40,7 +40,7 @@ const needs = {
   error: ['errors', 'needs a measurement'],
 } as const;
 
-/** The pictures of the data set: by number, by name, by what is known of them. */
+/** The images of the data set: by number, by name, by what is known of them. */
 export function DataPage({ data }: { readonly data: StudioData }) {
   const { query } = useStore(route);
   const format = useFormat();
@@ -62,7 +62,7 @@ export function DataPage({ data }: { readonly data: StudioData }) {
   return (
     <>
       <Heading title="Data">
-        {data.shown}: {plural(data.images, 'picture')}, {format.name} {format.label(labels.min)} to{' '}
+        {data.shown}: {plural(data.images, 'image')}, {format.name} {format.label(labels.min)} to{' '}
         {format.label(labels.max)}
         {format.unit}, mean {format.figure(labels.mean)}
         {data.skipped > 0 && `; ${formatCount(data.skipped)} broken`}
@@ -108,17 +108,17 @@ export function DataPage({ data }: { readonly data: StudioData }) {
       {sort === 'error' && lacks('error') && <MeasureOffer data={data} />}
       {(sort === 'score' || show === 'suspicious') && lacks('score') && <SearchOffer />}
       <NoticeLine />
-      <Pictures asked={asked} samples={samples} isFiltered={isFiltered} />
+      <Images asked={asked} samples={samples} isFiltered={isFiltered} />
     </>
   );
 }
 
-/** The pictures that are asked for, and the one of them that is open. */
-function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Samples; readonly isFiltered: boolean }) {
+/** The images that are asked for, and the one of them that is open. */
+function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples; readonly isFiltered: boolean }) {
   const { asked, samples, isFiltered } = props;
   const format = useFormat();
   const { opened, open, show, close } = useOpened('data');
-  // Where the open picture is: known at once of one that was clicked or stepped to, and asked for of one that a link names.
+  // Where the open image is: known at once of one that was clicked or stepped to, and asked for of one that a link names.
   const [reached, setReached] = useState<{ readonly file: string; readonly place: number }>();
   const asking = usePlace(asked, opened?.file);
   const place = asking ?? (reached !== undefined && reached.file === opened?.file ? reached.place : undefined);
@@ -132,7 +132,7 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
     if (underWay.current === 0) position.current = place;
   }, [place]);
   useEffect(() => {
-    // A link to a picture far down leads there.
+    // A link to an image far down leads there.
     if (place !== undefined) setReveal({ place });
   }, [place]);
 
@@ -146,7 +146,7 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
     const { place } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, sort, value: number, limit: 1 }));
     replaceQuery({ sort });
     if (place == null)
-      setFault(`No picture has ${format.name} ${format.label(number)} or ${sort === 'label' ? 'more' : 'less'}.`);
+      setFault(`No image has ${format.name} ${format.label(number)} or ${sort === 'label' ? 'more' : 'less'}.`);
     else setReveal({ place });
   };
   const step = async (by: number) => {
@@ -171,10 +171,10 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
   };
 
   return (
-    <section aria-label="Pictures">
+    <section aria-label="Images">
       <div class="count spread row">
         <p role="status">
-          {samples.total === undefined ? 'Loading …' : plural(samples.total, isBroken ? 'file' : 'picture')}
+          {samples.total === undefined ? 'Loading …' : plural(samples.total, isBroken ? 'file' : 'image')}
         </p>
         {isFiltered && (
           <button
@@ -196,7 +196,7 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
       ) : (
         <Tiles
           count={samples.total ?? 0}
-          label="Pictures"
+          label="Images"
           lines={2}
           reveal={reveal}
           onNeed={samples.need}
@@ -226,7 +226,7 @@ function Pictures(props: { readonly asked: SamplesQuery; readonly samples: Sampl
 /** With fewer, there is nothing to jump to. */
 const MANY = 60;
 
-/** Where a file is among the pictures that are asked for; undefined where it is not among them, and until that is known. */
+/** Where a file is among the images that are asked for; undefined where it is not among them, and until that is known. */
 function usePlace(asked: SamplesQuery, file: string | undefined): number | undefined {
   const url = file === undefined ? undefined : apiUrl('samples', { ...asked, file, limit: 1 });
   const since = useStore(age);
@@ -236,7 +236,7 @@ function usePlace(asked: SamplesQuery, file: string | undefined): number | undef
     const stop = new AbortController();
     getJson<SamplesAnswer>(url, stop.signal).then(
       ({ place }) => setFound({ url, place: place ?? undefined }),
-      // Without a place there are no steps to neighbours; the picture itself says what is wrong.
+      // Without a place there are no steps to neighbours; the image itself says what is wrong.
       () => {},
     );
     return () => stop.abort();

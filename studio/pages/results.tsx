@@ -18,7 +18,7 @@ import { PointTiles } from '../parts/point-tiles.js';
 import { SampleView } from '../parts/sample-view.js';
 import { type Brush, isBrushed, isInside, Scatter } from '../parts/scatter.js';
 
-/** How good the model is: figures beside the baseline, every picture as a point, the worst, and groups. */
+/** How good the model is: figures beside the baseline, every image as a point, the worst, and groups. */
 export function ResultsPage() {
   const fetched = useFetched<Results>(apiUrl('results'), useStore(age));
   const { model, data } = useStore(state)!;
@@ -48,11 +48,11 @@ export function ResultsPage() {
   );
 }
 
-/** Which pictures a measurement uses. */
+/** Which images a measurement uses. */
 function measuredWords(data: StudioState['data']): string {
-  if (data?.test != null) return `Each picture of ${data.test} (--test) is predicted and set against its true number.`;
+  if (data?.test != null) return `Each image of ${data.test} (--test) is predicted and set against its true number.`;
   return (
-    `Each of the ${plural(data?.images ?? 0, 'picture')} of ${data?.shown} is predicted and set against its true number. ` +
+    `Each of the ${plural(data?.images ?? 0, 'image')} of ${data?.shown} is predicted and set against its true number. ` +
     'Where the model was trained on them, its errors on others are larger: start with --test to measure on others.'
   );
 }
@@ -77,7 +77,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
   const onBrush = (next: Brush) => replaceQuery({ ...next });
   const { opened, latest, open, show, close } = useOpened('results');
   const openFile = (file: string) => open({ file, of: 'results' });
-  // Steps go through the chosen ones where the picture is one of them, else through all, the worst first.
+  // Steps go through the chosen ones where the image is one of them, else through all, the worst first.
   const isChosen = opened?.of === 'results' && chosen.some(({ file }) => file === opened.file);
   const listed = isChosen ? chosen : worst;
   const step = (by: number) => {
@@ -88,14 +88,14 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
   return (
     <>
       <Heading title="Results">
-        {model} on {plural(results.images, 'picture')} of {results.data}
+        {model} on {plural(results.images, 'image')} of {results.data}
       </Heading>
       {(warnings.length > 0 || results.ownTraining) && (
         <div class="warning">
           <ul>
             {results.ownTraining && (
               <li>
-                These pictures are those of the training: errors on others are larger. Start with --test to measure on
+                These images are those of the training: errors on others are larger. Start with --test to measure on
                 others.
               </li>
             )}
@@ -127,7 +127,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
       </dl>
       <section aria-labelledby="scatter">
         <h2 id="scatter">True against predicted</h2>
-        <p class="note">Drag over points to see their pictures, or name a part below.</p>
+        <p class="note">Drag over points to see their images, or name a part below.</p>
         <div class="split">
           <div class="card">
             <Scatter points={points} brush={stable} onBrush={onBrush} />
@@ -149,7 +149,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
           <div class="chosen">
             <p class="count" role="status">
               <span>
-                {isBrushed(stable) ? `${plural(chosen.length, 'picture')} chosen, the worst first` : 'Nothing chosen.'}
+                {isBrushed(stable) ? `${plural(chosen.length, 'image')} chosen, the worst first` : 'Nothing chosen.'}
               </span>
               {isBrushed(stable) && (
                 <button
@@ -163,7 +163,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
                 </button>
               )}
             </p>
-            <PointTiles key={key} points={chosen} label="Chosen pictures" onOpen={openFile} />
+            <PointTiles key={key} points={chosen} label="Chosen images" onOpen={openFile} />
           </div>
         </div>
       </section>
@@ -176,12 +176,12 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
         <p class="note">
           A large error is a fault of the model or of the label: <a href="#/review">review the labels</a>.
         </p>
-        <PointTiles points={worst} label="Worst first, pictures" onOpen={openFile} />
+        <PointTiles points={worst} label="Worst first, images" onOpen={openFile} />
       </section>
       <section aria-label="Measure again">
         <JobStart order={{ kind: 'evaluate' }} text="Measure again" quiet />
         <p class="note">
-          The {plural(results.images, 'picture')} of {results.data} are predicted again, with the model as it is now.
+          The {plural(results.images, 'image')} of {results.data} are predicted again, with the model as it is now.
         </p>
       </section>
       {opened && (

@@ -41,7 +41,7 @@ export function ReviewPage() {
       )}
       {fetched.kind === 'none' && (
         <Empty title="Nobody has looked for wrong labels yet">
-          <p>Models that never saw a picture, and the pictures most like it, say what its number should be.</p>
+          <p>Models that never saw an image, and the images most like it, say what its number should be.</p>
           <JobStart order={{ kind: 'clean' }} text="Look for wrong labels" />
         </Empty>
       )}

@@ -15,8 +15,8 @@ export function TrainPage({ data }: { readonly data: StudioData }) {
   return (
     <>
       <Heading title="Train">
-        A model that names {format.name} from {(data.images - dropped).toLocaleString('en')} pictures, with the
-        decisions taken so far
+        A model that names {format.name} from {(data.images - dropped).toLocaleString('en')} images, with the decisions
+        taken so far
       </Heading>
       <div class="columns">
         {current?.request.kind === 'train' && <JobCard job={current} />}

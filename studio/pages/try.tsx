@@ -5,7 +5,7 @@ import type { StudioModel } from '../../src/serving/studio/protocol.js';
 import { serviceUrl } from '../base/api.js';
 import { useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';
-import { tries, tryPictures } from '../base/tries.js';
+import { tries, tryImages } from '../base/tries.js';
 import { Empty, Fault } from '../parts/fault.js';
 import { Heading } from '../parts/heading.js';
 import { TriedCard } from '../parts/tried-card.js';
@@ -13,7 +13,7 @@ import { Webcam } from '../parts/webcam.js';
 
 const KINDS = 'image/jpeg,image/png,image/webp,image/gif,image/tiff,image/avif';
 
-/** Pictures of the reader's own: dropped, chosen or taken by the camera. */
+/** Images of the reader's own: dropped, chosen or taken by the camera. */
 export function TryPage({ model }: { readonly model: StudioModel | null }) {
   if (model === null)
     return (
@@ -21,7 +21,7 @@ export function TryPage({ model }: { readonly model: StudioModel | null }) {
         <Heading title="Try" />
         <Empty title="There is no model yet">
           <p>
-            <a href="#/train">Train one</a>, then it names the {useFormat().name} of any picture here.
+            <a href="#/train">Train one</a>, then it names the {useFormat().name} of any image here.
           </p>
         </Empty>
       </>
@@ -38,7 +38,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
   const share = levelIn(level);
   const take = (files: Iterable<File>) => {
     if (model.intervals && share === undefined) return levelField.current?.focus();
-    tryPictures(files, {
+    tryImages(files, {
       faces: faces && model.faces,
       level: model.intervals ? share : undefined,
     });
@@ -73,13 +73,13 @@ function Trial({ model }: { readonly model: StudioModel }) {
     <>
       <Heading title="Try">
         {model.name} names {format.name}
-        {format.unit && ` in${format.unit}`}, learnt from {plural(model.images, 'picture')}
+        {format.unit && ` in${format.unit}`}, learnt from {plural(model.images, 'image')}
         {model.rmse !== null && `; RMSE ${format.figure(model.rmse)} on those held out`}
       </Heading>
-      <section class={isOver ? 'card drop over' : 'card drop'} aria-label="Pictures">
+      <section class={isOver ? 'card drop over' : 'card drop'} aria-label="Images">
         <div class="row">
           <label class="button main">
-            Choose pictures
+            Choose images
             <input
               class="hidden"
               type="file"
@@ -91,7 +91,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
               }}
             />
           </label>
-          <Webcam onPicture={file => take([file])} />
+          <Webcam onImage={file => take([file])} />
           <span class="muted drop-hint">or drop them anywhere on this page</span>
         </div>
         {(model.faces || model.intervals) && (
@@ -115,15 +115,15 @@ function Trial({ model }: { readonly model: StudioModel }) {
             {model.faces && (
               <label class="switch">
                 <input type="checkbox" checked={faces} onChange={event => setFaces(event.currentTarget.checked)} /> Find
-                the faces in a picture
+                the faces in an image
               </label>
             )}
           </div>
         )}
         {model.intervals && share === undefined && (
-          <Fault reason={`Intervals: expected ${LEVEL_RANGE}; until then no picture is taken.`} />
+          <Fault reason={`Intervals: expected ${LEVEL_RANGE}; until then no image is taken.`} />
         )}
-        <p class="note">Pictures go to this service and nowhere else, and it keeps none of them.</p>
+        <p class="note">Images go to this service and nowhere else, and it keeps none of them.</p>
       </section>
       <p class="note" role="status">
         {all.length > 0 && `${answered} of ${all.length} answered`}

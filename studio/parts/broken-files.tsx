@@ -18,7 +18,7 @@ export function BrokenFiles({ search }: { readonly search: string | undefined })
     <>
       <div class="card table files">
         <table>
-          <caption class="hidden">Files that are no pictures</caption>
+          <caption class="hidden">Files that are no images</caption>
           <thead>
             <tr>
               <th scope="col">File</th>

@@ -14,7 +14,7 @@ export function GroupTable({ groups }: { readonly groups: Results['byGroup'] }) 
         <thead>
           <tr>
             <th scope="col">{capital(format.name)}</th>
-            <th scope="col">Pictures</th>
+            <th scope="col">Images</th>
             <th scope="col">Mean error</th>
             <td class="bar" />
             <th scope="col">Bias</th>

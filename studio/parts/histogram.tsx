@@ -94,7 +94,7 @@ export function Histogram(props: {
             tabIndex={i === Math.min(at, bins.length - 1) ? 0 : -1}
             class={isChosen(i) ? 'chosen' : ''}
             aria-pressed={!isAll && isChosen(i)}
-            aria-label={`${format(bin.from)} to ${format(bin.to)}: ${plural(bin.images, 'picture')}`}
+            aria-label={`${format(bin.from)} to ${format(bin.to)}: ${plural(bin.images, 'image')}`}
             title={`${format(bin.from)} to ${format(bin.to)}: ${formatCount(bin.images)}`}
             onFocus={() => setAt(i)}
             onClick={event => {

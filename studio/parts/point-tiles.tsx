@@ -1,9 +1,9 @@
 import type { Results } from '../../src/serving/studio/protocol.js';
 import { useFormat } from '../base/format.js';
-import { Picture } from './picture.js';
+import { SampleImage } from './sample-image.js';
 import { Tiles } from './tiles.js';
 
-/** Pictures that were measured, with their true and their predicted number and how far it is off; each opens large. */
+/** Images that were measured, with their true and their predicted number and how far it is off; each opens large. */
 export function PointTiles(props: {
   readonly points: Results['points'];
   readonly label: string;
@@ -20,7 +20,7 @@ export function PointTiles(props: {
         const { file, label, value, low, high } = points[at]!;
         return (
           <button type="button" class="tile" title={file} onClick={() => onOpen(file)}>
-            <Picture file={file} edge={240} of="results" alt={file} />
+            <SampleImage file={file} edge={240} of="results" alt={file} />
             <span class="pair">
               <span>
                 <b>{format.label(label)}</b> <span class="muted">→ {format.prediction(value)}</span>

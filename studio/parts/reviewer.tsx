@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatCount } from '../../src/report/format.js';
 import type { Review, ShownDecision } from '../../src/serving/studio/protocol.js';
-import { pictureUrl } from '../base/api.js';
+import { imageUrl } from '../base/api.js';
 import { decisionText, useDecisions } from '../base/decisions.js';
 import { useFormat } from '../base/format.js';
 import { pushQuery, replaceQuery, route } from '../base/router.js';
@@ -11,7 +11,7 @@ import type { Undoable } from '../base/undo.js';
 import { useOpened } from '../base/use-opened.js';
 import { DecisionMark, NoticeLine, SavingLine } from './decision.js';
 import { Deeds, KeysSwitch } from './deeds.js';
-import { Picture } from './picture.js';
+import { SampleImage } from './sample-image.js';
 import { SampleView } from './sample-view.js';
 
 type Item = Review['items'][number];
@@ -39,7 +39,7 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   }, [named]);
   useAhead(items, at);
 
-  // Each picture is a step in the browser's history: Back leads to the one before.
+  // Each image is a step in the browser's history: Back leads to the one before.
   const show = (file: string) => pushQuery({ file });
   const move = (step: number) => {
     const next = items[at + step];
@@ -80,14 +80,14 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
           <button
             type="button"
             class="tile"
-            aria-label={`Picture ${at + 1} of ${items.length}, large, with all that is known of it`}
+            aria-label={`Image ${at + 1} of ${items.length}, large, with all that is known of it`}
             onClick={() => open({ file: item.file, of: 'data' })}
           >
-            <Picture
+            <SampleImage
               file={item.file}
               edge={EDGE_PX}
               eager
-              alt={`Picture ${at + 1} of ${items.length}`}
+              alt={`Image ${at + 1} of ${items.length}`}
               onSeen={isSeen => setUnseen(isSeen ? undefined : item.file)}
             />
           </button>
@@ -139,7 +139,7 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
             {item.neighbours.map(({ file, label }) => (
               <li key={file} title={file}>
                 <button type="button" class="tile" onClick={() => open({ file, of: 'data' })}>
-                  <Picture file={file} edge={200} alt={file} />
+                  <SampleImage file={file} edge={200} alt={file} />
                   <span class="hidden">{format.name} </span>
                   <span>{format.label(label)}</span>
                 </button>
@@ -175,12 +175,12 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
 }
 
 const EDGE_PX = 800;
-/** How many pictures are fetched before they are shown. */
+/** How many images are fetched before they are shown. */
 const AHEAD = 10;
 
-/** Fetches the next pictures, so that each is there at once when the one before it is decided. */
+/** Fetches the next images, so that each is there at once when the one before it is decided. */
 function useAhead(items: readonly Item[], at: number): void {
   useEffect(() => {
-    for (const { file } of items.slice(at + 1, at + 1 + AHEAD)) new Image().src = pictureUrl(file, EDGE_PX);
+    for (const { file } of items.slice(at + 1, at + 1 + AHEAD)) new Image().src = imageUrl(file, EDGE_PX);
   }, [items, at]);
 }

@@ -2,16 +2,16 @@ import type { StudioSample } from '../../src/serving/studio/protocol.js';
 import { useDecisions } from '../base/decisions.js';
 import { useFormat } from '../base/format.js';
 import { DecisionMark } from './decision.js';
-import { Picture } from './picture.js';
+import { SampleImage } from './sample-image.js';
 
-/** A picture in the grid, with its label, what the model says, and what is decided. */
+/** An image in the grid, with its label, what the model says, and what is decided. */
 export function SampleTile({ sample, onOpen }: { readonly sample: StudioSample; readonly onOpen: () => void }) {
   const format = useFormat();
   const decision = useDecisions()(sample.file, sample.decision);
   const { file, label, value, score, suggested } = sample;
   return (
     <button type="button" class={decision?.kind === 'drop' ? 'tile gone' : 'tile'} title={file} onClick={onOpen}>
-      <Picture file={file} edge={240} />
+      <SampleImage file={file} edge={240} />
       <span class="pair">
         <b>{format.label(label)}</b>
         {value !== undefined && (
@@ -31,11 +31,11 @@ export function SampleTile({ sample, onOpen }: { readonly sample: StudioSample; 
   );
 }
 
-/** The place of a picture that is on its way. */
+/** The place of an image that is on its way. */
 export function WaitingTile() {
   return (
     <div class="tile waiting" aria-hidden="true">
-      <span class="no-picture" />
+      <span class="no-image" />
     </div>
   );
 }

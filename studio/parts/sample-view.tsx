@@ -14,7 +14,7 @@ import { Dialog } from './dialog.js';
 import { Explainable } from './explainable.js';
 import { Fault } from './fault.js';
 import { IntervalAxis } from './interval-axis.js';
-import { Picture } from './picture.js';
+import { SampleImage } from './sample-image.js';
 
 /** An image of the data, or of the data that was measured on. */
 export interface Opened {
@@ -49,17 +49,17 @@ export function SampleView(props: {
   useArrows(detail?.decidable ? undefined : onStep);
   const [unseen, setUnseen] = useState<string>();
   const onSeen = (isSeen: boolean) => setUnseen(isSeen ? undefined : file);
-  const picture = <Picture file={file} edge={1200} of={of} eager alt={file} onSeen={onSeen} />;
+  const view = <SampleImage file={file} edge={1200} of={of} eager alt={file} onSeen={onSeen} />;
 
   return (
     <Dialog label={file} onClose={onClose}>
       <div class="large">
         {detail?.prediction ? (
           <Explainable of={`${of} ${file}`} name={file} ask={explain} format={format}>
-            {picture}
+            {view}
           </Explainable>
         ) : (
-          <div class="stack">{picture}</div>
+          <div class="stack">{view}</div>
         )}
       </div>
       <div class="about">

@@ -29,7 +29,7 @@ export const isInside = ({ label, value }: Points[number], brush: Brush): boolea
 /** Whether the brush chooses anything. */
 export const isBrushed = (brush: Brush): boolean => Object.values(brush).some(end => end !== undefined);
 
-/** True against predicted numbers, a point a picture; dragging over it chooses some. */
+/** True against predicted numbers, a point an image; dragging over it chooses some. */
 export function Scatter(props: {
   readonly points: Points;
   readonly brush: Brush;
@@ -106,7 +106,7 @@ export function Scatter(props: {
         width={Math.max(width, 120)}
         height={height}
         role="img"
-        aria-label={`True against predicted ${format.name} of ${plural(points.length, 'picture')}; the fields below choose a part`}
+        aria-label={`True against predicted ${format.name} of ${plural(points.length, 'image')}; the fields below choose a part`}
       >
         <g class="axis">
           {ticks(low, high, width < 420 ? 5 : 8).map(tick => (

@@ -145,7 +145,7 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
         />
         <Field
           label="Backbone"
-          help="The network that looks at the pictures."
+          help="The network that looks at the images."
           control={named => (
             <select {...named} {...field('backbone')}>
               {backbones.map(([value, text]) => (
@@ -158,7 +158,7 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
         />
         <Field
           label="What is trained"
-          help="More takes longer, and pays with many pictures."
+          help="More takes longer, and pays with many images."
           control={named => (
             <select {...named} {...field('tune')}>
               <option value="head">The head alone: seconds to minutes</option>
@@ -197,8 +197,8 @@ export function TrainForm(props: { readonly target: string; readonly isBusy: boo
             )}
           />
           <Field
-            label="Changed pictures"
-            help={exact ? WITHOUT : 'Random changes, so that fewer pictures teach more.'}
+            label="Changed images"
+            help={exact ? WITHOUT : 'Random changes, so that fewer images teach more.'}
             control={named => (
               <select {...named} disabled={exact} {...field('augment')}>
                 <option value="none">None</option>
@@ -270,7 +270,7 @@ const LIMITS = [
 
 /** Numbers that have a default of their own where nothing is entered. */
 const OPTIONAL = [
-  { name: 'epochs', label: 'Epochs', help: 'How often each picture is seen.', min: 1, max: 1000 },
+  { name: 'epochs', label: 'Epochs', help: 'How often each image is seen.', min: 1, max: 1000 },
   {
     name: 'learningRate',
     label: 'Learning rate',
@@ -279,5 +279,5 @@ const OPTIONAL = [
     max: 10,
     step: 'any',
   },
-  { name: 'batch', label: 'Batch', help: 'Pictures a step.', min: 1, max: 1024 },
+  { name: 'batch', label: 'Batch', help: 'Images a step.', min: 1, max: 1024 },
 ] as const;

@@ -9,7 +9,7 @@ import { Dialog } from './dialog.js';
 import { Explainable } from './explainable.js';
 import { Fault } from './fault.js';
 
-/** A picture that was tried: its number, or that of each face in it. It opens large, with the explanation of each number. */
+/** An image that was tried: its number, or that of each face in it. It opens large, with the explanation of each number. */
 export function TriedCard({ tried }: { readonly tried: Tried }) {
   const format = useFormat();
   const { answer, error, name, preview, level } = tried;
@@ -18,7 +18,7 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
   return (
     <li class="card tried" aria-busy={answer === undefined && error === undefined}>
       <button type="button" class="boxed" disabled={answer === undefined} onClick={() => setIsOpen(true)}>
-        {preview && <BoxedPicture preview={preview} name={name} faces={faces ?? []} />}
+        {preview && <BoxedImage preview={preview} name={name} faces={faces ?? []} />}
         <span class="hidden"> large, with its explanation</span>
       </button>
       {answer === undefined && error === undefined && <p class="muted">Waiting …</p>}
@@ -52,7 +52,7 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
   );
 }
 
-/** A tried picture large: what is explained is the whole of it, or the crop of each face, as it was predicted. */
+/** A tried image large: what is explained is the whole of it, or the crop of each face, as it was predicted. */
 function TriedLarge({ tried, onClose }: { readonly tried: Tried; readonly onClose: () => void }) {
   const { id, answer, name, preview, level } = tried;
   const format = useFormat();
@@ -62,7 +62,7 @@ function TriedLarge({ tried, onClose }: { readonly tried: Tried; readonly onClos
       <Explainable of={`${id} ${face}`} name={label} ask={signal => explainTried(tried, face, signal)} format={format}>
         {face === undefined
           ? preview && <img src={preview.url} alt={name} />
-          : preview && <BoxedPicture preview={preview} name={name} faces={faces!} only={face} />}
+          : preview && <BoxedImage preview={preview} name={name} faces={faces!} only={face} />}
       </Explainable>
       <div>
         <Answer answer={shown} format={format} level={level} />
@@ -102,8 +102,8 @@ function Answer(props: {
   );
 }
 
-/** The picture with a box around each face, numbered where there are several. */
-function BoxedPicture(props: {
+/** The image with a box around each face, numbered where there are several. */
+function BoxedImage(props: {
   readonly preview: Preview;
   readonly name: string;
   readonly faces: readonly TriedFace[];
@@ -111,7 +111,7 @@ function BoxedPicture(props: {
   readonly only?: number;
 }) {
   const { preview, name, faces, only } = props;
-  // Boxes are in pixels of the picture itself.
+  // Boxes are in pixels of the image itself.
   const { url, width: across, height: down } = preview;
   return (
     <>

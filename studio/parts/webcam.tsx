@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { reasonOf } from '../base/api.js';
 import { Fault } from './fault.js';
 
-/** The camera of this device: its picture live, and a button that takes one. Nothing is sent before. */
-export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void }) {
+/** The camera of this device: its image live, and a button that takes one. Nothing is sent before. */
+export function Webcam({ onImage }: { readonly onImage: (file: File) => void }) {
   const [stream, setStream] = useState<MediaStream>();
   const [fault, setFault] = useState<string>();
   const video = useRef<HTMLVideoElement>(null);
@@ -36,7 +36,7 @@ export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void
     canvas.getContext('2d')!.drawImage(video.current!, 0, 0);
     canvas.toBlob(
       blob => {
-        if (blob) onPicture(new File([blob], `camera-${++taken.current}.jpg`, { type: 'image/jpeg' }));
+        if (blob) onImage(new File([blob], `camera-${++taken.current}.jpg`, { type: 'image/jpeg' }));
       },
       'image/jpeg',
       0.92,
@@ -64,7 +64,7 @@ export function Webcam({ onPicture }: { readonly onPicture: (file: File) => void
       />
       <p class="row">
         <button type="button" class="main" disabled={!isReady} onClick={take}>
-          Take a picture
+          Take an image
         </button>
         <button type="button" onClick={() => setStream(undefined)}>
           Camera off

@@ -6,7 +6,7 @@ import { Graph, type Value } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { expectNumbersClose } from '../close.js';
-import { tinyBackbone } from '../training/tiny-backbone.js';
+import { tinyBackbone } from '../features/tiny-backbone.js';
 
 describe('buildFromPixels', () => {
   it('turns pixels into planes and normalises each with its own mean and std', async () => {
@@ -37,7 +37,7 @@ describe('buildFromPixels', () => {
     }
   });
 
-  it('builds in a graph that is given, for so many pictures, changed before they are normalised', async () => {
+  it('builds in a graph that is given, for so many images, changed before they are normalised', async () => {
     const graph = new Graph();
     const normalization = { scale: 2, mean: [1, 1, 1], std: [1, 1, 1] } as const;
     const open = { ...tinyBackbone(), sizePx: 1, normalization, width: 3 };

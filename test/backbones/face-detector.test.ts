@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { angleOfFace, type Face, middle } from '../../src/backbones/face-detector/face.js';
 import { loadFaceDetector } from '../../src/backbones/face-detector.js';
-import { decodeScene } from '../../src/data/scene.js';
-import { pyramidOf } from '../../src/data/warp.js';
-import { type PortraitScene, portraitScene } from '../data/portrait-scene.js';
+import { decodeScene } from '../../src/images/scene.js';
+import { pyramidOf } from '../../src/images/warp.js';
+import { type PortraitScene, portraitScene } from '../images/portrait-scene.js';
 
 const loading = loadFaceDetector({ threads: 1 });
 after(async () => (await loading).close());
@@ -33,7 +33,7 @@ describe('the face detector', () => {
     for (const face of found) assert.ok(Math.abs(angleOfFace(face)) < 10, `${angleOfFace(face)}`);
   });
 
-  it('finds small ones in large pictures by tiles', async () => {
+  it('finds small ones in large images by tiles', async () => {
     const [face, ...others] = await find({ width: 2000, height: 1200, faces: [{ x: 1700, y: 300, px: 70 }] });
     assert.equal(others.length, 0);
     assertNear(face!, 1700, 300, 70);

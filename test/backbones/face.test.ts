@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { type Backbone, buildFromPixels } from '../../src/backbones/backbone.js';
 import { FACE_SHA256, loadFace } from '../../src/backbones/face.js';
-import { formulaUniform } from '../../src/backbones/formula.js';
 import { readTfjsModel } from '../../src/backbones/tfjs.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { expectNumbersClose } from '../close.js';
@@ -102,6 +102,6 @@ describe('the face backbone', () => {
       );
       assert.notDeepEqual(part, rows.subarray(1280 + from!, 1280 + to!));
     }
-    assert.deepEqual(alone.features!.data, rows.slice(1280), 'a picture has the same features in any batch');
+    assert.deepEqual(alone.features!.data, rows.slice(1280), 'an image has the same features in any batch');
   });
 });

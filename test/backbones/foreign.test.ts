@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { buildFromPixels, imagenetNormalization } from '../../src/backbones/backbone.js';
 import { loadForeign } from '../../src/backbones/foreign.js';
-import { formulaUniform } from '../../src/backbones/formula.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import { backward } from '../../src/engine/autodiff/backward.js';
 import { reduceMean, square } from '../../src/engine/graph/build.js';
 import { Graph } from '../../src/engine/graph/graph.js';
@@ -17,7 +17,7 @@ import { sizeOf, type Tensor } from '../../src/engine/tensor.js';
 import { buildModel } from '../../src/model/build-model.js';
 import { linearHead } from '../../src/training/head.js';
 import { expectNumbersClose } from '../close.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 import { float } from '../run-graph.js';
 
 type Names = Readonly<Record<'x' | 'kernel' | 'conv' | 'relu' | 'pool' | 'flat' | 'weight' | 'out', string>>;
@@ -97,7 +97,7 @@ interface Way {
   readonly asked?: number;
 }
 
-/** The features and value that an artefact around the file gives, and what the file itself gives for the same pictures. */
+/** The features and value that an artefact around the file gives, and what the file itself gives for the same images. */
 async function bothWays(path: string, { sizePx, output, input = 'x', asked }: Way) {
   const backbone = await loadForeign({ path, sizePx: asked });
   const head = { weight: Float32Array.from(formulaUniform('head', backbone.width)), bias: 3 };
@@ -169,7 +169,7 @@ describe('a foreign ONNX file', () => {
     assert.equal((await loadForeign({ path: save(t, classifier(plainNames, ['N', 3, 16, 'W'])) })).sizePx, 16);
     assert.equal(
       await failureOf(() => loadForeign({ path })),
-      `UsageError: --size: expected the picture size for ${path}, which leaves it open, got none`,
+      `UsageError: --size: expected the image size for ${path}, which leaves it open, got none`,
     );
   });
 
@@ -184,7 +184,7 @@ describe('a foreign ONNX file', () => {
     assert.deepEqual([...value!.data], [1, 1, 1]);
   });
 
-  it('is refused where it is made for one picture at a time inside', async t => {
+  it('is refused where it is made for one image at a time inside', async t => {
     const model = endingIn(classifier(plainNames, [1, 3, 16, 16]), 'pool');
     const initializers = new Map(model.initializers).set('one', {
       dtype: 'int64',
@@ -198,7 +198,7 @@ describe('a foreign ONNX file', () => {
       nodes,
       outputs: [{ name: 'row', dtype: 'float32', shape: undefined }],
     });
-    const wide = 'features [2, D] for two pictures, D up to 65536';
+    const wide = 'features [2, D] for two images, D up to 65536';
     assert.equal(await failureOf(() => loadForeign({ path })), `InputError: ${path}: expected ${wide}, got [1,8]`);
   });
 
@@ -381,10 +381,7 @@ describe('a foreign ONNX file', () => {
         'InputError: PATH: expected one input, got 2',
       ],
       [{ inputs: [] }, 'InputError: PATH: expected one input, got 0'],
-      [
-        { inputs: [input('float32', ['N', 3, 16, 24])] },
-        'InputError: PATH: "x": expected square pictures, got 24 x 16',
-      ],
+      [{ inputs: [input('float32', ['N', 3, 16, 24])] }, 'InputError: PATH: "x": expected square images, got 24 x 16'],
       [{}, 'UsageError: --size: expected 16, the size in PATH, got 24', 24],
       [{ nodes: [], outputs: [] }, 'InputError: PATH: expected an output, got none'],
     ];
@@ -402,7 +399,7 @@ describe('a foreign ONNX file', () => {
     ]) {
       const path = save(t, { ...model, nodes });
       const text = await failureOf(() => loadForeign({ path }));
-      const start = `InputError: ${path}: expected a model that runs on two pictures of 16 x 16 px, got "`;
+      const start = `InputError: ${path}: expected a model that runs on two images of 16 x 16 px, got "`;
       assert.ok(text.startsWith(start), text);
       assert.match(text.slice(start.length), /^[^\n]*(NoSuchOperator|lost)[^\n]*"$/);
     }

@@ -5,7 +5,7 @@ import { buildFromPixels } from '../../src/backbones/backbone.js';
 import { type BackboneOptions, backboneNames, loadBackbone, resnets } from '../../src/backbones/registry.js';
 import { InputError } from '../../src/base/errors.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 
 const load = (options: Partial<BackboneOptions>) => loadBackbone({ cacheDir: '/nowhere', ...options });
 const failure = (options: Partial<BackboneOptions>) => failureOf(() => load(options));
@@ -27,7 +27,7 @@ describe('loadBackbone', () => {
   it('refuses options that a backbone has no use for', async () => {
     const std = [1, 1, 1] as const;
     const cases: [Partial<BackboneOptions>, string][] = [
-      [{ sizePx: 125 }, '--size: expected nothing, for face takes pictures of 224 px, got 125; leave it out'],
+      [{ sizePx: 125 }, '--size: expected nothing, for face takes images of 224 px, got 125; leave it out'],
       [
         { backbone: 'face', weights: 'formula' },
         '--weights: expected nothing, for face carries its own weights, got formula; leave it out',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { formulaUniform } from '../../src/backbones/formula.js';
 import { buildTfjs, readTfjsModel } from '../../src/backbones/tfjs.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { expectAllClose } from '../close.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 import * as reference from '../engine/graph/reference.js';
 import { float, runGraph } from '../run-graph.js';
 

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { lockFile, withLock } from '../../src/base/file-lock.js';
 import { processMark } from '../../src/base/process-mark.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 
 const PROGRAM = fileURLToPath(new URL('locking.js', import.meta.url));
 const forever = { waitMs: Number.POSITIVE_INFINITY };

@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createOutputFolder, recoverFolder } from '../../src/base/output-folder.js';
 import { processMark } from '../../src/base/process-mark.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 
 const fresh = { force: false };
 

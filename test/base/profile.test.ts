@@ -9,12 +9,12 @@ describe('a profile', () => {
     const started = performance.now();
     await Promise.all([1, 2, 3].map(() => during(profile, 'decode', () => sleep(60))));
     const most = (performance.now() - started) / 1000;
-    const { decode, read } = profile.report().pictures;
+    const { decode, read } = profile.report().images;
     assert.ok(decode > 0.05 && decode <= most, `${decode} of ${most}`);
     assert.equal(read, 0);
   });
 
-  it('says how long the engine waited while pictures were under way', async () => {
+  it('says how long the engine waited while images were under way', async () => {
     const profile = new Profile();
     const started = performance.now();
     const end = profile.start('way');
@@ -22,7 +22,7 @@ describe('a profile', () => {
     await during(profile, 'compute', () => sleep(60));
     end();
     const all = (performance.now() - started) / 1000;
-    const { wait, compute } = profile.report().pictures;
+    const { wait, compute } = profile.report().images;
     assert.ok(wait > 0.05 && compute > 0.05, `${wait}, ${compute}`);
     assert.ok(wait + compute <= all, `${wait} and ${compute} of ${all}`);
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { remembered } from '../../src/base/remembered.js';
 import { temporaryFolder } from '../cli/eyeball.js';
-import { failureOf } from '../data/temp.js';
+import { failureOf } from '../datasets/temp.js';
 
 const root = temporaryFolder();
 const number = (json: unknown): number => {

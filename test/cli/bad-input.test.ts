@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { eyeball, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 // Nobody listens there: no test may reach the real hub.
 process.env.HF_ENDPOINT = 'http://127.0.0.1:9';
@@ -21,7 +21,7 @@ const train = (data: string, ...more: string[]) => [
 ];
 
 before(async () => {
-  await writePictures(at('good'), 20);
+  await writeImages(at('good'), 20);
   mkdirSync(at('empty'));
   mkdirSync(at('words', 'old'), { recursive: true });
   writeFileSync(at('words', 'old', 'x.jpg'), '');
@@ -125,10 +125,10 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     /infinite\.csv:3: expected a finite number in "age", got "Infinity"/,
   ],
   [
-    'only broken pictures',
+    'only broken images',
     () => train(at('broken')),
     1,
-    /broken: expected at least one picture that can be read, got none of 1; 7.x\.jpg: expected a photo/,
+    /broken: expected at least one image that can be read, got none of 1; 7.x\.jpg: expected a photo/,
   ],
   [
     'an unwritable output',
@@ -143,10 +143,10 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     /epoch \d of 9, (step \d+|validation): expected (a finite loss|finite predictions), got \w+; try a lower --lr than 1e\+30/,
   ],
   [
-    'only broken pictures to evaluate',
+    'only broken images to evaluate',
     () => ['evaluate', at('model'), at('broken')],
     1,
-    /broken: expected at least one picture that can be read, got none of 1; 7.x\.jpg: expected a photo/,
+    /broken: expected at least one image that can be read, got none of 1; 7.x\.jpg: expected a photo/,
   ],
   [
     'results inside the model',
@@ -237,7 +237,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'an empty folder to predict',
     () => ['predict', at('model'), at('empty')],
     1,
-    /empty: expected pictures, got an empty folder/,
+    /empty: expected images, got an empty folder/,
   ],
   ['an unknown option', () => train(at('good'), '--frobnicate'), 2, /unknown option '--frobnicate'/],
   ['an unknown command', () => ['frobnicate'], 2, /unknown command 'frobnicate'/],
@@ -329,7 +329,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'a size for face',
     () => ['train', at('good'), '--out', at('new'), '--size', '64'],
     2,
-    /--size: expected nothing, for face takes pictures of 224 px, got 64; leave it out/,
+    /--size: expected nothing, for face takes images of 224 px, got 64; leave it out/,
   ],
 ];
 

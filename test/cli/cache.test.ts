@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { FeatureCache } from '../../src/training/feature-cache.js';
-import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { FeatureCache } from '../../src/features/feature-cache.js';
+import { eyeball, start, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const [data, home] = [join(root, 'data'), join(root, 'home')];
@@ -33,7 +33,7 @@ function age({ path }: Entry, days: number): void {
 }
 
 before(async () => {
-  await writePictures(data, 20);
+  await writeImages(data, 20);
   const { code, stderr } = await run('train', data, '--out', join(root, 'model'), ...TINY, '--head', 'linear');
   assert.equal(code, 0, stderr);
   const weights = join(cache, 'hub', 'timm--resnet18.a1_in1k', 'main');
@@ -87,7 +87,7 @@ describe('cache', () => {
   });
 
   it('removes what was used last of all until the size asked for is left', async () => {
-    await writePictures(join(root, 'more'), 12, 5);
+    await writeImages(join(root, 'more'), 12, 5);
     const args = ['train', join(root, 'more'), '--head', 'linear', '--quiet'];
     assert.equal((await run(...args, '--out', join(root, 'm1'), ...TINY)).code, 0);
     assert.equal((await run(...args, '--out', join(root, 'm2'), ...TINY, '--size', '64')).code, 0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
-import { generatePortraits } from '../../src/data/portraits/generate-portraits.js';
+import { generatePortraits } from '../../src/demo/portraits/generate-portraits.js';
 import { eyeball, start, TINY, temporaryFolder } from './eyeball.js';
 
 const root = temporaryFolder();
@@ -28,7 +28,7 @@ before(async () => {
 });
 
 describe('clean', () => {
-  it('ranks every picture, draws a sheet, and offers what to decide', async () => {
+  it('ranks every image, draws a sheet, and offers what to decide', async () => {
     const { code, stdout, stderr } = await clean('--json');
     assert.equal(code, 0, stderr);
     const result = JSON.parse(stdout);
@@ -116,31 +116,31 @@ describe('clean', () => {
     assert.ok(existsSync(mine));
   });
 
-  it('never replaces a picture that is no sheet of its own', async () => {
-    const [table, picture] = [join(root, 'photo.csv'), join(root, 'photo.png')];
-    writeFileSync(picture, 'mine');
+  it('never replaces an image that is no sheet of its own', async () => {
+    const [table, image] = [join(root, 'photo.csv'), join(root, 'photo.png')];
+    writeFileSync(image, 'mine');
     const args = ['clean', data, '--out', table, ...network, '--quiet'];
     const { code, stderr } = await eyeball(...args);
     assert.equal(code, 1);
     assert.match(stderr, /photo\.png: expected a new file or one of eyeball clean, got another file; choose another/);
-    assert.equal(readFileSync(picture, 'utf8'), 'mine');
+    assert.equal(readFileSync(image, 'utf8'), 'mine');
     assert.equal((await eyeball(...args, '--force', '--decisions', join(root, 'none.csv'))).code, 0);
-    assert.equal(readFileSync(`${picture}.old-1`, 'utf8'), 'mine');
-    assert.ok(existsSync(table) && existsSync(picture));
+    assert.equal(readFileSync(`${image}.old-1`, 'utf8'), 'mine');
+    assert.ok(existsSync(table) && existsSync(image));
   });
 
-  it('refuses decisions about pictures that are gone, where a model would be trained on them', async () => {
+  it('refuses decisions about images that are gone, where a model would be trained on them', async () => {
     const gone = join(root, 'gone.csv');
     writeFileSync(gone, 'file,decision,value\n9/none.jpg,drop,\n');
     const { code, stderr } = await eyeball('inspect', data, '--decisions', gone);
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /gone\.csv: expected decisions about pictures of the data, got "9\/none\.jpg", which is not there/,
+      /gone\.csv: expected decisions about images of the data, got "9\/none\.jpg", which is not there/,
     );
     const again = await eyeball('clean', data, '--out', out, '--decisions', gone, ...network);
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /gone\.csv: 1 decisions are about pictures that are not here; they stay there/);
+    assert.match(again.stderr, /gone\.csv: 1 decisions are about images that are not here; they stay there/);
     assert.ok(readFileSync(gone, 'utf8').startsWith('file,decision,value\n9/none.jpg,drop,\n'));
   });
 
@@ -163,9 +163,9 @@ describe('clean', () => {
       [
         ['clean', data, '--out', out, ...network, '--limit', '5'],
         1,
-        /expected at least 10 pictures that can be read, got/,
+        /expected at least 10 images that can be read, got/,
       ],
-      [['clean', data, '--prove', ...network, '--limit', '30'], 1, /expected at least 50 pictures to prove on, got/],
+      [['clean', data, '--prove', ...network, '--limit', '30'], 1, /expected at least 50 images to prove on, got/],
     ];
     for (const [args, wanted, text] of cases) {
       const { code, stderr } = await eyeball(...args);

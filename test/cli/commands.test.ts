@@ -8,7 +8,7 @@ import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
-import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { eyeball, start, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const [train, test] = [join(root, 'train'), join(root, 'test')];
@@ -17,9 +17,9 @@ const [model, adam] = [join(root, 'model'), join(root, 'adam')];
 const json = (text: string) => JSON.parse(text);
 
 before(async () => {
-  await writePictures(train, 120);
-  await writePictures(test, 40, 1);
-  writeFileSync(join(train, '10', 'broken.jpg'), 'not a picture');
+  await writeImages(train, 120);
+  await writeImages(test, 40, 1);
+  writeFileSync(join(train, '10', 'broken.jpg'), 'not an image');
 });
 
 describe('train', () => {
@@ -121,7 +121,7 @@ describe('train', () => {
 
   it('ends with 130 on Ctrl-C, and a kill at any moment costs nothing that was done', async () => {
     const data = join(root, 'many');
-    await writePictures(data, 400, 2);
+    await writeImages(data, 400, 2);
     const tail = [
       '--backbone',
       'resnet18',
@@ -232,13 +232,13 @@ describe('evaluate', () => {
     assert.equal(readFileSync(join(`${other}-evaluation.old-1`, 'notes.txt'), 'utf8'), 'mine');
   });
 
-  it('calls out a model that says nearly the same for every picture', async () => {
+  it('calls out a model that says nearly the same for every image', async () => {
     const same = join(root, 'same');
-    await writePictures(same, 30, 3);
+    await writeImages(same, 30, 3);
     const args = ['--solver', 'adam', '--epochs', '1', '--lr', '1e-9', '--cache', cache, '--quiet'];
     assert.equal((await eyeball('train', same, '--out', join(root, 'constant'), ...TINY, ...args)).code, 0);
     const { stdout } = await eyeball('evaluate', join(root, 'constant'), test);
-    assert.match(stdout, /^warning: The model answers almost the same number for every picture/m);
+    assert.match(stdout, /^warning: The model answers almost the same number for every image/m);
   });
 });
 
@@ -268,17 +268,17 @@ describe('predict', () => {
     assert.notDeepEqual((await predict()).prediction, plain.prediction);
   });
 
-  it('prints a line a picture, and still does the others where one is broken', async () => {
+  it('prints a line an image, and still does the others where one is broken', async () => {
     const [first, second] = readdirSync(join(test, '10'));
     const broken = join(train, '10', 'broken.jpg');
-    const pictures = [join(test, '10', first!), broken, join(test, '10', second ?? first!)];
-    const { code, stdout } = await eyeball('predict', model, ...pictures);
+    const images = [join(test, '10', first!), broken, join(test, '10', second ?? first!)];
+    const { code, stdout } = await eyeball('predict', model, ...images);
     assert.equal(code, 1);
     const lines = stdout.trim().split('\n');
-    assert.match(lines[0]!, new RegExp(`^${pictures[0]}\t-?\\d+`));
+    assert.match(lines[0]!, new RegExp(`^${images[0]}\t-?\\d+`));
     assert.match(lines[1]!, new RegExp(`^${broken}: expected a photo .*, got text`));
     assert.equal(lines.length, 3);
-    const result = json((await eyeball('predict', model, ...pictures, '--json')).stdout);
+    const result = json((await eyeball('predict', model, ...images, '--json')).stdout);
     assert.deepEqual(
       result.map((p: { value: unknown }) => typeof p.value),
       ['number', 'object', 'number'],
@@ -309,20 +309,17 @@ describe('predict', () => {
     assert.equal(readFileSync(csv, 'utf8'), 'mine\n');
   });
 
-  it('gives intervals at any level, and none at one that needs more pictures than there were', async () => {
-    const picture = join(test, '10', readdirSync(join(test, '10'))[0]!);
+  it('gives intervals at any level, and none at one that needs more images than there were', async () => {
+    const image = join(test, '10', readdirSync(join(test, '10'))[0]!);
     const at = async (level: string) => {
-      const { stdout, stderr } = await eyeball('predict', model, picture, '--level', level, '--json');
+      const { stdout, stderr } = await eyeball('predict', model, image, '--level', level, '--json');
       return { ...json(stdout)[0], stderr };
     };
     const [half, most, all] = [await at('0.5'), await at('0.9'), await at('0.999')];
     assert.ok(most.low <= half.low && half.low < half.value && half.value < half.high && half.high <= most.high);
     assert.deepEqual([all.low, all.high], [null, null]);
-    assert.match(
-      all.stderr,
-      /warning: 99\.9 % intervals need 999 calibration pictures or more, and the model has 120: /,
-    );
-    assert.match((await eyeball('predict', model, picture)).stdout, /\t-?[\d.]+\t-?[\d.]+ to -?[\d.]+/);
+    assert.match(all.stderr, /warning: 99\.9 % intervals need 999 calibration images or more, and the model has 120: /);
+    assert.match((await eyeball('predict', model, image)).stdout, /\t-?[\d.]+\t-?[\d.]+ to -?[\d.]+/);
   });
 
   it('agrees with evaluate, takes folders and addresses', async () => {
@@ -348,7 +345,7 @@ describe('predict', () => {
     assert.deepEqual(fetched[1], {
       file: `${address}/gone.jpg`,
       value: null,
-      error: 'expected a picture, got status 404',
+      error: 'expected an image, got status 404',
     });
   });
 });
@@ -376,7 +373,7 @@ describe('compare', () => {
       assert.ok(times.totalSeconds >= times.fitSeconds + times.extractSeconds, JSON.stringify(times));
       assert.ok(sizeBytes > 40e6);
     }
-    // A part of the test pictures is other data, and a model that was trained anew has not been measured.
+    // A part of the test images is other data, and a model that was trained anew has not been measured.
     assert.equal((await eyeball('evaluate', adam, test, '--quiet', '--limit', '30')).code, 0);
     assert.match((await eyeball('compare', model, adam)).stdout, /^warning: .* evaluated on different test data/m);
     const args = ['--seed', '1', '--cache', cache, '--quiet', '--force'];
@@ -407,7 +404,7 @@ describe('inspect', () => {
     assert.match(readFileSync(join(out, 'inspect.html'), 'utf8'), /10\/<wbr>broken\.jpg/);
   });
 
-  it('counts the pictures that show no colour, however they are stored', async () => {
+  it('counts the images that show no colour, however they are stored', async () => {
     const data = join(root, 'gray', '1');
     await mkdir(data, { recursive: true });
     const gray = sharp({ create: { width: 40, height: 40, channels: 3, background: '#808080' } });
@@ -420,7 +417,7 @@ describe('inspect', () => {
 
   it('shows a histogram and what is broken', async () => {
     const { stdout } = await eyeball('inspect', train, '--quiet');
-    assert.match(stdout, /^120 pictures: 120 jpeg; \d+ without colour$/m);
+    assert.match(stdout, /^120 images: 120 jpeg; \d+ without colour$/m);
     assert.match(stdout, /█/);
     assert.match(stdout, /^ {2}10\/broken\.jpg: expected a photo/m);
   });

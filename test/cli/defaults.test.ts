@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { FakeHub } from '../backbones/weights/fake-hub.js';
 import { formulaWeights } from '../backbones/weights/formula-weights.js';
-import { start, temporaryFolder, userEnv, writePictures } from './eyeball.js';
+import { start, temporaryFolder, userEnv, writeImages } from './eyeball.js';
 
 /** What only commands without `--cache` take: the default places of a user whose home is empty. */
 describe('the command without --cache', () => {
@@ -14,7 +14,7 @@ describe('the command without --cache', () => {
   before(async () => {
     hub = await FakeHub.start();
     hub.content = formulaWeights('resnet18');
-    await writePictures(data, 20);
+    await writeImages(data, 20);
   });
   after(() => hub.stop());
 

@@ -42,7 +42,7 @@ describe('export', () => {
       page,
       /http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;;[^"]*connect-src &#39;self&#39;;/,
     );
-    assert.match(page, /<h1>Age from a picture<\/h1>/);
+    assert.match(page, /<h1>Age from an image<\/h1>/);
 
     const again = await eyeball('export', model, '--web', out);
     assert.equal(again.code, 1);

@@ -44,7 +44,7 @@ export const eyeball = (...args: string[]): Promise<Outcome> => start(args).outc
 export const SERVED =
   /^ {2}http:\/\/\S+ {2}in a browser: [\s\S]*\nCtrl-C stops it\.\nstopping: what was accepted is still answered\n$/;
 
-/** A fast backbone: a small ResNet on tiny pictures. */
+/** A fast backbone: a small ResNet on tiny images. */
 export const TINY = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '32'];
 
 /** A folder that is gone when the tests of this file are over. */
@@ -54,16 +54,16 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Writes `count` pictures of 40 x 40 px into folders named by a number from 0 to 90 that their brightness follows. */
-export async function writePictures(folder: string, count: number, seed = 0): Promise<void> {
-  const random = createRandom(seed, 'pictures');
+/** Writes `count` images of 40 x 40 px into folders named by a number from 0 to 90 that their brightness follows. */
+export async function writeImages(folder: string, count: number, seed = 0): Promise<void> {
+  const random = createRandom(seed, 'images');
   for (let i = 0; i < count; i++) {
     const label = 10 * random.integer(10);
     const shade = () => Math.round(40 + 1.8 * label + 30 * random.uniform());
     const background = { r: shade(), g: shade(), b: shade() };
     await mkdir(join(folder, `${label}`), { recursive: true });
-    const picture = sharp({ create: { width: 40, height: 40, channels: 3, background } });
-    writeFileSync(join(folder, `${label}`, `${i}.jpg`), await picture.jpeg().toBuffer());
+    const image = sharp({ create: { width: 40, height: 40, channels: 3, background } });
+    writeFileSync(join(folder, `${label}`, `${i}.jpg`), await image.jpeg().toBuffer());
   }
 }
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { portraitScene } from '../data/portrait-scene.js';
-import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { portraitScene } from '../images/portrait-scene.js';
+import { eyeball, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const at = (...parts: string[]) => join(root, ...parts);
@@ -23,7 +23,7 @@ before(async () => {
     writeFileSync(at('scenes', `${age}`, 'x.png'), await portraitScene({ width: 420, height: 300, faces }));
   }
   writeFileSync(at('scenes', '10', 'none.png'), await portraitScene({ width: 420, height: 300, faces: [] }));
-  await writePictures(at('plain'), 20);
+  await writeImages(at('plain'), 20);
 });
 
 describe('--faces', () => {
@@ -68,22 +68,22 @@ describe('--faces', () => {
       [
         ['predict', at('no-faces'), at('scenes', '30'), '--faces'],
         2,
-        /--faces: expected a model that knows how its pictures show faces, got .*eyeball\.json, which does not; train it again, on pictures of one face each/,
+        /--faces: expected a model that knows how its images show faces, got .*eyeball\.json, which does not; train it again, on images of one face each/,
       ],
       [
         ['evaluate', at('no-faces'), at('scenes'), '--faces', '--out', at('new-results')],
         2,
-        /--faces: expected a model that knows how its pictures show faces, got .*no-faces, which does not/,
+        /--faces: expected a model that knows how its images show faces, got .*no-faces, which does not/,
       ],
       [
         ['predict', at('no-faces'), at('scenes', '30'), '--faces', '--explain', at('why')],
         2,
-        /--faces: expected no --explain beside it, got ".*why"; it explains whole pictures, not their faces/,
+        /--faces: expected no --explain beside it, got ".*why"; it explains whole images, not their faces/,
       ],
       [
         ['train', at('plain'), '--out', at('new'), ...TINY, '--cache', at('cache'), '--faces'],
         1,
-        /plain: expected at least one picture that shows a face, got none of 20; .*: expected a face, got none in 40 x 40 px/,
+        /plain: expected at least one image that shows a face, got none of 20; .*: expected a face, got none in 40 x 40 px/,
       ],
     ];
     for (const [args, wanted, line] of cases) {

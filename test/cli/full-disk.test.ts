@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { eyeball, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const [data, disk, cache] = [join(root, 'data'), join(root, 'disk'), join(root, 'cache')];
@@ -63,7 +63,7 @@ async function expectRefused(line: RegExp, ...args: string[]): Promise<void> {
 const train = (out: string, ...more: string[]) => ['train', data, '--out', out, ...TINY, '--head', 'linear', ...more];
 
 before(async () => {
-  await writePictures(data, 30);
+  await writeImages(data, 30);
   const { code, stderr } = await eyeball(...train(join(root, 'model')), '--cache', cache, '--quiet');
   assert.equal(code, 0, stderr);
 });
@@ -75,7 +75,7 @@ after(() => {
 describe('on a full disk', () => {
   it('the cache: says so, and keeps what it had', async t => {
     if (skipped(t)) return;
-    await writePictures(join(root, 'more'), 200, 3);
+    await writeImages(join(root, 'more'), 200, 3);
     const on = ['--cache', join(disk, 'cache')];
     assert.equal((await eyeball(...train(join(root, 'a')), ...on, '--quiet')).code, 0);
     fill(60_000);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../../src/base/random.js';
-import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { eyeball, start, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const data = join(root, 'data');
@@ -16,7 +16,7 @@ const cases: readonly [string, readonly string[]][] = [
     ['--backbone', 'face', '--tune', 'last', '--epochs', '6', '--batch', '6'],
   ],
   [
-    'all stages, on augmented pictures',
+    'all stages, on augmented images',
     [...TINY, '--tune', 'all', '--augment', 'face', '--optimizer', 'sgd', '--epochs', '3', '--batch', '6'],
   ],
 ];
@@ -24,7 +24,7 @@ const cases: readonly [string, readonly string[]][] = [
 const KILLS = 4;
 
 before(async () => {
-  await writePictures(data, 20);
+  await writeImages(data, 20);
 });
 
 describe('a process that is killed while it tunes', () => {

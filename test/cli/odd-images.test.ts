@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { tiff } from '../data/tiff.js';
-import { eyeball, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { tiff } from '../images/tiff.js';
+import { eyeball, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const data = join(root, 'data');
@@ -13,7 +13,7 @@ const damaged = 'damaged, and decoded as far as possible';
 const form = { width: 8, height: 8, channels: 1 } as const;
 
 before(async () => {
-  await writePictures(data, 20);
+  await writeImages(data, 20);
   mkdirSync(join(data, '200'));
   for (let i = 0; i < 4; i++) {
     const samples = Uint16Array.from({ length: 64 }, (_, at) => 100 * i + at);

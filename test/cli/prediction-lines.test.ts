@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { quoted } from '../../src/base/quoted.js';
 import { predictionLines, widthOf } from '../../src/cli/prediction-lines.js';
-import type { PicturePrediction } from '../../src/model/model.js';
+import type { ImagePrediction } from '../../src/model/model.js';
 
 const face = { x: 3, y: 4, width: 30, height: 36, angle: 0, score: 1, small: true } as const;
-const predictions: readonly PicturePrediction[] = [
+const predictions: readonly ImagePrediction[] = [
   { file: 'a.jpg', value: 37.2123456, low: 29.11111, high: 46 },
   { file: 'photos/ben.jpg', value: 4, low: null, high: null },
   { file: 'c.jpg', value: null, error: 'expected a photo, got text' },
   { file: 'party.jpg', value: 8.5, low: 5, high: 12, face },
   { file: 'party.jpg', value: 41, low: 30, high: 52, face: { ...face, width: 80, height: 90, small: undefined } },
-] as readonly PicturePrediction[];
+] as readonly ImagePrediction[];
 
 describe('lines of predictions', () => {
   it('are aligned for a person, with the unit', () => {

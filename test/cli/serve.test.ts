@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { saveSampleModel } from '../model/sample-model.js';
-import { picture } from '../serving/service.js';
+import { image } from '../serving/service.js';
 import { eyeball, SERVED, start, temporaryFolder } from './eyeball.js';
 
 const root = temporaryFolder();
-const PICTURE = await picture(100, 120);
+const IMAGE = await image(100, 120);
 const model = join(root, 'age');
 
 before(async () => {
@@ -37,8 +37,8 @@ async function firstLine(child: ChildProcess & { readonly outcome: Promise<{ std
   return text.slice(0, text.indexOf('\n'));
 }
 
-/** Sends a picture; the status, or the code of the error that the connection met. */
-function send(url: string, agent: Agent, body: Buffer = PICTURE): Promise<number | string> {
+/** Sends an image; the status, or the code of the error that the connection met. */
+function send(url: string, agent: Agent, body: Buffer = IMAGE): Promise<number | string> {
   return new Promise(resolve => {
     const headers = { 'Content-Type': 'image/jpeg', 'Content-Length': body.length };
     const sent = request(`${url}/v1/predict`, { method: 'POST', agent, headers }, response => {
@@ -175,7 +175,7 @@ describe('eyeball serve', () => {
     const url = (await firstLine(child)).slice('age: '.length);
     assert.equal(await send(url, new Agent()), 401);
     const headers = { Authorization: 'Bearer sesame', 'Content-Type': 'image/jpeg' };
-    const response = await fetch(`${url}/v1/predict`, { method: 'POST', headers, body: new Uint8Array(PICTURE) });
+    const response = await fetch(`${url}/v1/predict`, { method: 'POST', headers, body: new Uint8Array(IMAGE) });
     assert.equal(response.status, 200);
     child.kill('SIGTERM');
     assert.equal((await child.outcome).code, 0);
@@ -205,7 +205,7 @@ describe('eyeball serve', () => {
       [
         ['--data', join(root, 'none')],
         1,
-        `${join(root, 'none')}: expected a folder of pictures or a table of labels, got nothing there; check the path`,
+        `${join(root, 'none')}: expected a folder of images or a table of labels, got nothing there; check the path`,
       ],
       [[model, '--port', '70000'], 2, '--port: expected at most 65535, got 70000'],
       [[model, '--token', ''], 2, '--token: expected a secret without spaces, got an empty one'],

@@ -5,9 +5,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readDecisions } from '../../src/data/decisions.js';
+import { readDecisions } from '../../src/datasets/decisions.js';
 import type { StudioState } from '../../src/serving/studio/protocol.js';
-import { SERVED, start, temporaryFolder, writePictures } from './eyeball.js';
+import { SERVED, start, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const data = join(root, 'data');
@@ -15,7 +15,7 @@ const decisions = join(root, 'data-studio', 'decisions.csv');
 const COUNT = 40;
 
 before(async () => {
-  await writePictures(data, COUNT);
+  await writeImages(data, COUNT);
 });
 
 /** Starts the service over the data, and gives its address once it listens. */

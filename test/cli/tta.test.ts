@@ -4,20 +4,20 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import sharp from 'sharp';
 import { loadModel } from '../../src/model/model.js';
-import { compareModels } from '../../src/operations/compare-models.js';
-import { evaluateModel } from '../../src/operations/evaluate-model.js';
-import { predictPictures } from '../../src/operations/predict-pictures.js';
+import { compareModels } from '../../src/verbs/compare-models.js';
+import { evaluateModel } from '../../src/verbs/evaluate-model.js';
+import { predictImages } from '../../src/verbs/predict-images.js';
 import { expectNumbersClose } from '../close.js';
-import { tempFolder } from '../data/temp.js';
+import { tempFolder } from '../datasets/temp.js';
+import { image } from '../features/images.js';
 import { saveSampleModel } from '../model/sample-model.js';
-import { picture } from '../training/pictures.js';
 import { eyeball } from './eyeball.js';
 
-/** Six pictures in folders by number, each also mirrored: in a folder `mirrored` of the same form. */
-async function savePictures(t: TestContext): Promise<{ readonly plain: string; readonly mirrored: string }> {
+/** Six images in folders by number, each also mirrored: in a folder `mirrored` of the same form. */
+async function saveImages(t: TestContext): Promise<{ readonly plain: string; readonly mirrored: string }> {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 6; i++) {
-    const bytes = await picture(i);
+    const bytes = await image(i);
     files[`plain/${30 + i}/${i}.png`] = bytes;
     files[`mirrored/${30 + i}/${i}.png`] = await sharp(bytes).flop().png().toBuffer();
   }
@@ -28,23 +28,23 @@ async function savePictures(t: TestContext): Promise<{ readonly plain: string; r
 const valuesOf = (predictions: readonly { value: number | null }[]) => predictions.map(({ value }) => value!);
 
 describe('test-time augmentation', () => {
-  it('is the mean of what the model says of a picture and of its mirror image', async t => {
-    const { plain, mirrored } = await savePictures(t);
+  it('is the mean of what the model says of an image and of its mirror image', async t => {
+    const { plain, mirrored } = await saveImages(t);
     const model = await saveSampleModel(t);
-    const values = valuesOf(await predictPictures({ model, pictures: [plain] }));
-    const others = valuesOf(await predictPictures({ model, pictures: [mirrored] }));
+    const values = valuesOf(await predictImages({ model, images: [plain] }));
+    const others = valuesOf(await predictImages({ model, images: [mirrored] }));
     assert.notDeepEqual(values, others);
     const expected = values.map((value, i) => Math.fround((value + others[i]!) / 2));
-    const both = await predictPictures({ model, pictures: [plain], tta: true });
+    const both = await predictImages({ model, images: [plain], tta: true });
     assert.deepEqual(valuesOf(both), expected);
-    assert.deepEqual(valuesOf(await predictPictures({ model, pictures: [mirrored], tta: true })), expected);
+    assert.deepEqual(valuesOf(await predictImages({ model, images: [mirrored], tta: true })), expected);
     assert.ok(both.every(({ tta }) => tta === true));
   });
 
-  it('says so of each value, and nothing of a picture that cannot be read', async t => {
+  it('says so of each value, and nothing of an image that cannot be read', async t => {
     const model = await loadModel(await saveSampleModel(t));
-    const [good, broken] = await model.predict([await picture(0), Buffer.from('broken')], { tta: true });
-    const [without] = await model.predict([await picture(0)], { tta: false });
+    const [good, broken] = await model.predict([await image(0), Buffer.from('broken')], { tta: true });
+    const [without] = await model.predict([await image(0)], { tta: false });
     await model.close();
     assert.deepEqual(Object.keys(good!), ['file', 'value', 'tta']);
     assert.deepEqual(Object.keys(broken!), ['file', 'value', 'error']);
@@ -52,15 +52,15 @@ describe('test-time augmentation', () => {
   });
 
   it('is noted by evaluate, in metrics.json and on the page', async t => {
-    const { plain } = await savePictures(t);
+    const { plain } = await saveImages(t);
     const model = await saveSampleModel(t);
     const out = join(tempFolder(t), 'results');
     const result = await evaluateModel({ model, data: plain, out, tta: true });
     assert.equal(result.tta, true);
     const [metrics, page] = ['metrics.json', 'report.html'].map(name => readFileSync(join(out, name), 'utf8'));
     assert.equal(JSON.parse(metrics!).tta, true);
-    assert.match(page!, /mean of each picture and its mirror image/);
-    const expected = valuesOf(await predictPictures({ model, pictures: [plain], tta: true }));
+    assert.match(page!, /mean of each image and its mirror image/);
+    const expected = valuesOf(await predictImages({ model, images: [plain], tta: true }));
     const rows = readFileSync(join(out, 'predictions.csv'), 'utf8').trim().split('\n').slice(1);
     expectNumbersClose(
       rows.map(row => Number(row.split(',')[2])),
@@ -76,7 +76,7 @@ describe('test-time augmentation', () => {
   });
 
   it('is a warning of compare where only some results have it', async t => {
-    const { plain } = await savePictures(t);
+    const { plain } = await saveImages(t);
     const models = [await saveSampleModel(t), await saveSampleModel(t)];
     await evaluateModel({ model: models[0]!, data: plain, tta: true });
     await evaluateModel({ model: models[1]!, data: plain });
@@ -87,15 +87,15 @@ describe('test-time augmentation', () => {
   });
 
   it('is --tta of predict and evaluate', async t => {
-    const { plain } = await savePictures(t);
+    const { plain } = await saveImages(t);
     const model = await saveSampleModel(t);
-    const expected = await predictPictures({ model, pictures: [plain], tta: true });
+    const expected = await predictImages({ model, images: [plain], tta: true });
     const predicted = await eyeball('predict', model, plain, '--tta', '--json');
     assert.deepEqual(JSON.parse(predicted.stdout), expected);
     const out = join(tempFolder(t), 'results');
     const evaluated = await eyeball('evaluate', model, plain, '--tta', '--out', out);
     assert.equal(evaluated.code, 0, evaluated.stderr);
-    assert.match(evaluated.stdout, /^6 pictures and their mirror images in /);
+    assert.match(evaluated.stdout, /^6 images and their mirror images in /);
     const json = await eyeball('evaluate', model, plain, '--json', '--quiet', '--out', out, '--force');
     assert.equal(JSON.parse(json.stdout).tta, false);
   });

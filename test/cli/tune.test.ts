@@ -3,13 +3,13 @@ import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eyeball, start, TINY, temporaryFolder, writePictures } from './eyeball.js';
+import { eyeball, start, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();
 const [data, cache] = [join(root, 'train'), join(root, 'cache')];
 const model = (name: string) => readFileSync(join(root, name, 'model.onnx'));
 
-before(() => writePictures(data, 60));
+before(() => writeImages(data, 60));
 
 /** The arguments that train a small network from a stage on, saved after every step. */
 const training = (out: string, ...more: string[]) => [

@@ -52,9 +52,9 @@ describe('errors by column', () => {
     );
   });
 
-  it('leave out names of single pictures, columns of one value, and tables without other columns', () => {
+  it('leave out names of single images, columns of one value, and tables without other columns', () => {
     assert.deepEqual(
-      by(i => ({ id: `picture ${i}`, set: 'test' })),
+      by(i => ({ id: `image ${i}`, set: 'test' })),
       [],
     );
     assert.deepEqual(

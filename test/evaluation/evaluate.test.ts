@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { evaluate, type Prediction } from '../../src/evaluation/evaluate.js';
-import { calibrateIntervals } from '../../src/evaluation/intervals.js';
-import { scoreTable } from '../../src/metrics/conformal.js';
+import { scoreTable } from '../../src/uncertainty/conformal.js';
+import { calibrateIntervals } from '../../src/uncertainty/intervals.js';
 import { expectNumbersClose } from '../close.js';
 
 const trainingLabels = { mean: 30, median: 28 };
@@ -157,7 +157,7 @@ test('labels that are all equal have an R2 of null and a warning that says so', 
   assert.match(result.warnings[0]!, /^Every label is 0\.1: there is no variance to explain, so R2 is not defined/);
 });
 
-test('one picture has numbers, an R2 of null and a warning', () => {
+test('one image has numbers, an R2 of null and a warning', () => {
   const result = evaluate([four[0]!], { trainingLabels });
   assert.equal(result.r2, null);
   assert.equal(result.mae, 2);
@@ -165,10 +165,10 @@ test('one picture has numbers, an R2 of null and a warning', () => {
   assert.deepEqual(result.byGroup, [{ from: 10, to: 20, images: 1, rmse: 2, mae: 2, bias: 2, interval95 }]);
   assert.deepEqual(result.interval95.mae, [2, 2]);
   assert.deepEqual(result.warnings.length, 1);
-  assert.match(result.warnings[0]!, /^Only 1 picture was measured/);
+  assert.match(result.warnings[0]!, /^Only 1 image was measured/);
 });
 
-test('a useful model on enough pictures has no warnings', () => {
+test('a useful model on enough images has no warnings', () => {
   const predictions = ages(200, (label, noise) => 8 + 0.8 * label + 5 * noise);
   assert.deepEqual(evaluate(predictions, { trainingLabels }).warnings, []);
 });
@@ -177,7 +177,7 @@ test('a near-constant model is called out, with advice', () => {
   const predictions = ages(200, label => 40 + 0.15 * (label - 40));
   const { warnings } = evaluate(predictions, { trainingLabels: { mean: 20, median: 20 } });
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0]!, /almost the same number for every picture: its predictions spread 15 % as much/);
+  assert.match(warnings[0]!, /almost the same number for every image: its predictions spread 15 % as much/);
   assert.match(warnings[0]!, /Train longer/);
 });
 
@@ -202,21 +202,21 @@ test('a model better than the training mean but not than the mean of these label
   assert.match(result.warnings[0]!, /^The mean of the labels measured here would have been a better answer/);
 });
 
-test('few pictures are called out under thirty', () => {
+test('few images are called out under thirty', () => {
   const good = (n: number) =>
     evaluate(
       ages(n, (label, noise) => label + noise),
       { trainingLabels },
     ).warnings;
-  assert.match(good(29)[0]!, /^Only 29 pictures were measured/);
+  assert.match(good(29)[0]!, /^Only 29 images were measured/);
   assert.deepEqual(good(30), []);
 });
 
 test('no predictions are refused, with the first reason', () => {
-  assert.throws(() => evaluate([], { trainingLabels, skipped: [{ file: 'a.jpg', reason: 'not a picture' }] }), {
+  assert.throws(() => evaluate([], { trainingLabels, skipped: [{ file: 'a.jpg', reason: 'not an image' }] }), {
     name: 'InputError',
     message:
-      'evaluate: expected at least one picture with a prediction, got none (1 skipped, the first because: not a picture)',
+      'evaluate: expected at least one image with a prediction, got none (1 skipped, the first because: not an image)',
   });
 });
 

@@ -19,7 +19,7 @@ function slicesOf(look: (i: number) => Looks | undefined, error: (i: number, noi
 }
 
 describe('errors by look', () => {
-  it('find that dark pictures come out higher, beyond chance', () => {
+  it('find that dark images come out higher, beyond chance', () => {
     const [slice, ...rest] = slicesOf(
       i => (i < 50 ? { ...plain, brightness: 30 } : plain),
       (i, noise) => (i < 50 ? 8 : 0) + 4 * noise,
@@ -29,11 +29,11 @@ describe('errors by look', () => {
     assert.equal(slice!.images, 50);
     assert.match(
       slice!.finding!,
-      /^Dark pictures err more \(MAE .+ against .+\) and come out higher \(bias \+.+ against .+\) than the rest, beyond chance\.$/,
+      /^Dark images err more \(MAE .+ against .+\) and come out higher \(bias \+.+ against .+\) than the rest, beyond chance\.$/,
     );
   });
 
-  it('claim nothing of what may be chance, or of a few pictures', () => {
+  it('claim nothing of what may be chance, or of a few images', () => {
     const even = slicesOf(
       i => (i % 3 === 0 ? { ...plain, isGray: true } : plain),
       (_, noise) => 4 * noise,
@@ -52,7 +52,7 @@ describe('errors by look', () => {
     );
   });
 
-  it('leave out pictures whose looks are not known, and slices that hold none', () => {
+  it('leave out images whose looks are not known, and slices that hold none', () => {
     assert.deepEqual(
       slicesOf(
         () => undefined,

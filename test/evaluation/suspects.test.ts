@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { calibrateIntervals } from '../../src/evaluation/intervals.js';
 import { suspectsOf } from '../../src/evaluation/suspects.js';
+import { calibrateIntervals } from '../../src/uncertainty/intervals.js';
 
 const random = createRandom(0, 'suspects');
 const draw = (count: number) =>

@@ -8,8 +8,8 @@ import { attributionModel } from '../../src/model/attribution.js';
 import { buildModel } from '../../src/model/build-model.js';
 import { type Head, linearHead } from '../../src/training/head.js';
 import { expectNumbersClose } from '../close.js';
+import { tinyBackbone } from '../features/tiny-backbone.js';
 import { float } from '../run-graph.js';
-import { tinyBackbone } from '../training/tiny-backbone.js';
 
 const PX = 16;
 
@@ -36,13 +36,13 @@ const layered: Head = {
   ],
 };
 
-/** Pictures of which each pixel has a colour of its own, and how many: `[count, PX, PX, 3]`. */
-function pictures(count: number) {
+/** Images of which each pixel has a colour of its own, and how many: `[count, PX, PX, 3]`. */
+function images(count: number) {
   const data = Uint8Array.from({ length: count * PX * PX * 3 }, (_, i) => (i * 37 + ((i * i) % 91)) % 256);
   return { dtype: 'uint8', shape: [count, PX, PX, 3], data } as const;
 }
 
-/** What 3 red - 2 green, as a mean over the picture, gets from each place: of the first picture less the second. */
+/** What 3 red - 2 green, as a mean over the image, gets from each place: of the first image less the second. */
 function contributions(data: Uint8Array): number[] {
   const places = PX * PX;
   const of = (place: number) => (3 * data[3 * place]! - 2 * data[3 * place + 1]!) / places;
@@ -52,7 +52,7 @@ function contributions(data: Uint8Array): number[] {
 async function mapOf(network: Uint8Array, expectedMethod: string) {
   const attribution = attributionModel(network, PX, 'model.onnx');
   assert.equal(attribution?.method, expectedMethod);
-  const pixels = pictures(2 + attribution.partlyBlurred);
+  const pixels = images(2 + attribution.partlyBlurred);
   const session = await createSession(attribution.model, { threads: 1 });
   const { map } = await session.run({ pixels });
   await session.close();

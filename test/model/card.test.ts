@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Manifest } from '../../src/formats/manifest.js';
 import { modelCard } from '../../src/model/card.js';
-import type { Manifest } from '../../src/model/manifest.js';
 import { sampleManifest } from './sample-model.js';
 
 /** The card of a model that was trained so, its lines joined. */
@@ -35,7 +35,7 @@ describe('the model card', () => {
     assert.match(text, /Backbone tiny, frozen: a test\./);
     assert.match(text, /Head: two layers\. Loss: cross-entropy with a distribution around each label/);
     assert.match(text, /Epochs: 30; the weights are those of epoch 12\./);
-    assert.match(text, /Those pictures chose the epoch too: expect a little more on others\./);
+    assert.match(text, /Those images chose the epoch too: expect a little more on others\./);
     assert.doesNotMatch(text, /null/);
   });
 
@@ -55,7 +55,7 @@ describe('the model card', () => {
 
   it('claims nothing of an error that was not measured', () => {
     const text = card(mlp, { metrics: { validation: null } });
-    assert.match(text, /No pictures were held out, so nothing is known of its error\./);
+    assert.match(text, /No images were held out, so nothing is known of its error\./);
     assert.doesNotMatch(text, /chose the epoch/);
   });
 });

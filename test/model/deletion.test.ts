@@ -11,7 +11,7 @@ import {
 } from '../../src/model/deletion.js';
 
 describe('the deletion test', () => {
-  it('cuts a picture into blocks of 8 px and deletes a tenth of them, one at least', () => {
+  it('cuts an image into blocks of 8 px and deletes a tenth of them, one at least', () => {
     assert.deepEqual([224, 125, 32, 8].map(blocksAcross), [28, 16, 4, 1]);
     assert.deepEqual([224, 125, 32, 8].map(deletedBlocks), [78, 26, 2, 1]);
   });
@@ -32,14 +32,14 @@ describe('the deletion test', () => {
     assert.notDeepEqual(randomBlocks(125, createRandom(4)), draws);
   });
 
-  it('takes deleted blocks from the blurred picture, those that the edge cuts too', () => {
-    const [picture, blurred] = [new Uint8Array(12 * 12 * 3).fill(1), new Uint8Array(12 * 12 * 3).fill(2)];
-    const out = deleteBlocks(picture, blurred, 12, [1]); // columns 8 to 11, rows 0 to 7
+  it('takes deleted blocks from the blurred image, those that the edge cuts too', () => {
+    const [image, blurred] = [new Uint8Array(12 * 12 * 3).fill(1), new Uint8Array(12 * 12 * 3).fill(2)];
+    const out = deleteBlocks(image, blurred, 12, [1]); // columns 8 to 11, rows 0 to 7
     const red = (x: number, y: number) => out[3 * (12 * y + x)];
     assert.deepEqual([red(8, 0), red(11, 7)], [2, 2]);
     assert.deepEqual([red(7, 0), red(8, 8), red(0, 1)], [1, 1, 1]);
     assert.equal(out.filter(byte => byte === 2).length, 4 * 8 * 3);
-    assert.ok(picture.every(byte => byte === 1));
+    assert.ok(image.every(byte => byte === 1));
   });
 
   it('sets the change against that of the draws, whatever their signs', () => {

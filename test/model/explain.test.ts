@@ -44,7 +44,7 @@ describe('explain', () => {
     assert.deepEqual(faithfulness, { ratio: null, beats: 0 });
   });
 
-  it('hands a map the picture, the blurred one and pairs of parts, of which one is sharp where the other is blurred', async () => {
+  it('hands a map the image, the blurred one and pairs of parts, of which one is sharp where the other is blurred', async () => {
     let seen: Tensor<'uint8'> | undefined;
     const model: ExplainedModel = {
       ...seesSquare(0, 0, PX),
@@ -63,13 +63,13 @@ describe('explain', () => {
     assert.ok(Math.abs(blocks.data[7]!) < 0.3);
     assert.deepEqual(seen?.shape, [6, PX, PX, 3]);
     const each = PX * PX * 3;
-    const [picture, blurred, ...parts] = Array.from({ length: 6 }, (_, n) =>
+    const [image, blurred, ...parts] = Array.from({ length: 6 }, (_, n) =>
       seen!.data.subarray(n * each, (n + 1) * each),
     );
-    assert.deepEqual(picture, stripes);
+    assert.deepEqual(image, stripes);
     for (const [one, other] of [parts.slice(0, 2), parts.slice(2)] as [Uint8Array, Uint8Array][]) {
-      assert.ok(one.every((byte, i) => byte + other[i]! === picture![i]! + blurred![i]!));
-      assert.notDeepEqual(one, picture);
+      assert.ok(one.every((byte, i) => byte + other[i]! === image![i]! + blurred![i]!));
+      assert.notDeepEqual(one, image);
       assert.notDeepEqual(one, blurred);
     }
   });

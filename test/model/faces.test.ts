@@ -5,10 +5,10 @@ import { describe, it, type TestContext } from 'node:test';
 import sharp from 'sharp';
 import { standardFraming } from '../../src/backbones/face-detector/framing.js';
 import { loadModel, type Model } from '../../src/model/model.js';
-import { portraitScene } from '../data/portrait-scene.js';
+import { portraitScene } from '../images/portrait-scene.js';
 import { saveSampleModel } from './sample-model.js';
 
-/** The sample model, knowing faces as of pictures of 40 px. */
+/** The sample model, knowing faces as of images of 40 px. */
 async function faceModel(t: TestContext): Promise<Model> {
   const folder = await saveSampleModel(t);
   const path = join(folder, 'eyeball.json');
@@ -29,7 +29,7 @@ const two = {
 };
 
 describe('predicting faces', () => {
-  it('gives a row a face, the largest first, between the rows of other pictures', async t => {
+  it('gives a row a face, the largest first, between the rows of other images', async t => {
     const model = await faceModel(t);
     const scene = await portraitScene(two);
     const told: (string | undefined)[] = [];
@@ -73,7 +73,7 @@ describe('predicting faces', () => {
     assert.ok(difference < 0.25 * blank, `${difference} of ${blank}`);
   });
 
-  it('says where a face lies in the picture as people see it', async t => {
+  it('says where a face lies in the image as people see it', async t => {
     const model = await faceModel(t);
     const scene = await portraitScene(two);
     const [wanted] = await model.predict([scene], { faces: true });
@@ -99,15 +99,15 @@ describe('predicting faces', () => {
     ]);
   });
 
-  it('is refused by a model that does not know how its pictures show faces', async t => {
+  it('is refused by a model that does not know how its images show faces', async t => {
     const folder = await saveSampleModel(t);
     const model = await loadModel(folder, { threads: 1 });
     t.after(() => model.close());
     const message =
-      `--faces: expected a model that knows how its pictures show faces, got ${join(folder, 'eyeball.json')}, which does not; ` +
-      'train it again, on pictures of one face each';
-    const picture = await portraitScene({ width: 60, height: 60, faces: [] });
-    await assert.rejects(model.predict([picture], { faces: true }), { name: 'UsageError', message });
-    await assert.rejects(model.cropFaces(picture), { name: 'UsageError', message });
+      `--faces: expected a model that knows how its images show faces, got ${join(folder, 'eyeball.json')}, which does not; ` +
+      'train it again, on images of one face each';
+    const image = await portraitScene({ width: 60, height: 60, faces: [] });
+    await assert.rejects(model.predict([image], { faces: true }), { name: 'UsageError', message });
+    await assert.rejects(model.cropFaces(image), { name: 'UsageError', message });
   });
 });

@@ -3,18 +3,18 @@ import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { decodePicture } from '../../src/data/picture.js';
 import { decodeModel } from '../../src/engine/onnx/decode.js';
 import { createSession } from '../../src/engine/runtime/session.js';
+import type { Manifest } from '../../src/formats/manifest.js';
+import { decodeImage } from '../../src/images/image.js';
 import { buildModel } from '../../src/model/build-model.js';
-import type { Manifest } from '../../src/model/manifest.js';
-import { loadModel, type PicturePrediction } from '../../src/model/model.js';
+import { type ImagePrediction, loadModel } from '../../src/model/model.js';
 import { openAhead } from '../../src/model/model-files.js';
 import { linearHead } from '../../src/training/head.js';
 import { expectNumbersClose } from '../close.js';
-import { failureOf, tempFolder } from '../data/temp.js';
-import { picture } from '../training/pictures.js';
-import { tinyBackbone } from '../training/tiny-backbone.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
+import { image } from '../features/images.js';
+import { tinyBackbone } from '../features/tiny-backbone.js';
 import { sampleHead, saveSampleModel } from './sample-model.js';
 
 describe('buildModel', () => {
@@ -175,21 +175,21 @@ describe('loadModel', () => {
 
 describe('a model', () => {
   it('predicts files and bytes alike, each alone as among others', async t => {
-    const pictures = await Promise.all([0, 1, 2].map(picture));
-    const root = tempFolder(t, { 'a.png': pictures[0]! });
+    const images = await Promise.all([0, 1, 2].map(image));
+    const root = tempFolder(t, { 'a.png': images[0]! });
     const model = await loadModel(await saveSampleModel(t));
     const path = join(root, 'a.png');
-    const all = await model.predict([path, pictures[1]!, pictures[2]!, pictures[0]!]);
+    const all = await model.predict([path, images[1]!, images[2]!, images[0]!]);
     assert.deepEqual(
       all.map(({ file }) => file),
       [path, 'image 2', 'image 3', 'image 4'],
     );
     assert.equal(all[0]!.value, all[3]!.value);
     assert.equal(new Set(all.map(({ value }) => value)).size, 3);
-    for (const [i, bytes] of pictures.entries()) {
+    for (const [i, bytes] of images.entries()) {
       const [alone] = await model.predict([bytes]);
       assert.deepEqual(alone, { file: 'image 1', value: all[i]!.value });
-      const data = await decodePicture(bytes, { width: 32, height: 32 });
+      const data = await decodeImage(bytes, { width: 32, height: 32 });
       const { value } = await model.run({ dtype: 'uint8', shape: [1, 32, 32, 3], data });
       assert.equal(value.data[0], all[i]!.value);
     }
@@ -197,9 +197,9 @@ describe('a model', () => {
     await model.close();
   });
 
-  it('gives a broken picture its reason and the others their values', async t => {
-    const good = await picture(0);
-    const root = tempFolder(t, { 'a.png': good, 'b.png': 'no picture', 'folder/': '' });
+  it('gives a broken image its reason and the others their values', async t => {
+    const good = await image(0);
+    const root = tempFolder(t, { 'a.png': good, 'b.png': 'no image', 'folder/': '' });
     const model = await loadModel(await saveSampleModel(t));
     const paths = ['a.png', 'b.png', 'none.png', 'folder'].map(name => join(root, name));
     const results = await model.predict([...paths, good.subarray(0, 1000), good]);
@@ -210,19 +210,19 @@ describe('a model', () => {
     );
     assert.equal(results[0]!.value, results[5]!.value);
     assert.match(results[1]!.error!, /^expected a photo \(/);
-    assert.equal(results[2]!.error, 'expected a picture, got no such file');
-    assert.equal(results[3]!.error, 'expected a picture, got a folder');
+    assert.equal(results[2]!.error, 'expected an image, got no such file');
+    assert.equal(results[3]!.error, 'expected an image, got a folder');
     assert.match(results[4]!.error!, /^expected a whole png, got one that is cut short, damaged/);
     assert.ok(!('error' in results[0]!));
   });
 
   it('hands out predictions in order as they are made, and its progress', async t => {
-    const bytes = await picture(0);
-    const pictures = Array.from({ length: 60 }, (_, i) => (i % 7 === 3 ? Buffer.from('broken') : bytes));
+    const bytes = await image(0);
+    const images = Array.from({ length: 60 }, (_, i) => (i % 7 === 3 ? Buffer.from('broken') : bytes));
     const model = await loadModel(await saveSampleModel(t));
-    const handed: PicturePrediction[] = [];
+    const handed: ImagePrediction[] = [];
     const seen: number[] = [];
-    const results = await model.predict(pictures, {
+    const results = await model.predict(images, {
       onPrediction: prediction => handed.push(prediction),
       onProgress: ({ done, total }) => seen.push(done / total),
     });
@@ -235,7 +235,7 @@ describe('a model', () => {
   });
 
   it('stops when it is aborted', async t => {
-    const bytes = await picture(0);
+    const bytes = await image(0);
     const model = await loadModel(await saveSampleModel(t));
     const signal = AbortSignal.abort();
     await assert.rejects(model.predict([bytes], { signal }), { name: 'AbortedError' });

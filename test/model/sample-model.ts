@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Backbone } from '../../src/backbones/backbone.js';
 import { createSession } from '../../src/engine/runtime/session.js';
+import { type Manifest, SCHEMA_VERSION } from '../../src/formats/manifest.js';
 import { buildModel } from '../../src/model/build-model.js';
-import { type Manifest, SCHEMA_VERSION, selfTestPixels } from '../../src/model/manifest.js';
+import { selfTestPixels } from '../../src/model/checks.js';
 import { linearHead } from '../../src/training/head.js';
-import { tempFolder } from '../data/temp.js';
-import { tinyBackbone } from '../training/tiny-backbone.js';
+import { tempFolder } from '../datasets/temp.js';
+import { tinyBackbone } from '../features/tiny-backbone.js';
 
 /** The head that goes with `tinyBackbone` in the sample model. */
 export const sampleHead = { weight: Float32Array.of(10, -20, 30, 5), bias: 37 };

@@ -8,7 +8,7 @@ tags:
 - eyeball
 ---
 
-# age <b> from a picture
+# age <b> from an image
 
 Made with [eyeball](https://www.npmjs.com/package/eyeball-ml) 0.1.0.
 
@@ -28,7 +28,7 @@ describe('the page of a model card', () => {
   const text = cardPage(CARD);
 
   it('has headings, paragraphs, code and links in the place of Markdown', () => {
-    assert.match(text, /<h1>age &lt;b&gt; from a picture<\/h1>/);
+    assert.match(text, /<h1>age &lt;b&gt; from an image<\/h1>/);
     assert.match(text, /<h2>Measured<\/h2><p>RMSE 6\.6\nyears\.<\/p>/);
     assert.match(text, /<pre class="card"><code>npx eyeball-ml predict \. photo\.jpg<\/code><\/pre>/);
     assert.match(text, /<a href="https:\/\/www\.npmjs\.com\/package\/eyeball-ml">eyeball<\/a>/);

@@ -32,5 +32,5 @@ test('a share that is not quite none or all is never written so', () => {
 
 test('counts have separators and plurals', () => {
   assert.equal(formatCount(47568), '47,568');
-  assert.deepEqual([plural(1, 'picture'), plural(2000, 'picture')], ['1 picture', '2,000 pictures']);
+  assert.deepEqual([plural(1, 'image'), plural(2000, 'image')], ['1 image', '2,000 images']);
 });

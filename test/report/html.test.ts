@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { escapeHtml, html, pictureUri, trusted } from '../../src/report/html.js';
+import { escapeHtml, html, imageUri, trusted } from '../../src/report/html.js';
 
 test('what is put into a template is escaped, in text and in attributes', () => {
   const name = `"><img src=x onerror='alert(1)'>&`;
@@ -31,14 +31,14 @@ test('escapeHtml leaves other characters alone', () => {
   assert.equal(escapeHtml('36 °C, größer ≥ 3'), '36 °C, größer ≥ 3');
 });
 
-test('only data URIs of pictures are let into a page', () => {
-  assert.equal(pictureUri('data:image/jpeg;base64,AAAA'), 'data:image/jpeg;base64,AAAA');
+test('only data URIs of images are let into a page', () => {
+  assert.equal(imageUri('data:image/jpeg;base64,AAAA'), 'data:image/jpeg;base64,AAAA');
   for (const uri of [
     'https://example.org/x.jpg',
     'data:text/html,<b>',
     'data:image/svg+xml;base64,AAAA',
     'x" onerror="',
   ]) {
-    assert.throws(() => pictureUri(uri), /^Error: internal: a picture of a page must be a data URI/);
+    assert.throws(() => imageUri(uri), /^Error: internal: an image of a page must be a data URI/);
   }
 });

@@ -20,7 +20,7 @@ export function expectWellFormed(text: string): void {
   assert.deepEqual(open, []);
 }
 
-/** Fails where a page could load something: an address, a script, a style sheet, a frame, or a picture that is not inside. */
+/** Fails where a page could load something: an address, a script, a style sheet, a frame, or an image that is not inside. */
 export function expectSelfContained(page: string): void {
   const withoutNamespaces = page.replaceAll(/http:\/\/www\.w3\.org\/(2000\/svg|1999\/xhtml|1999\/xlink)/g, '');
   for (const pattern of [

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { evaluate, type Prediction } from '../../src/evaluation/evaluate.js';
 import { histogram } from '../../src/evaluation/groups.js';
-import { calibrateIntervals } from '../../src/evaluation/intervals.js';
 import { type EvaluationPageOptions, evaluationPage } from '../../src/report/evaluation-page.js';
 import { type InspectPageOptions, inspectPage } from '../../src/report/inspect-page.js';
+import { calibrateIntervals } from '../../src/uncertainty/intervals.js';
 import { expectSelfContained, expectWellFormed } from './markup.js';
 
 const HOSTILE = `37/"><img src=x onerror='alert(1)'>&.jpg`;
@@ -46,7 +46,7 @@ function inspection(changes: Partial<InspectPageOptions> = {}) {
     target: 'age',
     unit: 'years',
     images: 60,
-    skipped: [{ file: HOSTILE, reason: 'not a picture <b>' }],
+    skipped: [{ file: HOSTILE, reason: 'not an image <b>' }],
     labels: { min: 0, max: 89, mean: 44.125, std: 25.5 },
     histogram: histogram(labels),
     sizes: [
@@ -83,7 +83,7 @@ for (const [name, page] of [
     assert.match(page, /default-src 'none'/);
   });
 
-  test(`the page of the ${name} has landmarks, one main heading and alternatives for pictures`, () => {
+  test(`the page of the ${name} has landmarks, one main heading and alternatives for images`, () => {
     for (const tag of ['header', 'main', 'footer', 'h1'])
       assert.equal(page.match(new RegExp(`<${tag}>`, 'g'))?.length, 1);
     assert.equal(page.match(/<img /g)?.length, page.match(/<img [^>]*alt="[^"]+"/g)?.length);
@@ -120,7 +120,7 @@ test('the evaluation says its numbers, its constant and its groups', () => {
   assert.match(text, /Predictions rise by 0\.97 \(0\.83 to 1\.12\) for each 1 of truth\./);
   assert.doesNotMatch(text, /Intervals/);
   assert.match(text, /true 20 \+41\.25 predicted 61\.3/);
-  assert.match(text, /Only 3 pictures were measured/);
+  assert.match(text, /Only 3 images were measured/);
 });
 
 test('the evaluation says what its intervals hold, what columns and looks tell, and what is beyond chance', () => {
@@ -141,10 +141,10 @@ test('the evaluation says what its intervals hold, what columns and looks tell, 
   expectSelfContained(page);
   const text = textOf(page);
   assert.match(text, /Intervals of 90 % 9\d\.\d % hold the truth; \d+\.\d+ years wide on average/);
-  assert.match(text, /Unusual pictures 2 of 300; unlike those of the training/);
+  assert.match(text, /Unusual images 2 of 300; unlike those of the training/);
   assert.match(text, /Sending the doubtful ones to a person/);
   assert.match(text, /By camera .* b 150 /);
-  assert.match(text, /Dark pictures err more \(MAE \S+ against \S+\) and come out higher .* beyond chance\./);
+  assert.match(text, /Dark images err more \(MAE \S+ against \S+\) and come out higher .* beyond chance\./);
 });
 
 test('groups of labels that are not whole are named by their edges', () => {
@@ -166,7 +166,7 @@ test('training is shown by epoch, with its loss where that is not the squared er
   const page = evaluation({ epochs, keptEpoch: 2, loss: 'distribution' });
   expectWellFormed(page);
   const text = textOf(page);
-  assert.match(text, /Training Training is measured during the epoch.* Validation is of the pictures held out/);
+  assert.match(text, /Training Training is measured during the epoch.* Validation is of the images held out/);
   assert.match(text, /epoch 2 kept/);
   assert.match(text, /Loss by epoch What training made smaller: distribution\./);
   for (const loss of ['mse', undefined])
@@ -191,12 +191,12 @@ test('fifty skipped files are named and the rest counted', () => {
   assert.doesNotMatch(text, /f50\.jpg/);
 });
 
-test('one picture has a page without plots, intervals or an R2', () => {
+test('one image has a page without plots, intervals or an R2', () => {
   const page = evaluation({ predictions: [{ file: 'a.jpg', label: 37, value: 40 }] });
   const text = textOf(page);
   expectWellFormed(page);
   assert.match(text, /The prediction is 3\.00 years off, too high\./);
-  assert.match(text, /not defined for one picture/);
+  assert.match(text, /not defined for one image/);
   assert.doesNotMatch(text, /95 % interval|Predictions and truth/);
 });
 
@@ -210,19 +210,19 @@ test('how it was made is a list in the given order', () => {
   assert.match(textOf(evaluation()), /How this was made Backbone face Seed 0/);
 });
 
-test('a picture that is not inside the page is refused', () => {
+test('an image that is not inside the page is refused', () => {
   const worst = [{ file: 'a.jpg', label: 1, value: 2, dataUri: 'https://example.org/a.jpg' }];
-  assert.throws(() => evaluation({ worst }), /internal: a picture of a page must be a data URI/);
+  assert.throws(() => evaluation({ worst }), /internal: an image of a page must be a data URI/);
 });
 
 test('the data set page says counts, labels, sizes most frequent first, formats and grayscale', () => {
   const text = textOf(inspection());
-  assert.match(text, /Pictures 60 1 skipped/);
+  assert.match(text, /Images 60 1 skipped/);
   assert.match(text, /Mean age 44\.13 years standard deviation 25\.50/);
   assert.match(text, /Range of age 0 \u2013 89 years/);
   assert.match(text, /200 \u00d7 200 50 83 % 125 \u00d7 125 10 17 %/);
   assert.match(text, /JPEG 59 98 % PNG 1 2 %/);
-  assert.match(text, /Without colour 10 % 6 pictures/);
+  assert.match(text, /Without colour 10 % 6 images/);
 });
 
 test('many sizes are cut to the most frequent six, the others counted together', () => {
@@ -233,10 +233,10 @@ test('many sizes are cut to the most frequent six, the others counted together',
   assert.doesNotMatch(text, /102 \u00d7 50/);
 });
 
-test('a data set without usable pictures still has a page', () => {
+test('a data set without usable images still has a page', () => {
   const page = inspection({ images: 0, histogram: [], sizes: [], formats: [], grayscale: 0, samples: [] });
   expectWellFormed(page);
-  assert.match(textOf(page), /Pictures 0 1 skipped/);
+  assert.match(textOf(page), /Images 0 1 skipped/);
   assert.doesNotMatch(page, /NaN/);
 });
 

@@ -176,7 +176,7 @@ test('a range test marks its suggestion, and its axes leave out where the loss r
   for (const tick of ['1e-5', '0.01', '300']) assert.match(svg, new RegExp(`>${tick}<`));
   // Losses go up to 1e7; the axis ends a little above the 300 of the start.
   assert.doesNotMatch(svg, />[4-9]00<|>[\d,.]+[KM]</);
-  // Text stays inside the picture, on either side of the line.
+  // Text stays inside the image, on either side of the line.
   assert.match(learningRatePlot(rangeTest(100), 2e-6), /text-anchor="start"/);
   assert.match(learningRatePlot(rangeTest(100), 0.9), /text-anchor="end"/);
 });

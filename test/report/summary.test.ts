@@ -20,7 +20,7 @@ test('a good model: its error, the constant it is measured against, and what it 
   assert.match(text, /^On average a prediction is 2\.00 years off \(95 % interval 2\.00 to 2\.00\)\. /);
   assert.match(
     text,
-    /the median age of the training pictures, 30\.0, would be 20\.00 off: the model takes away 90 % of that\./,
+    /the median age of the training images, 30\.0, would be 20\.00 off: the model takes away 90 % of that\./,
   );
   assert.match(text, /It explains 99 % of the variance\./);
   assert.match(text, /neither too high nor too low\.$/);
@@ -48,6 +48,6 @@ test('answers below the truth are too low', () => {
   );
 });
 
-test('one picture gets one sentence', () => {
+test('one image gets one sentence', () => {
   assert.equal(summary([[40, 37.5]]), 'The prediction is 2.50 years off, too low.');
 });

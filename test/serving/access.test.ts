@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostCheck } from '../../src/serving/host-check.js';
 import type { StudioState } from '../../src/serving/studio/protocol.js';
-import { answerOf, picture, post, request, startService } from './service.js';
+import { answerOf, image, post, request, startService } from './service.js';
 import { fileAt, startStudio } from './studio/place.js';
 
-const PICTURE = new Uint8Array(await picture(77));
+const IMAGE = new Uint8Array(await image(77));
 
 /** The status and reason of a request that is meant for `host`, at a service that listens on `bound`. */
 async function asked(bound: string, host: string, more?: readonly string[]): Promise<string> {
@@ -94,14 +94,14 @@ describe('a page of another origin', () => {
 });
 
 describe('a token', () => {
-  it('opens the studio, and a session with it pictures and events', async t => {
+  it('opens the studio, and a session with it images and events', async t => {
     const studio = await startStudio(t, {}, { token: 'open-sesame' });
     const bearer = { Authorization: 'Bearer open-sesame' };
     const { ask } = studio;
     for (const [method, path] of [
       ['GET', 'state'],
       ['GET', 'samples'],
-      ['GET', 'picture?file=x'],
+      ['GET', 'image?file=x'],
       ['GET', 'events'],
       ['GET', 'results'],
       ['GET', 'review'],
@@ -141,7 +141,7 @@ describe('a token', () => {
     const session = await app.fetch(
       request('/studio/api/session', { method: 'POST', headers: { Authorization: 'Bearer t' } }),
     );
-    const asked = post(PICTURE, 'image/jpeg');
+    const asked = post(IMAGE, 'image/jpeg');
     asked.headers.set('Cookie', session.headers.get('Set-Cookie')!.split(';')[0]!);
     assert.equal((await app.fetch(asked)).status, 200);
   });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PATHS } from '../../src/serving/openapi.js';
-import { tempFolder } from '../data/temp.js';
-import { answerOf, picture, post, request, startService } from './service.js';
+import { tempFolder } from '../datasets/temp.js';
+import { answerOf, image, post, request, startService } from './service.js';
 
-const PICTURE = new Uint8Array(await picture(77));
+const IMAGE = new Uint8Array(await image(77));
 const PAGE = { 'index.html': '<!doctype html><title>studio</title>' };
 
 describe('a path', () => {
@@ -28,10 +28,10 @@ describe('a path', () => {
 });
 
 describe('a token', () => {
-  it('is asked for where pictures or counts are', async t => {
+  it('is asked for where images or counts are', async t => {
     const app = await startService(t, { token: 'open-sesame', pages: tempFolder(t, PAGE) });
     const ask = (path: string, header?: string) => {
-      const asked = path === '/v1/predict' ? post(PICTURE, 'image/jpeg') : request(path);
+      const asked = path === '/v1/predict' ? post(IMAGE, 'image/jpeg') : request(path);
       if (header !== undefined) asked.headers.set('Authorization', header);
       return app.fetch(asked);
     };
@@ -65,7 +65,7 @@ describe('CORS', () => {
     const app = await startService(t);
     const preflight = await app.fetch(request('/v1/predict', ask));
     assert.equal(preflight.headers.get('Access-Control-Allow-Origin'), null);
-    const asked = post(PICTURE, 'image/jpeg');
+    const asked = post(IMAGE, 'image/jpeg');
     asked.headers.set('Origin', 'https://a.example');
     assert.equal((await app.fetch(asked)).headers.get('Access-Control-Allow-Origin'), null);
   });
@@ -76,7 +76,7 @@ describe('CORS', () => {
     assert.equal(preflight.status, 204);
     assert.equal(preflight.headers.get('Access-Control-Allow-Origin'), 'https://a.example');
     assert.match(preflight.headers.get('Access-Control-Allow-Headers') ?? '', /Authorization/);
-    const asked = post(PICTURE, 'image/jpeg');
+    const asked = post(IMAGE, 'image/jpeg');
     asked.headers.set('Authorization', 'Bearer t');
     asked.headers.set('Origin', 'https://a.example');
     const response = await app.fetch(asked);
@@ -109,7 +109,7 @@ describe('/openapi.json', () => {
         assert.ok('200' in responses, path);
         // Any request may meet these, whatever its path is.
         for (const status of [400, 408, 417, 421, 431]) assert.ok(`${status}` in responses, `${path} ${status}`);
-        const asked = method === 'post' ? post(PICTURE, 'image/jpeg') : request(path);
+        const asked = method === 'post' ? post(IMAGE, 'image/jpeg') : request(path);
         asked.headers.set('Authorization', 'Bearer t');
         const response = await app.fetch(asked);
         assert.equal(response.status, 200, path);

@@ -4,9 +4,9 @@ import type { Worker } from 'node:worker_threads';
 import { loadModel } from '../../src/model/model.js';
 import { createApp } from '../../src/serving/app.js';
 import { saveSampleModel } from '../model/sample-model.js';
-import { answerOf, picture, post, request } from './service.js';
+import { answerOf, image, post, request } from './service.js';
 
-const PICTURE = new Uint8Array(await picture(77));
+const IMAGE = new Uint8Array(await image(77));
 
 // The threads that the engine starts, the last one last.
 const workers: Worker[] = [];
@@ -17,7 +17,7 @@ describe('a model', () => {
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     await model.close();
     await model.close();
-    await assert.rejects(model.predict([PICTURE]), {
+    await assert.rejects(model.predict([IMAGE]), {
       name: 'UsageError',
       message: 'expected a model that is loaded, got one that was closed',
     });
@@ -30,7 +30,7 @@ describe("a service whose engine's thread ends", () => {
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     const app = createApp({ model, onError: thrown => told.push(thrown) });
     t.after(() => app.close());
-    const ask = () => app.fetch(post(PICTURE, 'image/jpeg'));
+    const ask = () => app.fetch(post(IMAGE, 'image/jpeg'));
     const before = await (await ask()).text();
     for (let end = 1; end <= 8; end++) {
       await workers.at(-1)!.terminate();
@@ -38,7 +38,7 @@ describe("a service whose engine's thread ends", () => {
       assert.equal(await (await ask()).text(), before);
     }
     await workers.at(-1)!.terminate();
-    for (const asked of [request('/readyz'), post(PICTURE, 'image/jpeg')]) {
+    for (const asked of [request('/readyz'), post(IMAGE, 'image/jpeg')]) {
       const { status, detail } = await answerOf(await app.fetch(asked));
       assert.equal(status, 503);
       assert.match(

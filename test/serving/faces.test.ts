@@ -7,31 +7,31 @@ import { standardFraming } from '../../src/backbones/face-detector/framing.js';
 import { loadModel } from '../../src/model/model.js';
 import { createApp } from '../../src/serving/app.js';
 import { facesAnswer } from '../../src/serving/schemas.js';
-import { portraitScene } from '../data/portrait-scene.js';
+import { portraitScene } from '../images/portrait-scene.js';
 import { saveSampleModel } from '../model/sample-model.js';
-import { answerOf, form, picture, post, startService } from './service.js';
+import { answerOf, form, image, post, startService } from './service.js';
 
 // The threads that the engine starts, the last one last.
 const workers: Worker[] = [];
 process.on('worker', (worker: Worker) => workers.push(worker));
 
 describe('POST /v1/predict?faces=true', () => {
-  it('answers for each face of each picture what the model says, and why where there is none', async t => {
+  it('answers for each face of each image what the model says, and why where there is none', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
     const framing = { ...standardFraming(40), images: 9, faces: 9 };
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), framing }));
     const model = await loadModel(folder, { threads: 1 });
     t.after(() => model.close());
-    const app = createApp({ model, name: 'sample', limits: { picturePixels: 500_000 } });
+    const app = createApp({ model, name: 'sample', limits: { imagePixels: 500_000 } });
     const faces = [
       { age: 20, x: 550, y: 200, px: 150 },
       { age: 70, x: 200, y: 200, px: 300 },
     ];
     const scene = await portraitScene({ width: 700, height: 400, faces });
     const [large, small] = await model.predict([scene], { faces: true });
-    const pictures = [scene, await picture(9, 800), await picture(9), scene];
-    const response = await app.fetch(post(form(...pictures), undefined, '?faces=true'));
+    const images = [scene, await image(9, 800), await image(9), scene];
+    const response = await app.fetch(post(form(...images), undefined, '?faces=true'));
     assert.equal(response.status, 200);
     const { predictions } = facesAnswer.strict().parse(await response.json());
     const wanted = [large, small].map(row => {
@@ -44,7 +44,7 @@ describe('POST /v1/predict?faces=true', () => {
       { faces: [], error: 'expected a face, got none in 40 x 40 px' },
       { faces: wanted },
     ]);
-    const alone = await answerOf(await app.fetch(post(pictures[2]!, 'image/jpeg', '?faces=true')));
+    const alone = await answerOf(await app.fetch(post(images[2]!, 'image/jpeg', '?faces=true')));
     assert.deepEqual([alone.status, alone.detail], [422, 'expected a face, got none in 40 x 40 px']);
     const whole = await answerOf(await app.fetch(post(scene, 'image/png', '?faces=false')));
     assert.deepEqual(Object.keys((whole.body as { predictions: [object] }).predictions[0]), ['value']);
@@ -70,11 +70,11 @@ describe('POST /v1/predict?faces=true', () => {
 
   it('is refused for a model without framing, and for another word', async t => {
     const app = await startService(t);
-    const ask = async (query: string) => answerOf(await app.fetch(post(await picture(9), 'image/jpeg', query)));
+    const ask = async (query: string) => answerOf(await app.fetch(post(await image(9), 'image/jpeg', query)));
     const without = await ask('?faces=true');
     assert.deepEqual(
       [without.status, without.detail],
-      [400, 'faces: expected a model that knows how its pictures show faces, got one that does not; train it again'],
+      [400, 'faces: expected a model that knows how its images show faces, got one that does not; train it again'],
     );
     const other = await ask('?faces=yes');
     assert.deepEqual([other.status, other.detail], [400, 'faces: expected true or false, got "yes"']);

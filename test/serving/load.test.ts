@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Model } from '../../src/model/model.js';
 import { type AppOptions, createApp } from '../../src/serving/app.js';
 import { sampleManifest } from '../model/sample-model.js';
-import { answerOf, type Body, form, picture, post, request, startService } from './service.js';
+import { answerOf, type Body, form, image, post, request, startService } from './service.js';
 
-const PICTURE = new Uint8Array(await picture(77));
+const IMAGE = new Uint8Array(await image(77));
 
 /** A service whose engine waits for `go` before each batch. */
 function slowService(options: Partial<AppOptions> = {}) {
@@ -36,10 +36,10 @@ async function until(holds: () => boolean): Promise<void> {
 
 describe('a flood', () => {
   it('beyond the queue is refused at once, and the service answers afterwards', async () => {
-    const { app, go, batches } = slowService({ limits: { queuePictures: 40, clientPictures: 30 } });
+    const { app, go, batches } = slowService({ limits: { queueImages: 40, clientImages: 30 } });
     const answers: { status: number; retry: string | null }[] = [];
     const asked = Array.from({ length: 200 }, async (_, i) => {
-      const { status, headers } = await app.fetch(post(PICTURE, 'image/jpeg'), { client: `10.0.0.${i % 2}` });
+      const { status, headers } = await app.fetch(post(IMAGE, 'image/jpeg'), { client: `10.0.0.${i % 2}` });
       answers.push({ status, retry: headers.get('Retry-After') });
     });
     await until(() => answers.length >= 160);
@@ -55,15 +55,15 @@ describe('a flood', () => {
     assert.equal(answers.filter(({ status }) => status === 200).length, 40);
     assert.ok(Math.max(...batches) <= 25, `${batches}`);
     assert.equal((await app.fetch(request('/readyz'))).status, 200);
-    assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
+    assert.equal((await app.fetch(post(IMAGE, 'image/jpeg'))).status, 200);
   });
 
   it('of one client leaves room for others', async () => {
     const { app, go, batches } = slowService({
-      limits: { queuePictures: 40, clientPictures: 20, requestPictures: 20 },
+      limits: { queueImages: 40, clientImages: 20, requestImages: 20 },
     });
     const ask = (client: string, count = 1) =>
-      app.fetch(post(form(...Array<Uint8Array>(count).fill(PICTURE))), { client });
+      app.fetch(post(form(...Array<Uint8Array>(count).fill(IMAGE))), { client });
     const accepted = [ask('a', 19), ask('a')];
     await until(() => batches.length >= 1);
     const refused = await ask('a');
@@ -71,7 +71,7 @@ describe('a flood', () => {
     const answer = await answerOf(refused);
     assert.deepEqual(
       [answer.status, answer.detail],
-      [429, 'expected at most 20 pictures of a client at a time, got more; wait for the answers'],
+      [429, 'expected at most 20 images of a client at a time, got more; wait for the answers'],
     );
     accepted.push(ask('b'));
     await settled();
@@ -85,7 +85,7 @@ describe('a flood', () => {
 
   it('is computed in full batches, two in the hands of the engine', async () => {
     const { app, go, batches } = slowService();
-    const asked = Array.from({ length: 100 }, () => app.fetch(post(PICTURE, 'image/jpeg')));
+    const asked = Array.from({ length: 100 }, () => app.fetch(post(IMAGE, 'image/jpeg')));
     // The first is what was decoded in 5 ms.
     await until(() => batches.length >= 2);
     assert.equal(batches.length, 2);
@@ -98,10 +98,10 @@ describe('a flood', () => {
     );
   });
 
-  it('that is not there lets a picture through alone', async () => {
+  it('that is not there lets an image through alone', async () => {
     const { app, go, batches } = slowService();
     go();
-    for (let i = 0; i < 3; i++) assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
+    for (let i = 0; i < 3; i++) assert.equal((await app.fetch(post(IMAGE, 'image/jpeg'))).status, 200);
     assert.deepEqual(batches, [1, 1, 1]);
   });
 });
@@ -126,7 +126,7 @@ describe('an explanation', () => {
     const slow = ask(
       new ReadableStream({
         start: controller => {
-          controller.enqueue(PICTURE.subarray(0, 10));
+          controller.enqueue(IMAGE.subarray(0, 10));
           rest = bytes => {
             controller.enqueue(bytes);
             controller.close();
@@ -135,8 +135,8 @@ describe('an explanation', () => {
       }),
     );
     await settled();
-    assert.equal((await answerOf(await ask(PICTURE))).detail, 'explained');
-    rest(PICTURE.subarray(10));
+    assert.equal((await answerOf(await ask(IMAGE))).detail, 'explained');
+    rest(IMAGE.subarray(10));
     assert.equal((await answerOf(await slow)).detail, 'explained');
   });
 });
@@ -158,13 +158,13 @@ describe('listeners', () => {
 });
 
 describe('a service', () => {
-  it('is not ready, and takes no picture, while its model is loading', async t => {
+  it('is not ready, and takes no image, while its model is loading', async t => {
     let load = (_: Model) => {};
     const model = new Promise<Model>(resolve => {
       load = resolve;
     });
     const app = await startService(t, { model });
-    for (const asked of [request('/readyz'), post(PICTURE, 'image/jpeg')]) {
+    for (const asked of [request('/readyz'), post(IMAGE, 'image/jpeg')]) {
       const answer = await answerOf(await app.fetch(asked));
       assert.deepEqual([answer.status, answer.detail], [503, 'expected a model, got one that is still loading']);
     }
@@ -179,7 +179,7 @@ describe('a service', () => {
     const app = await startService(t);
     app.shutDown();
     assert.equal((await app.fetch(request('/readyz'))).status, 503);
-    assert.equal((await app.fetch(post(PICTURE, 'image/jpeg'))).status, 200);
+    assert.equal((await app.fetch(post(IMAGE, 'image/jpeg'))).status, 200);
   });
 
   it('whose engine fails says so without saying how', async (t: TestContext) => {
@@ -187,7 +187,7 @@ describe('a service', () => {
     const run = () => Promise.reject(new Error('/home/anna/model.onnx is gone'));
     const model = { manifest: sampleManifest('0'.repeat(64)), run } as unknown as Model;
     const app = await startService(t, { model, onError: thrown => told.push(thrown) });
-    const answer = await answerOf(await app.fetch(post(form(PICTURE, PICTURE))));
+    const answer = await answerOf(await app.fetch(post(form(IMAGE, IMAGE))));
     assert.deepEqual([answer.status, answer.detail], [500, 'the service failed by a fault of its own']);
     assert.equal(told.length, 1);
     assert.match(await (await app.fetch(request('/metrics'))).text(), /^eyeball_queue_pictures 0$/m);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { calibrateIntervals } from '../../src/evaluation/intervals.js';
-import type { ManifestIntervals } from '../../src/model/manifest.js';
+import type { ManifestIntervals } from '../../src/formats/manifest.js';
 import { loadModel, type Model } from '../../src/model/model.js';
 import { createApp } from '../../src/serving/app.js';
 import type { PredictAnswer } from '../../src/serving/schemas.js';
+import { calibrateIntervals } from '../../src/uncertainty/intervals.js';
 import { sampleManifest, saveSampleModel } from '../model/sample-model.js';
-import { answerOf, form, picture, post, request, startService } from './service.js';
+import { answerOf, form, image, post, request, startService } from './service.js';
 
 const predictions = async (response: Response) => {
   assert.equal(response.status, 200, await response.clone().text());
@@ -19,9 +19,9 @@ describe('POST /v1/predict', () => {
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     t.after(() => model.close());
     const app = createApp({ model, name: 'sample' });
-    const pictures = [await picture(20), await picture(200, 300, 'png')];
-    const wanted = (await model.predict(pictures)).map(({ value }) => ({ value }));
-    const response = await app.fetch(post(form(...pictures)));
+    const images = [await image(20), await image(200, 300, 'png')];
+    const wanted = (await model.predict(images)).map(({ value }) => ({ value }));
+    const response = await app.fetch(post(form(...images)));
     const { unit, name } = model.manifest.target;
     const answer = (await response.json()) as PredictAnswer;
     assert.deepEqual(answer, {
@@ -30,13 +30,13 @@ describe('POST /v1/predict', () => {
     });
     assert.equal(response.headers.get('Cache-Control'), 'no-store');
     const json = (images: string[]) => post(JSON.stringify({ images }), 'application/json; charset=utf-8');
-    const [first, second] = pictures.map(base64);
+    const [first, second] = images.map(base64);
     assert.deepEqual(await predictions(await app.fetch(json([first!, second!]))), wanted);
     // As other programs write it: in lines, without padding, for URLs.
     const written = [
       first!.replace(/.{76}/g, '$&\r\n'),
       first!.replace(/=+$/, ''),
-      Buffer.from(pictures[0]!).toString('base64url'),
+      Buffer.from(images[0]!).toString('base64url'),
       ` ${first}\n`,
       `data:image/jpeg;charset=utf-8;base64,${first!.replace(/.{64}/g, '$&\n')}`,
     ];
@@ -47,13 +47,13 @@ describe('POST /v1/predict', () => {
     const uris = [`data:image/jpeg;base64,${first}`, `data:;base64,${second}`];
     assert.deepEqual(await predictions(await app.fetch(json(uris))), wanted);
     for (const type of ['image/jpeg', 'application/octet-stream', 'IMAGE/PNG; x=1'])
-      assert.deepEqual(await predictions(await app.fetch(post(pictures[0]!, type))), [wanted[0]]);
+      assert.deepEqual(await predictions(await app.fetch(post(images[0]!, type))), [wanted[0]]);
   });
 
-  it('answers many requests at once, each with its own pictures', async t => {
+  it('answers many requests at once, each with its own images', async t => {
     const app = await startService(t);
     const shades = Array.from({ length: 40 }, (_, i) => 6 * i);
-    const ask = async (shade: number) => predictions(await app.fetch(post(await picture(shade), 'image/jpeg')));
+    const ask = async (shade: number) => predictions(await app.fetch(post(await image(shade), 'image/jpeg')));
     const alone: unknown[] = [];
     for (const shade of shades) alone.push(await ask(shade));
     assert.deepEqual(await Promise.all(shades.map(ask)), alone);
@@ -61,7 +61,7 @@ describe('POST /v1/predict', () => {
     assert.match(metrics, /^eyeball_pictures_total\{outcome="predicted"\} 80$/m);
     assert.match(metrics, /^eyeball_queue_pictures 0$/m);
     const batches = Number(/^eyeball_batch_pictures_count (\d+)$/m.exec(metrics)![1]);
-    assert.ok(batches > 40 && batches <= 60, `${batches} batches, 40 of them of one picture`);
+    assert.ok(batches > 40 && batches <= 60, `${batches} batches, 40 of them of one image`);
   });
 
   it('gives intervals at the level that is asked for, and calls unusual what is, where the model has them', async t => {
@@ -77,14 +77,14 @@ describe('POST /v1/predict', () => {
       ...sampleManifest('0'.repeat(64)),
       intervals: { ...scores, method: 'split', folds: 1, groups: [], unusual } as unknown as ManifestIntervals,
     };
-    // By the picture's red, since each batch holds as many as there happen to be.
+    // By the image's red, since each batch holds as many as there happen to be.
     const run = async ({ shape, data }: Parameters<Model['run']>[0]) => {
       const at = Array.from({ length: shape[0]! }, (_, i) => (data[i * 32 * 32 * 3]! < 128 ? 0 : 1));
       const rows = (...values: number[]) => ({ data: Float32Array.from(at, i => values[i]!) });
       return { value: rows(37, 40), scale: rows(10, 20), distance: rows(1, 3) };
     };
     const app = await startService(t, { model: { manifest, run } as unknown as Model });
-    const two = form(await picture(20), await picture(220));
+    const two = form(await image(20), await image(220));
     const ask = async (query: string) => predictions(await app.fetch(post(two, undefined, query)));
     assert.deepEqual(await ask('?level=0.5'), [
       { value: 37, low: 27, high: 47 },
@@ -92,13 +92,13 @@ describe('POST /v1/predict', () => {
     ]);
     const [{ low, high } = {}] = await ask('');
     assert.deepEqual([low, high], [19, 55]);
-    // 99.9 % cannot be had from 99 pictures.
+    // 99.9 % cannot be had from 99 images.
     assert.deepEqual((await ask('?level=0.999'))[0], { value: 37, low: null, high: null });
   });
 
   it('refuses a level that cannot be meant', async t => {
     const app = await startService(t);
-    const ask = async (query: string) => answerOf(await app.fetch(post(await picture(1), 'image/jpeg', query)));
+    const ask = async (query: string) => answerOf(await app.fetch(post(await image(1), 'image/jpeg', query)));
     for (const level of ['0', '1', '-1', 'x', '', 'NaN']) {
       const { status, detail } = await ask(`?level=${level}`);
       assert.deepEqual(
@@ -113,9 +113,9 @@ describe('POST /v1/predict', () => {
     assert.equal((await ask('?levle=0.8')).status, 400);
   });
 
-  it('names what is wrong with one picture beside the others, and refuses where all are', async t => {
+  it('names what is wrong with one image beside the others, and refuses where all are', async t => {
     const app = await startService(t);
-    const good = await picture(10);
+    const good = await image(10);
     const reason = 'expected a photo (jpeg, png, webp, gif, tiff, avif), got text';
     const mixed = await predictions(await app.fetch(post(form(new TextEncoder().encode('hello'), good, 'text'))));
     assert.deepEqual(
@@ -137,7 +137,7 @@ describe('POST /v1/predict', () => {
       [two.status, two.detail],
       [
         422,
-        'none of 2 pictures can be used; the first: expected a photo (jpeg, png, webp, gif, tiff, avif), got an empty file',
+        'none of 2 images can be used; the first: expected a photo (jpeg, png, webp, gif, tiff, avif), got an empty file',
       ],
     );
   });
@@ -152,7 +152,7 @@ describe('POST /v1/predict', () => {
         .toFormat(format, { delay: [100, 100], loop: 0 })
         .toBuffer();
       const { status, detail } = await answerOf(await app.fetch(post(moving, `image/${format}`)));
-      const text = 'expected a still picture, got an animation of 2 frames; send one of them';
+      const text = 'expected a still image, got an animation of 2 frames; send one of them';
       assert.deepEqual([status, detail], [422, text]);
       const still = await sharp(moving, { pages: 1 }).toFormat(format).toBuffer();
       assert.equal((await predictions(await app.fetch(post(still, `image/${format}`)))).length, 1);

@@ -9,8 +9,8 @@ import { listen } from '../../src/cli/listen.js';
 import { createApp } from '../../src/serving/app.js';
 import { hostCheck } from '../../src/serving/host-check.js';
 import { openWorkplace } from '../../src/serving/studio/workplace.js';
-import { writePictures } from '../cli/eyeball.js';
-import { tempFolder } from '../data/temp.js';
+import { writeImages } from '../cli/eyeball.js';
+import { tempFolder } from '../datasets/temp.js';
 
 const NGINX = ['/usr/sbin/nginx', 'nginx'].find(path => spawnSync(path, ['-v']).status === 0);
 
@@ -69,7 +69,7 @@ describe('the block in docs/serve.md for', () => {
 
 async function decideThrough(start: typeof startNginx, t: TestContext): Promise<void> {
   const root = tempFolder(t);
-  await writePictures(join(root, 'data'), 4);
+  await writeImages(join(root, 'data'), 4);
   const workplace = await openWorkplace({ data: join(root, 'data'), models: join(root, 'models') });
   const app = createApp({ workplace, checkHost: hostCheck('127.0.0.1', ['photos.example.org']) });
   const listening = await listen(app, { host: '127.0.0.1', port: 0, bodyMs: 10_000 });

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { answerOf, type Body, form, picture, post, request, startService } from './service.js';
+import { answerOf, type Body, form, image, post, request, startService } from './service.js';
 
-const JPEG = await picture(120, 200);
+const JPEG = await image(120, 200);
 
 /** A PNG whose header claims `width` x `height` and whose content is a few bytes. */
 function hugePng(width: number, height: number): Buffer {
@@ -42,14 +42,14 @@ const svg = '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/pa
 /** A body that is what it is, its type, and the status and reason that it meets. */
 const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
   [
-    'a picture cut short',
+    'an image cut short',
     JPEG.subarray(0, JPEG.length / 2),
     'image/jpeg',
     422,
     /^expected a whole jpeg, got one that is cut short/,
   ],
   ['an empty body', '', 'image/jpeg', 422, /got an empty file$/],
-  ['text under the type of a picture', 'hello there', 'image/png', 422, /got text$/],
+  ['text under the type of an image', 'hello there', 'image/png', 422, /got text$/],
   [
     'a PNG of 4 billion pixels',
     hugePng(65535, 65535),
@@ -67,23 +67,11 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
   ['a type that is none', 'x', '/', 415, /got "\/"$/],
   ['JSON cut short', '{"images": ["', 'application/json', 400, /^expected JSON, got a body that is none$/],
   ['JSON of another kind', '[]', 'application/json', 422, /^the body: Invalid input/],
-  [
-    'JSON without pictures',
-    '{"images": []}',
-    'application/json',
-    422,
-    /^images: expected at least one picture, got \[\]$/,
-  ],
-  [
-    'JSON with a number',
-    '{"images": [1]}',
-    'application/json',
-    422,
-    /^images\.0: expected a picture in base64, got 1$/,
-  ],
+  ['JSON without images', '{"images": []}', 'application/json', 422, /^images: expected at least one image, got \[\]$/],
+  ['JSON with a number', '{"images": [1]}', 'application/json', 422, /^images\.0: expected an image in base64, got 1$/],
   ['JSON with a word more', '{"images": ["aGk="], "x": 1}', 'application/json', 422, /Unrecognized key: "x"/],
-  ['JSON with a million values', `{"images": [${'0,'.repeat(1e6)}0]}`, 'application/json', 413, /at most 64 pictures/],
-  ['JSON a million deep', '['.repeat(1e6), 'application/json', 413, /at most 64 pictures/],
+  ['JSON with a million values', `{"images": [${'0,'.repeat(1e6)}0]}`, 'application/json', 413, /at most 64 images/],
+  ['JSON a million deep', '['.repeat(1e6), 'application/json', 413, /at most 64 images/],
   ['bad base64', '{"images": ["aGk#aGk="]}', 'application/json', 422, /^expected base64, got "#" as character 4$/],
   ['padding within', '{"images": ["aG=kaGk="]}', 'application/json', 422, /^expected base64, got "=" as character 3$/],
   [
@@ -111,7 +99,7 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
     400,
     /^expected a whole multipart/,
   ],
-  ['a multipart with no part', '--b--\r\n', MULTIPART, 422, /^expected at least one picture, got none$/],
+  ['a multipart with no part', '--b--\r\n', MULTIPART, 422, /^expected at least one image, got none$/],
   [
     'another field',
     multipart(['name="photo"\r\n\r\nx']),
@@ -138,7 +126,7 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
     multipart(Array(1000).fill('name="image"\r\n\r\nx')),
     'multipart/form-data; x="; boundary=fake"; boundary=b',
     413,
-    /at most 64 pictures/,
+    /at most 64 images/,
   ],
   ['a multipart of 1,000 parts', multipart(Array(1000).fill('name="image"\r\n\r\nx')), MULTIPART, 413, /at most 64/],
 ];
@@ -155,7 +143,7 @@ describe('a hostile request', () => {
       assert.equal((await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg'))).status, 200);
     });
 
-  it('of another page behind a whole picture is that picture: nothing else of it is read', async t => {
+  it('of another page behind a whole image is that image: nothing else of it is read', async t => {
     const app = await startService(t);
     const value = async (body: Uint8Array) => {
       const response = await app.fetch(post(new Uint8Array(body), 'image/jpeg'));
@@ -179,7 +167,7 @@ describe('a hostile request', () => {
       .toBuffer();
     const long = await answerOf(await app.fetch(post(new Uint8Array(gif), 'image/gif')));
     assert.equal(long.status, 422);
-    assert.match(long.detail, /^expected a still picture, got an animation of \d+ frames; send one of them$/);
+    assert.match(long.detail, /^expected a still image, got an animation of \d+ frames; send one of them$/);
     const cut = await answerOf(await app.fetch(post(new Uint8Array(gif.subarray(0, 60)), 'image/gif')));
     assert.equal(cut.status, 422, cut.detail);
   });
@@ -192,8 +180,8 @@ describe('a hostile request', () => {
       const cut = whole.subarray(0, Math.floor((at / 100) * whole.length));
       const { status } = await answerOf(await app.fetch(post(cut, `multipart/form-data; boundary=${boundary}`)));
       assert.equal(status, 400);
-      const picture = JPEG.subarray(0, Math.floor((at / 100) * JPEG.length));
-      assert.equal((await answerOf(await app.fetch(post(new Uint8Array(picture), 'image/jpeg')))).status, 422);
+      const image = JPEG.subarray(0, Math.floor((at / 100) * JPEG.length));
+      assert.equal((await answerOf(await app.fetch(post(new Uint8Array(image), 'image/jpeg')))).status, 422);
     }
   });
 });
@@ -229,14 +217,14 @@ describe('a limit', () => {
   });
 
   it('of pixels is read from the header', async t => {
-    const app = await startService(t, { limits: { picturePixels: 39_999 } });
+    const app = await startService(t, { limits: { imagePixels: 39_999 } });
     const answer = await answerOf(await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg')));
     assert.deepEqual([answer.status, answer.detail], [422, 'expected at most 39999 pixels, got 200 x 200']);
-    assert.equal((await app.fetch(post(new Uint8Array(await picture(1, 199)), 'image/jpeg'))).status, 200);
+    assert.equal((await app.fetch(post(new Uint8Array(await image(1, 199)), 'image/jpeg'))).status, 200);
   });
 
-  it('of pictures a request counts those of forms and of JSON', async t => {
-    const app = await startService(t, { limits: { requestPictures: 3 } });
+  it('of images a request counts those of forms and of JSON', async t => {
+    const app = await startService(t, { limits: { requestImages: 3 } });
     const bytes = new Uint8Array(JPEG);
     const images = (count: number) => Array(count).fill(JPEG.toString('base64'));
     const json = (count: number) => post(JSON.stringify({ images: images(count) }), 'application/json');
@@ -244,7 +232,7 @@ describe('a limit', () => {
     assert.equal((await app.fetch(json(3))).status, 200);
     for (const asked of [post(form(bytes, bytes, bytes, bytes)), json(4)]) {
       const answer = await answerOf(await app.fetch(asked));
-      assert.deepEqual([answer.status, answer.detail], [413, 'expected at most 3 pictures in a request, got more']);
+      assert.deepEqual([answer.status, answer.detail], [413, 'expected at most 3 images in a request, got more']);
     }
   });
 
@@ -259,14 +247,14 @@ describe('a limit', () => {
   it('that makes another unreachable is no limit', async t => {
     const message = async (limits: object) => startService(t, { limits }).catch((error: Error) => error.message);
     assert.equal(
-      await message({ queuePictures: 8, clientPictures: 9 }),
+      await message({ queueImages: 8, clientImages: 9 }),
       '--per-client: expected at most the 8 of --queue, got 9',
     );
     assert.equal(
-      await message({ clientPictures: 8, requestPictures: 9 }),
+      await message({ clientImages: 8, requestImages: 9 }),
       '--max-pictures: expected at most the 8 of --per-client, got 9',
     );
-    assert.equal(await message({ picturePixels: 2e8 }), '--max-pixels: expected at most 100000000, got 200000000');
+    assert.equal(await message({ imagePixels: 2e8 }), '--max-pixels: expected at most 100000000, got 200000000');
   });
 });
 

@@ -29,12 +29,12 @@ export function post(body: Body, type?: string, query = ''): Request {
   return request(`/v1/predict${query}`, { method: 'POST', body: body as string, headers, duplex: 'half' });
 }
 
-/** A form with these pictures in fields called `image`. */
-export function form(...pictures: readonly (Uint8Array | string)[]): FormData {
+/** A form with these images in fields called `image`. */
+export function form(...images: readonly (Uint8Array | string)[]): FormData {
   const fields = new FormData();
-  for (const picture of pictures) {
-    if (typeof picture === 'string') fields.append('image', picture);
-    else fields.append('image', new Blob([new Uint8Array(picture)]), 'a picture');
+  for (const image of images) {
+    if (typeof image === 'string') fields.append('image', image);
+    else fields.append('image', new Blob([new Uint8Array(image)]), 'an image');
   }
   return fields;
 }
@@ -54,8 +54,8 @@ export async function answerOf(response: Response): Promise<{ status: number; bo
   return { status: response.status, body, detail: `${detail}` };
 }
 
-/** A picture of one colour. */
-export const picture = (shade: number, size = 40, format: 'jpeg' | 'png' | 'webp' | 'gif' = 'jpeg'): Promise<Buffer> =>
+/** An image of one colour. */
+export const image = (shade: number, size = 40, format: 'jpeg' | 'png' | 'webp' | 'gif' = 'jpeg'): Promise<Buffer> =>
   sharp({ create: { width: size, height: size, channels: 3, background: { r: shade, g: 80, b: 255 - shade } } })
     .toFormat(format)
     .toBuffer();

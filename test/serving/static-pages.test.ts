@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { tempFolder } from '../data/temp.js';
+import { tempFolder } from '../datasets/temp.js';
 import { answerOf, request, startService } from './service.js';
 
 describe('the pages of the studio', () => {

@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core';
 import { loadModel, type Model } from '../../src/model/model.js';
 import { temporaryFolder } from '../cli/eyeball.js';
 import { saveSampleModel } from '../model/sample-model.js';
-import { picture } from '../serving/service.js';
+import { image } from '../serving/service.js';
 import { assertAccessible, noBrowser, openBrowser } from './browser.js';
 import { type Service, serveApp } from './studio-service.js';
 
@@ -18,8 +18,8 @@ describe('the studio without data', { skip: noBrowser }, () => {
 
   before(async () => {
     renameSync(await saveSampleModel({ after: () => {} } as unknown as TestContext), join(root, 'age'));
-    writeFileSync(join(root, 'light.jpg'), await picture(200));
-    writeFileSync(join(root, 'broken.jpg'), 'no picture');
+    writeFileSync(join(root, 'light.jpg'), await image(200));
+    writeFileSync(join(root, 'broken.jpg'), 'no image');
     model = await loadModel(join(root, 'age'), { threads: 1 });
     [service, browser] = await Promise.all([serveApp({ model, name: 'age', token: 'sesame' }), openBrowser()]);
   });
@@ -41,7 +41,7 @@ describe('the studio without data', { skip: noBrowser }, () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Try' }).waitFor();
     assert.equal(await page.getByRole('navigation').count(), 0);
-    await page.getByText('age names age in years, learnt from 100 pictures; RMSE 5.00 on those held out').waitFor();
+    await page.getByText('age names age in years, learnt from 100 images; RMSE 5.00 on those held out').waitFor();
 
     await page.locator('input[type=file]').setInputFiles([join(root, 'light.jpg'), join(root, 'broken.jpg')]);
     await page.getByText('2 of 2 answered').waitFor();

@@ -10,7 +10,7 @@ export const noBrowser: string | false = existsSync(executablePath)
   ? false
   : `${executablePath}: expected Chromium, got nothing; CHROMIUM names another`;
 
-/** A Chromium with a camera that shows a test picture. */
+/** A Chromium with a camera that shows a test image. */
 export const openBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath,

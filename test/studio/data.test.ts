@@ -42,11 +42,11 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.keyboard.press('Tab');
     await page.keyboard.type('6');
     answer();
-    await page.getByText('600 pictures', { exact: true }).waitFor();
+    await page.getByText('600 images', { exact: true }).waitFor();
     await page.keyboard.type('0');
     await page.keyboard.press('Enter');
     await page.waitForURL(/from=50&to=60/);
-    await page.getByText('100 pictures', { exact: true }).waitFor();
+    await page.getByText('100 images', { exact: true }).waitFor();
     assert.equal(await page.getByLabel('value below', { exact: true }).inputValue(), '60');
     await page.unroute('**/samples?*');
   });
@@ -68,7 +68,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.keyboard.insertText('112/');
     await page.waitForURL(/search=112%2F9/);
     assert.equal(await field.inputValue(), '112/9');
-    await page.getByText('11 pictures', { exact: true }).waitFor();
+    await page.getByText('11 images', { exact: true }).waitFor();
   });
 
   it('shows which tile has the focus', async () => {

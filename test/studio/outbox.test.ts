@@ -119,7 +119,7 @@ describe('the outbox of decisions', () => {
     assert.equal(box.waiting, 0);
   });
 
-  it('leaves what another tab wrote into the storage for the same picture', async () => {
+  it('leaves what another tab wrote into the storage for the same image', async () => {
     const { box, kept, answer, saved } = outbox();
     box.decide('a.jpg', keep, null);
     kept.setItem('unsent a.jpg', JSON.stringify({ wanted: drop, expected: null }));
@@ -131,9 +131,9 @@ describe('the outbox of decisions', () => {
     const { box, told, answer, saved } = outbox();
     box.decide('a.jpg', keep, null);
     box.decide('b.jpg', keep, null);
-    await answer({ kind: 'refused', reason: 'no such picture' });
+    await answer({ kind: 'refused', reason: 'no such image' });
     await answer(saved('b.jpg', keep));
-    assert.deepEqual(told, ['refused a.jpg: no such picture', 'saved b.jpg keep']);
+    assert.deepEqual(told, ['refused a.jpg: no such image', 'saved b.jpg keep']);
   });
 
   it('sends the others while the server fails at one', async () => {

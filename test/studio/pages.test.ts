@@ -46,8 +46,8 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
   const field = (name: string) => page.getByLabel(name, { exact: true });
   const text = (selector: string) => page.locator(selector).textContent();
 
-  it('Data finds pictures by number, by keys alone, and by name', async () => {
-    await page.getByText('57 pictures', { exact: true }).waitFor();
+  it('Data finds images by number, by keys alone, and by name', async () => {
+    await page.getByText('57 images', { exact: true }).waitFor();
     const total = async () => Number.parseInt((await text('.count'))!, 10);
     // The first bar, and two more.
     const bars = page.locator('.bars button');
@@ -56,8 +56,8 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.keyboard.press('Shift+ArrowRight');
     await page.keyboard.press('Shift+ArrowRight');
     const below = Number(await field('age below').inputValue());
-    await page.getByText(/^[1-9]\d? pictures?$/).waitFor();
-    await page.getByText('57 pictures', { exact: true }).waitFor({ state: 'detached' });
+    await page.getByText(/^[1-9]\d? images?$/).waitFor();
+    await page.getByText('57 images', { exact: true }).waitFor({ state: 'detached' });
     await page.waitForFunction(
       `document.querySelectorAll('.tile').length === parseInt(document.querySelector('.count').innerText)`,
     );
@@ -71,10 +71,10 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.mouse.down();
     await page.mouse.move(box.x + box.width - 2, box.y + 20);
     await page.mouse.up();
-    await page.getByText('57 pictures', { exact: true }).waitFor();
+    await page.getByText('57 images', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Show all' }).click();
     await page.getByRole('searchbox').fill('00031');
-    await page.getByText('1 picture', { exact: true }).waitFor();
+    await page.getByText('1 image', { exact: true }).waitFor();
     await page.getByRole('searchbox').fill('');
   });
 
@@ -86,7 +86,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     // What few change is folded away, with its real defaults.
     assert.ok(await page.getByLabel('Epochs').isHidden());
     await page.getByText('More settings').click();
-    await page.getByText('How often each picture is seen. Default: 10.').waitFor();
+    await page.getByText('How often each image is seen. Default: 10.').waitFor();
     assert.equal(await page.getByLabel('Learning rate').getAttribute('placeholder'), '0.001');
     await field('Head').selectOption('linear');
     await page.getByLabel('Epochs').fill('500');
@@ -127,9 +127,9 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
 
   it('Results measures, and shows the faces behind a part of the plot', LONG, async () => {
     await page.getByRole('link', { name: 'See the results' }).click();
-    await page.getByText(`Each picture of ${test} (--test) is predicted`).waitFor();
+    await page.getByText(`Each image of ${test} (--test) is predicted`).waitFor();
     await page.getByRole('button', { name: 'Measure' }).click();
-    await page.getByText('exact on 15 pictures').waitFor(LONG);
+    await page.getByText('exact on 15 images').waitFor(LONG);
     assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) always the mean, [\d.]+/);
     // Tiles are in the document when they come near the window.
     await page.locator('#worst').scrollIntoViewIfNeeded();
@@ -143,7 +143,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.mouse.down();
     await page.mouse.move(box.x + box.width - 1, box.y + box.height - 1, { steps: 3 });
     await page.mouse.up();
-    await page.getByText('15 pictures chosen').waitFor();
+    await page.getByText('15 images chosen').waitFor();
     await page.getByRole('button', { name: 'Choose nothing' }).click();
     await page.getByText('Nothing chosen').waitFor();
 
@@ -151,23 +151,23 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await field('True from').focus();
     await page.keyboard.type('40');
     await page.keyboard.press('Enter');
-    await page.getByText(/\d pictures chosen/).waitFor();
+    await page.getByText(/\d images chosen/).waitFor();
     const labels = (await page.locator('.chosen .tile .pair > span > b').allTextContents()).map(Number);
     assert.ok(labels.filter(Number.isFinite).every(label => label >= 40));
     assert.match(page.url(), /labelFrom=40/);
     await assertAccessible(page, 'Results');
 
-    // Every tile leads to all that is known of its picture, with the explanation of the number beside it.
+    // Every tile leads to all that is known of its image, with the explanation of the number beside it.
     await page.locator('#worst').scrollIntoViewIfNeeded();
     await page.locator('#worst ~ .tile-blocks .tile').first().click();
     const dialog = page.getByRole('dialog');
     const shown = (await dialog.locator('.versus-line b').textContent())!;
     await dialog.getByRole('button', { name: 'Explain' }).click();
     await dialog.getByText(`Why ${shown}, compared with`).waitFor(LONG);
-    // It is seen over the picture, which is gray below it.
+    // It is seen over the image, which is gray below it.
     const colored = await mostColored(await dialog.locator('.stack').screenshot());
     assert.ok(colored > 40, `channels differ by ${colored} at most`);
-    await assertAccessible(page, 'a measured picture');
+    await assertAccessible(page, 'a measured image');
     await dialog.getByRole('button', { name: 'Hide the explanation' }).click();
     await dialog.locator('.overlay').waitFor({ state: 'detached' });
     assert.equal(await dialog.locator('.nearest .tile img').count(), 6);
@@ -179,13 +179,13 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await dialog.waitFor({ state: 'detached' });
   });
 
-  it('Data names what is broken and opens a picture large', async () => {
+  it('Data names what is broken and opens an image large', async () => {
     await goTo('Data');
     await page.getByRole('radio', { name: 'Broken' }).check({ force: true });
     await page.getByText('3 files').waitFor();
     assert.match((await text('.files'))!, /expected a photo .*, got an HTML page/);
     await page.getByRole('radio', { name: 'All' }).check({ force: true });
-    await page.getByText('57 pictures', { exact: true }).waitFor();
+    await page.getByText('57 images', { exact: true }).waitFor();
     await assertAccessible(page, 'Data');
 
     await page.locator('.tile').first().focus();
@@ -196,11 +196,11 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('dialog', { name: first, exact: true }).waitFor({ state: 'detached' });
     await dialog.getByRole('button', { name: 'Keep' }).click();
     await dialog.getByText('Saved.').waitFor();
-    await assertAccessible(page, 'a picture');
+    await assertAccessible(page, 'an image');
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     await page.getByRole('radio', { name: 'Decided' }).check({ force: true });
-    await page.getByText('1 picture', { exact: true }).waitFor();
+    await page.getByText('1 image', { exact: true }).waitFor();
     await page.getByRole('radio', { name: 'All' }).check({ force: true });
   });
 
@@ -215,7 +215,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.match(readFileSync(`${train}-studio/decisions.csv`, 'utf8'), /,drop,/);
   });
 
-  it('Try names the number of a chosen picture and of the camera, and explains it', LONG, async () => {
+  it('Try names the number of a chosen image and of the camera, and explains it', LONG, async () => {
     await goTo('Try');
     const folder = join(test, readdirSync(test)[0]!);
     await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]!));
@@ -225,10 +225,10 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.match((await page.locator('.tried img').first().getAttribute('src'))!, /^blob:/);
     assert.match((await text('.tried .number'))!, /^\d+\.\d years$/);
     await page.getByRole('button', { name: 'Use the camera' }).click();
-    await page.getByRole('button', { name: 'Take a picture' }).click();
+    await page.getByRole('button', { name: 'Take an image' }).click();
     await page.getByText('2 of 2 answered').waitFor();
     await page.getByRole('button', { name: 'Camera off' }).click();
-    // Its explanation is of the number beside it; it lies over the picture, can be taken away, and be left.
+    // Its explanation is of the number beside it; it lies over the image, can be taken away, and be left.
     const number = (await page.locator('.tried .number').last().textContent())!;
     await page
       .getByRole('button', { name: /^Explain/ })

@@ -37,7 +37,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await service?.close();
   });
 
-  /** A tab on the first suspicious label, or on the picture of another one. */
+  /** A tab on the first suspicious label, or on the image of another one. */
   const tab = async (): Promise<Page> => {
     const page = await context.newPage();
     await page.goto(`${service.url}#/review`);
@@ -89,7 +89,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('fetches the next ten pictures ahead, and fills the field also where little speaks against the label', async () => {
+  it('fetches the next ten images ahead, and fills the field also where little speaks against the label', async () => {
     const page = await context.newPage();
     const asked: string[] = [];
     page.on('request', request => {
@@ -104,7 +104,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.getByText('12 of 12', { exact: true }).waitFor();
     const field = page.getByLabel('The right age');
     assert.ok(Number(await field.inputValue()) > 0);
-    // What is typed is about this picture alone.
+    // What is typed is about this image alone.
     await field.fill('7');
     await page.keyboard.press('Escape');
     await page.keyboard.press('ArrowLeft');
@@ -113,7 +113,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('goes back by Back from one picture to the one before, and undoes after a reload', async () => {
+  it('goes back by Back from one image to the one before, and undoes after a reload', async () => {
     const page = await tab();
     const at = () => page.locator('.face figcaption span').first().textContent();
     const first = await at();
@@ -137,9 +137,9 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('decides by key about no picture that cannot be shown, but by the buttons', async () => {
+  it('decides by key about no image that cannot be shown, but by the buttons', async () => {
     const page = await tab();
-    await page.route('**/picture*', route => route.abort());
+    await page.route('**/image*', route => route.abort());
     await page.keyboard.press('ArrowRight');
     await page.reload();
     await page.getByText('keys decide nothing about it').waitFor();
@@ -155,12 +155,12 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('opens a picture and those most alike large, with all that is known of them', async () => {
+  it('opens an image and those most alike large, with all that is known of them', async () => {
     const page = await tab();
     await page.getByRole('button', { name: 'large, with all that is known' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('heading', { name: /^Age \d+ years$/ }).waitFor();
-    // Its keys are those of the picture that lies above the others.
+    // Its keys are those of the image that lies above the others.
     await page.keyboard.press('k');
     await decided(page, 5);
     await dialog.getByText('kept').waitFor();

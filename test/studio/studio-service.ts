@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { listen } from '../../src/cli/listen.js';
-import { generatePortraits } from '../../src/data/portraits/generate-portraits.js';
+import { generatePortraits } from '../../src/demo/portraits/generate-portraits.js';
 import { type AppOptions, createApp } from '../../src/serving/app.js';
 import { openWorkplace } from '../../src/serving/studio/workplace.js';
 

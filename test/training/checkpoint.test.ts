@@ -10,7 +10,7 @@ import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from '../.
 import { processMark } from '../../src/base/process-mark.js';
 import { createRandom } from '../../src/base/random.js';
 import { loadCheckpoint, removeCheckpoint, saveCheckpoint } from '../../src/training/checkpoint.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 import { sampleCheckpoint } from './checkpoints.js';
 
 const script = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.meta.url));

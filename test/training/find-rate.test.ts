@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Progress } from '../../src/base/progress.js';
 import { findLearningRate } from '../../src/training/find-rate.js';
 import type { Problem } from '../../src/training/fit.js';
-import { failureOf } from '../data/temp.js';
+import { failureOf } from '../datasets/temp.js';
 import { plainOptions, slopeProblem } from './problems.js';
 
 /** Labels that no slope meets: each step goes to another minimum. */

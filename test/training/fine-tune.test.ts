@@ -3,12 +3,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import type { Backbone } from '../../src/backbones/backbone.js';
-import { decodePicture } from '../../src/data/picture.js';
-import { readSource } from '../../src/data/read-source.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { createSession } from '../../src/engine/runtime/session.js';
+import { extractStage } from '../../src/features/extract.js';
+import { decodeImage } from '../../src/images/image.js';
+import { readSource } from '../../src/images/read-source.js';
 import { buildModel } from '../../src/model/build-model.js';
-import { extractStage } from '../../src/training/extract.js';
 import { findLearningRate } from '../../src/training/find-rate.js';
 import {
   type FineTuneOptions,
@@ -22,17 +22,17 @@ import type { Fit } from '../../src/training/fit.js';
 import type { Head } from '../../src/training/head.js';
 import { stageWidth, tunedPart } from '../../src/training/tuned-network.js';
 import { expectNumbersClose } from '../close.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
+import { image } from '../features/images.js';
+import { stagedBackbone } from '../features/staged-backbone.js';
 import { float } from '../run-graph.js';
-import { picture } from './pictures.js';
-import { stagedBackbone } from './staged-backbone.js';
 
 const COUNT = 24;
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 let files: Record<string, Buffer>;
 before(async () => {
-  const pictures = await Promise.all(range(0, COUNT).map(i => picture(i)));
-  files = Object.fromEntries(pictures.map((bytes, i) => [`${i}.png`, bytes]));
+  const images = await Promise.all(range(0, COUNT).map(i => image(i)));
+  files = Object.fromEntries(images.map((bytes, i) => [`${i}.png`, bytes]));
 });
 
 /** A head of one layer on four features. */
@@ -55,7 +55,7 @@ function setUp(
     paths,
     backbone,
     part: tunedPart(backbone, lowest, batchNorm),
-    input: { kind: 'pictures', paths, augment: 'none' },
+    input: { kind: 'images', paths, augment: 'none' },
     head,
     loss: 'mse',
     labels: Float64Array.from(range(0, COUNT), i => 5 + ((i * 7) % 11)),
@@ -72,11 +72,11 @@ function setUp(
   };
 }
 
-/** The values that the artefact of this training gives for the pictures at these paths. */
+/** The values that the artefact of this training gives for the images at these paths. */
 async function modelValues(backbone: Backbone, result: { head: Head; fit: Fit }, paths: readonly string[]) {
   const session = await createSession(buildModel(backbone, result.head, result.fit.parameters));
   const size = { width: 32, height: 32 };
-  const pixels = await Promise.all(paths.map(async path => decodePicture(await readSource(path), size)));
+  const pixels = await Promise.all(paths.map(async path => decodeImage(await readSource(path), size)));
   const data = new Uint8Array(Buffer.concat(pixels));
   const { value } = await session.run({ pixels: { dtype: 'uint8', shape: [paths.length, 32, 32, 3], data } });
   await session.close();
@@ -138,7 +138,7 @@ describe('fineTune', () => {
     }
   }
 
-  it('on the cached stage below is the same training as on the pictures, to the precision of a half', async t => {
+  it('on the cached stage below is the same training as on the images, to the precision of a half', async t => {
     const options = setUp(t, 'high', { batchNorm: 'batch' });
     const samples = range(0, COUNT).map(i => ({ file: `${i}.png`, label: 0 }));
     const dataset = { root: options.root, target: 'x', samples, skipped: [] };
@@ -158,10 +158,10 @@ describe('fineTune', () => {
     }
   });
 
-  it('changes pictures in training where it is asked to, and never those that it validates', async t => {
+  it('changes images in training where it is asked to, and never those that it validates', async t => {
     const inputsOf = (augment: 'none' | 'face') => {
       const options = setUp(t, 'high');
-      const problem = fineTuneProblem({ ...options, input: { kind: 'pictures', paths: options.paths, augment } });
+      const problem = fineTuneProblem({ ...options, input: { kind: 'images', paths: options.paths, augment } });
       return [true, false].map(training => {
         const graph = new Graph();
         problem.forward(graph, 4, training);
@@ -172,7 +172,7 @@ describe('fineTune', () => {
     assert.deepEqual(inputsOf('none'), [['pixels'], ['pixels']]);
     assert.deepEqual(inputsOf('face'), [[...changes, 'pixels'], ['pixels']]);
     const options = setUp(t, 'high');
-    const augmented = { ...options, input: { kind: 'pictures', paths: options.paths, augment: 'face' } } as const;
+    const augmented = { ...options, input: { kind: 'images', paths: options.paths, augment: 'face' } } as const;
     const [plain, face, again] = [await fineTune(options), await fineTune(augmented), await fineTune(augmented)];
     assert.notDeepEqual(face.fit.parameters, plain.fit.parameters);
     assert.deepEqual(face.fit.parameters, again.fit.parameters);
@@ -208,13 +208,13 @@ describe('fineTune', () => {
     assert.deepEqual(kept, head);
   });
 
-  it('names a picture that has gone', async t => {
+  it('names an image that has gone', async t => {
     const options = setUp(t, 'high');
     const paths = options.paths.with(3, join(options.root, 'gone.png'));
-    const input = { kind: 'pictures', paths, augment: 'none' } as const;
+    const input = { kind: 'images', paths, augment: 'none' } as const;
     assert.match(
       await failureOf(() => fineTune({ ...options, input })),
-      /^InputError: .*gone\.png: expected a picture, got no such file$/,
+      /^InputError: .*gone\.png: expected an image, got no such file$/,
     );
   });
 
@@ -223,11 +223,11 @@ describe('fineTune', () => {
     const small = { ...options.backbone, sizePx: 8 };
     assert.equal(
       await failureOf(() => fineTune({ ...options, backbone: small })),
-      'UsageError: --bn: expected frozen, or more pictures a step, got batch and a step of 1; raise --batch, or leave it out',
+      'UsageError: --bn: expected frozen, or more images a step, got batch and a step of 1; raise --batch, or leave it out',
     );
   });
 
-  it('takes ten epochs of 25 pictures where nobody says otherwise', () => {
+  it('takes ten epochs of 25 images where nobody says otherwise', () => {
     assert.deepEqual(fineTuneRecipe({}), {
       epochs: 10,
       learningRate: 1e-3,

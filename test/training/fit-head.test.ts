@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formulaUniform } from '../../src/backbones/formula.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { fitHead, goOnWith } from '../../src/training/fit-head.js';
 import { buildHead, type Head, type HeadData, readHead } from '../../src/training/head.js';
-import { rowsOf } from './rows.js';
+import { rowsOf } from '../features/rows.js';
 
 const WIDTH = 4;
 const table = Float32Array.from(formulaUniform('table', 110 * WIDTH));

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { formulaHead, formulaParameters, formulaUniform } from '../../src/backbones/formula.js';
+import { formulaHead, formulaParameters } from '../../src/backbones/formula.js';
 import { buildResnet, resnetWidth } from '../../src/backbones/resnet.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import type { Progress } from '../../src/base/progress.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
@@ -15,11 +16,11 @@ import { type Epoch, fit, type Problem } from '../../src/training/fit.js';
 import { classicSettings, fitClassicHead } from '../../src/training/fit-head.js';
 import { linearHead, startLayer } from '../../src/training/head.js';
 import { expectAllClose, expectNumbersClose } from '../close.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
+import { rowsOf } from '../features/rows.js';
 import { expectSummary, goldenNames, readGolden } from '../golden.js';
 import { float } from '../run-graph.js';
 import { noisyProblem, plainOptions, slopeProblem, timeless } from './problems.js';
-import { rowsOf } from './rows.js';
 
 describe('fitClassicHead', () => {
   for (const name of goldenNames) {
@@ -59,7 +60,7 @@ describe('fitClassicHead', () => {
   const validation = Array.from({ length: 10 }, (_, i) => 100 + i);
   const data = { rows, labels, train, validation };
 
-  it('is five epochs of 25 pictures a step at 0.001, from where PyTorch’s Linear starts', async () => {
+  it('is five epochs of 25 images a step at 0.001, from where PyTorch’s Linear starts', async () => {
     assert.deepEqual(classicSettings({}), { epochs: 5, learningRate: 1e-3, batch: 25, patience: null });
     const { fit } = await fitClassicHead(data, { loss: 'mse', seed: 0 });
     assert.deepEqual(

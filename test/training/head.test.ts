@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { standardize } from '../../src/features/standardization.js';
 import { buildHead, type Head, type Layer, linearHead, startLayer, withParameters } from '../../src/training/head.js';
-import { standardize } from '../../src/training/standardization.js';
 import { expectAllClose } from '../close.js';
 import { float, runGraph } from '../run-graph.js';
 

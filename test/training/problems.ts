@@ -1,4 +1,4 @@
-import { formulaUniform } from '../../src/backbones/formula.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import type { Watch } from '../../src/base/progress.js';
 import { add, matMul, mul, reduceMean, reshape, square, sub } from '../../src/engine/graph/build.js';
 import { adamW, sgd } from '../../src/engine/optim/optimizer.js';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createRandom } from '../../src/base/random.js';
 import { loadCheckpoint, saveCheckpoint } from '../../src/training/checkpoint.js';
 import { type CheckpointOptions, type Fit, fit, type Problem } from '../../src/training/fit.js';
-import { failureOf, tempFolder } from '../data/temp.js';
+import { failureOf, tempFolder } from '../datasets/temp.js';
 import { plainOptions, resumableFit, slopeProblem, timeless } from './problems.js';
 
 const STEPS = 96; // 12 epochs of 8 batches

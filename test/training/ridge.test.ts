@@ -4,7 +4,7 @@ import { createRandom } from '../../src/base/random.js';
 import type { Head, HeadData } from '../../src/training/head.js';
 import { fitRidge } from '../../src/training/ridge.js';
 import { expectNumbersClose } from '../close.js';
-import { rowsOf } from './rows.js';
+import { rowsOf } from '../features/rows.js';
 
 interface Table extends HeadData {
   readonly table: Float32Array;

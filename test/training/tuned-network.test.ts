@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Backbone } from '../../src/backbones/backbone.js';
 import { loadFace } from '../../src/backbones/face.js';
-import { formulaParameters, formulaUniform } from '../../src/backbones/formula.js';
+import { formulaParameters } from '../../src/backbones/formula.js';
 import { resnets } from '../../src/backbones/registry.js';
 import { buildResnet } from '../../src/backbones/resnet.js';
+import { formulaUniform } from '../../src/base/formula.js';
 import { backward } from '../../src/engine/autodiff/backward.js';
 import { reduceSum, square } from '../../src/engine/graph/build.js';
 import { Graph } from '../../src/engine/graph/graph.js';
@@ -21,17 +22,17 @@ import {
   tunedPart,
 } from '../../src/training/tuned-network.js';
 import { expectAllClose } from '../close.js';
-import { failureOf } from '../data/temp.js';
+import { failureOf } from '../datasets/temp.js';
+import { stagedBackbone } from '../features/staged-backbone.js';
+import { tinyBackbone } from '../features/tiny-backbone.js';
 import { float } from '../run-graph.js';
-import { stagedBackbone } from './staged-backbone.js';
-import { tinyBackbone } from './tiny-backbone.js';
 
 const parameters = formulaParameters(resnets.resnet18.plan);
 const resnet: Backbone = {
   ...tinyBackbone({ name: 'resnet18', width: 512 }),
   build: x => buildResnet(x, resnets.resnet18.plan, parameters),
 };
-const pictures = float([3, 3, 32, 32], formulaUniform('pictures', 3 * 3 * 32 * 32));
+const images = float([3, 3, 32, 32], formulaUniform('images', 3 * 3 * 32 * 32));
 
 async function run(graph: Graph, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
   const session = await createSession(toOnnx(graph));
@@ -71,16 +72,16 @@ describe('buildTuned', () => {
     [resnet, 'layer3'],
   ];
   for (const [backbone, lowest] of cuts) {
-    it(`from ${lowest} on is all of ${backbone.name}, on what the stage below it says and on pictures`, async () => {
-      const { features, ...stages } = await whole(backbone, pictures);
+    it(`from ${lowest} on is all of ${backbone.name}, on what the stage below it says and on images`, async () => {
+      const { features, ...stages } = await whole(backbone, images);
       const part = tunedPart(backbone, lowest, 'frozen');
-      const below = part.below === undefined ? pictures : stages[part.below]!;
+      const below = part.below === undefined ? images : stages[part.below]!;
       for (const training of [false, true]) {
-        const fromStage = await cut(backbone, part, below, { training, fromPictures: false });
+        const fromStage = await cut(backbone, part, below, { training, fromImages: false });
         expectAllClose(fromStage.out.features!, features!, near);
-        const fromPictures = await cut(backbone, part, pictures, { training, fromPictures: true });
-        expectAllClose(fromPictures.out.features!, features!, near);
-        assert.deepEqual(fromPictures.trained, fromStage.trained);
+        const fromImages = await cut(backbone, part, images, { training, fromImages: true });
+        expectAllClose(fromImages.out.features!, features!, near);
+        assert.deepEqual(fromImages.trained, fromStage.trained);
         assert.deepEqual(fromStage.updates, []);
       }
     });
@@ -89,11 +90,11 @@ describe('buildTuned', () => {
   it('holds the parameters of the trained stages alone', async () => {
     const stages = ['stem', 'layer1', 'layer2', 'layer3', 'layer4'];
     const all = new Graph();
-    resnet.build(all.input('x', 'float32', pictures.shape));
+    resnet.build(all.input('x', 'float32', images.shape));
     for (const [at, lowest] of stages.entries()) {
       const graph = new Graph();
-      const input = graph.input('x', 'float32', pictures.shape);
-      buildTuned(input, resnet, tunedPart(resnet, lowest, 'frozen'), { training: true, fromPictures: true });
+      const input = graph.input('x', 'float32', images.shape);
+      buildTuned(input, resnet, tunedPart(resnet, lowest, 'frozen'), { training: true, fromImages: true });
       const kept = stages.slice(at).flatMap(stage => (stage === 'stem' ? ['conv1.', 'bn1.'] : [`${stage}.`]));
       const expected = [...all.parameters.keys()].filter(name => kept.some(prefix => name.startsWith(prefix)));
       assert.deepEqual(new Set(graph.parameters.keys()), new Set(expected), lowest);
@@ -109,15 +110,15 @@ describe('buildTuned', () => {
     const { features, ...stages } = await whole(face, one);
     const part = tunedPart(face, 'last', 'frozen');
     assert.deepEqual(part, { lowest: 'stage5', below: 'stage4', batchNorm: 'frozen' });
-    const fromStage = await cut(face, part, stages.stage4!, { training: true, fromPictures: false });
+    const fromStage = await cut(face, part, stages.stage4!, { training: true, fromImages: false });
     expectAllClose(fromStage.out.features!, features!, near);
     assert.ok(fromStage.trained.size > 4);
   });
 
   it('by batch uses and moves the statistics of trained stages, and leaves those below alone', async () => {
     const part = tunedPart(resnet, 'layer4', 'batch');
-    const { features } = await whole(resnet, pictures);
-    const tuned = await cut(resnet, part, pictures, { training: true, fromPictures: true });
+    const { features } = await whole(resnet, images);
+    const tuned = await cut(resnet, part, images, { training: true, fromImages: true });
     assert.ok(tuned.updates.length > 0 && tuned.updates.every(({ name }) => name.startsWith('layer4.')));
     const difference = toFloat32(tuned.out.features!).data.reduce(
       (sum, value, i) => sum + Math.abs(value - Number(features!.data[i])),
@@ -126,14 +127,14 @@ describe('buildTuned', () => {
     assert.ok(difference > 1, `${difference}`);
     // The running mean of the first convolution moves a tenth of the way to its mean over the batch.
     const graph = new Graph();
-    const { stages } = resnet.build(graph.input('x', 'float32', pictures.shape));
+    const { stages } = resnet.build(graph.input('x', 'float32', images.shape));
     const normed = graph.nodes.find(
       node =>
         node.kind === 'op' && node.op === 'BatchNormalization' && node.inputs[3]!.name === 'layer4.0.bn1.running_mean',
     );
     assert.ok(stages.size === 5 && normed?.kind === 'op');
     graph.output('entering', normed.inputs[0]!);
-    const { entering } = await run(graph, { x: pictures });
+    const { entering } = await run(graph, { x: images });
     const [count, channels, height, width] = entering!.shape as [number, number, number, number];
     const start = parameters('layer4.0.bn1.running_mean', [channels]).data;
     const moved = Array.from({ length: channels }, (_, channel) => {
@@ -147,7 +148,7 @@ describe('buildTuned', () => {
     });
     expectAllClose(tuned.out['next/layer4.0.bn1.running_mean']!, float([channels], moved), near);
     // Where nothing is trained they are the running ones.
-    const judged = await cut(resnet, part, pictures, { training: false, fromPictures: true });
+    const judged = await cut(resnet, part, images, { training: false, fromImages: true });
     expectAllClose(judged.out.features!, features!, near);
     assert.deepEqual(judged.updates, []);
   });
@@ -157,14 +158,14 @@ describe('buildTuned', () => {
       const graph = new Graph();
       const staged = stagedBackbone();
       const part = tunedPart(staged, 'middle', batchNorm);
-      const { features } = buildTuned(graph.input('x', 'float32', pictures.shape), staged, part, {
+      const { features } = buildTuned(graph.input('x', 'float32', images.shape), staged, part, {
         training: true,
-        fromPictures: true,
+        fromImages: true,
       });
       const names = [...graph.parameters.keys()];
       const gradients = backward(reduceSum(square(features), [0, 1]), [...graph.parameters.values()]);
       for (const [i, gradient] of gradients.entries()) graph.output(`gradient/${names[i]}`, gradient);
-      const out = await run(graph, { x: pictures });
+      const out = await run(graph, { x: images });
       assert.equal(names.length, 6);
       for (const name of names) {
         const largest = Math.max(...Array.from(out[`gradient/${name}`]!.data as Float32Array, Math.abs));

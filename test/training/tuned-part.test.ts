@@ -5,9 +5,9 @@ import { UnsupportedOpError } from '../../src/base/errors.js';
 import { batchNormalization, globalAveragePool } from '../../src/engine/graph/build.js';
 import type { Value } from '../../src/engine/graph/graph.js';
 import { tunedPart } from '../../src/training/tuned-network.js';
-import { failureOf } from '../data/temp.js';
+import { failureOf } from '../datasets/temp.js';
+import { tinyBackbone } from '../features/tiny-backbone.js';
 import { float } from '../run-graph.js';
-import { tinyBackbone } from './tiny-backbone.js';
 
 describe('batch norms by the batch', () => {
   const backbone = (scales: readonly string[]) =>

@@ -7,11 +7,11 @@ import sharp, { type Sharp } from 'sharp';
 import { standardFraming } from '../../src/backbones/face-detector/framing.js';
 import { faceDetectorNetwork } from '../../src/backbones/face-detector.js';
 import { createRandom } from '../../src/base/random.js';
-import { decodePicture } from '../../src/data/picture.js';
+import { decodeImage } from '../../src/images/image.js';
 import type { Explanation } from '../../src/model/explain.js';
-import { loadModel, type PicturePrediction } from '../../src/model/model.js';
+import { type ImagePrediction, loadModel } from '../../src/model/model.js';
 import { temporaryFolder } from '../cli/eyeball.js';
-import { portraitScene } from '../data/portrait-scene.js';
+import { portraitScene } from '../images/portrait-scene.js';
 import { noBrowser, startBrowser } from './browser.js';
 import { type Harness, openHarness } from './harness.js';
 import { predictInNode, trainPageModel } from './page-model.js';
@@ -19,7 +19,7 @@ import { predictInNode, trainPageModel } from './page-model.js';
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const SIZE = { width: 60, height: 48 };
 
-/** A picture of `width` x `height` with edges, gradients and noise. */
+/** An image of `width` x `height` with edges, gradients and noise. */
 function drawn(width: number, height: number, channels: 3 | 4 = 3): Sharp {
   const random = createRandom(1, 'drawn');
   const data = Buffer.alloc(width * height * channels);
@@ -100,7 +100,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
       const name = what.replaceAll(' ', '-');
       writeFileSync(join(files, name), bytes);
       const there = await call<number[]>(`pixels('/files/${name}', ${JSON.stringify(SIZE)})`);
-      const here = await decodePicture(bytes, SIZE);
+      const here = await decodeImage(bytes, SIZE);
       assert.equal(there.length, here.length);
       const off = here.reduce((sum, level, i) => sum + Math.abs(level - there[i]!), 0) / here.length;
       assert.ok(off <= allowed, `${off} levels`);
@@ -109,9 +109,9 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
 
   it('gives the value, the interval and the scale that Node gives for a file', async () => {
     const bytes = await drawn(90, 90).png().toBuffer();
-    writeFileSync(join(files, 'picture'), bytes);
+    writeFileSync(join(files, 'image'), bytes);
     const [here] = await predictInNode(model!, [bytes]);
-    const there = await call<Record<string, number>>(`predict('/files/picture')`);
+    const there = await call<Record<string, number>>(`predict('/files/image')`);
     const { file, ...wanted } = here!;
     assert.equal(file, 'image 1');
     assert.deepEqual(Object.keys(there), Object.keys(wanted));
@@ -121,7 +121,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
         value === there[key] || Math.abs(Number(value) - there[key]!) < 0.01,
         `${key}: ${value}, ${there[key]}`,
       );
-    const narrow = await call<Record<string, number>>(`predict('/files/picture', { level: 0.5 })`);
+    const narrow = await call<Record<string, number>>(`predict('/files/image', { level: 0.5 })`);
     assert.ok(narrow.high! - narrow.low! < there.high! - there.low!);
   });
 
@@ -130,9 +130,9 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     writeFileSync(join(files, 'explained'), bytes);
     const there = await call<Explanation & { readonly blocks: readonly number[] }>(`explain('/files/explained')`);
     const inNode = await loadModel(model!, { threads: 1 });
-    for await (const picture of inNode.explain([bytes])) {
-      assert.ok(picture.value !== null);
-      const here = picture.explanation;
+    for await (const image of inNode.explain([bytes])) {
+      assert.ok(image.value !== null);
+      const here = image.explanation;
       const most = Math.max(...here.blocks.data.map(Math.abs));
       assert.equal(there.blocks.length, here.blocks.data.length);
       here.blocks.data.forEach((block, i) => {
@@ -166,7 +166,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     const page = await browser!.newPage();
     const faces = await openHarness(page, { model: folder, files }, ISOLATED);
     await faces.call(`load({ device: 'wasm', faceDetector: '/files/face-detector.onnx' })`);
-    const there = await faces.call<PicturePrediction[]>(`predictFaces('/files/scene', { level: 0.8 })`);
+    const there = await faces.call<ImagePrediction[]>(`predictFaces('/files/scene', { level: 0.8 })`);
     const inNode = await loadModel(folder, { threads: 1 });
     const here = await inNode.predict([scene], { faces: true, level: 0.8 });
     await inNode.close();
@@ -191,12 +191,12 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
   });
 
   it('takes an image element and a bitmap as well', async () => {
-    const [image, bitmap] = await call<{ value: number }[]>(`predictImage('/files/picture')`);
-    const { value } = await call<{ value: number }>(`predict('/files/picture')`);
+    const [image, bitmap] = await call<{ value: number }[]>(`predictImage('/files/image')`);
+    const { value } = await call<{ value: number }>(`predict('/files/image')`);
     assert.deepEqual([image!.value, bitmap!.value], [value, value]);
   });
 
-  it('says in a line what is no picture', async () => {
+  it('says in a line what is no image', async () => {
     writeFileSync(join(files, 'empty'), '');
     writeFileSync(join(files, 'text.json'), '{}');
     writeFileSync(join(files, 'cut'), (await drawn(90, 90).png().toBuffer()).subarray(0, 60));

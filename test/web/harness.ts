@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
-import type { PicturePrediction } from '../../src/model/model.js';
+import type { ImagePrediction } from '../../src/model/model.js';
 import { serveFolders } from './static-server.js';
 
 // eyeball-ml/web on a page of its own, so that tests can call it.
 const HARNESS = `
 import { loadModel } from './dist/src/web/index.js';
-import { openPicture } from './dist/src/web/read-picture.js';
+import { openImage } from './dist/src/web/read-image.js';
 const blob = async path => (await fetch(path)).blob();
 let model;
 globalThis.harness = {
@@ -29,9 +29,9 @@ globalThis.harness = {
     return { ...rest, blocks: [...blocks.data] };
   },
   async timed(path) {
-    const picture = await blob(path);
+    const image = await blob(path);
     const started = performance.now();
-    const { value } = await model.predict(picture);
+    const { value } = await model.predict(image);
     return { value, ms: performance.now() - started };
   },
   async predictImage(path) {
@@ -42,7 +42,7 @@ globalThis.harness = {
     return [await model.predict(image), await model.predict(bitmap)];
   },
   refusal: async (path, name = 'predict') => model[name](await blob(path)).then(() => 'none', error => error.name + ': ' + error.message),
-  pixels: async (path, size) => [...(await openPicture(await blob(path))).read(size)],
+  pixels: async (path, size) => [...(await openImage(await blob(path))).read(size)],
   failure: async (url, options) => loadModel(url, options).then(() => 'none', error => error.name + ': ' + error.message),
 };
 `;
@@ -51,7 +51,7 @@ globalThis.harness = {
 export interface Harness {
   readonly origin: string;
   /** The value of `harness.CALL` in the page. */
-  call<T = PicturePrediction>(call: string): Promise<T>;
+  call<T = ImagePrediction>(call: string): Promise<T>;
   close(): Promise<void>;
 }
 

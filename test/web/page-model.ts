@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadModel, type PicturePrediction } from '../../src/model/model.js';
-import { trainModel } from '../../src/operations/train-model.js';
-import { writePictures } from '../cli/eyeball.js';
+import { type ImagePrediction, loadModel } from '../../src/model/model.js';
+import { trainModel } from '../../src/verbs/train-model.js';
+import { writeImages } from '../cli/eyeball.js';
 
-/** Trains a small model with intervals on 120 small pictures into a folder in `root`; takes a second. */
+/** Trains a small model with intervals on 120 small images into a folder in `root`; takes a second. */
 export async function trainPageModel(root: string, name = 'brightness'): Promise<string> {
   const data = join(root, 'data');
-  if (!existsSync(data)) await writePictures(data, 120);
+  if (!existsSync(data)) await writeImages(data, 120);
   const out = join(root, name);
   await trainModel({
     data,
@@ -24,10 +24,10 @@ export async function trainPageModel(root: string, name = 'brightness'): Promise
 /** What Node says of these files or bytes. */
 export async function predictInNode(
   folder: string,
-  pictures: readonly (string | Uint8Array)[],
-): Promise<PicturePrediction[]> {
+  images: readonly (string | Uint8Array)[],
+): Promise<ImagePrediction[]> {
   const model = await loadModel(folder, { threads: 1 });
-  const predictions = await model.predict(pictures);
+  const predictions = await model.predict(images);
   await model.close();
   return predictions;
 }

@@ -11,9 +11,9 @@ import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { standardFraming } from '../../src/backbones/face-detector/framing.js';
 import { loadModel } from '../../src/model/model.js';
-import { exportWeb } from '../../src/operations/export-web.js';
+import { exportWeb } from '../../src/verbs/export-web.js';
 import { temporaryFolder } from '../cli/eyeball.js';
-import { portraitScene } from '../data/portrait-scene.js';
+import { portraitScene } from '../images/portrait-scene.js';
 import { noBrowser, startBrowser } from './browser.js';
 import { predictInNode, trainPageModel } from './page-model.js';
 import { type StaticServer, serveFolders } from './static-server.js';
@@ -48,7 +48,7 @@ async function visit(browser: Browser, folder: string): Promise<Visit> {
 const isReady = (page: Page) => page.waitForSelector('body[data-ready]', { timeout });
 const isKept = (page: Page) => page.waitForSelector('#offline:not(:empty)', { state: 'attached', timeout });
 
-/** The lines below the newest pictures, once `files` have their answers. */
+/** The lines below the newest images, once `files` have their answers. */
 async function choose(page: Page, files: string[]): Promise<string[][]> {
   await page.evaluate(`document.getElementById('results').replaceChildren()`);
   await page.setInputFiles('#files', files);
@@ -85,7 +85,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     await browser?.close();
   });
 
-  it('names the number of a picture, with its interval, as Node does', async () => {
+  it('names the number of an image, with its interval, as Node does', async () => {
     const [inNode] = await predictInNode(model!, [photo]);
     const { value, low, high } = inNode as unknown as Record<'value' | 'low' | 'high', number>;
     const [lines] = await choose(shared!.page, [photo]);
@@ -147,7 +147,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     await page.waitForSelector('.explanation', { timeout });
     assert.match(
       (await page.textContent('.explanation'))!,
-      /pushes the number up.*compared with the blurred picture.*Faithfulness/s,
+      /pushes the number up.*compared with the blurred image.*Faithfulness/s,
     );
     assert.notEqual(await page.evaluate(pixels), plain);
     assert.equal(await page.getAttribute('#results .explainer button', 'aria-expanded'), 'true');
@@ -160,7 +160,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     const { page } = shared!;
     await page.click('#clear');
     const odd = join(root, 'a, "b".txt');
-    writeFileSync(odd, 'no picture');
+    writeFileSync(odd, 'no image');
     await choose(page, [photo, odd]);
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#csv')]);
     assert.equal(download.suggestedFilename(), 'brightness.csv');
@@ -182,10 +182,10 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.equal(await page.locator('#tools').isVisible(), false);
   });
 
-  it('counts and saves all of many pictures, of which it shows the newest', async () => {
+  it('counts and saves all of many images, of which it shows the newest', async () => {
     const { page } = shared!;
     await page.setInputFiles('#files', Array(102).fill(photo));
-    await page.waitForSelector('#status:has-text("102 of 102 pictures answered; the newest 100 are shown")', {
+    await page.waitForSelector('#status:has-text("102 of 102 images answered; the newest 100 are shown")', {
       timeout,
     });
     assert.equal(await page.locator('#results li').count(), 100);
@@ -278,15 +278,15 @@ describe('an exported page', { skip: noBrowser }, () => {
     });
   }
 
-  it('says what is wrong with a picture, and goes on with the others', async () => {
+  it('says what is wrong with an image, and goes on with the others', async () => {
     const text = join(root, 'notes.txt');
-    writeFileSync(text, 'no picture');
+    writeFileSync(text, 'no image');
     const [refused, good] = await choose(shared!.page, [text, photo]);
     assert.equal(refused![0], 'expected a photo (jpeg, png, webp, gif, tiff, avif), got text');
     assert.match(good![0]!, /points/);
   });
 
-  it('names the number of what the camera sees, and takes pictures of it', async () => {
+  it('names the number of what the camera sees, and takes images of it', async () => {
     const { page } = shared!;
     await page.evaluate(`document.getElementById('results').replaceChildren()`);
     await page.click('#camera-on');
@@ -350,7 +350,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.deepEqual(await choose(page, [photo]), before);
   });
 
-  it('cannot send a picture anywhere, neither the page nor its worker', async () => {
+  it('cannot send an image anywhere, neither the page nor its worker', async () => {
     const heard: string[] = [];
     const stranger = createServer((request, response) => {
       heard.push(request.url!);
@@ -359,7 +359,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     });
     await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve));
     const address = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/`;
-    const send = `fetch('${address}', { method: 'POST', body: 'picture' }).then(() => 'sent', () => 'refused')`;
+    const send = `fetch('${address}', { method: 'POST', body: 'image' }).then(() => 'sent', () => 'refused')`;
     const { page } = shared!;
     const worker = page.workers().find(worker => worker.url().endsWith('/worker.js'))!;
     assert.deepEqual([await page.evaluate(send), await worker.evaluate(send)], ['refused', 'refused']);

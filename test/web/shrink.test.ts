@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
 import { createRandom } from '../../src/base/random.js';
-import { type PictureRows, shrink } from '../../src/web/shrink.js';
+import { type ImageRows, shrink } from '../../src/web/shrink.js';
 
 const noise = (width: number, height: number): Uint8Array => {
   const random = createRandom(width, 'noise');
   return Uint8Array.from({ length: width * height * 4 }, () => random.integer(256));
 };
 
-const rowsOf = (rgba: Uint8Array, width: number, height: number): PictureRows => ({
+const rowsOf = (rgba: Uint8Array, width: number, height: number): ImageRows => ({
   width,
   height,
   read: (top, count) => {

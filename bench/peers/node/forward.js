@@ -20,10 +20,10 @@ const model = await loadGraphModel({
   }),
 });
 const names = model.outputs.map(({ name }) => name);
-const pictures = tf.fill([25, size, size, 3], 127);
+const images = tf.fill([25, size, size, 3], 127);
 
 async function run() {
-  const outputs = [model.execute(pictures, names)].flat();
+  const outputs = [model.execute(images, names)].flat();
   await Promise.all(outputs.map(output => output.data()));
   tf.dispose(outputs);
 }

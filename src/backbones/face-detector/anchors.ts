@@ -1,6 +1,6 @@
-import type { Point } from '../../data/affine.js';
+import type { Point } from '../../images/affine.js';
 
-/** Width and height of the pictures that the detector takes. */
+/** Width and height of the images that the detector takes. */
 export const DETECTOR_PX = 256;
 
 // The detector's last two maps: cells of 16 px with two boxes each, and of 32 px with six.

@@ -1,11 +1,11 @@
-import type { Point } from '../../data/affine.js';
+import type { Point } from '../../images/affine.js';
 import { type Face, LANDMARKS, type Landmarks } from './face.js';
 
 /** Numbers of a box: its middle, width and height, and two for each landmark. */
 export const BOX_NUMBERS = 4 + 2 * LANDMARKS.length;
 
 /**
- * The faces of one picture in the detector's pixels, in the order of the anchors; most faces are found several times.
+ * The faces of one image in the detector's pixels, in the order of the anchors; most faces are found several times.
  *
  * @param logits `[anchors]`; a face's score is their sigmoid.
  * @param boxes `[anchors, 16]` in pixels, places relative to the anchor.

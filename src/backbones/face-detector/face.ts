@@ -1,4 +1,4 @@
-import { type Affine, applyAffine, type Point, scaleOf } from '../../data/affine.js';
+import { type Affine, applyAffine, type Point, scaleOf } from '../../images/affine.js';
 
 /** An upright rectangle, in pixels. */
 export interface Box {
@@ -8,7 +8,7 @@ export interface Box {
   readonly height: number;
 }
 
-/** Where parts of a face lie; left and right are those of an upright picture, so that the person's right eye is the left one. */
+/** Where parts of a face lie; left and right are those of an upright image, so that the person's right eye is the left one. */
 export interface Landmarks {
   readonly leftEye: Point;
   readonly rightEye: Point;
@@ -21,7 +21,7 @@ export interface Landmarks {
 /** The names of the landmarks in the detector's order. */
 export const LANDMARKS = ['leftEye', 'rightEye', 'nose', 'mouth', 'leftEar', 'rightEar'] as const;
 
-/** A face in a picture, in the picture's pixels. */
+/** A face in an image, in the image's pixels. */
 export interface Face {
   /** From the brows to the chin and from ear to ear, upright whatever the face's angle. */
   readonly box: Box;
@@ -30,7 +30,7 @@ export interface Face {
   readonly score: number;
 }
 
-/** How far a face is turned clockwise in the plane of the picture, by its eyes, in degrees from -180 to 180. */
+/** How far a face is turned clockwise in the plane of the image, by its eyes, in degrees from -180 to 180. */
 export function angleOfFace({ landmarks: { leftEye, rightEye } }: Pick<Face, 'landmarks'>): number {
   return (Math.atan2(rightEye.y - leftEye.y, rightEye.x - leftEye.x) * 180) / Math.PI;
 }

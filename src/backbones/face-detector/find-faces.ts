@@ -1,6 +1,6 @@
-import { invertAffine } from '../../data/affine.js';
-import { type Pyramid, warp } from '../../data/warp.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { invertAffine } from '../../images/affine.js';
+import { type Pyramid, warp } from '../../images/warp.js';
 import { anchorsOf, DETECTOR_PX } from './anchors.js';
 import { BOX_NUMBERS, decodeFaces } from './decode-faces.js';
 import { angleOfFace, type Box, type Face, middle, moveFace } from './face.js';
@@ -13,13 +13,13 @@ export type Looks = (pixels: Tensor<'uint8'>) => Promise<{
   readonly boxes: Float32Array;
 }>;
 
-/** The most faces that are named in a picture. */
+/** The most faces that are named in an image. */
 export const MOST_FACES = 32;
 
 export interface FindOptions {
   /** The most faces to name, 1 or more. Default `MOST_FACES`. */
   readonly most?: number | undefined;
-  /** False looks for upright faces that fill a good part of the picture, two at most, at a fraction of the work. Default true. */
+  /** False looks for upright faces that fill a good part of the image, two at most, at a fraction of the work. Default true. */
   readonly thorough?: boolean | undefined;
 }
 
@@ -34,28 +34,28 @@ const CLOSE = 2.5;
 const BATCH = 8;
 
 /**
- * The faces in a picture, the largest first.
+ * The faces in an image, the largest first.
  *
- * The detector looks at the whole picture and at overlapping tiles of it, and then at each find again: level and at the size that it
+ * The detector looks at the whole image and at overlapping tiles of it, and then at each find again: level and at the size that it
  * sees best, so that landmarks depend little on where a face was found, and upside down too, for it takes a chin for a forehead now and
- * then. Where nothing is found for sure, the picture is looked at turned by a quarter, a half and three quarters.
+ * then. Where nothing is found for sure, the image is looked at turned by a quarter, a half and three quarters.
  */
 export async function findFaces(
-  picture: Pyramid,
+  image: Pyramid,
   look: Looks,
   { most = MOST_FACES, thorough = true }: FindOptions = {},
 ): Promise<Face[]> {
-  const [{ width, height }] = picture;
+  const [{ width, height }] = image;
   const size = { width, height };
   const whole = [wholeView(size), wholeView(size, 0.4)];
   const turned = [90, 180, 270].map(degrees => wholeView(size, 0, degrees));
   let found: Find[] = [];
   for (const views of thorough ? [[...whole, ...tileViews(size)], turned] : [whole]) {
-    const finds = (await lookAt(picture, views, look, WORTH_A_LOOK)).flatMap((seen, i) =>
-      seen.map(face => moveFace(face, views[i]!.toPicture)),
+    const finds = (await lookAt(image, views, look, WORTH_A_LOOK)).flatMap((seen, i) =>
+      seen.map(face => moveFace(face, views[i]!.toImage)),
     );
     const likely = suppressFaces(finds, sameFace).slice(0, thorough ? 2 * most : 2);
-    const closer = await lookCloser(picture, likely, thorough ? [0, 180] : [0], look);
+    const closer = await lookCloser(image, likely, thorough ? [0, 180] : [0], look);
     found = suppressFaces([...found, ...closer], sameFace);
     if (found.some(({ face }) => face.score >= SURE)) break;
   }
@@ -79,7 +79,7 @@ interface Find {
 
 /** Each find as level views of its own show it, turned by each of `turns`, in degrees; finds that are no faces then are left out. */
 async function lookCloser(
-  picture: Pyramid,
+  image: Pyramid,
   finds: readonly Face[],
   turns: readonly number[],
   look: Looks,
@@ -88,27 +88,27 @@ async function lookCloser(
   const views = both.map(({ find, turn }) =>
     viewAround(middle(find.box), CLOSE * Math.max(find.box.width, find.box.height), angleOfFace(find) + turn),
   );
-  const seen = await lookAt(picture, views, look, FACE);
+  const seen = await lookAt(image, views, look, FACE);
   return both.flatMap(({ find }, i) => {
-    const { toPicture } = views[i]!;
-    const expected = moveFace(find, invertAffine(toPicture)).box;
+    const { toImage } = views[i]!;
+    const expected = moveFace(find, invertAffine(toImage)).box;
     const best = seen[i]!.find(({ box }) => overlapOf(box, expected) > 0.2);
     if (best === undefined) return [];
-    const face = moveFace(best, toPicture);
+    const face = moveFace(best, toImage);
     const likely = Math.abs(angleOfFace(face)) <= 45 ? 1 : RARE;
     return [{ face, box: face.box, score: likely * find.score * face.score }];
   });
 }
 
 /** The faces in each view, in the detector's pixels, the highest score first. */
-async function lookAt(picture: Pyramid, views: readonly View[], look: Looks, lowest: number): Promise<Face[][]> {
+async function lookAt(image: Pyramid, views: readonly View[], look: Looks, lowest: number): Promise<Face[][]> {
   const found: Face[][] = [];
   const each = DETECTOR_PX * DETECTOR_PX * 3;
   for (let start = 0; start < views.length; start += BATCH) {
     const batch = views.slice(start, start + BATCH);
     const data = new Uint8Array(batch.length * each);
-    batch.forEach(({ toPicture }, i) => {
-      data.set(warp(picture, toPicture, { width: DETECTOR_PX, height: DETECTOR_PX }, 0), i * each);
+    batch.forEach(({ toImage }, i) => {
+      data.set(warp(image, toImage, { width: DETECTOR_PX, height: DETECTOR_PX }, 0), i * each);
     });
     const shape = [batch.length, DETECTOR_PX, DETECTOR_PX, 3];
     const { logits, boxes } = await look({ dtype: 'uint8', shape, data });

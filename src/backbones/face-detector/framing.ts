@@ -1,11 +1,11 @@
-import { type Affine, fitSimilarity, invertAffine, type Point } from '../../data/affine.js';
-import { enlarge, type Size } from '../../data/enlarge.js';
-import { type Pyramid, warp } from '../../data/warp.js';
+import { type Affine, fitSimilarity, invertAffine, type Point } from '../../images/affine.js';
+import { enlarge, type Size } from '../../images/enlarge.js';
+import { type Pyramid, warp } from '../../images/warp.js';
 import { type Face, LANDMARKS, type Landmarks } from './face.js';
 
-/** How the pictures of a data set show their faces. */
+/** How the images of a data set show their faces. */
 export interface Framing {
-  /** The size of such a picture in pixels: what a crop is blurred to, so that it shows as much as they do. */
+  /** The size of such an image in pixels: what a crop is blurred to, so that it shows as much as they do. */
   readonly widthPx: number;
   readonly heightPx: number;
   /** Where the landmarks lie, as shares [x, y] of width and height. */
@@ -13,8 +13,8 @@ export interface Framing {
 }
 
 /**
- * A framing for pictures that have none of their own yet: close, from hair to chin, as collections of faces for the estimation of ages
- * have it. As faces stand in 100 pictures of UTKFace, made symmetrical.
+ * A framing for images that have none of their own yet: close, from hair to chin, as collections of faces for the estimation of ages
+ * have it. As faces stand in 100 images of UTKFace, made symmetrical.
  *
  * @param sizePx Width and height of the crops.
  */
@@ -31,27 +31,27 @@ export const standardFraming = (sizePx: number): Framing => ({
   },
 });
 
-/** A picture that shows one face. */
+/** An image that shows one face. */
 export interface FramedFace {
-  /** The picture's size, and that at which the face was found. */
+  /** The image's size, and that at which the face was found. */
   readonly size: Size;
   readonly shown: Size;
   readonly face: Pick<Face, 'landmarks'>;
 }
 
 /**
- * The framing of some pictures: the median of each number.
+ * The framing of some images: the median of each number.
  *
- * @param pictures One or more.
+ * @param images One or more.
  */
-export function medianFraming(pictures: readonly FramedFace[]): Framing {
+export function medianFraming(images: readonly FramedFace[]): Framing {
   const shares = (name: keyof Landmarks): [number, number] => [
-    middleOf(pictures.map(({ shown, face }) => face.landmarks[name].x / shown.width)),
-    middleOf(pictures.map(({ shown, face }) => face.landmarks[name].y / shown.height)),
+    middleOf(images.map(({ shown, face }) => face.landmarks[name].x / shown.width)),
+    middleOf(images.map(({ shown, face }) => face.landmarks[name].y / shown.height)),
   ];
   return {
-    widthPx: Math.round(middleOf(pictures.map(({ size }) => size.width))),
-    heightPx: Math.round(middleOf(pictures.map(({ size }) => size.height))),
+    widthPx: Math.round(middleOf(images.map(({ size }) => size.width))),
+    heightPx: Math.round(middleOf(images.map(({ size }) => size.height))),
     landmarks: Object.fromEntries(LANDMARKS.map(name => [name, shares(name)])) as unknown as Framing['landmarks'],
   };
 }
@@ -66,7 +66,7 @@ function middleOf(values: readonly number[]): number {
 const FIXED = ['leftEye', 'rightEye', 'nose', 'mouth'] as const;
 
 /**
- * The map from a crop that shows `face` as `framing` says, of `framing`'s size, to the picture: eyes, nose and mouth come as near to
+ * The map from a crop that shows `face` as `framing` says, of `framing`'s size, to the image: eyes, nose and mouth come as near to
  * their places as scaling, turning and shifting bring them.
  */
 export function cropMap(face: Pick<Face, 'landmarks'>, { widthPx, heightPx, landmarks }: Framing): Affine {
@@ -76,19 +76,14 @@ export function cropMap(face: Pick<Face, 'landmarks'>, { widthPx, heightPx, land
 }
 
 /**
- * A face cropped and levelled as `framing` says, uint8 RGB `[sizePx, sizePx, 3]`: a picture of the framing's size, then stretched as
- * all pictures are. What lies beyond the picture is more of its edge.
+ * A face cropped and levelled as `framing` says, uint8 RGB `[sizePx, sizePx, 3]`: an image of the framing's size, then stretched as
+ * all images are. What lies beyond the image is more of its edge.
  */
-export function cropFace(
-  picture: Pyramid,
-  face: Pick<Face, 'landmarks'>,
-  framing: Framing,
-  sizePx: number,
-): Uint8Array {
+export function cropFace(image: Pyramid, face: Pick<Face, 'landmarks'>, framing: Framing, sizePx: number): Uint8Array {
   const { widthPx, heightPx } = framing;
   const size = { width: Math.min(widthPx, sizePx), height: Math.min(heightPx, sizePx) };
   const [a, b, c, d, e, f] = cropMap(face, framing);
   const [across, down] = [widthPx / size.width, heightPx / size.height];
-  const toPicture: Affine = [a * across, b * down, c, d * across, e * down, f];
-  return enlarge(warp(picture, toPicture, size, 'edge'), size, { width: sizePx, height: sizePx });
+  const toImage: Affine = [a * across, b * down, c, d * across, e * down, f];
+  return enlarge(warp(image, toImage, size, 'edge'), size, { width: sizePx, height: sizePx });
 }

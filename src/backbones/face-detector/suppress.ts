@@ -1,4 +1,4 @@
-import type { Point } from '../../data/affine.js';
+import type { Point } from '../../images/affine.js';
 import { type Box, type Face, mapLandmarks } from './face.js';
 
 /** The area that two boxes share, divided by that which they cover together: 0 to 1. */

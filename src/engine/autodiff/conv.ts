@@ -2,7 +2,7 @@ import { convTranspose, gemm, matMul, reduceSum, reshape, slice, transpose } fro
 import type { Value } from '../graph/graph.js';
 import type { OpAttributes } from '../graph/ops.js';
 
-// The gradients of a convolution, each as one convolution of the runtime. Letters: N pictures, G groups of C channels in and M out
+// The gradients of a convolution, each as one convolution of the runtime. Letters: N images, G groups of C channels in and M out
 // (so x has G * C channels), H x W pixels in, P x Q out, k taps, s strides, d dilations.
 
 type Conv = OpAttributes['Conv'];
@@ -47,7 +47,7 @@ function turn(kernels: Value): Value {
 
 /**
  * The gradient with respect to the weight: every tap is the product of the upstream gradient with x at that tap's places, summed over
- * pictures and pixels. That sum is itself a convolution of one picture, N channels of H rows and W * C columns, by M kernels of P x Q
+ * images and pixels. That sum is itself a convolution of one image, N channels of H rows and W * C columns, by M kernels of P x Q
  * whose columns lie C apart: the channels of a pixel lie side by side, so a step of C is a step of one pixel. Its output is
  * `[kH, kW * C]` for each filter. Nothing is unfolded in memory: the runtime does that a tile at a time.
  *
@@ -55,11 +55,11 @@ function turn(kernels: Value): Value {
  */
 export function convWeight(upstream: Value, x: Value, weight: Value, attributes: Conv): Value {
   const { kernel, strides, pads, dilations, group } = attributes;
-  const [pictures, , ...size] = x.shape.map(Number) as [number, number, number, number];
+  const [images, , ...size] = x.shape.map(Number) as [number, number, number, number];
   const [filters, channels] = weight.shape.map(Number) as [number, number];
   const out = upstream.shape.slice(2).map(Number) as [number, number];
   if (kernel[0] * kernel[1] === 1 && group === 1 && pads.every(pixels => pixels === 0)) {
-    // One tap: one product, [M, N * P * Q] times [N * P * Q, C]. Pictures trade places with channels, which moves whole planes.
+    // One tap: one product, [M, N * P * Q] times [N * P * Q, C]. Images trade places with channels, which moves whole planes.
     const seen = strides[0] * strides[1] === 1 ? x : everyNth(x, strides);
     const planes = (value: Value, count: number) => reshape(transpose(value, [1, 0, 2, 3]), [count, -1]);
     return reshape(gemm(planes(upstream, filters), planes(seen, channels), { transB: true }), [
@@ -70,10 +70,10 @@ export function convWeight(upstream: Value, x: Value, weight: Value, attributes:
     ]);
   }
   // [N, G * C, H, W] -> [N * G, C, H * W] -> [N, G, H * W, C] -> [1, G * N, H, W * C]; the first of these transposes takes a third of
-  // the time that one of all five axes takes (2 ms and 6 ms for 25 pictures of 64 channels, 32 px), the second moves whole pictures.
-  const pixels = transpose(reshape(x, [pictures * group, channels, -1]), [0, 2, 1]);
-  const ordered = group === 1 ? pixels : transpose(reshape(pixels, [pictures, group, -1, channels]), [1, 0, 2, 3]);
-  const rows = reshape(ordered, [1, group * pictures, size[0], size[1] * channels]);
+  // the time that one of all five axes takes (2 ms and 6 ms for 25 images of 64 channels, 32 px), the second moves whole images.
+  const pixels = transpose(reshape(x, [images * group, channels, -1]), [0, 2, 1]);
+  const ordered = group === 1 ? pixels : transpose(reshape(pixels, [images, group, -1, channels]), [1, 0, 2, 3]);
+  const rows = reshape(ordered, [1, group * images, size[0], size[1] * channels]);
   // [N, G * M, P, Q] -> [G * M, N, P, Q]
   const kernels = transpose(upstream, [1, 0, 2, 3]);
 

@@ -263,7 +263,7 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
 /** 1 / sqrt(x). */
 const rsqrt = (x: Value): Value => div(x.graph.float(1), sqrt(x));
 
-/** How many pixels of the picture, padding left out, each window covers: `[H', W']`. */
+/** How many pixels of the image, padding left out, each window covers: `[H', W']`. */
 function windowCounts(
   size: readonly [number, number],
   out: readonly [number, number],

@@ -2,7 +2,7 @@ import type { DType } from '../tensor.js';
 import type { Value } from './graph.js';
 import type { OpAttributes, OpName, Window } from './ops.js';
 
-// One function an operation: the values it takes, then its options. Letters: N pictures, C channels, H and W picture size,
+// One function an operation: the values it takes, then its options. Letters: N images, C channels, H and W image size,
 // M filters, D width of a row.
 
 function one<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value {

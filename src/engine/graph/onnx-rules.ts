@@ -85,7 +85,7 @@ function maxPool(site: Site): Value {
     const rest = size + pads[axis + 2]! - (window.dilations[axis] * (window.kernel[axis] - 1) + 1);
     const over = Math.ceil(rest / window.strides[axis]) * window.strides[axis] - rest;
     // A window that sees padding alone: readers differ on whether there is one.
-    if (over > 0 && rest + over >= size) throw site.refuse('with ceil_mode 1 and windows outside of the picture');
+    if (over > 0 && rest + over >= size) throw site.refuse('with ceil_mode 1 and windows outside of the image');
     pads[axis + 2]! += over;
   }
   return x.graph.add('MaxPool', [x], { ...window, pads: pads as unknown as Window['pads'] })[0]!;
@@ -109,10 +109,10 @@ const product = (dims: readonly Dim[]): number => dims.reduce<number>((size, dim
 
 /** x in the shape `target`, where -1 takes what is left and a named dimension, the batch, must stay in its place. */
 function reshapeTo(site: Site, x: Value, target: readonly Dim[]): Value {
-  const [batch, ...picture] = x.shape;
+  const [batch, ...image] = x.shape;
   const shape = [...target];
-  // An open batch may also be what is left, if a picture's numbers all stay with it.
-  if (typeof batch === 'string' && shape[0] === -1 && product(shape.slice(1)) === product(picture)) shape[0] = batch;
+  // An open batch may also be what is left, if an image's numbers all stay with it.
+  if (typeof batch === 'string' && shape[0] === -1 && product(shape.slice(1)) === product(image)) shape[0] = batch;
   const spelt = shape.map((dim, axis) => (typeof dim === 'string' && dim === x.shape[axis] ? 0 : dim));
   const open = x.shape.some((dim, axis) => typeof dim === 'string' && spelt[axis] !== 0);
   if (open || !spelt.every(dim => typeof dim === 'number'))

@@ -36,7 +36,7 @@ export class Site {
     return this.node.inputs.flatMap((_, at) => (this.has(at) ? [this.value(at)] : []));
   }
 
-  /** The numbers of an input that is the same for all pictures; `fallback` where it is left out. */
+  /** The numbers of an input that is the same for all images; `fallback` where it is left out. */
   numbers(at: number, fallback?: readonly number[]): readonly Dim[] {
     const numbers = this.has(at) ? this.known.numbers(this.node.inputs[at]!)?.data : fallback;
     if (numbers === undefined) throw this.refuse(`with a computed input ${at}`);

@@ -147,7 +147,7 @@ function pool(op: OpName, inputs: readonly ValueType[], window: Window): ValueTy
 }
 
 function slide(op: OpName, size: Dim, axis: 0 | 1, window: Window, inputs: readonly ValueType[]): number {
-  if (typeof size !== 'number') throw misfit(op, 'pictures of a known size', inputs);
+  if (typeof size !== 'number') throw misfit(op, 'images of a known size', inputs);
   const span = window.dilations[axis] * (window.kernel[axis] - 1) + 1;
   const padded = size + window.pads[axis] + window.pads[axis + 2]!;
   if (padded < span) throw misfit(op, `at least ${span} px for the kernel`, inputs);
@@ -184,7 +184,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
       throw misfit('ConvTranspose', `a ${kernel} kernel`, inputs);
     if (Number(weight.shape[0]) % group !== 0) throw misfit('ConvTranspose', `channels in ${group} groups`, inputs);
     const grow = (size: Dim, axis: 0 | 1): number => {
-      if (typeof size !== 'number') throw misfit('ConvTranspose', 'pictures of a known size', inputs);
+      if (typeof size !== 'number') throw misfit('ConvTranspose', 'images of a known size', inputs);
       const span = dilations[axis] * (kernel[axis] - 1) + 1;
       return (size - 1) * strides[axis] + span - pads[axis] - pads[axis + 2]! + outputPads[axis];
     };
@@ -374,7 +374,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const filters = weight?.shape[0];
     const perFilter = [scales, zeros, bias].every(given => given?.shape.length === 1 && given.shape[0] === filters);
     if (x?.dtype !== 'uint8' || weight?.dtype !== 'int8' || bias?.dtype !== 'int32' || !perFilter)
-      throw misfit('QLinearConv', 'uint8 pictures, int8 weights and an int32 bias', inputs);
+      throw misfit('QLinearConv', 'uint8 images, int8 weights and an int32 bias', inputs);
     if (!isStep(xScale, xZero) || !isStep(scale, zero)) throw misfit('QLinearConv', 'scales and zeros', inputs);
     return shapeRules.Conv([x, weight, bias], attributes);
   },

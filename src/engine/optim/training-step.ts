@@ -2,7 +2,7 @@ import { internal } from '../../base/errors.js';
 import { backward } from '../autodiff/backward.js';
 import { rewriteGraph } from '../graph/copy.js';
 import type { Value } from '../graph/graph.js';
-import { asOnePicture } from '../graph/one-picture.js';
+import { asOneImage } from '../graph/one-image.js';
 import { toOnnx } from '../graph/to-onnx.js';
 import { sizeOf, type Tensor, tensor } from '../tensor.js';
 import { averageStep } from './average.js';
@@ -101,7 +101,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   for (const { name, next } of updates) change(name, next);
 
   return {
-    model: toOnnx(rewriteGraph(graph, asOnePicture)),
+    model: toOnnx(rewriteGraph(graph, asOneImage)),
     state,
     moved,
     scalars(step, learningRate) {

@@ -80,7 +80,7 @@ function isQuantized(node: OpNode): boolean {
     case 'Conv':
       return node.inputs.slice(1).every(weight => numbersOf(weight) !== undefined);
     case 'Add':
-      // Of pictures, the residual sums; not the summands of a layer.
+      // Of images, the residual sums; not the summands of a layer.
       return x!.shape.length === 4 && x!.shape.join() === other!.shape.join() && node.inputs.every(isMade);
     case 'Relu':
     case 'Clip': {

@@ -15,7 +15,7 @@ export class Seen {
   private readonly parts: Float32Array[] = [];
 
   /**
-   * Takes what `watch` gives for some pictures.
+   * Takes what `watch` gives for some images.
    *
    * @returns False where a number is not finite.
    */

@@ -11,16 +11,16 @@ export interface SessionOptions {
   readonly threads?: number;
   /**
    * How many times the model is loaded, 1 or more; as many runs are computed at once. Two copies with half the threads each give a fifth more
-   * pictures a second in int8 and a twentieth more in fp32 than one with all: threads of one run wait for each other after every operation, and
+   * images a second in int8 and a twentieth more in fp32 than one with all: threads of one run wait for each other after every operation, and
    * for whatever else the machine does. Each has the weights in memory once more. Default 1.
    */
   readonly copies?: number;
   /** The runtime's name of what computes: `cpu`, or `cuda`, `webgpu`, `dml`, `coreml` where the machine has it; default `cpu`. */
   readonly device?: string;
   /**
-   * Whether threads wait for their next piece of work by asking for it over and over. True starts a piece sooner: one picture at a time takes
+   * Whether threads wait for their next piece of work by asking for it over and over. True starts a piece sooner: one image at a time takes
    * a fifth less, and so do the many small pieces of a training step. Default false: cores are left to others, such as the decoding of the next
-   * pictures.
+   * images.
    */
   readonly spin?: boolean;
   /** False leaves out what takes long to prepare and pays where a model is run often. Default true. */
@@ -35,8 +35,8 @@ export interface SessionOptions {
 // Below, loading a copy takes longer than it saves.
 const MANY = 100;
 
-/** The copies of a model that are worth loading for so many pictures. */
-export const copiesFor = (pictures: number): number => (pictures < MANY ? 1 : Math.min(2, usableCores()));
+/** The copies of a model that are worth loading for so many images. */
+export const copiesFor = (images: number): number => (images < MANY ? 1 : Math.min(2, usableCores()));
 
 /** A model that is loaded and ready to compute. */
 export interface Session {
@@ -116,7 +116,7 @@ let lastState = 0;
  * Loads an ONNX model, given as its bytes or as the path of its file.
  *
  * A run of the runtime blocks the thread it is called on, so all sessions live in one worker thread, their copies in one more each:
- * progress, Ctrl-C and the decoding of the next pictures go on while it computes. Workers do not keep the process alive when nothing is under way.
+ * progress, Ctrl-C and the decoding of the next images go on while it computes. Workers do not keep the process alive when nothing is under way.
  *
  * @param options.handOver True gives the model's memory away where it can, instead of copying it: the array is empty afterwards. Default false.
  * @throws Error with the runtime's reason where the model cannot be loaded.

@@ -1,6 +1,6 @@
-import { measureFraming } from '../../operations/measure-framing.js';
 import { fineTuneRecipe } from '../../training/fine-tune.js';
 import { headRecipe } from '../../training/fit-head.js';
+import { measureFraming } from '../../verbs/measure-framing.js';
 import type { TrainingAdvice } from './protocol.js';
 import type { Workplace } from './workplace.js';
 

@@ -4,8 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { InputError } from '../../base/errors.js';
 import { kindOf, readRegularFile } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
-import { type Decision, isSame } from '../../data/decisions.js';
-import { changeDecisionsFile } from '../../data/decisions-lock.js';
+import { type Decision, isSame } from '../../datasets/decisions.js';
+import { changeDecisionsFile } from '../../datasets/decisions-lock.js';
 import {
   type DecisionsText,
   type KnownCells,
@@ -13,9 +13,9 @@ import {
   parseDecisionsText,
   textOfDecisions,
   withDecision,
-} from '../../data/decisions-text.js';
-import { codeOf } from '../../data/listing.js';
-import { NameIndex } from '../../data/name-index.js';
+} from '../../datasets/decisions-text.js';
+import { codeOf } from '../../datasets/listing.js';
+import { NameIndex } from '../../datasets/name-index.js';
 import { Problem } from '../problem.js';
 import { hidePaths } from './hide-paths.js';
 import type { DecisionEvent, DecisionRequest } from './protocol.js';
@@ -87,7 +87,7 @@ export class DecisionStore {
   }
 
   /**
-   * Decides about a picture, and answers once that is saved.
+   * Decides about an image, and answers once that is saved.
    *
    * @param known What else a new row says of it.
    * @throws Problem 409 with what is true where something else than `expected` is decided; 503 where the file cannot be read or written.
@@ -104,7 +104,7 @@ export class DecisionStore {
         // Also the answer to a client that asks again because it got none.
         if (isEqual(now, decision)) return this.eventOf(file);
         if (!isEqual(now, expected)) {
-          const detail = `expected: expected what is decided about the picture, got something else; it is ${wordsOf(now)}`;
+          const detail = `expected: expected what is decided about the image, got something else; it is ${wordsOf(now)}`;
           throw new Problem(409, detail, {}, this.eventOf(file));
         }
         const text = withDecision(this.text, file, decision, known);
@@ -167,7 +167,7 @@ export class DecisionStore {
     }
   }
 
-  /** Takes what the file holds now, and tells of each picture that it decides about otherwise. */
+  /** Takes what the file holds now, and tells of each image that it decides about otherwise. */
   private take(text: DecisionsText, bytes: Buffer | undefined): void {
     const before = this.text.byFile;
     this.text = text;

@@ -1,12 +1,12 @@
 import { InputError } from '../../base/errors.js';
-import { encodePng } from '../../data/encode-png.js';
-import { explanationOverlay } from '../../data/explanation-picture.js';
-import { probePicture } from '../../data/picture.js';
+import { encodePng } from '../../images/encode-png.js';
+import { explanationOverlay } from '../../images/explanation-image.js';
+import { probeImage } from '../../images/image.js';
 import { DRAWS } from '../../model/deletion.js';
 import type { Model } from '../../model/model.js';
 import type { Admission } from '../admission.js';
+import { checkHeader } from '../image-queue.js';
 import type { Limits } from '../limits.js';
-import { checkHeader } from '../picture-queue.js';
 import { busy, Problem } from '../problem.js';
 import { readBody } from '../read-body.js';
 import type { ServedModel } from '../served-model.js';
@@ -60,7 +60,7 @@ export class ExplainAnswers {
 
   private async checkImage(bytes: Uint8Array): Promise<void> {
     try {
-      await checkHeader(bytes, this.limits.picturePixels);
+      await checkHeader(bytes, this.limits.imagePixels);
     } catch (thrown) {
       throw asProblem(thrown);
     }
@@ -93,7 +93,7 @@ async function explained(
     if (image.value === null) throw new Problem(422, image.error);
     const { value, baseline, method, blocks, faithfulness } = image.explanation;
     const { sizePx } = model.manifest.input;
-    const shape = crop === undefined ? await probePicture(bytes) : { width: sizePx, height: sizePx };
+    const shape = crop === undefined ? await probeImage(bytes) : { width: sizePx, height: sizePx };
     return {
       value,
       baseline,

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import { InputError } from '../../base/errors.js';
-import { decodePicture } from '../../data/picture.js';
-import { readSource } from '../../data/read-source.js';
+import { decodeImage } from '../../images/image.js';
+import { readSource } from '../../images/read-source.js';
 import type { Workplace } from './workplace.js';
 
 const GLANCE = { width: 8, height: 8 } as const;
 const TELL_EVERY_MS = 1000;
 
 /**
- * Opens every picture of the data, one at a time and so in the background of all else, and adds those that cannot be read to the broken ones.
+ * Opens every image of the data, one at a time and so in the background of all else, and adds those that cannot be read to the broken ones.
  *
  * @param onFound Called once a second at most where some were found, and at the end.
  */
@@ -26,8 +26,8 @@ export async function findBroken(
   for (const { file } of dataset.samples) {
     if (signal.aborted) return;
     try {
-      // Only decoding finds a picture that ends early.
-      await decodePicture(await readSource(resolve(dataset.root, file)), GLANCE);
+      // Only decoding finds an image that ends early.
+      await decodeImage(await readSource(resolve(dataset.root, file)), GLANCE);
       broken.delete(file);
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;

@@ -1,8 +1,8 @@
 import { AbortedError, EyeballError } from '../../base/errors.js';
 import { Pace } from '../../base/pace.js';
 import type { Progress, Watch } from '../../base/progress.js';
-import type { TrainingReference } from '../../operations/train-model.js';
 import type { Epoch } from '../../training/fit.js';
+import type { TrainingReference } from '../../verbs/train-model.js';
 import { Problem } from '../problem.js';
 import { JobPace, stepsOf } from './job-pace.js';
 import type { Job, JobRequest } from './protocol.js';

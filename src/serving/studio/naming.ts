@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readRegularFile } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
-import { codeOf } from '../../data/listing.js';
+import { codeOf } from '../../datasets/listing.js';
 import { Problem } from '../problem.js';
 
 const MOST_CHARACTERS = 60;

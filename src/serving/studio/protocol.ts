@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { UnusualGrade } from '../../evaluation/unusual.js';
+import type { UnusualGrade } from '../../uncertainty/unusual.js';
 
 // What the studio's pages and its server say to each other, below /studio/api. Files are named by their path in the data set; the
 // pages import types from here and nothing else. Refusals are problem+json, as everywhere in the service.
@@ -23,7 +23,7 @@ export interface StudioModel {
   readonly unit: string | null;
   readonly images: number;
   readonly backbone: string;
-  /** RMSE on the pictures held out in training; null where there were none. */
+  /** RMSE on the images held out in training; null where there were none. */
   readonly rmse: number | null;
   readonly intervals: boolean;
   /** Whether `/v1/predict?faces=true` can be asked. */
@@ -58,13 +58,13 @@ export type ShownDecision =
   | { readonly kind: 'set'; readonly value: number }
   | { readonly kind: 'drop' };
 
-/** One picture of the data set. */
+/** One image of the data set. */
 export interface StudioSample {
   readonly file: string;
   /** The label in the data, before decisions. */
   readonly label: number;
   readonly decision: ShownDecision | null;
-  /** Of the last evaluation; absent before it, and for pictures that it could not read. */
+  /** Of the last evaluation; absent before it, and for images that it could not read. */
   readonly value?: number;
   readonly low?: number | null;
   readonly high?: number | null;
@@ -101,7 +101,7 @@ export interface SamplesAnswer {
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
 }
 
-// GET picture?file=...&edge=N: the picture as WebP, its longer edge at most N px (32 to 1600, default 160). 404 for files outside the data.
+// GET image?file=...&edge=N: the image as WebP, its longer edge at most N px (32 to 1600, default 160). 404 for files outside the data.
 
 /** POST jobs: starts one; 409 while another runs. */
 export const jobRequest = z.discriminatedUnion('kind', [
@@ -224,7 +224,7 @@ export interface Results {
   readonly images: number;
   readonly rmse: number;
   readonly mae: number;
-  /** Null for a single picture. */
+  /** Null for a single image. */
   readonly r2: number | null;
   readonly bias: number;
   /** Of always saying the mean. */
@@ -239,9 +239,9 @@ export interface Results {
     readonly bias: number;
     readonly coverage90: number | null;
   }[];
-  /** What readers should know: leakage, too few pictures. */
+  /** What readers should know: leakage, too few images. */
   readonly warnings: readonly string[];
-  /** Every picture that was measured. */
+  /** Every image that was measured. */
   readonly points: readonly {
     readonly file: string;
     readonly label: number;
@@ -251,7 +251,7 @@ export interface Results {
   }[];
 }
 
-// GET results/picture?file=...&edge=N: as picture, of the data that was measured on.
+// GET results/image?file=...&edge=N: as image, of the data that was measured on.
 
 /** GET review: the suspicious labels, the most suspicious first; 404 before the first search (a `clean` job). */
 export interface Review {
@@ -263,13 +263,13 @@ export interface Review {
     readonly suggested: number;
     readonly score: number;
     readonly kinds: readonly string[];
-    /** The nearest pictures as the model sees them. */
+    /** The nearest images as the model sees them. */
     readonly neighbours: readonly { readonly file: string; readonly label: number }[];
     readonly decision: ShownDecision | null;
   }[];
 }
 
-/** PUT decision: decides about one picture, or takes the decision back with null. Saved when the answer (DecisionEvent) comes. */
+/** PUT decision: decides about one image, or takes the decision back with null. Saved when the answer (DecisionEvent) comes. */
 export const decisionRequest = z.strictObject({
   /** Of the data that the decision is about, from the state: 409, without a DecisionEvent, where other data is served. */
   fingerprint: z.string('expected the fingerprint of the data in the state').max(64),

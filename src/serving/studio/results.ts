@@ -2,8 +2,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
 import { readIfThere } from '../../base/files.js';
-import { readTable } from '../../data/tables.js';
-import { evaluationFolder } from '../../operations/evaluate-model.js';
+import { readTable } from '../../datasets/tables.js';
+import { evaluationFolder } from '../../verbs/evaluate-model.js';
 import type { Results } from './protocol.js';
 
 const errorPair = z.object({ rmse: z.number(), mae: z.number() });
@@ -93,16 +93,16 @@ export async function readResults({
   };
 }
 
-/** What the report says of pictures that the model was trained on. */
+/** What the report says of images that the model was trained on. */
 function leakageWarnings(leakage: z.infer<typeof metricsSchema>['leakage'], images: number): string[] {
   if (leakage === undefined || leakage.exact + leakage.near === 0) return [];
   const { exact, near, reduced } = leakage;
   const rest =
     reduced.rmse === null
-      ? 'no other picture is left to measure on'
+      ? 'no other image is left to measure on'
       : `on the ${reduced.images} others the RMSE is ${Number(reduced.rmse.toPrecision(3))}`;
   return [
-    `${exact + near} of ${images} pictures repeat training pictures (${exact} the same file, ${near} the same photo): ${rest}.`,
+    `${exact + near} of ${images} images repeat training images (${exact} the same file, ${near} the same photo): ${rest}.`,
   ];
 }
 

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
 import { readIfThere } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
-import type { RankedSample } from '../../cleaning/issues.js';
-import type { Decision } from '../../data/decisions.js';
-import { readTable } from '../../data/tables.js';
+import type { Decision } from '../../datasets/decisions.js';
+import { readTable } from '../../datasets/tables.js';
+import type { RankedSample } from '../../labels/issues.js';
 import { mean } from '../../metrics/statistics.js';
 import { RANKED_COLUMNS } from '../../report/csv.js';
 import type { Review } from './protocol.js';
@@ -15,7 +15,7 @@ import type { Workplace } from './workplace.js';
 export interface FoundDoubts {
   readonly wrongShare: number;
   readonly byFile: ReadonlyMap<string, Doubt>;
-  /** The nearest pictures of suspicious ones; empty where `eyeball clean` made the table. */
+  /** The nearest images of suspicious ones; empty where `eyeball clean` made the table. */
   readonly neighbours: ReadonlyMap<string, readonly Neighbour[]>;
 }
 
@@ -52,7 +52,7 @@ export async function saveNeighbours(
   await replaceFile(neighboursFile(table), `${text}\n`);
 }
 
-/** Suspicious pictures with their neighbours, of a ranking. */
+/** Suspicious images with their neighbours, of a ranking. */
 export const neighboursOf = (
   ranked: readonly RankedSample[],
   nearest: (file: string) => readonly Neighbour[],
@@ -83,7 +83,7 @@ export async function readDoubts(table: string): Promise<FoundDoubts | undefined
   };
 }
 
-/** The suspicious labels of pictures that are there, with what is decided. */
+/** The suspicious labels of images that are there, with what is decided. */
 export function reviewOf({ byFile, store }: Workplace, doubts: FoundDoubts): Review {
   const decisions: ReadonlyMap<string, Decision> = store.byFile;
   const items = [...doubts.byFile].flatMap(([file, { suggested, score, kinds }]) => {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { InputError } from '../../base/errors.js';
-import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex } from '../../cleaning/training-index.js';
-import type { Sample } from '../../data/dataset.js';
-import { readSource } from '../../data/read-source.js';
-import { trainingNeighboursOf } from '../../operations/training-neighbours.js';
+import type { Sample } from '../../datasets/dataset.js';
+import { readSource } from '../../images/read-source.js';
+import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex } from '../../similarity/training-index.js';
+import { trainingNeighboursOf } from '../../verbs/training-neighbours.js';
 import { Problem } from '../problem.js';
 import type { Borrowed, ServedModel } from '../served-model.js';
 import type { SampleDetail, ShownDecision } from './protocol.js';

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import type { Sample } from '../../data/dataset.js';
-import type { Decision } from '../../data/decisions.js';
+import type { Sample } from '../../datasets/dataset.js';
+import type { Decision } from '../../datasets/decisions.js';
 import type { SamplesAnswer, StudioSample, samplesQuery } from './protocol.js';
 import type { Workplace } from './workplace.js';
 
-/** What was found out about pictures of the data, by file. */
+/** What was found out about images of the data, by file. */
 export interface SampleFacts {
   readonly decisions: ReadonlyMap<string, Decision>;
   readonly predictions: ReadonlyMap<string, Pick<StudioSample, 'value' | 'low' | 'high'>>;
@@ -23,7 +23,7 @@ export const inNaturalOrder = (samples: readonly Sample[]): Sample[] =>
 
 type Query = z.infer<typeof samplesQuery>;
 
-/** One page of the data's pictures, or of its broken files. */
+/** One page of the data's images, or of its broken files. */
 export function answerSamples(
   { ordered, broken }: Pick<Workplace, 'ordered' | 'broken'>,
   facts: SampleFacts,

@@ -2,17 +2,17 @@ import { resolve } from 'node:path';
 import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import type { z } from 'zod';
-import type { Sample } from '../../data/dataset.js';
-import type { KnownCells } from '../../data/decisions-text.js';
-import { openDataset } from '../../data/open-dataset.js';
-import { readSource } from '../../data/read-source.js';
+import type { Sample } from '../../datasets/dataset.js';
+import type { KnownCells } from '../../datasets/decisions-text.js';
+import { openDataset } from '../../datasets/open-dataset.js';
+import { readSource } from '../../images/read-source.js';
 import type { Access } from '../access.js';
 import type { Admission } from '../admission.js';
 import type { Limits } from '../limits.js';
 import { Problem } from '../problem.js';
 import { readJson } from '../read-json.js';
 import type { Env } from '../request-env.js';
-import { faultOf } from '../request-pictures.js';
+import { faultOf } from '../request-images.js';
 import { checkSameOrigin } from '../same-origin.js';
 import type { Served, ServedModel } from '../served-model.js';
 import { Advice } from './advice.js';
@@ -20,10 +20,10 @@ import { EventHub } from './event-hub.js';
 import { ExplainAnswers } from './explain-answer.js';
 import { findBroken } from './find-broken.js';
 import { hidePaths } from './hide-paths.js';
+import { ImageAnswers } from './image-answers.js';
 import { JobRunner } from './job-runner.js';
 import { canBeNamed, checkJob, isResumable, nameOfTarget, runJob, unitOfTarget } from './job-work.js';
 import { namingSchema } from './naming.js';
-import { PictureAnswers } from './picture-answers.js';
 import {
   decisionRequest,
   explainQuery,
@@ -66,13 +66,13 @@ export const STUDIO_PATHS = [
   'state',
   'samples',
   'sample',
-  'picture',
+  'image',
   'jobs',
   'jobs/:id',
   'recipe',
   'events',
   'results',
-  'results/picture',
+  'results/image',
   'review',
   'decision',
   'naming',
@@ -86,7 +86,7 @@ const EDGE = { least: 32, most: 1600, usual: 160 } as const;
 export function createStudio(workplace: Workplace | undefined, host: StudioHost): Studio {
   const { served, limits, access } = host;
   const hub = new EventHub(() => void workplace?.store.refresh().catch(host.onError));
-  const pictures = new PictureAnswers();
+  const images = new ImageAnswers();
   const explanations = new ExplainAnswers(served, limits, host.admission);
   const details = new SampleDetails(served);
   const place = workplace && {
@@ -153,7 +153,7 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     // GET too: a page of another origin could hold all places of listeners, or keep the decoder busy with images that it cannot show.
     checkSameOrigin(c.req.raw);
     await next();
-    // Pages of other origins cannot show its pictures either.
+    // Pages of other origins cannot show its images either.
     c.res.headers.set('Cross-Origin-Resource-Policy', 'same-origin');
   });
 
@@ -194,11 +194,11 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     return c.json(await details.of({ sample, path, decidable, decision, doubt, root, pathInData }));
   });
 
-  routes.get('/picture', async c => {
+  routes.get('/image', async c => {
     const { dataset, byFile } = opened();
-    const { file, edge } = pictureQuery(c.req.query());
+    const { file, edge } = imageQuery(c.req.query());
     if (!byFile.has(file)) throw unknownFile();
-    return await pictures.answer(resolve(dataset.root, file), edge, c.req.header('If-None-Match'));
+    return await images.answer(resolve(dataset.root, file), edge, c.req.header('If-None-Match'));
   });
 
   routes.get('/results', async c => {
@@ -208,11 +208,11 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
     return c.json(results.results);
   });
 
-  routes.get('/results/picture', async c => {
+  routes.get('/results/image', async c => {
     const place = opened();
-    const { file, edge } = pictureQuery(c.req.query());
+    const { file, edge } = imageQuery(c.req.query());
     const { path } = await located(place, file, 'results');
-    return await pictures.answer(path, edge, c.req.header('If-None-Match'));
+    return await images.answer(path, edge, c.req.header('If-None-Match'));
   });
 
   routes.get('/review', async c => {
@@ -379,7 +379,7 @@ function knownCells(
 const typedPaths = ({ options, store }: Workplace): string[] =>
   [options.data, options.test, options.models, options.cacheDir, store.shown].filter(path => path !== undefined);
 
-const unknownFile = () => new Problem(404, 'file: expected a picture of the data, got another');
+const unknownFile = () => new Problem(404, 'file: expected an image of the data, got another');
 
 /** @throws Problem 400 for a query that the schema does not take */
 function checked<T extends z.ZodType>(schema: T, query: Record<string, string>): z.infer<T> {
@@ -388,7 +388,7 @@ function checked<T extends z.ZodType>(schema: T, query: Record<string, string>):
   return result.data;
 }
 
-function pictureQuery({ file = '', edge }: Record<string, string>): { readonly file: string; readonly edge: number } {
+function imageQuery({ file = '', edge }: Record<string, string>): { readonly file: string; readonly edge: number } {
   const edgePx = edge === undefined ? EDGE.usual : Number(edge);
   if (!Number.isInteger(edgePx) || edgePx < EDGE.least || edgePx > EDGE.most) {
     const got = JSON.stringify(edge?.slice(0, 40));

@@ -3,11 +3,11 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../../backbones/registry.js';
 import { expected, UsageError } from '../../base/errors.js';
-import type { Dataset, Sample, Skipped } from '../../data/dataset.js';
-import { decidableFiles } from '../../data/decisions.js';
-import { openDataset } from '../../data/open-dataset.js';
+import type { Dataset, Sample, Skipped } from '../../datasets/dataset.js';
+import { decidableFiles } from '../../datasets/decisions.js';
+import { openDataset } from '../../datasets/open-dataset.js';
 import { type HistogramBin, histogram } from '../../evaluation/groups.js';
-import { labelStatistics } from '../../operations/common.js';
+import { labelStatistics } from '../../verbs/common.js';
 import { DecisionStore } from './decision-store.js';
 import { NamingStore } from './naming.js';
 import { inNaturalOrder } from './samples.js';
@@ -50,12 +50,12 @@ export interface Workplace {
   readonly names: NamingStore;
   /** The table of the search for wrong labels, as `eyeball clean --out` writes it. */
   readonly table: string;
-  /** Files that cannot be used, as far as that is known yet, with the reasons: those without a label, and those that are no pictures. */
+  /** Files that cannot be used, as far as that is known yet, with the reasons: those without a label, and those that are no images. */
   readonly broken: Map<string, string>;
 }
 
 /**
- * Opens a data set for the studio; no picture is opened.
+ * Opens a data set for the studio; no image is opened.
  *
  * @throws InputError where the data or the decisions cannot be used; UsageError where the file of decisions would be the data.
  */

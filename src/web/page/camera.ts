@@ -1,6 +1,6 @@
 /** The camera, shown in a video element. */
 export interface Camera {
-  /** What it sees, the square in the middle; undefined before its first picture. */
+  /** What it sees, the square in the middle; undefined before its first image. */
   look(): Promise<ImageBitmap | undefined>;
   stop(): void;
 }
@@ -36,13 +36,13 @@ export async function startCamera(video: HTMLVideoElement): Promise<Camera> {
 
 const REASONS: Readonly<Record<string, string>> = {
   NotAllowedError: 'the camera was not allowed: allow it beside the address of this page, and try again',
-  NotFoundError: 'no camera was found: choose a picture instead',
+  NotFoundError: 'no camera was found: choose an image instead',
   NotReadableError: 'the camera is used by another program: close that, and try again',
 };
 
-/** The picture as a JPEG file. */
-export async function fileOf(picture: ImageBitmap, name: string): Promise<File> {
-  const canvas = new OffscreenCanvas(picture.width, picture.height);
-  canvas.getContext('2d')!.drawImage(picture, 0, 0);
+/** The image as a JPEG file. */
+export async function fileOf(image: ImageBitmap, name: string): Promise<File> {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext('2d')!.drawImage(image, 0, 0);
   return new File([await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.95 })], name, { type: 'image/jpeg' });
 }

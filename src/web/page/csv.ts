@@ -1,4 +1,4 @@
-import type { UnusualGrade } from '../../evaluation/unusual.js';
+import type { UnusualGrade } from '../../uncertainty/unusual.js';
 
 /** A prediction, or the reason why there is none, as a row of the table that the page offers. */
 export interface ResultRow {

@@ -1,4 +1,4 @@
-import { COOL, overlayPixels, WARM } from '../../data/explanation-overlay.js';
+import { COOL, overlayPixels, WARM } from '../../images/explanation-overlay.js';
 import type { Explanation } from '../../model/explain.js';
 import { explanationCaption } from '../../report/explanation-caption.js';
 import { element } from './dom.js';

@@ -1,10 +1,10 @@
-import { DEFAULT_LEVEL } from '../../model/doubt.js';
-import type { Manifest } from '../../model/manifest.js';
+import type { Manifest } from '../../formats/manifest.js';
 import { capital } from '../../report/format.js';
 import { type Content, html, trusted } from '../../report/html.js';
 import { modelLead } from '../../report/model-lead.js';
 import { EYE } from '../../report/page.js';
 import { PAGE_STYLE } from '../../report/style.js';
+import { DEFAULT_LEVEL } from '../../uncertainty/doubt.js';
 import type { WebDevice } from '../runtime-files.js';
 import type { About, ExportedFile } from './release.js';
 
@@ -86,7 +86,7 @@ addEventListener('error', ({ target, message }) => {
 `;
 
 /**
- * What the page may do: run its own files and the WebAssembly in them, show pictures, and fetch from where it came from.
+ * What the page may do: run its own files and the WebAssembly in them, show images, and fetch from where it came from.
  *
  * @param starter The SHA-256 of STARTER in base64.
  */
@@ -115,7 +115,7 @@ export interface WebPageOptions {
 }
 
 /**
- * The page of an exported model: pictures are chosen, dropped or taken by the camera, and shown with their numbers. Light or dark as
+ * The page of an exported model: images are chosen, dropped or taken by the camera, and shown with their numbers. Light or dark as
  * its reader's system is.
  */
 export function webPage(manifest: Manifest, { policy, device, files }: WebPageOptions): string {
@@ -131,7 +131,7 @@ export function webPage(manifest: Manifest, { policy, device, files }: WebPageOp
     device,
     files,
   };
-  const title = `${capital(target.name)} from a picture`;
+  const title = `${capital(target.name)} from an image`;
   const document = html`<!doctype html>
 <html lang="en">
 <head>
@@ -153,31 +153,31 @@ export function webPage(manifest: Manifest, { policy, device, files }: WebPageOp
 </header>
 <main>
 <section>
-<h2>Pictures</h2>
+<h2>Images</h2>
 <p class="note">They stay in this browser: nothing is sent anywhere.${
     intervals !== undefined &&
-    ' The interval below each number holds the true one for the stated share of pictures like those of the training.'
+    ' The interval below each number holds the true one for the stated share of images like those of the training.'
   }</p>
 <noscript><div class="card warning">This page computes in your browser, for which it needs JavaScript.</div></noscript>
 ${notices()}
 <div class="card drop" id="drop">
-<label class="choose">Choose pictures<input id="files" type="file" multiple accept="image/jpeg,image/png,image/webp,image/gif,image/avif"></label>
+<label class="choose">Choose images<input id="files" type="file" multiple accept="image/jpeg,image/png,image/webp,image/gif,image/avif"></label>
 <button id="camera-on">Use the camera</button>
-<span class="muted">or drop pictures anywhere on this page</span>
+<span class="muted">or drop images anywhere on this page</span>
 ${settings(about)}
 </div>
 <div class="card camera" id="camera" hidden>
 <video id="video" muted playsinline aria-label="What the camera sees"></video>
 <div class="side">
 <div class="live" id="live"></div>
-<div class="buttons"><button id="snap">Take a picture</button><button id="camera-off">Turn off</button></div>
+<div class="buttons"><button id="snap">Take an image</button><button id="camera-off">Turn off</button></div>
 </div>
 </div>
 <div class="bar">
 <p class="note" id="status" role="status"></p>
 <div class="buttons" id="tools" hidden><button class="small" id="csv">Save as CSV</button><button class="small" id="clear">Clear</button></div>
 </div>
-<ul class="pictures" id="results" aria-label="Pictures and their numbers"></ul>
+<ul class="images" id="results" aria-label="Images and their numbers"></ul>
 </section>
 </main>
 <footer><p>Made by eyeball.</p><p id="where"></p><p id="offline" role="status"></p><p><a href="about.html">About the model</a></p></footer>
@@ -212,7 +212,7 @@ ${
   level !== null &&
   html`<label>Intervals of <input id="level" type="text" inputmode="decimal" size="4" autocomplete="off" value="${100 * level}" aria-describedby="level-refusal"> %</label>`
 }
-${faces && html`<label><input id="find-faces" type="checkbox" checked autocomplete="off"> Find the faces in a picture</label>`}
+${faces && html`<label><input id="find-faces" type="checkbox" checked autocomplete="off"> Find the faces in an image</label>`}
 <p class="wrong note" id="level-refusal" role="alert"></p>
 </div>`;
 }

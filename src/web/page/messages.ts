@@ -1,6 +1,6 @@
 import type { Progress } from '../../base/progress.js';
 import type { Explanation } from '../../model/explain.js';
-import type { FaceInPicture } from '../../model/face-in-picture.js';
+import type { FaceInImage } from '../../model/face-in-image.js';
 import type { WebPrediction } from '../loaded-model.js';
 import type { WebDevice } from '../runtime-files.js';
 
@@ -24,7 +24,7 @@ export interface LoadOptions {
 /** One prediction: of the whole image, or of one face in it. */
 export interface Answer {
   readonly prediction: WebPrediction;
-  readonly face?: FaceInPicture;
+  readonly face?: FaceInImage;
   /** The crop of the face. */
   readonly crop?: ImageBitmap;
   /** What the network has seen, uint8 RGB `[sizePx, sizePx, 3]`; an explanation is of these. */
@@ -34,8 +34,8 @@ export interface Answer {
 /** What the page asks of its worker. */
 export type Ask =
   | ({ readonly kind: 'load' } & LoadOptions)
-  | ({ readonly kind: 'predict'; readonly id: number; readonly picture: Blob } & AskOptions)
-  | ({ readonly kind: 'glance'; readonly id: number; readonly picture: ImageBitmap } & AskOptions)
+  | ({ readonly kind: 'predict'; readonly id: number; readonly image: Blob } & AskOptions)
+  | ({ readonly kind: 'glance'; readonly id: number; readonly image: ImageBitmap } & AskOptions)
   | { readonly kind: 'explain'; readonly id: number; readonly pixels: Uint8Array };
 
 /** What the worker tells. */

@@ -9,9 +9,9 @@ export interface ModelClient {
   /** Fulfilled once the model is loaded. */
   readonly ready: Promise<{ readonly device: WebDevice; readonly threads: number }>;
   /** What it says of an image: one answer, or one for each face; `onPreview` is told its small version before. */
-  predict(picture: Blob, options: AskOptions, onPreview: (preview: ImageBitmap) => void): Promise<readonly Answer[]>;
+  predict(image: Blob, options: AskOptions, onPreview: (preview: ImageBitmap) => void): Promise<readonly Answer[]>;
   /** What it says of an image of the camera, or of its largest face; the image is handed over. */
-  glance(picture: ImageBitmap, options: AskOptions): Promise<WebPrediction>;
+  glance(image: ImageBitmap, options: AskOptions): Promise<WebPrediction>;
   /** What of the pixels of an answer pushed its value up and down. */
   explain(pixels: Uint8Array): Promise<Explanation>;
 }
@@ -64,12 +64,12 @@ export function startWorker(options: LoadOptions, onProgress: (progress: Progres
   send({ kind: 'load', ...options });
   return {
     ready,
-    async predict(picture, { level, faces }, onPreview) {
-      const told = await ask(id => ({ kind: 'predict', id, picture, level, faces }), [], onPreview);
+    async predict(image, { level, faces }, onPreview) {
+      const told = await ask(id => ({ kind: 'predict', id, image, level, faces }), [], onPreview);
       return (told as Extract<Tell, { kind: 'answers' }>).answers;
     },
-    async glance(picture, { level, faces }) {
-      const told = await ask(id => ({ kind: 'glance', id, picture, level, faces }), [picture]);
+    async glance(image, { level, faces }) {
+      const told = await ask(id => ({ kind: 'glance', id, image, level, faces }), [image]);
       return (told as Extract<Tell, { kind: 'glanced' }>).prediction;
     },
     async explain(pixels) {

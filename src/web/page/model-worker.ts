@@ -1,7 +1,7 @@
 import { reasonOf } from '../../base/errors.js';
-import { NoFaceError } from '../../model/face-in-picture.js';
+import { NoFaceError } from '../../model/face-in-image.js';
 import { type LoadedModel, startModel } from '../loaded-model.js';
-import { openPicture } from '../read-picture.js';
+import { openImage } from '../read-image.js';
 import { threadsHere } from '../web-session.js';
 import type { Answer, Ask, LoadOptions, Tell } from './messages.js';
 
@@ -27,8 +27,8 @@ async function load({ model, ...options }: LoadOptions): Promise<void> {
   }
 }
 
-async function predict({ id, picture, level, faces }: Extract<Ask, { kind: 'predict' }>): Promise<void> {
-  const open = await openPicture(picture);
+async function predict({ id, image, level, faces }: Extract<Ask, { kind: 'predict' }>): Promise<void> {
+  const open = await openImage(image);
   try {
     const preview = open.preview(PREVIEW_PX);
     tell({ kind: 'preview', id, preview }, [preview]);
@@ -51,9 +51,9 @@ async function predict({ id, picture, level, faces }: Extract<Ask, { kind: 'pred
 }
 
 /** What of the largest face, or of the whole image; the camera asks again and again. */
-async function glance({ id, picture, level, faces }: Extract<Ask, { kind: 'glance' }>): Promise<void> {
-  const open = await openPicture(picture);
-  picture.close();
+async function glance({ id, image, level, faces }: Extract<Ask, { kind: 'glance' }>): Promise<void> {
+  const open = await openImage(image);
+  image.close();
   try {
     const model = await loading!;
     const { sizePx } = model.manifest.input;

@@ -85,7 +85,7 @@ function refuse({ file, options, shown }: Waiting, thrown: unknown): void {
 
 function tellCount(): void {
   const newest = asked > MOST_SHOWN ? `; the newest ${MOST_SHOWN} are shown` : '';
-  find('status').textContent = asked === 0 ? '' : `${answered} of ${plural(asked, 'picture')} answered${newest}`;
+  find('status').textContent = asked === 0 ? '' : `${answered} of ${plural(asked, 'image')} answered${newest}`;
   find('tools').hidden = rows.size === 0;
 }
 
@@ -129,20 +129,20 @@ let camera: Camera | undefined;
 /** Predicts what the camera sees, again and again, until it is turned off. */
 async function watch(): Promise<void> {
   for (const current = camera; current !== undefined && current === camera; ) {
-    const picture = client && (await current.look());
-    if (picture === undefined) {
+    const image = client && (await current.look());
+    if (image === undefined) {
       await new Promise(resolve => setTimeout(resolve, 100));
       continue;
     }
     const options = askOptions();
-    const lines = await (await client!).glance(picture, options).then(
+    const lines = await (await client!).glance(image, options).then(
       prediction => write(prediction, options.level),
       (thrown: unknown) => [
         document.createTextNode(thrown instanceof Refusal && thrown.noFace ? 'No face is seen.' : reasonOf(thrown)),
       ],
     );
     find('live').replaceChildren(...lines);
-    // A picture a frame at most; hidden pages draw no frames and rest.
+    // An image a frame at most; hidden pages draw no frames and rest.
     await new Promise(requestAnimationFrame);
   }
 }
@@ -167,10 +167,10 @@ async function turnOn(): Promise<void> {
 }
 
 async function snap(): Promise<void> {
-  const picture = await camera?.look();
-  if (picture === undefined) return;
-  take([await fileOf(picture, `camera ${new Date().toLocaleTimeString()}.jpg`)]);
-  picture.close();
+  const image = await camera?.look();
+  if (image === undefined) return;
+  take([await fileOf(image, `camera ${new Date().toLocaleTimeString()}.jpg`)]);
+  image.close();
 }
 
 function listen(): void {

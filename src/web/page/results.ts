@@ -88,12 +88,12 @@ export class Results {
         const cards = answers.map(({ prediction, face, crop, pixels }, i) => {
           const label = answers.length > 1 ? `${file.name}, face ${i + 1} of ${answers.length}` : file.name;
           const own = i === 0 ? card : new Card(file.name);
-          const picture = crop ?? small;
-          if (picture !== undefined) own.draw(picture, label);
+          const image = crop ?? small;
+          if (image !== undefined) own.draw(image, label);
           const lines = this.write(prediction, level);
           if (face?.small) lines.push(element('p', 'odd', 'A small face: its number is worth little.'));
           if (answers.length > 1) lines.push(element('p', 'muted', `face ${i + 1} of ${answers.length}`));
-          if (picture !== undefined) lines.push(this.explainer(own, picture, pixels, label));
+          if (image !== undefined) lines.push(this.explainer(own, image, pixels, label));
           own.tell(lines);
           return own;
         });

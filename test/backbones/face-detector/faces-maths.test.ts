@@ -6,8 +6,8 @@ import { angleOfFace, type Box, type Face, moveFace } from '../../../src/backbon
 import { cropFace, cropMap, medianFraming, standardFraming } from '../../../src/backbones/face-detector/framing.js';
 import { blendFaces, containmentOf, overlapOf, suppressFaces } from '../../../src/backbones/face-detector/suppress.js';
 import { tileViews, wholeView } from '../../../src/backbones/face-detector/views.js';
-import { applyAffine, similarity } from '../../../src/data/affine.js';
-import { enlarge } from '../../../src/data/enlarge.js';
+import { applyAffine, similarity } from '../../../src/images/affine.js';
+import { enlarge } from '../../../src/images/enlarge.js';
 
 const box = (x: number, y: number, width: number, height = width): Box => ({ x, y, width, height });
 
@@ -124,12 +124,12 @@ describe('a moved face', () => {
 });
 
 describe('views', () => {
-  it('show the whole picture, with a margin where asked for', () => {
-    assert.deepEqual(applyAffine(wholeView({ width: 300, height: 100 }).toPicture, { x: 0, y: 0 }), { x: 0, y: -100 });
+  it('show the whole image, with a margin where asked for', () => {
+    assert.deepEqual(applyAffine(wholeView({ width: 300, height: 100 }).toImage, { x: 0, y: 0 }), { x: 0, y: -100 });
     assert.equal(wholeView({ width: 300, height: 100 }, 0.4).sidePx, 500);
   });
 
-  it('are tiles that cover every place of the picture, of two sizes', () => {
+  it('are tiles that cover every place of the image, of two sizes', () => {
     for (const size of [
       { width: 2000, height: 1500 },
       { width: 2000, height: 300 },
@@ -143,7 +143,7 @@ describe('views', () => {
       for (const sidePx of new Set(tiles.map(tile => tile.sidePx))) {
         const starts = tiles
           .filter(tile => tile.sidePx === sidePx)
-          .map(({ toPicture }) => applyAffine(toPicture, { x: 0, y: 0 }));
+          .map(({ toImage }) => applyAffine(toImage, { x: 0, y: 0 }));
         for (let x = 0; x <= size.width; x += 50)
           for (let y = 0; y <= size.height; y += 50)
             assert.ok(
@@ -156,7 +156,7 @@ describe('views', () => {
     }
   });
 
-  it('are none of small pictures, whose faces the whole view shows as large', () => {
+  it('are none of small images, whose faces the whole view shows as large', () => {
     assert.deepEqual(tileViews({ width: 900, height: 900 }), []);
   });
 });
@@ -192,13 +192,13 @@ describe('framing', () => {
     }
   });
 
-  it('crops a picture that is framed so already to what stretching it gives', () => {
+  it('crops an image that is framed so already to what stretching it gives', () => {
     const pixels = Uint8Array.from({ length: 20 * 30 * 3 }, (_, i) => (i * 37) % 256);
-    const picture = { pixels, width: 20, height: 30 };
+    const image = { pixels, width: 20, height: 30 };
     const face = faceIn(box(5, 8, 10));
-    const framing = medianFraming([{ size: picture, shown: picture, face }]);
-    const wanted = enlarge(pixels, picture, { width: 40, height: 40 });
-    const crop = cropFace([picture], face, framing, 40);
+    const framing = medianFraming([{ size: image, shown: image, face }]);
+    const wanted = enlarge(pixels, image, { width: 40, height: 40 });
+    const crop = cropFace([image], face, framing, 40);
     assert.equal(crop.length, wanted.length);
     crop.forEach((value, i) => {
       assert.ok(Math.abs(value - wanted[i]!) <= 1);

@@ -111,10 +111,10 @@ describe('backward', () => {
       name: 'ShapeError',
       message: 'backward: expected a loss of shape [], got [2]',
     });
-    const named = new Graph().input('pictures', 'float32', ['N', 3]);
+    const named = new Graph().input('images', 'float32', ['N', 3]);
     assert.throws(() => backward(reduceMean(relu(named), [0, 1]), [named]), {
       name: 'ShapeError',
-      message: 'backward: expected values of known sizes, got pictures [N,3]',
+      message: 'backward: expected values of known sizes, got images [N,3]',
     });
   });
 
@@ -193,7 +193,7 @@ describe('backward', () => {
       added(graph, () => backward(loss, [second])),
       [...pooling, ...ofWeight],
     );
-    // Through the second convolution and the ReLU to the first, whose picture needs no gradient.
+    // Through the second convolution and the ReLU to the first, whose image needs no gradient.
     const ofInput = ['Reshape', 'Transpose', 'Reshape', 'Reshape', 'MatMul', 'Reshape', 'Conv'];
     const ofRelu = ['Cast', 'Cast', 'Mul'];
     assert.deepEqual(

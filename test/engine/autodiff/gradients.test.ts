@@ -196,7 +196,7 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
     convolution([1, 2, 4, 4], [2, 2, 2, 2], { pads: [0, 1, 3, 2] }),
     convolution([1, 2, 4, 4], [2, 2, 2, 2], { pads: [3, 2, 0, 1] }),
     convolution([1, 2, 4, 5], [2, 2, 3, 3], { strides: [2, 2], pads: [4, 3, 3, 4] }),
-    // A kernel as large as the picture, and larger.
+    // A kernel as large as the image, and larger.
     convolution([2, 3, 4, 5], [2, 3, 4, 5]),
     convolution([1, 2, 2, 3], [2, 2, 5, 5], { pads: [2, 2, 2, 2] }),
     // Groups, and one channel each.

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formulaHead, formulaParameters, formulaUniform } from '../../../src/backbones/formula.js';
+import { formulaHead, formulaParameters } from '../../../src/backbones/formula.js';
 import { buildResnet, type ResnetPlan, resnetWidth } from '../../../src/backbones/resnet.js';
+import { formulaUniform } from '../../../src/base/formula.js';
 import { backward } from '../../../src/engine/autodiff/backward.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../../../src/engine/autodiff/batch-norm.js';
 import { gemm, mul, reduceMean, sub } from '../../../src/engine/graph/build.js';
 import { copyGraph, type Rewrite, rewriteGraph } from '../../../src/engine/graph/copy.js';
 import { Graph, type Value } from '../../../src/engine/graph/graph.js';
-import { asOnePicture } from '../../../src/engine/graph/one-picture.js';
+import { asOneImage } from '../../../src/engine/graph/one-image.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
 import { adam } from '../../../src/engine/optim/optimizer.js';
 import { trainingStep } from '../../../src/engine/optim/training-step.js';
@@ -16,12 +17,12 @@ import { expectNumbersClose } from '../../close.js';
 import { goldenNames, readGolden, type Summary } from '../../golden.js';
 import { float } from '../../run-graph.js';
 
-const pictures = [3, 3, 125, 125];
+const images = [3, 3, 125, 125];
 
 /** The mean squared error of the network on input x, with parameters as torchvision names them. */
 function lossOf(plan: ResnetPlan, target: readonly number[]): Value {
   const graph = new Graph();
-  const { features } = buildResnet(graph.input('x', 'float32', pictures), plan, formulaParameters(plan));
+  const { features } = buildResnet(graph.input('x', 'float32', images), plan, formulaParameters(plan));
   const width = resnetWidth(plan);
   const { weight, bias } = formulaHead(width);
   const fc = graph.parameter(float([1, width], weight), 'fc.weight');
@@ -80,7 +81,7 @@ describe('the gradient of a ResNet', () => {
       it(`is that of PyTorch for every parameter of ${name} with ${title}`, async () => {
         const { golden, plan } = readGolden(name);
         const graph = new Graph();
-        const x = graph.input('x', 'float32', pictures);
+        const x = graph.input('x', 'float32', images);
         const [loss] = copyGraph([lossOf(plan, golden.target)], graph, new Map([['x', x]]), rewrite());
         const parameters = [...graph.parameters.values()];
         assert.deepEqual(parameters.map(parameter => parameter.name).sort(), Object.keys(golden[key].gradients).sort());
@@ -90,8 +91,8 @@ describe('the gradient of a ResNet', () => {
           graph.output(`gradient of ${parameters[i]!.name}`, gradient);
         }
 
-        const session = await createSession(toOnnx(rewriteGraph(graph, asOnePicture)));
-        const results = await session.run({ x: float(pictures, formulaUniform('input', 3 * 3 * 125 * 125)) });
+        const session = await createSession(toOnnx(rewriteGraph(graph, asOneImage)));
+        const results = await session.run({ x: float(images, formulaUniform('input', 3 * 3 * 125 * 125)) });
         await session.close();
         expectNumbersClose(results.loss!.data as Float32Array, [golden[key].loss], { rtol: 1e-5, atol: 0 });
         for (const [parameter, expected] of Object.entries(golden[key].gradients))
@@ -107,7 +108,7 @@ describe('three steps of Adam on a ResNet', () => {
       it(`end where PyTorch's do for ${name} with ${title}`, async () => {
         const { golden, plan } = readGolden(name);
         const graph = new Graph();
-        const x = graph.input('x', 'float32', pictures);
+        const x = graph.input('x', 'float32', images);
         const updates: StatisticUpdate[] = [];
         const chosen = key === 'batch_bn' ? batchNormByBatch(updates) : rewrite();
         const [loss] = copyGraph([lossOf(plan, golden.target)], graph, new Map([['x', x]]), chosen);
@@ -115,7 +116,7 @@ describe('three steps of Adam on a ResNet', () => {
         const step = trainingStep({ loss: loss!, groups: [group], optimizer: adam(), updates });
         const state = await createState(step.state);
         const session = await createSession(step.model);
-        const feeds = { x: float(pictures, formulaUniform('input', 3 * 3 * 125 * 125)) };
+        const feeds = { x: float(images, formulaUniform('input', 3 * 3 * 125 * 125)) };
         const losses: number[] = [];
         for (let t = 1; t <= 3; t++) {
           const { loss } = await session.run({ ...feeds, ...step.scalars(t, 1e-4) }, { state });

@@ -11,7 +11,7 @@ import type { Tensor } from '../../../src/engine/tensor.js';
 import { expectAllClose } from '../../close.js';
 import { float } from '../../run-graph.js';
 
-const picture = float(
+const image = float(
   [1, 2, 6, 6],
   Array.from({ length: 72 }, (_, i) => Math.sin(i)),
 );
@@ -32,7 +32,7 @@ function network(): { x: Value; middle: Value; out: Value } {
       shape,
       Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.cos(i * phase)),
     );
-  const x = graph.input('x', 'float32', picture.shape);
+  const x = graph.input('x', 'float32', image.shape);
   const first = conv(x, graph.parameter(weights([3, 2, 3, 3], 0.7), 'first.weight'), { pads: 1 });
   const middle = maxPool(relu(first), 2, { stride: 2 });
   mul(middle, graph.constant(weights([3, 3], 0.3), 'unused'));
@@ -53,14 +53,14 @@ async function run(graph: Graph, feeds: Record<string, Tensor>): Promise<Record<
 async function whole(): Promise<Tensor> {
   const { out } = network();
   out.graph.output('out', out);
-  return (await run(out.graph, { x: picture })).out!;
+  return (await run(out.graph, { x: image })).out!;
 }
 
 describe('copyGraph', () => {
   it('copies what is wanted, weights with their names, and nothing else', async () => {
     const { out } = network();
     const target = new Graph();
-    const x = target.input('pictures', 'float32', picture.shape);
+    const x = target.input('images', 'float32', image.shape);
     const [copy] = copyGraph([out], target, new Map([['x', x]]));
     checkGraph(target);
     assert.equal(copy!.graph, target);
@@ -71,38 +71,38 @@ describe('copyGraph', () => {
     assert.equal(target.constants.get('shift'), out.graph.constants.get('shift'), 'the memory is shared');
     assert.equal(target.nodes.length, out.graph.nodes.length - 1);
     target.output('out', copy!);
-    assert.deepEqual((await run(target, { pictures: picture })).out, await whole());
+    assert.deepEqual((await run(target, { images: image })).out, await whole());
   });
 
   it('cuts a network in two halves that give the whole', async () => {
     const { middle, out } = network();
     const [front, back] = [new Graph(), new Graph()];
-    const x = front.input('x', 'float32', picture.shape);
+    const x = front.input('x', 'float32', image.shape);
     front.output('middle', copyGraph([middle], front, new Map([['x', x]]))[0]!);
     assert.deepEqual([...front.constants.keys()], ['first.weight']);
 
     const cut = back.input('cut', 'float32', middle.shape);
     back.output('out', copyGraph([out], back, new Map([[middle.name, cut]]))[0]!);
     assert.deepEqual([...back.parameters.keys()], ['second.weight']);
-    const between = (await run(front, { x: picture })).middle!;
+    const between = (await run(front, { x: image })).middle!;
     assert.deepEqual((await run(back, { cut: between })).out, await whole());
   });
 
   it('puts a network behind another graph, whose names it may share', async () => {
     const { out } = network();
     const target = new Graph();
-    const x = target.input('x', 'float32', picture.shape);
+    const x = target.input('x', 'float32', image.shape);
     const own = target.constant(float([], [2]), 'shift');
     const [copy] = copyGraph([out], target, new Map([['x', mul(mul(x, own), 0.5)]]));
     target.output('out', copy!);
     assert.deepEqual(target.constants.get('shift'), float([], [2]));
-    expectAllClose((await run(target, { x: picture })).out!, await whole(), { rtol: 1e-5, atol: 1e-6 });
+    expectAllClose((await run(target, { x: image })).out!, await whole(), { rtol: 1e-5, atol: 1e-6 });
   });
 
   it('copies the same network twice: the second time under other names', () => {
     const { out } = network();
     const target = new Graph();
-    const given = new Map([['x', target.input('x', 'float32', picture.shape)]]);
+    const given = new Map([['x', target.input('x', 'float32', image.shape)]]);
     const [[first], [second]] = [copyGraph([out], target, given), copyGraph([out], target, given)];
     target.output('difference', sub(first!, second!));
     checkGraph(target);
@@ -113,7 +113,7 @@ describe('copyGraph', () => {
   it('gives values that are given, weights and several at once, in the order they are asked for', () => {
     const { x, middle, out } = network();
     const target = new Graph();
-    const given = target.input('given', 'float32', picture.shape);
+    const given = target.input('given', 'float32', image.shape);
     const weight = out.graph.parameters.get('second.weight')!;
     const copies = copyGraph([out, x, weight, middle], target, new Map([['x', given]]));
     assert.equal(copies[1], given);
@@ -127,7 +127,7 @@ describe('copyGraph', () => {
   it('puts what a rewrite makes in the place of an operation', async () => {
     const { out } = network();
     const target = new Graph();
-    const x = target.input('x', 'float32', picture.shape);
+    const x = target.input('x', 'float32', image.shape);
     const seen: string[] = [];
     const [copy] = copyGraph([out], target, new Map([['x', x]]), (node, inputs) => {
       seen.push(node.op);
@@ -140,7 +140,7 @@ describe('copyGraph', () => {
     target.output('out', copy!);
     // All but the shift is 0.
     expectAllClose(
-      (await run(target, { x: picture })).out!,
+      (await run(target, { x: image })).out!,
       float([1, 4], out.graph.constants.get('shift')!.data as Float32Array),
       { rtol: 1e-6, atol: 0 },
     );

@@ -225,8 +225,8 @@ const scatter = (length: number, indices: number[]): Case => ({
 
 const sampling = (x: number[], grid: number[]): Case => ({
   shapes: [x, grid],
-  build: (pictures, at) => build.gridSample(pictures!, at!),
-  reference: (pictures, at) => reference.gridSample(pictures!, at!),
+  build: (images, at) => build.gridSample(images!, at!),
+  reference: (images, at) => reference.gridSample(images!, at!),
 });
 
 const reshape = (from: number[], to: number[], result: number[]): Case => ({
@@ -627,9 +627,9 @@ describe('forward', () => {
       const graph = new Graph();
       graph.opsets.set('', opset);
       graph.irVersion = 10;
-      const [pictures, at] = [graph.input('x', 'float32', x.shape), graph.input('grid', 'float32', grid.shape)];
-      graph.output('samples', build.gridSample(pictures, at));
-      graph.output('mean', build.reduceMean(pictures, [2, 3]));
+      const [images, at] = [graph.input('x', 'float32', x.shape), graph.input('grid', 'float32', grid.shape)];
+      graph.output('samples', build.gridSample(images, at));
+      graph.output('mean', build.reduceMean(images, [2, 3]));
       const bytes = toOnnx(graph);
       const nodes = new Map(decodeModel(bytes, 'm.onnx').nodes.map(node => [node.opType, node]));
       const bilinear = nodes.get('GridSample')!.rawAttributes.some(raw => Buffer.from(raw).includes('bilinear'));

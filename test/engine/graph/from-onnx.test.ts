@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formulaUniform } from '../../../src/backbones/formula.js';
 import { UnsupportedOpError } from '../../../src/base/errors.js';
+import { formulaUniform } from '../../../src/base/formula.js';
 import { backward } from '../../../src/engine/autodiff/backward.js';
 import * as build from '../../../src/engine/graph/build.js';
 import { fromOnnx } from '../../../src/engine/graph/from-onnx.js';
@@ -17,7 +17,7 @@ import { expectAllClose } from '../../close.js';
 import { float } from '../../run-graph.js';
 
 const OPSETS = [13, 17, 18];
-const PICTURES = [2, 4, 6, 6];
+const IMAGES = [2, 4, 6, 6];
 
 /** Reads `model`, whose input is x and whose first output is wanted, into the graph of `x`. */
 function read(x: Value, file: OnnxModel): Value {
@@ -44,7 +44,7 @@ async function run(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<Te
 
 const random = (shape: readonly number[], name = 'x') => float(shape, formulaUniform(name, sizeOf(shape)));
 
-/** Fails unless our reading of the file gives what the file gives, with an open number of pictures and with a fixed one. */
+/** Fails unless our reading of the file gives what the file gives, with an open number of images and with a fixed one. */
 async function expectSame(bytes: Uint8Array, shape: readonly number[], batches: readonly Dim[] = [shape[0]!, 'N']) {
   const model = decodeModel(bytes, 'net.onnx');
   const input = model.inputs[0]!.name;
@@ -112,8 +112,8 @@ describe('a file that we wrote', () => {
       for (const opset of name === 'HardSwish' ? [17, 18] : OPSETS) {
         const graph = new Graph();
         graph.opsets.set('', opset);
-        graph.output('out', network(graph.input('pictures', 'float32', ['N', ...PICTURES.slice(1)])));
-        await expectSame(toOnnx(graph), PICTURES);
+        graph.output('out', network(graph.input('images', 'float32', ['N', ...IMAGES.slice(1)])));
+        await expectSame(toOnnx(graph), IMAGES);
       }
     });
   }
@@ -138,7 +138,7 @@ const file = (
   nodes: readonly OnnxNode[],
   initializers: Readonly<Record<string, Tensor>>,
   opset = 13,
-  shape: Shape = ['N', ...PICTURES.slice(1)],
+  shape: Shape = ['N', ...IMAGES.slice(1)],
 ): OnnxModel => ({
   irVersion: 8,
   opsets: new Map([['', opset]]),
@@ -204,8 +204,8 @@ describe('a file of others', () => {
       { w: random([144, 3], 'w') },
     ],
     'Flatten, negative axis': [node('Flatten', ['x'], { axis: -3n })],
-    'Reshape to -1 pictures': [node('Reshape', ['x', 'shape']), { shape: integers(-1, 144) }],
-    'Reshape to 0 pictures': [node('Reshape', ['x', 'shape']), { shape: integers(0, 4, -1) }],
+    'Reshape to -1 images': [node('Reshape', ['x', 'shape']), { shape: integers(-1, 144) }],
+    'Reshape to 0 images': [node('Reshape', ['x', 'shape']), { shape: integers(0, 4, -1) }],
     'Reshape, allowzero': [node('Reshape', ['x', 'shape'], { allowzero: 1n }), { shape: integers(-1, 144) }, [17, 18]],
     'Reshape to a shape out of shapes': [
       [
@@ -305,13 +305,13 @@ describe('a file of others', () => {
   };
   for (const [name, [nodes, constants = {}, opsets = OPSETS]] of Object.entries(cases)) {
     it(`is read as it runs: ${name}`, async () => {
-      for (const opset of opsets) await expectSame(encodeModel(file([nodes].flat(), constants, opset)), PICTURES);
+      for (const opset of opsets) await expectSame(encodeModel(file([nodes].flat(), constants, opset)), IMAGES);
     });
   }
 
-  it('is read with what it makes of the pictures together where their number is fixed', async () => {
+  it('is read with what it makes of the images together where their number is fixed', async () => {
     const nodes = [node('Reshape', ['x', 'shape'], {}, ['one']), rank('one', 'y')];
-    await expectSame(encodeModel(file(nodes, { shape: integers(1, 8, 6, 6) })), PICTURES, [2]);
+    await expectSame(encodeModel(file(nodes, { shape: integers(1, 8, 6, 6) })), IMAGES, [2]);
   });
 
   const refused: Record<string, [...Foreign, text: string]> = {
@@ -342,7 +342,7 @@ describe('a file of others', () => {
       [],
       'MatMul of [N, 4, 6, 6] and [6, 6] (output "y")',
     ],
-    'one picture at a time': [
+    'one image at a time': [
       node('Reshape', ['x', 'shape']),
       { shape: integers(1, 144) },
       [],
@@ -360,7 +360,7 @@ describe('a file of others', () => {
       [],
       'BatchNormalization with training_mode 1 (output "y")',
     ],
-    'sizes that hang on the number of pictures': [
+    'sizes that hang on the number of images': [
       [
         node('Shape', ['x'], {}, ['shape']),
         node('Mul', ['shape', 'two'], {}, ['double']),
@@ -387,7 +387,7 @@ describe('a file of others', () => {
   for (const [name, [nodes, constants = {}, , text]] of Object.entries(refused)) {
     it(`is refused by name: ${name}`, () => {
       const graph = new Graph();
-      const x = graph.input('x', 'float32', ['N', ...PICTURES.slice(1)]);
+      const x = graph.input('x', 'float32', ['N', ...IMAGES.slice(1)]);
       assert.throws(
         () => read(x, file([nodes].flat(), constants)),
         (error: unknown) => error instanceof UnsupportedOpError && error.message === text,
@@ -459,7 +459,7 @@ describe('the weights of a file', () => {
       bias: random([5], 'bias'),
     };
     const graph = new Graph();
-    const value = read(graph.input('x', 'float32', PICTURES), file(nodes, initializers));
+    const value = read(graph.input('x', 'float32', IMAGES), file(nodes, initializers));
     const loss = build.reduceMean(build.square(value), [0, 1]);
     const parameters = [...graph.parameters.values()];
     const gradients = backward(loss, parameters);
@@ -467,7 +467,7 @@ describe('the weights of a file', () => {
     parameters.forEach(({ name }, i) => {
       graph.output(`gradient/${name}`, gradients[i]!);
     });
-    const feeds: Record<string, Tensor> = { x: random(PICTURES) };
+    const feeds: Record<string, Tensor> = { x: random(IMAGES) };
     for (const { name } of parameters) feeds[name] = graph.feed(name);
     assert.equal(parameters.length, 7);
     const session = await createSession(toOnnx(graph), { threads: 1 });

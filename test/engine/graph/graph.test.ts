@@ -209,9 +209,9 @@ describe('toOnnx', () => {
 
     const pooled = new Graph();
     const window = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] } as const;
-    const picture = pooled.input('x', 'float32', [1, 1, 4, 4]);
+    const image = pooled.input('x', 'float32', [1, 1, 4, 4]);
     const unused = pooled.input('unused', 'float32', [3]);
-    const [maxima, places] = pooled.add('MaxPool', [picture], window);
+    const [maxima, places] = pooled.add('MaxPool', [image], window);
     pooled.output('maxima', maxima!);
     const outputsOfPool = () => decodeModel(toOnnx(pooled), 'm.onnx').nodes[0]!.outputs;
     assert.deepEqual(outputsOfPool(), ['maxima']);
@@ -222,7 +222,7 @@ describe('toOnnx', () => {
     const { inputs } = decodeModel(toOnnx(pooled), 'm.onnx');
     assert.deepEqual(
       inputs.map(({ name }) => name),
-      [picture.name, unused.name],
+      [image.name, unused.name],
       'inputs stay, for whoever feeds them',
     );
   });

@@ -209,7 +209,7 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
         ['N', 3, 'H', 8],
         [4, 3, 3, 3],
       ],
-      'Conv: expected pictures of a known size, got float32 [N, 3, H, 8] and float32 [4, 3, 3, 3]',
+      'Conv: expected images of a known size, got float32 [N, 3, H, 8] and float32 [4, 3, 3, 3]',
     ),
     misfit(
       (x, w) =>
@@ -250,7 +250,7 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
         ['N', 3, 'H', 8],
         [3, 4, 3, 3],
       ],
-      'ConvTranspose: expected pictures of a known size, got float32 [N, 3, H, 8] and float32 [3, 4, 3, 3]',
+      'ConvTranspose: expected images of a known size, got float32 [N, 3, H, 8] and float32 [3, 4, 3, 3]',
     ),
     misfit(
       transposed({}),
@@ -351,7 +351,7 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
         });
       },
       [['uint8', ['N', 2, 4, 4]], [], ['uint8', []], ['int8', [4, 2, 1, 1]]],
-      'QLinearConv: expected uint8 pictures, int8 weights and an int32 bias, got uint8 [N, 2, 4, 4] and float32 [] and uint8 [] and ' +
+      'QLinearConv: expected uint8 images, int8 weights and an int32 bias, got uint8 [N, 2, 4, 4] and float32 [] and uint8 [] and ' +
         'int8 [4, 2, 1, 1] and float32 [3] and int8 [3] and float32 [] and uint8 [] and int32 [3]',
     ),
   ],

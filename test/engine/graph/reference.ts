@@ -42,7 +42,7 @@ export function broadcast(a: Plain, b: Plain, f: (x: number, y: number) => numbe
   return fill(shape, index => f(get(left, clamp(index, left)), get(right, clamp(index, right))));
 }
 
-/** How a window moves over a picture, as in the builders' options. */
+/** How a window moves over an image, as in the builders' options. */
 export interface Slide {
   readonly stride?: number;
   /** [top, left, bottom, right] */
@@ -50,7 +50,7 @@ export interface Slide {
   readonly dilation?: number;
 }
 
-/** The positions of the window and, for each, the taps that lie inside of the picture: [kernel row, kernel column, y, x]. */
+/** The positions of the window and, for each, the taps that lie inside of the image: [kernel row, kernel column, y, x]. */
 function windows(
   [height, width]: readonly number[],
   [kH, kW]: readonly number[],
@@ -109,7 +109,7 @@ export function convTranspose(
     (size - 1) * stride + dilation * (kernel - 1) + 1 - before - behind + more;
   const out = [extent(height, kH, pads[0], pads[2], outputPads[0]), extent(width, kW, pads[1], pads[3], outputPads[1])];
   const each = (count: number) => Array.from({ length: count }, (_, i) => i);
-  return fill([n, perGroup * groups, ...out], ([picture, m, bottom, right]) => {
+  return fill([n, perGroup * groups, ...out], ([image, m, bottom, right]) => {
     const group = Math.floor(m! / perGroup);
     let sum = 0;
     for (const y of each(height)) {
@@ -117,7 +117,7 @@ export function convTranspose(
         const [i, j] = [(bottom! + pads[0] - y * stride) / dilation, (right! + pads[1] - column * stride) / dilation];
         if (!each(kH).includes(i) || !each(kW).includes(j)) continue;
         for (let c = (group * channels) / groups; c < ((group + 1) * channels) / groups; c++)
-          sum += get(x, [picture!, c, y, column]) * get(weight, [c, m! % perGroup, i, j]);
+          sum += get(x, [image!, c, y, column]) * get(weight, [c, m! % perGroup, i, j]);
       }
     }
     return sum;
@@ -141,14 +141,14 @@ export function averagePool(x: Plain, kernel: number, options: Slide, countInclu
 export function gridSample(x: Plain, grid: Plain): Plain {
   const [n, channels, height, width] = x.shape as [number, number, number, number];
   const place = (at: number, size: number) => Math.min(Math.max(((at + 1) * size - 1) / 2, 0), size - 1);
-  return fill([n, channels, ...grid.shape.slice(1, 3)], ([picture, c, top, left]) => {
-    const column = place(get(grid, [picture!, top!, left!, 0]), width);
-    const row = place(get(grid, [picture!, top!, left!, 1]), height);
+  return fill([n, channels, ...grid.shape.slice(1, 3)], ([image, c, top, left]) => {
+    const column = place(get(grid, [image!, top!, left!, 0]), width);
+    const row = place(get(grid, [image!, top!, left!, 1]), height);
     let sum = 0;
     for (let y = 0; y < height; y++) {
       for (let at = 0; at < width; at++) {
         const share = Math.max(0, 1 - Math.abs(y - row)) * Math.max(0, 1 - Math.abs(at - column));
-        sum += share * get(x, [picture!, c!, y, at]);
+        sum += share * get(x, [image!, c!, y, at]);
       }
     }
     return sum;

@@ -44,15 +44,15 @@ function network(): { graph: Graph; x: Value; y: Value } {
   return { graph, x, y: build.matMul(pooled, parameter('last', weights([4, 2]))) };
 }
 
-const pictures: Tensor<'float32'> = weights([16, 3, 12, 12], 1);
+const images: Tensor<'float32'> = weights([16, 3, 12, 12], 1);
 
-/** The exact ranges of what `ranged` hold for the pictures, and the outputs. */
+/** The exact ranges of what `ranged` hold for the images, and the outputs. */
 async function rangesOf(prepared: ReturnType<typeof prepare>): Promise<[Map<string, Range>, Tensor]> {
   const { graph, ranged, outputs } = prepared;
   for (const value of ranged) graph.output(`seen/${value.name}`, value);
   graph.output('y', outputs[0]!);
   const session = await createSession(toOnnx(graph));
-  const out = await session.run({ x: pictures });
+  const out = await session.run({ x: images });
   await session.close();
   const ranges = ranged.map(({ name }): [string, Range] => {
     const data = out[`seen/${name}`]!.data as Float32Array;
@@ -67,7 +67,7 @@ async function quantized(prepared: ReturnType<typeof prepare>, options: Paramete
   graph.output('y', quantize(prepared, x, options)[0]!);
   const bytes = toOnnx(graph);
   const session = await createSession(bytes);
-  const { y } = await session.run({ x: pictures });
+  const { y } = await session.run({ x: images });
   await session.close();
   return { y: y!, ops: decodeModel(bytes, 'm.onnx').nodes.map(({ opType }) => opType) };
 }
@@ -79,7 +79,7 @@ describe('a quantized network', () => {
     assert.ok(prepared.graph.nodes.every(node => node.kind === 'op' && node.op !== 'BatchNormalization'));
     graph.output('y', y);
     const session = await createSession(toOnnx(graph));
-    const before = (await session.run({ x: pictures })).y!;
+    const before = (await session.run({ x: images })).y!;
     await session.close();
     const [, after] = await rangesOf(prepared);
     expectAllClose(after, before, { rtol: 1e-4, atol: 1e-5 });

@@ -59,7 +59,7 @@ function sumsOf([filters, channels, height, width]: readonly number[], group: nu
 }
 
 // Mostly the largest, so that nothing is spared.
-const pictures = (channels: number) =>
+const images = (channels: number) =>
   Uint8Array.from({ length: channels * SIDE * SIDE }, () => (random.uniform() < 0.7 ? 255 : 256 * random.uniform()));
 
 describe('sums of products in 8 bits', () => {
@@ -78,7 +78,7 @@ describe('sums of products in 8 bits', () => {
         Array.from({ length: size }, () => (random.uniform() < 0.6 ? 1 : 2 * random.uniform() - 1)),
       );
       const eight = Int8Array.from(weight.data, w => Math.round(127 * w));
-      const x = pictures(shape[1] * group);
+      const x = images(shape[1] * group);
       for (const [bytes, fits] of [
         [weightBytes(weight, group).bytes, true],
         [eight, shape[1] === 1 && group === shape[0]],

@@ -10,7 +10,7 @@ import { Graph } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
 import { copiesFor, createSession, createState } from '../../../src/engine/runtime/session.js';
 import { arrayTypes, type DType, type Tensor } from '../../../src/engine/tensor.js';
-import { tempFolder } from '../../data/temp.js';
+import { tempFolder } from '../../datasets/temp.js';
 import { float } from '../../run-graph.js';
 
 /** sum = a + b and product = a * b, of `[N]`. */
@@ -221,7 +221,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('is worth a second copy from 100 pictures on, where there are two cores', () => {
+  it('is worth a second copy from 100 images on, where there are two cores', () => {
     assert.deepEqual([0, 1, 99].map(copiesFor), [1, 1, 1]);
     const most = usableCores() > 1 ? 2 : 1;
     assert.deepEqual([100, 1e6, Number.POSITIVE_INFINITY].map(copiesFor), [most, most, most]);

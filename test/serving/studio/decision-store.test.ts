@@ -5,11 +5,11 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decideAtOnce } from '../../../bench/soak/decisions.js';
 import { lockFile } from '../../../src/base/file-lock.js';
-import { readDecisions } from '../../../src/data/decisions.js';
+import { readDecisions } from '../../../src/datasets/decisions.js';
 import { Problem } from '../../../src/serving/problem.js';
 import { DecisionStore } from '../../../src/serving/studio/decision-store.js';
 import type { DecisionEvent, DecisionRequest } from '../../../src/serving/studio/protocol.js';
-import { tempFolder } from '../../data/temp.js';
+import { tempFolder } from '../../datasets/temp.js';
 
 const set = (file: string, value: number, expected: DecisionRequest['expected'] = null) => ({
   file,
@@ -49,7 +49,7 @@ describe('a store of decisions', () => {
     await store.decide(set('a.jpg', 4));
     assert.deepEqual(await refusal(store.decide(set('a.jpg', 5))), [
       409,
-      'expected: expected what is decided about the picture, got something else; it is set to 4',
+      'expected: expected what is decided about the image, got something else; it is set to 4',
       { revision: 1, file: 'a.jpg', decision: { kind: 'set', value: 4 } },
     ]);
     await store.decide(set('a.jpg', 5, { kind: 'set', value: 4 }));
@@ -60,7 +60,7 @@ describe('a store of decisions', () => {
     const shown = join(tempFolder(t), 'decisions.csv');
     const store = await DecisionStore.open(shown);
     const files = Array.from({ length: 40 }, (_, i) => `${i}.jpg`);
-    // Two tabs: both of each pair want the same picture, and one is told.
+    // Two tabs: both of each pair want the same image, and one is told.
     const tabs = await Promise.allSettled(files.flatMap(file => [1, 2].map(value => store.decide(set(file, value)))));
     assert.equal(tabs.filter(({ status }) => status === 'fulfilled').length, 40);
     const other = await DecisionStore.open(shown);
@@ -151,13 +151,13 @@ describe('a store of decisions', () => {
 
   it('of 10,000 rows takes a few milliseconds', async t => {
     const shown = join(tempFolder(t), 'decisions.csv');
-    const rows = Array.from({ length: 10_000 }, (_, i) => `${i % 100}/picture-${i}.jpg,,${i % 90},12,0.5,label`);
+    const rows = Array.from({ length: 10_000 }, (_, i) => `${i % 100}/image-${i}.jpg,,${i % 90},12,0.5,label`);
     writeFileSync(shown, `file,decision,value,label,score,kinds\n${rows.join('\n')}\n`);
     const store = await DecisionStore.open(shown);
     const times: number[] = [];
     for (let i = 0; i < 30; i++) {
       const started = performance.now();
-      await store.decide(set(`${i}/picture-${i}.jpg`, 3));
+      await store.decide(set(`${i}/image-${i}.jpg`, 3));
       times.push(performance.now() - started);
     }
     const median = times.sort((a, b) => a - b)[15]!;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { trainModel } from '../../../src/operations/train-model.js';
 import { JobPace, stepsOf } from '../../../src/serving/studio/job-pace.js';
 import type { JobRequest } from '../../../src/serving/studio/protocol.js';
-import { temporaryFolder, writePictures } from '../../cli/eyeball.js';
+import { trainModel } from '../../../src/verbs/train-model.js';
+import { temporaryFolder, writeImages } from '../../cli/eyeball.js';
 
 const TRAIN: JobRequest = {
   kind: 'train',
@@ -80,7 +80,7 @@ describe('the pace of a whole job', () => {
   // What a phase is called is said where it is reported; the plan must know the names.
   it('shows the step that a real training is at, in all its phases', async () => {
     const folder = temporaryFolder();
-    await writePictures(join(folder, 'data'), 60);
+    await writeImages(join(folder, 'data'), 60);
     const names = ['Computing features', 'Training the head', 'Training the network', 'Calibrating intervals'];
     for (const [tune, augment] of [
       ['head', 'flip'],

@@ -114,9 +114,9 @@ describe('a job', () => {
   });
 
   it('says in one line why it failed, without paths; a fault of ours goes to the log alone', async () => {
-    const failing = runner(() => Promise.reject(new InputError('/secret/x: expected pictures\n  and more')));
+    const failing = runner(() => Promise.reject(new InputError('/secret/x: expected images\n  and more')));
     failing.jobs.start(CLEAN);
-    assert.equal((await failing.ended()).error, '.../x: expected pictures');
+    assert.equal((await failing.ended()).error, '.../x: expected images');
     assert.deepEqual(failing.faults, []);
     const fault = new TypeError('of /secret');
     const broken = runner(() => Promise.reject(fault));

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type App, type AppOptions, createApp } from '../../../src/serving/app.js';
 import type { Job, JobOrder, ShownDecision } from '../../../src/serving/studio/protocol.js';
 import { openWorkplace, type WorkplaceOptions } from '../../../src/serving/studio/workplace.js';
-import { writePictures } from '../../cli/eyeball.js';
-import { tempFolder } from '../../data/temp.js';
+import { writeImages } from '../../cli/eyeball.js';
+import { tempFolder } from '../../datasets/temp.js';
 import { request } from '../service.js';
 
 /** A service over a small data set of its own. */
@@ -24,14 +24,14 @@ export interface StudioService {
   work(order: JobOrder, until?: (job: Job) => boolean): Promise<Job>;
 }
 
-/** Starts a studio without a port over 24 pictures; a network that is fast unless `place` says otherwise. */
+/** Starts a studio without a port over 24 images; a network that is fast unless `place` says otherwise. */
 export async function startStudio(
   t: TestContext,
   place: Partial<WorkplaceOptions> = {},
   options: Partial<AppOptions> = {},
   root = tempFolder(t),
 ): Promise<StudioService> {
-  await writePictures(join(root, 'data'), 24);
+  await writeImages(join(root, 'data'), 24);
   const workplace = await openWorkplace({
     data: join(root, 'data'),
     models: join(root, 'models'),

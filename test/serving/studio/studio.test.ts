@@ -16,14 +16,14 @@ import type {
   StudioState,
 } from '../../../src/serving/studio/protocol.js';
 import { readResults } from '../../../src/serving/studio/results.js';
-import { writePictures } from '../../cli/eyeball.js';
-import { portraitScene } from '../../data/portrait-scene.js';
-import { tempFolder } from '../../data/temp.js';
+import { writeImages } from '../../cli/eyeball.js';
+import { tempFolder } from '../../datasets/temp.js';
+import { portraitScene } from '../../images/portrait-scene.js';
 import { saveSampleModel } from '../../model/sample-model.js';
-import { answerOf, picture, post, request } from '../service.js';
+import { answerOf, image, post, request } from '../service.js';
 import { fileAt, startStudio } from './place.js';
 
-const PICTURE = new Uint8Array(await picture(77));
+const IMAGE = new Uint8Array(await image(77));
 
 describe('the state of a studio', () => {
   it('over a data set says what is there', async t => {
@@ -49,7 +49,7 @@ describe('the state of a studio', () => {
     assert.deepEqual([state.data, state.job, state.writable], [null, null, false]);
     const { name, target, unit, images, rmse, intervals } = state.model!;
     assert.deepEqual([name, target, unit, images, rmse, intervals], ['sample', 'age', 'years', 100, 5, false]);
-    for (const path of ['samples', 'picture?file=x', 'results', 'review']) {
+    for (const path of ['samples', 'image?file=x', 'results', 'review']) {
       const { status, detail } = await answerOf(await app.fetch(request(`/studio/api/${path}`)));
       assert.deepEqual(
         [status, detail],
@@ -94,13 +94,13 @@ describe('samples', () => {
     }
   });
 
-  it('that are no pictures are found in the background, and told', { timeout: 30_000 }, async t => {
+  it('that are no images are found in the background, and told', { timeout: 30_000 }, async t => {
     const root = tempFolder(t);
-    await writePictures(join(root, 'data'), 1);
+    await writeImages(join(root, 'data'), 1);
     writeFileSync(join(root, 'data', 'loose.jpg'), 'no label');
     mkdirSync(join(root, 'data', '5'));
     writeFileSync(join(root, 'data', '5', 'text.jpg'), 'hello');
-    writeFileSync(join(root, 'data', '5', 'cut.jpg'), PICTURE.subarray(0, 200));
+    writeFileSync(join(root, 'data', '5', 'cut.jpg'), IMAGE.subarray(0, 200));
     const { get, ask } = await startStudio(t, {}, {}, root);
     while ((await get<StudioState>('state')).data!.skipped < 3) await new Promise(setImmediate);
     const { total, broken, samples } = await get<SamplesAnswer>('samples?show=broken');
@@ -113,15 +113,15 @@ describe('samples', () => {
     assert.equal((await get<StudioState>('state')).data!.images, 24);
     assert.equal((await get<SamplesAnswer>('samples')).total, 24);
     assert.deepEqual((await get<SamplesAnswer>('samples?show=broken&search=LOOSE')).total, 1);
-    assert.equal((await ask('GET', 'picture?file=5/cut.jpg')).status, 422);
+    assert.equal((await ask('GET', 'image?file=5/cut.jpg')).status, 422);
   });
 });
 
-describe('a picture', () => {
+describe('an image', () => {
   it('is small, upright WebP, known again by its tag', async t => {
     const studio = await startStudio(t);
     const file = encodeURIComponent(await fileAt(studio, 0));
-    const response = await studio.ask('GET', `picture?file=${file}&edge=32`);
+    const response = await studio.ask('GET', `image?file=${file}&edge=32`);
     assert.equal(response.status, 200);
     assert.equal(response.headers.get('Content-Type'), 'image/webp');
     assert.match(response.headers.get('Cache-Control')!, /^private, /);
@@ -129,16 +129,16 @@ describe('a picture', () => {
     const { width, height, format } = await sharp(await response.arrayBuffer()).metadata();
     assert.deepEqual([width, height, format], [32, 32, 'webp']);
     const tag = response.headers.get('ETag')!;
-    const again = await studio.ask('GET', `picture?file=${file}&edge=32`, undefined, { 'If-None-Match': tag });
+    const again = await studio.ask('GET', `image?file=${file}&edge=32`, undefined, { 'If-None-Match': tag });
     assert.deepEqual([again.status, await again.text()], [304, '']);
-    const other = await studio.ask('GET', `picture?file=${file}`, undefined, { 'If-None-Match': tag });
+    const other = await studio.ask('GET', `image?file=${file}`, undefined, { 'If-None-Match': tag });
     assert.equal(other.status, 200);
   });
 
   it('is of the data set and nothing else', async t => {
     const studio = await startStudio(t);
     const { ask, root } = studio;
-    writeFileSync(join(root, 'secret.jpg'), PICTURE);
+    writeFileSync(join(root, 'secret.jpg'), IMAGE);
     const file = await fileAt(studio, 0);
     for (const path of [
       '',
@@ -153,28 +153,28 @@ describe('a picture', () => {
       'file:///etc/passwd',
       '__proto__',
     ]) {
-      const { status, detail } = await answerOf(await ask('GET', `picture?file=${encodeURIComponent(path)}`));
-      assert.deepEqual([status, detail], [404, 'file: expected a picture of the data, got another'], path);
+      const { status, detail } = await answerOf(await ask('GET', `image?file=${encodeURIComponent(path)}`));
+      assert.deepEqual([status, detail], [404, 'file: expected an image of the data, got another'], path);
     }
     for (const edge of ['31', '1601', 'x', '1e9', '64.5', ''])
-      assert.equal((await answerOf(await ask('GET', `picture?file=${file}&edge=${edge}`))).status, 400, edge);
+      assert.equal((await answerOf(await ask('GET', `image?file=${file}&edge=${edge}`))).status, 400, edge);
     writeFileSync(join(root, 'data', file), '<svg xmlns="http://www.w3.org/2000/svg"/>');
-    const broken = await answerOf(await ask('GET', `picture?file=${file}`));
+    const broken = await answerOf(await ask('GET', `image?file=${file}`));
     assert.equal(broken.status, 422);
     assert.match(broken.detail, /got an SVG drawing$/);
     rmSync(join(root, 'data', file));
     symlinkSync('/etc/passwd', join(root, 'data', file));
-    assert.match((await answerOf(await ask('GET', `picture?file=${file}`))).detail, /\), got text$/);
+    assert.match((await answerOf(await ask('GET', `image?file=${file}`))).detail, /\), got text$/);
     rmSync(join(root, 'data', file));
     execFileSync('mkfifo', [join(root, 'data', file)]);
-    assert.match((await answerOf(await ask('GET', `picture?file=${file}`))).detail, /got a pipe$/);
+    assert.match((await answerOf(await ask('GET', `image?file=${file}`))).detail, /got a pipe$/);
     rmSync(join(root, 'data', file));
-    assert.equal((await answerOf(await ask('GET', `picture?file=${file}`))).status, 404);
+    assert.equal((await answerOf(await ask('GET', `image?file=${file}`))).status, 404);
   });
 });
 
 describe('a decision', () => {
-  it('is saved with what is known of the picture, and told to everybody who listens', async t => {
+  it('is saved with what is known of the image, and told to everybody who listens', async t => {
     const studio = await startStudio(t);
     const { ask, app, root } = studio;
     const reader = (await app.fetch(request('/studio/api/events'))).body!.getReader();
@@ -198,7 +198,7 @@ describe('a decision', () => {
   it('is found in a file that spells names otherwise, and changes its row there', async t => {
     const root = tempFolder(t);
     const place = { decisions: join(root, 'mine.csv') };
-    await writePictures(join(root, 'data'), 24);
+    await writeImages(join(root, 'data'), 24);
     const [folder] = readdirSync(join(root, 'data'));
     const file = `${folder}/${readdirSync(join(root, 'data', folder!))[0]}`;
     const written = file.toUpperCase().replace('/', '\\');
@@ -239,7 +239,7 @@ describe('a decision', () => {
         409,
         /^fingerprint: expected the one in the state, got that of another/,
       ],
-      [{ ...good, file: '../../etc/passwd' }, 404, /^file: expected a picture of the data/],
+      [{ ...good, file: '../../etc/passwd' }, 404, /^file: expected an image of the data/],
       [{ ...good, file: 'x'.repeat(70_000) }, 413, /^expected a body of at most 65536 bytes/],
     ];
     for (const [body, status, detail] of cases) {
@@ -275,10 +275,10 @@ describe('a decision', () => {
 describe('samples of many folders', () => {
   it('are in the order of numbers, and a value and a file have a place in the order that is asked for', async t => {
     const root = tempFolder(t);
-    const image = await picture(9);
+    const bytes = await image(9);
     for (const label of [5, 9, 50, 110]) {
       mkdirSync(join(root, 'data', `${label}`), { recursive: true });
-      for (const name of ['img10.jpg', 'img9.jpg']) writeFileSync(join(root, 'data', `${label}`, name), image);
+      for (const name of ['img10.jpg', 'img9.jpg']) writeFileSync(join(root, 'data', `${label}`, name), bytes);
     }
     const { get, app } = await startStudio(t, { data: join(root, 'data') });
     const own = (await get<SamplesAnswer>('samples')).samples.filter(({ file }) => file.includes('img'));
@@ -340,7 +340,7 @@ describe('an explanation', () => {
 describe('a studio at work', () => {
   it('searches, trains, measures, and knows it all after a restart', async t => {
     const root = tempFolder(t);
-    await writePictures(join(root, 'test'), 12, 5);
+    await writeImages(join(root, 'test'), 12, 5);
     const test = join(root, 'test');
     const studio = await startStudio(t, { test, target: 'age', unit: 'years' }, {}, root);
     const { get, ask, work, app } = studio;
@@ -368,7 +368,7 @@ describe('a studio at work', () => {
     assert.ok(trained.messages.some(line => line.includes('1 dropped')));
     const { model } = await get<StudioState>('state');
     assert.deepEqual([model!.name, model!.target, model!.unit, model!.images], ['first', 'age', 'years', 23]);
-    const { body } = await answerOf(await app.fetch(post(PICTURE, 'image/jpeg')));
+    const { body } = await answerOf(await app.fetch(post(IMAGE, 'image/jpeg')));
     assert.equal((body as { model: { name: string } }).model.name, 'first');
 
     const measured = await work({ kind: 'evaluate' });
@@ -377,17 +377,17 @@ describe('a studio at work', () => {
     assert.deepEqual([results.images, results.points.length, results.ownTraining], [12, 12, false]);
     assert.equal(results.data, test);
     const { file } = results.points[0]!;
-    const shown = await ask('GET', `results/picture?file=${file}&edge=64`);
+    const shown = await ask('GET', `results/image?file=${file}&edge=64`);
     assert.equal(shown.headers.get('Content-Type'), 'image/webp');
-    assert.equal((await ask('GET', `results/picture?file=${kept}x`)).status, 404);
-    // Names of the test data say nothing of pictures of the data.
+    assert.equal((await ask('GET', `results/image?file=${kept}x`)).status, 404);
+    // Names of the test data say nothing of images of the data.
     assert.ok((await get<SamplesAnswer>('samples')).samples.every(({ value }) => value === undefined));
 
     const explained = await app.fetch(
-      request('/studio/api/explain', { method: 'POST', body: PICTURE, headers: { 'Content-Type': 'image/jpeg' } }),
+      request('/studio/api/explain', { method: 'POST', body: IMAGE, headers: { 'Content-Type': 'image/jpeg' } }),
     );
     const { value, crop, overlay } = (await explained.json()) as ExplainAnswer;
-    const { predictions } = (await answerOf(await app.fetch(post(PICTURE, 'image/jpeg')))).body as {
+    const { predictions } = (await answerOf(await app.fetch(post(IMAGE, 'image/jpeg')))).body as {
       predictions: { value: number }[];
     };
     assert.deepEqual([value, crop], [predictions[0]!.value, null]);
@@ -428,7 +428,7 @@ describe('a studio at work', () => {
     assert.equal(results.ownTraining, true);
     assert.match(
       results.warnings[0]!,
-      /^24 of 24 pictures repeat training pictures \(24 the same file, 0 the same photo\)/,
+      /^24 of 24 images repeat training images \(24 the same file, 0 the same photo\)/,
     );
     const { samples } = await get<SamplesAnswer>('samples?sort=error&limit=24');
     const errors = samples.map(({ label, value }) => Math.abs(value! - label));

@@ -3,14 +3,14 @@ import { cpSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openWorkplace } from '../../../src/serving/studio/workplace.js';
-import { writePictures } from '../../cli/eyeball.js';
-import { tempFolder } from '../../data/temp.js';
+import { writeImages } from '../../cli/eyeball.js';
+import { tempFolder } from '../../datasets/temp.js';
 
 describe('the fingerprint of a workplace', () => {
   it('is the same after a restart, and another one for other images, labels or decisions files', async t => {
     const root = tempFolder(t);
     const data = join(root, 'data');
-    await writePictures(data, 4);
+    await writeImages(data, 4);
     const read = async (more: { readonly data?: string; readonly decisions?: string } = {}) =>
       (await openWorkplace({ data, models: join(root, 'models'), ...more })).fingerprint;
     const first = await read();

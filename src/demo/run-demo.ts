@@ -1,0 +1,215 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import { withLock } from '../base/file-lock.js';
+import { readRegularFile } from '../base/files.js';
+import { moveAside } from '../base/output-folder.js';
+import type { Watch } from '../base/progress.js';
+import { quoted } from '../base/quoted.js';
+import { replaceFile } from '../base/replace-file.js';
+import { readTable } from '../datasets/tables.js';
+import type { ImagePrediction } from '../model/model.js';
+import { type CleanResult, cleanDataset } from '../verbs/clean-dataset.js';
+import { type EvaluateModelResult, evaluateModel } from '../verbs/evaluate-model.js';
+import { type InspectResult, inspectDataset } from '../verbs/inspect-dataset.js';
+import { predictImages } from '../verbs/predict-images.js';
+import { type TrainResult, trainModel } from '../verbs/train-model.js';
+import { checkImages, type GeneratedPortraits, generatePortraits } from './portraits/generate-portraits.js';
+
+/** Where the demo goes and how large it is. */
+export interface DemoOptions extends Watch {
+  /** The folder to make. What an earlier demo made there is replaced, what others put there is kept. Default `eyeball-demo`. */
+  readonly out?: string | undefined;
+  /** Faces to draw, from 50. Default 800. */
+  readonly images?: number | undefined;
+  /** Start of all random numbers, a whole number. Default 0. */
+  readonly seed?: number | undefined;
+}
+
+/** What each step of the demo came to. */
+export interface DemoResult {
+  readonly out: string;
+  readonly data: GeneratedPortraits;
+  readonly inspection: InspectResult;
+  readonly cleaning: CleanResult & {
+    /** Wrong labels that were planted, and how many of them are issues. */
+    readonly planted: number;
+    readonly found: number;
+  };
+  readonly training: TrainResult;
+  readonly evaluation: EvaluateModelResult;
+  readonly predictions: readonly ImagePrediction[];
+  readonly totalSeconds: number;
+}
+
+// Lists what a demo has made, so that the next one removes these files and no others.
+const RECORD = '.eyeball-demo';
+const FOLDERS = ['data', 'inspection', 'cleaning', 'cache', 'model', 'evaluation'];
+
+/** By path below the demo's folder: size and time of the last change, as JSON. */
+type MadeFiles = ReadonlyMap<string, string>;
+
+/**
+ * The whole path on nobody's face: draws a data set of portraits with known faults, then inspects and cleans it, trains on it, evaluates the
+ * model and predicts a few images.
+ *
+ * @throws InputError where `out` is a folder that no demo made, or cannot be written.
+ */
+export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
+  const { out = 'eyeball-demo', images = 800, seed = 0, onProgress, onMessage, signal } = options;
+  checkImages(images);
+  const unwritable = (cause: unknown) =>
+    cause instanceof InputError
+      ? cause
+      : new InputError(expected(out, 'a folder that can be written', `"${reasonOf(cause)}"`), { cause });
+  try {
+    await mkdir(dirname(resolve(out)), { recursive: true });
+  } catch (cause) {
+    throw unwritable(cause);
+  }
+  return await withLock(out, async () => {
+    await removeEarlier(out, onMessage).catch((cause: unknown) => {
+      throw unwritable(cause);
+    });
+    try {
+      const result = await allSteps({ out, images, seed }, { onProgress, onMessage, signal });
+      await writeRecord(out);
+      return result;
+    } catch (thrown) {
+      await writeRecord(out).catch(() => {}); // the first failure is the one to tell
+      throw thrown;
+    }
+  });
+}
+
+async function allSteps(
+  { out, images, seed }: { readonly out: string; readonly images: number; readonly seed: number },
+  watch: Watch,
+): Promise<DemoResult> {
+  const started = performance.now();
+  const step = async (text: string) => {
+    await writeRecord(out);
+    watch.onMessage?.(`\n${text}`);
+  };
+
+  await step(`1. Drawing ${images} portraits, some with faults planted: ${join(out, 'data')}`);
+  const data = await generatePortraits({ out: join(out, 'data'), images, seed, ...watch });
+  const train = join(out, 'data', 'train');
+  const test = join(out, 'data', 'test');
+  const model = join(out, 'model');
+
+  await step(`2. npx eyeball-ml inspect ${quoted(train)} --out ${quoted(join(out, 'inspection'))}`);
+  const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...watch });
+
+  const cleaned = join(out, 'cleaning', 'labels.csv');
+  const cacheDir = join(out, 'cache');
+  await step(`3. npx eyeball-ml clean ${quoted(train)} --out ${quoted(cleaned)} --decide drop`);
+  const issues = await cleanDataset({
+    data: train,
+    target: 'age',
+    out: cleaned,
+    decide: 'drop',
+    seed,
+    cacheDir,
+    ...watch,
+  });
+  const decisions = issues.decisionsFile;
+
+  await step(
+    `4. npx eyeball-ml train ${quoted(train)} --target age --unit years --decisions ${quoted(decisions)} --out ${quoted(model)}`,
+  );
+  const training = await trainModel({
+    ...{ data: train, target: 'age', unit: 'years', decisions, out: model, seed, cacheDir },
+    ...watch,
+  });
+
+  await step(`5. npx eyeball-ml evaluate ${quoted(model)} ${quoted(test)} --out ${quoted(join(out, 'evaluation'))}`);
+  const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
+
+  const some = await fewImages(test);
+  await step(`6. npx eyeball-ml predict ${quoted(model)} ${some.map(quoted).join(' ')}`);
+  const predictions = await predictImages({ model, images: some, ...watch });
+  return {
+    out,
+    data,
+    inspection,
+    cleaning: { ...issues, ...(await plantedAndFound(data, issues)) },
+    training,
+    evaluation,
+    predictions,
+    totalSeconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** How many wrong labels were planted in the training part, and how many of them cleaning doubts. */
+async function plantedAndFound(
+  { train, out, truth }: GeneratedPortraits,
+  { issues }: CleanResult,
+): Promise<{ planted: number; found: number }> {
+  const { columns, rows } = await readTable(truth, truth);
+  const [file, kind] = [columns.indexOf('file'), columns.indexOf('kind')];
+  const folder = relative(out, train);
+  const wrong = rows
+    .filter(({ cells }) => `${cells[kind]}` === 'wrong-label' || `${cells[kind]}` === 'conflicting-duplicate')
+    .map(({ cells }) => `${cells[file]}`);
+  const planted = wrong.filter(name => name.startsWith(`${folder}/`)).map(name => name.slice(folder.length + 1));
+  const doubted = new Set(issues.flatMap(({ kind, file }) => (kind === 'label' || kind === 'conflict' ? [file] : [])));
+  return { planted: planted.length, found: planted.filter(name => doubted.has(name)).length };
+}
+
+/** One image each of five ages from the youngest to the oldest. */
+async function fewImages(test: string): Promise<string[]> {
+  const ages = (await readdir(test)).map(Number).sort((a, b) => a - b);
+  const chosen = [0.05, 0.25, 0.5, 0.75, 0.95].map(share => `${ages[Math.floor(share * ages.length)]}`);
+  return await Promise.all(chosen.map(async age => join(test, age, (await readdir(join(test, age))).sort()[0]!)));
+}
+
+/** Removes what an earlier demo made and was not changed since; folders in which other files are left are moved aside. */
+async function removeEarlier(out: string, onMessage: Watch['onMessage']): Promise<void> {
+  const record = await readRecord(out);
+  if (record === undefined && existsSync(out) && (await readdir(out)).length > 0) {
+    throw new InputError(expected(out, 'a new folder or an earlier demo', 'something else', 'name another with --out'));
+  }
+  const now = await stateOf(out);
+  for (const [file, state] of record ?? []) if (now.get(file) === state) await rm(join(out, file));
+  for (const name of FOLDERS) {
+    const folder = join(out, name);
+    if (!existsSync(folder)) continue;
+    const isOurs = (await readdir(folder, { recursive: true, withFileTypes: true })).every(entry =>
+      entry.isDirectory(),
+    );
+    if (isOurs) await rm(folder, { recursive: true });
+    else onMessage?.(`moved files in ${folder} that this command did not make to ${await moveAside(folder)}`);
+  }
+  await mkdir(out, { recursive: true });
+  await writeRecord(out);
+}
+
+/** What the last demo in this folder made; undefined where there was none. */
+async function readRecord(out: string): Promise<MadeFiles | undefined> {
+  const text = await readRegularFile(join(out, RECORD)).then(String, (cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
+    throw cause;
+  });
+  const lines = text?.split('\n').filter(line => line !== '');
+  return lines && new Map(lines.map(line => JSON.parse(line) as [string, string]));
+}
+
+async function writeRecord(out: string): Promise<void> {
+  await replaceFile(join(out, RECORD), [...(await stateOf(out))].map(entry => `${JSON.stringify(entry)}\n`).join(''));
+}
+
+/** All files in the folders of a demo. */
+async function stateOf(out: string): Promise<MadeFiles> {
+  const state = new Map<string, string>();
+  for (const folder of FOLDERS.filter(name => existsSync(join(out, name)))) {
+    for (const entry of await readdir(join(out, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      const { size, mtimeMs } = await stat(path);
+      state.set(relative(out, path), `${size} ${mtimeMs}`);
+    }
+  }
+  return state;
+}

@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { expected, InputError, internal, reasonOf } from '../base/errors.js';
+import { touch } from '../base/files.js';
+import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
+import { HASH_BYTES, joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
+
+// How often a listing is read that changes all the time; rows that are not found then are computed again.
+const MOST_TRIES = 5;
+
+/** What an image is known by in the cache: 128 bits of the SHA-256 of its file, in hex. */
+export function contentHash(bytes: Uint8Array): string {
+  return createHash('sha256')
+    .update(bytes)
+    .digest('hex')
+    .slice(0, 2 * HASH_BYTES);
+}
+
+/** What numbers a row holds; float16 as its bits. */
+export type RowType = 'float32' | 'float16';
+
+/** Rows of a data set, on disk: `length` rows of `width` numbers. */
+export interface FeatureRows<D extends RowType = 'float32'> {
+  readonly length: number;
+  readonly width: number;
+  /** The rows of these indices, one after another: `[indices.length, width]`. */
+  read(indices: ArrayLike<number>): ArrayOf<D>;
+}
+
+/** Those of `rows` at `positions`, as rows of their own. */
+export function rowsAt<D extends RowType>(rows: FeatureRows<D>, positions: readonly number[]): FeatureRows<D> {
+  return {
+    length: positions.length,
+    width: rows.width,
+    read: indices => rows.read(Array.from(indices, index => positions[index]!)),
+  };
+}
+
+interface Place {
+  /** File descriptor of the segment's rows. */
+  readonly rows: number;
+  readonly row: number;
+  readonly crc: number;
+  verified: boolean;
+}
+
+/** Features on disk by the content of their image. Rows never lie in memory as a whole. */
+export class FeatureCache<D extends RowType = 'float32'> {
+  private readonly rowBytes: number;
+  private readonly places = new Map<string, Place>();
+  private readonly descriptors: number[] = [];
+  private own: (OwnSegment & { count: number }) | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    readonly width: number,
+    private readonly dtype: D,
+  ) {
+    this.rowBytes = width * arrayTypes[dtype].BYTES_PER_ELEMENT;
+  }
+
+  /**
+   * Opens the cache in `folder`, made if it is not there, for rows of `width` numbers of type `dtype`.
+   *
+   * @throws InputError where the folder cannot be made or read.
+   */
+  static async open<D extends RowType>(folder: string, width: number, dtype: D): Promise<FeatureCache<D>> {
+    const cache = new FeatureCache(folder, width, dtype);
+    try {
+      await mkdir(folder, { recursive: true });
+      await touch(folder);
+      await joinSegments(folder, cache.rowBytes);
+      // Another process may join segments meanwhile: those that were listed have gone then, and their rows are in a new one.
+      for (let tries = 1; !(await cache.openSegments()); tries++) if (tries === MOST_TRIES) break;
+    } catch (cause) {
+      cache.closeDescriptors();
+      throw new InputError(
+        expected(folder, 'a folder for cached features', `"${reasonOf(cause)}"`, 'choose another with --cache'),
+        {
+          cause,
+        },
+      );
+    }
+    return cache;
+  }
+
+  /** True where the image's row is here and whole. A row that does not match its checksum is forgotten. */
+  has(hash: string): boolean {
+    const place = this.places.get(hash);
+    if (place === undefined) return false;
+    if (!place.verified) {
+      const row = new Uint8Array(this.rowBytes);
+      if (readAt(place.rows, row, place.row * row.byteLength) && crc32(row) === place.crc) place.verified = true;
+      else this.places.delete(hash);
+    }
+    return place.verified;
+  }
+
+  /** Adds the rows `[hashes.length, width]` of these images; they survive a kill once this has resolved. */
+  async append(hashes: readonly string[], rows: ArrayOf<D>): Promise<void> {
+    if (rows.length !== hashes.length * this.width) throw internal(`${rows.length} numbers for ${hashes.length} rows`);
+    try {
+      if (this.own === undefined) {
+        // The folder may have been pruned meanwhile.
+        await mkdir(this.folder, { recursive: true });
+        this.own = { ...(await startSegment(this.folder)), count: 0 };
+      }
+      const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
+      const records = Buffer.alloc(hashes.length * RECORD_BYTES);
+      const each = this.rowBytes;
+      hashes.forEach((hash, i) => {
+        const crc = crc32(bytes.subarray(i * each, (i + 1) * each));
+        records.write(hash, i * RECORD_BYTES, 'hex');
+        records.writeUInt32LE(crc, i * RECORD_BYTES + HASH_BYTES);
+        this.places.set(hash, { rows: this.own!.rows.fd, row: this.own!.count + i, crc, verified: true });
+      });
+      await this.own.rows.writeFile(bytes);
+      await this.own.index.writeFile(records);
+      this.own.count += hashes.length;
+    } catch (cause) {
+      throw new InputError(
+        expected(this.folder, 'room for cached features', `"${reasonOf(cause)}"`, 'choose another with --cache'),
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  /** The rows of these images in their order; each must be here. */
+  rows(hashes: readonly string[]): FeatureRows<D> {
+    const { width, rowBytes, dtype } = this;
+    const places = hashes.map(hash => this.places.get(hash) ?? missing(hash));
+    return {
+      length: hashes.length,
+      width,
+      read(indices) {
+        const out = new arrayTypes[dtype](indices.length * width) as ArrayOf<D>;
+        for (let i = 0; i < indices.length; ) {
+          // Neighbours on disk are read at once.
+          const first = places[indices[i]!]!;
+          let run = 1;
+          while (i + run < indices.length && follows(first, run, places[indices[i + run]!]!)) run++;
+          const target = new Uint8Array(out.buffer, i * rowBytes, run * rowBytes);
+          if (!readAt(first.rows, target, first.row * rowBytes)) throw internal('a cached row has gone');
+          i += run;
+        }
+        return out;
+      },
+    };
+  }
+
+  /** Closes the files. Rows handed out cannot be read afterwards. */
+  async close(): Promise<void> {
+    await this.own?.close();
+    this.closeDescriptors();
+  }
+
+  /** False where a segment has gone while it was opened. */
+  private async openSegments(): Promise<boolean> {
+    this.closeDescriptors();
+    this.places.clear();
+    let isComplete = true;
+    for (const name of await segmentNames(this.folder)) {
+      const isThere = await this.openSegment(name).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === 'ENOENT') return false;
+        throw cause;
+      });
+      isComplete &&= isThere;
+    }
+    return isComplete;
+  }
+
+  private async openSegment(name: string): Promise<true> {
+    const path = join(this.folder, name);
+    const rows = openSync(`${path}.rows`, 'r');
+    this.descriptors.push(rows);
+    const index = await readFile(`${path}.index`);
+    for (let row = 0; (row + 1) * RECORD_BYTES <= index.byteLength; row++) {
+      const at = row * RECORD_BYTES;
+      const hash = index.toString('hex', at, at + HASH_BYTES);
+      this.places.set(hash, { rows, row, crc: index.readUInt32LE(at + HASH_BYTES), verified: false });
+    }
+    return true;
+  }
+
+  private closeDescriptors(): void {
+    for (const descriptor of this.descriptors.splice(0)) closeSync(descriptor);
+  }
+}
+
+function follows(first: Place, distance: number, place: Place): boolean {
+  return place.rows === first.rows && place.row === first.row + distance;
+}
+
+function missing(hash: string): never {
+  throw internal(`no cached row for ${hash}`);
+}
+
+/** Fills `target` from `position` on; false where the file ends before. */
+function readAt(descriptor: number, target: Uint8Array, position: number): boolean {
+  let done = 0;
+  while (done < target.byteLength) {
+    const count = readSync(descriptor, target, done, target.byteLength - done, position + done);
+    if (count === 0) return false;
+    done += count;
+  }
+  return true;
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import type { Backbone, Precision } from '../backbones/backbone.js';
+import { ahead } from '../base/ahead.js';
+import { expected, InputError, UnsupportedOpError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import { remembered } from '../base/remembered.js';
+import type { Dataset } from '../datasets/dataset.js';
+import { calibrations } from '../engine/quantize/ranges.js';
+import type { Tensor } from '../engine/tensor.js';
+import { decodeImage } from '../images/image.js';
+import { readSource } from '../images/read-source.js';
+import { findQuantization, int8Build, LEAST_AGREEMENT, measureSpeedup, networkOf } from './quantize-backbone.js';
+
+// On half of them ranges are taken, the other half judges. Chosen by a hash of their names: an image that is added to a thousand
+// changes the choice once in ten times, evenly spaced ones would change each time, and with them all features in the cache.
+const SAMPLE = 96;
+const FEWEST = 32;
+const LEAST_SPEEDUP = 1.1;
+// Goes up when the same weights and images come to other numbers; what is cached is keyed by it.
+const QUANTIZER_VERSION = 2;
+
+/**
+ * The backbone as `precision` asks for: for int8 its convolutions, residual sums and pooling in 8 bits, calibrated on 48 images of the
+ * data set. The same backbone and images give the same one; how was found out is kept in `cacheDir`.
+ *
+ * @returns With `auto` the backbone as it was where int8 gains nothing or costs too much; the reason is said to `onMessage`.
+ * @throws InputError for int8 on fewer than 32 images that can be read, a network without convolutions, or values in it that are
+ * not finite; UnsupportedOpError for one with operations that ours cannot express.
+ */
+export async function backboneAt(
+  precision: Precision,
+  backbone: Backbone,
+  dataset: Dataset,
+  cacheDir: string,
+  watch: Watch = {},
+): Promise<Backbone> {
+  if (precision === 'fp32') return backbone;
+  try {
+    const network = networkOf(backbone);
+    const pixels = await samplePixels(backbone, dataset, watch);
+    const path = join(cacheDir, 'int8', keyOf(backbone, pixels));
+    const find = () => findQuantization(backbone, network, pixels, watch);
+    const quantization = await remembered(`${path}.json`, json => schema.parse(json), find);
+    const { agreement, ranges, keep } = quantization;
+    const measure = () => measureSpeedup(backbone, network, quantization, pixels);
+    const speedup =
+      precision === 'auto'
+        ? await remembered(`${path}-speed.json`, json => z.number().parse(json), measure)
+        : undefined;
+    const taken = speedup === undefined || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
+    const rest = [...network.kept].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
+    if (keep.length > 0) rest.push('the first and the last convolution');
+    watch.onMessage?.(
+      `precision ${taken ? 'int8' : 'fp32'}: ${speedup === undefined ? '' : `int8 is ${speedup.toFixed(1)} times as fast here, `}` +
+        `the features in int8 agree to ${agreement.mean.toFixed(3)}, in the worst hundredth to ${agreement.worst.toFixed(3)}; ` +
+        `fp32 in it: ${rest.join(', ') || 'nothing'}`,
+    );
+    if (!taken) return backbone;
+    const { buildTrainable: _, ...frozen } = backbone;
+    const identity = JSON.stringify([QUANTIZER_VERSION, backbone.sha256, ranges, keep]);
+    const sha256 = createHash('sha256').update(identity).digest('hex');
+    return { ...frozen, sha256, precision: 'int8', build: int8Build(network, quantization) };
+  } catch (thrown) {
+    if (precision === 'int8' || !(thrown instanceof InputError || thrown instanceof UnsupportedOpError)) throw thrown;
+    watch.onMessage?.(`precision fp32: ${thrown.message}`);
+    return backbone;
+  }
+}
+
+const schema = z.object({
+  calibration: z.enum(calibrations),
+  agreement: z.object({ mean: z.number(), worst: z.number() }),
+  images: z.int(),
+  ranges: z.record(z.string(), z.object({ min: z.number(), max: z.number() })),
+  keep: z.array(z.string()),
+});
+
+function keyOf({ name, sha256, sizePx, normalization }: Backbone, pixels: Tensor<'uint8'>): string {
+  const identity = JSON.stringify([QUANTIZER_VERSION, sha256, sizePx, normalization]);
+  return `${name}-${createHash('sha256').update(identity).update(pixels.data).digest('hex').slice(0, 16)}`;
+}
+
+async function samplePixels(backbone: Backbone, dataset: Dataset, watch: Watch): Promise<Tensor<'uint8'>> {
+  const { samples, root } = dataset;
+  const { sizePx } = backbone;
+  const hashed = samples.map(({ file }) => ({ file, hash: createHash('sha256').update(file).digest('hex') }));
+  const chosen = hashed.sort((a, b) => (a.hash < b.hash ? -1 : 1)).slice(0, SAMPLE);
+  const decode = async (i: number) => {
+    const { file } = chosen[i]!;
+    try {
+      return await decodeImage(await readSource(resolve(root, file)), { width: sizePx, height: sizePx });
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) throw thrown;
+      // Why it cannot be read, extraction says.
+      return undefined;
+    }
+  };
+  const images: Uint8Array[] = [];
+  for await (const pixels of ahead(chosen.length, 16, decode, watch.signal))
+    if (pixels !== undefined) images.push(pixels);
+  if (images.length < FEWEST) {
+    const wayOut = 'take more images, or --precision fp32';
+    throw new InputError(
+      expected('--precision int8', `at least ${FEWEST} images to calibrate on`, `${images.length}`, wayOut),
+    );
+  }
+  const each = sizePx * sizePx * 3;
+  const data = new Uint8Array(images.length * each);
+  for (const [i, image] of images.entries()) data.set(image, i * each);
+  return { dtype: 'uint8', shape: [images.length, sizePx, sizePx, 3], data };
+}

@@ -1,0 +1,170 @@
+import * as z from 'zod';
+import { expected, InputError } from '../base/errors.js';
+import type { ValueRange } from '../base/value-range.js';
+
+/** The version of the artefact's form that this eyeball writes, and the newest that it reads. */
+export const SCHEMA_VERSION = 1;
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const scoreTable = z.object({
+  images: z.int(),
+  ranks: z.array(z.int()),
+  scores: z.array(z.number()),
+});
+
+const intervalsSchema = z.object({
+  /** `split`: calibrated on held-out images. `cross`: on all, each by one of the `folds` heads, which was fitted without it. */
+  method: z.enum(['split', 'cross']),
+  folds: z.int(),
+  /** By true number, side by side over all numbers, and of all images: see IntervalScores. */
+  levels: z.array(z.number()),
+  groups: z.array(
+    z.object({
+      from: z.number().nullable(),
+      to: z.number().nullable(),
+      images: z.int(),
+      centre: z.number(),
+      factors: z.array(z.number().nullable()),
+    }),
+  ),
+  pooled: scoreTable,
+  /** Where intervals end at the latest. Absent from models of older versions, whose intervals have no ends. */
+  ends: z.object({ low: z.number(), high: z.number() }).optional(),
+  /** Which images are called unusual: see UnusualLimits. In models of older versions `distance` is of the features, and there is one grade. */
+  unusual: z.object({
+    stage: z.string().nullable().optional(),
+    distance: z.number(),
+    far: z.number().optional(),
+    activation: z.number().optional(),
+    faint: z.number().optional(),
+    share: z.number(),
+  }),
+});
+
+const place = z.tuple([z.number(), z.number()]);
+
+/** How the training images show their faces. */
+export const framingSchema = z.object({
+  /** The size of an image in pixels, and where its face's landmarks lie, as shares of width and height: the medians of `faces` images. */
+  widthPx: z.int().positive(),
+  heightPx: z.int().positive(),
+  landmarks: z.object({
+    leftEye: place,
+    rightEye: place,
+    nose: place,
+    mouth: place,
+    leftEar: place,
+    rightEar: place,
+  }),
+  /** Images that were looked at, and those among them that show a face. */
+  images: z.int(),
+  faces: z.int(),
+});
+
+const errors = z.object({ rmse: z.number(), mae: z.number() });
+
+const manifestSchema = z.object({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  /** What the number is, and what it is counted in (null where nobody said). */
+  target: z.object({ name: z.string(), unit: z.string().nullable() }),
+  /** Images are stretched to sizePx x sizePx by this kernel, whole. */
+  input: z.object({ sizePx: z.int().positive().max(4096), kernel: z.literal('linear'), fit: z.literal('fill') }),
+  backbone: z.object({
+    name: z.string(),
+    source: z.string(),
+    license: z.string(),
+    sha256: z.string(),
+    features: z.int().positive(),
+    normalization: z.object({ scale: z.number(), mean: triple, std: triple }),
+    /** What its convolutions are computed in; left out for fp32. */
+    precision: z.literal('int8').optional(),
+  }),
+  /** Of model.onnx. */
+  sha256,
+  /** How it was trained: solver, strength or learning rate, seed; `min` and `max` are what values are clamped to. */
+  configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  /** What it was trained on. */
+  dataset: z.object({
+    images: z.int(),
+    skipped: z.int(),
+    fingerprint: z.string(),
+    labels: z.object({ min: z.number(), max: z.number(), mean: z.number(), median: z.number(), std: z.number() }),
+  }),
+  /** On the images held out of training. */
+  metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
+  /** What intervals are made from. Absent from models of older versions, and of too few images; they give none. */
+  intervals: intervalsSchema.optional(),
+  /** Where predictions were corrected by `(value - intercept) / slope`: how that line and its price were measured on held-out images. */
+  biasCorrection: z
+    .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
+    .optional(),
+  /** How the images show faces, where most show one. Absent from others, and from models of older versions: they crop no faces. */
+  framing: framingSchema.optional(),
+  versions: z.record(z.string(), z.string()),
+  createdAt: z.iso.datetime(),
+  /** What making it took, up to this file; absent from models of older versions. */
+  times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }).optional(),
+  /** Of training-index.safetensors; absent from models of older versions. */
+  trainingIndexSha256: sha256.optional(),
+  /** The value that the model must give for `selfTestPixels`, before it is clamped. */
+  selfTest: z.object({ value: z.number() }),
+});
+
+/** `eyeball.json`: all that is known of a model beside its weights. */
+export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestIntervals = z.infer<typeof intervalsSchema>;
+export type ManifestFraming = z.infer<typeof framingSchema>;
+
+/** What the values of a model are clamped to; infinite on a side without a limit. */
+export function valueRangeOf({ configuration: { min, max } }: Pick<Manifest, 'configuration'>): ValueRange {
+  return {
+    min: typeof min === 'number' ? min : Number.NEGATIVE_INFINITY,
+    max: typeof max === 'number' ? max : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** The text of an `eyeball.json`; a list of numbers is one line. */
+export function formatManifest(manifest: Manifest): string {
+  const text = JSON.stringify(manifest, null, 2);
+  const inLines = text.replace(
+    /\[\s+((?:[-+\d.e,\s]|null)+?)\s+\]/g,
+    (_, numbers: string) => `[${numbers.replace(/\s+/g, ' ')}]`,
+  );
+  return `${inLines}\n`;
+}
+
+/**
+ * The manifest in the text of an `eyeball.json`.
+ *
+ * @throws InputError where it is damaged, or of a newer eyeball.
+ */
+export function parseManifest(text: string, where: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(expected(where, 'JSON', 'a damaged file', 'train again or fetch it again'), { cause });
+  }
+  const version = (json as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+    throw new InputError(
+      expected(where, `schema version ${SCHEMA_VERSION} or older`, `${version}`, 'update eyeball-ml'),
+    );
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new InputError(
+      expected(
+        `${where}: "${issue?.path.join('.')}"`,
+        'a manifest of eyeball',
+        issue?.message ?? 'another form',
+        'train again',
+      ),
+      { cause: parsed.error },
+    );
+  }
+  return parsed.data;
+}

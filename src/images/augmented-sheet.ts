@@ -1,0 +1,78 @@
+import sharp from 'sharp';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import { createRandom } from '../base/random.js';
+import { add, cast, transpose } from '../engine/graph/build.js';
+import { Graph } from '../engine/graph/graph.js';
+import { toOnnx } from '../engine/graph/to-onnx.js';
+import { createSession } from '../engine/runtime/session.js';
+import { type Augmentation, augmentFeeds, buildAugmentation } from './augment.js';
+import { decodeImage } from './image.js';
+import { readSource } from './read-source.js';
+
+const GAP_PX = 8;
+
+/**
+ * Images as training sees them, as PNG: a row an image, at its left the image itself, beside it `versions` of it as `augmentation`
+ * changes it, by `seed`.
+ *
+ * @param paths Images, one or more.
+ * @param sizePx Width and height at which they are trained on and shown.
+ * @throws InputError for an image that cannot be read, with its path, and where there is none.
+ */
+export async function augmentedSheet(
+  paths: readonly string[],
+  augmentation: Augmentation,
+  { seed, sizePx, versions = 7 }: { readonly seed: number; readonly sizePx: number; readonly versions?: number },
+): Promise<Buffer> {
+  if (paths.length === 0) throw new InputError(expected('augmentedSheet', 'at least one image', 'none'));
+  const random = createRandom(seed, 'augmented-sheet');
+  const session = await createSession(augmentationModel(sizePx));
+  const step = sizePx + GAP_PX;
+  const [width, height] = [GAP_PX + (1 + versions) * step, GAP_PX + paths.length * step];
+  const sheet = new Uint8Array(width * height * 3).fill(255);
+  try {
+    for (const [row, path] of paths.entries()) {
+      const original = await decode(path, sizePx);
+      const copies = new Uint8Array(versions * original.length);
+      for (let i = 0; i < versions; i++) copies.set(original, i * original.length);
+      const { changed } = await session.run({
+        pixels: { dtype: 'uint8', shape: [versions, sizePx, sizePx, 3], data: copies },
+        ...augmentFeeds(augmentation, versions, random),
+      });
+      [original, ...tilesOf(changed!.data as Uint8Array, versions)].forEach((tile, column) => {
+        const corner = (GAP_PX + row * step) * width + GAP_PX + column * step;
+        for (let y = 0; y < sizePx; y++) {
+          sheet.set(tile.subarray(y * sizePx * 3, (y + 1) * sizePx * 3), 3 * (corner + y * width));
+        }
+      });
+    }
+  } finally {
+    await session.close();
+  }
+  return await sharp(sheet, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+/** The model from `pixels`, uint8 `[N, H, W, 3]`, and the feeds of the augmentation to `changed`, of the same form. */
+function augmentationModel(sizePx: number): Uint8Array {
+  const graph = new Graph();
+  const pixels = graph.input('pixels', 'uint8', ['N', sizePx, sizePx, 3]);
+  const planes = buildAugmentation(cast(transpose(pixels, [0, 3, 1, 2]), 'float32'));
+  // A cast cuts off, so a half makes it round.
+  graph.output('changed', transpose(cast(add(planes, 0.5), 'uint8'), [0, 2, 3, 1]));
+  return toOnnx(graph);
+}
+
+const tilesOf = (pixels: Uint8Array, count: number): Uint8Array[] =>
+  Array.from({ length: count }, (_, i) =>
+    pixels.subarray((i * pixels.length) / count, ((i + 1) * pixels.length) / count),
+  );
+
+async function decode(path: string, sizePx: number): Promise<Uint8Array> {
+  try {
+    return await decodeImage(await readSource(path), { width: sizePx, height: sizePx });
+  } catch (cause) {
+    throw new InputError(`${path}: ${reasonOf(cause)}`, { cause });
+  }
+}

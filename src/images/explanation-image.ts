@@ -1,0 +1,92 @@
+import sharp, { type OverlayOptions } from 'sharp';
+import type { Tensor } from '../engine/tensor.js';
+import type { Size } from './enlarge.js';
+import { COOL, overlayPixels, WARM } from './explanation-overlay.js';
+import { decodeImage, probeImage } from './image.js';
+import { captionTile } from './sheet.js';
+
+/** What is drawn of an explanation. */
+export interface DrawnExplanation {
+  /** The image, encoded. */
+  readonly bytes: Uint8Array;
+  /** What its parts do to the number, `[H, W]` over the whole image: above 0 they push it up. */
+  readonly map: Tensor<'float32'>;
+  /** The number, large. */
+  readonly title: string;
+  /** What is to be known of it, small; three lines at most. */
+  readonly note: string;
+}
+
+const INK = '#18181b';
+const MUTED = '#52525b';
+const PAPER = '#ffffff';
+
+/** The longer edge of each of the two images. */
+const EDGE_PX = 360;
+const MIN_COLUMN_PX = 240;
+const GAP_PX = 16;
+const TITLE_PX = 20;
+const NOTE_PX = 13;
+/**
+ * An image beside the same image in grays with what pushed its number up (warm) and down (cool) laid over it, as PNG. The strongest part
+ * has the strongest colour; what does nothing has none.
+ */
+export async function explanationPng({ bytes, map, title, note }: DrawnExplanation): Promise<Buffer> {
+  const size = fitted(await probeImage(bytes));
+  const { width, height } = size;
+  const raw = { width, height, channels: 3 } as const;
+  const image = await sharp(await decodeImage(bytes, size), { raw })
+    .png()
+    .toBuffer();
+  const gray = await sharp(image).grayscale().toColourspace('srgb').png().toBuffer();
+  const overlay = await sharp(overlayPixels(map, height, width), { raw: { ...raw, channels: 4 } })
+    .png()
+    .toBuffer();
+
+  // Narrow images leave the text its room.
+  const column = Math.max(width, MIN_COLUMN_PX);
+  const right = 2 * GAP_PX + column;
+  const texts: OverlayOptions[] = [];
+  /** Draws a text with its corner there, and returns where it ends. */
+  const write = async (text: string, left: number, top: number, style: readonly [string, number], widthPx = column) => {
+    const tile = await captionTile(text, ...style, widthPx);
+    if (tile !== undefined) texts.push({ input: tile.png, left, top });
+    return top + (tile?.height ?? 0);
+  };
+  const top = 2 * GAP_PX + height;
+  const titleEnd = await write(title, GAP_PX, top, [INK, TITLE_PX]);
+  const warmEnd = await write('\u25A0 pushes the number up', right, top, [WARM, NOTE_PX]);
+  const coolEnd = await write('\u25A0 pushes it down', right, warmEnd + GAP_PX / 4, [COOL, NOTE_PX]);
+  const noteTop = Math.max(titleEnd, coolEnd) + GAP_PX / 2;
+  const noteEnd = await write(note, GAP_PX, noteTop, [MUTED, NOTE_PX], 2 * column + GAP_PX);
+  return await sharp({
+    create: { width: right + column + GAP_PX, height: noteEnd + GAP_PX, channels: 3, background: PAPER },
+  })
+    .composite([
+      { input: image, left: GAP_PX, top: GAP_PX },
+      { input: gray, left: right, top: GAP_PX },
+      { input: overlay, left: right, top: GAP_PX },
+      ...texts,
+    ])
+    .removeAlpha()
+    .png()
+    .toBuffer();
+}
+
+/**
+ * What pushed the number up (warm) and down (cool), to be laid over the image: a transparent PNG of the image's shape, its longer edge
+ * `edgePx` long.
+ */
+export async function explanationOverlay(map: Tensor<'float32'>, shape: Size, edgePx: number): Promise<Buffer> {
+  const { width, height } = fitted(shape, edgePx);
+  return await sharp(overlayPixels(map, height, width), { raw: { width, height, channels: 4 } })
+    .png()
+    .toBuffer();
+}
+
+/** The size with the same shape whose longer edge is `edgePx`. */
+function fitted({ width, height }: Size, edgePx = EDGE_PX): Size {
+  const scale = edgePx / Math.max(width, height);
+  const scaled = (edge: number) => Math.max(1, Math.round(scale * edge));
+  return { width: scaled(width), height: scaled(height) };
+}

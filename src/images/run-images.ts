@@ -1,0 +1,113 @@
+import { ahead } from '../base/ahead.js';
+import { InputError } from '../base/errors.js';
+import { during, type Profile } from '../base/profile.js';
+import type { Tensor } from '../engine/tensor.js';
+import { decodeWithWarning } from './image.js';
+import type { ImageWarning } from './image-warning.js';
+
+/** Images to send through a model, and how. */
+export interface ImageRun {
+  /** Computes the outputs for `pixels`, uint8 RGB `[N, H, W, 3]`, whose memory it may take over. */
+  compute(pixels: Tensor<'uint8'>): Promise<Record<string, Tensor>>;
+  /** Width and height of the images in `pixels`. */
+  readonly sizePx: number;
+  /** How many images there are; they are known by their index below it. */
+  readonly count: number;
+  /** The encoded bytes of an image, or undefined where there is nothing to do for it. */
+  read(index: number): Promise<Uint8Array | undefined>;
+  readonly signal?: AbortSignal | undefined;
+  readonly profile?: Profile | undefined;
+}
+
+/** What became of some images: outputs with a row for each of `indices`, and those that are already dealt with or failed. */
+export interface ImageResults {
+  readonly indices: readonly number[];
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly failed: readonly { readonly index: number; readonly reason: string }[];
+  /** Those of `indices` that are odd. */
+  readonly warned: readonly { readonly index: number; readonly warning: ImageWarning }[];
+  /** How many images this batch settles, those without work included. */
+  readonly settled: number;
+}
+
+// 12 images are a batch: more gains nothing on CPU and costs memory, fewer leaves threads waiting for each other.
+const BATCH = 12;
+// Batches that are with the engine: for each of two copies of a model one that it computes and one that it goes on with.
+const IN_ENGINE = 4;
+// Images being read and decoded at a time: as many as the engine has.
+const AHEAD = IN_ENGINE * BATCH;
+
+/**
+ * Runs the model on every image, in order, a batch at a time. Reading and decoding run ahead of the engine on the thread pool,
+ * four batches are always in the engine's hands, and memory is bounded by those whatever the count.
+ *
+ * @throws AbortedError once the signal is aborted; what `read` throws that is no InputError.
+ */
+export async function* runImages(run: ImageRun): AsyncGenerator<ImageResults> {
+  const inEngine: Promise<ImageResults>[] = [];
+  const end = run.profile?.start('way');
+  try {
+    for await (const batch of decodedBatches(run)) {
+      const results = settle(run, batch);
+      // It is awaited later; a failure until then must not count as unhandled.
+      results.catch(() => {});
+      inEngine.push(results);
+      if (inEngine.length === IN_ENGINE) yield await inEngine.shift()!;
+    }
+    while (inEngine.length > 0) yield await inEngine.shift()!;
+  } finally {
+    end?.();
+  }
+}
+
+interface DecodedBatch extends Omit<ImageResults, 'outputs'> {
+  readonly pixels: readonly Uint8Array[];
+}
+
+async function settle({ compute, sizePx, profile }: ImageRun, batch: DecodedBatch): Promise<ImageResults> {
+  const { pixels, ...rest } = batch;
+  if (pixels.length === 0) return { ...rest, outputs: {} };
+  const each = sizePx * sizePx * 3;
+  const data = new Uint8Array(pixels.length * each);
+  pixels.forEach((image, i) => {
+    data.set(image, i * each);
+  });
+  const input: Tensor<'uint8'> = { dtype: 'uint8', shape: [pixels.length, sizePx, sizePx, 3], data };
+  return { ...rest, outputs: await during(profile, 'compute', () => compute(input)) };
+}
+
+async function* decodedBatches({ count, read, sizePx, signal, profile }: ImageRun): AsyncGenerator<DecodedBatch> {
+  const decode = async (index: number) => {
+    try {
+      const bytes = await during(profile, 'read', () => read(index));
+      return { index, ...(bytes && (await decodeWithWarning(bytes, { width: sizePx, height: sizePx }, profile))) };
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) throw thrown;
+      return { index, reason: thrown.message };
+    }
+  };
+  const empty = () => ({
+    indices: [] as number[],
+    pixels: [] as Uint8Array[],
+    failed: [] as { index: number; reason: string }[],
+    warned: [] as { index: number; warning: ImageWarning }[],
+  });
+  let batch = empty();
+  let settled = 0;
+  for await (const result of ahead(count, AHEAD, decode, signal)) {
+    settled++;
+    if ('reason' in result) batch.failed.push({ index: result.index, reason: result.reason! });
+    else if (result.pixels !== undefined) {
+      batch.indices.push(result.index);
+      batch.pixels.push(result.pixels);
+      if (result.warning !== undefined) batch.warned.push({ index: result.index, warning: result.warning });
+    }
+    // Images without work are reported as often as batches are, so that progress shows them.
+    if (batch.pixels.length === BATCH || settled === 40 * BATCH) {
+      yield { ...batch, settled };
+      batch = empty();
+      settled = 0;
+    }
+  }
+  if (settled > 0) yield { ...batch, settled };
+}

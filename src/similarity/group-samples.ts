@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { expected, InputError, reasonOf } from '../base/errors.js';
+import { readIfThere, touch } from '../base/files.js';
+import type { Watch } from '../base/progress.js';
+import { replaceFile } from '../base/replace-file.js';
+import type { Dataset, Sample } from '../datasets/dataset.js';
+import { columnGroups, joinGroups } from '../datasets/split.js';
+import type { ReadImage } from '../images/shared-reads.js';
+import { type Duplicates, findDuplicates, groupsOf } from './duplicates.js';
+import { type ImageFacts, readGray, readImageFacts } from './image-facts.js';
+
+/** What belongs together in a data set. */
+export interface GroupedSamples {
+  /** A number a sample: equal for duplicates and near duplicates, and for equal values of a table's column `group`. */
+  readonly groups: readonly number[];
+  /** One a sample, undefined where the image cannot be read. */
+  readonly facts: readonly (ImageFacts | undefined)[];
+  readonly duplicates: Duplicates;
+}
+
+/**
+ * Finds which images of a data set must stay on one side when it is split. Facts of images and the duplicates among them are computed
+ * once ever.
+ *
+ * @param read Reads the files. Default: `readSource`.
+ * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
+ */
+export async function groupSamples(
+  dataset: Dataset,
+  cacheDir: string,
+  watch: Watch,
+  read?: ReadImage,
+): Promise<GroupedSamples> {
+  const { root, samples } = dataset;
+  const { facts } = await readImageFacts(dataset, cacheDir, watch, read);
+  const duplicates = await remembered(facts, cacheDir, () =>
+    findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), watch),
+  );
+  return grouped(samples, facts, duplicates);
+}
+
+/** The same of the samples at `positions` alone. */
+export function someGrouped(
+  { facts, duplicates }: GroupedSamples,
+  { samples }: Pick<Dataset, 'samples'>,
+  positions: readonly number[],
+): GroupedSamples {
+  const places = new Map(positions.map((position, i) => [position, i]));
+  const pairs = duplicates.pairs.flatMap(pair => {
+    const [a, b] = [places.get(pair.a), places.get(pair.b)];
+    return a === undefined || b === undefined ? [] : [{ ...pair, a, b }];
+  });
+  return grouped(
+    positions.map(position => samples[position]!),
+    positions.map(position => facts[position]),
+    { pairs, ...groupsOf(positions.length, pairs), least: duplicates.least },
+  );
+}
+
+function grouped(samples: readonly Sample[], facts: GroupedSamples['facts'], duplicates: Duplicates): GroupedSamples {
+  return { groups: joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]), facts, duplicates };
+}
+
+/** Says how many groups of duplicates stay together. */
+export function tellGroups({ groups }: Duplicates, { onMessage }: Watch): void {
+  if (groups.length === 0) return;
+  const images = groups.reduce((sum, group) => sum + group.length, 0);
+  onMessage?.(
+    `kept ${groups.length} group${groups.length === 1 ? '' : 's'} of duplicates (${images} images) together where images are held out`,
+  );
+}
+
+// Goes up when the same images come to other pairs.
+const SEARCH_VERSION = 3;
+const foundSchema = z.object({
+  pairs: z.array(
+    z.object({
+      a: z.int(),
+      b: z.int(),
+      kind: z.enum(['exact', 'near']),
+      similarity: z.number(),
+      mirrored: z.boolean(),
+    }),
+  ),
+  least: z.object({ pixels: z.number(), descriptors: z.number() }),
+});
+
+/** The duplicates among images of these contents, in this order, as they were found before; else as `find` finds them. */
+async function remembered(
+  facts: readonly (ImageFacts | undefined)[],
+  cacheDir: string,
+  find: () => Promise<Duplicates>,
+): Promise<Duplicates> {
+  const hashes = facts.map(fact => fact?.hash ?? '').join();
+  const key = createHash('sha256').update(`${SEARCH_VERSION} ${hashes}`).digest('hex').slice(0, 32);
+  const path = join(cacheDir, 'duplicates', `${key}.json`);
+  // What is missing or damaged is found again.
+  const text = await readIfThere(path);
+  if (text !== undefined) await touch(path);
+  const known = text === undefined ? undefined : foundSchema.safeParse(parsed(text)).data;
+  if (known !== undefined) return { ...known, ...groupsOf(facts.length, known.pairs) };
+  const found = await find();
+  try {
+    await replaceFile(path, JSON.stringify({ pairs: found.pairs, least: found.least }));
+  } catch (cause) {
+    const wayOut = 'choose another with --cache';
+    throw new InputError(expected(path, 'a cache that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
+  }
+  return found;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import { expected, UsageError } from '../base/errors.js';
+import type { Tensor } from '../engine/tensor.js';
+import type { Manifest, ManifestIntervals } from '../formats/manifest.js';
+import { checkLevel } from './conformal.js';
+import { intervalsAt, tooFewFor } from './intervals.js';
+import { type UnusualGrade, unusualGrade } from './unusual.js';
+
+/** The level of intervals where nobody asks for another. */
+export const DEFAULT_LEVEL = 0.9;
+
+/** What a prediction says of its doubt. */
+export interface Doubt {
+  readonly low?: number | null;
+  readonly high?: number | null;
+  readonly scale?: number;
+  readonly unusual?: true;
+  readonly unlike?: UnusualGrade;
+  readonly distance?: number;
+}
+
+/** How a model's outputs become intervals and warnings. */
+export interface DoubtOf {
+  /** The outputs that this needs beside `value`. */
+  readonly outputs: readonly string[];
+  of(value: number, outputs: Readonly<Record<string, Tensor>>, row: number): Doubt;
+}
+
+/**
+ * What the model of `manifest` can say of its doubt at `level`: nothing, where it has no intervals.
+ *
+ * @throws UsageError for a level outside 0 to 1, and for one that is asked of a model without intervals.
+ */
+export function doubtOf(
+  { intervals }: Pick<Manifest, 'intervals'>,
+  where: string,
+  level?: number,
+  onMessage?: (line: string) => void,
+): DoubtOf {
+  if (level !== undefined) checkLevel(level);
+  if (intervals === undefined) {
+    if (level === undefined) return { outputs: [], of: () => ({}) };
+    throw new UsageError(expected('--level', `a model with intervals`, `${where} without`, 'train again'));
+  }
+  const intervalOf = intervalsAt(intervals, level ?? DEFAULT_LEVEL);
+  if (intervalOf === undefined) onMessage?.(`warning: ${tooFewFor(intervals, level ?? DEFAULT_LEVEL)}`);
+  const unusual = unusualOf(intervals.unusual);
+  return {
+    outputs: ['scale', ...unusual.outputs],
+    of(value, outputs, row) {
+      const scale = Number(outputs.scale!.data[row]);
+      const [low, high] = intervalOf?.(value, scale) ?? [null, null];
+      return { low, high, scale, ...unusual.of(name => Number(outputs[name]!.data[row])) };
+    },
+  };
+}
+
+/** How outputs tell that an image is unusual. Models of older versions have the distance of the features alone, and one grade. */
+function unusualOf({ stage, distance: limit, far, activation, faint }: ManifestIntervals['unusual']) {
+  const name = stage == null ? 'distance' : 'unlikeness';
+  const graded = far !== undefined && activation !== undefined && faint !== undefined;
+  return {
+    outputs: graded ? [name, 'activation'] : [name],
+    of(output: (name: string) => number): Pick<Doubt, 'unusual' | 'unlike' | 'distance'> {
+      const distance = output(name);
+      // Not "above": what is no number is nothing usual.
+      if (!graded) return distance <= limit ? {} : { unusual: true, distance };
+      const signals = { unlikeness: distance, activation: output('activation') };
+      const unlike = unusualGrade(signals, { distance: limit, far, activation, faint });
+      return unlike === undefined ? {} : { unusual: true, unlike, distance };
+    },
+  };
+}

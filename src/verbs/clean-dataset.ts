@@ -1,0 +1,269 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { BackboneOptions } from '../backbones/registry.js';
+import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
+import { moveAside } from '../base/output-folder.js';
+import { stagesOf, type Watch } from '../base/progress.js';
+import { replaceFile } from '../base/replace-file.js';
+import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
+import {
+  applyDecisions,
+  type Decision,
+  type Decisions,
+  decidableFiles,
+  matchDecisions,
+  readDecisions,
+} from '../datasets/decisions.js';
+import { changeDecisionsFile } from '../datasets/decisions-lock.js';
+import type { NameIndex } from '../datasets/name-index.js';
+import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
+import { decodeText } from '../datasets/tables.js';
+import { extractFeatures } from '../features/extract.js';
+import { qualityFlags } from '../images/quality.js';
+import { sheetPng, type Tile } from '../images/sheet.js';
+import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../labels/issues.js';
+import { checkGroups, doubtLabels, type LabelDoubts } from '../labels/label-doubts.js';
+import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
+import { groupSamples, someGrouped } from '../similarity/group-samples.js';
+import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
+
+/** Which data to look through, and for what. */
+export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+  /** The table to write, `.csv` or `.jsonl`; the sheet and `decisions.csv` lie beside it. */
+  readonly out: string;
+  /** Where decisions are read from and new ones offered. Default: `decisions.csv` beside `out`. */
+  readonly decisions?: string | undefined;
+  /** Labels at least so probably wrong are issues, above 0, at most 1. Default 0.5. */
+  readonly threshold?: number | undefined;
+  /** What is decided of labels that are issues, in the place of leaving them open: `set` to what the image suggests, or `drop`. */
+  readonly decide?: 'set' | 'drop' | undefined;
+  /** Start of all random numbers, a whole number. Default 0. */
+  readonly seed?: number | undefined;
+  /** Where features, facts of images and downloads are kept. Default: `defaultCacheDir()`. */
+  readonly cacheDir?: string | undefined;
+  /** Called before anything is written: all images, the most suspicious first, and those that look most like one, the nearest first. */
+  readonly onRanked?:
+    | ((ranked: readonly RankedSample[], nearest: (file: string) => readonly Sample[]) => void)
+    | undefined;
+  /** True moves files at `out` and at the place of the sheet that are not of `clean` aside. Default false: they are an error. */
+  readonly force?: boolean | undefined;
+}
+
+/** The keys of `clean --json`. */
+export interface CleanResult {
+  /** Images that were looked at. */
+  readonly images: number;
+  readonly skipped: readonly Skipped[];
+  readonly backbone: string;
+  /** The estimated share of wrong labels, 0 to 1, whether or not one can say which they are. */
+  readonly wrongShare: number;
+  /** Doubts of labels first, the most suspicious first. */
+  readonly issues: readonly Issue[];
+  /** How the images with an issue of their label stand, and all that were settled before. */
+  readonly decisions: { readonly kept: number; readonly set: number; readonly dropped: number; readonly open: number };
+  readonly seed: number;
+  readonly totalSeconds: number;
+  /** The table, the sheet and the decisions file. */
+  readonly out: string;
+  readonly sheet: string;
+  readonly decisionsFile: string;
+}
+
+const FEWEST_IMAGES = 10;
+const SHOWN = 24;
+const NEIGHBOURS_SHOWN = 6;
+
+/**
+ * Looks for wrong labels, duplicates and bad images: a ranked table of all images, a sheet of the most suspicious ones beside their nearest
+ * neighbours, and a decisions file that `train`, `evaluate` and `inspect` take. No image is touched, and what was decided stays so.
+ *
+ * @throws InputError where the data cannot be used, has fewer than 10 images, or `out` is somebody else's file.
+ */
+export async function cleanDataset(options: CleanOptions): Promise<CleanResult> {
+  const started = performance.now();
+  const {
+    data,
+    target,
+    labelFrom,
+    labelFromPath,
+    skipMissing,
+    limit,
+    out,
+    threshold = 0.5,
+    decide,
+    seed = 0,
+    cacheDir = defaultCacheDir(),
+    signal,
+    onMessage,
+  } = options;
+  const stage = stagesOf(options, 3);
+  if (!(threshold > 0 && threshold <= 1)) {
+    throw new UsageError(expected('--threshold', 'a probability above 0, up to 1', `${threshold}`));
+  }
+  const isCsv = out.endsWith('.csv');
+  if (!isCsv && !out.endsWith('.jsonl')) throw new UsageError(expected('--out', 'a file .csv or .jsonl', out));
+  const sheet = out.replace(/\.\w+$/, '.png');
+  const foreign = await foreignFiles(out, sheet);
+  if (foreign.length > 0 && !options.force) {
+    const wayOut = 'choose another `out`, or add `force: true` to move it aside';
+    throw new InputError(expected(foreign[0]!, 'a new file or one of eyeball clean', 'another file', wayOut));
+  }
+  const decisionsFile = options.decisions ?? join(dirname(out), 'decisions.csv');
+  if (resolve(decisionsFile) === resolve(out)) {
+    throw new UsageError(expected('--out', 'a file apart from the decisions', out));
+  }
+  const decided = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
+  const all = await openDataset({ data, target, labelFrom, labelFromPath, skipMissing, limit, onMessage, signal });
+  const { dataset, before } = settle(all, decided, onMessage);
+  const backbone = await backboneOf(options, cacheDir, stage(1));
+  // Before the features, which take longest: too few groups are refused.
+  const grouped = await groupSamples(dataset, cacheDir, stage(1));
+  checkGroups(data, grouped);
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, stage(2));
+  try {
+    const { samples, rows, skipped } = extraction;
+    if (samples.length < FEWEST_IMAGES) {
+      const what = `at least ${FEWEST_IMAGES} images that can be read`;
+      throw new InputError(expected(data, what, `${samples.length}`, 'look through so few by eye'));
+    }
+    const pathOf = (file: string) => resolve(dataset.root, file);
+    const { groups, facts, duplicates } = someGrouped(grouped, dataset, extraction.positions);
+    tellWarnings(samples, facts, onMessage);
+    const labels = Float64Array.from(samples, ({ label }) => label);
+    const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
+    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, stage(3));
+    // An image without facts could not be read a second time.
+    const known = facts.flatMap((fact, i) => (fact === undefined ? [] : [{ i, fact }]));
+    const flags = qualityFlags(known.map(({ fact }) => fact.quality));
+    const quality = samples.map((): (typeof flags)[number] => []);
+    known.forEach(({ i }, at) => {
+      quality[i] = flags[at]!;
+    });
+    const settled = new Set(before?.byFile.keys());
+    const { issues, ranked } = rankIssues({ samples, ...doubts, duplicates, quality, settled, threshold });
+    const dropped = all.samples
+      .filter(({ file }) => before?.byFile.get(file)?.kind === 'drop')
+      .map(({ file, label }): RankedSample => ({ file, label, suggested: label, score: 0, kinds: ['settled'] }));
+    const table = [...ranked, ...dropped];
+    const offered = ranked.filter(({ kinds }) => kinds.some(kind => kind === 'label' || kind === 'conflict'));
+    const nearest = nearestSamples(samples, doubts);
+    options.onRanked?.(ranked, nearest);
+    const png = await suspiciousSheet(ranked, nearest, doubts.neighbourCount, pathOf);
+    throwIfAborted(signal);
+    try {
+      for (const file of foreign) onMessage?.(`moved the older ${file} to ${await moveAside(file)}`);
+      await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
+      await replaceFile(sheet, png);
+      await changeDecisionsFile(decisionsFile, () =>
+        addDecisions(decisionsFile, decidableFiles(all), offered, row =>
+          row.kinds.includes('label') ? (decide ?? '') : '',
+        ),
+      );
+    } catch (cause) {
+      if (cause instanceof InputError) throw cause;
+      throw new InputError(expected(out, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
+    }
+    const after = await readDecisions(decisionsFile);
+    const count = (kind: Decision['kind']) =>
+      [...after.byFile.values()].filter(decision => decision.kind === kind).length;
+    return {
+      images: samples.length,
+      skipped,
+      backbone: backbone.name,
+      wrongShare: doubts.share,
+      issues,
+      decisions: {
+        kept: count('keep'),
+        set: count('set'),
+        dropped: count('drop'),
+        open: after.named.size - after.byFile.size,
+      },
+      seed,
+      totalSeconds: (performance.now() - started) / 1000,
+      out,
+      sheet,
+      decisionsFile,
+    };
+  } finally {
+    await extraction.close();
+  }
+}
+
+/** Adds rows to the decisions file, which is made if it is not there; what it says by now stays as it is. */
+async function addDecisions(
+  path: string,
+  files: NameIndex,
+  offered: readonly RankedSample[],
+  decide: (row: RankedSample) => string,
+): Promise<void> {
+  if (!existsSync(path)) return await replaceFile(path, decisionRows(offered, decide));
+  const { named, form } = await readDecisions(path);
+  const there = new Set([...named].map(name => files.nameOf(name)));
+  const added = offered.filter(({ file }) => !there.has(file));
+  if (added.length === 0) return;
+  const text = decodeText(await readRegularFile(path), path);
+  const lines = text.endsWith('\n') ? text : `${text}\n`;
+  await replaceFile(path, lines + decisionRows(added, decide, form));
+}
+
+/** Those of the two files that are there and that `clean` has not made; a sheet is known by the table beside it. */
+async function foreignFiles(out: string, sheet: string): Promise<string[]> {
+  if (!existsSync(out)) return existsSync(sheet) ? [sheet] : [];
+  const bytes = await readRegularFile(out).catch((cause: unknown) => {
+    throw new InputError(expected(out, 'a file', `"${reasonOf(cause)}"`), { cause });
+  });
+  const text = bytes.toString();
+  const [first = ''] = text.split('\n');
+  const isOurs = out.endsWith('.csv')
+    ? first.trim() === RANKED_COLUMNS.join(',')
+    : RANKED_COLUMNS.every(name => first.includes(`"${name}":`));
+  return isOurs ? [] : [out, sheet].filter(file => existsSync(file));
+}
+
+/** The data with what was decided so far. Decisions about images that are not there stay in their file and are told. */
+function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: Watch['onMessage']) {
+  if (decisions === undefined) return { dataset, before: undefined };
+  const { here, gone, notes } = matchDecisions(decidableFiles(dataset), decisions);
+  for (const note of notes) onMessage?.(note);
+  if (gone.length > 0)
+    onMessage?.(`${decisions.shown}: ${gone.length} decisions are about images that are not here; they stay there`);
+  return { dataset: applyDecisions(dataset, here), before: here };
+}
+
+/** Gives the samples that look most like one, the nearest first. */
+function nearestSamples(
+  samples: readonly Sample[],
+  { neighbours, neighbourCount }: LabelDoubts,
+): (file: string) => readonly Sample[] {
+  const position = new Map(samples.map(({ file }, i) => [file, i]));
+  const shown = Math.min(NEIGHBOURS_SHOWN, neighbourCount);
+  return file => {
+    const at = position.get(file)! * neighbourCount;
+    // Where fewer were found, -1 stands in their places.
+    return [...neighbours.indices.subarray(at, at + shown)].flatMap(index => samples[index] ?? []);
+  };
+}
+
+/** The most suspicious labels, a row each: the image, and those that look most like it. */
+async function suspiciousSheet(
+  ranked: readonly RankedSample[],
+  nearest: (file: string) => readonly Sample[],
+  neighbourCount: number,
+  pathOf: (file: string) => string,
+): Promise<Buffer> {
+  const tiles = ranked
+    .slice(0, SHOWN)
+    .flatMap(({ file, label, suggested, score }): Tile[] => [
+      { path: pathOf(file), caption: `${label} → ${suggested}? (${score.toFixed(2)})`, tone: 'bad' },
+      ...nearest(file).map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
+    ]);
+  return await sheetPng(tiles, {
+    columns: Math.min(NEIGHBOURS_SHOWN, neighbourCount) + 1,
+    tilePx: 112,
+    title: 'The most suspicious labels',
+    legend:
+      'Left: the image, its label → the suggested value? (probability that the label is wrong). ' +
+      'Right of it: the images that look most like it, with their labels.',
+  });
+}

@@ -1,0 +1,179 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { expected, InputError, inputErrors, reasonOf, UsageError } from '../base/errors.js';
+import { readRegularFile } from '../base/files.js';
+import type { Manifest } from '../formats/manifest.js';
+import { readManifest } from '../model/model.js';
+import { modelFolder } from '../model/model-files.js';
+import { evaluationFolder, readEpochs } from './evaluate-model.js';
+
+/** Which models to set side by side. */
+export interface CompareOptions {
+  /** Two or more: the folder of each, or the `model.onnx` in it. */
+  readonly models: readonly string[];
+}
+
+/** What a model's manifest, and the folders around it, say of one run. */
+export interface ComparedModel
+  extends Pick<Manifest, 'target' | 'backbone' | 'input' | 'configuration' | 'dataset' | 'versions' | 'createdAt'> {
+  /** As it was named. */
+  readonly model: string;
+  /** On the images held out of its training; null where there were none. */
+  readonly validation: Manifest['metrics']['validation'];
+  /** From `<model>-evaluation/metrics.json`; null where there is none, or it is of another model of that name. */
+  readonly evaluation: MeasuredErrors | null;
+  /** Passes over the training images; 0 for ridge. */
+  readonly epochs: number;
+  /** Null for models of versions that did not note it. */
+  readonly times: NonNullable<Manifest['times']> | null;
+  /** Of model.onnx. */
+  readonly sizeBytes: number;
+}
+
+/** The keys of `compare --json`. */
+export interface CompareResult {
+  /** In the order in which they were named. */
+  readonly models: readonly ComparedModel[];
+  /** Why numbers may not be comparable, a sentence or two each. */
+  readonly warnings: readonly string[];
+}
+
+const metricsSchema = z.object({
+  /** Of the model that was measured. This and the next two are absent from results of older versions. */
+  modelSha256: z.string().optional(),
+  data: z.string().optional(),
+  fingerprint: z.string().optional(),
+  /** Whether images were predicted with their mirror images; absent from results of older versions, where they were not. */
+  tta: z.boolean().optional(),
+  images: z.int(),
+  rmse: z.number(),
+  mae: z.number(),
+  r2: z.number().nullable(),
+  cs5: z.number(),
+  bias: z.number(),
+  byGroup: z.array(z.object({ from: z.number(), to: z.number(), images: z.int(), mae: z.number(), bias: z.number() })),
+});
+
+/** The figures of an evaluation, and what they were measured on. */
+export type MeasuredErrors = z.infer<typeof metricsSchema>;
+
+/**
+ * Sets models side by side: how they were trained, on what, and how good they are by their validation and evaluation.
+ *
+ * @throws UsageError for fewer than two models.
+ * @throws InputError where one cannot be read; it names all of them.
+ */
+export async function compareModels({ models }: CompareOptions): Promise<CompareResult> {
+  if (models.length < 2) {
+    throw new UsageError(expected('compare', 'at least 2 models', `${models.length}`, 'name another beside it'));
+  }
+  const settled = await Promise.allSettled(models.map(readModel));
+  const faults: string[] = [];
+  for (const result of settled) {
+    if (result.status === 'fulfilled') continue;
+    if (!(result.reason instanceof InputError)) throw result.reason;
+    faults.push(result.reason.message);
+  }
+  if (faults.length > 0)
+    throw inputErrors(expected('compare', 'models that can be read', `${faults.length} others`), faults);
+  const read = settled.map(result => (result as PromiseFulfilledResult<Read>).value);
+  const compared = read.map(({ model }) => model);
+  return { models: compared, warnings: [...read.flatMap(({ warnings }) => warnings), ...warningsOf(compared)] };
+}
+
+interface Read {
+  readonly model: ComparedModel;
+  readonly warnings: readonly string[];
+}
+
+async function readModel(path: string): Promise<Read> {
+  const home = modelFolder(path);
+  const { metrics, times = null, sha256, ...manifest } = await readManifest(home);
+  const { target, backbone, input, configuration, dataset, versions, createdAt } = manifest;
+  const measured = await readMetrics(join(evaluationFolder(home), 'metrics.json'));
+  const isOfAnother = measured?.modelSha256 !== undefined && measured.modelSha256 !== sha256;
+  return {
+    model: {
+      model: path,
+      target,
+      validation: metrics.validation,
+      evaluation: isOfAnother || measured === undefined ? null : measured,
+      epochs: (await readEpochs(home)).length,
+      times,
+      backbone,
+      input,
+      configuration,
+      dataset,
+      sizeBytes: await sizeOfNetwork(join(home, 'model.onnx')),
+      versions,
+      createdAt,
+    },
+    warnings: isOfAnother
+      ? [`${evaluationFolder(home)} is of another model than ${path} is now, so it is left out: evaluate again.`]
+      : [],
+  };
+}
+
+async function sizeOfNetwork(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    const wayOut = 'train again or fetch it again';
+    throw new InputError(expected(path, 'a file of the model', `"${reasonOf(cause)}"`, wayOut), { cause });
+  }
+}
+
+async function readMetrics(path: string): Promise<MeasuredErrors | undefined> {
+  try {
+    return metricsSchema.parse(JSON.parse((await readRegularFile(path)).toString()));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const got =
+      cause instanceof z.ZodError
+        ? `"${cause.issues[0]!.path.join('.')}: ${cause.issues[0]!.message}"`
+        : `"${reasonOf(cause)}"`;
+    const wayOut = 'evaluate again, or remove the folder';
+    throw new InputError(expected(path, 'the results of eyeball evaluate', got, wayOut), { cause });
+  }
+}
+
+function warningsOf(models: readonly ComparedModel[]): string[] {
+  const warnings: string[] = [];
+  const targets = distinct(models.map(({ target }) => targetText(target)));
+  const units = distinct(models.flatMap(({ target }) => target.unit ?? [])); // none is one that nobody said
+  if (units.length > 1 || distinct(models.map(({ target }) => target.name)).length > 1) {
+    warnings.push(`The models name different numbers (${targets.join('; ')}): their errors cannot be compared.`);
+  }
+  const validated = models.filter(({ validation }) => validation !== null);
+  if (distinct(models.map(({ dataset }) => dataset.fingerprint)).length > 1) {
+    warnings.push('The models were trained on different data: their validation errors are of different images.');
+  } else if (distinct(validated.map(({ configuration: c }) => `${c.validation} ${c.seed}`)).length > 1) {
+    warnings.push(
+      'The models held out different images (validation, seed): so their validation errors are of different images.',
+    );
+  }
+  const evaluations = models.flatMap(({ evaluation }) => evaluation ?? []);
+  // Older results carry no fingerprint: the counts by label can then show that the images differ, not that they are the same.
+  const isKnown = evaluations.every(({ fingerprint }) => fingerprint !== undefined);
+  const measuredOn = evaluations.map(({ fingerprint, images, byGroup }) =>
+    isKnown ? fingerprint! : JSON.stringify([images, byGroup.map(({ from, to, images: n }) => [from, to, n])]),
+  );
+  if (distinct(measuredOn).length > 1) {
+    warnings.push(
+      'The models were evaluated on different test data: evaluate them on the same to compare these errors.',
+    );
+  }
+  if (distinct(evaluations.map(({ tta = false }) => `${tta}`)).length > 1) {
+    warnings.push(
+      'Some models were evaluated with mirror images and some without: evaluate all with --tta, or all without.',
+    );
+  }
+  return warnings;
+}
+
+function targetText({ name, unit }: Manifest['target']): string {
+  return unit === null ? name : `${name} (${unit})`;
+}
+
+const distinct = (texts: readonly string[]): string[] => [...new Set(texts)];

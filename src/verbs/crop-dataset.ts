@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Framing } from '../backbones/face-detector/framing.js';
+import { ahead } from '../base/ahead.js';
+import { expected, InputError } from '../base/errors.js';
+import { resourceError, touch } from '../base/files.js';
+import type { Watch } from '../base/progress.js';
+import { replaceFile } from '../base/replace-file.js';
+import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
+import { contentHash } from '../features/feature-cache.js';
+import { encodePng } from '../images/encode-png.js';
+import { readSource } from '../images/read-source.js';
+import { faceCropper } from '../model/crop-faces.js';
+
+// Goes up when crops of the same image become others.
+const CROP_VERSION = 1;
+
+/**
+ * The data set of the largest face of each image, cropped and levelled as `shown` says, to `sizePx`: PNG files in `cacheDir`, each made once, and named
+ * after its image and that one's content. An image without a face is skipped, with its reason.
+ *
+ * @throws InputError where no image shows a face; ResourceError where a crop cannot be saved; AbortedError once the signal is aborted.
+ */
+export async function cropDataset(
+  dataset: Dataset,
+  shown: Framing,
+  sizePx: number,
+  cacheDir: string,
+  { onProgress, signal }: Watch = {},
+): Promise<Dataset> {
+  const { root, samples } = dataset;
+  const key = createHash('sha256')
+    .update(JSON.stringify([CROP_VERSION, shown, sizePx]))
+    .digest('hex');
+  const folder = join(resolve(cacheDir), 'faces', key.slice(0, 16));
+  const framing = { ...shown, images: 0, faces: 0 };
+  const cropper = faceCropper({ framing, input: { sizePx, kernel: 'linear', fit: 'fill' } }, root, {});
+  const cropped = async (index: number): Promise<Sample | Skipped> => {
+    const { file } = samples[index]!;
+    try {
+      const bytes = await readSource(resolve(root, file));
+      const crop = cropName(file, contentHash(bytes));
+      if (!existsSync(join(folder, crop))) {
+        const [largest] = await cropper.crop(bytes);
+        const png = await encodePng({ pixels: largest!.pixels, width: sizePx, height: sizePx });
+        await save(join(folder, crop), png);
+      }
+      return { ...samples[index]!, file: crop };
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) throw thrown;
+      return { file, reason: thrown.message };
+    }
+  };
+  try {
+    if (existsSync(folder)) await touch(folder);
+    const kept: Sample[] = [];
+    const skipped: Skipped[] = [...dataset.skipped];
+    let done = 0;
+    for await (const result of ahead(samples.length, 2, cropped, signal)) {
+      if ('reason' in result) skipped.push(result);
+      else kept.push(result);
+      onProgress?.({ phase: 'cropping faces', done: ++done, total: samples.length, unit: 'images' });
+    }
+    if (kept.length === 0) {
+      const [first] = skipped.slice(dataset.skipped.length);
+      const got = `none of ${samples.length}; ${first?.file}: ${first?.reason}`;
+      throw new InputError(expected(root, 'at least one image that shows a face', got));
+    }
+    return { ...dataset, root: folder, samples: kept, skipped };
+  } finally {
+    await cropper.close();
+  }
+}
+
+async function save(crop: string, png: Uint8Array): Promise<void> {
+  try {
+    await replaceFile(crop, png);
+  } catch (cause) {
+    throw resourceError(crop, cause);
+  }
+}
+
+/** Where the crop of `file` lies, below the folder of crops wherever the image lies itself. */
+function cropName(file: string, hash: string): string {
+  const parts = file.split(/[/\\]/).filter(part => !['', '.', '..'].includes(part));
+  const named = parts.map(part => part.replace(/:/g, '_')).join('/');
+  return `${named.replace(/\.[^./]*$/, '')}.${hash.slice(0, 16)}.png`;
+}

@@ -1,0 +1,68 @@
+import type { Prediction } from '../evaluation/evaluate.js';
+import type { Suspect } from '../evaluation/suspects.js';
+import { sheetPng } from '../images/sheet.js';
+import type { Model } from '../model/model.js';
+import type { TrainingIndex } from '../similarity/training-index.js';
+import { withThumbnails } from './common.js';
+import { type TrainingNeighbour, withTrainingNeighbours } from './training-neighbours.js';
+
+interface Shown {
+  /** A small version as a data URI. */
+  readonly dataUri: string;
+}
+
+/** The images that the results of an evaluation show. */
+export interface EvaluationImages {
+  /** Contact sheets, PNG, of the smallest and of the largest errors. */
+  readonly bestSheet: Buffer;
+  readonly worstSheet: Buffer;
+  /** The same images for the page, the nearest to and the farthest from the truth first. */
+  readonly best: readonly (Prediction & Shown)[];
+  readonly worst: readonly (Prediction & Shown & { readonly neighbours: readonly TrainingNeighbour[] })[];
+  /** The first of those whose labels are doubted. */
+  readonly suspects: readonly (Suspect & Shown)[];
+}
+
+const SHOWN = 24;
+const SUSPECTS_SHOWN = 12;
+
+/**
+ * Draws them.
+ *
+ * @param predictions One or more.
+ * @param known The model, its folder, and what it remembers of its training images.
+ */
+export async function evaluationImages(
+  predictions: readonly Prediction[],
+  suspects: readonly Suspect[],
+  pathOf: (file: string) => string,
+  known: { readonly model: Model; readonly home: string; readonly index: TrainingIndex | undefined },
+): Promise<EvaluationImages> {
+  const byError = predictions.toSorted((a, b) => Math.abs(a.value - a.label) - Math.abs(b.value - b.label));
+  const best = byError.slice(0, SHOWN);
+  const worst = byError.toReversed().slice(0, SHOWN);
+  const { model, home, index } = known;
+  const withNeighbours = async () =>
+    withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index);
+  // At once: each waits for its files, and for what cannot be divided among the cores.
+  const [bestSheet, worstSheet, ...shown] = await Promise.all([
+    sheet(best, pathOf, 'good', 'Smallest errors, the smallest first'),
+    sheet(worst, pathOf, 'bad', 'Largest errors, the largest first'),
+    withThumbnails(best, pathOf),
+    withNeighbours(),
+    withThumbnails(suspects.slice(0, SUSPECTS_SHOWN), pathOf),
+  ]);
+  return { bestSheet, worstSheet, best: shown[0], worst: shown[1], suspects: shown[2] };
+}
+
+function sheet(
+  predictions: readonly Prediction[],
+  pathOf: (file: string) => string,
+  tone: 'good' | 'bad',
+  title: string,
+): Promise<Buffer> {
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  const caption = ({ label, value }: Prediction) => `${short(label)} → ${short(value)}`;
+  const tiles = predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone }));
+  return sheetPng(tiles, { title, legend: 'true value → prediction' });
+}

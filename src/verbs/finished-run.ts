@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expected, InputError } from '../base/errors.js';
+import type { Manifest } from '../formats/manifest.js';
+import { readManifest } from '../model/model.js';
+
+/** What decides the outcome of a run, as a manifest says it. */
+export type RunSettings = Pick<Manifest, 'target' | 'configuration'> & {
+  readonly sizePx: number;
+  readonly backbone: string;
+  readonly backboneSha256: string;
+  readonly data: string;
+};
+
+/** The manifest of the model in the folder `out`; undefined where there is none. */
+export async function finishedModel(out: string): Promise<Manifest | undefined> {
+  return existsSync(join(out, 'eyeball.json')) ? await readManifest(out) : undefined;
+}
+
+// Settings of a run that a manifest has only where they were given.
+const OPTIONAL = ['min', 'max', 'faces', 'decisions', 'from', 'fromSha256'] as const;
+
+/**
+ * Refuses settings that are not those of the run that made the model in `out`. What a run finds out, such as its best epoch, is not compared.
+ *
+ * @throws InputError naming the first that differs
+ */
+export function checkSameRun(out: string, finished: Manifest, settings: RunSettings): void {
+  const { target, input, backbone, dataset, configuration } = finished;
+  const known = Object.fromEntries(OPTIONAL.map(key => [key, undefined]));
+  const pairs = [
+    ['target', target.name, settings.target.name],
+    ['unit', target.unit, settings.target.unit],
+    ['backbone', backbone.name, settings.backbone],
+    ['weights', backbone.sha256.slice(0, 12), settings.backboneSha256.slice(0, 12)],
+    ['size', input.sizePx, settings.sizePx],
+    ['images and labels', dataset.fingerprint.slice(0, 12), settings.data.slice(0, 12)],
+    ...Object.entries({ ...known, ...settings.configuration }).map(
+      ([key, now]) => [key, configuration[key], now] as const,
+    ),
+  ] as const;
+  for (const [name, then, now] of pairs) {
+    if (then === now) continue;
+    const wayOut = 'give the options of that run, choose another --out, or start over with --force';
+    const text = (value: unknown) => `${name} ${value ?? 'not given'}`;
+    throw new InputError(expected(out, `a finished run with ${text(now)}`, text(then), wayOut));
+  }
+}

@@ -1,0 +1,263 @@
+import { resolve } from 'node:path';
+import type { Backbone } from '../backbones/backbone.js';
+import type { OutputFolder } from '../base/output-folder.js';
+import type { Watch } from '../base/progress.js';
+import type { Dataset } from '../datasets/dataset.js';
+import type { Tensor } from '../engine/tensor.js';
+import { type Extraction, extractStage } from '../features/extract.js';
+import type { Manifest } from '../formats/manifest.js';
+import { findAugmentation } from '../images/augment.js';
+import { augmentedSheet } from '../images/augmented-sheet.js';
+import { rootMeanSquaredError } from '../metrics/regression.js';
+import { findLearningRate } from '../training/find-rate.js';
+import {
+  type FineTuneOptions,
+  fineTune,
+  fineTuneFitOptions,
+  fineTuneProblem,
+  fineTuneRecipe,
+  type TunedInput,
+} from '../training/fine-tune.js';
+import type { Epoch } from '../training/fit.js';
+import { classicSettings, fitClassicHead, fitHead, goOnWith, headRecipe } from '../training/fit-head.js';
+import { type Head, type HeadData, linearHead } from '../training/head.js';
+import { answersOf } from '../training/out-of-fold.js';
+import type { Refit } from '../training/refit.js';
+import { fitRidge, refitRidge } from '../training/ridge.js';
+import { stageWidth } from '../training/tuned-network.js';
+import type { Start } from './go-on-from.js';
+import type { TrainingPlan } from './training-plan.js';
+
+/** Somebody to tell, of epochs too. */
+export interface EpochWatch extends Watch {
+  readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
+}
+
+/** A fitted head, or a tuned network with its head. */
+export interface ModelFit {
+  readonly name: string;
+  readonly head: Head;
+  /** The head as it was fitted without the held-out images. */
+  readonly held: Head;
+  /** Fits such a head again without a fold; left out where the backbone was trained too. */
+  readonly refit?: Refit | undefined;
+  /** What training moved of the backbone. */
+  readonly tuned?: Readonly<Record<string, Tensor>>;
+  readonly epochs: readonly Epoch[];
+  readonly bestEpoch: number | null;
+  readonly validationMse: number | null;
+  readonly computeShare: number | null;
+  readonly configuration: Manifest['configuration'];
+}
+
+/**
+ * The heads that the plan asks for, the best on the held-out images first.
+ *
+ * @param start Whose head those that are trained by gradients go on from, where it has their form.
+ */
+export async function fitHeads(
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  start: Start | undefined,
+  watch: EpochWatch,
+): Promise<ModelFit[]> {
+  const fits: ModelFit[] = [];
+  for (const kind of plan.heads) {
+    const { refit, ...fit } = await fitOne(kind, data, backbone, plan, seed, start, watch);
+    // Features of a backbone that was trained on these images are too good on each, whichever fold is left out.
+    fits.push(start?.isTuned && start.knowsImages ? fit : { ...fit, refit });
+  }
+  if (fits.length < 2) return fits;
+  const error = ({ validationMse }: ModelFit) => validationMse ?? 0;
+  const ranked = fits.toSorted((a, b) => error(a) - error(b));
+  const rmse = (fit: ModelFit) => digits(Math.sqrt(error(fit)));
+  const [best, other] = ranked as [ModelFit, ModelFit];
+  const why =
+    best.validationMse === null
+      ? 'nothing was held out to compare by (--val 0)'
+      : `RMSE ${rmse(best)} against ${rmse(other)} on ${data.validation.length} held-out images`;
+  watch.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
+  return ranked;
+}
+
+async function fitOne(
+  kind: TrainingPlan['heads'][number],
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  start: Start | undefined,
+  watch: EpochWatch,
+): Promise<ModelFit> {
+  if (kind === 'ridge') {
+    const { head, onTrain, strength, validationMse } = await fitRidge(data, watch);
+    const refit = refitRidge(strength);
+    const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
+    const none = { epochs: [], bestEpoch: null, computeShare: null };
+    return { name: 'ridge', head, held: onTrain, refit, validationMse, configuration, ...none };
+  }
+  const { loss, balance, augment } = plan;
+  const settings = { ...plan.headRecipe, loss, balance, seed };
+  const classic = kind === 'classic';
+  const earlier = earlierHead(start, data, { kind, loss }, watch);
+  const fresh = classic && backbone.head !== undefined ? linearHead(backbone.head, { range: data.range }) : undefined;
+  const fitOn = (
+    part: HeadData,
+    start: Head | undefined,
+    changed: Partial<typeof settings> & Pick<EpochWatch, 'onEpoch'>,
+    of: Watch,
+  ) =>
+    classic
+      ? fitClassicHead(part, { ...settings, ...changed, start }, of)
+      : fitHead(part, { ...settings, ...changed, kind, start }, of);
+  const { head, fit } = await fitOn(data, earlier ?? fresh, { onEpoch: watch.onEpoch }, watch);
+  // As long as the best epoch took: without held-out images nothing else could end it before it learns its rows by heart.
+  const epochs = classic ? settings.epochs : Math.max(1, fit.epoch);
+  const again = start?.knowsImages ? fresh : (earlier ?? fresh);
+  const refit: Refit = {
+    fit: async ({ data }, of) => (await fitOn(data, again, { epochs, patience: null }, of)).head,
+  };
+  const recipe = classic ? classicSettings(settings) : headRecipe(settings, data.train.length, earlier !== undefined);
+  return {
+    name: classic ? 'adam' : kind,
+    head,
+    held: head,
+    refit,
+    epochs: fit.epochs,
+    bestEpoch: fit.epoch,
+    validationMse: fit.validation?.mse ?? null,
+    computeShare: fit.computeShare,
+    configuration: {
+      head: classic ? 'linear' : kind,
+      solver: 'adam',
+      loss,
+      balance,
+      augment,
+      ...recipe,
+      bestEpoch: fit.epoch,
+    },
+  };
+}
+
+/** The head that training goes on from, where it can. */
+function earlierHead(
+  start: Start | undefined,
+  data: HeadData,
+  form: Parameters<typeof goOnWith>[2],
+  watch: Watch,
+): Head | undefined {
+  if (start === undefined) return undefined;
+  const found = start.head && goOnWith(start.head, data, form);
+  if (found !== undefined) return found;
+  const why = start.head === undefined ? 'is fitted to images that are held out' : 'has another form';
+  watch.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
+  return undefined;
+}
+
+/** The head that fine-tuning starts with: that of the model that it goes on from where it can, else one that is fitted first. */
+export async function headToTune(
+  data: HeadData,
+  backbone: Backbone,
+  plan: TrainingPlan,
+  seed: number,
+  start: Start | undefined,
+  watch: EpochWatch,
+): Promise<ModelFit> {
+  const [kind] = plan.heads as [TrainingPlan['heads'][number]];
+  const head = earlierHead(start, data, { kind: kind === 'mlp' ? 'mlp' : 'linear', loss: plan.loss }, watch);
+  if (head === undefined) return (await fitHeads(data, backbone, plan, seed, undefined, watch))[0]!;
+  const { labels, validation } = data;
+  const { value } = await answersOf(head, data.rows, validation);
+  const truth = validation.map(i => labels[i]!);
+  const validationMse = validation.length === 0 ? null : rootMeanSquaredError(truth, value) ** 2;
+  const none = { epochs: [], bestEpoch: null, computeShare: null, configuration: {} };
+  return { name: `${kind} of the model`, head, held: head, validationMse, ...none };
+}
+
+export interface TuneContext {
+  readonly backbone: Backbone;
+  readonly dataset: Dataset;
+  readonly extraction: Extraction;
+  readonly data: HeadData;
+  readonly part: FineTuneOptions['part'];
+  readonly head: Head;
+  readonly plan: TrainingPlan;
+  readonly seed: number;
+}
+
+/** Trains the upper stages with the head that was fitted on the frozen ones. */
+export async function tuneBackbone(
+  { backbone, dataset, extraction, data, part, head, plan, seed }: TuneContext,
+  saving: FineTuneOptions['checkpoint'],
+  cacheDir: string,
+  folder: OutputFolder,
+  watch: EpochWatch,
+): Promise<ModelFit> {
+  const { samples } = extraction;
+  const paths = samples.map(({ file }) => resolve(dataset.root, file));
+  const { augment, loss, balance, rateDecay } = plan;
+  // Frozen stages are run once an image (and once its mirror image), unless what enters them is another image each time.
+  const cached = part.below !== undefined && (augment === 'none' || augment === 'flip');
+  const stages: Extraction<'float16'>[] = [];
+  const stageRows = async (stage: string, mirrored: boolean) => {
+    const layer = { stage, width: stageWidth(backbone, stage), mirrored };
+    stages.push(await extractStage({ ...dataset, samples }, backbone, layer, cacheDir, watch));
+    return stages.at(-1)!.rows;
+  };
+  try {
+    const input: TunedInput = cached
+      ? {
+          kind: 'stage',
+          rows: await stageRows(part.below!, false),
+          mirrored: augment === 'flip' ? await stageRows(part.below!, true) : undefined,
+        }
+      : { kind: 'images', paths, augment };
+    const { labels, train, validation } = data;
+    const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
+    let recipe = fineTuneRecipe(plan.recipe);
+    const augmentation = findAugmentation(augment);
+    if (augmentation !== undefined) {
+      const sheet = await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, sizePx: backbone.sizePx });
+      await folder.write('augmented.png', sheet);
+    }
+    if (plan.findRate) {
+      const tuning = { ...asked, ...recipe, checkpoint: saving };
+      const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), watch);
+      recipe = { ...recipe, learningRate: found.suggestion };
+      const { learningRatePlot } = await import('../report/plots.js');
+      await folder.write('learning-rate.svg', learningRatePlot([...found.points], found.suggestion));
+      watch.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
+    }
+    const checkpoint = { ...saving, identity: { ...saving.identity, ...recipe } };
+    const { head: tunedHead, fit } = await fineTune({ ...asked, ...recipe, checkpoint, onEpoch: watch.onEpoch }, watch);
+    return {
+      name: `tuned from ${part.lowest} on`,
+      head: tunedHead,
+      held: tunedHead,
+      tuned: fit.parameters,
+      epochs: fit.epochs,
+      bestEpoch: fit.epoch,
+      validationMse: fit.validation?.mse ?? null,
+      computeShare: fit.computeShare,
+      configuration: {
+        head: head.layers.length > 1 ? 'mlp' : 'linear',
+        loss,
+        balance,
+        bn: part.batchNorm,
+        augment,
+        rateDecay,
+        ...recipe,
+        bestEpoch: fit.epoch,
+      },
+    };
+  } finally {
+    for (const stage of stages) await stage.close();
+  }
+}
+
+/** Images whose augmented versions are shown. */
+const SHOWN = 6;
+
+const digits = (value: number): string => String(Number(value.toPrecision(3)));

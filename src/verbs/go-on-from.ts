@@ -1,0 +1,113 @@
+import { basename, resolve } from 'node:path';
+import { expected, InputError, UsageError } from '../base/errors.js';
+import type { Watch } from '../base/progress.js';
+import type { Dataset } from '../datasets/dataset.js';
+import { type Split, splitByQuantile } from '../datasets/split.js';
+import type { Manifest } from '../formats/manifest.js';
+import type { EarlierModel } from '../model/earlier-model.js';
+import { readManifest } from '../model/model.js';
+import { modelFolder } from '../model/model-files.js';
+import type { ImageFacts } from '../similarity/image-facts.js';
+import type { Head } from '../training/head.js';
+import type { TrainOptions } from './train-model.js';
+import { findTrainingLeaks, indexOfModel } from './training-leaks.js';
+
+/** Where a training starts that goes on from a model. */
+export interface Start {
+  /** The model's head; undefined where it has been fitted on images that are held out now. */
+  readonly head: Head | undefined;
+  /** Whether the model has been trained on some of the images: what is fitted on a part of them must not start from it. */
+  readonly knowsImages: boolean;
+  /** Whether its backbone has been trained. */
+  readonly isTuned: boolean;
+}
+
+/**
+ * The options with what the model of `from` was trained with in the place of what is left out: unit, limits of values, and whether faces are
+ * cropped.
+ *
+ * @throws UsageError for options that say what the model's backbone is.
+ */
+export async function optionsFrom(options: TrainOptions): Promise<{ options: TrainOptions; manifest?: Manifest }> {
+  const { from, weights, sizePx, mean, std } = options;
+  if (from === undefined) return { options };
+  for (const [name, value] of Object.entries({ weights, size: sizePx, mean, std })) {
+    if (value !== undefined)
+      throw new UsageError(
+        expected(`--${name}`, 'nothing beside --from, whose model says it', `${value}`, 'leave it out'),
+      );
+  }
+  const manifest = await readManifest(modelFolder(from));
+  const { target, configuration } = manifest;
+  const { faces = configuration.faces === true, unit = target.unit ?? undefined } = options;
+  const limit = (key: 'min' | 'max') =>
+    options[key] ?? (typeof configuration[key] === 'number' ? configuration[key] : undefined);
+  return { manifest, options: { ...options, faces, unit, min: limit('min'), max: limit('max') } };
+}
+
+/** What a manifest says of where a training started. */
+export const originOf = (from: string | undefined, manifest: Manifest | undefined): Manifest['configuration'] =>
+  from === undefined || manifest === undefined
+    ? {}
+    : { from: basename(resolve(modelFolder(from))), fromSha256: manifest.sha256 };
+
+/**
+ * The split of the images, none held out that the model has been trained on: those are for training. Where it is trained further on its own
+ * images with its own seed, the ones that it has not seen are held out again.
+ *
+ * @throws InputError where no other images are left to hold out.
+ */
+export async function splitFrom(
+  model: EarlierModel,
+  dataset: Dataset,
+  facts: readonly (ImageFacts | undefined)[],
+  { labels, groups, fingerprint, validation, seed }: SplitFacts,
+  watch: Watch,
+): Promise<{ readonly split: Split; readonly start: Start }> {
+  const { folder, manifest } = model;
+  const { configuration } = manifest;
+  const split = splitByQuantile(labels, validation, seed, groups);
+  const index = await indexOfModel(folder, manifest);
+  if (index === undefined || configuration.from !== undefined)
+    watch.onMessage?.(
+      `warning: not all images that ${folder} was trained on are known; held-out ones may be among them`,
+    );
+  const leaks = index === undefined ? [] : await findTrainingLeaks(folder, index, dataset, facts, watch);
+  const knowsImages = leaks.length > 0;
+  // A model that went on from another may have held out fewer of the same split.
+  const isOwnSplit =
+    manifest.dataset.fingerprint === fingerprint &&
+    configuration.validation === validation &&
+    configuration.seed === seed &&
+    manifest.metrics.validation?.images === split.validation.length;
+  // What ridge fits in the end has seen the held-out images too.
+  const head = knowsImages && configuration.solver === 'ridge' ? undefined : model.head;
+  const start: Start = { head, knowsImages, isTuned: model.backbone.sha256 === manifest.sha256 };
+  if (!knowsImages || isOwnSplit || validation === 0) return { split, start };
+  const known = new Set(leaks.map(({ test }) => groups[test]!));
+  const isHeld = (i: number) => !known.has(groups[i]!);
+  const held = split.validation.filter(isHeld);
+  const text = `${leaks.length} of ${labels.length} images were among those that ${folder} was trained on`;
+  if (held.length === 0) {
+    const { seed, validation } = configuration;
+    throw new InputError(
+      expected(
+        '--from',
+        'images to hold out that its model was not trained on',
+        'none',
+        configuration.from === undefined ? `add others, or --seed ${seed} --val ${validation}` : 'add others',
+      ),
+    );
+  }
+  watch.onMessage?.(`${text}; none of them is held out, and ${held.length} others are`);
+  const train = [...split.train, ...split.validation.filter(i => !isHeld(i))].sort((a, b) => a - b);
+  return { split: { train, validation: held }, start };
+}
+
+interface SplitFacts {
+  readonly labels: Float64Array;
+  readonly groups: ArrayLike<number>;
+  readonly fingerprint: string;
+  readonly validation: number;
+  readonly seed: number;
+}

@@ -1,0 +1,109 @@
+import { resolve } from 'node:path';
+import { readBytesIfThere } from '../base/files.js';
+import { contentHash } from '../features/feature-cache.js';
+import { decodeImage } from '../images/image.js';
+import { readSource } from '../images/read-source.js';
+import { thumbnail } from '../images/sheet.js';
+import type { Model } from '../model/model.js';
+import { embed } from '../similarity/feature-vectors.js';
+import { nearestNeighbours } from '../similarity/neighbours.js';
+import { type TrainingIndex, trainingPath } from '../similarity/training-index.js';
+
+/** A training image that looks like another image to the model. */
+export interface TrainingNeighbour {
+  readonly file: string;
+  /** The number that it was trained with. */
+  readonly label: number;
+  /** Where it is; absent where the image is no more there, or another. */
+  readonly path?: string;
+  /** A small version as a data URI; absent where the image is no more where it was, or another. */
+  readonly dataUri?: string;
+}
+
+const SHOWN = 3;
+const THUMBNAIL_PX = 72;
+
+/** For each of these images the training images that look most like it to the model; none where the model does not know them. */
+export async function withTrainingNeighbours<T extends { readonly file: string }>(
+  images: readonly T[],
+  pathOf: (file: string) => string,
+  model: Model,
+  home: string,
+  index: TrainingIndex | undefined,
+): Promise<(T & { neighbours: readonly TrainingNeighbour[] })[]> {
+  if (index === undefined) return images.map(image => ({ ...image, neighbours: [] }));
+  const read = images.map(({ file }) => readSource(pathOf(file)));
+  const nearest = await nearestTraining(await Promise.all(read), model, index, SHOWN);
+  return await Promise.all(
+    images.map(async (image, i) => {
+      const neighbours = nearest[i]!.map(at => trainingImage(index, home, at, THUMBNAIL_PX));
+      return { ...image, neighbours: await Promise.all(neighbours) };
+    }),
+  );
+}
+
+/**
+ * The training images that look most like an encoded image to the model, itself left out.
+ *
+ * @param count How many, at most.
+ * @param thumbnailPx The longer edge of their small versions.
+ * @param alsoIn A folder where they are looked for too: a model may have been moved away from its data.
+ */
+export async function trainingNeighboursOf(
+  bytes: Uint8Array,
+  model: Model,
+  home: string,
+  index: TrainingIndex,
+  shown: { readonly count: number; readonly thumbnailPx: number; readonly alsoIn: string },
+): Promise<readonly TrainingNeighbour[]> {
+  const { count, thumbnailPx, alsoIn } = shown;
+  const own = contentHash(bytes);
+  const [nearest] = await nearestTraining([bytes], model, index, count + 1);
+  const others = nearest!.filter(at => index.hashes[at] !== own).slice(0, count);
+  return await Promise.all(others.map(at => trainingImage(index, home, at, thumbnailPx, alsoIn)));
+}
+
+/** Places in the index, for each of these encoded images, the nearest first; none where the model does not know the images by features. */
+async function nearestTraining(
+  images: readonly Uint8Array[],
+  model: Model,
+  { looks }: TrainingIndex,
+  count: number,
+): Promise<number[][]> {
+  if (looks === undefined) return images.map(() => []);
+  const { sizePx } = model.manifest.input;
+  const each = sizePx * sizePx * 3;
+  const pixels = new Uint8Array(images.length * each);
+  for (const [i, bytes] of images.entries())
+    pixels.set(await decodeImage(bytes, { width: sizePx, height: sizePx }), i * each);
+  const shape = [images.length, sizePx, sizePx, 3];
+  const { features } = await model.run({ dtype: 'uint8', shape, data: pixels });
+  const width = features.shape[1]!;
+  const rows = {
+    length: images.length,
+    width,
+    read: (indices: ArrayLike<number>) =>
+      Float32Array.from(Array.from(indices, i => [...features.data.subarray(i * width, (i + 1) * width)]).flat()),
+  };
+  const queries = await embed(rows, looks.embedding);
+  const { indices } = await nearestNeighbours(looks.vectors, looks.embedding.width, count, { queries });
+  return images.map((_, i) => Array.from(indices.subarray(i * count, (i + 1) * count)).filter(at => at >= 0));
+}
+
+/** The image at a position of a model's index, its small version with at most `px` pixels a side. */
+export async function trainingImage(
+  index: TrainingIndex,
+  home: string,
+  at: number,
+  px: number,
+  alsoIn?: string,
+): Promise<TrainingNeighbour> {
+  const about = { file: index.files[at]!, label: index.labels[at]! };
+  const paths = [trainingPath(index, home, at), ...(alsoIn === undefined ? [] : [resolve(alsoIn, about.file)])];
+  for (const path of paths) {
+    const bytes = await readBytesIfThere(path);
+    if (bytes !== undefined && contentHash(bytes) === index.hashes[at])
+      return { ...about, path, dataUri: await thumbnail(path, px) };
+  }
+  return about;
+}
