@@ -20,7 +20,7 @@ function lineOf({ file, passed, failed, skipped, ms }) {
 function failureText({ name, error }, { file }) {
   const thrown = error?.cause ?? error;
   const text = thrown instanceof Error || typeof thrown !== 'string' ? inspect(thrown) : thrown;
-  return `\n${name}\n  ${file}\n  run it alone: npm run build && node scripts/test.mjs ${partOf(file)}\n\n${text.replace(/^/gm, '    ')}\n`;
+  return `\n${name}\n  ${file}\n  run it alone: node scripts/test.mjs ${partOf(file)}\n\n${text.replace(/^/gm, '    ')}\n`;
 }
 
 /** Adds an event to the file that it is about. */

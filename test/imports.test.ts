@@ -220,4 +220,13 @@ describe('the code', () => {
       [],
     );
   });
+
+  it('says in the first line of each slow test why it is slow', () => {
+    const slow = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name =>
+      name.endsWith('.slow.test.ts'),
+    );
+    assert.ok(slow.length > 0);
+    const silent = slow.filter(name => !/^\/\/ Slow: \S.{10,}\.\n/.test(readFileSync(join('test', name), 'utf8')));
+    assert.deepEqual(silent, []);
+  });
 });

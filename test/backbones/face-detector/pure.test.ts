@@ -23,15 +23,19 @@ function importsOf(files: readonly string[]): Set<string> {
 describe('finding and cropping faces', () => {
   it('needs nothing of Node, so that a browser can run it', () => {
     const detector = join('backbones', 'face-detector');
-    const needed = importsOf([join(detector, 'find-faces.ts'), join(detector, 'framing.ts'), join('data', 'warp.ts')]);
+    const needed = importsOf([
+      join(detector, 'find-faces.ts'),
+      join(detector, 'framing.ts'),
+      join('images', 'warp.ts'),
+    ]);
     assert.deepEqual(
       [...needed].filter(name => !name.startsWith('src')),
       [],
     );
-    assert.ok(needed.has(join('src', 'data', 'affine.ts')));
+    assert.ok(needed.has(join('src', 'images', 'affine.ts')));
   });
 
   it('is seen to fail for a file that needs Node', () => {
-    assert.ok(importsOf([join('data', 'read-source.ts')]).has('node:fs/promises'));
+    assert.ok(importsOf([join('images', 'read-source.ts')]).has('node:fs/promises'));
   });
 });
