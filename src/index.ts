@@ -8,7 +8,7 @@ export {
   UnsupportedOpError,
   UsageError,
 } from './base/errors.js';
-export type { Progress, Watch } from './base/progress.js';
+export type { Progress, RunContext } from './base/progress.js';
 export type { Sample, Skipped } from './datasets/dataset.js';
 export { type DemoOptions, type DemoResult, runDemo } from './demo/run-demo.js';
 export type { Tensor } from './engine/tensor.js';

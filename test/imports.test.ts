@@ -139,7 +139,7 @@ describe('imports', () => {
       files.map(name => join('src', 'web', name)),
       imports,
     );
-    assert.ok(found.has(join('src', 'uncertainty', 'doubt.ts')));
+    assert.ok(found.has(join('src', 'uncertainty', 'predict-uncertainty.ts')));
     assert.deepEqual(outsideBrowsers(found), []);
   });
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expected, UsageError } from '../base/errors.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { contextOf, type RunContext } from '../base/progress.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
@@ -100,7 +100,7 @@ const LARGEST_PX = 2048;
  * @throws UsageError for an unknown name or an option that this backbone has no use for.
  * @throws InputError where weights cannot be read or fetched, or are those of another network.
  */
-export async function loadBackbone(options: BackboneOptions, watch: Watch = {}): Promise<Backbone> {
+export async function loadBackbone(options: BackboneOptions, context: RunContext = {}): Promise<Backbone> {
   const { backbone = 'face', weights, sizePx, mean, std } = options;
   if (sizePx !== undefined && !(Number.isInteger(sizePx) && sizePx > 0 && sizePx <= LARGEST_PX)) {
     throw new UsageError(expected('--size', `a whole number from 1 to ${LARGEST_PX}`, `${sizePx}`));
@@ -120,7 +120,7 @@ export async function loadBackbone(options: BackboneOptions, watch: Watch = {}):
     if (sizePx !== undefined && sizePx !== 224) refuse('--size', sizePx, 'face takes images of 224 px');
     return await loadFace();
   }
-  if (resnet !== undefined) return await loadResnet(resnet, options, watch);
+  if (resnet !== undefined) return await loadResnet(resnet, options, context);
   if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {
     throw new UsageError(expected('--backbone', `${backboneNames.join(', ')} or an ONNX file`, `"${backbone}"`));
   }
@@ -139,10 +139,10 @@ export type ResnetName = keyof typeof resnets;
 export const resnetNamed = (name: string): ResnetName | undefined =>
   Object.hasOwn(resnets, name) ? (name as ResnetName) : undefined;
 
-async function loadResnet(name: ResnetName, options: BackboneOptions, watch: Watch): Promise<Backbone> {
+async function loadResnet(name: ResnetName, options: BackboneOptions, context: RunContext): Promise<Backbone> {
   const { sizePx = resnetCommon.sizePx } = options;
   if (sizePx < SMALLEST_PX) throw new UsageError(expected('--size', `at least ${SMALLEST_PX} px`, `${sizePx}`));
-  const { parameters, ...about } = await resnetParameters(name, options, watch);
+  const { parameters, ...about } = await resnetParameters(name, options, context);
   return { name, sizePx, normalization: resnetCommon.normalization, ...about, ...resnetBackbone(name, parameters) };
 }
 
@@ -157,7 +157,7 @@ export function resnetBackbone(
 
 type WeightsInfo = Pick<Backbone, 'source' | 'license' | 'sha256' | 'head'> & { parameters: ParameterSource };
 
-async function resnetParameters(name: ResnetName, options: BackboneOptions, watch: Watch): Promise<WeightsInfo> {
+async function resnetParameters(name: ResnetName, options: BackboneOptions, context: RunContext): Promise<WeightsInfo> {
   const entry: ResnetEntry = resnets[name];
   const { weights = entry.hub, cacheDir } = options;
   if (weights === 'formula') {
@@ -171,7 +171,7 @@ async function resnetParameters(name: ResnetName, options: BackboneOptions, watc
   }
   const fromHub =
     !existsSync(weights) && /^[\w.-]+\/[\w.-]+$/.test(weights) && !/\.(pth|pt|safetensors|bin)$/.test(weights);
-  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...watchOf(watch) }) : weights;
+  const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...contextOf(context) }) : weights;
   const { tensors, sha256 } = await readWeights(path);
   const known = weights === entry.hub || sha256.startsWith(entry.checksum);
   const from = fromHub

@@ -1,5 +1,5 @@
 import { step } from './profile.js';
-import { type Watch, watchOf } from './progress.js';
+import { contextOf, type RunContext } from './progress.js';
 
 /**
  * What `main` and `side` come to, both done at once: what leaves a core idle is done beside what leaves another one. Progress is that of
@@ -7,27 +7,27 @@ import { type Watch, watchOf } from './progress.js';
  * fails the other is stopped, and has ended before this throws.
  */
 export async function alongside<A, B>(
-  watch: Watch,
-  main: (watch: Watch) => Promise<A>,
+  context: RunContext,
+  main: (context: RunContext) => Promise<A>,
   name: string,
-  side: (watch: Watch) => Promise<B>,
+  side: (context: RunContext) => Promise<B>,
 ): Promise<[A, B]> {
   const failed = new AbortController();
-  const signal = watch.signal === undefined ? failed.signal : AbortSignal.any([watch.signal, failed.signal]);
+  const signal = context.signal === undefined ? failed.signal : AbortSignal.any([context.signal, failed.signal]);
   let isMain = true;
-  const quiet: Watch = {
-    ...watchOf(watch),
+  const quiet: RunContext = {
+    ...contextOf(context),
     signal,
     profile: undefined,
     onProgress: progress => {
-      if (!isMain) watch.onProgress?.(progress);
+      if (!isMain) context.onProgress?.(progress);
     },
   };
   const beside = side(quiet);
-  const first = main({ ...watchOf(watch), signal });
+  const first = main({ ...contextOf(context), signal });
   const both = first.then(async result => {
     isMain = false;
-    return [result, await step(watch.profile, name, () => beside)] as [A, B];
+    return [result, await step(context.profile, name, () => beside)] as [A, B];
   });
   try {
     // The first to fail is heard at once.

@@ -17,7 +17,7 @@ export interface Progress {
 }
 
 /** What every long operation takes: somebody to tell, and a way to be told to stop. */
-export interface Watch {
+export interface RunContext {
   /** Called as work goes on, often; it should return at once. Default: nobody is told. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called with a line of text where something is worth reading: a warning, the line of an epoch. Default: nobody is told. */
@@ -29,7 +29,7 @@ export interface Watch {
 }
 
 /** The part of an operation's options that the operations below it take. Passing all options on would let any of them override a default there. */
-export const watchOf = ({ onProgress, onMessage, signal, profile }: Watch): Watch => ({
+export const contextOf = ({ onProgress, onMessage, signal, profile }: RunContext): RunContext => ({
   onProgress,
   onMessage,
   signal,
@@ -38,8 +38,8 @@ export const watchOf = ({ onProgress, onMessage, signal, profile }: Watch): Watc
 
 /** A watch for each stage of a command that has `of` of them: progress that is reported to the watch of `number` carries that stage. */
 export const stagesOf =
-  (watch: Watch, of: number): ((number: number) => Watch) =>
+  (context: RunContext, of: number): ((number: number) => RunContext) =>
   number => ({
-    ...watchOf(watch),
-    onProgress: progress => watch.onProgress?.({ ...progress, stage: { number, of } }),
+    ...contextOf(context),
+    onProgress: progress => context.onProgress?.({ ...progress, stage: { number, of } }),
   });

@@ -68,7 +68,7 @@ Examples:
   );
   return command.action(async (data: string, flags: Flags) => {
     const { size, cache, prove, out, noise, runs, threshold, decide, force, ...rest } = flags;
-    const options = { data, ...rest, sizePx: size, cacheDir: cache, ...terminal.watch(flags) };
+    const options = { data, ...rest, sizePx: size, cacheDir: cache, ...terminal.context(flags) };
     const refuse = (given: Readonly<Record<string, unknown>>, why: string) => {
       for (const [option, value] of Object.entries(given)) {
         if (value !== undefined)

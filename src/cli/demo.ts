@@ -29,7 +29,7 @@ Examples:
   );
   return command.action(async (flags: Flags) => {
     const { runDemo } = await import('../demo/run-demo.js');
-    const result = await runDemo({ ...flags, ...terminal.watch(flags) });
+    const result = await runDemo({ ...flags, ...terminal.context(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
   });

@@ -53,7 +53,7 @@ Examples:
     (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY);
     const { evaluateModel } = await import('../verbs/evaluate-model.js');
     const { cache, profile: _, ...rest } = flags;
-    const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
+    const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.context(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
   });
@@ -77,7 +77,7 @@ function summary(result: EvaluateModelResult): string {
     `${r2 === null ? 'variance explained: not defined' : `explains ${(100 * r2).toFixed(0)} % of the variance`}; ${(100 * result.cs5).toFixed(0)} % within 5; bias ${signed(result.bias)}; MSE ${show(result.mse)}`,
     '',
     ...groupTable(result),
-    ...doubtLines(result),
+    ...uncertaintyLines(result),
     ...result.slices.flatMap(({ finding }) => finding ?? []),
     '',
     ...(leakage === undefined ? [] : leakageLines(leakage)),
@@ -99,7 +99,7 @@ function groupTable({ byGroup, coverage90 }: EvaluateModelResult): string[] {
   ];
 }
 
-function doubtLines({
+function uncertaintyLines({
   slope,
   coverage90,
   intervalWidth90,

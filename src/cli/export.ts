@@ -40,7 +40,7 @@ Examples:
   );
   return command.action(async (model: string, { web, device, force, json, quiet }: Flags) => {
     const { exportWeb } = await import('../verbs/export-web.js');
-    const { onMessage } = terminal.watch({ quiet });
+    const { onMessage } = terminal.context({ quiet });
     const result = await exportWeb({ model, out: required(web, '--web <dir>'), device, force, onMessage });
     if (json) terminal.printJson(result);
     else terminal.print(summary(result));

@@ -38,7 +38,7 @@ Examples:
   return command.action(async (data: string, flags: Flags) => {
     const { inspectDataset } = await import('../verbs/inspect-dataset.js');
     const { cache, ...rest } = flags;
-    const result = await inspectDataset({ data, ...rest, cacheDir: cache, ...terminal.watch(flags) });
+    const result = await inspectDataset({ data, ...rest, cacheDir: cache, ...terminal.context(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result));
   });

@@ -70,7 +70,7 @@ Examples:
       force: flags.force,
       level: flags.level,
       onPrediction: isListed ? prediction => terminal.print(lineOf(prediction)) : undefined,
-      ...terminal.watch({ ...flags, quiet: flags.quiet || (isListed && process.stdout.isTTY) }),
+      ...terminal.context({ ...flags, quiet: flags.quiet || (isListed && process.stdout.isTTY) }),
     });
     if (flags.json) terminal.printJson(predictions);
     else if (flags.explain !== undefined && predictions.some(({ value }) => value !== null))

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import { Pace } from '../base/pace.js';
 import { Profile } from '../base/profile.js';
-import type { Progress, Watch } from '../base/progress.js';
+import type { Progress, RunContext } from '../base/progress.js';
 import { duration } from './duration.js';
 import { ProgressLines, speedText, stageText } from './progress-lines.js';
 
@@ -41,13 +41,13 @@ export class Terminal {
   }
 
   /** What an operation is given, so that its progress shows here. */
-  watch({
+  context({
     quiet = false,
     profile = false,
   }: {
     readonly quiet?: boolean | undefined;
     readonly profile?: boolean | undefined;
-  } = {}): Watch {
+  } = {}): RunContext {
     this.quiet = quiet;
     if (profile) this.profile = new Profile();
     return {

@@ -127,7 +127,7 @@ Examples:
       findRate: findLr,
       checkpointSeconds: checkpointEvery,
     };
-    const result = await trainModel({ ...options, ...terminal.watch(flags) });
+    const result = await trainModel({ ...options, ...terminal.context(flags) });
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result, flags));
   });

@@ -5,7 +5,7 @@ import { expected, InputError, reasonOf } from '../base/errors.js';
 import { withLock } from '../base/file-lock.js';
 import { readRegularFile } from '../base/files.js';
 import { moveAside } from '../base/output-folder.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { quoted } from '../base/quoted.js';
 import { replaceFile } from '../base/replace-file.js';
 import { readTable } from '../datasets/tables.js';
@@ -18,7 +18,7 @@ import { type TrainResult, trainModel } from '../verbs/train-model.js';
 import { checkImages, type GeneratedPortraits, generatePortraits } from './portraits/generate-portraits.js';
 
 /** Where the demo goes and how large it is. */
-export interface DemoOptions extends Watch {
+export interface DemoOptions extends RunContext {
   /** The folder to make. What an earlier demo made there is replaced, what others put there is kept. Default `eyeball-demo`. */
   readonly out?: string | undefined;
   /** Faces to draw, from 50. Default 800. */
@@ -85,22 +85,22 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
 
 async function allSteps(
   { out, images, seed }: { readonly out: string; readonly images: number; readonly seed: number },
-  watch: Watch,
+  context: RunContext,
 ): Promise<DemoResult> {
   const started = performance.now();
   const step = async (text: string) => {
     await writeRecord(out);
-    watch.onMessage?.(`\n${text}`);
+    context.onMessage?.(`\n${text}`);
   };
 
   await step(`1. Drawing ${images} portraits, some with faults planted: ${join(out, 'data')}`);
-  const data = await generatePortraits({ out: join(out, 'data'), images, seed, ...watch });
+  const data = await generatePortraits({ out: join(out, 'data'), images, seed, ...context });
   const train = join(out, 'data', 'train');
   const test = join(out, 'data', 'test');
   const model = join(out, 'model');
 
   await step(`2. npx eyeball-ml inspect ${quoted(train)} --out ${quoted(join(out, 'inspection'))}`);
-  const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...watch });
+  const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...context });
 
   const cleaned = join(out, 'cleaning', 'labels.csv');
   const cacheDir = join(out, 'cache');
@@ -112,7 +112,7 @@ async function allSteps(
     decide: 'drop',
     seed,
     cacheDir,
-    ...watch,
+    ...context,
   });
   const decisions = issues.decisionsFile;
 
@@ -121,15 +121,15 @@ async function allSteps(
   );
   const training = await trainModel({
     ...{ data: train, target: 'age', unit: 'years', decisions, out: model, seed, cacheDir },
-    ...watch,
+    ...context,
   });
 
   await step(`5. npx eyeball-ml evaluate ${quoted(model)} ${quoted(test)} --out ${quoted(join(out, 'evaluation'))}`);
-  const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...watch });
+  const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...context });
 
   const some = await fewImages(test);
   await step(`6. npx eyeball-ml predict ${quoted(model)} ${some.map(quoted).join(' ')}`);
-  const predictions = await predictImages({ model, images: some, ...watch });
+  const predictions = await predictImages({ model, images: some, ...context });
   return {
     out,
     data,
@@ -166,7 +166,7 @@ async function fewImages(test: string): Promise<string[]> {
 }
 
 /** Removes what an earlier demo made and was not changed since; folders in which other files are left are moved aside. */
-async function removeEarlier(out: string, onMessage: Watch['onMessage']): Promise<void> {
+async function removeEarlier(out: string, onMessage: RunContext['onMessage']): Promise<void> {
   const record = await readRecord(out);
   if (record === undefined && existsSync(out) && (await readdir(out)).length > 0) {
     throw new InputError(expected(out, 'a new folder or an earlier demo', 'something else', 'name another with --out'));

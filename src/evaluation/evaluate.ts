@@ -10,7 +10,12 @@ import {
   rootMeanSquaredError,
   shareWithin,
 } from '../metrics/regression.js';
-import { coverageAt, type DoubtEvaluation, type DoubtfulPrediction, evaluateDoubt } from '../uncertainty/coverage.js';
+import {
+  coverageAt,
+  evaluateUncertainty,
+  type UncertainPrediction,
+  type UncertaintyEvaluation,
+} from '../uncertainty/coverage.js';
 import type { IntervalScores } from '../uncertainty/intervals.js';
 import type { UnusualGrade } from '../uncertainty/unusual.js';
 import { type ColumnErrors, errorsByColumn } from './columns.js';
@@ -42,7 +47,7 @@ export interface Prediction {
 export interface GroupErrors extends SubsetErrors {
   readonly from: number;
   readonly to: number;
-  /** Of their intervals, as in DoubtEvaluation; absent where the model has none. */
+  /** Of their intervals, as in UncertaintyEvaluation; absent where the model has none. */
   readonly coverage90?: number | null;
   readonly intervalWidth90?: number | null;
   readonly coverage80?: number | null;
@@ -66,7 +71,7 @@ export interface Slope {
  * How good a model's predictions are; `JSON.stringify` of it is what `eyeball evaluate --json` prints. What is said of intervals is there
  * where the model has them.
  */
-export interface Evaluation extends Partial<DoubtEvaluation> {
+export interface Evaluation extends Partial<UncertaintyEvaluation> {
   /** Images with a prediction: the ones all numbers below are about. */
   readonly images: number;
   /** Files that could not be used. */
@@ -173,14 +178,14 @@ export function evaluate(
     baseline,
     interval95: bootstrapInterval(yTrue, yPred, { seed }),
     warnings: evaluationWarnings(yTrue, yPred, { ...measured, baseline }),
-    ...(intervals && predictions.every(isDoubtful) && evaluateDoubt(predictions, intervals)),
+    ...(intervals && predictions.every(isDoubtful) && evaluateUncertainty(predictions, intervals)),
   };
 }
 
-const isDoubtful = (prediction: Prediction): prediction is Prediction & DoubtfulPrediction =>
+const isDoubtful = (prediction: Prediction): prediction is Prediction & UncertainPrediction =>
   prediction.scale !== undefined;
 
-function groupCoverage(group: readonly DoubtfulPrediction[], intervals: IntervalScores): Partial<GroupErrors> {
+function groupCoverage(group: readonly UncertainPrediction[], intervals: IntervalScores): Partial<GroupErrors> {
   if (group.length === 0) return {};
   const [at90, at80] = [coverageAt(group, intervals, 0.9), coverageAt(group, intervals, 0.8)];
   return {

@@ -4,7 +4,7 @@ import { type Backbone, pixelInput, pooledMiddle } from '../backbones/backbone.j
 import type { BackboneOutput } from '../backbones/resnet.js';
 import { expected, InputError } from '../base/errors.js';
 import { during } from '../base/profile.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { cast, flip, reshape } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -75,12 +75,12 @@ export function extractStage(
   backbone: Backbone,
   { stage, width, mirrored = false, read }: { readonly stage: string; readonly width: number } & ExtractOptions,
   cacheDir: string,
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<Extraction<'float16'>> {
   const pick = ({ stages }: BackboneOutput) => cast(reshape(stages.get(stage)!, [0, -1]), 'float16');
   const phase = `running the frozen stages up to ${stage}`;
   const layer = { name: stage, dtype: 'float16', width, phase, mirrored, pick } as const;
-  return extract(dataset, backbone, layer, cacheDir, watch, read);
+  return extract(dataset, backbone, layer, cacheDir, context, read);
 }
 
 /**
@@ -94,14 +94,14 @@ export function extractFeatures(
   dataset: Dataset,
   backbone: Backbone,
   cacheDir: string,
-  watch: Watch = {},
+  context: RunContext = {},
   { mirrored = false, read, middle = false }: ExtractOptions = {},
 ): Promise<Extraction> {
   const { width } = backbone;
   const layer = { name: 'features', dtype: 'float32', width, phase: 'extracting features', mirrored } as const;
   const beside = middle ? 'needed' : !mirrored;
   const pick = ({ features }: BackboneOutput) => features;
-  return extract(dataset, backbone, { ...layer, middle: beside, pick }, cacheDir, watch, read);
+  return extract(dataset, backbone, { ...layer, middle: beside, pick }, cacheDir, context, read);
 }
 
 async function extract<D extends RowType>(
@@ -109,7 +109,7 @@ async function extract<D extends RowType>(
   backbone: Backbone,
   layer: Layer<D>,
   cacheDir: string,
-  { onProgress, signal, profile }: Watch,
+  { onProgress, signal, profile }: RunContext,
   readFile: ReadImage = readSource,
 ): Promise<Extraction<D>> {
   const started = performance.now();

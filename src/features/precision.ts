@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Backbone, Precision } from '../backbones/backbone.js';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, UnsupportedOpError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { calibrations } from '../engine/quantize/ranges.js';
@@ -34,14 +34,14 @@ export async function backboneAt(
   backbone: Backbone,
   dataset: Dataset,
   cacheDir: string,
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<Backbone> {
   if (precision === 'fp32') return backbone;
   try {
     const network = networkOf(backbone);
-    const pixels = await samplePixels(backbone, dataset, watch);
+    const pixels = await samplePixels(backbone, dataset, context);
     const path = join(cacheDir, 'int8', keyOf(backbone, pixels));
-    const find = () => findQuantization(backbone, network, pixels, watch);
+    const find = () => findQuantization(backbone, network, pixels, context);
     const quantization = await remembered(`${path}.json`, json => schema.parse(json), find);
     const { agreement, ranges, keep } = quantization;
     const measure = () => measureSpeedup(backbone, network, quantization, pixels);
@@ -52,7 +52,7 @@ export async function backboneAt(
     const taken = speedup === undefined || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
     const rest = [...network.kept].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
     if (keep.length > 0) rest.push('the first and the last convolution');
-    watch.onMessage?.(
+    context.onMessage?.(
       `precision ${taken ? 'int8' : 'fp32'}: ${speedup === undefined ? '' : `int8 is ${speedup.toFixed(1)} times as fast here, `}` +
         `the features in int8 agree to ${agreement.mean.toFixed(3)}, in the worst hundredth to ${agreement.worst.toFixed(3)}; ` +
         `fp32 in it: ${rest.join(', ') || 'nothing'}`,
@@ -64,7 +64,7 @@ export async function backboneAt(
     return { ...frozen, sha256, precision: 'int8', build: int8Build(network, quantization) };
   } catch (thrown) {
     if (precision === 'int8' || !(thrown instanceof InputError || thrown instanceof UnsupportedOpError)) throw thrown;
-    watch.onMessage?.(`precision fp32: ${thrown.message}`);
+    context.onMessage?.(`precision fp32: ${thrown.message}`);
     return backbone;
   }
 }
@@ -82,7 +82,7 @@ function keyOf({ name, sha256, sizePx, normalization }: Backbone, pixels: Tensor
   return `${name}-${createHash('sha256').update(identity).update(pixels.data).digest('hex').slice(0, 16)}`;
 }
 
-async function samplePixels(backbone: Backbone, dataset: Dataset, watch: Watch): Promise<Tensor<'uint8'>> {
+async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunContext): Promise<Tensor<'uint8'>> {
   const { samples, root } = dataset;
   const { sizePx } = backbone;
   const hashed = samples.map(({ file }) => ({ file, hash: createHash('sha256').update(file).digest('hex') }));
@@ -98,7 +98,7 @@ async function samplePixels(backbone: Backbone, dataset: Dataset, watch: Watch):
     }
   };
   const images: Uint8Array[] = [];
-  for await (const pixels of ahead(chosen.length, 16, decode, watch.signal))
+  for await (const pixels of ahead(chosen.length, 16, decode, context.signal))
     if (pixels !== undefined) images.push(pixels);
   if (images.length < FEWEST) {
     const wayOut = 'take more images, or --precision fp32';

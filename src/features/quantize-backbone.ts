@@ -1,6 +1,6 @@
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { copyGraph } from '../engine/graph/copy.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
@@ -42,13 +42,13 @@ export async function findQuantization(
   backbone: Backbone,
   network: BackboneNetwork,
   pixels: Tensor<'uint8'>,
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<Quantization> {
   const [calibrating, judging] = halves(pixels);
-  const { seen, wanted } = await look(backbone, network, calibrating, judging, watch);
+  const { seen, wanted } = await look(backbone, network, calibrating, judging, context);
 
   const attempt = async (calibration: Calibration, keep: readonly string[]): Promise<Quantization> => {
-    throwIfAborted(watch.signal);
+    throwIfAborted(context.signal);
     const ranges = Object.fromEntries([...seen].map(([name, value]) => [name, value.range(calibration)]));
     const got = await featuresOf(featureModel(backbone, int8Build(network, { ranges, keep })), judging);
     const agreement = featureAgreement(wanted, got.features, backbone.width);
@@ -115,7 +115,7 @@ async function look(
   network: BackboneNetwork,
   calibrating: Tensor<'uint8'>,
   judging: Tensor<'uint8'>,
-  { onProgress, signal }: Watch,
+  { onProgress, signal }: RunContext,
 ): Promise<{ readonly seen: ReadonlyMap<string, Seen>; readonly wanted: Float32Array }> {
   const graph = new Graph();
   const x = pixelInput(graph, backbone, 'N');

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Backbone, buildFromPixels, pooledMiddle } from '../backbones/backbone.js';
 import { InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { copiesFor, createSession } from '../engine/runtime/session.js';
@@ -22,7 +22,7 @@ export async function tunedFeatures(
   backbone: Backbone,
   tuned: Readonly<Record<string, Tensor>>,
   indices: readonly number[],
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal }: RunContext = {},
 ): Promise<{ readonly rows: FeatureRows; readonly middle?: FeatureRows | undefined }> {
   const { sizePx } = backbone;
   const { graph, ...output } = buildFromPixels(backbone);

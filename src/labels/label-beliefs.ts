@@ -1,4 +1,4 @@
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { FeatureRows } from '../features/feature-cache.js';
 import { mean, median } from '../metrics/statistics.js';
 import { fitHead, headRecipe } from '../training/fit-head.js';
@@ -41,11 +41,11 @@ const FEW_ROWS = 2000;
 const STEPS = 310;
 
 /** What heads that never saw a sample, and its neighbours, believe of its label and of others. */
-export async function labelBeliefs(options: BeliefOptions, watch: Watch = {}): Promise<LabelBeliefs> {
+export async function labelBeliefs(options: BeliefOptions, context: RunContext = {}): Promise<LabelBeliefs> {
   const { places, neighbours, others } = options;
-  let heads = await (places.length < FEW_ROWS ? askRidge(options, watch) : askMlp(options, watch));
+  let heads = await (places.length < FEW_ROWS ? askRidge(options, context) : askMlp(options, context));
   if (places.length < FEW_ROWS) {
-    const mlp = await askMlp(options, watch);
+    const mlp = await askMlp(options, context);
     if (errorOf(mlp, places) < errorOf(heads, places)) heads = mlp;
   }
   const width = errorOf(heads, places);
@@ -65,16 +65,16 @@ interface HeadBeliefs {
 const errorOf = ({ expected }: HeadBeliefs, places: Float64Array) =>
   mean(expected.map((value, i) => Math.abs(places[i]! - value)));
 
-async function askMlp(options: BeliefOptions, watch: Watch): Promise<HeadBeliefs> {
+async function askMlp(options: BeliefOptions, context: RunContext): Promise<HeadBeliefs> {
   const { places, others, seed } = options;
   const asked = [places, ...others];
   const densities = asked.map(() => new Float64Array(places.length));
   const fitOn = async (part: HeadData): Promise<Head> => {
     const { batch } = headRecipe({}, part.train.length);
     const epochs = Math.min(30, Math.max(2, Math.ceil((STEPS * batch) / part.train.length)));
-    return (await fitHead(part, { kind: 'mlp', loss: 'distribution', epochs, seed }, { signal: watch.signal })).head;
+    return (await fitHead(part, { kind: 'mlp', loss: 'distribution', epochs, seed }, { signal: context.signal })).head;
   };
-  const expected = await ask(options, 'mlp', fitOn, watch, answers => {
+  const expected = await ask(options, 'mlp', fitOn, context, answers => {
     asked.forEach((labels, at) => {
       binDensities(answers, labels, densities[at]!);
     });
@@ -82,10 +82,10 @@ async function askMlp(options: BeliefOptions, watch: Watch): Promise<HeadBeliefs
   return { expected, densities };
 }
 
-async function askRidge(options: BeliefOptions, watch: Watch): Promise<HeadBeliefs> {
+async function askRidge(options: BeliefOptions, context: RunContext): Promise<HeadBeliefs> {
   const { places, others } = options;
-  const fitOn = async (part: HeadData) => (await fitRidge(part, { signal: watch.signal })).head;
-  const expected = await ask(options, 'ridge', fitOn, watch);
+  const fitOn = async (part: HeadData) => (await fitRidge(part, { signal: context.signal })).head;
+  const expected = await ask(options, 'ridge', fitOn, context);
   return { expected, densities: residualDensities(expected, places, [places, ...others]) };
 }
 
@@ -94,7 +94,7 @@ async function ask(
   { rows, places, folds }: BeliefOptions,
   name: string,
   fitOn: (part: HeadData) => Promise<Head>,
-  { onProgress, signal }: Watch,
+  { onProgress, signal }: RunContext,
   collect: (answers: FoldAnswers) => void = () => {},
 ): Promise<Float64Array> {
   const expected = new Float64Array(places.length);

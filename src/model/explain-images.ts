@@ -1,6 +1,6 @@
 import { ahead } from '../base/ahead.js';
 import { InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { decodeImage } from '../images/image.js';
@@ -20,7 +20,7 @@ export type ExplainedImage =
     }
   | { readonly file: string; readonly value: null; readonly error: string };
 
-export interface ExplainOptions extends Watch {
+export interface ExplainOptions extends RunContext {
   /** Start of all random draws, a whole number. Default 0. */
   readonly seed?: number | undefined;
 }

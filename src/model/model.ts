@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expected, ShapeError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { float32Range, isClamped } from '../base/value-range.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -10,7 +10,7 @@ import { mirror } from '../images/mirror.js';
 import { readNamedSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
 import type { ReadImage } from '../images/shared-reads.js';
-import { doubtOf } from '../uncertainty/doubt.js';
+import { uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import type { UnusualGrade } from '../uncertainty/unusual.js';
 import { checkChecksum, checkSelfTest, selfTestPixels, unfitNetwork } from './checks.js';
 import { type CropFaces, faceCropper, withoutFraming } from './crop-faces.js';
@@ -78,7 +78,7 @@ export interface Model {
    */
   predict(
     images: readonly (string | Uint8Array)[],
-    options?: Watch & {
+    options?: RunContext & {
       readonly level?: number | undefined;
       readonly tta?: boolean | undefined;
       readonly faces?: boolean | undefined;
@@ -158,7 +158,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       await cropper.close();
       await session.close();
     },
-    explain: (images, watch = {}) =>
+    explain: (images, context = {}) =>
       explainImages(
         {
           sizePx,
@@ -170,13 +170,13 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
           session: { ...options, copies: 1 },
         },
         images,
-        watch,
+        context,
       ),
     async predict(
       images,
       { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile } = {},
     ) {
-      const doubt = doubtOf(manifest, where, level, onMessage);
+      const doubt = uncertaintyOf(manifest, where, level, onMessage);
       if (faces && manifest.framing === undefined) throw withoutFraming(where);
       const name = (index: number) => {
         const image = images[index]!;

@@ -1,8 +1,8 @@
 import type { Evaluation } from '../evaluation/evaluate.js';
-import { calibrationPlot, riskCoveragePlot } from './doubt-plots.js';
 import { type Format, formatCount, formatPercent } from './format.js';
 import { html, type Markup } from './html.js';
 import { plotFigure, section, statTiles, table } from './parts.js';
+import { calibrationPlot, riskCoveragePlot } from './uncertainty-plots.js';
 
 /** How well intervals hold, and what is gained by sending the doubtful images to a person; nothing where the model has no intervals. */
 export function coverageSection(evaluation: Evaluation, unit: string | undefined, format: Format): Markup | '' {

@@ -3,7 +3,7 @@ import { compress } from 'hono/compress';
 import { cors } from 'hono/cors';
 import { InputError } from '../base/errors.js';
 import type { Model } from '../model/model.js';
-import { type DoubtOf, doubtOf } from '../uncertainty/doubt.js';
+import { type UncertaintyOf, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import { tokenAccess } from './access.js';
 import { Admission } from './admission.js';
 import type { ImageQueue, ImageRow } from './image-queue.js';
@@ -146,7 +146,7 @@ export function createApp({
       });
 
   app.post('/v1/predict', async c => {
-    const { doubtAt, faces } = checkQuery(c.req.query());
+    const { uncertaintyAt, faces } = checkQuery(c.req.query());
     const read = imageReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
     const borrowed = served.borrow();
     if (borrowed === undefined || borrowed.model.isLost) {
@@ -157,7 +157,7 @@ export function createApp({
     let held = 0;
     let leave = () => {};
     try {
-      const doubt = doubtAt(borrowed);
+      const doubt = uncertaintyAt(borrowed);
       const client = c.env?.client ?? '';
       // A queue that is full says so at once, and not after a body of 30 MB.
       admission.check(client, 1);
@@ -247,7 +247,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT'
 
 /** What a query asks for: what a model says of its doubt at a level, and whether of faces. @throws Problem 400 for a query that is none. */
 function checkQuery(query: Record<string, string>): {
-  doubtAt(served: Pick<Borrowed, 'model' | 'doubt'>): DoubtOf;
+  uncertaintyAt(served: Pick<Borrowed, 'model' | 'doubt'>): UncertaintyOf;
   readonly faces: boolean;
 } {
   const checked = predictQuery.safeParse(query);
@@ -256,7 +256,7 @@ function checkQuery(query: Record<string, string>): {
   const faces = checked.data.faces === 'true';
   return {
     faces,
-    doubtAt({ model: { manifest }, doubt }) {
+    uncertaintyAt({ model: { manifest }, doubt }) {
       if (level !== undefined && manifest.intervals === undefined)
         throw new Problem(400, 'level: expected a model with intervals, got one without; train it again');
       if (faces && manifest.framing === undefined)
@@ -264,12 +264,12 @@ function checkQuery(query: Record<string, string>): {
           400,
           'faces: expected a model that knows how its images show faces, got one that does not; train it again',
         );
-      return level === undefined ? doubt : doubtOf(manifest, 'the model', level);
+      return level === undefined ? doubt : uncertaintyOf(manifest, 'the model', level);
     },
   };
 }
 
-async function predict(queue: ImageQueue, doubt: DoubtOf, image: RequestImage): Promise<Prediction> {
+async function predict(queue: ImageQueue, doubt: UncertaintyOf, image: RequestImage): Promise<Prediction> {
   try {
     if (image instanceof InputError) throw image;
     return predictionOf(doubt, await queue.add(image));
@@ -279,7 +279,11 @@ async function predict(queue: ImageQueue, doubt: DoubtOf, image: RequestImage): 
   }
 }
 
-async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, image: RequestImage): Promise<FacesPrediction> {
+async function predictFaces(
+  find: Borrowed['find'],
+  doubt: UncertaintyOf,
+  image: RequestImage,
+): Promise<FacesPrediction> {
   try {
     if (image instanceof InputError) throw image;
     const found = await find(image);
@@ -296,7 +300,7 @@ async function predictFaces(find: Borrowed['find'], doubt: DoubtOf, image: Reque
 }
 
 /** @throws InputError where the network gives no number. */
-function predictionOf(doubt: DoubtOf, { outputs, row }: ImageRow): Prediction & { readonly value: number } {
+function predictionOf(doubt: UncertaintyOf, { outputs, row }: ImageRow): Prediction & { readonly value: number } {
   const value = Number(outputs.value!.data[row]);
   if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
   const { low, high, unusual, unlike } = doubt.of(value, outputs, row);

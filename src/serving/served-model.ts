@@ -1,5 +1,5 @@
 import type { Model } from '../model/model.js';
-import { type DoubtOf, doubtOf } from '../uncertainty/doubt.js';
+import { type UncertaintyOf, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import { createFaceFinder, type FaceRow } from './face-finder.js';
 import { createImageQueue, type ImageQueue } from './image-queue.js';
 import type { Limits } from './limits.js';
@@ -17,7 +17,7 @@ export interface Served {
 export interface Borrowed extends Served {
   readonly queue: ImageQueue;
   /** What it says of its doubt, at the level where nobody asks for another. */
-  readonly doubt: DoubtOf;
+  readonly doubt: UncertaintyOf;
   /** The faces of an image: see createFaceFinder. */
   find(bytes: Uint8Array): Promise<FaceRow[]>;
   /** To be called when it is not needed any more. */
@@ -27,7 +27,7 @@ export interface Borrowed extends Served {
 interface Held {
   readonly served: Served;
   readonly queue: ImageQueue;
-  readonly doubt: DoubtOf;
+  readonly doubt: UncertaintyOf;
   readonly find: Borrowed['find'];
   users: number;
   isOld: boolean;
@@ -52,7 +52,7 @@ export class ServedModel {
     const older = this.held;
     const queue = createImageQueue(served.model, this.limits, this.onBatch);
     const find = createFaceFinder(served.model, this.limits, queue);
-    const doubt = doubtOf(served.model.manifest, 'the model');
+    const doubt = uncertaintyOf(served.model.manifest, 'the model');
     this.held = { served, queue, doubt, find, users: 0, isOld: false };
     if (older !== undefined) retire(older);
   }

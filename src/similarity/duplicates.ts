@@ -1,6 +1,6 @@
 import { breathing } from '../base/breathing.js';
 import { byGroup, Connections, connected } from '../base/groups.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { type Candidate, findCandidates, together } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
 import { DESCRIPTOR_WIDTH, GRAY_PX } from './descriptor.js';
@@ -42,7 +42,7 @@ export interface Duplicates {
 }
 
 /** How duplicates are searched. */
-export interface DuplicateOptions extends Pick<Watch, 'onProgress' | 'signal'> {
+export interface DuplicateOptions extends Pick<RunContext, 'onProgress' | 'signal'> {
   /** Start of the index's random numbers, a whole number; only beyond 20,000 images. Default 0. */
   readonly seed?: number | undefined;
 }
@@ -166,7 +166,7 @@ export async function* compared(
   candidates: readonly Candidate[],
   readQuery: (index: number) => Promise<Levels | undefined>,
   readBase: (index: number) => Promise<Levels | undefined>,
-  { onProgress, signal }: Pick<Watch, 'onProgress' | 'signal'>,
+  { onProgress, signal }: Pick<RunContext, 'onProgress' | 'signal'>,
   known?: Connections,
 ): AsyncGenerator<Compared> {
   const breath = breathing(signal);

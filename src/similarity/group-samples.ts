@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { readIfThere, touch } from '../base/files.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample } from '../datasets/dataset.js';
 import { columnGroups, joinGroups } from '../datasets/split.js';
@@ -30,13 +30,13 @@ export interface GroupedSamples {
 export async function groupSamples(
   dataset: Dataset,
   cacheDir: string,
-  watch: Watch,
+  context: RunContext,
   read?: ReadImage,
 ): Promise<GroupedSamples> {
   const { root, samples } = dataset;
-  const { facts } = await readImageFacts(dataset, cacheDir, watch, read);
+  const { facts } = await readImageFacts(dataset, cacheDir, context, read);
   const duplicates = await remembered(facts, cacheDir, () =>
-    findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), watch),
+    findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), context),
   );
   return grouped(samples, facts, duplicates);
 }
@@ -64,7 +64,7 @@ function grouped(samples: readonly Sample[], facts: GroupedSamples['facts'], dup
 }
 
 /** Says how many groups of duplicates stay together. */
-export function tellGroups({ groups }: Duplicates, { onMessage }: Watch): void {
+export function tellGroups({ groups }: Duplicates, { onMessage }: RunContext): void {
   if (groups.length === 0) return;
   const images = groups.reduce((sum, group) => sum + group.length, 0);
   onMessage?.(

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
 import { breathing } from '../base/breathing.js';
 import { InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { scratch } from '../base/scratch.js';
 import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { contentHash, FeatureCache } from '../features/feature-cache.js';
@@ -57,7 +57,7 @@ const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length + 1;
 export async function readImageFacts(
   { root, samples }: Dataset,
   cacheDir: string,
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal }: RunContext = {},
   read: ReadImage = readSource,
 ): Promise<FactsOfDataset> {
   const key = createHash('sha256')

@@ -1,4 +1,4 @@
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { findCandidates } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
 import { type Compared, compared, type LeastLikeness, memoizedLevels, stacked } from './duplicates.js';
@@ -42,7 +42,7 @@ export async function findLeaks(
   training: KnownImages,
   test: readonly (ImageFacts | undefined)[],
   readTestGray: (index: number) => Promise<Float32Array | undefined>,
-  watch: Pick<Watch, 'onProgress' | 'signal'> = {},
+  context: Pick<RunContext, 'onProgress' | 'signal'> = {},
 ): Promise<Leak[]> {
   const leaks = new Map<number, Leak>();
   const byHash = new Map(training.hashes.map((hash, i) => [hash, i] as const).reverse());
@@ -55,7 +55,7 @@ export async function findLeaks(
   if (others.length > 0 && training.hashes.length > 0) {
     const queries = stacked(others.map(i => test[i]!.descriptor));
     const metric = cropMetric(training.descriptors);
-    const candidates = await findCandidates(training.descriptors, metric, { queries, signal: watch.signal });
+    const candidates = await findCandidates(training.descriptors, metric, { queries, signal: context.signal });
     const readTraining = memoizedLevels(training.readGray);
     const readTest = memoizedLevels(index => readTestGray(others[index]!));
     const keep = (leak: Leak) => {
@@ -64,7 +64,7 @@ export async function findLeaks(
     const unseen: typeof candidates = [];
     for (const candidate of candidates) if ((await readTraining(candidate.base)) === undefined) unseen.push(candidate);
     const seen: Compared[] = [];
-    for await (const pair of compared(candidates, readTest, readTraining, watch)) seen.push(pair);
+    for await (const pair of compared(candidates, readTest, readTraining, context)) seen.push(pair);
     const likenesses = seen.map(({ similarity }) => similarity);
     const least = Math.max(leastLikenessOf(likenesses, BY_PIXELS), training.least?.pixels ?? 0);
     for (const { query, base, similarity } of seen) {

@@ -1,6 +1,6 @@
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createSession, createState } from '../engine/runtime/session.js';
 import { buildStep, type FitOptions, type Problem, stepFeeds } from './fit.js';
@@ -36,7 +36,7 @@ const TOO_MUCH = 4;
 export async function findLearningRate(
   problem: Problem,
   options: Omit<FitOptions, 'schedule' | 'epochs'>,
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal }: RunContext = {},
 ): Promise<FoundRate> {
   const { step, batch } = buildStep(problem, options);
   const state = await createState(step.state);

@@ -1,6 +1,6 @@
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import { expected, InputError, reasonOf, ShapeError, UsageError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { cast, reshape } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -132,8 +132,8 @@ export function fineTuneFitOptions(options: FineTuneOptions) {
  * Reference: head first, then all: Kumar et al., https://arxiv.org/abs/2202.10054; rates that fall from stage to stage: Howard,
  * Ruder, https://arxiv.org/abs/1801.06146
  */
-export async function fineTune(options: FineTuneOptions, watch: Watch = {}): Promise<{ head: Head; fit: Fit }> {
-  const result = await fit(fineTuneProblem(options), fineTuneFitOptions(options), watch);
+export async function fineTune(options: FineTuneOptions, context: RunContext = {}): Promise<{ head: Head; fit: Fit }> {
+  const result = await fit(fineTuneProblem(options), fineTuneFitOptions(options), context);
   return { head: withParameters(options.head, result.parameters), fit: result };
 }
 

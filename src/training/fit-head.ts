@@ -1,4 +1,4 @@
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Random } from '../base/random.js';
 import { cast, mul } from '../engine/graph/build.js';
 import type { Graph, Value } from '../engine/graph/graph.js';
@@ -182,7 +182,7 @@ export function headRecipe(options: RecipeOptions, rows: number, goesOn = false)
 export async function fitHead(
   data: HeadData,
   options: HeadOptions & { readonly start?: Head | undefined },
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<{ head: Head; fit: Fit }> {
   const { kind, loss, seed, balance = false, onEpoch } = options;
   const { start = startHead(data, { kind, loss, seed }) } = options;
@@ -195,7 +195,7 @@ export async function fitHead(
       name: `${kind} head`,
       onEpoch,
     },
-    watch,
+    context,
   );
   return { head: withParameters(start, result.parameters), fit: result };
 }
@@ -216,7 +216,7 @@ export function classicSettings({ epochs = 5, learningRate = 1e-3, batch = 25, p
 export async function fitClassicHead(
   data: HeadData,
   { start, ...options }: Omit<HeadOptions, 'kind'> & { readonly start?: Head | undefined },
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<{ head: Head; fit: Fit }> {
   const { loss, seed, balance = false, onEpoch } = options;
   const patience = options.patience ?? undefined;
@@ -236,7 +236,7 @@ export async function fitClassicHead(
       name: 'adam',
       onEpoch,
     },
-    watch,
+    context,
   );
   return { head: withParameters(untrained, result.parameters), fit: result };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { createRandom, type Random } from '../base/random.js';
 import type { StatisticUpdate } from '../engine/autodiff/batch-norm.js';
 import { reduceSum, square, sub } from '../engine/graph/build.js';
@@ -163,8 +163,8 @@ const savedSchema = z.object({
  * @throws InputError where the loss is not finite any more, or the checkpoint is of another run.
  * @throws AbortedError once the signal is aborted, after saving a checkpoint.
  */
-export async function fit(problem: Problem, options: FitOptions, watch: Watch = {}): Promise<Fit> {
-  const run = await Run.start(problem, options, watch);
+export async function fit(problem: Problem, options: FitOptions, context: RunContext = {}): Promise<Fit> {
+  const run = await Run.start(problem, options, context);
   try {
     return await run.toTheEnd();
   } finally {
@@ -237,7 +237,7 @@ class Run {
   private constructor(
     private readonly problem: Problem,
     private readonly options: FitOptions,
-    private readonly watch: Watch,
+    private readonly context: RunContext,
     private readonly session: Session,
     private readonly judge: Session,
     private readonly state: State,
@@ -250,7 +250,7 @@ class Run {
     this.schedule = options.schedule(this.stepsAnEpoch * options.epochs);
   }
 
-  static async start(problem: Problem, options: FitOptions, watch: Watch): Promise<Run> {
+  static async start(problem: Problem, options: FitOptions, context: RunContext): Promise<Run> {
     const { step, batch } = buildStep(problem, options);
     const { moved } = step;
     const judgeGraph = new Graph();
@@ -261,7 +261,7 @@ class Run {
     const state = await createState(step.state);
     const session = await createSession(step.model, { spin: true });
     const judge = await createSession(toOnnx(judgeGraph), { handOver: true, spin: true });
-    return new Run(problem, options, watch, session, judge, state, step.scalars, batch, moved);
+    return new Run(problem, options, context, session, judge, state, step.scalars, batch, moved);
   }
 
   async close(): Promise<void> {
@@ -277,7 +277,7 @@ class Run {
     while (position.history.length < epochs) {
       const late = position.history.length - position.best.epoch;
       if (patience !== undefined && keep !== 'last' && late >= patience) {
-        this.watch.onMessage?.(`${name}: no better for ${late} epochs, stopped`);
+        this.context.onMessage?.(`${name}: no better for ${late} epochs, stopped`);
         break;
       }
       await this.epoch(position.history.length + 1);
@@ -293,7 +293,7 @@ class Run {
   }
 
   private async epoch(epoch: number): Promise<void> {
-    const { problem, options, position, batch, stepsAnEpoch, watch } = this;
+    const { problem, options, position, batch, stepsAnEpoch, context } = this;
     const { seed, name, epochs, epochLines } = options;
     const started = performance.now();
     const order = createRandom(seed, `order/${epoch}`).shuffle(problem.train);
@@ -317,9 +317,9 @@ class Run {
       position.squaredSum += Number(squared!.data[0]);
       recent += value;
       const total = epochs * stepsAnEpoch * batch;
-      watch.onProgress?.({ phase: name, detail, done: position.step * batch, total, unit: 'images' });
+      context.onProgress?.({ phase: name, detail, done: position.step * batch, total, unit: 'images' });
       if (epochLines && at % STEPS_A_LINE === 0) {
-        watch.onMessage?.(
+        context.onMessage?.(
           `${where}, batch ${at} of ${stepsAnEpoch}: mean loss ${(recent / STEPS_A_LINE).toPrecision(4)}`,
         );
         recent = 0;
@@ -336,10 +336,10 @@ class Run {
       running.catch(() => {});
       inEngine.push(running);
       if (inEngine.length === IN_ENGINE) await settle();
-      if (watch.signal?.aborted || this.isDue()) {
+      if (context.signal?.aborted || this.isDue()) {
         while (inEngine.length > 0) await settle();
         await saveNow();
-        throwIfAborted(watch.signal);
+        throwIfAborted(context.signal);
       }
     }
     while (inEngine.length > 0) await settle();
@@ -348,7 +348,7 @@ class Run {
     const trainLoss = position.lossSum / stepsAnEpoch;
     const trainMse = position.squaredSum / (stepsAnEpoch * batch);
     const validation = await this.validate().catch(async thrown => {
-      if (watch.signal?.aborted) await saveNow();
+      if (context.signal?.aborted) await saveNow();
       throw thrown;
     });
     if (validation !== null && !Number.isFinite(validation.mse)) {
@@ -373,7 +373,7 @@ class Run {
         ? ''
         : `, validation RMSE ${digits(Math.sqrt(validation.mse))}, MAE ${digits(validation.mae)}`;
     if (epochLines) {
-      watch.onMessage?.(`${where}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
+      context.onMessage?.(`${where}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
     }
     options.onEpoch?.(result);
   }
@@ -385,14 +385,14 @@ class Run {
   }
 
   private async validate(): Promise<Errors | null> {
-    const { problem, watch } = this;
+    const { problem, context } = this;
     const { validation, labels } = problem;
     if (validation.length === 0) return null;
     const values = new Float64Array(validation.length);
     const blocks = Math.ceil(validation.length / this.batch);
     const block = (i: number) => validation.slice(i * this.batch, (i + 1) * this.batch);
     let at = 0;
-    for await (const feeds of ahead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), watch.signal)) {
+    for await (const feeds of ahead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), context.signal)) {
       const { value } = await this.judge.run(feeds, { state: this.state, suffix: AVERAGE, handOver: true });
       values.set(value!.data as Float32Array, at);
       at += value!.data.length;
@@ -409,7 +409,7 @@ class Run {
     const spread = standardDeviation(values);
     const labelSpread = standardDeviation(validation.map(i => labels[i]!));
     if (labelSpread > 0 && spread < COLLAPSED * labelSpread) {
-      this.watch.onMessage?.(
+      this.context.onMessage?.(
         `warning: all predictions are nearly the same (they vary by ${digits(spread)}, the labels by ${digits(labelSpread)}); ` +
           'try a lower --lr, more --epochs, or --find-lr',
       );
@@ -486,7 +486,7 @@ class Run {
     await this.state.write(state);
     this.position = position;
     if (Object.keys(best).length > 0) this.bestTensors = best;
-    this.watch.onMessage?.(`${this.options.name}: goes on after step ${position.step}`);
+    this.context.onMessage?.(`${this.options.name}: goes on after step ${position.step}`);
     for (const epoch of position.history) this.options.onEpoch?.(epoch);
     return true;
   }

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession } from '../engine/runtime/session.js';
@@ -32,7 +32,7 @@ export async function* outOfFold(
   data: Pick<HeadData, 'rows' | 'mirrored' | 'labels'>,
   folds: readonly (readonly number[])[],
   fitOn: (data: HeadData, fold: number) => Promise<Head>,
-  { signal }: Watch = {},
+  { signal }: RunContext = {},
 ): AsyncGenerator<FoldAnswers> {
   for (const [fold, indices] of folds.entries()) {
     throwIfAborted(signal);

@@ -1,4 +1,4 @@
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { RowScale, RowSums } from '../features/row-sums.js';
 import type { Head, HeadData } from './head.js';
 
@@ -12,7 +12,7 @@ export interface FoldData {
 
 /** Fits heads on all rows but a fold. */
 export interface Refit {
-  fit(fold: FoldData, watch: Watch): Promise<Head>;
+  fit(fold: FoldData, context: RunContext): Promise<Head>;
   /** Frees what fitting took. */
   close?(): Promise<void>;
 }

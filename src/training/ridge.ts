@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createPositiveSolver, type PositiveSolver, type PositiveSystem } from '../engine/linalg/cholesky.js';
 import { addRows, noRows, type RowScale, type RowSums } from '../features/row-sums.js';
@@ -34,7 +34,7 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
  */
 export async function fitRidge(
   { rows, labels, train, validation, range }: HeadData,
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal }: RunContext = {},
 ): Promise<RidgeFit> {
   const total = 2 * train.length + validation.length;
   let done = 0;

@@ -1,4 +1,4 @@
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { folds } from '../datasets/split.js';
 import type { FeatureRows } from '../features/feature-cache.js';
 import { addRows, clearSums, noRows, type RowScale, turnToRest } from '../features/row-sums.js';
@@ -59,18 +59,18 @@ export function calibrationFolds(
 export async function calibrateSplit(
   { rows, middle: means, labels, train, validation }: Omit<HeadData, 'mirrored'>,
   head: Head,
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<Calibration> {
   const scale = scaleOf(rows, labels, train);
   const sums = noRows(rows.width);
-  await addRows(sums, rows, labels, train, scale, watch);
+  await addRows(sums, rows, labels, train, scale, context);
   const ppca = await fitPpca(sums, scale.standardization);
   const distance = Float64Array.from(await distancesOf(ppca, rows, validation));
   const answers = await answersOf(head, rows, validation);
   const value = Float64Array.from(answers.value);
   const spread = spreadsOf(answers, head);
   const label = Float64Array.from(validation, row => labels[row]!);
-  const middle = means && (await gaussiansOf(means, train, watch)).all;
+  const middle = means && (await gaussiansOf(means, train, context)).all;
   const unlikeness = middle ? Float64Array.from(await distancesOf(middle, means!, validation)) : distance;
   const activation = activationsOf(rows, validation);
   const about = { ppca, middle, unlikeness, activation, method: 'split', folds: 0, label } as const;
@@ -88,29 +88,29 @@ export async function calibrateCross(
   data: HeadData,
   refit: Refit,
   seed: number,
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<Calibration> {
   const { rows, middle: means, labels } = data;
   const parts = calibrationFolds(labels, seed, data.groups);
   const scale = scaleOf(rows, labels, [...labels.keys()]);
   const { standardization } = scale;
   const all = noRows(rows.width);
-  await addRows(all, rows, labels, [...labels.keys()], scale, watch);
+  await addRows(all, rows, labels, [...labels.keys()], scale, context);
   const ppca = await fitPpca(all, standardization);
   const value = new Float64Array(labels.length);
   const distance = new Float64Array(labels.length);
-  const middle = means && (await gaussiansOf(means, [...labels.keys()], watch));
+  const middle = means && (await gaussiansOf(means, [...labels.keys()], context));
   const unlikeness = middle ? new Float64Array(labels.length) : distance;
   let spread: Float64Array | undefined;
   // One for all folds: memory of this size takes longer to touch for the first time than to add up again.
   const others = noRows(rows.width);
   const fitOn = async (part: HeadData, fold: number) => {
     clearSums(others);
-    await addRows(others, rows, labels, parts[fold]!, scale, watch);
+    await addRows(others, rows, labels, parts[fold]!, scale, context);
     turnToRest(others, all);
-    return await refit.fit({ data: part, sums: others, scale }, foldWatch(watch, fold, parts.length));
+    return await refit.fit({ data: part, sums: others, scale }, foldWatch(context, fold, parts.length));
   };
-  for await (const answers of outOfFold(data, parts, fitOn, watch)) {
+  for await (const answers of outOfFold(data, parts, fitOn, context)) {
     const { indices, head } = answers;
     const apart = await distancesOf(await fitPpca(others, standardization), rows, indices);
     const unlike = middle && (await distancesOf(await middle.without(indices), means!, indices));
@@ -129,7 +129,7 @@ export async function calibrateCross(
 }
 
 /** Shows the fits of all folds as one phase; what each of them would say has been said of the head that is kept. */
-const foldWatch = ({ signal, onProgress }: Watch, fold: number, folds: number): Watch => ({
+const foldWatch = ({ signal, onProgress }: RunContext, fold: number, folds: number): RunContext => ({
   signal,
   onProgress: ({ done, total, unit, stage }) =>
     onProgress?.({

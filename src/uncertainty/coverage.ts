@@ -20,7 +20,7 @@ export interface KeptErrors {
 }
 
 /** What is found of a model's intervals. */
-export interface DoubtEvaluation {
+export interface UncertaintyEvaluation {
   /** At 90 % and 80 %; null where the model was calibrated on too few images for the level. */
   readonly coverage90: number | null;
   readonly intervalWidth90: number | null;
@@ -37,7 +37,7 @@ export interface DoubtEvaluation {
 }
 
 /** A prediction with what the model says of its doubt. */
-export interface DoubtfulPrediction {
+export interface UncertainPrediction {
   readonly label: number;
   readonly value: number;
   readonly scale: number;
@@ -50,7 +50,7 @@ const KEPT = [1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
 
 /** The coverage of `predictions`, at least one, at `level`; null where the model has too few calibration images for it. */
 export function coverageAt(
-  predictions: readonly DoubtfulPrediction[],
+  predictions: readonly UncertainPrediction[],
   scores: IntervalScores,
   level: number,
 ): Coverage | null {
@@ -66,7 +66,10 @@ export function coverageAt(
 }
 
 /** What is found of the intervals of `predictions`, at least one. */
-export function evaluateDoubt(predictions: readonly DoubtfulPrediction[], scores: IntervalScores): DoubtEvaluation {
+export function evaluateUncertainty(
+  predictions: readonly UncertainPrediction[],
+  scores: IntervalScores,
+): UncertaintyEvaluation {
   const at90 = coverageAt(predictions, scores, 0.9);
   const at80 = coverageAt(predictions, scores, 0.8);
   const graded = (grade: UnusualGrade) => predictions.filter(({ unlike }) => unlike === grade).length;
@@ -82,7 +85,7 @@ export function evaluateDoubt(predictions: readonly DoubtfulPrediction[], scores
   };
 }
 
-function riskCoverage(predictions: readonly DoubtfulPrediction[], scores: IntervalScores): KeptErrors[] {
+function riskCoverage(predictions: readonly UncertainPrediction[], scores: IntervalScores): KeptErrors[] {
   const intervalOf = intervalsAt(scores, 0.9);
   const doubt = predictions.map(({ label, value, scale }) => {
     const [low, high] = intervalOf?.(value, scale) ?? [0, scale];

@@ -1,4 +1,4 @@
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { reduceSum, sqrt, square } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import type { FeatureRows } from '../features/feature-cache.js';
@@ -32,19 +32,23 @@ export interface Gaussians {
 }
 
 /** The Gaussians of the rows `indices`. */
-export async function gaussiansOf(rows: FeatureRows, indices: readonly number[], watch: Watch): Promise<Gaussians> {
+export async function gaussiansOf(
+  rows: FeatureRows,
+  indices: readonly number[],
+  context: RunContext,
+): Promise<Gaussians> {
   // Labels have no part in it.
   const labels = new Float64Array(rows.length);
   const standardization = measureRows(rows, indices);
   const scale = { standardization, target: { mean: 0, std: 1 } };
   const sums = noRows(rows.width);
-  await addRows(sums, rows, labels, indices, scale, watch);
+  await addRows(sums, rows, labels, indices, scale, context);
   const others = noRows(rows.width);
   return {
     all: await fitPpca(sums, standardization),
     async without(part) {
       clearSums(others);
-      await addRows(others, rows, labels, part, scale, watch);
+      await addRows(others, rows, labels, part, scale, context);
       turnToRest(others, sums);
       return await fitPpca(others, standardization);
     },

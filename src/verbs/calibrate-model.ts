@@ -1,6 +1,6 @@
 import type { Backbone } from '../backbones/backbone.js';
 import { expected, InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { tunedFeatures } from '../features/tuned-features.js';
 import type { Manifest, ManifestIntervals } from '../formats/manifest.js';
@@ -29,7 +29,7 @@ export interface CalibratedHead {
 }
 
 /** What a fitted model is calibrated on. */
-export interface CalibrateOptions extends Watch {
+export interface CalibrateOptions extends RunContext {
   readonly data: HeadData;
   readonly dataset: Pick<Dataset, 'root' | 'samples'>;
   readonly backbone: Backbone;
@@ -46,7 +46,7 @@ export interface CalibrateOptions extends Watch {
  */
 export async function calibrateModel(
   taken: ModelFit,
-  { data, dataset, backbone, correctBias, seed, ...watch }: CalibrateOptions,
+  { data, dataset, backbone, correctBias, seed, ...context }: CalibrateOptions,
 ): Promise<CalibratedHead> {
   const { train, validation, labels, range } = data;
   const seen = taken.tuned === undefined ? data : await tunedData();
@@ -63,7 +63,7 @@ export async function calibrateModel(
   async function tunedData(): Promise<HeadData> {
     const step = Math.ceil(train.length / MOST_TRAINED_ON);
     const some = train.filter((_, i) => i % step === 0);
-    const rows = await tunedFeatures(dataset, backbone, taken.tuned!, [...some, ...validation], watch);
+    const rows = await tunedFeatures(dataset, backbone, taken.tuned!, [...some, ...validation], context);
     return { ...rows, labels, train: some, validation };
   }
 
@@ -88,7 +88,7 @@ export async function calibrateModel(
       mae: meanAbsoluteError(truth, value),
     });
     const out = { ...found, images: validation.length, before: errors(before), after: errors(after) };
-    watch.onMessage?.(
+    context.onMessage?.(
       `corrected the bias: predictions rose by ${digits(found.slope)} for each 1 of truth; on the ${validation.length} held-out images ` +
         `that moves the RMSE from ${digits(out.before.rmse)} to ${digits(out.after.rmse)}, the MAE from ${digits(out.before.mae)} to ` +
         `${digits(out.after.mae)}`,
@@ -101,15 +101,15 @@ export async function calibrateModel(
     const onHeldOut = refit === undefined || canSplit(data);
     const images = onHeldOut ? validation.length : labels.length;
     if (images < FEWEST) {
-      watch.onMessage?.(
+      context.onMessage?.(
         `no intervals: they need ${FEWEST} ${onHeldOut ? 'held-out ' : ''}images or more, and there are ${images}`,
       );
       return undefined;
     }
-    if (onHeldOut) return await calibrateSplit(seen, correct(taken.held), watch);
+    if (onHeldOut) return await calibrateSplit(seen, correct(taken.held), context);
     const corrected: Refit = { fit: async (fold, of) => correct(await refit.fit(fold, of)) };
     try {
-      return await calibrateCross(data, corrected, seed, watch);
+      return await calibrateCross(data, corrected, seed, context);
     } finally {
       await refit.close?.();
     }

@@ -4,7 +4,7 @@ import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { moveAside } from '../base/output-folder.js';
-import { stagesOf, type Watch } from '../base/progress.js';
+import { type RunContext, stagesOf } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import {
@@ -23,13 +23,13 @@ import { extractFeatures } from '../features/extract.js';
 import { qualityFlags } from '../images/quality.js';
 import { sheetPng, type Tile } from '../images/sheet.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../labels/issues.js';
-import { checkGroups, doubtLabels, type LabelDoubts } from '../labels/label-doubts.js';
+import { checkGroups, findLabelErrors, type LabelErrors } from '../labels/label-errors.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { groupSamples, someGrouped } from '../similarity/group-samples.js';
 import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
 
 /** Which data to look through, and for what. */
-export interface CleanOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+export interface CleanOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
   /** The table to write, `.csv` or `.jsonl`; the sheet and `decisions.csv` lie beside it. */
   readonly out: string;
   /** Where decisions are read from and new ones offered. Default: `decisions.csv` beside `out`. */
@@ -132,7 +132,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     tellWarnings(samples, facts, onMessage);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
-    const doubts = await doubtLabels({ rows, labels, groups, conflicting, seed }, stage(3));
+    const doubts = await findLabelErrors({ rows, labels, groups, conflicting, seed }, stage(3));
     // An image without facts could not be read a second time.
     const known = facts.flatMap((fact, i) => (fact === undefined ? [] : [{ i, fact }]));
     const flags = qualityFlags(known.map(({ fact }) => fact.quality));
@@ -222,7 +222,7 @@ async function foreignFiles(out: string, sheet: string): Promise<string[]> {
 }
 
 /** The data with what was decided so far. Decisions about images that are not there stay in their file and are told. */
-function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: Watch['onMessage']) {
+function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: RunContext['onMessage']) {
   if (decisions === undefined) return { dataset, before: undefined };
   const { here, gone, notes } = matchDecisions(decidableFiles(dataset), decisions);
   for (const note of notes) onMessage?.(note);
@@ -234,7 +234,7 @@ function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: W
 /** Gives the samples that look most like one, the nearest first. */
 function nearestSamples(
   samples: readonly Sample[],
-  { neighbours, neighbourCount }: LabelDoubts,
+  { neighbours, neighbourCount }: LabelErrors,
 ): (file: string) => readonly Sample[] {
   const position = new Map(samples.map(({ file }, i) => [file, i]));
   const shown = Math.min(NEIGHBOURS_SHOWN, neighbourCount);

@@ -3,7 +3,7 @@ import { join, resolve, sep } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import { expected, InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Sample } from '../datasets/dataset.js';
 import { type ImageWarning, warningLines } from '../images/image-warning.js';
 import { thumbnail } from '../images/sheet.js';
@@ -18,8 +18,8 @@ export function defaultCacheDir(): string {
 export const backboneOf = (
   { backbone, weights, sizePx, mean, std }: Omit<BackboneOptions, 'cacheDir'>,
   cacheDir: string,
-  watch: Watch,
-): Promise<Backbone> => loadBackbone({ backbone, weights, sizePx, mean, std, cacheDir }, watch);
+  context: RunContext,
+): Promise<Backbone> => loadBackbone({ backbone, weights, sizePx, mean, std, cacheDir }, context);
 /**
  * Refuses an output folder that the input is in, or is: it would be moved aside with what is read from it.
  *
@@ -49,7 +49,7 @@ export async function withThumbnails<T extends Pick<Sample, 'file'>>(
 export function tellWarnings(
   samples: readonly Pick<Sample, 'file'>[],
   facts: readonly ({ readonly warning?: ImageWarning | undefined } | undefined)[],
-  onMessage: Watch['onMessage'],
+  onMessage: RunContext['onMessage'],
 ): void {
   const warned = samples.flatMap(({ file }, i) => {
     const warning = facts[i]?.warning;

@@ -5,7 +5,7 @@ import type { Framing } from '../backbones/face-detector/framing.js';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError } from '../base/errors.js';
 import { resourceError, touch } from '../base/files.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { contentHash } from '../features/feature-cache.js';
@@ -27,7 +27,7 @@ export async function cropDataset(
   shown: Framing,
   sizePx: number,
   cacheDir: string,
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal }: RunContext = {},
 ): Promise<Dataset> {
   const { root, samples } = dataset;
   const key = createHash('sha256')

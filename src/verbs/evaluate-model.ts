@@ -7,7 +7,7 @@ import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.j
 import { readRegularFile } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { contextOf, type RunContext } from '../base/progress.js';
 import type { Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { copiesFor } from '../engine/runtime/session.js';
@@ -32,7 +32,7 @@ import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf, leakedImages,
 import { trainingImage } from './training-neighbours.js';
 
 /** Which model to measure, on which data. */
-export interface EvaluateModelOptions extends Watch, OpenDatasetOptions {
+export interface EvaluateModelOptions extends RunContext, OpenDatasetOptions {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** The folder of results. Default: `<model>-evaluation`, where earlier results are replaced and other files stay. */
@@ -118,7 +118,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       if (options.faces && framing === undefined) throw withoutFraming(options.model);
       const dataset =
         options.faces && framing !== undefined
-          ? await cropDataset(opened, framing, input.sizePx, cacheDir, watchOf(options))
+          ? await cropDataset(opened, framing, input.sizePx, cacheDir, contextOf(options))
           : opened;
       const pathOf = (file: string) => resolve(dataset.root, file);
       const { samples } = dataset;
@@ -132,9 +132,9 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       const trained = (index: TrainingIndex) => async (file: string) =>
         (await trainingImage(index, home, index.files.indexOf(file), PAIR_PX)).dataUri;
       const read = readsForTwo();
-      const predicted = async (watch: Watch) => {
+      const predicted = async (context: RunContext) => {
         // Cropped already, where faces were asked for.
-        const asked = { ...watch, tta, read };
+        const asked = { ...context, tta, read };
         const answers = await step(profile, 'predictions', () => model.predict(paths, asked));
         const answered: Prediction[] = [];
         const positions: number[] = [];
@@ -156,15 +156,15 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         const draw = () => evaluationImages(answered, suspects, pathOf, { model, home, index });
         return { answered, positions, skipped, suspects, images: await step(profile, 'images', draw) };
       };
-      const lookedAt = async (watch: Watch) => {
-        const { facts } = await readImageFacts(dataset, cacheDir, watch, read);
-        return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, watch)) };
+      const lookedAt = async (context: RunContext) => {
+        const { facts } = await readImageFacts(dataset, cacheDir, context, read);
+        return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, context)) };
       };
       // What draws takes a third of a second to load: beside the engine's work.
       const page = import('../report/evaluation-page.js');
       page.catch(() => {});
       const [{ answered, positions, skipped, suspects, images }, { facts, leaks }] = await alongside(
-        watchOf(options),
+        contextOf(options),
         predicted,
         'training images',
         lookedAt,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { OutputFolder } from '../base/output-folder.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { contextOf, type RunContext } from '../base/progress.js';
 import type { Manifest } from '../formats/manifest.js';
 import { explanationPng } from '../images/explanation-image.js';
 import type { Faithfulness } from '../model/deletion.js';
@@ -26,7 +26,7 @@ export async function explainInto(
   folder: OutputFolder,
   model: Model,
   images: readonly string[],
-  options: Watch & {
+  options: RunContext & {
     readonly seed: number;
     readonly level?: number | undefined;
     readonly onPrediction?: ((prediction: DrawnPrediction) => void) | undefined;
@@ -35,7 +35,7 @@ export async function explainInto(
   const { seed, level, onPrediction, onMessage, signal } = options;
   const predictions: DrawnPrediction[] = [];
   const taken = new Set<string>();
-  for await (const image of model.explain(images, { ...watchOf(options), seed })) {
+  for await (const image of model.explain(images, { ...contextOf(options), seed })) {
     const { file } = image;
     if (image.value === null) predictions.push({ file, value: null, error: image.error });
     else {

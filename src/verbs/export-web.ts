@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { readIfThere } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Manifest } from '../formats/manifest.js';
 import { modelCard } from '../model/card.js';
 import { checkChecksum } from '../model/checks.js';
@@ -19,7 +19,7 @@ import { type ExportDevice, RUNTIME_FILES, type WebDevice } from '../web/runtime
 import { checkOutside } from './common.js';
 
 /** Which model to export, and where to. */
-export interface ExportWebOptions extends Pick<Watch, 'onMessage'> {
+export interface ExportWebOptions extends Pick<RunContext, 'onMessage'> {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** The folder to make. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import type { OutputFolder } from '../base/output-folder.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Extraction, extractStage } from '../features/extract.js';
@@ -29,7 +29,7 @@ import type { Start } from './go-on-from.js';
 import type { TrainingPlan } from './training-plan.js';
 
 /** Somebody to tell, of epochs too. */
-export interface EpochWatch extends Watch {
+export interface EpochContext extends RunContext {
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
 }
 
@@ -61,11 +61,11 @@ export async function fitHeads(
   plan: TrainingPlan,
   seed: number,
   start: Start | undefined,
-  watch: EpochWatch,
+  context: EpochContext,
 ): Promise<ModelFit[]> {
   const fits: ModelFit[] = [];
   for (const kind of plan.heads) {
-    const { refit, ...fit } = await fitOne(kind, data, backbone, plan, seed, start, watch);
+    const { refit, ...fit } = await fitOne(kind, data, backbone, plan, seed, start, context);
     // Features of a backbone that was trained on these images are too good on each, whichever fold is left out.
     fits.push(start?.isTuned && start.knowsImages ? fit : { ...fit, refit });
   }
@@ -78,7 +78,7 @@ export async function fitHeads(
     best.validationMse === null
       ? 'nothing was held out to compare by (--val 0)'
       : `RMSE ${rmse(best)} against ${rmse(other)} on ${data.validation.length} held-out images`;
-  watch.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
+  context.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
   return ranked;
 }
 
@@ -89,10 +89,10 @@ async function fitOne(
   plan: TrainingPlan,
   seed: number,
   start: Start | undefined,
-  watch: EpochWatch,
+  context: EpochContext,
 ): Promise<ModelFit> {
   if (kind === 'ridge') {
-    const { head, onTrain, strength, validationMse } = await fitRidge(data, watch);
+    const { head, onTrain, strength, validationMse } = await fitRidge(data, context);
     const refit = refitRidge(strength);
     const configuration = { head: 'linear', solver: 'ridge', loss: 'mse', strength };
     const none = { epochs: [], bestEpoch: null, computeShare: null };
@@ -101,18 +101,18 @@ async function fitOne(
   const { loss, balance, augment } = plan;
   const settings = { ...plan.headRecipe, loss, balance, seed };
   const classic = kind === 'classic';
-  const earlier = earlierHead(start, data, { kind, loss }, watch);
+  const earlier = earlierHead(start, data, { kind, loss }, context);
   const fresh = classic && backbone.head !== undefined ? linearHead(backbone.head, { range: data.range }) : undefined;
   const fitOn = (
     part: HeadData,
     start: Head | undefined,
-    changed: Partial<typeof settings> & Pick<EpochWatch, 'onEpoch'>,
-    of: Watch,
+    changed: Partial<typeof settings> & Pick<EpochContext, 'onEpoch'>,
+    of: RunContext,
   ) =>
     classic
       ? fitClassicHead(part, { ...settings, ...changed, start }, of)
       : fitHead(part, { ...settings, ...changed, kind, start }, of);
-  const { head, fit } = await fitOn(data, earlier ?? fresh, { onEpoch: watch.onEpoch }, watch);
+  const { head, fit } = await fitOn(data, earlier ?? fresh, { onEpoch: context.onEpoch }, context);
   // As long as the best epoch took: without held-out images nothing else could end it before it learns its rows by heart.
   const epochs = classic ? settings.epochs : Math.max(1, fit.epoch);
   const again = start?.knowsImages ? fresh : (earlier ?? fresh);
@@ -146,13 +146,13 @@ function earlierHead(
   start: Start | undefined,
   data: HeadData,
   form: Parameters<typeof goOnWith>[2],
-  watch: Watch,
+  context: RunContext,
 ): Head | undefined {
   if (start === undefined) return undefined;
   const found = start.head && goOnWith(start.head, data, form);
   if (found !== undefined) return found;
   const why = start.head === undefined ? 'is fitted to images that are held out' : 'has another form';
-  watch.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
+  context.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
   return undefined;
 }
 
@@ -163,11 +163,11 @@ export async function headToTune(
   plan: TrainingPlan,
   seed: number,
   start: Start | undefined,
-  watch: EpochWatch,
+  context: EpochContext,
 ): Promise<ModelFit> {
   const [kind] = plan.heads as [TrainingPlan['heads'][number]];
-  const head = earlierHead(start, data, { kind: kind === 'mlp' ? 'mlp' : 'linear', loss: plan.loss }, watch);
-  if (head === undefined) return (await fitHeads(data, backbone, plan, seed, undefined, watch))[0]!;
+  const head = earlierHead(start, data, { kind: kind === 'mlp' ? 'mlp' : 'linear', loss: plan.loss }, context);
+  if (head === undefined) return (await fitHeads(data, backbone, plan, seed, undefined, context))[0]!;
   const { labels, validation } = data;
   const { value } = await answersOf(head, data.rows, validation);
   const truth = validation.map(i => labels[i]!);
@@ -193,7 +193,7 @@ export async function tuneBackbone(
   saving: FineTuneOptions['checkpoint'],
   cacheDir: string,
   folder: OutputFolder,
-  watch: EpochWatch,
+  context: EpochContext,
 ): Promise<ModelFit> {
   const { samples } = extraction;
   const paths = samples.map(({ file }) => resolve(dataset.root, file));
@@ -203,7 +203,7 @@ export async function tuneBackbone(
   const stages: Extraction<'float16'>[] = [];
   const stageRows = async (stage: string, mirrored: boolean) => {
     const layer = { stage, width: stageWidth(backbone, stage), mirrored };
-    stages.push(await extractStage({ ...dataset, samples }, backbone, layer, cacheDir, watch));
+    stages.push(await extractStage({ ...dataset, samples }, backbone, layer, cacheDir, context));
     return stages.at(-1)!.rows;
   };
   try {
@@ -224,14 +224,17 @@ export async function tuneBackbone(
     }
     if (plan.findRate) {
       const tuning = { ...asked, ...recipe, checkpoint: saving };
-      const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), watch);
+      const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), context);
       recipe = { ...recipe, learningRate: found.suggestion };
       const { learningRatePlot } = await import('../report/plots.js');
       await folder.write('learning-rate.svg', learningRatePlot([...found.points], found.suggestion));
-      watch.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
+      context.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
     }
     const checkpoint = { ...saving, identity: { ...saving.identity, ...recipe } };
-    const { head: tunedHead, fit } = await fineTune({ ...asked, ...recipe, checkpoint, onEpoch: watch.onEpoch }, watch);
+    const { head: tunedHead, fit } = await fineTune(
+      { ...asked, ...recipe, checkpoint, onEpoch: context.onEpoch },
+      context,
+    );
     return {
       name: `tuned from ${part.lowest} on`,
       head: tunedHead,

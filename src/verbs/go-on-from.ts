@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { expected, InputError, UsageError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type Split, splitByQuantile } from '../datasets/split.js';
 import type { Manifest } from '../formats/manifest.js';
@@ -62,17 +62,17 @@ export async function splitFrom(
   dataset: Dataset,
   facts: readonly (ImageFacts | undefined)[],
   { labels, groups, fingerprint, validation, seed }: SplitFacts,
-  watch: Watch,
+  context: RunContext,
 ): Promise<{ readonly split: Split; readonly start: Start }> {
   const { folder, manifest } = model;
   const { configuration } = manifest;
   const split = splitByQuantile(labels, validation, seed, groups);
   const index = await indexOfModel(folder, manifest);
   if (index === undefined || configuration.from !== undefined)
-    watch.onMessage?.(
+    context.onMessage?.(
       `warning: not all images that ${folder} was trained on are known; held-out ones may be among them`,
     );
-  const leaks = index === undefined ? [] : await findTrainingLeaks(folder, index, dataset, facts, watch);
+  const leaks = index === undefined ? [] : await findTrainingLeaks(folder, index, dataset, facts, context);
   const knowsImages = leaks.length > 0;
   // A model that went on from another may have held out fewer of the same split.
   const isOwnSplit =
@@ -99,7 +99,7 @@ export async function splitFrom(
       ),
     );
   }
-  watch.onMessage?.(`${text}; none of them is held out, and ${held.length} others are`);
+  context.onMessage?.(`${text}; none of them is held out, and ${held.length} others are`);
   const train = [...split.train, ...split.validation.filter(i => !isHeld(i))].sort((a, b) => a - b);
   return { split: { train, validation: held }, start };
 }

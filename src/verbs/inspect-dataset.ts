@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
 import { createOutputFolder } from '../base/output-folder.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { eyeballVersion } from '../base/versions.js';
 import type { Sample, Skipped } from '../datasets/dataset.js';
@@ -24,7 +24,7 @@ import {
 import { compareDatasets, type LeakedImages, leakedImages, PAIR_PX } from './training-leaks.js';
 
 /** Which data to look at. */
-export interface InspectOptions extends Watch, OpenDatasetOptions {
+export interface InspectOptions extends RunContext, OpenDatasetOptions {
   /** Other labelled images, those to test on for example: which of them are among these. Default: none are compared. */
   readonly against?: string | undefined;
   /** Where facts of images are kept; only with `against`. Default: `defaultCacheDir()`. */
@@ -143,7 +143,8 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     const statistics = labelStatistics(labels);
     if (statistics.std === 0 && usable.length > 1)
       onMessage?.(`warning: every label is ${statistics.min}; a model can only learn that number`);
-    const leakage = test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, watchOf(options)));
+    const leakage =
+      test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, contextOf(options)));
     const result: InspectResult = {
       images: usable.length,
       skipped,

@@ -3,7 +3,7 @@ import { type FramedFace, medianFraming } from '../backbones/face-detector/frami
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
 import { ahead } from '../base/ahead.js';
 import { InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../datasets/dataset.js';
@@ -29,11 +29,11 @@ const VERSION = 2;
 export async function framingOf(
   dataset: Pick<Dataset, 'root' | 'samples'> & { readonly fingerprint: string },
   cacheDir: string,
-  watch: Watch = {},
+  context: RunContext = {},
 ): Promise<ManifestFraming | undefined> {
   const path = join(cacheDir, 'framing', `${dataset.fingerprint.slice(0, 16)}-${VERSION}.json`);
   const parse = (json: unknown) => framingSchema.nullable().parse(json);
-  return (await remembered(path, parse, async () => (await measureFraming(dataset, watch)) ?? null)) ?? undefined;
+  return (await remembered(path, parse, async () => (await measureFraming(dataset, context)) ?? null)) ?? undefined;
 }
 
 /**
@@ -44,7 +44,7 @@ export async function framingOf(
  */
 export async function measureFraming(
   { root, samples }: Pick<Dataset, 'root' | 'samples'>,
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal }: RunContext = {},
 ): Promise<ManifestFraming | undefined> {
   const images = Math.min(IMAGES, samples.length);
   const even = Array.from({ length: images }, (_, i) => Math.floor((i * samples.length) / images));

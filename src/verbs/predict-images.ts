@@ -4,7 +4,7 @@ import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { contextOf, type RunContext } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import { listFiles } from '../datasets/listing.js';
 import { copiesFor } from '../engine/runtime/session.js';
@@ -16,7 +16,7 @@ import { checkOutside } from './common.js';
 import { type DrawnPrediction, explainInto } from './explain-images.js';
 
 /** Which images to predict, with which model. */
-export interface PredictOptions extends Watch {
+export interface PredictOptions extends RunContext {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** Files, folders (all files in them, hidden ones aside) and `http(s)` addresses. */
@@ -71,7 +71,7 @@ export async function predictImages(options: PredictOptions): Promise<DrawnPredi
     // Explanations are made one after another.
     const copies = explain === undefined ? copiesFor(images.length) : 1;
     const model = await step(options.profile, 'model', () => loadModel(options.model, { copies }));
-    const asked = { ...watchOf(options), level, onPrediction };
+    const asked = { ...contextOf(options), level, onPrediction };
     try {
       const predictions =
         folder === undefined

@@ -4,7 +4,7 @@ import type { Backbone } from '../backbones/backbone.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
-import { type Watch, watchOf } from '../base/progress.js';
+import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
@@ -14,7 +14,7 @@ import { extractFeatures } from '../features/extract.js';
 import { type FeatureRows, rowsAt } from '../features/feature-cache.js';
 import { alterationNames, alteredCopy } from '../images/altered-copies.js';
 import { readSource } from '../images/read-source.js';
-import { checkGroups, doubtLabels } from '../labels/label-doubts.js';
+import { checkGroups, findLabelErrors } from '../labels/label-errors.js';
 import { areaUnderRoc, precisionAt } from '../metrics/ranking.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import { mean, standardDeviation } from '../metrics/statistics.js';
@@ -27,7 +27,7 @@ import { fitHeads } from './fit-model.js';
 import { planTraining } from './training-plan.js';
 
 /** On which data cleaning is put to the proof, and how hard. */
-export interface ProveOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+export interface ProveOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
   /** Share of the labels that are replaced by another image's, above 0, below 0.5. Default 0.05. */
   readonly noise?: number | undefined;
   /** How often, each time with other labels and another test part, 1 or more. Default 1. */
@@ -88,15 +88,15 @@ const MOST_COPIES = 100;
 export async function proveCleaning(options: ProveOptions): Promise<ProveResult> {
   const started = performance.now();
   const { noise = 0.05, runs = 1, seed = 0, cacheDir = defaultCacheDir(), onMessage } = options;
-  const watch = watchOf(options);
+  const context = contextOf(options);
   if (!(noise > 0 && noise < 0.5)) throw new UsageError(expected('--noise', 'a share above 0, below 0.5', `${noise}`));
   if (!(Number.isInteger(runs) && runs > 0))
     throw new UsageError(expected('--runs', 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
-  const backbone = await backboneOf(options, cacheDir, watch);
-  const grouped = await groupSamples(dataset, cacheDir, watch);
+  const backbone = await backboneOf(options, cacheDir, context);
+  const grouped = await groupSamples(dataset, cacheDir, context);
   checkGroups(options.data, grouped);
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, watch);
+  const extraction = await extractFeatures(dataset, backbone, cacheDir, context);
   try {
     const { samples, rows } = extraction;
     if (samples.length < FEWEST_IMAGES) {
@@ -106,12 +106,12 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     const leastDistance = standardDeviation(labels) / 2;
     if (leastDistance === 0) throw new InputError(expected(options.data, 'labels that differ', 'one label for all'));
     const known = someGrouped(grouped, dataset, extraction.positions);
-    const duplicates = await proveDuplicates({ ...dataset, samples }, known, cacheDir, seed, watch);
+    const duplicates = await proveDuplicates({ ...dataset, samples }, known, cacheDir, seed, context);
     const { groups } = known;
     const done: ProofRun[] = [];
     for (let run = 0; run < runs; run++) {
-      const context = { rows, labels, groups, backbone, noise, leastDistance, seed: seed + run };
-      const result = await proveOnce(context, watch);
+      const proof = { rows, labels, groups, backbone, noise, leastDistance, seed: seed + run };
+      const result = await proveOnce(proof, context);
       done.push(result);
       const { auc, precisionAtPlanted } = result;
       onMessage?.(`run ${run + 1} of ${runs}: area ${auc.toFixed(3)}, precision ${precisionAtPlanted.toFixed(2)}`);
@@ -137,7 +137,7 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
   }
 }
 
-interface RunContext {
+interface ProofContext {
   readonly rows: FeatureRows;
   readonly labels: Float64Array;
   readonly groups: readonly number[];
@@ -147,21 +147,24 @@ interface RunContext {
   readonly seed: number;
 }
 
-async function proveOnce(context: RunContext, watch: Watch): Promise<ProofRun> {
-  const { rows, labels, groups, backbone, noise, leastDistance, seed } = context;
+async function proveOnce(proof: ProofContext, context: RunContext): Promise<ProofRun> {
+  const { rows, labels, groups, backbone, noise, leastDistance, seed } = proof;
   const [test, ...others] = folds(labels, TEST_FOLDS, groups, seed);
   const train = others.flat().sort((a, b) => a - b);
   const truth = Float64Array.from(train, i => labels[i]!);
   const { noisy, isPlanted } = plantLabels(truth, noise, leastDistance, seed);
   const trainRows = rowsAt(rows, train);
-  const doubts = await doubtLabels({ rows: trainRows, labels: noisy, groups: train.map(i => groups[i]!), seed }, watch);
+  const doubts = await findLabelErrors(
+    { rows: trainRows, labels: noisy, groups: train.map(i => groups[i]!), seed },
+    context,
+  );
   const isFlagged = Array.from(doubts.scores, score => score >= THRESHOLD);
   const all = train.map((_, i) => i);
   const testLabels = test!.map(i => labels[i]!);
   const errorsOf = async (positions: readonly number[], given: Float64Array): Promise<ErrorPair> => {
     const some = { rows: rowsAt(trainRows, positions), labels: Float64Array.from(positions, i => given[i]!) };
     const data = { ...some, ...splitByQuantile(some.labels, 0.1, seed) };
-    const [best] = await fitHeads(data, backbone, planTraining({}), seed, undefined, { signal: watch.signal });
+    const [best] = await fitHeads(data, backbone, planTraining({}), seed, undefined, { signal: context.signal });
     const { value } = await answersOf(best!.head, rows, test!);
     return { rmse: rootMeanSquaredError(testLabels, value), mae: meanAbsoluteError(testLabels, value) };
   };
@@ -180,7 +183,7 @@ async function proveOnce(context: RunContext, watch: Watch): Promise<ProofRun> {
   const errors: Partial<Record<(typeof names)[number], ErrorPair>> = {};
   for (const [at, name] of names.entries()) {
     errors[name] = await trained[name]();
-    watch.onProgress?.({ phase: 'training to compare', done: at + 1, total: names.length, unit: 'models' });
+    context.onProgress?.({ phase: 'training to compare', done: at + 1, total: names.length, unit: 'models' });
   }
   const planted = isPlanted.filter(Boolean).length;
   const flagged = isFlagged.filter(Boolean).length;
@@ -251,7 +254,7 @@ async function proveDuplicates(
   { facts, duplicates: known }: GroupedSamples,
   cacheDir: string,
   seed: number,
-  watch: Watch,
+  context: RunContext,
 ): Promise<ProveResult['duplicates']> {
   const { samples, root } = dataset;
   const pathOf = (file: string) => resolve(root, file);
@@ -271,9 +274,9 @@ async function proveDuplicates(
         copies.push({ file, label, source });
       }
     }
-    const more = await readImageFacts({ ...dataset, samples: copies }, cacheDir, watch);
+    const more = await readImageFacts({ ...dataset, samples: copies }, cacheDir, context);
     const file = (index: number) => copies[index - samples.length]?.file ?? pathOf(samples[index]!.file);
-    const found = await findDuplicates([...facts, ...more.facts], index => readGray(file(index)), { ...watch, seed });
+    const found = await findDuplicates([...facts, ...more.facts], index => readGray(file(index)), { ...context, seed });
     const sourceOf = (index: number) => copies[index - samples.length]?.source ?? index;
     return { planted: copies.length, ...judgePairs(known, found, sourceOf, samples.length, copies.length) };
   } finally {

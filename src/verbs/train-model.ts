@@ -8,7 +8,7 @@ import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { createOutputFolder, moveAside, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
-import { stagesOf, type Watch } from '../base/progress.js';
+import { type RunContext, stagesOf } from '../base/progress.js';
 import { checkLabelsWithin } from '../base/value-range.js';
 import { versions } from '../base/versions.js';
 import type { Dataset, Skipped } from '../datasets/dataset.js';
@@ -43,7 +43,11 @@ import { framingOf } from './measure-framing.js';
 import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
 
 /** What to train on, and how. */
-export interface TrainOptions extends Watch, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'>, TrainingOptions {
+export interface TrainOptions
+  extends RunContext,
+    OpenDatasetOptions,
+    Omit<BackboneOptions, 'cacheDir'>,
+    TrainingOptions {
   /** The folder to make. */
   readonly out: string;
   /**
@@ -162,20 +166,20 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
     const closing: (() => Promise<void>)[] = [];
     try {
       const read = readsForTwo();
-      const extracted = async (watch: Watch) => {
+      const extracted = async (context: RunContext) => {
         const backbone = await step(profile, 'precision', () =>
-          backboneAt(precision, loaded, dataset, cacheDir, watch),
+          backboneAt(precision, loaded, dataset, cacheDir, context),
         );
         // Refused before the work: a stage that is not there.
         const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
         const extraction = await step(profile, 'features', () =>
-          extractFeatures(dataset, backbone, cacheDir, watch, { read, middle: true }),
+          extractFeatures(dataset, backbone, cacheDir, context, { read, middle: true }),
         );
         closing.push(() => extraction.close());
         return { backbone, part, extraction };
       };
-      const [{ backbone, part, extraction }, all] = await alongside(stage(1), extracted, 'duplicates', watch =>
-        groupSamples(dataset, cacheDir, watch, read),
+      const [{ backbone, part, extraction }, all] = await alongside(stage(1), extracted, 'duplicates', context =>
+        groupSamples(dataset, cacheDir, context, read),
       );
       const { samples, rows, middle, skipped, fingerprint } = extraction;
       if (samples.length < 2) {
@@ -240,10 +244,10 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
           ...originOf(options.from, origin),
         };
         // Not the head that ridge has refitted on all: held-out images that it has seen could not judge the epochs.
-        const context: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
+        const tuning: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
         const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
         if (!resume) await setAside(checkpoint, options.onMessage);
-        const tuned = () => tuneBackbone(context, saving, cacheDir, folder, { ...stage(3), onEpoch: options.onEpoch });
+        const tuned = () => tuneBackbone(tuning, saving, cacheDir, folder, { ...stage(3), onEpoch: options.onEpoch });
         fits = [await step(profile, 'tuning', tuned), ...fits];
       }
       const [taken] = fits as [ModelFit];
@@ -251,7 +255,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
       const calibrationStarted = performance.now();
       const { correctBias = false, signal } = options;
       const about = { data, dataset: usable, backbone, correctBias, seed };
-      const calibrated = async ({ onProgress, onMessage, signal }: Watch) => {
+      const calibrated = async ({ onProgress, onMessage, signal }: RunContext) => {
         const result = await step(profile, 'intervals', () =>
           calibrateModel(taken, { ...about, onProgress, onMessage, signal }),
         );
@@ -261,7 +265,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
         stage(part === undefined ? 3 : 4),
         calibrated,
         'framing of faces',
-        watch => framingOf({ ...usable, fingerprint }, cacheDir, watch),
+        context => framingOf({ ...usable, fingerprint }, cacheDir, context),
       );
       throwIfAborted(signal);
 
@@ -350,7 +354,7 @@ function baselineOf(
 }
 
 /** What was decided about images and labels, for the manifest, and said. */
-function decisionsText({ decisions }: Dataset, onMessage: Watch['onMessage']): { decisions?: string } {
+function decisionsText({ decisions }: Dataset, onMessage: RunContext['onMessage']): { decisions?: string } {
   if (decisions === undefined) return {};
   const { file, kept, set, dropped } = decisions;
   const text = `${kept} kept, ${set} set, ${dropped} dropped`;
@@ -378,7 +382,7 @@ function checkCheckpoint(path: string, { force, resume }: { force: boolean; resu
 }
 
 /** Moves the checkpoint of a run that did not end aside, where there is one. */
-async function setAside(checkpoint: string, onMessage: Watch['onMessage']): Promise<void> {
+async function setAside(checkpoint: string, onMessage: RunContext['onMessage']): Promise<void> {
   if (!existsSync(checkpoint)) return;
   try {
     onMessage?.(`moved the checkpoint of an unfinished run to ${await moveAside(checkpoint)}`);

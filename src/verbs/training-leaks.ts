@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
@@ -77,14 +77,14 @@ export function findTrainingLeaks(
   index: TrainingIndex,
   { root, samples }: Dataset,
   facts: readonly (ImageFacts | undefined)[],
-  watch: Watch,
+  context: RunContext,
 ): Promise<Leak[]> {
   const training = {
     ...index,
     // An image of another content than then says nothing of the one that was trained on.
     readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes[i]),
   };
-  return findLeaks(training, facts, i => readGray(resolve(root, samples[i]!.file)), watch);
+  return findLeaks(training, facts, i => readGray(resolve(root, samples[i]!.file)), context);
 }
 
 /**
@@ -149,10 +149,10 @@ export async function compareDatasets(
   training: Dataset,
   test: Dataset,
   cacheDir: string,
-  watch: Watch,
+  context: RunContext,
 ): Promise<LeakedImages> {
-  const known = await readImageFacts(training, cacheDir, watch);
-  const asked = await readImageFacts(test, cacheDir, watch);
+  const known = await readImageFacts(training, cacheDir, context);
+  const asked = await readImageFacts(test, cacheDir, context);
   const usable = training.samples.flatMap((sample, i) => {
     const fact = known.facts[i];
     return fact === undefined ? [] : [{ sample, fact }];
@@ -162,7 +162,12 @@ export async function compareDatasets(
     descriptors: stacked(usable.map(({ fact }) => fact.descriptor)),
     readGray: (i: number) => readGray(resolve(training.root, usable[i]!.sample.file)),
   };
-  const leaks = await findLeaks(trained, asked.facts, i => readGray(resolve(test.root, test.samples[i]!.file)), watch);
+  const leaks = await findLeaks(
+    trained,
+    asked.facts,
+    i => readGray(resolve(test.root, test.samples[i]!.file)),
+    context,
+  );
   const images = asked.facts.filter(fact => fact !== undefined).length;
   return { ...counted(leaks, test.samples, i => usable[i]!.sample), images };
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { FindOptions, Looks } from '../backbones/face-detector/find-faces.js';
 import { findFaces } from '../backbones/face-detector/find-faces.js';
 import { expected, InputError, reasonOf, ShapeError, throwIfAborted, UsageError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { float32Range } from '../base/value-range.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
@@ -10,7 +10,7 @@ import { sceneSize } from '../images/scene-size.js';
 import { checkSelfTest, selfTestPixels, unfitNetwork } from '../model/checks.js';
 import type { Explanation } from '../model/explain.js';
 import { cropFacesOf, type FaceCrop } from '../model/face-in-image.js';
-import { type Doubt, doubtOf } from '../uncertainty/doubt.js';
+import { type Doubt, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import { fetchPart } from './fetch-part.js';
 import { hasGpu } from './has-gpu.js';
 import type { OpenImage } from './read-image.js';
@@ -38,7 +38,7 @@ export interface WebPrediction extends Doubt {
 }
 
 /** How a model is loaded. */
-export interface WebModelOptions extends Watch, WebRuntimeOptions {
+export interface WebModelOptions extends RunContext, WebRuntimeOptions {
   /** What is to compute. Default: the GPU where the browser has one and it passes the model's self-test, otherwise WebAssembly. */
   readonly device?: WebDevice | undefined;
   /**
@@ -85,7 +85,7 @@ export async function startModel(url: string | URL, options: WebModelOptions): P
   const where = new URL('eyeball.json', folder);
   const manifest = parseManifest(new TextDecoder().decode(await fetchPart(where, { signal })), where.href);
   const address = new URL('model.onnx', folder);
-  const fetchNetwork = (told?: Watch) =>
+  const fetchNetwork = (told?: RunContext) =>
     fetchPart(address, {
       sha256: manifest.sha256,
       signal,
@@ -107,7 +107,7 @@ export async function startModel(url: string | URL, options: WebModelOptions): P
 }
 
 const counting =
-  ({ onProgress }: Watch, phase: string) =>
+  ({ onProgress }: RunContext, phase: string) =>
   (done: number, total: number) =>
     onProgress?.({ phase, done, total, unit: 'bytes' });
 
@@ -170,7 +170,7 @@ function loadedModel({ runtime, session, device }: Started, manifest: Manifest, 
     device,
     run,
     async predict(pixels, level) {
-      const doubt = doubtOf(manifest, where, level);
+      const doubt = uncertaintyOf(manifest, where, level);
       const outputs = await run(oneImage(pixels, sizePx));
       const value = outputs.value.data[0]!;
       if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { alongside } from '../../src/base/alongside.js';
 import { Profile } from '../../src/base/profile.js';
-import type { Progress, Watch } from '../../src/base/progress.js';
+import type { Progress, RunContext } from '../../src/base/progress.js';
 
 const told = (phase: string): Progress => ({ phase, done: 0, total: 1, unit: 'rows' });
-const never = ({ signal }: Watch) =>
+const never = ({ signal }: RunContext) =>
   new Promise<never>((_, reject) => {
     signal!.addEventListener('abort', () => setTimeout(5).then(() => reject(new Error('stopped'))));
   });

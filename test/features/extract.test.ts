@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Backbone, pixelInput } from '../../src/backbones/backbone.js';
-import type { Progress, Watch } from '../../src/base/progress.js';
+import type { Progress, RunContext } from '../../src/base/progress.js';
 import type { Dataset } from '../../src/datasets/dataset.js';
 import { reduceMean } from '../../src/engine/graph/build.js';
 import { Graph } from '../../src/engine/graph/graph.js';
@@ -35,7 +35,12 @@ function datasetOf(root: string, files: readonly string[]): Dataset {
 }
 
 /** What an extraction comes to, its rows read and its files closed. */
-async function extract(dataset: Dataset, cacheDir: string, backbone: Backbone = tinyBackbone(), watch: Watch = {}) {
+async function extract(
+  dataset: Dataset,
+  cacheDir: string,
+  backbone: Backbone = tinyBackbone(),
+  watch: RunContext = {},
+) {
   const { rows, close, ...rest } = await extractFeatures(dataset, backbone, cacheDir, watch);
   const data = rows.read(Array.from({ length: rows.length }, (_, i) => i));
   await close();

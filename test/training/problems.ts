@@ -1,5 +1,5 @@
 import { formulaUniform } from '../../src/base/formula.js';
-import type { Watch } from '../../src/base/progress.js';
+import type { RunContext } from '../../src/base/progress.js';
 import { add, matMul, mul, reduceMean, reshape, square, sub } from '../../src/engine/graph/build.js';
 import { adamW, sgd } from '../../src/engine/optim/optimizer.js';
 import { constant, oneCycle } from '../../src/engine/optim/schedule.js';
@@ -96,7 +96,10 @@ export const timeless = ({ parameters, epochs, epoch, validation }: Fit) => ({
 });
 
 /** The fit of `noisyProblem` with all that a checkpoint has to hold; it resumes where it can. */
-export const resumableFit = (checkpoint: Partial<CheckpointOptions> | undefined, watch: Watch = {}): Promise<Fit> =>
+export const resumableFit = (
+  checkpoint: Partial<CheckpointOptions> | undefined,
+  watch: RunContext = {},
+): Promise<Fit> =>
   fit(
     noisyProblem(),
     plainOptions({

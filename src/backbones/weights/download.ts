@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expected, InputError, reasonOf, throwIfAborted } from '../../base/errors.js';
-import type { Watch } from '../../base/progress.js';
+import type { RunContext } from '../../base/progress.js';
 import { sha256OfFile } from './file.js';
 import type { Part, Tags } from './part.js';
 
 /** One file of a hub, and how to get it. */
-export interface Download extends Watch {
+export interface Download extends RunContext {
   readonly repo: string;
   readonly file: string;
   readonly revision: string;

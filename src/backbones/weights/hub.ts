@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AbortedError, expected, InputError, reasonOf } from '../../base/errors.js';
 import { touch } from '../../base/files.js';
-import { type Watch, watchOf } from '../../base/progress.js';
+import { contextOf, type RunContext } from '../../base/progress.js';
 import { download } from './download.js';
 import { quote, sha256OfFile } from './file.js';
 import { checksumPath, Part } from './part.js';
 
 /** Which file of which hub, and where it is kept. */
-export interface HubOptions extends Watch {
+export interface HubOptions extends RunContext {
   /** The repository, `organisation/name`: `timm/resnet50.tv_in1k`. */
   readonly repo: string;
   /** The file's path in the repository. Default: `model.safetensors`. */
@@ -49,7 +49,7 @@ export async function fetchFromHub(options: HubOptions): Promise<string> {
     }
     const part = await Part.claim(path);
     try {
-      const asked = { ...watchOf(options), repo, file, revision, endpoint, token, retryDelayMs };
+      const asked = { ...contextOf(options), repo, file, revision, endpoint, token, retryDelayMs };
       await part.publish(await download(asked, part));
     } catch (error) {
       await part.release();

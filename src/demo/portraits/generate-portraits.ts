@@ -3,12 +3,12 @@ import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import sharp from 'sharp';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../../base/errors.js';
-import type { Watch } from '../../base/progress.js';
+import type { RunContext } from '../../base/progress.js';
 import { createRandom, fnv1a } from '../../base/random.js';
 import { drawPortrait, PORTRAIT_PX } from './draw-portrait.js';
 import { type PlannedPortrait, type PortraitKind, planPortraits } from './plan-portraits.js';
 
-export interface GeneratePortraitsOptions extends Watch {
+export interface GeneratePortraitsOptions extends RunContext {
   /** Folder to write to; made where it is missing. It must hold no `train`, `test` or `truth.csv` yet. */
   readonly out: string;
   /** How many files, faulty ones and duplicates included; 50 to 99,999. */

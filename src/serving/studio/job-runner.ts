@@ -1,6 +1,6 @@
 import { AbortedError, EyeballError } from '../../base/errors.js';
 import { Pace } from '../../base/pace.js';
-import type { Progress, Watch } from '../../base/progress.js';
+import type { Progress, RunContext } from '../../base/progress.js';
 import type { Epoch } from '../../training/fit.js';
 import type { TrainingReference } from '../../verbs/train-model.js';
 import { Problem } from '../problem.js';
@@ -8,7 +8,7 @@ import { JobPace, stepsOf } from './job-pace.js';
 import type { Job, JobRequest } from './protocol.js';
 
 /** What a job is given: somebody to tell, and a way to be told to stop. */
-export interface JobWatch extends Watch {
+export interface JobWatch extends RunContext {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
   readonly onMessage: (line: string) => void;
@@ -24,7 +24,7 @@ export interface JobWork {
    * @returns What a training came to; null of other jobs.
    * @throws EyeballError for what the user can mend; anything else is a fault of the service
    */
-  run(request: JobRequest, watch: JobWatch): Promise<Job['outcome']>;
+  run(request: JobRequest, context: JobWatch): Promise<Job['outcome']>;
   /** How many images there are to work on, roughly. */
   readonly images: number;
   /** Whether a run of this request that did not end can go on. */
@@ -121,7 +121,7 @@ export class JobRunner {
   }
 
   private async carryOut(request: JobRequest, signal: AbortSignal): Promise<void> {
-    const watch: JobWatch = {
+    const context: JobWatch = {
       signal,
       onProgress: progress => {
         const { seconds, rate, secondsLeft } = this.pace.read(progress);
@@ -140,7 +140,7 @@ export class JobRunner {
       onReference: reference => this.change({ reference }),
     };
     try {
-      const outcome = await this.work.run(request, watch);
+      const outcome = await this.work.run(request, context);
       this.end('done', null, outcome);
     } catch (thrown) {
       if (signal.aborted || thrown instanceof AbortedError) return this.end('stopped', null);

@@ -26,14 +26,14 @@ export interface JobPlace {
 }
 
 /** Does a job. */
-export async function runJob(place: JobPlace, request: JobRequest, watch: JobWatch): Promise<Job['outcome']> {
-  if (request.kind === 'train') return await train(place, request, watch);
-  if (request.kind === 'clean') await clean(place, request.seed, watch);
-  else await evaluate(place, watch);
+export async function runJob(place: JobPlace, request: JobRequest, context: JobWatch): Promise<Job['outcome']> {
+  if (request.kind === 'train') return await train(place, request, context);
+  if (request.kind === 'clean') await clean(place, request.seed, context);
+  else await evaluate(place, context);
   return null;
 }
 
-async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): Promise<Job['outcome']> {
+async function train(place: JobPlace, request: TrainRequest, context: JobWatch): Promise<Job['outcome']> {
   const { workplace } = place;
   const { kind, name, ...settings } = request;
   const { options } = workplace;
@@ -46,14 +46,14 @@ async function train(place: JobPlace, request: TrainRequest, watch: JobWatch): P
     out,
     unit: unitOfTarget(workplace, place.served()) ?? undefined,
     cacheDir: options.cacheDir,
-    ...watch,
+    ...context,
   });
   addBroken(workplace, result.skipped);
   place.take({ model: await loadModel(out), name, folder: out });
   return { rmse: result.validation?.rmse ?? null, bestEpoch: result.bestEpoch };
 }
 
-async function clean(place: JobPlace, seed: number, watch: JobWatch): Promise<void> {
+async function clean(place: JobPlace, seed: number, context: JobWatch): Promise<void> {
   const { workplace } = place;
   const { options, store, table } = workplace;
   let neighbours: ReturnType<typeof neighboursOf> = new Map();
@@ -67,13 +67,13 @@ async function clean(place: JobPlace, seed: number, watch: JobWatch): Promise<vo
     onRanked: (ranked, nearest) => {
       neighbours = neighboursOf(ranked, nearest);
     },
-    ...watch,
+    ...context,
   });
   await saveNeighbours(table, { wrongShare: result.wrongShare, neighbours });
   addBroken(workplace, result.skipped);
 }
 
-async function evaluate(place: JobPlace, watch: JobWatch): Promise<void> {
+async function evaluate(place: JobPlace, context: JobWatch): Promise<void> {
   const { workplace } = place;
   const { data, test, cacheDir } = workplace.options;
   const { skipped } = await evaluateModel({
@@ -82,7 +82,7 @@ async function evaluate(place: JobPlace, watch: JobWatch): Promise<void> {
     data: test ?? data,
     decisions: test === undefined ? takenDecisions(workplace) : undefined,
     cacheDir,
-    ...watch,
+    ...context,
   });
   if (test === undefined) addBroken(workplace, skipped);
 }

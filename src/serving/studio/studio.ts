@@ -102,8 +102,8 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
   let measured: Promise<{ readonly root: string; readonly byFile: ReadonlyMap<string, Sample> }> | undefined;
 
   const jobs = new JobRunner({
-    async run(request, watch) {
-      const outcome = await runJob(place!, request, watch);
+    async run(request, context) {
+      const outcome = await runJob(place!, request, context);
       await readFindings();
       hub.tell('state', undefined);
       return outcome;

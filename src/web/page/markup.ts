@@ -4,7 +4,7 @@ import { type Content, html, trusted } from '../../report/html.js';
 import { modelLead } from '../../report/model-lead.js';
 import { EYE } from '../../report/page.js';
 import { PAGE_STYLE } from '../../report/style.js';
-import { DEFAULT_LEVEL } from '../../uncertainty/doubt.js';
+import { DEFAULT_LEVEL } from '../../uncertainty/predict-uncertainty.js';
 import type { WebDevice } from '../runtime-files.js';
 import type { About, ExportedFile } from './release.js';
 

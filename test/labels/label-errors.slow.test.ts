@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { doubtLabels } from '../../src/labels/label-doubts.js';
+import { findLabelErrors } from '../../src/labels/label-errors.js';
 import { areaUnderRoc, precisionAt } from '../../src/metrics/ranking.js';
 import { rowsOf } from '../features/rows.js';
 
@@ -33,11 +33,11 @@ const scales: Readonly<Record<string, (u: number) => number>> = {
   'prices, hugely skewed': u => Math.round(1000 * Math.exp(9 * u)),
 };
 
-describe('doubtLabels', () => {
+describe('findLabelErrors', () => {
   for (const [name, toLabel] of Object.entries(scales)) {
     it(`finds exchanged labels of ${name}, and knows about how many there are`, async () => {
       const { isWrong, truth, ...data } = drawData(400, 0.1, toLabel, 1);
-      const { scores, suggested, share } = await doubtLabels({ ...data, seed: 0 });
+      const { scores, suggested, share } = await findLabelErrors({ ...data, seed: 0 });
       assert.ok(areaUnderRoc(isWrong, scores) > 0.97, `area ${areaUnderRoc(isWrong, scores)}`);
       assert.ok(precisionAt(isWrong, scores, 40) > 0.8, `precision ${precisionAt(isWrong, scores, 40)}`);
       assert.ok(share > 0.04 && share < 0.16, `share ${share}`);
@@ -49,35 +49,35 @@ describe('doubtLabels', () => {
 
   it('doubts next to nothing where all is right', async () => {
     const { isWrong, truth, ...data } = drawData(400, 0, scales.ages!, 2);
-    const { scores, share } = await doubtLabels({ ...data, seed: 0 });
+    const { scores, share } = await findLabelErrors({ ...data, seed: 0 });
     assert.ok(share < 0.02, `share ${share}`);
     assert.ok(scores.filter(score => score >= 0.5).length <= 4);
   });
 
   it('works on 30 samples', async () => {
     const { isWrong, truth, ...data } = drawData(30, 0.07, scales.ages!, 3);
-    const { scores } = await doubtLabels({ ...data, seed: 0 });
+    const { scores } = await findLabelErrors({ ...data, seed: 0 });
     assert.ok(areaUnderRoc(isWrong, scores) > 0.8, `area ${areaUnderRoc(isWrong, scores)}`);
   });
 
   it('takes labels that are all the same', async () => {
     const { isWrong, truth, ...data } = drawData(30, 0, () => 7, 3);
-    const { scores, suggested } = await doubtLabels({ ...data, seed: 0 });
+    const { scores, suggested } = await findLabelErrors({ ...data, seed: 0 });
     assert.ok(scores.every(score => score >= 0 && score < 0.5));
     assert.ok(suggested.every(value => value === 7));
   });
 
   it('gives the same doubts for the same seed', async () => {
     const { isWrong, truth, ...data } = drawData(100, 0.1, scales.ages!, 4);
-    const first = await doubtLabels({ ...data, seed: 0 });
-    const second = await doubtLabels({ ...data, seed: 0 });
+    const first = await findLabelErrors({ ...data, seed: 0 });
+    const second = await findLabelErrors({ ...data, seed: 0 });
     assert.deepEqual(first.scores, second.scores);
   });
 
   it('starts images with a duplicate of another label at even odds', async () => {
     const { isWrong, truth, ...data } = drawData(200, 0.1, scales.ages!, 5);
-    const alone = await doubtLabels({ ...data, seed: 0 });
-    const paired = await doubtLabels({ ...data, conflicting: () => new Set([isWrong.indexOf(true)]), seed: 0 });
+    const alone = await findLabelErrors({ ...data, seed: 0 });
+    const paired = await findLabelErrors({ ...data, conflicting: () => new Set([isWrong.indexOf(true)]), seed: 0 });
     const i = isWrong.indexOf(true);
     assert.ok(paired.scores[i]! > alone.scores[i]! || alone.scores[i]! > 0.99);
   });

@@ -19,7 +19,7 @@ export interface Doubt {
 }
 
 /** How a model's outputs become intervals and warnings. */
-export interface DoubtOf {
+export interface UncertaintyOf {
   /** The outputs that this needs beside `value`. */
   readonly outputs: readonly string[];
   of(value: number, outputs: Readonly<Record<string, Tensor>>, row: number): Doubt;
@@ -30,12 +30,12 @@ export interface DoubtOf {
  *
  * @throws UsageError for a level outside 0 to 1, and for one that is asked of a model without intervals.
  */
-export function doubtOf(
+export function uncertaintyOf(
   { intervals }: Pick<Manifest, 'intervals'>,
   where: string,
   level?: number,
   onMessage?: (line: string) => void,
-): DoubtOf {
+): UncertaintyOf {
   if (level !== undefined) checkLevel(level);
   if (intervals === undefined) {
     if (level === undefined) return { outputs: [], of: () => ({}) };

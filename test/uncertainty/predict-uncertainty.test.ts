@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ManifestIntervals } from '../../src/formats/manifest.js';
 import { scoreTable } from '../../src/uncertainty/conformal.js';
-import { doubtOf } from '../../src/uncertainty/doubt.js';
+import { uncertaintyOf } from '../../src/uncertainty/predict-uncertainty.js';
 import { float } from '../run-graph.js';
 
 const { images, ranks, scores } = scoreTable(Array.from({ length: 19 }, (_, i) => (i + 1) / 10));
@@ -18,14 +18,14 @@ const outputs = { scale: float([3], [2, 4, 2]), distance: float([3], [1, 1.75, N
 
 describe('the doubt of a prediction', () => {
   it('is an interval of 90 % where nobody asks for another, and the scale', () => {
-    const { of } = doubtOf({ intervals }, 'm');
+    const { of } = uncertaintyOf({ intervals }, 'm');
     // ceil(20 * 0.9) = 18: the score 1.8.
     assert.deepEqual(of(10, outputs, 0), { low: 10 - 3.6, high: 10 + 3.6, scale: 2 });
-    assert.equal(doubtOf({ intervals }, 'm', 0.5).of(10, outputs, 0).high, 12);
+    assert.equal(uncertaintyOf({ intervals }, 'm', 0.5).of(10, outputs, 0).high, 12);
   });
 
   it('marks an image whose distance is beyond the threshold, or no number', () => {
-    const { of } = doubtOf({ intervals }, 'm');
+    const { of } = uncertaintyOf({ intervals }, 'm');
     const { unusual, distance } = of(10, outputs, 1);
     assert.deepEqual([unusual, distance], [true, 1.75]);
     assert.equal(of(10, outputs, 2).unusual, true);
@@ -34,7 +34,7 @@ describe('the doubt of a prediction', () => {
 
   it('grades it where the model knows how', () => {
     const unusual = { stage: 'stage4', distance: 1.5, far: 2, activation: 10, faint: 6, share: 0.01 };
-    const { of, outputs: needed } = doubtOf({ intervals: { ...intervals, unusual } }, 'm');
+    const { of, outputs: needed } = uncertaintyOf({ intervals: { ...intervals, unusual } }, 'm');
     assert.deepEqual(needed, ['scale', 'unlikeness', 'activation']);
     const signals = {
       scale: float([4], [2, 2, 2, 2]),
@@ -52,13 +52,13 @@ describe('the doubt of a prediction', () => {
       ],
     );
     // A foreign network names no stages: the distance of its features.
-    const foreign = doubtOf({ intervals: { ...intervals, unusual: { ...unusual, stage: null } } }, 'm');
+    const foreign = uncertaintyOf({ intervals: { ...intervals, unusual: { ...unusual, stage: null } } }, 'm');
     assert.deepEqual(foreign.outputs, ['scale', 'distance', 'activation']);
   });
 
   it('has null in the place of ends that images are too few for, and says so once', () => {
     const messages: string[] = [];
-    const { of } = doubtOf({ intervals }, 'm', 0.99, line => messages.push(line));
+    const { of } = uncertaintyOf({ intervals }, 'm', 0.99, line => messages.push(line));
     assert.deepEqual(of(10, outputs, 0), { low: null, high: null, scale: 2 });
     assert.deepEqual(messages, [
       'warning: 99 % intervals need 99 calibration images or more, and the model has 19: none are given; ask for a lower level, or train on more images',
@@ -66,13 +66,13 @@ describe('the doubt of a prediction', () => {
   });
 
   it('is nothing where the model has none, and asking for a level is then refused', () => {
-    const { outputs: needed, of } = doubtOf({}, 'm');
+    const { outputs: needed, of } = uncertaintyOf({}, 'm');
     assert.deepEqual([needed, of(10, {}, 0)], [[], {}]);
-    assert.throws(() => doubtOf({}, 'age/eyeball.json', 0.9), {
+    assert.throws(() => uncertaintyOf({}, 'age/eyeball.json', 0.9), {
       name: 'UsageError',
       message: '--level: expected a model with intervals, got age/eyeball.json without; train again',
     });
-    assert.throws(() => doubtOf({}, 'm', 90), {
+    assert.throws(() => uncertaintyOf({}, 'm', 90), {
       message: '--level: expected a share above 0 and below 1, got 90; write 90 % as 0.9',
     });
   });

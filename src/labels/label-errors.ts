@@ -1,5 +1,5 @@
 import { expected, InputError } from '../base/errors.js';
-import type { Watch } from '../base/progress.js';
+import type { RunContext } from '../base/progress.js';
 import { folds } from '../datasets/split.js';
 import { GROUP_COLUMN } from '../datasets/table-samples.js';
 import type { FeatureRows } from '../features/feature-cache.js';
@@ -11,7 +11,7 @@ import { labelBeliefs } from './label-beliefs.js';
 import { labelScale } from './label-scale.js';
 import { drawOthers, scoreLabels } from './label-scores.js';
 
-export interface DoubtOptions {
+export interface LabelErrorOptions {
   readonly rows: FeatureRows;
   readonly labels: Float64Array;
   /** A number a sample: those of one group, duplicates or images of one person, never judge each other. */
@@ -22,7 +22,7 @@ export interface DoubtOptions {
 }
 
 /** What is doubtful about labels, by sample. */
-export interface LabelDoubts {
+export interface LabelErrors {
   /** The probability that each label is wrong, `[N]`. */
   readonly scores: Float64Array;
   /** The number that each image suggests, in the labels' unit, a whole one where all labels are, `[N]`. */
@@ -45,9 +45,9 @@ const PROJECTED = 256;
  * How doubtful each label is: out-of-fold predictions and the labels of the nearest neighbours say what an image's number should be, and
  * what is usual for such images tells how far from it a label may lie.
  */
-export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Promise<LabelDoubts> {
+export async function findLabelErrors(options: LabelErrorOptions, context: RunContext = {}): Promise<LabelErrors> {
   const { rows, labels, groups, conflicting, seed } = options;
-  const { signal, onProgress } = watch;
+  const { signal, onProgress } = context;
   const count = labels.length;
   const k = Math.min(NEIGHBOURS, count - 1);
   const embedding = embeddingOf(rows, seed, count > MOST_EXACT_ROWS ? PROJECTED : undefined);
@@ -62,7 +62,7 @@ export async function doubtLabels(options: DoubtOptions, watch: Watch = {}): Pro
   const others = drawOthers(places, least, seed);
   const parts = folds(labels, FOLDS, groups, seed);
   const outside = withoutGroup(neighbours, k, groups);
-  const beliefs = await labelBeliefs({ rows, places, others, folds: parts, neighbours: outside, seed }, watch);
+  const beliefs = await labelBeliefs({ rows, places, others, folds: parts, neighbours: outside, seed }, context);
   const isWhole = labels.every(Number.isInteger);
   const suggested = beliefs.expected.map(place => {
     const label = scale.labelAt(place);
