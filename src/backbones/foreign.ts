@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { expected, InputError, reasonOf, UnsupportedOpError, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
+import { option } from '../base/options.js';
 import { reshape } from '../engine/graph/build.js';
 import { fromOnnx } from '../engine/graph/from-onnx.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -98,11 +99,11 @@ function inputSize(input: OnnxValueInfo, asked: number | undefined, path: string
     throw new InputError(expected(`${path}: "${input.name}"`, 'square images', `${width} x ${height}`));
   }
   if (fixed[0] !== undefined && asked !== undefined && asked !== fixed[0]) {
-    throw new UsageError(expected('--size', `${fixed[0]}, the size in ${path}`, `${asked}`));
+    throw new UsageError(expected(option('sizePx'), `${fixed[0]}, the size in ${path}`, `${asked}`));
   }
   const size = fixed[0] ?? asked;
   if (size === undefined)
-    throw new UsageError(expected('--size', `the image size for ${path}, which leaves it open`, 'none'));
+    throw new UsageError(expected(option('sizePx'), `the image size for ${path}, which leaves it open`, 'none'));
   return size;
 }
 
@@ -167,7 +168,12 @@ function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: stri
 function appendTrainable(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, path: string): Value {
   const error = (what: string, got: string, options?: ErrorOptions) =>
     new UnsupportedOpError(
-      expected(path, `${what} for --tune all`, got, 'keep the backbone frozen with --tune head'),
+      expected(
+        path,
+        `${what} for ${option('tune', 'all')}`,
+        got,
+        `keep the backbone frozen with ${option('tune', 'head')}`,
+      ),
       options,
     );
   const { parameters } = x.graph;

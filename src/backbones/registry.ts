@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import { loadFace } from './face.js';
@@ -103,26 +104,26 @@ const LARGEST_PX = 2048;
 export async function loadBackbone(options: BackboneOptions, context: RunContext = {}): Promise<Backbone> {
   const { backbone = 'face', weights, sizePx, mean, std } = options;
   if (sizePx !== undefined && !(Number.isInteger(sizePx) && sizePx > 0 && sizePx <= LARGEST_PX)) {
-    throw new UsageError(expected('--size', `a whole number from 1 to ${LARGEST_PX}`, `${sizePx}`));
+    throw new UsageError(expected(option('sizePx'), `a whole number from 1 to ${LARGEST_PX}`, `${sizePx}`));
   }
-  if (std?.some(value => !(value > 0))) throw new UsageError(expected('--std', 'numbers above 0', `${std}`));
-  const refuse = (option: string, value: unknown, why: string) => {
-    if (value !== undefined) throw new UsageError(expected(option, `nothing, for ${why}`, `${value}`, 'leave it out'));
+  if (std?.some(value => !(value > 0))) throw new UsageError(expected(option('std'), 'numbers above 0', `${std}`));
+  const refuse = (where: string, value: unknown, why: string) => {
+    if (value !== undefined) throw new UsageError(expected(where, `nothing, for ${why}`, `${value}`, 'leave it out'));
   };
   const resnet = resnetNamed(backbone);
   const foreign = resnet === undefined && backbone !== 'face';
   if (!foreign) {
-    refuse('--mean', mean, `${backbone} has a normalisation of its own`);
-    refuse('--std', std, `${backbone} has a normalisation of its own`);
+    refuse(option('mean'), mean, `${backbone} has a normalisation of its own`);
+    refuse(option('std'), std, `${backbone} has a normalisation of its own`);
   }
-  if (resnet === undefined) refuse('--weights', weights, `${backbone} carries its own weights`);
+  if (resnet === undefined) refuse(option('weights'), weights, `${backbone} carries its own weights`);
   if (backbone === 'face') {
-    if (sizePx !== undefined && sizePx !== 224) refuse('--size', sizePx, 'face takes images of 224 px');
+    if (sizePx !== undefined && sizePx !== 224) refuse(option('sizePx'), sizePx, 'face takes images of 224 px');
     return await loadFace();
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, context);
   if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {
-    throw new UsageError(expected('--backbone', `${backboneNames.join(', ')} or an ONNX file`, `"${backbone}"`));
+    throw new UsageError(expected(option('backbone'), `${backboneNames.join(', ')} or an ONNX file`, `"${backbone}"`));
   }
   const normalization: Normalization = {
     scale: 1 / 255,
@@ -141,7 +142,7 @@ export const resnetNamed = (name: string): ResnetName | undefined =>
 
 async function loadResnet(name: ResnetName, options: BackboneOptions, context: RunContext): Promise<Backbone> {
   const { sizePx = resnetCommon.sizePx } = options;
-  if (sizePx < SMALLEST_PX) throw new UsageError(expected('--size', `at least ${SMALLEST_PX} px`, `${sizePx}`));
+  if (sizePx < SMALLEST_PX) throw new UsageError(expected(option('sizePx'), `at least ${SMALLEST_PX} px`, `${sizePx}`));
   const { parameters, ...about } = await resnetParameters(name, options, context);
   return { name, sizePx, normalization: resnetCommon.normalization, ...about, ...resnetBackbone(name, parameters) };
 }

@@ -1,4 +1,5 @@
 import { expected, InputError, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Backbone } from './backbone.js';
@@ -32,11 +33,11 @@ export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone>
   const isForeign = resnet === undefined && name !== 'face';
   if (!isForeign && file !== undefined)
     throw new UsageError(
-      expected('--backbone', `nothing beside --from, whose model is of ${name}`, file, 'leave it out'),
+      expected(option('backbone'), `nothing beside ${option('from')}, whose model is of ${name}`, file, 'leave it out'),
     );
   if (isForeign && file === undefined)
     throw new UsageError(
-      expected('--backbone', `the ONNX file ${name} that the model of --from was made from`, 'none'),
+      expected(option('backbone'), `the ONNX file ${name} that the model of ${option('from')} was made from`, 'none'),
     );
   if (resnet !== undefined) return { ...about, ...resnetBackbone(resnet, parametersFrom(constants, path)) };
   const form = isForeign ? await loadForeign({ path: file!, sizePx, normalization }) : await loadFace();

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError, reasonOf } from './errors.js';
 import { type FileLock, lockFile, withLock } from './file-lock.js';
+import { option } from './options.js';
 import { partialPath } from './partials.js';
 
 /** A folder of results that appears whole or not at all. Until `close` no other process can make one at its path. */
@@ -42,7 +43,12 @@ export async function createOutputFolder(
   const refuseExisting = () => {
     if (force || merge || !existsSync(target)) return;
     throw new InputError(
-      expected(path, 'a new folder', 'one that exists', 'choose another, or add `force: true` to move it aside'),
+      expected(
+        path,
+        'a new folder',
+        'one that exists',
+        `choose another, or add ${option('force', true)} to move it aside`,
+      ),
     );
   };
   refuseExisting();

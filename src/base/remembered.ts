@@ -1,5 +1,6 @@
 import { expected, InputError } from './errors.js';
 import { readIfThere, touch } from './files.js';
+import { option } from './options.js';
 import { replaceFile } from './replace-file.js';
 
 /**
@@ -20,7 +21,10 @@ export async function remembered<T>(path: string, parse: (json: unknown) => T, m
   try {
     await replaceFile(path, JSON.stringify(made));
   } catch (cause) {
-    throw new InputError(expected(path, 'a file that can be written', 'another', '--cache names a folder'), { cause });
+    throw new InputError(
+      expected(path, 'a file that can be written', 'another', `${option('cacheDir')} names a folder`),
+      { cause },
+    );
   }
   return made;
 }

@@ -1,4 +1,5 @@
 import { expected, inputErrors, UsageError } from './errors.js';
+import { option } from './options.js';
 
 /** The lowest and the highest value that a prediction can have, in the target's unit; infinite where there is no limit. */
 export interface ValueRange {
@@ -13,14 +14,16 @@ export interface ValueRange {
  */
 export function valueRange(min: number | undefined, max: number | undefined): ValueRange | undefined {
   if (min === undefined && max === undefined) return undefined;
-  for (const [option, limit] of [['--min', min] as const, ['--max', max] as const]) {
+  for (const [key, limit] of [['min', min] as const, ['max', max] as const]) {
     if (limit !== undefined && !Number.isFinite(Math.fround(limit)))
-      throw new UsageError(expected(option, 'a number within the range of float32', `${limit}`));
+      throw new UsageError(expected(option(key), 'a number within the range of float32', `${limit}`));
   }
   const range = { min: min ?? Number.NEGATIVE_INFINITY, max: max ?? Number.POSITIVE_INFINITY };
   const inner = float32Range(range);
   if (!(range.min < range.max && inner.min < inner.max)) {
-    throw new UsageError(expected('--min', `a number below --max ${max}, by a step of float32 or more`, `${min}`));
+    throw new UsageError(
+      expected(option('min'), `a number below ${option('max', max)}, by a step of float32 or more`, `${min}`),
+    );
   }
   return range;
 }
@@ -55,7 +58,7 @@ export function checkLabelsWithin(
   const what = `a label ${rangeText(range)}`;
   const wrong = samples.filter(({ label }) => !(label >= min && label <= max));
   if (wrong.length === 0) return;
-  const wayOut = 'mend the label, or change --min or --max';
+  const wayOut = `mend the label, or change ${option('min')} or ${option('max')}`;
   throw inputErrors(
     `${wrong.length} of ${samples.length} labels lie outside of the range that was asked for`,
     wrong.map(({ file, label }) => expected(file, what, `${label}`, wayOut)),

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { EyeballError, reasonOf } from '../base/errors.js';
 import { eyeballVersion } from '../base/versions.js';
+import { withFlags } from './spelling.js';
 import { Terminal } from './terminal.js';
 
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -121,11 +122,6 @@ Examples:
     root.addCommand(command.summary(summary).copyInheritedSettings(root));
   }
   return root;
-}
-
-/** An error's text with the options that it names, `force: true` or `out`, as the flags of the command line. */
-function withFlags(text: string): string {
-  return text.replace(/`([a-z]+)(?:: true)?`/g, '--$1');
 }
 
 function report(thrown: unknown, terminal: Terminal): number {

@@ -5,6 +5,7 @@ import { Profile } from '../base/profile.js';
 import type { Progress, RunContext } from '../base/progress.js';
 import { duration } from './duration.js';
 import { ProgressLines, speedText, stageText } from './progress-lines.js';
+import { withFlags } from './spelling.js';
 
 /** The one place that prints: results to stdout, progress and messages to stderr. */
 export class Terminal {
@@ -73,7 +74,7 @@ export class Terminal {
   message(line: string): void {
     if (this.quiet) return;
     this.endBar();
-    process.stderr.write(`${line}\n`);
+    process.stderr.write(`${withFlags(line)}\n`);
   }
 
   /** Why the work failed. */

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
 import { expected, InputError, inputErrors, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
+import { type OptionKey, option } from '../base/options.js';
 import type { Dataset, Sample, Skipped } from './dataset.js';
 import { applyDecisions, readDecisions } from './decisions.js';
 import { labelOfFolder, labelOfText } from './label.js';
@@ -55,7 +56,7 @@ const SPLITS = ['train', 'training', 'test', 'validation', 'val'];
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { data, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal } = options;
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1)) {
-    throw new UsageError(expected('--limit', 'a whole number of at least 1', `${limit}`));
+    throw new UsageError(expected(option('limit'), 'a whole number of at least 1', `${limit}`));
   }
   const pattern = patternOf(labelFrom, labelFromPath);
   throwIfAborted(signal);
@@ -82,7 +83,7 @@ async function form(data: string, reading: Reading): Promise<Dataset> {
     throw await pathError(data, what, thrown);
   });
   if (pattern !== undefined) {
-    if (!kind.isDirectory()) throw new UsageError(expected(pattern.option, 'a folder of images', `the file ${data}`));
+    if (!kind.isDirectory()) throw new UsageError(expected(option(pattern.key), 'a folder of images', `the file ${data}`));
     refuseSkipMissing(data, skipMissing);
     return named(await fromNames(data, pattern, signal), target);
   }
@@ -99,7 +100,8 @@ async function form(data: string, reading: Reading): Promise<Dataset> {
 }
 
 function refuseSkipMissing(data: string, skipMissing: boolean | undefined): void {
-  if (skipMissing) throw new UsageError(`--skip-missing has no effect on ${data}, which is no table; remove it`);
+  if (skipMissing)
+    throw new UsageError(`${option('skipMissing')} has no effect on ${data}, which is no table; remove it`);
 }
 
 /** The only table among the files of a folder, as its path in the data; undefined where there is none. */
@@ -228,7 +230,7 @@ async function nameErrors(data: string, names: readonly string[]): Promise<Input
       expected(data, what, names.map(name => `"${name}"`).join(', '), `did you mean ${join(data, meant)}?`),
     );
   }
-  const wayOut = 'rename it, move it out, or take the numbers from the names of the files with --label-from REGEX';
+  const wayOut = `rename it, move it out, or take the numbers from the names of the files with ${option('labelFrom', 'REGEX')}`;
   const faults = names.map(name => expected(join(data, name), 'a folder named by a number', `"${name}"`, wayOut));
   return inputErrors(expected(data, what, `${names.length} others`), faults);
 }
@@ -249,7 +251,7 @@ function emptyError(data: string, { files, folders }: Content): InputError {
       ? `did you mean ${join(data, table)}?`
       : archive !== undefined && !files.some(isImageName)
         ? `unpack ${archive} and give the folder that comes out`
-        : 'sort them into folders, add a metadata.csv, or take the numbers from their names with --label-from REGEX';
+        : `sort them into folders, add a metadata.csv, or take the numbers from their names with ${option('labelFrom', 'REGEX')}`;
   const example = [...files].sort()[0]!;
   return new InputError(expected(data, what, `${count(files, 'file')} and no folder, for example ${example}`, wayOut));
 }
@@ -258,7 +260,7 @@ const count = (items: readonly unknown[], what: string) => `${items.length} ${wh
 
 /** What numbers are taken from. */
 interface NamePattern {
-  readonly option: '--label-from' | '--label-from-path';
+  readonly key: 'labelFrom' | 'labelFromPath';
   readonly pattern: RegExp;
   /** What of a file's path is looked at. */
   textOf(file: string): string;
@@ -266,35 +268,35 @@ interface NamePattern {
 
 function patternOf(labelFrom: string | undefined, labelFromPath: string | undefined): NamePattern | undefined {
   if (labelFrom !== undefined && labelFromPath !== undefined)
-    throw new UsageError('--label-from has no effect beside --label-from-path; remove one of them');
+    throw new UsageError(`${option('labelFrom')} has no effect beside ${option('labelFromPath')}; remove one of them`);
   if (labelFrom !== undefined)
     return {
-      option: '--label-from',
-      pattern: compile('--label-from', labelFrom),
+      key: 'labelFrom',
+      pattern: compile('labelFrom', labelFrom),
       textOf: file => posix.basename(file),
     };
   if (labelFromPath === undefined) return undefined;
-  return { option: '--label-from-path', pattern: compile('--label-from-path', labelFromPath), textOf: file => file };
+  return { key: 'labelFromPath', pattern: compile('labelFromPath', labelFromPath), textOf: file => file };
 }
 
-function compile(option: string, text: string): RegExp {
+function compile(key: OptionKey, text: string): RegExp {
   try {
     return new RegExp(text);
   } catch (cause) {
-    throw new UsageError(expected(option, 'a regular expression', `"${text}" (${reasonOf(cause)})`), { cause });
+    throw new UsageError(expected(option(key), 'a regular expression', `"${text}" (${reasonOf(cause)})`), { cause });
   }
 }
 
 async function fromNames(
   data: string,
-  { option, pattern, textOf }: NamePattern,
+  { key, pattern, textOf }: NamePattern,
   signal: AbortSignal | undefined,
 ): Promise<Dataset> {
   const root = resolve(data);
   const listing = await listFiles(root, data, { signal });
   const samples: Sample[] = [];
   const skipped: Skipped[] = [...listing.skipped];
-  const what = option === '--label-from' ? 'name' : 'path';
+  const what = key === 'labelFrom' ? 'name' : 'path';
   for (const file of listing.files) {
     const match = pattern.exec(textOf(file));
     const text = match === null || match.length === 1 ? match?.[0] : match[1];
@@ -305,7 +307,9 @@ async function fromNames(
   }
   if (samples.length === 0) {
     const got = listing.files.length === 0 ? 'no file' : `${what}s such as "${textOf(listing.files[0]!)}"`;
-    throw new InputError(expected(data, `files whose ${what}s give a number by ${pattern}`, got, `mend ${option}`));
+    throw new InputError(
+      expected(data, `files whose ${what}s give a number by ${pattern}`, got, `mend ${option(key)}`),
+    );
   }
   return { root, target: 'value', samples, skipped };
 }

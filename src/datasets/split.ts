@@ -1,5 +1,6 @@
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { byGroup, connected } from '../base/groups.js';
+import { option } from '../base/options.js';
 import { createRandom, type Random } from '../base/random.js';
 import type { Sample } from './dataset.js';
 import { GROUP_COLUMN } from './table-samples.js';
@@ -32,7 +33,7 @@ export function splitByQuantile(
   groups: ArrayLike<number> = Array.from({ length: labels.length }, (_, i) => i),
 ): Split {
   if (!(fraction >= 0 && fraction < 1))
-    throw new UsageError(expected('--val', 'a share from 0 to below 1', `${fraction}`));
+    throw new UsageError(expected(option('validation'), 'a share from 0 to below 1', `${fraction}`));
   const count = labels.length;
   const random = createRandom(seed, 'split');
   const held = new Uint8Array(count);
@@ -85,7 +86,14 @@ function holdOut(
   const smallest = order.reduce((best, i) => (members[i]!.length < members[best]!.length ? i : best));
   if (members[smallest]!.length === order.length) {
     const got = `one group of ${order.length}`;
-    throw new UsageError(expected('--val', 'images of two groups or more', got, 'hold out none with --val 0'));
+    throw new UsageError(
+      expected(
+        option('validation'),
+        'images of two groups or more',
+        got,
+        `hold out none with ${option('validation', 0)}`,
+      ),
+    );
   }
   hold(smallest);
 }

@@ -1,5 +1,6 @@
 import { isAbsolute, posix, sep } from 'node:path';
 import { expected, InputError, inputErrors } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { Sample, Skipped } from './dataset.js';
 import { FileFinder } from './file-finder.js';
 import { isLabel, isTooGreat, tooGreat } from './label.js';
@@ -177,7 +178,7 @@ function numberOf(cell: unknown, column: string, read: (text: string) => FieldNu
     if ('value' in number || !isMissingValue(cell)) return number;
   } else if (typeof cell === 'number' && isLabel(cell)) return { value: cell };
   const isMissing = isMissingValue(cell);
-  const wayOut = isMissing ? `${MEND}, or skip such rows with --skip-missing` : MEND;
+  const wayOut = isMissing ? `${MEND}, or skip such rows with ${option('skipMissing')}` : MEND;
   return {
     fault: said(`a finite number in "${column}"`, isTooGreat(cell) ? tooGreat(quote(cell)) : quote(cell), wayOut),
   };
@@ -203,7 +204,7 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
   if (target !== undefined) {
     const column = columns.indexOf(target);
     if (column >= 0) return column;
-    const wayOut = 'give --target one of them';
+    const wayOut = `give ${option('target')} one of them`;
     throw new InputError(expected(shown, `a column "${target}"`, `the columns ${list(columns)}`, wayOut));
   }
   // Numbers in a column `group` say which images belong together, those of one without a name are pandas' index.
@@ -214,7 +215,9 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
   const numeric = others.length === 1 ? others : others.filter(column => holdsNumbers(rows, column));
   if (numeric.length === 1) return numeric[0]!;
   const got = numeric.length === 0 ? `the columns ${list(columns)}` : list(numeric.map(column => columns[column]!));
-  throw new InputError(expected(shown, 'one numeric column', got, 'name the one to learn with --target NAME'));
+  throw new InputError(
+    expected(shown, 'one numeric column', got, `name the one to learn with ${option('target', 'NAME')}`),
+  );
 }
 
 /** True where more than half of a column's filled fields are numbers: a few bad rows must not hide the column. */

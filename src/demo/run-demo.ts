@@ -100,7 +100,13 @@ async function allSteps(
   const model = join(out, 'model');
 
   await step(`2. npx eyeball-ml inspect ${quoted(train)} --out ${quoted(join(out, 'inspection'))}`);
-  const inspection = await inspectDataset({ data: train, target: 'age', out: join(out, 'inspection'), seed, ...context });
+  const inspection = await inspectDataset({
+    data: train,
+    target: 'age',
+    out: join(out, 'inspection'),
+    seed,
+    ...context,
+  });
 
   const cleaned = join(out, 'cleaning', 'labels.csv');
   const cacheDir = join(out, 'cache');

@@ -50,7 +50,7 @@ export function evaluationWarnings(
     warnings.push(
       `The model answers almost the same number for every image: its predictions spread ${Math.round(share * 100)} % as ` +
         'much as the labels. It has learnt little from the images. Train longer or with a higher learning rate, try ' +
-        '--solver ridge or another backbone, and check that the labels belong to their images.',
+        'the ridge solver or another backbone, and check that the labels belong to their images.',
     );
   }
   if (rmse >= baseline.mean.rmse) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expected, InputError, internal, reasonOf } from '../base/errors.js';
 import { touch } from '../base/files.js';
+import { option } from '../base/options.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
 import { HASH_BYTES, joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
 
@@ -78,7 +79,12 @@ export class FeatureCache<D extends RowType = 'float32'> {
     } catch (cause) {
       cache.closeDescriptors();
       throw new InputError(
-        expected(folder, 'a folder for cached features', `"${reasonOf(cause)}"`, 'choose another with --cache'),
+        expected(
+          folder,
+          'a folder for cached features',
+          `"${reasonOf(cause)}"`,
+          `choose another with ${option('cacheDir')}`,
+        ),
         {
           cause,
         },
@@ -122,7 +128,12 @@ export class FeatureCache<D extends RowType = 'float32'> {
       this.own.count += hashes.length;
     } catch (cause) {
       throw new InputError(
-        expected(this.folder, 'room for cached features', `"${reasonOf(cause)}"`, 'choose another with --cache'),
+        expected(
+          this.folder,
+          'room for cached features',
+          `"${reasonOf(cause)}"`,
+          `choose another with ${option('cacheDir')}`,
+        ),
         {
           cause,
         },

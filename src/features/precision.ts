@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Backbone, Precision } from '../backbones/backbone.js';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, UnsupportedOpError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../datasets/dataset.js';
@@ -101,9 +102,9 @@ async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunCo
   for await (const pixels of ahead(chosen.length, 16, decode, context.signal))
     if (pixels !== undefined) images.push(pixels);
   if (images.length < FEWEST) {
-    const wayOut = 'take more images, or --precision fp32';
+    const wayOut = `take more images, or ${option('precision', 'fp32')}`;
     throw new InputError(
-      expected('--precision int8', `at least ${FEWEST} images to calibrate on`, `${images.length}`, wayOut),
+      expected(option('precision', 'int8'), `at least ${FEWEST} images to calibrate on`, `${images.length}`, wayOut),
     );
   }
   const each = sizePx * sizePx * 3;

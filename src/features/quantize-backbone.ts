@@ -1,5 +1,6 @@
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { copyGraph } from '../engine/graph/copy.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -105,7 +106,12 @@ export function networkOf(backbone: Backbone): BackboneNetwork {
   const network = prepare(middle === undefined ? [features] : [features, stages.get(middle)!], x);
   if (network.convolutions.length > 0) return { ...network, middle };
   throw new InputError(
-    expected(`--precision int8: ${backbone.name}`, 'a network with convolutions', 'none', 'leave it at fp32'),
+    expected(
+      `${option('precision', 'int8')}: ${backbone.name}`,
+      'a network with convolutions',
+      'none',
+      'leave it at fp32',
+    ),
   );
 }
 
@@ -137,7 +143,7 @@ async function look(
         if (!value.add(of('numbers', name), of('largest', name), of('opposite', name)))
           throw new InputError(
             expected(
-              `--precision int8: ${backbone.name}`,
+              `${option('precision', 'int8')}: ${backbone.name}`,
               'finite values in the network',
               'others',
               'leave it at fp32',

@@ -1,4 +1,5 @@
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { Random } from '../base/random.js';
 import {
   add,
@@ -108,7 +109,7 @@ export const augmentations: Readonly<Record<Exclude<AugmentName, 'none'>, Augmen
 export function findAugmentation(name: string): Augmentation | undefined {
   if (name === 'none') return undefined;
   if (!Object.hasOwn(augmentations, name))
-    throw new UsageError(expected('--augment', augmentNames.join(', '), `"${name}"`));
+    throw new UsageError(expected(option('augment'), augmentNames.join(', '), `"${name}"`));
   return augmentations[name as keyof typeof augmentations];
 }
 

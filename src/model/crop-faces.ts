@@ -1,5 +1,6 @@
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
 import { expected, ResourceError, reasonOf, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Manifest } from '../formats/manifest.js';
 import { decodeScene } from '../images/scene.js';
@@ -50,7 +51,7 @@ export function faceCropper(
 export const withoutFraming = (where: string): UsageError =>
   new UsageError(
     expected(
-      '--faces',
+      option('faces'),
       'a model that knows how its images show faces',
       `${where}, which does not`,
       'train it again, on images of one face each',

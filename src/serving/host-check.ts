@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { option } from '../base/options.js';
 import { Problem } from './problem.js';
 
 /**
@@ -22,7 +23,7 @@ export function hostCheck(bound: string, more: readonly string[] = []): (request
     if (own.has(name) || isLoopback(name) || (isAll && isIP(name) !== 0)) return;
     throw new Problem(
       421,
-      `Host: expected the name of this service, got ${JSON.stringify(host.slice(0, 80))}; --allow-host adds the name of a proxy`,
+      `Host: expected the name of this service, got ${JSON.stringify(host.slice(0, 80))}; ${option('allowHost')} adds the name of a proxy`,
     );
   };
 }

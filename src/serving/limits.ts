@@ -1,4 +1,5 @@
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { MAX_IMAGE_PIXELS } from '../images/image.js';
 
 /** How much a service takes on. */
@@ -27,10 +28,12 @@ export function resolveLimits(given: { readonly [K in keyof Limits]?: Limits[K] 
   const clientImages = given.clientImages ?? Math.min(128, queueImages);
   const requestImages = given.requestImages ?? Math.min(64, clientImages);
   const imagePixels = given.imagePixels ?? MAX_IMAGE_PIXELS;
-  if (clientImages > queueImages) throw tooMany('--per-client', '--queue', queueImages, clientImages);
-  if (requestImages > clientImages) throw tooMany('--max-pictures', '--per-client', clientImages, requestImages);
+  if (clientImages > queueImages)
+    throw tooMany(option('clientImages'), option('queueImages'), queueImages, clientImages);
+  if (requestImages > clientImages)
+    throw tooMany(option('requestImages'), option('clientImages'), clientImages, requestImages);
   if (imagePixels > MAX_IMAGE_PIXELS)
-    throw new UsageError(expected('--max-pixels', `at most ${MAX_IMAGE_PIXELS}`, `${imagePixels}`));
+    throw new UsageError(expected(option('imagePixels'), `at most ${MAX_IMAGE_PIXELS}`, `${imagePixels}`));
   const bodyBytes = given.bodyBytes ?? 32 * 2 ** 20;
   return {
     bodyBytes,
@@ -44,5 +47,5 @@ export function resolveLimits(given: { readonly [K in keyof Limits]?: Limits[K] 
   };
 }
 
-const tooMany = (option: string, other: string, limit: number, got: number) =>
-  new UsageError(expected(option, `at most the ${limit} of ${other}`, `${got}`));
+const tooMany = (where: string, other: string, limit: number, got: number) =>
+  new UsageError(expected(where, `at most the ${limit} of ${other}`, `${got}`));

@@ -1,3 +1,4 @@
+import { option } from '../base/options.js';
 import { Problem } from './problem.js';
 
 /**
@@ -24,6 +25,6 @@ export function checkSameOrigin({ headers, url }: Request): void {
   const meant = JSON.stringify(host.slice(0, 80));
   throw new Problem(
     403,
-    `Origin: expected a page of ${meant}, got one of ${got}; a proxy in front must pass Host on (proxy_set_header Host $http_host), and serve needs its name (--allow-host)`,
+    `Origin: expected a page of ${meant}, got one of ${got}; a proxy in front must pass Host on (proxy_set_header Host $http_host), and serve needs its name (${option('allowHost')})`,
   );
 }

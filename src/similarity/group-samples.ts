@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { readIfThere, touch } from '../base/files.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample } from '../datasets/dataset.js';
@@ -105,7 +106,7 @@ async function remembered(
   try {
     await replaceFile(path, JSON.stringify({ pairs: found.pairs, least: found.least }));
   } catch (cause) {
-    const wayOut = 'choose another with --cache';
+    const wayOut = `choose another with ${option('cacheDir')}`;
     throw new InputError(expected(path, 'a cache that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
   }
   return found;

@@ -1,5 +1,6 @@
 import { type Backbone, pixelInput } from '../backbones/backbone.js';
 import { expected, InputError, reasonOf, ShapeError, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { cast, reshape } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
@@ -59,7 +60,9 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
       if (!(cause instanceof ShapeError) || part.batchNorm !== 'batch') throw cause;
       const what = 'frozen, or more images a step';
       const got = `batch and a step of ${entering.shape[0]}`;
-      throw new UsageError(expected('--bn', what, got, 'raise --batch, or leave it out'), { cause });
+      throw new UsageError(expected(option('batchNorm'), what, got, `raise ${option('batch')}, or leave it out`), {
+        cause,
+      });
     }
   };
   return {

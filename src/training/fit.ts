@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { createRandom, type Random } from '../base/random.js';
 import type { StatisticUpdate } from '../engine/autodiff/batch-norm.js';
@@ -411,7 +412,7 @@ class Run {
     if (labelSpread > 0 && spread < COLLAPSED * labelSpread) {
       this.context.onMessage?.(
         `warning: all predictions are nearly the same (they vary by ${digits(spread)}, the labels by ${digits(labelSpread)}); ` +
-          'try a lower --lr, more --epochs, or --find-lr',
+          `try a lower ${option('learningRate')}, more ${option('epochs')}, or ${option('findRate')}`,
       );
     }
   }
@@ -420,7 +421,7 @@ class Run {
     // What broke the weights is the highest rate so far, not that of the moment: at its end a schedule is near 0.
     let rate = 0;
     for (let step = 0; step <= this.position.step; step++) rate = Math.max(rate, this.schedule(step));
-    const wayOut = `try a lower --lr than ${digits(rate)}, --clip 1, or --find-lr`;
+    const wayOut = `try a lower ${option('learningRate')} than ${digits(rate)}, ${option('clip', 1)}, or ${option('findRate')}`;
     return new InputError(expected(where, what, got, wayOut));
   }
 
@@ -472,7 +473,7 @@ class Run {
     if (!saved.success) {
       const got = `"${reasonOf(saved.error.issues[0]!.message)}"`;
       throw new InputError(
-        expected(checkpoint.path, 'a checkpoint of a training run', got, 'start over with `force: true`'),
+        expected(checkpoint.path, 'a checkpoint of a training run', got, `start over with ${option('force', true)}`),
       );
     }
     const { identity, position } = saved.data;
@@ -523,7 +524,7 @@ function checkIdentity({ path, identity }: CheckpointOptions, saved: Readonly<Re
       path,
       `a checkpoint of ${ask}`,
       got,
-      'resume with the options it was started with, or start over with `force: true`',
+      `resume with the options it was started with, or start over with ${option('force', true)}`,
     ),
   );
 }

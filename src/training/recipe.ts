@@ -1,4 +1,5 @@
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { adam, adamW, type Optimizer, sgd } from '../engine/optim/optimizer.js';
 import { constant, cosine, oneCycle, warmUp as rising, type Schedule } from '../engine/optim/schedule.js';
 
@@ -53,7 +54,7 @@ export function completeRecipe(
   defaults: Pick<Recipe, 'epochs' | 'learningRate' | 'batch'>,
 ): Recipe {
   const { epochs = defaults.epochs, warmUp = 0 } = options;
-  if (warmUp > epochs) throw new UsageError(expected('--warm-up', `at most the ${epochs} epochs`, `${warmUp}`));
+  if (warmUp > epochs) throw new UsageError(expected(option('warmUp'), `at most the ${epochs} epochs`, `${warmUp}`));
   return {
     epochs,
     learningRate: options.learningRate ?? defaults.learningRate,

@@ -1,5 +1,6 @@
 import type { Backbone } from '../backbones/backbone.js';
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../engine/autodiff/batch-norm.js';
 import { copyGraph } from '../engine/graph/copy.js';
 import { Graph, namesOf, type Value } from '../engine/graph/graph.js';
@@ -32,16 +33,17 @@ export function tunedPart(backbone: Backbone, tune: string, batchNorm: TunedPart
   const names = stageNames(backbone);
   if (names.length === 0 && tune !== 'all') {
     const what = `head or all for ${backbone.name}, whose stages eyeball does not know`;
-    throw new UsageError(expected('--tune', what, `"${tune}"`));
+    throw new UsageError(expected(option('tune'), what, `"${tune}"`));
   }
   const at = tune === 'all' ? 0 : tune === 'last' ? names.length - 1 : names.indexOf(tune);
-  if (at < 0) throw new UsageError(expected('--unfreeze', names.join(', '), `"${tune}"`));
+  if (at < 0) throw new UsageError(expected(option('unfreeze'), names.join(', '), `"${tune}"`));
   // Always built, and here, before any work: this names an operation without a gradient.
   const { nodes } = builtOn(backbone, 1).features.graph;
   if (batchNorm === 'batch') {
     const norms = nodes.flatMap(node => (node.kind === 'op' && node.op === 'BatchNormalization' ? [node] : []));
     const numbers = norms.flatMap(({ inputs }) => inputs.slice(1).map(({ name }) => name));
-    const refuse = (why: string) => new UsageError(expected('--bn', 'frozen', `batch, but ${why}`, 'leave it out'));
+    const refuse = (why: string) =>
+      new UsageError(expected(option('batchNorm'), 'frozen', `batch, but ${why}`, 'leave it out'));
     if (norms.length === 0) throw refuse(`${backbone.name} has no batch norm`);
     // A file may hold equal numbers once, as those of a network that was never trained are.
     if (new Set(numbers).size < numbers.length) throw refuse(`batch norms of ${backbone.name} share their numbers`);

@@ -1,4 +1,5 @@
 import { expected, InputError, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 
 /** The scores of calibration images, thinned: of `images` scores in ascending order those at `ranks`, which count from 1. */
 export interface ScoreTable {
@@ -34,7 +35,7 @@ export const fewestScores = (level: number): number => Math.ceil(level / (1 - le
  */
 export function checkLevel(level: number): void {
   if (!(level > 0 && level < 1)) {
-    throw new UsageError(expected('--level', 'a share above 0 and below 1', `${level}`, 'write 90 % as 0.9'));
+    throw new UsageError(expected(option('level'), 'a share above 0 and below 1', `${level}`, 'write 90 % as 0.9'));
   }
 }
 

@@ -1,4 +1,5 @@
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest, ManifestIntervals } from '../formats/manifest.js';
 import { checkLevel } from './conformal.js';
@@ -39,7 +40,7 @@ export function uncertaintyOf(
   if (level !== undefined) checkLevel(level);
   if (intervals === undefined) {
     if (level === undefined) return { outputs: [], of: () => ({}) };
-    throw new UsageError(expected('--level', `a model with intervals`, `${where} without`, 'train again'));
+    throw new UsageError(expected(option('level'), `a model with intervals`, `${where} without`, 'train again'));
   }
   const intervalOf = intervalsAt(intervals, level ?? DEFAULT_LEVEL);
   if (intervalOf === undefined) onMessage?.(`warning: ${tooFewFor(intervals, level ?? DEFAULT_LEVEL)}`);

@@ -1,5 +1,6 @@
 import type { Backbone } from '../backbones/backbone.js';
 import { expected, InputError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { tunedFeatures } from '../features/tuned-features.js';
@@ -72,7 +73,7 @@ export async function calibrateModel(
     const found = fitBiasLine(...(await heldOut({ ...taken.held, range: undefined })));
     if (found !== undefined) return found;
     const what = 'predictions that rise with the truth by a tenth of it or more on the held-out images';
-    throw new InputError(expected('--correct-bias', what, 'others', 'leave it out, and look at the data first'));
+    throw new InputError(expected(option('correctBias'), what, 'others', 'leave it out, and look at the data first'));
   }
 
   async function heldOut(of: Head): Promise<[Float64Array, Float32Array]> {

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
+import { option } from '../base/options.js';
 import { moveAside } from '../base/output-folder.js';
 import { type RunContext, stagesOf } from '../base/progress.js';
 import { replaceFile } from '../base/replace-file.js';
@@ -99,19 +100,19 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
   } = options;
   const stage = stagesOf(options, 3);
   if (!(threshold > 0 && threshold <= 1)) {
-    throw new UsageError(expected('--threshold', 'a probability above 0, up to 1', `${threshold}`));
+    throw new UsageError(expected(option('threshold'), 'a probability above 0, up to 1', `${threshold}`));
   }
   const isCsv = out.endsWith('.csv');
-  if (!isCsv && !out.endsWith('.jsonl')) throw new UsageError(expected('--out', 'a file .csv or .jsonl', out));
+  if (!isCsv && !out.endsWith('.jsonl')) throw new UsageError(expected(option('out'), 'a file .csv or .jsonl', out));
   const sheet = out.replace(/\.\w+$/, '.png');
   const foreign = await foreignFiles(out, sheet);
   if (foreign.length > 0 && !options.force) {
-    const wayOut = 'choose another `out`, or add `force: true` to move it aside';
+    const wayOut = `choose another ${option('out')}, or add ${option('force', true)} to move it aside`;
     throw new InputError(expected(foreign[0]!, 'a new file or one of eyeball clean', 'another file', wayOut));
   }
   const decisionsFile = options.decisions ?? join(dirname(out), 'decisions.csv');
   if (resolve(decisionsFile) === resolve(out)) {
-    throw new UsageError(expected('--out', 'a file apart from the decisions', out));
+    throw new UsageError(expected(option('out'), 'a file apart from the decisions', out));
   }
   const decided = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
   const all = await openDataset({ data, target, labelFrom, labelFromPath, skipMissing, limit, onMessage, signal });

@@ -166,7 +166,7 @@ function warningsOf(models: readonly ComparedModel[]): string[] {
   }
   if (distinct(evaluations.map(({ tta = false }) => `${tta}`)).length > 1) {
     warnings.push(
-      'Some models were evaluated with mirror images and some without: evaluate all with --tta, or all without.',
+      'Some models were evaluated with mirror images (test-time augmentation) and some without: evaluate all in the same way.',
     );
   }
   return warnings;

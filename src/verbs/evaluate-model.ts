@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
+import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { contextOf, type RunContext } from '../base/progress.js';
@@ -290,7 +291,12 @@ function checkApart(out: string, other: string, name: string): void {
   const [a, b] = [resolve(out), resolve(other)];
   if (a === b || a.startsWith(b + sep) || b.startsWith(a + sep)) {
     throw new InputError(
-      expected(out, `a folder apart from ${name}`, `one that shares files with ${other}`, 'choose another with --out'),
+      expected(
+        out,
+        `a folder apart from ${name}`,
+        `one that shares files with ${other}`,
+        `choose another with ${option('out')}`,
+      ),
     );
   }
 }

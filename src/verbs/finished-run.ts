@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { Manifest } from '../formats/manifest.js';
 import { readManifest } from '../model/model.js';
 
@@ -41,7 +42,7 @@ export function checkSameRun(out: string, finished: Manifest, settings: RunSetti
   ] as const;
   for (const [name, then, now] of pairs) {
     if (then === now) continue;
-    const wayOut = 'give the options of that run, choose another --out, or start over with --force';
+    const wayOut = `give the options of that run, choose another ${option('out')}, or start over with ${option('force')}`;
     const text = (value: unknown) => `${name} ${value ?? 'not given'}`;
     throw new InputError(expected(out, `a finished run with ${text(now)}`, text(then), wayOut));
   }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
+import { option } from '../base/options.js';
 import type { OutputFolder } from '../base/output-folder.js';
 import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
@@ -76,7 +77,7 @@ export async function fitHeads(
   const [best, other] = ranked as [ModelFit, ModelFit];
   const why =
     best.validationMse === null
-      ? 'nothing was held out to compare by (--val 0)'
+      ? `nothing was held out to compare by (${option('validation', 0)})`
       : `RMSE ${rmse(best)} against ${rmse(other)} on ${data.validation.length} held-out images`;
   context.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
   return ranked;

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { expected, InputError, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type Split, splitByQuantile } from '../datasets/split.js';
@@ -31,10 +32,16 @@ export interface Start {
 export async function optionsFrom(options: TrainOptions): Promise<{ options: TrainOptions; manifest?: Manifest }> {
   const { from, weights, sizePx, mean, std } = options;
   if (from === undefined) return { options };
-  for (const [name, value] of Object.entries({ weights, size: sizePx, mean, std })) {
+  const own = [
+    ['weights', weights],
+    ['sizePx', sizePx],
+    ['mean', mean],
+    ['std', std],
+  ] as const;
+  for (const [key, value] of own) {
     if (value !== undefined)
       throw new UsageError(
-        expected(`--${name}`, 'nothing beside --from, whose model says it', `${value}`, 'leave it out'),
+        expected(option(key), `nothing beside ${option('from')}, whose model says it`, `${value}`, 'leave it out'),
       );
   }
   const manifest = await readManifest(modelFolder(from));
@@ -92,10 +99,12 @@ export async function splitFrom(
     const { seed, validation } = configuration;
     throw new InputError(
       expected(
-        '--from',
+        option('from'),
         'images to hold out that its model was not trained on',
         'none',
-        configuration.from === undefined ? `add others, or --seed ${seed} --val ${validation}` : 'add others',
+        configuration.from === undefined
+          ? `add others, or ${option('seed', seed)} ${option('validation', validation)}`
+          : 'add others',
       ),
     );
   }

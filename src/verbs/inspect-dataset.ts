@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
@@ -82,7 +83,9 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     onMessage,
   } = options;
   if (options.cacheDir !== undefined && against === undefined)
-    throw new UsageError(expected('--cache', '--against beside it', 'none', 'facts of images are kept for that alone'));
+    throw new UsageError(
+      expected(option('cacheDir'), `${option('against')} beside it`, 'none', 'facts of images are kept for that alone'),
+    );
   if (out !== undefined) checkOutside(out, options.data);
   const folder = out === undefined ? undefined : await createOutputFolder(out, { force });
   try {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
+import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { contextOf, type RunContext } from '../base/progress.js';
@@ -52,15 +53,25 @@ export async function predictImages(options: PredictOptions): Promise<DrawnPredi
   const { csv, explain, seed, force, tta, faces, level, onPrediction } = options;
   if (csv !== undefined) await checkPredictionsFile(csv);
   if (explain === undefined) {
-    for (const [name, value] of Object.entries({ seed, force })) {
-      if (value !== undefined) throw new UsageError(expected(`--${name}`, '--explain beside it', 'none'));
+    for (const [key, value] of [
+      ['seed', seed],
+      ['force', force],
+    ] as const) {
+      if (value !== undefined) throw new UsageError(expected(option(key), `${option('explain')} beside it`, 'none'));
     }
   } else if (faces) {
     throw new UsageError(
-      expected('--faces', 'no --explain beside it', `"${explain}"`, 'it explains whole images, not their faces'),
+      expected(
+        option('faces'),
+        `no ${option('explain')} beside it`,
+        `"${explain}"`,
+        'it explains whole images, not their faces',
+      ),
     );
   } else if (tta) {
-    throw new UsageError(expected('--tta', 'no --explain beside it', `"${explain}"`, 'it explains one image, not two'));
+    throw new UsageError(
+      expected(option('tta'), `no ${option('explain')} beside it`, `"${explain}"`, 'it explains one image, not two'),
+    );
   }
   if (explain !== undefined) {
     for (const image of options.images) if (!isUrl(image)) checkOutside(explain, image);

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
@@ -89,9 +90,10 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
   const started = performance.now();
   const { noise = 0.05, runs = 1, seed = 0, cacheDir = defaultCacheDir(), onMessage } = options;
   const context = contextOf(options);
-  if (!(noise > 0 && noise < 0.5)) throw new UsageError(expected('--noise', 'a share above 0, below 0.5', `${noise}`));
+  if (!(noise > 0 && noise < 0.5))
+    throw new UsageError(expected(option('noise'), 'a share above 0, below 0.5', `${noise}`));
   if (!(Number.isInteger(runs) && runs > 0))
-    throw new UsageError(expected('--runs', 'a whole number above 0', `${runs}`));
+    throw new UsageError(expected(option('runs'), 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
   const backbone = await backboneOf(options, cacheDir, context);
   const grouped = await groupSamples(dataset, cacheDir, context);

@@ -6,6 +6,7 @@ import { standardFraming } from '../backbones/face-detector/framing.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { createOutputFolder, moveAside, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { type RunContext, stagesOf } from '../base/progress.js';
@@ -376,7 +377,7 @@ function checkCheckpoint(path: string, { force, resume }: { force: boolean; resu
       path,
       'no unfinished run',
       'its checkpoint',
-      'go on with `resume: true`, or start over with `force: true`',
+      `go on with ${option('resume', true)}, or start over with ${option('force', true)}`,
     ),
   );
 }

@@ -1,5 +1,6 @@
 import type { Precision } from '../backbones/backbone.js';
 import { expected, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { type ValueRange, valueRange } from '../base/value-range.js';
 import type { AugmentName } from '../images/augment.js';
 import type { LossName } from '../training/loss.js';
@@ -70,22 +71,22 @@ export interface TrainingPlan {
   readonly headRecipe: RecipeOptions;
 }
 
-const flags = {
-  epochs: '--epochs',
-  learningRate: '--lr',
-  batch: '--batch',
-  optimizer: '--optimizer',
-  schedule: '--schedule',
-  warmUp: '--warm-up',
-  weightDecay: '--weight-decay',
-  clip: '--clip',
-  ema: '--ema',
-  patience: '--patience',
-} as const satisfies Record<keyof RecipeOptions, string>;
+const recipeKeys = [
+  'epochs',
+  'learningRate',
+  'batch',
+  'optimizer',
+  'schedule',
+  'warmUp',
+  'weightDecay',
+  'clip',
+  'ema',
+  'patience',
+] as const satisfies readonly (keyof RecipeOptions)[];
 
 /** The recipe among the options, without what nobody set. */
 function recipeOf(options: TrainingOptions): RecipeOptions {
-  const entries = Object.keys(flags).map(key => [key, options[key as keyof RecipeOptions]] as const);
+  const entries = recipeKeys.map(key => [key, options[key]] as const);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
@@ -98,16 +99,18 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   checkRanges(options);
   const { unfreeze, head, solver, balance = false, augment = 'none', findRate = false } = options;
   if (unfreeze !== undefined && options.tune !== undefined) {
-    refuse('--unfreeze', `--tune ${options.tune} says which stages are trained`, unfreeze);
+    refuse(option('unfreeze'), `${option('tune', options.tune)} says which stages are trained`, unfreeze);
   }
   if (unfreeze === 'head' || unfreeze === 'last' || unfreeze === 'all') {
-    throw new UsageError(expected('--unfreeze', 'the name of a stage', `"${unfreeze}"`, `take --tune ${unfreeze}`));
+    throw new UsageError(
+      expected(option('unfreeze'), 'the name of a stage', `"${unfreeze}"`, `take ${option('tune', unfreeze)}`),
+    );
   }
   if (options.validation === 0 && options.patience != null) {
-    refuse('--patience', 'nothing is held out to measure on (--val 0)', options.patience);
+    refuse(option('patience'), `nothing is held out to measure on (${option('validation', 0)})`, options.patience);
   }
   if (options.validation === 0 && options.correctBias) {
-    refuse('--correct-bias', 'nothing is held out to measure on (--val 0)', 'it');
+    refuse(option('correctBias'), `nothing is held out to measure on (${option('validation', 0)})`, 'it');
   }
   const tune = unfreeze ?? options.tune ?? 'head';
   const recipe = recipeOf(options);
@@ -124,10 +127,16 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     recipe,
   };
   if (tune !== 'head') {
-    if (solver !== undefined) refuse('--solver', 'a backbone is trained by gradients', solver);
-    if (rest.precision === 'int8') refuse('--precision', 'a backbone that is trained is computed in fp32', 'int8');
+    if (solver !== undefined) refuse(option('solver'), 'a backbone is trained by gradients', solver);
+    if (rest.precision === 'int8')
+      refuse(option('precision'), 'a backbone that is trained is computed in fp32', 'int8');
     if (findRate && options.learningRate !== undefined) {
-      refuse('--lr', '--find-lr looks for it', options.learningRate, 'leave one of them out');
+      refuse(
+        option('learningRate'),
+        `${option('findRate')} looks for it`,
+        options.learningRate,
+        'leave one of them out',
+      );
     }
     const loss = options.loss ?? (head === 'linear' ? 'mse' : 'distribution');
     const first = head === 'linear' && loss === 'mse' ? 'ridge' : (head ?? 'mlp');
@@ -135,40 +144,48 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   }
 
   const frozen = 'the backbone is frozen';
-  const beside = 'add --tune last or --tune all';
-  if (options.batchNorm !== undefined) refuse('--bn', frozen, options.batchNorm, beside);
+  const beside = `add ${option('tune', 'last')} or ${option('tune', 'all')}`;
+  if (options.batchNorm !== undefined) refuse(option('batchNorm'), frozen, options.batchNorm, beside);
   if (augment !== 'none' && augment !== 'flip') {
-    refuse('--augment', `${frozen} and its features are cached`, augment, `${beside}; or take --augment flip`);
+    refuse(
+      option('augment'),
+      `${frozen} and its features are cached`,
+      augment,
+      `${beside}; or take ${option('augment', 'flip')}`,
+    );
   }
-  if (options.rateDecay !== undefined) refuse('--rate-decay', frozen, options.rateDecay, beside);
-  if (findRate) refuse('--find-lr', frozen, 'it', beside);
-  if (options.resume) refuse('--resume', `${frozen} and all that takes time is cached`, 'it', beside);
-  if (options.checkpointSeconds !== undefined) refuse('--checkpoint-every', frozen, options.checkpointSeconds, beside);
+  if (options.rateDecay !== undefined) refuse(option('rateDecay'), frozen, options.rateDecay, beside);
+  if (findRate) refuse(option('findRate'), frozen, 'it', beside);
+  if (options.resume) refuse(option('resume'), `${frozen} and all that takes time is cached`, 'it', beside);
+  if (options.checkpointSeconds !== undefined)
+    refuse(option('checkpointSeconds'), frozen, options.checkpointSeconds, beside);
   if (head === 'mlp' && solver !== undefined) {
-    refuse('--solver', 'it is of a linear head', solver, 'leave it out, or choose an --optimizer');
+    refuse(option('solver'), 'it is of a linear head', solver, `leave it out, or choose an ${option('optimizer')}`);
   }
   const heads = headsOf(options);
   const [only] = heads;
   if (heads.length === 1 && only === 'ridge') {
     for (const [key, value] of Object.entries(recipe)) {
       refuse(
-        flags[key as keyof RecipeOptions],
+        option(key as keyof RecipeOptions),
         'ridge is exact',
         value,
-        'leave it out, or add --head mlp or --solver adam',
+        `leave it out, or add ${option('head', 'mlp')} or ${option('solver', 'adam')}`,
       );
     }
-    if (options.loss !== undefined && options.loss !== 'mse') refuse('--loss', 'ridge is of squares', options.loss);
-    if (augment !== 'none') refuse('--augment', 'ridge sees each image once', augment, 'add --head mlp');
-    if (balance) refuse('--balance', 'ridge counts all images the same', 'it', 'add --head mlp');
+    if (options.loss !== undefined && options.loss !== 'mse')
+      refuse(option('loss'), 'ridge is of squares', options.loss);
+    if (augment !== 'none')
+      refuse(option('augment'), 'ridge sees each image once', augment, `add ${option('head', 'mlp')}`);
+    if (balance) refuse(option('balance'), 'ridge counts all images the same', 'it', `add ${option('head', 'mlp')}`);
   }
   if (only === 'classic') {
     const known = ['epochs', 'learningRate', 'batch', 'patience'];
     for (const [key, value] of Object.entries(recipe)) {
-      if (!known.includes(key)) refuse(flags[key as keyof RecipeOptions], 'adam is the classic loop', value);
+      if (!known.includes(key)) refuse(option(key as keyof RecipeOptions), 'adam is the classic loop', value);
     }
     if (options.loss === 'distribution')
-      refuse('--loss', 'the classic loop has one output', 'distribution', 'leave out --solver');
+      refuse(option('loss'), 'the classic loop has one output', 'distribution', `leave out ${option('solver')}`);
   }
   const loss = options.loss ?? (heads.includes('mlp') ? 'distribution' : 'mse');
   return { ...rest, heads, loss, headRecipe: recipe };
@@ -186,41 +203,46 @@ function headsOf({ head, solver, loss, balance, validation = 0.1 }: TrainingOpti
   return validation === 0 ? ['ridge'] : ['ridge', 'mlp'];
 }
 
-function refuse(option: string, why: string, got: unknown, wayOut = 'leave it out'): never {
-  throw new UsageError(expected(option, `nothing, for ${why}`, `${got}`, wayOut));
+function refuse(where: string, why: string, got: unknown, wayOut = 'leave it out'): never {
+  throw new UsageError(expected(where, `nothing, for ${why}`, `${got}`, wayOut));
 }
 
 function checkRanges(options: TrainingOptions): void {
   const { validation = 0, learningRate, weightDecay, clip, ema, warmUp, rateDecay, checkpointSeconds } = options;
-  const check = (option: string, ok: boolean, what: string, value: unknown) => {
-    if (!ok) throw new UsageError(expected(option, what, `${value}`));
+  const check = (where: string, ok: boolean, what: string, value: unknown) => {
+    if (!ok) throw new UsageError(expected(where, what, `${value}`));
   };
   const above = (value: number | null | undefined) => value == null || (value > 0 && Number.isFinite(value));
-  check('--val', validation >= 0 && validation < 1, 'a share from 0 to below 1', validation);
-  check('--lr', above(learningRate), 'a number above 0', learningRate);
-  check('--clip', above(clip), 'a number above 0', clip);
+  check(option('validation'), validation >= 0 && validation < 1, 'a share from 0 to below 1', validation);
+  check(option('learningRate'), above(learningRate), 'a number above 0', learningRate);
+  check(option('clip'), above(clip), 'a number above 0', clip);
   check(
-    '--weight-decay',
+    option('weightDecay'),
     weightDecay === undefined || weightDecay === 0 || above(weightDecay),
     'a number of 0 or above',
     weightDecay,
   );
-  check('--warm-up', warmUp === undefined || warmUp === 0 || above(warmUp), 'a number of epochs, 0 or above', warmUp);
-  check('--ema', ema == null || (ema > 0 && ema < 1), 'a decay between 0 and 1', ema);
   check(
-    '--rate-decay',
+    option('warmUp'),
+    warmUp === undefined || warmUp === 0 || above(warmUp),
+    'a number of epochs, 0 or above',
+    warmUp,
+  );
+  check(option('ema'), ema == null || (ema > 0 && ema < 1), 'a decay between 0 and 1', ema);
+  check(
+    option('rateDecay'),
     rateDecay === undefined || (rateDecay > 0 && rateDecay <= 1),
     'a share above 0, up to 1',
     rateDecay,
   );
   check(
-    '--checkpoint-every',
+    option('checkpointSeconds'),
     checkpointSeconds === undefined || checkpointSeconds === 0 || above(checkpointSeconds),
     'a number of seconds, 0 or above',
     checkpointSeconds,
   );
   for (const key of ['epochs', 'batch', 'patience'] as const) {
     const value = options[key];
-    check(flags[key], value == null || (Number.isInteger(value) && value > 0), 'a whole number above 0', value);
+    check(option(key), value == null || (Number.isInteger(value) && value > 0), 'a whole number above 0', value);
   }
 }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expected, InputError, reasonOf, throwIfAborted } from '../../base/errors.js';
+import { option } from '../../base/options.js';
 import type { RunContext } from '../../base/progress.js';
 import { sha256OfFile } from './file.js';
 import type { Part, Tags } from './part.js';
@@ -30,7 +31,7 @@ class DownloadError extends InputError {
 
 const RETRIES = 3;
 const MAX_REDIRECTS = 5;
-const OTHER_WEIGHTS = 'give a file with --weights FILE, or use --backbone face';
+const OTHER_WEIGHTS = `give a file with ${option('weights', 'FILE')}, or use ${option('backbone', 'face')}`;
 const PASSING_CODES = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET', 'UND_ERR_BODY_TIMEOUT'];
 
 /**
@@ -79,7 +80,7 @@ async function attempt(what: Download, part: Part): Promise<string> {
         what.repo,
         `${what.file} with sha256 ${linked}`,
         sha256,
-        'try again later, or give a file with --weights FILE',
+        `try again later, or give a file with ${option('weights', 'FILE')}`,
       ),
       resumed > 0,
     );

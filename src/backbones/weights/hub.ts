@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AbortedError, expected, InputError, reasonOf } from '../../base/errors.js';
 import { touch } from '../../base/files.js';
+import { option } from '../../base/options.js';
 import { contextOf, type RunContext } from '../../base/progress.js';
 import { download } from './download.js';
 import { quote, sha256OfFile } from './file.js';
@@ -63,7 +64,7 @@ export async function fetchFromHub(options: HubOptions): Promise<string> {
       cacheDir,
       'a folder to keep downloads in',
       `"${reasonOf(error)}"`,
-      'name another with --cache DIR',
+      `name another with ${option('cacheDir', 'DIR')}`,
     );
     throw new InputError(text, { cause: error });
   }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import type { z } from 'zod';
+import { option } from '../../base/options.js';
 import type { Sample } from '../../datasets/dataset.js';
 import type { KnownCells } from '../../datasets/decisions-text.js';
 import { openDataset } from '../../datasets/open-dataset.js';
@@ -142,7 +143,7 @@ export function createStudio(workplace: Workplace | undefined, host: StudioHost)
 
   const opened = (): Workplace => {
     if (workplace === undefined)
-      throw new Problem(404, 'expected a service with a data set, got one without; --data names one');
+      throw new Problem(404, `expected a service with a data set, got one without; ${option('data')} names one`);
     return workplace;
   };
 

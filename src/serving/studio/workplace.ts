@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../../backbones/registry.js';
 import { expected, UsageError } from '../../base/errors.js';
+import { option } from '../../base/options.js';
 import type { Dataset, Sample, Skipped } from '../../datasets/dataset.js';
 import { decidableFiles } from '../../datasets/decisions.js';
 import { openDataset } from '../../datasets/open-dataset.js';
@@ -67,7 +68,7 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
   if (test !== undefined) await openDataset({ data: test, ...found });
   const decisions = options.decisions ?? (await defaultDecisions(data));
   if (resolve(decisions) === resolve(data))
-    throw new UsageError(expected('--decisions', 'a file apart from the data', decisions));
+    throw new UsageError(expected(option('decisions'), 'a file apart from the data', decisions));
   const labels = Float64Array.from(dataset.samples, ({ label }) => label);
   const { min, max, mean, std } = labelStatistics(labels);
   return {
