@@ -3,8 +3,8 @@
 //   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--images 400]
 // MODEL knows the framing of its images: train it on $EYEBALL_FACES/train.
 import { readFile } from 'node:fs/promises';
+import { cropFace } from '../src/backbones/face-detector/alignment.js';
 import { angleOfFace, type Face } from '../src/backbones/face-detector/face.js';
-import { cropFace } from '../src/backbones/face-detector/framing.js';
 import { loadFaceDetector } from '../src/backbones/face-detector.js';
 import { createRandom } from '../src/base/random.js';
 import { applyAffine, centre, type Point } from '../src/images/affine.js';

@@ -6,7 +6,7 @@ import type { Pyramid } from '../images/warp.js';
 import { DETECTOR_PX } from './face-detector/anchors.js';
 import { BOX_NUMBERS } from './face-detector/decode-faces.js';
 import type { Face } from './face-detector/face.js';
-import { type FindOptions, findFaces, type Looks } from './face-detector/find-faces.js';
+import { type FindOptions, findFaces, type RunDetector } from './face-detector/find-faces.js';
 import { readHumanModel } from './human-package.js';
 import { buildTfjs } from './tfjs.js';
 
@@ -34,7 +34,7 @@ export interface FaceDetector {
  */
 export async function loadFaceDetector(options: SessionOptions = {}): Promise<FaceDetector> {
   const session = await createSession(await faceDetectorNetwork(), options);
-  const look: Looks = async pixels => {
+  const look: RunDetector = async pixels => {
     const { logits, boxes } = await session.run({ pixels }, { handOver: true });
     return { logits: logits!.data as Float32Array, boxes: boxes!.data as Float32Array };
   };

@@ -46,7 +46,7 @@ const intervalsSchema = z.object({
 const place = z.tuple([z.number(), z.number()]);
 
 /** How the training images show their faces. */
-export const framingSchema = z.object({
+export const faceAlignmentSchema = z.object({
   /** The size of an image in pixels, and where its face's landmarks lie, as shares of width and height: the medians of `faces` images. */
   widthPx: z.int().positive(),
   heightPx: z.int().positive(),
@@ -101,7 +101,7 @@ const manifestSchema = z.object({
     .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
     .optional(),
   /** How the images show faces, where most show one. Absent from others, and from models of older versions: they crop no faces. */
-  framing: framingSchema.optional(),
+  framing: faceAlignmentSchema.optional(),
   versions: z.record(z.string(), z.string()),
   createdAt: z.iso.datetime(),
   /** What making it took, up to this file; absent from models of older versions. */
@@ -115,7 +115,7 @@ const manifestSchema = z.object({
 /** `eyeball.json`: all that is known of a model beside its weights. */
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ManifestIntervals = z.infer<typeof intervalsSchema>;
-export type ManifestFraming = z.infer<typeof framingSchema>;
+export type ManifestAlignment = z.infer<typeof faceAlignmentSchema>;
 
 /** What the values of a model are clamped to; infinite on a side without a limit. */
 export function valueRangeOf({ configuration: { min, max } }: Pick<Manifest, 'configuration'>): ValueRange {

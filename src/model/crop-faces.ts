@@ -35,7 +35,7 @@ export function faceCropper(
   };
   return {
     async crop(bytes) {
-      if (framing === undefined) throw withoutFraming(where);
+      if (framing === undefined) throw noAlignmentError(where);
       const detector = await load();
       return await cropFacesOf(await decodeScene(bytes), detector.find, { framing, input });
     },
@@ -48,7 +48,7 @@ export function faceCropper(
 }
 
 /** What a model without framing answers to whoever asks for faces. */
-export const withoutFraming = (where: string): UsageError =>
+export const noAlignmentError = (where: string): UsageError =>
   new UsageError(
     expected(
       option('faces'),

@@ -1,8 +1,8 @@
+import { cropFace } from '../backbones/face-detector/alignment.js';
 import { angleOfFace, type Face } from '../backbones/face-detector/face.js';
 import type { FindOptions } from '../backbones/face-detector/find-faces.js';
-import { cropFace } from '../backbones/face-detector/framing.js';
 import { InputError } from '../base/errors.js';
-import type { Manifest, ManifestFraming } from '../formats/manifest.js';
+import type { Manifest, ManifestAlignment } from '../formats/manifest.js';
 import { type Pyramid, pyramidOf, type Raster } from '../images/warp.js';
 
 /** Where a face lies in an image as people see it, its EXIF orientation applied. */
@@ -44,7 +44,7 @@ export type FindFaces = (image: Pyramid, options?: FindOptions) => Promise<Face[
 export async function cropFacesOf(
   scene: Raster & { readonly shrunk: number },
   find: FindFaces,
-  { framing, input: { sizePx } }: Pick<Manifest, 'input'> & { readonly framing: ManifestFraming },
+  { framing, input: { sizePx } }: Pick<Manifest, 'input'> & { readonly framing: ManifestAlignment },
   options?: FindOptions,
 ): Promise<FaceCrop[]> {
   const image = pyramidOf(scene);

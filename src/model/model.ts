@@ -13,7 +13,7 @@ import type { ReadImage } from '../images/shared-reads.js';
 import { uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import type { UnusualGrade } from '../uncertainty/unusual.js';
 import { checkChecksum, checkSelfTest, selfTestPixels, unfitNetwork } from './checks.js';
-import { type CropFaces, faceCropper, withoutFraming } from './crop-faces.js';
+import { type CropFaces, faceCropper, noAlignmentError } from './crop-faces.js';
 import { type ExplainedImage, type ExplainOptions, explainImages } from './explain-images.js';
 import type { FaceInImage } from './face-in-image.js';
 import { closeNetwork, modelFolder, openNetwork, readPart } from './model-files.js';
@@ -177,7 +177,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile } = {},
     ) {
       const doubt = uncertaintyOf(manifest, where, level, onMessage);
-      if (faces && manifest.framing === undefined) throw withoutFraming(where);
+      if (faces && manifest.framing === undefined) throw noAlignmentError(where);
       const name = (index: number) => {
         const image = images[index]!;
         return typeof image === 'string' ? image : `image ${index + 1}`;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Framing } from '../backbones/face-detector/framing.js';
+import type { FaceAlignment } from '../backbones/face-detector/alignment.js';
 import { ahead } from '../base/ahead.js';
 import { expected, InputError } from '../base/errors.js';
 import { resourceError, touch } from '../base/files.js';
@@ -24,7 +24,7 @@ const CROP_VERSION = 1;
  */
 export async function cropDataset(
   dataset: Dataset,
-  shown: Framing,
+  shown: FaceAlignment,
   sizePx: number,
   cacheDir: string,
   { onProgress, signal }: RunContext = {},

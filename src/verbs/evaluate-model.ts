@@ -19,7 +19,7 @@ import type { Manifest } from '../formats/manifest.js';
 import { isGray } from '../images/quality.js';
 import { readsForTwo } from '../images/shared-reads.js';
 import { modelCard } from '../model/card.js';
-import { withoutFraming } from '../model/crop-faces.js';
+import { noAlignmentError } from '../model/crop-faces.js';
 import { loadModel } from '../model/model.js';
 import { checkOrder, modelFolder } from '../model/model-files.js';
 import { predictionsCsv } from '../report/csv.js';
@@ -116,7 +116,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         openDataset({ data, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal }),
       );
       const { framing, input } = manifest;
-      if (options.faces && framing === undefined) throw withoutFraming(options.model);
+      if (options.faces && framing === undefined) throw noAlignmentError(options.model);
       const dataset =
         options.faces && framing !== undefined
           ? await cropDataset(opened, framing, input.sizePx, cacheDir, contextOf(options))

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
-import { standardFraming } from '../backbones/face-detector/framing.js';
+import { standardAlignment } from '../backbones/face-detector/alignment.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { alongside } from '../base/alongside.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
@@ -40,7 +40,7 @@ import { cropDataset } from './crop-dataset.js';
 import { checkSameRun, finishedModel } from './finished-run.js';
 import { fitHeads, headToTune, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
 import { optionsFrom, originOf, splitFrom } from './go-on-from.js';
-import { framingOf } from './measure-framing.js';
+import { cachedAlignment } from './measure-alignment.js';
 import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
 
 /** What to train on, and how. */
@@ -161,7 +161,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
       earlier?.backbone ?? (await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1))));
     const { sizePx } = loaded;
     const dataset = options.faces
-      ? await cropDataset(opened, standardFraming(sizePx), sizePx, cacheDir, stage(1))
+      ? await cropDataset(opened, standardAlignment(sizePx), sizePx, cacheDir, stage(1))
       : opened;
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
     const closing: (() => Promise<void>)[] = [];
@@ -266,7 +266,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
         stage(part === undefined ? 3 : 4),
         calibrated,
         'framing of faces',
-        context => framingOf({ ...usable, fingerprint }, cacheDir, context),
+        context => cachedAlignment({ ...usable, fingerprint }, cacheDir, context),
       );
       throwIfAborted(signal);
 

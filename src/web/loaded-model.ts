@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { FindOptions, Looks } from '../backbones/face-detector/find-faces.js';
+import type { FindOptions, RunDetector } from '../backbones/face-detector/find-faces.js';
 import { findFaces } from '../backbones/face-detector/find-faces.js';
 import { expected, InputError, reasonOf, ShapeError, throwIfAborted, UsageError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
@@ -223,7 +223,7 @@ async function loadDetector(runtime: WebRuntime, address: string | URL | undefin
   const network = await fetchPart(url, { what: 'the face detector' });
   // On the processor wherever the model runs: so faces are cropped alike on all machines, and it is small.
   const session = await runtime.createSession(network, 'wasm');
-  const look: Looks = async pixels => {
+  const look: RunDetector = async pixels => {
     const { logits, boxes } = await session.run(pixels);
     return { logits: logits!.data, boxes: boxes!.data };
   };

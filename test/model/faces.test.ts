@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import sharp from 'sharp';
-import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { standardAlignment } from '../../src/backbones/face-detector/alignment.js';
 import { loadModel, type Model } from '../../src/model/model.js';
 import { portraitScene } from '../images/portrait-scene.js';
 import { saveSampleModel } from './sample-model.js';
@@ -13,7 +13,7 @@ async function faceModel(t: TestContext): Promise<Model> {
   const folder = await saveSampleModel(t);
   const path = join(folder, 'eyeball.json');
   const manifest = JSON.parse(readFileSync(path, 'utf8'));
-  writeFileSync(path, JSON.stringify({ ...manifest, framing: { ...standardFraming(40), images: 9, faces: 9 } }));
+  writeFileSync(path, JSON.stringify({ ...manifest, framing: { ...standardAlignment(40), images: 9, faces: 9 } }));
   const model = await loadModel(folder, { threads: 1 });
   t.after(() => model.close());
   return model;

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { standardAlignment } from '../../src/backbones/face-detector/alignment.js';
 import { loadModel } from '../../src/model/model.js';
 import { createApp } from '../../src/serving/app.js';
 import { facesAnswer } from '../../src/serving/schemas.js';
@@ -19,7 +19,7 @@ describe('POST /v1/predict?faces=true', () => {
   it('answers for each face of each image what the model says, and why where there is none', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
-    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    const framing = { ...standardAlignment(40), images: 9, faces: 9 };
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), framing }));
     const model = await loadModel(folder, { threads: 1 });
     t.after(() => model.close());
@@ -53,7 +53,7 @@ describe('POST /v1/predict?faces=true', () => {
   it('loads the detector again where the thread of the engine has ended', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
-    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    const framing = { ...standardAlignment(40), images: 9, faces: 9 };
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), framing }));
     const app = createApp({ model: await loadModel(folder, { threads: 1 }) });
     t.after(() => app.close());

@@ -2,7 +2,7 @@
 // how many images it skipped, or what it failed with.
 import { closeSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { standardAlignment } from '../../src/backbones/face-detector/alignment.js';
 import { openDataset } from '../../src/datasets/open-dataset.js';
 import { readSource } from '../../src/images/read-source.js';
 import { runImages } from '../../src/images/run-images.js';
@@ -28,7 +28,7 @@ const tasks: Readonly<Record<string, (cacheDir: string) => Promise<number>>> = {
   gray: async () => (await Promise.all(paths.map(path => readGray(path)))).filter(gray => gray === undefined).length,
   inspect: async () => (await inspectDataset({ data })).skipped.length,
   sheet: async () => (await sheetPng(paths.map(path => ({ path, caption: '' })))).length * 0,
-  crop: async cacheDir => (await cropDataset(dataset, standardFraming(64), 64, cacheDir)).skipped.length,
+  crop: async cacheDir => (await cropDataset(dataset, standardAlignment(64), 64, cacheDir)).skipped.length,
 };
 // Loads what is loaded on the first call.
 if (room !== 'all') await tasks[task]!(`${cacheDir}-first`);

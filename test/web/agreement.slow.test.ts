@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import sharp, { type Sharp } from 'sharp';
-import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { standardAlignment } from '../../src/backbones/face-detector/alignment.js';
 import { faceDetectorNetwork } from '../../src/backbones/face-detector.js';
 import { createRandom } from '../../src/base/random.js';
 import { decodeImage } from '../../src/images/image.js';
@@ -152,7 +152,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     );
     const folder = await trainPageModel(root, 'faces-too');
     const manifest = join(folder, 'eyeball.json');
-    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    const framing = { ...standardAlignment(40), images: 9, faces: 9 };
     writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), framing }));
     writeFileSync(join(files, 'face-detector.onnx'), await faceDetectorNetwork());
     const scene = await portraitScene({

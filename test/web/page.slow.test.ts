@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { standardFraming } from '../../src/backbones/face-detector/framing.js';
+import { standardAlignment } from '../../src/backbones/face-detector/alignment.js';
 import { loadModel } from '../../src/model/model.js';
 import { exportWeb } from '../../src/verbs/export-web.js';
 import { temporaryFolder } from '../cli/eyeball.js';
@@ -216,7 +216,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     const [changed, folder] = [join(root, 'of-faces'), join(root, 'faces-page')];
     cpSync(model!, changed, { recursive: true });
     const manifest = join(changed, 'eyeball.json');
-    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    const framing = { ...standardAlignment(40), images: 9, faces: 9 };
     writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), framing }));
     await exportWeb({ model: changed, out: folder, device: 'wasm' });
     const { page, errors, end } = await visit(browser!, folder);

@@ -8,7 +8,7 @@ import { blendFaces, containmentOf, overlapOf, suppressFaces } from './suppress.
 import { tileViews, type View, viewAround, wholeView } from './views.js';
 
 /** Runs the detector's network: pixels uint8 RGB `[N, 256, 256, 3]` to logits `[N * 896]` and boxes `[N * 896 * 16]`. */
-export type Looks = (pixels: Tensor<'uint8'>) => Promise<{
+export type RunDetector = (pixels: Tensor<'uint8'>) => Promise<{
   readonly logits: Float32Array;
   readonly boxes: Float32Array;
 }>;
@@ -42,7 +42,7 @@ const BATCH = 8;
  */
 export async function findFaces(
   image: Pyramid,
-  look: Looks,
+  look: RunDetector,
   { most = MOST_FACES, thorough = true }: FindOptions = {},
 ): Promise<Face[]> {
   const [{ width, height }] = image;
@@ -82,7 +82,7 @@ async function lookCloser(
   image: Pyramid,
   finds: readonly Face[],
   turns: readonly number[],
-  look: Looks,
+  look: RunDetector,
 ): Promise<Find[]> {
   const both = finds.flatMap(find => turns.map(turn => ({ find, turn })));
   const views = both.map(({ find, turn }) =>
@@ -101,7 +101,7 @@ async function lookCloser(
 }
 
 /** The faces in each view, in the detector's pixels, the highest score first. */
-async function lookAt(image: Pyramid, views: readonly View[], look: Looks, lowest: number): Promise<Face[][]> {
+async function lookAt(image: Pyramid, views: readonly View[], look: RunDetector, lowest: number): Promise<Face[][]> {
   const found: Face[][] = [];
   const each = DETECTOR_PX * DETECTOR_PX * 3;
   for (let start = 0; start < views.length; start += BATCH) {

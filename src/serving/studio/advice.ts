@@ -1,6 +1,6 @@
 import { fineTuneRecipe } from '../../training/fine-tune.js';
 import { headRecipe } from '../../training/fit-head.js';
-import { measureFraming } from '../../verbs/measure-framing.js';
+import { measureAlignment } from '../../verbs/measure-alignment.js';
 import type { TrainingAdvice } from './protocol.js';
 import type { Workplace } from './workplace.js';
 
@@ -33,7 +33,7 @@ export class Advice {
   }
 
   private async look(dataset: Workplace['dataset']): Promise<void> {
-    this.showsFaces = (await measureFraming(dataset, { signal: this.signal })) !== undefined;
+    this.showsFaces = (await measureAlignment(dataset, { signal: this.signal })) !== undefined;
     this.onKnown();
   }
 }

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import {
+  cropFace,
+  cropMap,
+  medianAlignment,
+  standardAlignment,
+} from '../../../src/backbones/face-detector/alignment.js';
 import { anchorsOf } from '../../../src/backbones/face-detector/anchors.js';
 import { decodeFaces } from '../../../src/backbones/face-detector/decode-faces.js';
 import { angleOfFace, type Box, type Face, moveFace } from '../../../src/backbones/face-detector/face.js';
-import { cropFace, cropMap, medianFraming, standardFraming } from '../../../src/backbones/face-detector/framing.js';
 import { blendFaces, containmentOf, overlapOf, suppressFaces } from '../../../src/backbones/face-detector/suppress.js';
 import { tileViews, wholeView } from '../../../src/backbones/face-detector/views.js';
 import { applyAffine, similarity } from '../../../src/images/affine.js';
@@ -13,7 +18,7 @@ const box = (x: number, y: number, width: number, height = width): Box => ({ x, 
 
 /** A face whose landmarks stand as usual in `at`. */
 function faceIn(at: Box, score = 0.9): Face {
-  const { landmarks } = standardFraming(1);
+  const { landmarks } = standardAlignment(1);
   const points = Object.entries(landmarks).map(([name, [x, y]]) => [
     name,
     { x: at.x + x * at.width, y: at.y + y * at.height },
@@ -165,7 +170,7 @@ describe('framing', () => {
   const size = { width: 100, height: 200 };
 
   it('is the median of where landmarks stand, and of the size', () => {
-    const framing = medianFraming(
+    const framing = medianAlignment(
       [0, 10, 30].map(x => ({
         size: { width: 100 + x, height: 200 },
         shown: { width: 50, height: 100 },
@@ -180,7 +185,7 @@ describe('framing', () => {
 
   it('puts a turned face where the framing has it', () => {
     const shown = { ...size, face: faceIn(box(30, 60, 40)) };
-    const framing = medianFraming([{ size, shown: size, face: shown.face }]);
+    const framing = medianAlignment([{ size, shown: size, face: shown.face }]);
     const toScene = similarity(3, -25, { x: 0, y: 0 }, { x: 400, y: 300 });
     const map = cropMap(moveFace(shown.face, toScene), framing);
     for (const point of [
@@ -196,7 +201,7 @@ describe('framing', () => {
     const pixels = Uint8Array.from({ length: 20 * 30 * 3 }, (_, i) => (i * 37) % 256);
     const image = { pixels, width: 20, height: 30 };
     const face = faceIn(box(5, 8, 10));
-    const framing = medianFraming([{ size: image, shown: image, face }]);
+    const framing = medianAlignment([{ size: image, shown: image, face }]);
     const wanted = enlarge(pixels, image, { width: 40, height: 40 });
     const crop = cropFace([image], face, framing, 40);
     assert.equal(crop.length, wanted.length);

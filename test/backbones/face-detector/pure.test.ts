@@ -25,7 +25,7 @@ describe('finding and cropping faces', () => {
     const detector = join('backbones', 'face-detector');
     const needed = importsOf([
       join(detector, 'find-faces.ts'),
-      join(detector, 'framing.ts'),
+      join(detector, 'alignment.ts'),
       join('images', 'warp.ts'),
     ]);
     assert.deepEqual(

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
-import { standardFraming } from '../../../src/backbones/face-detector/framing.js';
+import { standardAlignment } from '../../../src/backbones/face-detector/alignment.js';
 import { loadModel, readManifest } from '../../../src/model/model.js';
 import { createApp } from '../../../src/serving/app.js';
 import type {
@@ -307,7 +307,7 @@ describe('an explanation', () => {
   it('of a face is of its crop, and of the number that is predicted for it', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
-    const framing = { ...standardFraming(40), images: 9, faces: 9 };
+    const framing = { ...standardAlignment(40), images: 9, faces: 9 };
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), framing }));
     const model = await loadModel(folder, { threads: 1 });
     const app = createApp({ model, name: 'sample' });

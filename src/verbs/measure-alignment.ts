@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { type FramedFace, medianFraming } from '../backbones/face-detector/framing.js';
+import { type AlignmentSample, medianAlignment } from '../backbones/face-detector/alignment.js';
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
 import { ahead } from '../base/ahead.js';
 import { InputError } from '../base/errors.js';
@@ -7,7 +7,7 @@ import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../datasets/dataset.js';
-import { framingSchema, type ManifestFraming } from '../formats/manifest.js';
+import { faceAlignmentSchema, type ManifestAlignment } from '../formats/manifest.js';
 import { decodeImage, probeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { pyramidOf } from '../images/warp.js';
@@ -24,16 +24,16 @@ const MOST = 0.5;
 const VERSION = 2;
 
 /**
- * What `measureFraming` finds, looked for once a data set: it is kept in `cacheDir` by `fingerprint`, which changes with any image.
+ * What `measureAlignment` finds, looked for once a data set: it is kept in `cacheDir` by `fingerprint`, which changes with any image.
  */
-export async function framingOf(
+export async function cachedAlignment(
   dataset: Pick<Dataset, 'root' | 'samples'> & { readonly fingerprint: string },
   cacheDir: string,
   context: RunContext = {},
-): Promise<ManifestFraming | undefined> {
+): Promise<ManifestAlignment | undefined> {
   const path = join(cacheDir, 'framing', `${dataset.fingerprint.slice(0, 16)}-${VERSION}.json`);
-  const parse = (json: unknown) => framingSchema.nullable().parse(json);
-  return (await remembered(path, parse, async () => (await measureFraming(dataset, context)) ?? null)) ?? undefined;
+  const parse = (json: unknown) => faceAlignmentSchema.nullable().parse(json);
+  return (await remembered(path, parse, async () => (await measureAlignment(dataset, context)) ?? null)) ?? undefined;
 }
 
 /**
@@ -42,10 +42,10 @@ export async function framingOf(
  *
  * @throws AbortedError once the signal is aborted.
  */
-export async function measureFraming(
+export async function measureAlignment(
   { root, samples }: Pick<Dataset, 'root' | 'samples'>,
   { onProgress, signal }: RunContext = {},
-): Promise<ManifestFraming | undefined> {
+): Promise<ManifestAlignment | undefined> {
   const images = Math.min(IMAGES, samples.length);
   const even = Array.from({ length: images }, (_, i) => Math.floor((i * samples.length) / images));
   // Those of one number lie together: without chance the first few would be alike.
@@ -53,7 +53,7 @@ export async function measureFraming(
   // One thread: the network is so small that others would rather wait than work, and this thread makes the next view meanwhile.
   const detector = await loadFaceDetector({ threads: 1 });
   try {
-    const framed: FramedFace[] = [];
+    const framed: AlignmentSample[] = [];
     let done = 0;
     const look = (i: number) => faceOf(resolve(root, samples[order[i]!]!.file), detector);
     for await (const found of ahead(images, 4, look, signal)) {
@@ -62,13 +62,13 @@ export async function measureFraming(
       if (done === Math.min(FIRST, images) && framed.length <= MOST * done) return undefined;
     }
     if (framed.length <= MOST * images) return undefined;
-    return { ...medianFraming(framed), images, faces: framed.length };
+    return { ...medianAlignment(framed), images, faces: framed.length };
   } finally {
     await detector.close();
   }
 }
 
-async function faceOf(path: string, detector: FaceDetector): Promise<FramedFace | undefined> {
+async function faceOf(path: string, detector: FaceDetector): Promise<AlignmentSample | undefined> {
   try {
     const bytes = await readSource(path);
     const size = await probeImage(bytes);
