@@ -83,7 +83,8 @@ async function form(data: string, reading: Reading): Promise<Dataset> {
     throw await pathError(data, what, thrown);
   });
   if (pattern !== undefined) {
-    if (!kind.isDirectory()) throw new UsageError(expected(option(pattern.key), 'a folder of images', `the file ${data}`));
+    if (!kind.isDirectory())
+      throw new UsageError(expected(option(pattern.key), 'a folder of images', `the file ${data}`));
     refuseSkipMissing(data, skipMissing);
     return named(await fromNames(data, pattern, signal), target);
   }
