@@ -2,7 +2,7 @@ import { type Backbone, buildFromPixels, pooledMiddle } from '../backbones/backb
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import type { Tensor } from '../engine/tensor.js';
 import { buildHead, type Head } from '../training/head.js';
-import type { Calibration } from '../uncertainty/calibrate.js';
+import type { Calibration } from '../uncertainty/calibration-set.js';
 import { buildScale } from '../uncertainty/error-scale.js';
 import { buildDistance } from '../uncertainty/ppca.js';
 import { buildActivation } from '../uncertainty/unlikeness.js';

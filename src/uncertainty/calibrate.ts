@@ -1,175 +1,107 @@
 import type { RunContext } from '../base/progress.js';
-import { folds } from '../datasets/split.js';
-import type { FeatureRows } from '../features/feature-cache.js';
-import { addRows, clearSums, noRows, type RowScale, turnToRest } from '../features/row-sums.js';
-import { measureRows, targetScale } from '../features/standardization.js';
+import type { Manifest, ManifestIntervals } from '../formats/manifest.js';
 import type { Head, HeadData } from '../training/head.js';
-import { answersOf, type HeadAnswers, outOfFold } from '../training/out-of-fold.js';
 import type { Refit } from '../training/refit.js';
-import { type ErrorScale, type ErrorSignals, fitErrorScale, scalesOf } from './error-scale.js';
-import { distancesOf, fitPpca, type Ppca } from './ppca.js';
-import { activationsOf, gaussiansOf } from './unlikeness.js';
+import { type Calibration, calibrateCross, calibrateSplit, canSplit } from './calibration-set.js';
+import { fewestScores } from './conformal.js';
+import { correctHead, measureBias } from './correct-bias.js';
+import { calibrateIntervals, intervalEnds } from './intervals.js';
+import { unusualLimits } from './unusual.js';
 
-/** What a model says of its doubt, beside its value: what it takes to build that, and what it came to on images it never saw. */
-export interface Calibration {
-  readonly ppca: Ppca;
-  readonly errorScale: ErrorScale;
-  /** `split`: on the held-out rows. `cross`: on all rows, each by a head that was fitted without its fold. */
-  readonly method: 'split' | 'cross';
-  /** Heads fitted for it; 0 for `split`. */
-  readonly folds: number;
-  /** All `[N]`, one a calibration row. */
-  readonly label: Float64Array;
-  readonly value: Float64Array;
-  readonly scale: Float64Array;
-  readonly distance: Float64Array;
-  /** The Gaussian of the means of the middle stage; left out where the backbone has none. */
-  readonly middle?: Ppca | undefined;
-  /** The distance from that Gaussian, of features where there is none; and how strongly each image excites the backbone. `[N]` both. */
-  readonly unlikeness: Float64Array;
-  readonly activation: Float64Array;
+/** A fitted model, as far as calibration needs it. */
+export interface Fitted {
+  /** The head that the model keeps. */
+  readonly head: Head;
+  /** The head fitted without the held-out images. */
+  readonly held: Head;
+  /** Fits such a head without a fold. Left out where the backbone was trained on the images. */
+  readonly refit?: Refit | undefined;
 }
 
-/** Held-out rows from which on they are enough by themselves: 90 % asked is then 89 to 91 % found in 19 of 20 trainings. */
-const ENOUGH_HELD_OUT = 3000;
-const FOLDS = 5;
-
-/** True where the held-out rows are enough to calibrate on, so that no head is fitted again. */
-export const canSplit = ({ validation }: Pick<HeadData, 'validation'>): boolean => validation.length >= ENOUGH_HELD_OUT;
-
-/** Five folds of all rows, no group in two of them; fewer where there are fewer groups. */
-export function calibrationFolds(
-  labels: Float64Array,
-  seed: number,
-  groups: ArrayLike<number> = labels.map((_, i) => i),
-): number[][] {
-  const apart = new Set(Array.from(groups)).size;
-  const count = Math.min(FOLDS, apart);
-  // Where all rows are one group, nothing can be kept together.
-  return count < 2
-    ? folds(labels, Math.min(FOLDS, labels.length), Array.from(labels.keys()), seed)
-    : folds(labels, count, groups, seed);
+/** A head, calibrated. */
+export interface Uncertainty {
+  /** The head that the model keeps, its bias corrected where that was requested. */
+  readonly head: Head;
+  /** Left out, like `intervals`, for fewer than 9 calibration images. */
+  readonly calibration?: Calibration | undefined;
+  readonly intervals?: ManifestIntervals | undefined;
+  readonly biasCorrection?: NonNullable<Manifest['biasCorrection']> | undefined;
 }
+
+export interface CalibrateOptions {
+  /** Corrects regression to the mean before anything is calibrated. */
+  readonly correctBias: boolean;
+  /** Of the folds. */
+  readonly seed: number;
+  /** The name of the stage behind `table.middle`. */
+  readonly middleStage?: string | undefined;
+}
+
+/** Fewer images cannot give intervals even at 90 %. */
+const FEWEST = fewestScores(0.9);
 
 /**
- * Calibration on the held-out rows, of a head that never saw them.
+ * Corrects the bias of a fitted head, if requested, and calibrates its prediction intervals and out-of-distribution limits: by
+ * cross-validation of the head on all rows, or on the held-out rows where there are 3,000 or the backbone was trained.
  *
- * @param data At least one row in each part.
+ * @param table Features by the model's own backbone: `tunedTable` where it was trained.
+ * @throws InputError where the predictions rise too little with the target to be corrected.
  */
-export async function calibrateSplit(
-  { rows, middle: means, labels, train, validation }: Omit<HeadData, 'mirrored'>,
-  head: Head,
+export async function calibrate(
+  table: HeadData,
+  fitted: Fitted,
+  { correctBias, seed, middleStage }: CalibrateOptions,
   context: RunContext = {},
-): Promise<Calibration> {
-  const scale = scaleOf(rows, labels, train);
-  const sums = noRows(rows.width);
-  await addRows(sums, rows, labels, train, scale, context);
-  const ppca = await fitPpca(sums, scale.standardization);
-  const distance = Float64Array.from(await distancesOf(ppca, rows, validation));
-  const answers = await answersOf(head, rows, validation);
-  const value = Float64Array.from(answers.value);
-  const spread = spreadsOf(answers, head);
-  const label = Float64Array.from(validation, row => labels[row]!);
-  const middle = means && (await gaussiansOf(means, train, context)).all;
-  const unlikeness = middle ? Float64Array.from(await distancesOf(middle, means!, validation)) : distance;
-  const activation = activationsOf(rows, validation);
-  const about = { ppca, middle, unlikeness, activation, method: 'split', folds: 0, label } as const;
-  return { ...about, ...scaled(label, { value, distance, spread }) };
+): Promise<Uncertainty> {
+  const biasCorrection = correctBias ? await measureBias(table, fitted.held, context) : undefined;
+  const correct = (head: Head) => (biasCorrection === undefined ? head : correctHead(head, biasCorrection));
+  const head = correct(fitted.head);
+  const calibration = await calibrationOf(table, fitted, correct, seed, context);
+  if (calibration === undefined) return { head, biasCorrection };
+  return { head, biasCorrection, calibration, intervals: intervalsOf(calibration, table, middleStage) };
 }
 
-/**
- * Calibration on all rows: what is said of each is by a head, and by a Gaussian of the features, that were fitted without its fold. Those
- * heads see fewer rows than the one that is kept, so they err a little more, and intervals are rather too wide than too narrow.
- *
- * Reference: Vovk 2015, cross-conformal predictors, https://arxiv.org/abs/1208.0806; Barber et al. 2021, CV+,
- * https://arxiv.org/abs/1905.02928
- */
-export async function calibrateCross(
-  data: HeadData,
-  refit: Refit,
+async function calibrationOf(
+  table: HeadData,
+  { held, refit }: Fitted,
+  correct: (head: Head) => Head,
   seed: number,
-  context: RunContext = {},
-): Promise<Calibration> {
-  const { rows, middle: means, labels } = data;
-  const parts = calibrationFolds(labels, seed, data.groups);
-  const scale = scaleOf(rows, labels, [...labels.keys()]);
-  const { standardization } = scale;
-  const all = noRows(rows.width);
-  await addRows(all, rows, labels, [...labels.keys()], scale, context);
-  const ppca = await fitPpca(all, standardization);
-  const value = new Float64Array(labels.length);
-  const distance = new Float64Array(labels.length);
-  const middle = means && (await gaussiansOf(means, [...labels.keys()], context));
-  const unlikeness = middle ? new Float64Array(labels.length) : distance;
-  let spread: Float64Array | undefined;
-  // One for all folds: memory of this size takes longer to touch for the first time than to add up again.
-  const others = noRows(rows.width);
-  const fitOn = async (part: HeadData, fold: number) => {
-    clearSums(others);
-    await addRows(others, rows, labels, parts[fold]!, scale, context);
-    turnToRest(others, all);
-    return await refit.fit({ data: part, sums: others, scale }, foldWatch(context, fold, parts.length));
-  };
-  for await (const answers of outOfFold(data, parts, fitOn, context)) {
-    const { indices, head } = answers;
-    const apart = await distancesOf(await fitPpca(others, standardization), rows, indices);
-    const unlike = middle && (await distancesOf(await middle.without(indices), means!, indices));
-    const spreads = spreadsOf(answers, head);
-    if (spreads !== undefined) spread ??= new Float64Array(labels.length);
-    indices.forEach((row, i) => {
-      value[row] = answers.value[i]!;
-      distance[row] = apart[i]!;
-      if (unlike !== undefined) unlikeness[row] = unlike[i]!;
-      if (spread !== undefined) spread[row] = spreads![i]!;
-    });
+  context: RunContext,
+): Promise<Calibration | undefined> {
+  const onHeldOut = refit === undefined || canSplit(table);
+  const images = onHeldOut ? table.validation.length : table.labels.length;
+  if (images < FEWEST) {
+    context.onMessage?.(
+      `no prediction intervals: they need at least ${FEWEST} ${onHeldOut ? 'held-out ' : ''}images, and there are ${images}`,
+    );
+    return undefined;
   }
-  const activation = activationsOf(rows, [...labels.keys()]);
-  const about = { ppca, middle: middle?.all, unlikeness, activation, method: 'cross', folds: parts.length } as const;
-  return { ...about, label: labels, ...scaled(labels, { value, distance, spread }) };
+  if (onHeldOut) return await calibrateSplit(table, correct(held), context);
+  const corrected: Refit = { fit: async (fold, of) => correct(await refit.fit(fold, of)) };
+  try {
+    return await calibrateCross(table, corrected, seed, context);
+  } finally {
+    await refit.close?.();
+  }
 }
 
-/** Shows the fits of all folds as one phase; what each of them would say has been said of the head that is kept. */
-const foldWatch = ({ signal, onProgress }: RunContext, fold: number, folds: number): RunContext => ({
-  signal,
-  onProgress: ({ done, total, unit, stage }) =>
-    onProgress?.({
-      phase: 'calibrating intervals',
-      detail: `fold ${fold + 1} of ${folds}`,
-      done: fold * total + done,
-      total: folds * total,
-      unit,
-      stage,
-    }),
-});
-
-const scaleOf = (rows: FeatureRows, labels: Float64Array, indices: readonly number[]): RowScale => ({
-  standardization: measureRows(rows, indices),
-  target: targetScale(labels, indices),
-});
-
-function scaled(
-  label: Float64Array,
-  signals: ErrorSignals & Pick<Calibration, 'value' | 'distance'>,
-): Pick<Calibration, 'errorScale' | 'value' | 'distance' | 'scale'> {
-  const { value, distance } = signals;
-  const errors = label.map((y, i) => value[i]! - y);
-  const errorScale = fitErrorScale(errors, signals);
-  return { errorScale, value, distance, scale: scalesOf(errorScale, signals) };
-}
-
-/** The standard deviation of each distribution over bins, `[N]`; undefined for a head of one output. */
-function spreadsOf({ value, outputs }: HeadAnswers, { bins }: Head): Float64Array | undefined {
-  if (bins === undefined) return undefined;
-  const count = bins.length;
-  return Float64Array.from(value, (centre, row) => {
-    const logits = outputs.subarray(row * count, (row + 1) * count);
-    const largest = logits.reduce((most, logit) => Math.max(most, logit));
-    let [weights, squares] = [0, 0];
-    logits.forEach((logit, bin) => {
-      const weight = Math.exp(logit - largest);
-      weights += weight;
-      squares += weight * (bins[bin]! - centre) ** 2;
-    });
-    return Math.sqrt(squares / weights);
-  });
+function intervalsOf(
+  { method, folds, label, value, scale, middle, unlikeness, activation }: Calibration,
+  { labels, range }: HeadData,
+  middleStage: string | undefined,
+): ManifestIntervals {
+  const ends = intervalEnds(labels, range);
+  const { levels, groups, pooled } = calibrateIntervals(label, value, scale, ends);
+  return {
+    method,
+    folds,
+    levels: [...levels],
+    groups: groups.map(group => ({ ...group, factors: [...group.factors] })),
+    pooled: { ...pooled, ranks: [...pooled.ranks], scores: [...pooled.scores] },
+    ends,
+    unusual: {
+      stage: middle === undefined ? null : middleStage!,
+      ...unusualLimits(unlikeness, activation, middle === undefined ? 2 : 1),
+    },
+  };
 }

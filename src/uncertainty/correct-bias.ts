@@ -1,17 +1,55 @@
-import { regressionLine } from '../metrics/regression.js';
-import type { Head } from '../training/head.js';
+import { expected, InputError } from '../base/errors.js';
+import { option } from '../base/options.js';
+import type { RunContext } from '../base/progress.js';
+import type { Manifest } from '../formats/manifest.js';
+import { meanAbsoluteError, regressionLine, rootMeanSquaredError } from '../metrics/regression.js';
+import type { Head, HeadData } from '../training/head.js';
+import { answersOf } from '../training/out-of-fold.js';
 
-/** The line that predictions follow: `value = intercept + slope * truth` on average. */
+/** The regression line of predictions on targets: `value = intercept + slope * target`. */
 export interface BiasLine {
   readonly intercept: number;
   readonly slope: number;
 }
 
-// Under this, stretching would make the errors of single images ten times larger and more.
+// Dividing by a smaller slope would multiply the errors of single images by more than ten.
 const LEAST_SLOPE = 0.1;
 
 /**
- * The line of predictions on truth, by least squares; undefined where it rises by less than 0.1, so that nothing can be corrected by it.
+ * The bias of `head` on the held-out rows, with the errors before and after its correction.
+ *
+ * @throws InputError where the line rises by less than 0.1.
+ */
+export async function measureBias(
+  { rows, labels, validation }: Pick<HeadData, 'rows' | 'labels' | 'validation'>,
+  head: Head,
+  { onMessage }: RunContext = {},
+): Promise<NonNullable<Manifest['biasCorrection']>> {
+  const yTrue = Float64Array.from(validation, row => labels[row]!);
+  const predict = async (of: Head) => (await answersOf(of, rows, validation)).value;
+  // The line applies to values before they are clamped.
+  const line = fitBiasLine(yTrue, await predict({ ...head, range: undefined }));
+  if (line === undefined) {
+    const what = 'predictions that rise by 0.1 or more per 1 of the target on the held-out images';
+    throw new InputError(
+      expected(option('correctBias'), what, 'a flatter line', 'remove it, and check the data first'),
+    );
+  }
+  const errors = (value: Float32Array) => ({
+    rmse: rootMeanSquaredError(yTrue, value),
+    mae: meanAbsoluteError(yTrue, value),
+  });
+  const before = errors(await predict(head));
+  const after = errors(await predict(correctHead(head, line)));
+  onMessage?.(
+    `corrected the bias: predictions rose by ${digits(line.slope)} per 1 of the target; on the ${validation.length} held-out images ` +
+      `RMSE changes from ${digits(before.rmse)} to ${digits(after.rmse)} and MAE from ${digits(before.mae)} to ${digits(after.mae)}`,
+  );
+  return { ...line, images: validation.length, before, after };
+}
+
+/**
+ * The regression line of predictions on targets; undefined where its slope is below 0.1.
  *
  * @param yTrue `[N]`, N at least 2.
  */
@@ -20,10 +58,12 @@ export function fitBiasLine(yTrue: ArrayLike<number>, yPred: ArrayLike<number>):
   return slope >= LEAST_SLOPE ? { intercept, slope } : undefined;
 }
 
-/** The head whose value is `(value - intercept) / slope`: what it works in is moved, so the graph does nothing more. */
+/** The head whose value is `(value - intercept) / slope`: its bins or target scale change, so the graph has no operation more. */
 export function correctHead(head: Head, { intercept, slope }: BiasLine): Head {
-  const move = (value: number) => (value - intercept) / slope;
-  if (head.bins !== undefined) return { ...head, bins: head.bins.map(move) };
+  const correct = (value: number) => (value - intercept) / slope;
+  if (head.bins !== undefined) return { ...head, bins: head.bins.map(correct) };
   const { mean, std } = head.target ?? { mean: 0, std: 1 };
-  return { ...head, target: { mean: move(mean), std: std / slope } };
+  return { ...head, target: { mean: correct(mean), std: std / slope } };
 }
+
+const digits = (value: number): string => String(Number(value.toPrecision(3)));

@@ -34,7 +34,8 @@ import type { Epoch } from '../training/fit.js';
 import type { HeadData } from '../training/head.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { type TunedPart, tunedPart } from '../training/tuned-network.js';
-import { calibrateModel } from './calibrate-model.js';
+import { tunedTable } from '../training/tuned-table.js';
+import { calibrate } from '../uncertainty/calibrate.js';
 import { backboneOf, checkOutside, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
 import { cropDataset } from './crop-dataset.js';
 import { checkSameRun, finishedModel } from './finished-run.js';
@@ -255,11 +256,12 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
       const fitSeconds = (performance.now() - fitStarted) / 1000;
       const calibrationStarted = performance.now();
       const { correctBias = false, signal } = options;
-      const about = { data, dataset: usable, backbone, correctBias, seed };
-      const calibrated = async ({ onProgress, onMessage, signal }: RunContext) => {
-        const result = await step(profile, 'intervals', () =>
-          calibrateModel(taken, { ...about, onProgress, onMessage, signal }),
-        );
+      const calibrated = async (context: RunContext) => {
+        const result = await step(profile, 'intervals', async () => {
+          const { tuned } = taken;
+          const table = tuned === undefined ? data : await tunedTable(data, usable, backbone, tuned, context);
+          return await calibrate(table, taken, { correctBias, seed, middleStage: backbone.middle?.stage }, context);
+        });
         return { ...result, calibrateSeconds: (performance.now() - calibrationStarted) / 1000 };
       };
       const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await alongside(

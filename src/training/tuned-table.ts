@@ -6,24 +6,31 @@ import type { Dataset } from '../datasets/dataset.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { copiesFor, createSession } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import type { FeatureRows } from '../features/feature-cache.js';
 import { readSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
-import type { FeatureRows } from './feature-cache.js';
+import type { HeadData } from './head.js';
+
+// The training rows that the density of the features is fitted on; its 64 dimensions need no more.
+const MOST_TRAIN_ROWS = 1000;
 
 /**
- * The features, and the means of the middle stage, that a trained backbone makes of the samples `indices`, in memory; rows of other samples cannot be read. They are not
- * cached: no other run has these weights.
+ * The table of features, and of the means of the middle stage, by a trained backbone: of the held-out rows and of up to 1,000 evenly spaced
+ * training rows; `read` of any other row is an error. Nothing is cached, since no other run has these weights.
  *
- * @param tuned What training has moved of the backbone, by name.
+ * @param tuned The trained parameters of the backbone, by name.
  * @throws InputError for an image that can no longer be read.
  */
-export async function tunedFeatures(
+export async function tunedTable(
+  table: HeadData,
   { root, samples }: Pick<Dataset, 'root' | 'samples'>,
   backbone: Backbone,
   tuned: Readonly<Record<string, Tensor>>,
-  indices: readonly number[],
   { onProgress, signal }: RunContext = {},
-): Promise<{ readonly rows: FeatureRows; readonly middle?: FeatureRows | undefined }> {
+): Promise<HeadData> {
+  const step = Math.ceil(table.train.length / MOST_TRAIN_ROWS);
+  const train = table.train.filter((_, i) => i % step === 0);
+  const indices = [...train, ...table.validation];
   const { sizePx } = backbone;
   const { graph, ...output } = buildFromPixels(backbone);
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
@@ -68,5 +75,7 @@ export async function tunedFeatures(
       return out;
     },
   });
-  return { rows: rowsOf(parts.features), middle: parts.middle && rowsOf(parts.middle) };
+  const { labels, validation, range } = table;
+  const middleRows = parts.middle && rowsOf(parts.middle);
+  return { rows: rowsOf(parts.features), middle: middleRows, labels, train, validation, range };
 }

@@ -5,7 +5,7 @@ import { mean } from '../../src/metrics/statistics.js';
 import type { HeadData } from '../../src/training/head.js';
 import { answersOf } from '../../src/training/out-of-fold.js';
 import { fitRidge } from '../../src/training/ridge.js';
-import { calibrateCross, calibrateSplit, calibrationFolds } from '../../src/uncertainty/calibrate.js';
+import { calibrateCross, calibrateSplit, calibrationFolds } from '../../src/uncertainty/calibration-set.js';
 import { scalesOf } from '../../src/uncertainty/error-scale.js';
 import { calibrateIntervals, intervalsAt } from '../../src/uncertainty/intervals.js';
 import { distancesOf } from '../../src/uncertainty/ppca.js';
