@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { buildTfjs, readTfjsModel } from '../src/backbones/tfjs.js';
+import { buildTfjs, readTfjsModel } from '../scripts/tfjs.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
 import { cast, sub, transpose } from '../src/engine/graph/build.js';
 import { Graph } from '../src/engine/graph/graph.js';

@@ -1,5 +1,5 @@
-// Compiles src, test and bench, and bundles the studio's pages and the page that is exported. It works in a
-// folder of its own that takes the place of dist at the end, so that no removed test lives on and a build that is stopped leaves dist as it was.
+// Compiles src, test, bench and scripts, converts the weights, and bundles the pages of the studio and of `export`. The build is made in
+// a folder of its own, which replaces dist at the end: no removed file stays, and an interrupted build leaves dist as it was.
 import { spawnSync } from 'node:child_process';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ if (!existsSync(tsc)) {
 const steps = [
   [tsc, '-p', '.', '--outDir', NEW],
   [tsc, '-p', 'tsconfig.web.json', '--outDir', NEW],
+  [`${NEW}/scripts/convert-weights.js`, NEW, 'dist'],
   [tsc, '-p', 'studio'],
   [here('bundle-studio.mjs'), NEW],
   [here('bundle-web.mjs'), NEW],

@@ -33,7 +33,7 @@ async function transpileChanged() {
   const { transform } = await import('esbuild');
   const modified = path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const tsconfigRaw = { compilerOptions: { verbatimModuleSyntax: true } };
-  for (const folder of ['src', 'test', 'bench']) {
+  for (const folder of ['src', 'test', 'bench', 'scripts']) {
     for (const name of readdirSync(folder, { recursive: true })) {
       const [from, to] = [join(folder, name), join('dist', folder, name.replace(/\.ts$/, '.js'))];
       if (!name.endsWith('.ts') || modified(from) <= modified(to)) continue;

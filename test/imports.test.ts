@@ -175,7 +175,7 @@ describe('imports', () => {
       [...packages].filter(name => dependencies[name] === undefined),
       [],
     );
-    const byPath = ['@cornerstonejs/codec-libjpeg-turbo-8bit', '@vladmandic/human', 'dejavu-fonts-ttf'];
+    const byPath = ['@cornerstonejs/codec-libjpeg-turbo-8bit', 'dejavu-fonts-ttf'];
     assert.deepEqual(
       Object.keys(dependencies).filter(name => !packages.has(name) && !byPath.includes(name)),
       [],
@@ -203,7 +203,7 @@ describe('the code', () => {
     // What these read is eyeball's own: the cache, packages, the build, what Linux tells; and images that may be pipes, with a time limit.
     const own = [
       'base/(cores|files|process-mark)',
-      'backbones/(tfjs|human-package|weights/(file|hub|part))',
+      'backbones/(face-detector|weights/(file|hub|part))',
       'engine/runtime/vnni',
       'features/(feature-cache|segments)',
       'images/(read-source|small-jpeg)',

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
+import { buildTfjs, readTfjsModel } from '../../scripts/tfjs.js';
 import { type Backbone, buildFromPixels } from '../../src/backbones/backbone.js';
 import { FACE_SHA256, loadFace } from '../../src/backbones/face.js';
-import { readTfjsModel } from '../../src/backbones/tfjs.js';
 import { formulaUniform } from '../../src/base/formula.js';
+import { Graph, namesOf } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
 import { createSession } from '../../src/engine/runtime/session.js';
 import { expectNumbersClose } from '../close.js';
 
 const FILES = 'node_modules/@vladmandic/human/models/faceres';
+const FIRST_KERNEL = 'conv1/convolution/merged_input';
 const SIZE = 224;
 
 describe('the face backbone', () => {
@@ -26,12 +26,21 @@ describe('the face backbone', () => {
     assert.match(face.source, /HSE FaceRes.*@vladmandic\/human/);
     assert.match(face.license, /^MIT as distributed/);
     assert.equal(face.sha256, FACE_SHA256);
-    assert.equal(
-      createHash('sha256')
-        .update(readFileSync(`${FILES}.bin`))
-        .digest('hex'),
-      FACE_SHA256,
-    );
+  });
+
+  it('has the operations and the weights of the original', async () => {
+    const x = () => new Graph().input('x', 'float32', ['N', 3, SIZE, SIZE]);
+    const [original, ours] = [x(), x()];
+    buildTfjs(original, await readTfjsModel(`${FILES}.json`), ['feats/Relu']);
+    face.build(ours);
+    const form = ({ graph }: typeof ours) =>
+      graph.nodes.map(node => [node.kind === 'op' && [node.op, node.attributes], namesOf(node)]);
+    // Ours ends with the concatenation of both kinds of features.
+    assert.deepEqual(form(ours).slice(0, -1), form(original));
+    // The input channels of the first kernel are reversed: see the next test.
+    original.graph.constants.delete(FIRST_KERNEL);
+    for (const [name, tensor] of original.graph.constants)
+      assert.deepEqual(ours.graph.constants.get(name), tensor, name);
   });
 
   it('computes on RGB what the original computes on BGR, and 1,280 features', async () => {
@@ -61,7 +70,7 @@ describe('the face backbone', () => {
     await session.close();
 
     const model = await readTfjsModel(`${FILES}.json`);
-    const kernel = model.weights.get('conv1/convolution/merged_input')!;
+    const kernel = model.weights.get(FIRST_KERNEL)!;
     assert.deepEqual(kernel.shape, [3, 3, 3, 32]);
     const bgrMeans = [103.939, 116.779, 123.68];
     const half = SIZE / 2;

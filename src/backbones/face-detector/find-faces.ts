@@ -1,8 +1,8 @@
 import type { Tensor } from '../../engine/tensor.js';
 import { invertAffine } from '../../images/affine.js';
 import { type Pyramid, warp } from '../../images/warp.js';
-import { anchorsOf, DETECTOR_PX } from './anchors.js';
-import { BOX_NUMBERS, decodeFaces } from './decode-faces.js';
+
+import { anchorsOf, BOX_NUMBERS, DETECTOR_PX, decodeFaces } from './decode-faces.js';
 import { angleOfFace, type Box, type Face, middle, moveFace } from './face.js';
 import { blendFaces, containmentOf, overlapOf, suppressFaces } from './suppress.js';
 import { tileViews, type View, viewAround, wholeView } from './views.js';

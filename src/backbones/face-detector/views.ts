@@ -1,6 +1,6 @@
 import { type Affine, type Point, similarity } from '../../images/affine.js';
 import type { Size } from '../../images/enlarge.js';
-import { DETECTOR_PX } from './anchors.js';
+import { DETECTOR_PX } from './decode-faces.js';
 
 /** A square of an image that the detector looks at. */
 export interface View {

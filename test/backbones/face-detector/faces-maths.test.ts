@@ -6,8 +6,7 @@ import {
   medianAlignment,
   standardAlignment,
 } from '../../../src/backbones/face-detector/alignment.js';
-import { anchorsOf } from '../../../src/backbones/face-detector/anchors.js';
-import { decodeFaces } from '../../../src/backbones/face-detector/decode-faces.js';
+import { anchorsOf, decodeFaces } from '../../../src/backbones/face-detector/decode-faces.js';
 import { angleOfFace, type Box, type Face, moveFace } from '../../../src/backbones/face-detector/face.js';
 import { blendFaces, containmentOf, overlapOf, suppressFaces } from '../../../src/backbones/face-detector/suppress.js';
 import { tileViews, wholeView } from '../../../src/backbones/face-detector/views.js';
