@@ -25,9 +25,9 @@ interface Import {
   readonly specifier: string;
 }
 
-/** Every import and re-export of the TypeScript files below `folder`, dynamic ones included. */
+/** Every import and re-export of the TypeScript files below `folder`, dynamic imports included. */
 function importsBelow(folder: string): Import[] {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => /\.tsx?$/.test(name));
   return files.flatMap(name => {
     const text = readFileSync(join(folder, name), 'utf8');
     const found = text.matchAll(/(?:^(?:import|export)\s[^;'"]*?from\s+|\bimport\(|^import\s+)'([^']+)'/gm);
@@ -64,7 +64,6 @@ const owners: Readonly<Record<string, string | readonly string[]>> = {
   'onnxruntime-web/webgpu': 'src/web',
   '@observablehq/plot': 'src/report',
   linkedom: 'src/report',
-  '@hono/zod-openapi': 'src/serving',
   'prom-client': 'src/serving',
   commander: 'src/cli',
   '@hono/node-server': 'src/cli',
@@ -141,6 +140,19 @@ describe('imports', () => {
     );
     assert.ok(found.has(join('src', 'uncertainty', 'predict-uncertainty.ts')));
     assert.deepEqual(outsideBrowsers(found), []);
+  });
+
+  it('of formats and of the studio lead to nothing that a browser lacks', () => {
+    const formats = imports.filter(({ file }) => file.startsWith(join('src', 'formats') + sep));
+    assert.deepEqual(
+      [...new Set(formats.map(({ specifier }) => specifier).filter(name => !name.startsWith('.')))],
+      ['zod'],
+    );
+    const pages = importsBelow('studio').filter(({ specifier }) => specifier.includes('/src/'));
+    const shared = pages.map(({ file, specifier }) => join(dirname(file), specifier).replace(/\.js$/, '.ts'));
+    assert.ok(shared.includes(join('src', 'formats', 'studio-protocol.ts')));
+    const files = formats.map(({ file }) => file);
+    assert.deepEqual(outsideBrowsers(needs([...files, ...shared], imports)), []);
   });
 
   it('of src/web are seen to fail where a file behind them needs node', () => {

@@ -1,8 +1,7 @@
 import { Agent } from 'node:http';
 import { z } from 'zod';
 import { createRandom, type Random } from '../../src/base/random.js';
-import { namingSchema } from '../../src/serving/studio/naming.js';
-import * as studio from '../../src/serving/studio/protocol.js';
+import * as studio from '../../src/formats/studio-protocol.js';
 import { image } from '../../test/serving/service.js';
 import { type Answer, ask, type Sent, type Service, Tally } from './service.js';
 
@@ -70,7 +69,7 @@ function studioOperations(): Operation[] {
     operation('GET', 'image', imageQuery),
     operation('GET', 'results/image', imageQuery),
     operation('PUT', 'decision', undefined, json(studio.decisionRequest)),
-    operation('PUT', 'naming', undefined, json(namingSchema)),
+    operation('PUT', 'naming', undefined, json(studio.namingSchema)),
     operation('POST', 'jobs', undefined, json(studio.jobRequest)),
     operation('DELETE', 'jobs/1'),
     operation('DELETE', 'jobs/9e9'),

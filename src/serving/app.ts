@@ -2,6 +2,13 @@ import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import { cors } from 'hono/cors';
 import { InputError } from '../base/errors.js';
+import {
+  type FacesAnswer,
+  type FacesPrediction,
+  type PredictAnswer,
+  type Prediction,
+  predictQuery,
+} from '../formats/http.js';
 import type { Model } from '../model/model.js';
 import { type UncertaintyOf, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import { tokenAccess } from './access.js';
@@ -14,13 +21,6 @@ import { busy, Problem, problemResponse } from './problem.js';
 import { readBody } from './read-body.js';
 import type { Env, From } from './request-env.js';
 import { faultOf, imageReader, type RequestImage } from './request-images.js';
-import {
-  type FacesAnswer,
-  type FacesPrediction,
-  type PredictAnswer,
-  type Prediction,
-  predictQuery,
-} from './schemas.js';
 import { type Borrowed, ServedModel } from './served-model.js';
 import { PAGES_FOLDER, staticPages } from './static-pages.js';
 import { createStudio, STUDIO_PATHS } from './studio/studio.js';

@@ -1,119 +1,133 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi';
+import * as z from 'zod';
 import { eyeballVersion } from '../base/versions.js';
-import * as schemas from './schemas.js';
+import * as http from '../formats/http.js';
 
-/** The paths of the service, as requests are counted and described under. */
+/** The paths of the service, as in openapi.json and in the labels of metrics. */
 export const PATHS = ['/', '/v1/predict', '/healthz', '/readyz', '/metrics', '/openapi.json'] as const;
 
-const REFUSALS: Readonly<Record<number, string>> = {
+const ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is malformed.',
-  401: 'The bearer token is missing or another one.',
-  404: 'The service was built without its pages.',
+  401: 'The bearer token is missing or wrong.',
+  404: 'The service was built without the studio.',
   408: 'The request took too long to arrive.',
-  413: 'The body is too large, or holds too many images.',
-  415: 'The content type is none that the service reads.',
-  417: 'The header Expect asks for something else than 100-continue.',
+  413: 'The body is too large, or has too many images.',
+  415: 'The content type is not supported.',
+  417: 'The header Expect has a value other than 100-continue.',
   421: 'The request is meant for another host.',
-  422: 'No image can be used, or the fields are others.',
+  422: 'No image is usable, or the fields are wrong.',
   429: 'This client has too many images in the queue.',
-  431: 'The headers take more than 16 KiB.',
-  503: 'The queue is full, there is no model yet, or its engine has ended.',
+  431: 'The headers are larger than 16 KiB.',
+  503: 'The queue is full, no model is loaded yet, or the engine has stopped.',
 };
 
-/** Refusals that any request may meet, before its path is looked at. */
+/** Errors that any request can meet. */
 const OF_ALL = [400, 408, 417, 421, 431];
 
-const text = z.string();
-const binary = z.string().openapi({ format: 'binary' });
+const { $schema: _, ...predictQuery } = z.toJSONSchema(http.predictQuery, { io: 'input' });
+const binary = { type: 'string', format: 'binary' };
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+/** The schemas by the names under which `ref` finds them. */
+function schemasByName(): Record<string, object> {
+  const named = z.registry<{ id: string }>();
+  named.add(http.predictAnswer, { id: 'PredictAnswer' });
+  named.add(http.facesAnswer, { id: 'FacesAnswer' });
+  named.add(http.predictJson, { id: 'PredictJson' });
+  named.add(http.problem, { id: 'Problem' });
+  named.add(http.state, { id: 'State' });
+  const { schemas } = z.toJSONSchema(named, { io: 'input' });
+  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema, $id, ...schema }]) => [id, schema]));
+}
 
 /**
- * The description of the service, OpenAPI 3.1, made from the schemas that check.
+ * The OpenAPI 3.1 description of the service, from the schemas that check requests.
  *
- * @param guarded Whether `/v1/predict` and `/metrics` ask for a bearer token.
+ * @param guarded Whether `/v1/predict` and `/metrics` need a bearer token.
  */
 export function openApiDocument(guarded: boolean): object {
-  const hono = new OpenAPIHono();
-  const registry = hono.openAPIRegistry;
-  const answer = z.union([
-    registry.register('PredictAnswer', schemas.predictAnswer),
-    registry.register('FacesAnswer', schemas.facesAnswer),
-  ]);
-  const problem = registry.register('Problem', schemas.problem);
-  const state = registry.register('State', schemas.state);
-  const json = registry.register('PredictJson', schemas.predictJson);
-  const refusal = (status: number) => ({
-    description: REFUSALS[status]!,
-    content: { 'application/problem+json': { schema: problem } },
-  });
-  const refusals = (...statuses: number[]) =>
-    Object.fromEntries(
-      [...OF_ALL, ...statuses].filter(status => status !== 401 || guarded).map(status => [status, refusal(status)]),
-    );
   const security = guarded ? { security: [{ bearer: [] }] } : {};
-  const given = (description: string, type: string, schema: z.ZodType) => ({
+  const responses = (description: string, type: string, schema: object, ...errors: number[]) => ({
     200: { description, content: { [type]: { schema } } },
+    ...Object.fromEntries(
+      [...OF_ALL, ...errors]
+        .filter(status => status !== 401 || guarded)
+        .map(status => [
+          status,
+          { description: ERRORS[status]!, content: { 'application/problem+json': { schema: ref('Problem') } } },
+        ]),
+    ),
   });
-  if (guarded) registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  registry.registerPath({
-    method: 'post',
-    path: '/v1/predict',
-    summary: 'Name the number of images',
+  const predict = {
+    summary: 'Predict a value for each image',
     ...security,
-    request: {
-      query: schemas.predictQuery,
-      body: {
-        required: true,
-        content: {
-          'multipart/form-data': { schema: z.object({ image: z.array(binary) }) },
-          'image/*': { schema: binary },
-          'application/octet-stream': { schema: binary },
-          'application/json': { schema: json },
+    parameters: Object.entries(predictQuery.properties ?? {}).map(([name, schema]) => ({
+      name,
+      in: 'query',
+      required: false,
+      schema,
+    })),
+    requestBody: {
+      required: true,
+      content: {
+        'multipart/form-data': {
+          schema: {
+            type: 'object',
+            properties: { image: { type: 'array', items: binary } },
+            required: ['image'],
+          },
+        },
+        'image/*': { schema: binary },
+        'application/octet-stream': { schema: binary },
+        'application/json': { schema: ref('PredictJson') },
+      },
+    },
+    responses: responses(
+      'A prediction or an error per image; with faces=true, a prediction per face.',
+      'application/json',
+      { anyOf: [ref('PredictAnswer'), ref('FacesAnswer')] },
+      ...[401, 413, 415, 422, 429, 503],
+    ),
+  };
+  return {
+    openapi: '3.1.0',
+    info: { title: 'eyeball', version: eyeballVersion() },
+    components: {
+      ...(guarded && { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }),
+      schemas: schemasByName(),
+    },
+    paths: {
+      '/v1/predict': { post: predict },
+      '/healthz': {
+        get: { summary: 'Liveness', responses: responses('The process runs.', 'application/json', ref('State')) },
+      },
+      '/readyz': {
+        get: {
+          summary: 'Readiness',
+          responses: responses('The service accepts images.', 'application/json', ref('State'), 503),
+        },
+      },
+      '/metrics': {
+        get: {
+          summary: 'Metrics for Prometheus',
+          ...security,
+          responses: responses('The Prometheus text format.', 'text/plain', { type: 'string' }, 401),
+        },
+      },
+      '/openapi.json': {
+        get: {
+          summary: 'This description',
+          responses: responses('OpenAPI 3.1.', 'application/json', { type: 'object' }),
+        },
+      },
+      '/': {
+        get: {
+          summary: 'The studio: pages to try the model, and to work on a dataset if there is one',
+          responses: {
+            ...responses('HTML.', 'text/html', { type: 'string' }, 404),
+            304: { description: 'The page matches If-None-Match.' },
+          },
         },
       },
     },
-    responses: {
-      ...given(
-        'A prediction or an error for each image; with faces=true, one for each face of each image.',
-        'application/json',
-        answer,
-      ),
-      ...refusals(401, 413, 415, 422, 429, 503),
-    },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/healthz',
-    summary: 'Whether the process runs',
-    responses: { ...given('It does.', 'application/json', state), ...refusals() },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/readyz',
-    summary: 'Whether images are taken now',
-    responses: { ...given('They are.', 'application/json', state), ...refusals(503) },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/metrics',
-    summary: 'Counts for Prometheus',
-    ...security,
-    responses: { ...given('The text form of Prometheus.', 'text/plain', text), ...refusals(401) },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/openapi.json',
-    summary: 'This description',
-    responses: { ...given('OpenAPI 3.1.', 'application/json', z.object({})), ...refusals() },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/',
-    summary: 'The studio: pages to try the model, and to work on data where there is some',
-    responses: {
-      ...given('HTML.', 'text/html', text),
-      304: { description: 'The page is the one that If-None-Match names.' },
-      ...refusals(404),
-    },
-  });
-  return hono.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'eyeball', version: eyeballVersion() } });
+  };
 }

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { InputError } from '../base/errors.js';
+import { predictJson } from '../formats/http.js';
 import { Problem } from './problem.js';
 import { readForm } from './read-form.js';
-import { predictJson } from './schemas.js';
 
 /** An image of a request: its bytes, or why there are none. */
 export type RequestImage = Uint8Array | InputError;

@@ -1,4 +1,4 @@
-import type { DecisionEvent, DecisionRequest, ShownDecision } from '../../src/serving/studio/protocol.js';
+import type { DecisionEvent, DecisionRequest, ShownDecision } from '../../src/formats/studio-protocol.js';
 import { apiUrl, Refusal, reasonOf, sendJson } from './api.js';
 import { Outbox, type Sent } from './outbox.js';
 import { Store, useStore } from './store.js';

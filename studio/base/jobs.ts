@@ -1,4 +1,4 @@
-import type { Job, JobOrder } from '../../src/serving/studio/protocol.js';
+import type { Job, JobOrder } from '../../src/formats/studio-protocol.js';
 import { apiUrl, ask, sendJson } from './api.js';
 import { job, refresh } from './studio.js';
 

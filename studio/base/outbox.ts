@@ -1,4 +1,4 @@
-import type { DecisionEvent, DecisionRequest, ShownDecision } from '../../src/serving/studio/protocol.js';
+import type { DecisionEvent, DecisionRequest, ShownDecision } from '../../src/formats/studio-protocol.js';
 
 /** What became of a decision that was sent. */
 export type Sent =

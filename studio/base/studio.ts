@@ -1,4 +1,4 @@
-import type { DecisionEvent, Job, StudioState } from '../../src/serving/studio/protocol.js';
+import type { DecisionEvent, Job, StudioState } from '../../src/formats/studio-protocol.js';
 import { apiUrl, getJson, Refusal, reasonOf } from './api.js';
 import { Store } from './store.js';
 

@@ -1,5 +1,5 @@
-import type { ExplainAnswer } from '../../src/serving/studio/protocol.js';
-import type { UnusualGrade } from '../../src/uncertainty/unusual.js';
+import type { Prediction } from '../../src/formats/http.js';
+import type { ExplainAnswer } from '../../src/formats/studio-protocol.js';
 import { apiUrl, ask, reasonOf, serviceUrl } from './api.js';
 import { type Preview, previewOf } from './preview.js';
 import { Store } from './store.js';
@@ -15,7 +15,7 @@ export interface TriedFace {
   readonly low?: number | null;
   readonly high?: number | null;
   readonly unusual?: boolean;
-  readonly unlike?: UnusualGrade;
+  readonly unlike?: Prediction['unlike'];
   readonly error?: string;
 }
 
@@ -26,7 +26,7 @@ export interface TriedAnswer {
   readonly low?: number | null;
   readonly high?: number | null;
   readonly unusual?: boolean;
-  readonly unlike?: UnusualGrade;
+  readonly unlike?: Prediction['unlike'];
   readonly faces?: readonly TriedFace[];
   readonly error?: string;
 }

@@ -1,4 +1,4 @@
-import type { ShownDecision } from '../../src/serving/studio/protocol.js';
+import type { ShownDecision } from '../../src/formats/studio-protocol.js';
 import { Store } from './store.js';
 import { state } from './studio.js';
 

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { SamplesAnswer, StudioSample } from '../../src/serving/studio/protocol.js';
+import type { SamplesAnswer, StudioSample } from '../../src/formats/studio-protocol.js';
 import { apiUrl, getJson, reasonOf } from './api.js';
 import { useStore } from './store.js';
 import { age } from './studio.js';

@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { SamplesAnswer, StudioData } from '../../src/formats/studio-protocol.js';
 import { formatCount, plural } from '../../src/report/format.js';
-import type { SamplesAnswer, StudioData } from '../../src/serving/studio/protocol.js';
 import { apiUrl, getJson } from '../base/api.js';
 import { numberIn, useFormat } from '../base/format.js';
 import { replaceQuery, route } from '../base/router.js';

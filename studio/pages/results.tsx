@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
+import type { Results, StudioState } from '../../src/formats/studio-protocol.js';
 import { formatPercent, plural } from '../../src/report/format.js';
-import type { Results, StudioState } from '../../src/serving/studio/protocol.js';
 import { apiUrl } from '../base/api.js';
 import { numberIn, useFormat } from '../base/format.js';
 import { replaceQuery, route } from '../base/router.js';

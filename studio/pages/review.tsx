@@ -1,5 +1,5 @@
+import type { Review } from '../../src/formats/studio-protocol.js';
 import { formatPercent, plural } from '../../src/report/format.js';
-import type { Review } from '../../src/serving/studio/protocol.js';
 import { apiUrl } from '../base/api.js';
 import { hrefTo } from '../base/router.js';
 import { useStore } from '../base/store.js';

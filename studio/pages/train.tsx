@@ -1,4 +1,4 @@
-import type { StudioData } from '../../src/serving/studio/protocol.js';
+import type { StudioData } from '../../src/formats/studio-protocol.js';
 import { useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';
 import { job, state } from '../base/studio.js';

@@ -1,5 +1,5 @@
+import type { SamplesAnswer } from '../../src/formats/studio-protocol.js';
 import { formatCount } from '../../src/report/format.js';
-import type { SamplesAnswer } from '../../src/serving/studio/protocol.js';
 import { apiUrl } from '../base/api.js';
 import { useStore } from '../base/store.js';
 import { age } from '../base/studio.js';

@@ -1,4 +1,4 @@
-import type { Job } from '../../src/serving/studio/protocol.js';
+import type { Job } from '../../src/formats/studio-protocol.js';
 import { useFormat } from '../base/format.js';
 import { scaleOf, ticks } from '../base/scale.js';
 import { useWidth } from '../base/use-size.js';

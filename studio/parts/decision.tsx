@@ -1,4 +1,4 @@
-import type { ShownDecision } from '../../src/serving/studio/protocol.js';
+import type { ShownDecision } from '../../src/formats/studio-protocol.js';
 import { decisionText, notice, saving } from '../base/decisions.js';
 import { useStore } from '../base/store.js';
 

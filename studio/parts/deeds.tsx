@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import type { ShownDecision } from '../../src/serving/studio/protocol.js';
+import type { ShownDecision } from '../../src/formats/studio-protocol.js';
 import { decide, decisionOf } from '../base/decisions.js';
 import { numberIn, useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';

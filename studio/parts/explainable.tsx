@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ExplainAnswer } from '../../src/serving/studio/protocol.js';
+import type { ExplainAnswer } from '../../src/formats/studio-protocol.js';
 import { reasonOf } from '../base/api.js';
 import type { TargetFormat } from '../base/format.js';
 import { Fault } from './fault.js';

@@ -1,5 +1,5 @@
+import type { Results } from '../../src/formats/studio-protocol.js';
 import { capital, formatCount, formatPercent } from '../../src/report/format.js';
-import type { Results } from '../../src/serving/studio/protocol.js';
 import { useFormat } from '../base/format.js';
 
 /** Errors by true number: how large, to which side, and how often the intervals hold. */

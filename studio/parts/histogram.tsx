@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
+import type { StudioData } from '../../src/formats/studio-protocol.js';
 import { formatCount, plural } from '../../src/report/format.js';
-import type { StudioData } from '../../src/serving/studio/protocol.js';
 import { ticks } from '../base/scale.js';
 import { useWidth } from '../base/use-size.js';
 

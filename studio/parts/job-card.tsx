@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
+import type { Job } from '../../src/formats/studio-protocol.js';
 import { formatPercent } from '../../src/report/format.js';
-import type { Job } from '../../src/serving/studio/protocol.js';
 import { reasonOf } from '../base/api.js';
 import { duration, useFormat } from '../base/format.js';
 import { startJob, stopJob } from '../base/jobs.js';

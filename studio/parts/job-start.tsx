@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { JobOrder } from '../../src/serving/studio/protocol.js';
+import type { JobOrder } from '../../src/formats/studio-protocol.js';
 import { reasonOf } from '../base/api.js';
 import { startJob, stopJob } from '../base/jobs.js';
 import { useStore } from '../base/store.js';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { StudioData } from '../../src/serving/studio/protocol.js';
+import type { StudioData } from '../../src/formats/studio-protocol.js';
 import { apiUrl, reasonOf, sendJson } from '../base/api.js';
 import { Fault } from './fault.js';
 

@@ -1,4 +1,4 @@
-import type { Results } from '../../src/serving/studio/protocol.js';
+import type { Results } from '../../src/formats/studio-protocol.js';
 import { useFormat } from '../base/format.js';
 import { SampleImage } from './sample-image.js';
 import { Tiles } from './tiles.js';

@@ -1,5 +1,5 @@
+import type { Job } from '../../src/formats/studio-protocol.js';
 import { formatCount } from '../../src/report/format.js';
-import type { Job } from '../../src/serving/studio/protocol.js';
 import { duration } from '../base/format.js';
 
 /** How far a job is: one bar and one time left for the whole of it, and what it is at. */

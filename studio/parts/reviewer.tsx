@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
+import type { Review, ShownDecision } from '../../src/formats/studio-protocol.js';
 import { formatCount } from '../../src/report/format.js';
-import type { Review, ShownDecision } from '../../src/serving/studio/protocol.js';
 import { imageUrl } from '../base/api.js';
 import { decisionText, useDecisions } from '../base/decisions.js';
 import { useFormat } from '../base/format.js';

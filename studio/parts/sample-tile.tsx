@@ -1,4 +1,4 @@
-import type { StudioSample } from '../../src/serving/studio/protocol.js';
+import type { StudioSample } from '../../src/formats/studio-protocol.js';
 import { useDecisions } from '../base/decisions.js';
 import { useFormat } from '../base/format.js';
 import { DecisionMark } from './decision.js';

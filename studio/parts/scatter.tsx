@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Results } from '../../src/formats/studio-protocol.js';
 import { plural } from '../../src/report/format.js';
-import type { Results } from '../../src/serving/studio/protocol.js';
 import { useFormat } from '../base/format.js';
 import { type Scale, scaleOf, ticks } from '../base/scale.js';
 import { useWidth } from '../base/use-size.js';

@@ -1,4 +1,4 @@
-import type { StudioState } from '../../src/serving/studio/protocol.js';
+import type { StudioState } from '../../src/formats/studio-protocol.js';
 import { saving } from '../base/decisions.js';
 import { hrefTo, type PageName, pageNames } from '../base/router.js';
 import { useStore } from '../base/store.js';

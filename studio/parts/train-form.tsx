@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { JobOrder, TrainingAdvice } from '../../src/serving/studio/protocol.js';
+import type { JobOrder, TrainingAdvice } from '../../src/formats/studio-protocol.js';
 import { apiUrl, Refusal, reasonOf } from '../base/api.js';
 import { numberIn } from '../base/format.js';
 import { startJob } from '../base/jobs.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDecisions } from '../../src/datasets/decisions.js';
-import type { StudioState } from '../../src/serving/studio/protocol.js';
+import type { StudioState } from '../../src/formats/studio-protocol.js';
 import { SERVED, start, temporaryFolder, writeImages } from './eyeball.js';
 
 const root = temporaryFolder();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { StudioState } from '../../src/formats/studio-protocol.js';
 import { hostCheck } from '../../src/serving/host-check.js';
-import type { StudioState } from '../../src/serving/studio/protocol.js';
 import { answerOf, image, post, request, startService } from './service.js';
 import { fileAt, startStudio } from './studio/place.js';
 

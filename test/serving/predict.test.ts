@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { PredictAnswer } from '../../src/formats/http.js';
 import type { ManifestIntervals } from '../../src/formats/manifest.js';
 import { loadModel, type Model } from '../../src/model/model.js';
 import { createApp } from '../../src/serving/app.js';
-import type { PredictAnswer } from '../../src/serving/schemas.js';
 import { calibrateIntervals } from '../../src/uncertainty/intervals.js';
 import { sampleManifest, saveSampleModel } from '../model/sample-model.js';
 import { answerOf, form, image, post, request, startService } from './service.js';

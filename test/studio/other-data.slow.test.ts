@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
-import type { SamplesAnswer } from '../../src/serving/studio/protocol.js';
+import type { SamplesAnswer } from '../../src/formats/studio-protocol.js';
 import { temporaryFolder } from '../cli/eyeball.js';
 import { noBrowser, openBrowser } from './browser.js';
 import { drawFaces, type Service, serveFaces } from './studio-service.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { build } from 'esbuild';
-import type { DecisionRequest, ShownDecision } from '../../src/serving/studio/protocol.js';
+import type { DecisionRequest, ShownDecision } from '../../src/formats/studio-protocol.js';
 
 // The module is the browser's; it is bundled as the pages are and run here.
 type Sent =

@@ -1,7 +1,7 @@
+import type { TrainingAdvice } from '../../formats/studio-protocol.js';
 import { fineTuneRecipe } from '../../training/fine-tune.js';
 import { headRecipe } from '../../training/fit-head.js';
 import { measureAlignment } from '../../verbs/measure-alignment.js';
-import type { TrainingAdvice } from './protocol.js';
 import type { Workplace } from './workplace.js';
 
 /** The share of images that is trained on where nobody says otherwise. */

@@ -16,9 +16,9 @@ import {
 } from '../../datasets/decisions-text.js';
 import { codeOf } from '../../datasets/listing.js';
 import { NameIndex } from '../../datasets/name-index.js';
+import type { DecisionEvent, DecisionRequest } from '../../formats/studio-protocol.js';
 import { Problem } from '../problem.js';
 import { hidePaths } from './hide-paths.js';
-import type { DecisionEvent, DecisionRequest } from './protocol.js';
 
 /**
  * The decisions in a file that other processes may write to as well. What `decide` answers is on disk; the file is replaced as a whole, so

@@ -1,4 +1,5 @@
 import { InputError } from '../../base/errors.js';
+import type { ExplainAnswer } from '../../formats/studio-protocol.js';
 import { encodePng } from '../../images/encode-png.js';
 import { explanationOverlay } from '../../images/explanation-image.js';
 import { probeImage } from '../../images/image.js';
@@ -10,7 +11,6 @@ import type { Limits } from '../limits.js';
 import { busy, Problem } from '../problem.js';
 import { readBody } from '../read-body.js';
 import type { ServedModel } from '../served-model.js';
-import type { ExplainAnswer } from './protocol.js';
 
 /** The longer edge of what is laid over a whole image. */
 const OVERLAY_PX = 480;

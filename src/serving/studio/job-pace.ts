@@ -1,5 +1,5 @@
 import type { Progress } from '../../base/progress.js';
-import type { Job, JobRequest } from './protocol.js';
+import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 
 /** A step of a job: one or several phases of progress. */
 interface Step {

@@ -1,11 +1,11 @@
 import { AbortedError, EyeballError } from '../../base/errors.js';
 import { Pace } from '../../base/pace.js';
 import type { Progress, RunContext } from '../../base/progress.js';
+import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 import type { Epoch } from '../../training/fit.js';
 import type { TrainingReference } from '../../verbs/train-model.js';
 import { Problem } from '../problem.js';
 import { JobPace, stepsOf } from './job-pace.js';
-import type { Job, JobRequest } from './protocol.js';
 
 /** What a job is given: somebody to tell, and a way to be told to stop. */
 export interface JobWatch extends RunContext {

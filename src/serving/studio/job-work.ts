@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backboneNames } from '../../backbones/registry.js';
 import { EyeballError } from '../../base/errors.js';
+import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 import { loadModel } from '../../model/model.js';
 import { cleanDataset } from '../../verbs/clean-dataset.js';
 import { evaluateModel } from '../../verbs/evaluate-model.js';
@@ -10,7 +11,6 @@ import { planTraining } from '../../verbs/training-plan.js';
 import { Problem } from '../problem.js';
 import type { Served } from '../served-model.js';
 import type { JobWatch } from './job-runner.js';
-import type { Job, JobRequest } from './protocol.js';
 import { neighboursOf, saveNeighbours } from './review.js';
 import { addBroken, type Workplace } from './workplace.js';
 

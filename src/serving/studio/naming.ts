@@ -1,20 +1,8 @@
-import { z } from 'zod';
 import { readRegularFile } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
 import { codeOf } from '../../datasets/listing.js';
+import { type Naming, namingSchema } from '../../formats/studio-protocol.js';
 import { Problem } from '../problem.js';
-
-const MOST_CHARACTERS = 60;
-const wordSchema = z
-  .string()
-  .trim()
-  .min(1)
-  .max(MOST_CHARACTERS)
-  .regex(/^[^\p{Cc}]*$/u, 'expected a name without control characters');
-
-/** What the target of the data is called, and what it is counted in, where it was given in the studio; null where not. */
-export const namingSchema = z.strictObject({ target: wordSchema.nullable(), unit: wordSchema.nullable() });
-export type Naming = z.infer<typeof namingSchema>;
 
 /** The naming that is kept in a file, beside the decisions. */
 export class NamingStore {

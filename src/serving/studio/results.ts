@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
 import { readIfThere } from '../../base/files.js';
 import { readTable } from '../../datasets/tables.js';
+import type { Results } from '../../formats/studio-protocol.js';
 import { evaluationFolder } from '../../verbs/evaluate-model.js';
-import type { Results } from './protocol.js';
 
 const errorPair = z.object({ rmse: z.number(), mae: z.number() });
 const metricsSchema = z.object({

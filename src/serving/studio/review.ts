@@ -1,13 +1,12 @@
-import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
 import { readIfThere } from '../../base/files.js';
 import { replaceFile } from '../../base/replace-file.js';
 import type { Decision } from '../../datasets/decisions.js';
 import { readTable } from '../../datasets/tables.js';
+import { labelSearchSchema, type Review } from '../../formats/studio-protocol.js';
 import type { RankedSample } from '../../labels/issues.js';
 import { mean } from '../../metrics/statistics.js';
 import { RANKED_COLUMNS } from '../../report/csv.js';
-import type { Review } from './protocol.js';
 import { doubtsLabel } from './samples.js';
 import type { Workplace } from './workplace.js';
 
@@ -29,12 +28,6 @@ interface Neighbour {
   readonly file: string;
   readonly label: number;
 }
-
-const foundSchema = z.object({
-  version: z.literal(1),
-  wrongShare: z.number(),
-  neighbours: z.record(z.string(), z.array(z.object({ file: z.string(), label: z.number() }))),
-});
 
 /** Where the neighbours lie: beside the table. */
 const neighboursFile = (table: string) => table.replace(/\.csv$/, '.neighbours.json');
@@ -74,7 +67,7 @@ export async function readDoubts(table: string): Promise<FoundDoubts | undefined
     if (Number.isFinite(doubt.suggested) && Number.isFinite(doubt.score)) byFile.set(file, doubt);
   }
   const text = (await readIfThere(neighboursFile(table))) ?? '{}';
-  const more = foundSchema.safeParse(jsonOf(text)).data;
+  const more = labelSearchSchema.safeParse(jsonOf(text)).data;
   const scores = [...byFile.values()].map(({ score }) => score);
   return {
     wrongShare: more?.wrongShare ?? (scores.length === 0 ? 0 : mean(scores)),

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { InputError } from '../../base/errors.js';
 import type { Sample } from '../../datasets/dataset.js';
+import type { SampleDetail, ShownDecision } from '../../formats/studio-protocol.js';
 import { readSource } from '../../images/read-source.js';
 import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex } from '../../similarity/training-index.js';
 import { trainingNeighboursOf } from '../../verbs/training-neighbours.js';
 import { Problem } from '../problem.js';
 import type { Borrowed, ServedModel } from '../served-model.js';
-import type { SampleDetail, ShownDecision } from './protocol.js';
 
 const NEIGHBOURS = 6;
 const THUMBNAIL_PX = 160;

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Sample } from '../../datasets/dataset.js';
 import type { Decision } from '../../datasets/decisions.js';
-import type { SamplesAnswer, StudioSample, samplesQuery } from './protocol.js';
+import type { SamplesAnswer, StudioSample, samplesQuery } from '../../formats/studio-protocol.js';
 import type { Workplace } from './workplace.js';
 
 /** What was found out about images of the data, by file. */

@@ -6,6 +6,17 @@ import { option } from '../../base/options.js';
 import type { Sample } from '../../datasets/dataset.js';
 import type { KnownCells } from '../../datasets/decisions-text.js';
 import { openDataset } from '../../datasets/open-dataset.js';
+import {
+  decisionRequest,
+  explainQuery,
+  jobRequest,
+  namingSchema,
+  type StudioData,
+  type StudioModel,
+  type StudioState,
+  sampleQuery,
+  samplesQuery,
+} from '../../formats/studio-protocol.js';
 import { readSource } from '../../images/read-source.js';
 import type { Access } from '../access.js';
 import type { Admission } from '../admission.js';
@@ -24,17 +35,6 @@ import { hidePaths } from './hide-paths.js';
 import { ImageAnswers } from './image-answers.js';
 import { JobRunner } from './job-runner.js';
 import { canBeNamed, checkJob, isResumable, nameOfTarget, runJob, unitOfTarget } from './job-work.js';
-import { namingSchema } from './naming.js';
-import {
-  decisionRequest,
-  explainQuery,
-  jobRequest,
-  type StudioData,
-  type StudioModel,
-  type StudioState,
-  sampleQuery,
-  samplesQuery,
-} from './protocol.js';
 import { type FoundResults, readResults } from './results.js';
 import { type FoundDoubts, readDoubts, reviewOf } from './review.js';
 import { SampleDetails } from './sample-detail.js';

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decideAtOnce } from '../../../bench/soak/decisions.js';
 import { lockFile } from '../../../src/base/file-lock.js';
 import { readDecisions } from '../../../src/datasets/decisions.js';
+import type { DecisionEvent, DecisionRequest } from '../../../src/formats/studio-protocol.js';
 import { Problem } from '../../../src/serving/problem.js';
 import { DecisionStore } from '../../../src/serving/studio/decision-store.js';
-import type { DecisionEvent, DecisionRequest } from '../../../src/serving/studio/protocol.js';
 import { tempFolder } from '../../datasets/temp.js';
 
 const set = (file: string, value: number, expected: DecisionRequest['expected'] = null) => ({

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { JobRequest } from '../../../src/formats/studio-protocol.js';
 import { JobPace, stepsOf } from '../../../src/serving/studio/job-pace.js';
-import type { JobRequest } from '../../../src/serving/studio/protocol.js';
 import { trainModel } from '../../../src/verbs/train-model.js';
 import { temporaryFolder, writeImages } from '../../cli/eyeball.js';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError, throwIfAborted } from '../../../src/base/errors.js';
+import type { Job, JobRequest } from '../../../src/formats/studio-protocol.js';
 import { JobRunner, type JobWatch, type JobWork } from '../../../src/serving/studio/job-runner.js';
-import type { Job, JobRequest } from '../../../src/serving/studio/protocol.js';
 
 const CLEAN: JobRequest = { kind: 'clean', seed: 0 };
 

@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
 import { standardAlignment } from '../../../src/backbones/face-detector/alignment.js';
-import { loadModel, readManifest } from '../../../src/model/model.js';
-import { createApp } from '../../../src/serving/app.js';
 import type {
   ExplainAnswer,
   Results,
@@ -15,7 +13,9 @@ import type {
   SampleDetail,
   SamplesAnswer,
   StudioState,
-} from '../../../src/serving/studio/protocol.js';
+} from '../../../src/formats/studio-protocol.js';
+import { loadModel, readManifest } from '../../../src/model/model.js';
+import { createApp } from '../../../src/serving/app.js';
 import { readResults } from '../../../src/serving/studio/results.js';
 import { writeImages } from '../../cli/eyeball.js';
 import { tempFolder } from '../../datasets/temp.js';

@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import type { UnusualGrade } from '../../uncertainty/unusual.js';
+import * as z from 'zod';
+import type { Prediction } from './http.js';
 
 // What the studio's pages and its server say to each other, below /studio/api. Files are named by their path in the data set; the
 // pages import types from here and nothing else. Refusals are problem+json, as everywhere in the service.
@@ -202,7 +202,24 @@ export interface TrainingAdvice {
   readonly showsFaces: boolean | null;
 }
 
-// PUT naming (`Naming` in naming.ts): what the target of the data is called and counted in; 204. It is kept beside the decisions.
+const word = z
+  .string()
+  .trim()
+  .min(1)
+  .max(60)
+  .regex(/^[^\p{Cc}]*$/u, 'expected a name without control characters');
+
+/** PUT naming: the name and the unit of the target; null where they are not named here. 204. Also the file `studio.json` beside the decisions. */
+export const namingSchema = z.strictObject({ target: word.nullable(), unit: word.nullable() });
+export type Naming = z.infer<typeof namingSchema>;
+
+/** The file `labels.neighbours.json`, beside the table of a label search: what the table does not hold. */
+export const labelSearchSchema = z.object({
+  version: z.literal(1),
+  wrongShare: z.number(),
+  /** The nearest images of each suspicious one, by file. */
+  neighbours: z.record(z.string(), z.array(z.object({ file: z.string(), label: z.number() }))),
+});
 
 // DELETE jobs/:id: stops it (204); it ends as 'stopped' soon after.
 
@@ -341,7 +358,7 @@ export interface SampleDetail {
     readonly high: number | null;
     readonly unusual: boolean;
     /** How; absent from models of older versions. */
-    readonly unlike?: UnusualGrade;
+    readonly unlike?: NonNullable<Prediction['unlike']>;
   } | null;
   /** Why there is no prediction though there is a model. */
   readonly error: string | null;
