@@ -55,6 +55,14 @@ type MadeFiles = ReadonlyMap<string, string>;
  * model and predicts a few images.
  *
  * @throws InputError where `out` is a folder that no demo made, or cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { runDemo } from 'eyeball-ml';
+ *
+ * const { out, evaluation } = await runDemo({ images: 100 });
+ * console.log(`RMSE ${evaluation.rmse}; ${out}/evaluation/report.html`);
+ * ```
  */
 export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   const { out = 'eyeball-demo', images = 800, seed = 0, onProgress, onMessage, signal } = options;

@@ -116,6 +116,16 @@ export interface Model {
  * its network, and the value that it must give for an image made by a formula.
  *
  * @throws InputError where a file is missing or changed, or the model is of a newer eyeball.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from 'eyeball-ml';
+ *
+ * const model = await loadModel('age');
+ * const [prediction] = await model.predict(['photo.jpg']);
+ * console.log(prediction?.value, prediction?.low, prediction?.high);
+ * await model.close();
+ * ```
  */
 export async function loadModel(path: string, options: SessionOptions = {}): Promise<Model> {
   const folder = modelFolder(path);

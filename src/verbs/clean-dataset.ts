@@ -80,6 +80,15 @@ const NEIGHBOURS_SHOWN = 6;
  * neighbours, and a decisions file that `train`, `evaluate` and `inspect` take. No image is touched, and what was decided stays so.
  *
  * @throws InputError where the data cannot be used, has fewer than 10 images, or `out` is somebody else's file.
+ *
+ * @example
+ * ```ts
+ * import { cleanDataset } from 'eyeball-ml';
+ *
+ * const { issues, decisionsFile } = await cleanDataset({ data: 'faces/train', out: 'look/labels.csv' });
+ * for (const { file, kind, score } of issues.slice(0, 10)) console.log(file, kind, score);
+ * console.log(`decide in ${decisionsFile}`);
+ * ```
  */
 export async function cleanDataset(options: CleanOptions): Promise<CleanResult> {
   const started = performance.now();

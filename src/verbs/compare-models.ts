@@ -63,6 +63,15 @@ export type MeasuredErrors = z.infer<typeof metricsSchema>;
  *
  * @throws UsageError for fewer than two models.
  * @throws InputError where one cannot be read; it names all of them.
+ *
+ * @example
+ * ```ts
+ * import { compareModels, trainModel } from 'eyeball-ml';
+ *
+ * await trainModel({ data: 'faces/train', out: 'age-ridge', solver: 'ridge' });
+ * const { models } = await compareModels({ models: ['age', 'age-ridge'] });
+ * for (const { model, validation } of models) console.log(model, validation?.rmse);
+ * ```
  */
 export async function compareModels({ models }: CompareOptions): Promise<CompareResult> {
   if (models.length < 2) {

@@ -80,6 +80,14 @@ const epochSchema = z.object({
  * Measures a model on labelled images and writes a report.
  *
  * @throws InputError where the model or the data cannot be used, or `out` exists.
+ *
+ * @example
+ * ```ts
+ * import { evaluateModel } from 'eyeball-ml';
+ *
+ * const { rmse, baseline, out } = await evaluateModel({ model: 'age', data: 'faces/test' });
+ * console.log(`RMSE ${rmse}, always the mean ${baseline.mean.rmse}; ${out}/report.html`);
+ * ```
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateModelResult> {
   const started = performance.now();

@@ -66,6 +66,15 @@ const SAMPLES = 40;
  * Opens every image of a data set and says what is there: counts, labels, sizes, and what is broken and why.
  *
  * @throws InputError where the data cannot be used at all, or `out` exists; UsageError for `cacheDir` without `against`.
+ *
+ * @example
+ * ```ts
+ * import { inspectDataset } from 'eyeball-ml';
+ *
+ * const { images, labels, skipped } = await inspectDataset({ data: 'faces/train' });
+ * console.log(`${images} images, labels from ${labels.min} to ${labels.max}`);
+ * for (const { file, reason } of skipped) console.log(file, reason);
+ * ```
  */
 export async function inspectDataset(options: InspectOptions): Promise<InspectResult> {
   const {

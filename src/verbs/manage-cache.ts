@@ -57,6 +57,15 @@ export interface PruneOptions {
  *
  * @param options.cacheDir Default: `defaultCacheDir()`.
  * @throws InputError where `cacheDir` is no folder
+ *
+ * @example
+ * ```ts
+ * import { listCache } from 'eyeball-ml';
+ *
+ * const { entries, bytes } = await listCache();
+ * for (const { kind, name, images } of entries) console.log(kind, name, images);
+ * console.log(`${bytes} bytes`);
+ * ```
  */
 export async function listCache({
   cacheDir = defaultCacheDir(),
@@ -82,6 +91,14 @@ export async function listCache({
  * Features that a running process is adding to are kept.
  *
  * @throws UsageError without a limit; InputError where `cacheDir` is no folder; ResourceError where something cannot be removed
+ *
+ * @example
+ * ```ts
+ * import { pruneCache } from 'eyeball-ml';
+ *
+ * const { removed, bytes } = await pruneCache({ olderThanSeconds: 30 * 24 * 3600, maxBytes: 5e9 });
+ * console.log(`${removed.length} entries removed, ${bytes} bytes left`);
+ * ```
  */
 export async function pruneCache({ cacheDir, olderThanSeconds, maxBytes }: PruneOptions): Promise<PruneResult> {
   if (olderThanSeconds === undefined && maxBytes === undefined)

@@ -46,6 +46,14 @@ export interface PredictOptions extends RunContext {
  * @throws InputError where the model cannot be used, a folder is empty, or `explain` exists; an image that cannot be read has an
  * `error` instead.
  * @throws UsageError where options do not go together.
+ *
+ * @example
+ * ```ts
+ * import { predictImages } from 'eyeball-ml';
+ *
+ * const predictions = await predictImages({ model: 'age', images: ['photo.jpg', 'new-images'], level: 0.8 });
+ * for (const { file, value, low, high, error } of predictions) console.log(file, error ?? value, low, high);
+ * ```
  */
 export async function predictImages(options: PredictOptions): Promise<DrawnPrediction[]> {
   const [first] = options.images;

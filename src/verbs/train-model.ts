@@ -128,6 +128,14 @@ export interface TrainResult {
  * @throws InputError for data, weights or an output that cannot be used, a loss that is not finite, a checkpoint of another run.
  * @throws UsageError for options that cannot be meant.
  * @throws AbortedError once `signal` is aborted; no model is saved then, but features so far and a checkpoint are kept.
+ *
+ * @example
+ * ```ts
+ * import { trainModel } from 'eyeball-ml';
+ *
+ * const { model, validation } = await trainModel({ data: 'faces/train', out: 'age', target: 'age', unit: 'years' });
+ * console.log(model, validation?.rmse);
+ * ```
  */
 export async function trainModel(given: TrainOptions): Promise<TrainResult> {
   const started = performance.now();

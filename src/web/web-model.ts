@@ -64,6 +64,16 @@ export interface WebModel {
  * `onProgress` counts bytes; `total` is 0 where the server does not say how many come.
  *
  * @throws InputError where a file is missing or changed, the model is of a newer eyeball, or the page is not secure (https or localhost).
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from 'eyeball-ml/web';
+ *
+ * const model = await loadModel('/age/', { runtime: '/runtime/' });
+ * const image = document.querySelector('img')!;
+ * const { value, low, high } = await model.predict(image);
+ * document.body.append(`${value} (${low} to ${high})`);
+ * ```
  */
 export async function loadModel(url: string | URL, options: WebModelOptions = {}): Promise<WebModel> {
   const { manifest, device, run, predict, cropFaces, explain, close } = await startModel(url, options);

@@ -14,6 +14,19 @@ import { type GradientRule, gradientRules, unexpanded } from './rules.js';
  * @throws ShapeError where the loss is no scalar, or comes of values with named dimensions.
  * @throws UnsupportedOpError, naming the operation, where there is one without a gradient between a parameter and the loss, or a
  * parameter that the loss does not depend on.
+ *
+ * @example
+ * ```ts
+ * import { backward, createSession, Graph, reduceSum, square, tensor, toOnnx } from 'eyeball-ml/engine';
+ *
+ * const graph = new Graph();
+ * const x = graph.parameter(tensor('float32', [3], Float32Array.of(1, 2, 3)), 'x');
+ * const [gradient] = backward(reduceSum(square(x), [0]), [x]);
+ * graph.output('gradient', gradient!);
+ * const session = await createSession(toOnnx(graph));
+ * console.log((await session.run({})).gradient?.data); // 2, 4, 6
+ * await session.close();
+ * ```
  */
 export function backward(loss: Value, parameters: readonly Value[]): Value[] {
   const { graph } = loss;

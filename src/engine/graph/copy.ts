@@ -12,6 +12,17 @@ export type Rewrite = (node: OpNode, inputs: readonly Value[]) => readonly Value
  *
  * @param given Values of `target` that stand for values of the source, by the name there: what lies before them is not copied.
  * So a network can be cut in two, or put behind another graph.
+ *
+ * @example
+ * ```ts
+ * import { add, copyGraph, Graph, relu } from 'eyeball-ml/engine';
+ *
+ * const network = new Graph();
+ * network.output('y', relu(network.input('x', 'float32', ['N', 4])));
+ * const batch = new Graph();
+ * const [y] = copyGraph([...network.outputs.values()], batch, new Map([['x', batch.input('x', 'float32', [50, 4])]]));
+ * batch.output('more', add(y!, 1)); // [50, 4]
+ * ```
  */
 export function copyGraph(
   wanted: readonly Value[],

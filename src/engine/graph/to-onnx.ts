@@ -105,6 +105,16 @@ const RUNTIME_DOMAIN = 'com.microsoft';
 
 /**
  * The bytes of `graph` as an ONNX model: what its outputs need, and nothing else. The same graph gives the same bytes.
+ *
+ * @example
+ * ```ts
+ * import { writeFileSync } from 'node:fs';
+ * import { Graph, relu, toOnnx } from 'eyeball-ml/engine';
+ *
+ * const graph = new Graph();
+ * graph.output('y', relu(graph.input('x', 'float32', ['N', 4])));
+ * writeFileSync('relu.onnx', toOnnx(graph));
+ * ```
  */
 export function toOnnx(graph: Graph, name = 'eyeball'): Uint8Array {
   checkGraph(graph);

@@ -15,6 +15,16 @@ const text = (field: Field) => new TextDecoder().decode(field.bytes);
  * @param only Leaves out the weights of other element types, which is faster; older files then list those among the inputs.
  * @throws InputError for bytes that are no ONNX model, weights kept outside of the file, control flow, functions inside the
  *   model, and element types that eyeball has no array for.
+ *
+ * @example
+ * ```ts
+ * import { decodeModel, Graph, relu, toOnnx } from 'eyeball-ml/engine';
+ *
+ * const graph = new Graph();
+ * graph.output('y', relu(graph.input('x', 'float32', ['N', 4])));
+ * const { nodes, inputs } = decodeModel(toOnnx(graph));
+ * console.log(nodes.map(node => node.opType), inputs.map(input => input.name)); // [ 'Relu' ] [ 'x' ]
+ * ```
  */
 export function decodeModel(bytes: Uint8Array, where: string, only?: DType): OnnxModel {
   let irVersion = 0;

@@ -42,6 +42,14 @@ export interface OneCycleOptions {
  *
  * Reference: Smith, Topin, https://arxiv.org/abs/1708.07120; numbers as torch.optim.lr_scheduler.OneCycleLR, which cycles the momentum
  * too unless told not to.
+ *
+ * @example
+ * ```ts
+ * import { oneCycle, warmUp } from 'eyeball-ml/engine';
+ *
+ * const rate = warmUp(oneCycle({ peak: 0.01, steps: 1000 }), 50);
+ * console.log(rate(0), rate(300), rate(999));
+ * ```
  */
 export function oneCycle(options: OneCycleOptions): Schedule {
   const { peak, steps, warmShare = 0.3, startFactor = 25, finalFactor = 1e4 } = options;

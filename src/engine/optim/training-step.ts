@@ -47,6 +47,23 @@ export interface TrainingStep {
  * `session.run({ ...data, ...scalars(step, learningRate) }, { state })`.
  *
  * @throws ShapeError where the loss is no scalar, UnsupportedOpError where it has no gradient; see `backward`.
+ *
+ * @example
+ * ```ts
+ * import { adam, createSession, createState, Graph, reduceMean, square, sub, tensor, trainingStep } from 'eyeball-ml/engine';
+ *
+ * const graph = new Graph();
+ * const x = graph.parameter(tensor('float32', [1], Float32Array.of(0)), 'x');
+ * const loss = reduceMean(square(sub(x, 3)), [0]); // smallest at x = 3
+ * const step = trainingStep({
+ *   loss,
+ *   optimizer: adam(),
+ *   groups: [{ parameters: ['x'], learningRateScale: 1, weightDecay: 0 }],
+ * });
+ * const [session, state] = [await createSession(step.model), await createState(step.state)];
+ * for (let i = 1; i <= 100; i++) await session.run(step.scalars(i, 0.1), { state });
+ * console.log((await state.read(['x'])).x?.data);
+ * ```
  */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { loss, groups, optimizer, clipNorm, averageDecay, updates = [], outputs = {} } = options;

@@ -120,6 +120,18 @@ let lastState = 0;
  *
  * @param options.handOver True gives the model's memory away where it can, instead of copying it: the array is empty afterwards. Default false.
  * @throws Error with the runtime's reason where the model cannot be loaded.
+ *
+ * @example
+ * ```ts
+ * import { createSession, Graph, relu, tensor, toOnnx } from 'eyeball-ml/engine';
+ *
+ * const graph = new Graph();
+ * graph.output('y', relu(graph.input('x', 'float32', ['N', 2])));
+ * const session = await createSession(toOnnx(graph));
+ * const { y } = await session.run({ x: tensor('float32', [1, 2], Float32Array.of(-1, 2)) });
+ * console.log(y?.data); // 0, 2
+ * await session.close();
+ * ```
  */
 export async function createSession(
   model: Uint8Array | string,
