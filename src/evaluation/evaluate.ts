@@ -68,7 +68,7 @@ export interface Slope {
 }
 
 /**
- * How good a model's predictions are; `JSON.stringify` of it is what `eyeball evaluate --json` prints. What is said of intervals is there
+ * How good a model's predictions are; `JSON.stringify` of it is what `evaluate --json` prints. What is said of intervals is there
  * where the model has them.
  */
 export interface Evaluation extends Partial<UncertaintyEvaluation> {

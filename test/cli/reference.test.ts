@@ -3,9 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 
-it('docs/cli.md is what the definitions of the commands say', () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/cli-reference.mjs'], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  const wayOut = 'run npm run build && node scripts/cli-reference.mjs > docs/cli.md';
-  assert.equal(readFileSync('docs/cli.md', 'utf8'), stdout, `docs/cli.md is out of date; ${wayOut}`);
-});
+for (const [page, script] of [
+  ['docs/cli.md', 'cli-reference.mjs'],
+  ['docs/api-reference.md', 'api-reference.mjs'],
+] as const) {
+  it(`${page} is what ${script} makes of the sources`, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [`scripts/${script}`], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const wayOut = 'run npm run build && npm run reference';
+    assert.equal(readFileSync(page, 'utf8'), stdout, `${page} is out of date; ${wayOut}`);
+  });
+}

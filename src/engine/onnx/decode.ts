@@ -22,7 +22,7 @@ const text = (field: Field) => new TextDecoder().decode(field.bytes);
  *
  * const graph = new Graph();
  * graph.output('y', relu(graph.input('x', 'float32', ['N', 4])));
- * const { nodes, inputs } = decodeModel(toOnnx(graph));
+ * const { nodes, inputs } = decodeModel(toOnnx(graph), 'relu.onnx');
  * console.log(nodes.map(node => node.opType), inputs.map(input => input.name)); // [ 'Relu' ] [ 'x' ]
  * ```
  */
