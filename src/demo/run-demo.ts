@@ -60,7 +60,7 @@ type MadeFiles = ReadonlyMap<string, string>;
  * ```ts
  * import { runDemo } from 'eyeball-ml';
  *
- * const { out, evaluation } = await runDemo({ images: 200 });
+ * const { out, evaluation } = await runDemo({ images: 100 });
  * console.log(`RMSE ${evaluation.rmse}; ${out}/evaluation/report.html`);
  * ```
  */
