@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { versions } from '../src/base/versions.js';
+import { versions } from '../src/base/environment.js';
 import { CLI, FACES, flag, inTemporaryFolder, machine, PYTHON, type Row, runJson, spread } from './common.js';
 
 const runs = flag('runs', '3');

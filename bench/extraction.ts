@@ -10,8 +10,8 @@ import sharp from 'sharp';
 import type { Precision } from '../src/backbones/backbone.js';
 import { buildFromPixels } from '../src/backbones/backbone.js';
 import { loadBackbone } from '../src/backbones/registry.js';
-import { ahead } from '../src/base/ahead.js';
-import { usableCores } from '../src/base/cores.js';
+import { mapAhead } from '../src/base/concurrency.js';
+import { usableCores } from '../src/base/environment.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { copiesFor, createSession } from '../src/engine/runtime/session.js';
@@ -38,7 +38,7 @@ if (photos) {
     await sharp(faces[i]!.file).resize(4000, 3000, { fit: 'fill' }).jpeg({ quality: 90 }).toFile(photo);
     faces[i] = { ...faces[i]!, file: photo };
   };
-  for await (const _ of ahead(faces.length, 4, grow));
+  for await (const _ of mapAhead(faces.length, 4, grow));
 }
 const backbone = await inTemporaryFolder(async folder => {
   writeTable(join(folder, 'faces.csv'), faces);
@@ -69,7 +69,7 @@ async function bare(copies: number): Promise<number> {
     const shape = [data.length / (size * size * 3), size, size, 3];
     await session.run({ pixels: { dtype: 'uint8', shape, data } });
   };
-  for await (const _ of ahead(batches.length, 2 * copies, run));
+  for await (const _ of mapAhead(batches.length, 2 * copies, run));
   const seconds = (performance.now() - started) / 1000;
   await session.close();
   return seconds;
@@ -80,7 +80,7 @@ async function decoding(): Promise<number> {
   const decode = async (i: number) =>
     await decodeImage(await readSource(faces[i]!.file), { width: size, height: size });
   const started = performance.now();
-  for await (const _ of ahead(faces.length, 4 * usableCores(), decode));
+  for await (const _ of mapAhead(faces.length, 4 * usableCores(), decode));
   return (performance.now() - started) / 1000;
 }
 

@@ -2,7 +2,7 @@
 //   node dist/bench/files.js [MODEL] [--images 2000] [--runs 5]        without MODEL, the last is left out
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ahead } from '../src/base/ahead.js';
+import { mapAhead } from '../src/base/concurrency.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
 import { decodeImage } from '../src/images/image.js';
 import { loadModel } from '../src/model/model.js';
@@ -49,7 +49,7 @@ await inTemporaryFolder(async folder => {
     const size = { width: 125, height: 125 };
     const started = performance.now();
     const read = async (i: number) => decodeImage(readFileSync(faces[i]!.file), size);
-    for await (const _ of ahead(faces.length, 50, read));
+    for await (const _ of mapAhead(faces.length, 50, read));
     const rate = (1000 * images) / (performance.now() - started);
     decoding.push(rate / result.imagesPerSecond);
     last = `${rate.toFixed(0)} images/s at 125 px, against ${result.imagesPerSecond.toFixed(0)}`;

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { ahead } from '../src/base/ahead.js';
+import { mapAhead } from '../src/base/concurrency.js';
 import { CLI, drawFaces, flag, inTemporaryFolder, machine, record, runJson } from './common.js';
 
 const sizes = flag('sizes', '1000,10000').split(',').map(Number);
@@ -27,7 +27,7 @@ async function grow(folder: string, from: number, to: number): Promise<void> {
     mkdirSync(join(folder, `${age}`), { recursive: true });
     writeFileSync(join(folder, `${age}`, `${at}.jpg`), await image.jpeg({ quality: 90 - round }).toBuffer());
   };
-  for await (const _ of ahead(to - from, 16, make));
+  for await (const _ of mapAhead(to - from, 16, make));
 }
 
 console.log(`${machine()}; the last column is peak memory`);

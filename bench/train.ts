@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { formulaHead, formulaParameters } from '../src/backbones/formula.js';
 import { resnets } from '../src/backbones/registry.js';
 import { buildResnet, resnetWidth } from '../src/backbones/resnet.js';
-import { formulaUniform } from '../src/base/formula.js';
+import { formulaUniform } from '../src/base/random.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../src/engine/autodiff/batch-norm.js';
 import { gemm, reduceMean, square, sub } from '../src/engine/graph/build.js';
 import { copyGraph } from '../src/engine/graph/copy.js';

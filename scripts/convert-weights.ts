@@ -1,7 +1,6 @@
 // Converts the weights of @vladmandic/human, TensorFlow.js graphs, to the files that the package includes in dist/weights. Called by
 // build.mjs with the build's folder and that of the build before, from which files are copied whose checksum is right. Another network
 // needs an entry in `sources` and its checksum in src/backbones/shipped-weights.ts.
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,6 +8,7 @@ import { FACE_SHA256 } from '../src/backbones/face.js';
 import { BOX_NUMBERS, DETECTOR_PX } from '../src/backbones/face-detector/decode-faces.js';
 import { shippedWeights } from '../src/backbones/shipped-weights.js';
 import { writeSafetensors } from '../src/backbones/weights/safetensors.js';
+import { sha256Hex } from '../src/base/sha256.js';
 import { add, cast, concat, mul, reshape, transpose } from '../src/engine/graph/build.js';
 import { Graph, type Value } from '../src/engine/graph/graph.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
@@ -106,17 +106,15 @@ function faceDetector(model: TfjsModel): Uint8Array {
   return toOnnx(graph);
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
 function check(path: string, bytes: Uint8Array, expected: string): void {
-  if (sha256(bytes) !== expected) throw new Error(`${path}: expected SHA-256 ${expected}, got ${sha256(bytes)}`);
+  if (sha256Hex(bytes) !== expected) throw new Error(`${path}: expected SHA-256 ${expected}, got ${sha256Hex(bytes)}`);
 }
 
 /** The file of the build before; undefined where there is none or its checksum is wrong. */
 function builtBefore(path: string, expected: string): Uint8Array | undefined {
   try {
     const bytes = readFileSync(path);
-    return sha256(bytes) === expected ? bytes : undefined;
+    return sha256Hex(bytes) === expected ? bytes : undefined;
   } catch {
     return undefined;
   }

@@ -55,6 +55,27 @@ function faults(imports: readonly Import[], order: readonly string[]): string[] 
   });
 }
 
+/** A circle of imports, `a -> b -> a`, for each file that starts one; type-only imports count. Empty if and only if there are none. */
+function circles(imports: readonly Import[]): string[] {
+  const stem = (path: string) => path.replace(/\.[jt]sx?$/, '');
+  const targets = new Map<string, string[]>();
+  for (const { file, specifier } of imports) {
+    if (!specifier.startsWith('.')) continue;
+    targets.set(stem(file), [...(targets.get(stem(file)) ?? []), stem(join(dirname(file), specifier))]);
+  }
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+    else if (!done.has(file)) {
+      for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+      done.add(file);
+    }
+  };
+  for (const file of targets.keys()) visit(file, []);
+  return found;
+}
+
 /** Packages that few folders may import, so that they can be exchanged in one place. */
 const owners: Readonly<Record<string, string | readonly string[]>> = {
   sharp: ['src/images', 'src/demo/portraits'],
@@ -89,6 +110,22 @@ describe('imports', () => {
     assert.equal(faults(downwards, order).length, downwards.length);
     const found = importsBelow('src').filter(({ file }) => file === join('src', 'engine', 'graph', 'graph.ts'));
     assert.ok(found.some(({ specifier }) => specifier === './ops.js'));
+  });
+
+  it('make no circles, neither directly nor through other files', () => {
+    assert.deepEqual(circles([...imports, ...importsBelow('studio')]), []);
+  });
+
+  it('are seen to fail where they make a circle', () => {
+    const [a, b, c] = ['a.ts', 'b.ts', 'c.tsx'].map(name => join('src', 'images', name)) as [string, string, string];
+    const chain = [
+      { file: a, specifier: './b.js' },
+      { file: a, specifier: './c.js' },
+      { file: b, specifier: './c.js' },
+    ];
+    assert.deepEqual(circles(chain), []);
+    const stem = (path: string) => path.replace(/\.tsx?$/, '');
+    assert.deepEqual(circles([...chain, { file: c, specifier: './a.js' }]), [[a, b, c, a].map(stem).join(' -> ')]);
   });
 
   it('of a package with owners come from their folders alone', () => {
@@ -214,7 +251,7 @@ describe('the code', () => {
   it('reads files that users name by base/files, which waits for no pipe', () => {
     // What these read is eyeball's own: the cache, packages, the build, what Linux tells; and images that may be pipes, with a time limit.
     const own = [
-      'base/(cores|files|process-mark)',
+      'base/(environment|files|process-mark)',
       'backbones/(face-detector|weights/(file|hub|part))',
       'engine/runtime/vnni',
       'features/(feature-cache|segments)',

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { expected, InputError, reasonOf, UnsupportedOpError, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { option } from '../base/options.js';
+import { sha256Hex } from '../base/sha256.js';
 import { reshape } from '../engine/graph/build.js';
 import { fromOnnx } from '../engine/graph/from-onnx.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -67,7 +67,7 @@ export async function loadForeign({ path, sizePx, normalization }: ForeignOption
     name: basename(path).replace(/\.onnx$/, ''),
     source: `the file ${basename(path)}`,
     license: 'unknown',
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: sha256Hex(bytes),
     sizePx: size,
     normalization: normalization ?? imagenetNormalization,
     width: sizeOf(shape.slice(1).map(Number)),

@@ -1,4 +1,4 @@
-import { type Affine, fillByFormula, formulaUniform } from '../base/formula.js';
+import { type Affine, fillByFormula, formulaUniform } from '../base/random.js';
 import { sizeOf, type Tensor } from '../engine/tensor.js';
 import { lastNorm, type ParameterSource, type ResnetPlan } from './resnet.js';
 

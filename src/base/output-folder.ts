@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError, reasonOf } from './errors.js';
 import { type FileLock, lockFile, withLock } from './file-lock.js';
+import { syncFolder } from './files.js';
 import { option } from './options.js';
 import { partialPath } from './partials.js';
 
@@ -167,12 +168,4 @@ export async function moveAside(path: string): Promise<string> {
   const aside = `${path}.old-${count}`;
   await rename(path, aside);
   return aside;
-}
-
-/** Puts the names in the folder `path` on disk: a rename survives a power cut from then on. Windows has no such call and needs none. */
-export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  await handle.sync();
-  await handle.close();
 }

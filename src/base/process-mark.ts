@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
+import { sha256Hex } from './sha256.js';
 
 /** What a mark looks like, as the source of a regular expression without groups. */
 export const MARK_PATTERN = '[0-9a-f]{8}-\\d+-[0-9a-f]+';
@@ -80,7 +80,7 @@ async function startSeconds(pid: number): Promise<number | undefined> {
   return Number.isNaN(time) ? undefined : time / 1000;
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
+const digest = (text: string): string => sha256Hex(text).slice(0, 8);
 
 /** What `read` returns, or undefined where the system has no such file. */
 function attempt<T>(read: () => T): T | undefined {

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { expected, UsageError } from '../base/errors.js';
-import { quoted } from '../base/quoted.js';
+import { shellQuoted } from '../base/text.js';
 import type { CleanResult } from '../verbs/clean-dataset.js';
 import type { ProveResult } from '../verbs/prove-cleaning.js';
 import { duration } from './duration.js';
@@ -123,8 +123,8 @@ function summary({
     `table: ${files.out}; sheet: ${files.sheet}`,
     `decisions: ${files.decisionsFile} (${decisions.kept} kept, ${decisions.set} set, ${decisions.dropped} dropped, ${decisions.open} open)`,
     decisions.open > 0
-      ? `next: look at the sheet, fill in keep, set or drop there, then npx eyeball-ml train DATA --decisions ${quoted(files.decisionsFile)}`
-      : `next: npx eyeball-ml train DATA --decisions ${quoted(files.decisionsFile)}`,
+      ? `next: look at the sheet, fill in keep, set or drop there, then npx eyeball-ml train DATA --decisions ${shellQuoted(files.decisionsFile)}`
+      : `next: npx eyeball-ml train DATA --decisions ${shellQuoted(files.decisionsFile)}`,
   ].join('\n');
 }
 

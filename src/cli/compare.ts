@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { significant } from '../base/text.js';
 import type { ComparedModel, CompareResult } from '../verbs/compare-models.js';
 import { duration } from './duration.js';
 import { signed } from './evaluate.js';
@@ -64,7 +65,7 @@ function summary({ models, warnings }: CompareResult, width: number): string {
 const show = (value: number | undefined): string => (value === undefined ? NONE : value.toPrecision(3));
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const setting = (value: ComparedModel['configuration'][string] | undefined): string =>
-  typeof value === 'number' ? String(Number(value.toPrecision(6))) : `${value ?? NONE}`;
+  typeof value === 'number' ? significant(value, 6) : `${value ?? NONE}`;
 /** The start of a checksum; other names of weights, such as those by formula, as they are. */
 const short = (identity: string): string => (/^[0-9a-f]{64}$/.test(identity) ? identity.slice(0, 12) : identity);
 const seconds = (value: number | undefined): string => (value === undefined ? NONE : duration(value));

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { significant } from '../base/text.js';
 import type { InspectResult } from '../verbs/inspect-dataset.js';
 import { leakageLines } from './leakage.js';
 import { type DataFlags, dataOptions, forceOption, seedOption, type TalkFlags, talkOptions } from './options.js';
@@ -49,7 +50,7 @@ const SIZES = 5;
 
 function summary(result: InspectResult): string {
   const { images, skipped, labels, histogram, sizes, formats, grayscale, leakage, out } = result;
-  const show = (value: number) => String(Number(value.toPrecision(4)));
+  const show = (value: number) => significant(value, 4);
   const most = Math.max(...histogram.map(bin => bin.images));
   const names = histogram.map(({ from, to }) => `${show(from)} to ${show(to)}`);
   const width = Math.max(...names.map(name => name.length));

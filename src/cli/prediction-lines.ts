@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import type { ImagePrediction } from '../model/model.js';
 import { unusualText } from '../report/unusual-text.js';
 
@@ -45,7 +46,7 @@ function line(
   const place = face === undefined ? [] : [`face ${number}`, `${face.width} x ${face.height} at ${face.x}, ${face.y}`];
   const cells = [isAligned ? file.padEnd(fileWidth) : file, ...place];
   if (value === null) return `${[file, ...place].join(isAligned ? '  ' : '\t')}: ${error}`;
-  const digits = `${Number(value.toPrecision(6))}`;
+  const digits = significant(value, 6);
   cells.push(isAligned ? digits.padStart(8) + (unit ? ` ${unit}` : '') : digits);
   if (low != null && high != null) cells.push(`${short(low)} to ${short(high)}`);
   if (unusual) cells.push(unusualText(unlike));
@@ -55,4 +56,4 @@ function line(
 }
 
 /** The end of an interval needs fewer digits than a value. */
-const short = (value: number): number => Number(value.toPrecision(4));
+const short = (value: number): string => significant(value, 4);

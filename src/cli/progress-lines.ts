@@ -1,5 +1,4 @@
-import { Pace, type PaceReading } from '../base/pace.js';
-import type { Progress } from '../base/progress.js';
+import { Pace, type PaceReading, type Progress } from '../base/progress.js';
 import { duration } from './duration.js';
 
 const EVERY_MS = 5000;

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
+import { eyeballVersion } from '../base/environment.js';
 import { EyeballError, reasonOf } from '../base/errors.js';
-import { eyeballVersion } from '../base/versions.js';
 import { withFlags } from './spelling.js';
 import { Terminal } from './terminal.js';
 

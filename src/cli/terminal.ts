@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
-import { Pace } from '../base/pace.js';
 import { Profile } from '../base/profile.js';
-import type { Progress, RunContext } from '../base/progress.js';
+import { Pace, type Progress, type RunContext } from '../base/progress.js';
 import { duration } from './duration.js';
 import { ProgressLines, speedText, stageText } from './progress-lines.js';
 import { withFlags } from './spelling.js';

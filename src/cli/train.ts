@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { type Precision, precisions } from '../backbones/backbone.js';
-import { quoted } from '../base/quoted.js';
+import { shellQuoted } from '../base/text.js';
 import { augmentNames } from '../images/augment.js';
 import { lossNames } from '../training/loss.js';
 import { optimizerNames, scheduleNames } from '../training/recipe.js';
@@ -215,7 +215,7 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
   }
   lines.push(timesLine(result));
   for (const line of skippedLines(skipped)) lines.push(line);
-  lines.push(`next: npx eyeball-ml evaluate ${quoted(model)} TEST_DATA`);
+  lines.push(`next: npx eyeball-ml evaluate ${shellQuoted(model)} TEST_DATA`);
   return lines.join('\n');
 }
 

@@ -1,5 +1,3 @@
-import type { AppliedDecisions } from './decisions.js';
-
 /** One image and its number. */
 export interface Sample {
   /** Path of the image relative to the data set's root, with forward slashes; absolute where a table named it so. */
@@ -26,4 +24,12 @@ export interface Dataset {
   readonly skipped: readonly Skipped[];
   /** What a decisions file changed, where one was given. */
   readonly decisions?: AppliedDecisions | undefined;
+}
+
+/** How many images were changed, for messages and manifests. */
+export interface AppliedDecisions {
+  readonly file: string;
+  readonly kept: number;
+  readonly set: number;
+  readonly dropped: number;
 }

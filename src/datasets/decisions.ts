@@ -90,14 +90,6 @@ export const isSame = (a: Decision, b: Decision): boolean =>
 
 const textOf = (decision: Decision) => (decision.kind === 'set' ? `set ${decision.value}` : decision.kind);
 
-/** How many images were changed, for messages and manifests. */
-export interface AppliedDecisions {
-  readonly file: string;
-  readonly kept: number;
-  readonly set: number;
-  readonly dropped: number;
-}
-
 /** The files that decisions about a data set can be about. */
 export const decidableFiles = ({ samples, skipped }: Pick<Dataset, 'samples' | 'skipped'>): NameIndex =>
   new NameIndex([...samples, ...skipped].map(({ file }) => file));

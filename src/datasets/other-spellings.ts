@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { quoted } from '../base/quoted.js';
+import { shellQuoted } from '../base/text.js';
 import { NameIndex } from './name-index.js';
 
 /** What an error says of a path that leads to nothing, where there are paths of other spellings (see NameIndex); else undefined. */
 export async function misspelled(path: string): Promise<{ readonly got: string; readonly wayOut: string } | undefined> {
   if (existsSync(path)) return undefined;
-  const [first, ...others] = (await otherSpellings(path)).map(quoted);
+  const [first, ...others] = (await otherSpellings(path)).map(shellQuoted);
   if (first === undefined) return undefined;
   if (others.length === 0) return { got: 'nothing of that spelling', wayOut: `write ${first} (complete it with Tab)` };
   const all = [first, ...others].join(' or ');

@@ -3,11 +3,10 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { withLock } from '../base/file-lock.js';
-import { readRegularFile } from '../base/files.js';
+import { readRegularFile, replaceFile } from '../base/files.js';
 import { moveAside } from '../base/output-folder.js';
 import type { RunContext } from '../base/progress.js';
-import { quoted } from '../base/quoted.js';
-import { replaceFile } from '../base/replace-file.js';
+import { shellQuoted } from '../base/text.js';
 import { readTable } from '../datasets/tables.js';
 import type { ImagePrediction } from '../model/model.js';
 import { type CleanResult, cleanDataset } from '../verbs/clean-dataset.js';
@@ -107,7 +106,7 @@ async function allSteps(
   const test = join(out, 'data', 'test');
   const model = join(out, 'model');
 
-  await step(`2. npx eyeball-ml inspect ${quoted(train)} --out ${quoted(join(out, 'inspection'))}`);
+  await step(`2. npx eyeball-ml inspect ${shellQuoted(train)} --out ${shellQuoted(join(out, 'inspection'))}`);
   const inspection = await inspectDataset({
     data: train,
     target: 'age',
@@ -118,7 +117,7 @@ async function allSteps(
 
   const cleaned = join(out, 'cleaning', 'labels.csv');
   const cacheDir = join(out, 'cache');
-  await step(`3. npx eyeball-ml clean ${quoted(train)} --out ${quoted(cleaned)} --decide drop`);
+  await step(`3. npx eyeball-ml clean ${shellQuoted(train)} --out ${shellQuoted(cleaned)} --decide drop`);
   const issues = await cleanDataset({
     data: train,
     target: 'age',
@@ -131,18 +130,20 @@ async function allSteps(
   const decisions = issues.decisionsFile;
 
   await step(
-    `4. npx eyeball-ml train ${quoted(train)} --target age --unit years --decisions ${quoted(decisions)} --out ${quoted(model)}`,
+    `4. npx eyeball-ml train ${shellQuoted(train)} --target age --unit years --decisions ${shellQuoted(decisions)} --out ${shellQuoted(model)}`,
   );
   const training = await trainModel({
     ...{ data: train, target: 'age', unit: 'years', decisions, out: model, seed, cacheDir },
     ...context,
   });
 
-  await step(`5. npx eyeball-ml evaluate ${quoted(model)} ${quoted(test)} --out ${quoted(join(out, 'evaluation'))}`);
+  await step(
+    `5. npx eyeball-ml evaluate ${shellQuoted(model)} ${shellQuoted(test)} --out ${shellQuoted(join(out, 'evaluation'))}`,
+  );
   const evaluation = await evaluateModel({ model, data: test, out: join(out, 'evaluation'), seed, ...context });
 
   const some = await fewImages(test);
-  await step(`6. npx eyeball-ml predict ${quoted(model)} ${some.map(quoted).join(' ')}`);
+  await step(`6. npx eyeball-ml predict ${shellQuoted(model)} ${some.map(shellQuoted).join(' ')}`);
   const predictions = await predictImages({ model, images: some, ...context });
   return {
     out,

@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import { mean, standardDeviation } from '../metrics/statistics.js';
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 
@@ -70,7 +71,7 @@ function findingOf(
   const size = surely(sizes(inside), sizes(outside));
   if (size !== undefined) {
     findings.push(
-      `err ${size.here > size.there ? 'more' : 'less'} (MAE ${digits(size.here)} against ${digits(size.there)})`,
+      `err ${size.here > size.there ? 'more' : 'less'} (MAE ${significant(size.here, 3)} against ${significant(size.there, 3)})`,
     );
   }
   const bias = surely(errors(inside), errors(outside));
@@ -91,5 +92,4 @@ function surely(a: Float64Array, b: Float64Array): { readonly here: number; read
   return Math.abs(here - there) > SURE * Math.sqrt(variance(a) + variance(b)) ? { here, there } : undefined;
 }
 
-const digits = (value: number): string => String(Number(value.toPrecision(3)));
-const signed = (value: number): string => `${value < 0 ? '' : '+'}${digits(value)}`;
+const signed = (value: number): string => `${value < 0 ? '' : '+'}${significant(value, 3)}`;

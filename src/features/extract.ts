@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { type Backbone, pixelInput, pooledMiddle } from '../backbones/backbone.js';
 import type { BackboneOutput } from '../backbones/resnet.js';
 import { expected, InputError } from '../base/errors.js';
 import { during } from '../base/profile.js';
 import type { RunContext } from '../base/progress.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { cast, flip, reshape } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -258,9 +258,9 @@ function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {
 
 function cacheKey({ name, sha256, sizePx, normalization }: Backbone, part: string, width: number): string {
   const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width]);
-  return `${name}-${part}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
+  return `${name}-${part}-${sha256Hex(identity).slice(0, 16)}`;
 }
 
 function fingerprint(lines: readonly string[]): string {
-  return createHash('sha256').update(lines.join('\n')).digest('hex');
+  return sha256Hex(lines.join('\n'));
 }

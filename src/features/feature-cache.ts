@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { expected, InputError, internal, reasonOf } from '../base/errors.js';
 import { touch } from '../base/files.js';
 import { option } from '../base/options.js';
+import { sha256Hex } from '../base/sha256.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
 import { HASH_BYTES, joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
 
@@ -14,10 +14,7 @@ const MOST_TRIES = 5;
 
 /** What an image is known by in the cache: 128 bits of the SHA-256 of its file, in hex. */
 export function contentHash(bytes: Uint8Array): string {
-  return createHash('sha256')
-    .update(bytes)
-    .digest('hex')
-    .slice(0, 2 * HASH_BYTES);
+  return sha256Hex(bytes).slice(0, 2 * HASH_BYTES);
 }
 
 /** What numbers a row holds; float16 as its bits. */

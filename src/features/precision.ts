@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Backbone, Precision } from '../backbones/backbone.js';
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { expected, InputError, UnsupportedOpError } from '../base/errors.js';
+import { cachedJson } from '../base/files.js';
 import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
-import { remembered } from '../base/remembered.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { calibrations } from '../engine/quantize/ranges.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -43,12 +44,12 @@ export async function backboneAt(
     const pixels = await samplePixels(backbone, dataset, context);
     const path = join(cacheDir, 'int8', keyOf(backbone, pixels));
     const find = () => findQuantization(backbone, network, pixels, context);
-    const quantization = await remembered(`${path}.json`, json => schema.parse(json), find);
+    const quantization = await cachedJson(`${path}.json`, json => schema.parse(json), find);
     const { agreement, ranges, keep } = quantization;
     const measure = () => measureSpeedup(backbone, network, quantization, pixels);
     const speedup =
       precision === 'auto'
-        ? await remembered(`${path}-speed.json`, json => z.number().parse(json), measure)
+        ? await cachedJson(`${path}-speed.json`, json => z.number().parse(json), measure)
         : undefined;
     const taken = speedup === undefined || (agreement.mean >= LEAST_AGREEMENT && speedup >= LEAST_SPEEDUP);
     const rest = [...network.kept].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
@@ -61,7 +62,7 @@ export async function backboneAt(
     if (!taken) return backbone;
     const { buildTrainable: _, ...frozen } = backbone;
     const identity = JSON.stringify([QUANTIZER_VERSION, backbone.sha256, ranges, keep]);
-    const sha256 = createHash('sha256').update(identity).digest('hex');
+    const sha256 = sha256Hex(identity);
     return { ...frozen, sha256, precision: 'int8', build: int8Build(network, quantization) };
   } catch (thrown) {
     if (precision === 'int8' || !(thrown instanceof InputError || thrown instanceof UnsupportedOpError)) throw thrown;
@@ -86,7 +87,7 @@ function keyOf({ name, sha256, sizePx, normalization }: Backbone, pixels: Tensor
 async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunContext): Promise<Tensor<'uint8'>> {
   const { samples, root } = dataset;
   const { sizePx } = backbone;
-  const hashed = samples.map(({ file }) => ({ file, hash: createHash('sha256').update(file).digest('hex') }));
+  const hashed = samples.map(({ file }) => ({ file, hash: sha256Hex(file) }));
   const chosen = hashed.sort((a, b) => (a.hash < b.hash ? -1 : 1)).slice(0, SAMPLE);
   const decode = async (i: number) => {
     const { file } = chosen[i]!;
@@ -99,7 +100,7 @@ async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunCo
     }
   };
   const images: Uint8Array[] = [];
-  for await (const pixels of ahead(chosen.length, 16, decode, context.signal))
+  for await (const pixels of mapAhead(chosen.length, 16, decode, context.signal))
     if (pixels !== undefined) images.push(pixels);
   if (images.length < FEWEST) {
     const wayOut = `take more images, or ${option('precision', 'fp32')}`;

@@ -4,7 +4,7 @@ import { type FileHandle, open, readdir, readFile, rename, rm, stat, writeFile }
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type FileLock, tryLockFile } from '../base/file-lock.js';
-import { syncFolder } from '../base/output-folder.js';
+import { syncFolder } from '../base/files.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
 import { MARK_PATTERN, processMark, processRuns } from '../base/process-mark.js';
 

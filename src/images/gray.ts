@@ -1,5 +1,19 @@
-import { scratch } from '../base/scratch.js';
 import type { Size } from './enlarge.js';
+
+/**
+ * A buffer that is reused by the next call: the first touch of new memory takes longer than most of the arithmetic on a small image.
+ *
+ * @returns A function that gives `length` elements with undefined content.
+ */
+export function reusedBuffer<T extends Float32Array | Float64Array>(
+  type: new (length: number) => T,
+): (length: number) => T {
+  let kept = new type(0);
+  return length => {
+    if (kept.length < length) kept = new type(length);
+    return kept.subarray(0, length) as T;
+  };
+}
 
 /**
  * The luma of RGB pixels `[H, W, 3]`, 0 to 255, `[H, W]`.
@@ -13,7 +27,7 @@ export function luma(pixels: Uint8Array, out: Float32Array = new Float32Array(pi
   return out;
 }
 
-const shrunkOf = scratch(Float32Array);
+const shrunkOf = reusedBuffer(Float32Array);
 
 /** A gray image `[H, W]` stretched to `[px, px]`: each new pixel is the mean of the area that it covers. */
 export function stretch(gray: Float32Array, { width, height }: Size, px: number): Float32Array {
@@ -93,8 +107,8 @@ export function halve(gray: Float32Array, px: number): Float32Array {
   return out;
 }
 
-const blurredOf = scratch(Float64Array);
-const lineOf = scratch(Float64Array);
+const blurredOf = reusedBuffer(Float64Array);
+const lineOf = reusedBuffer(Float64Array);
 
 /** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
 export function blur(gray: Float32Array, px: number, sigma: number): Float32Array {

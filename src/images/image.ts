@@ -1,5 +1,5 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
-import { Budget } from '../base/budget.js';
+import { Budget } from '../base/concurrency.js';
 import { InputError, reasonOf } from '../base/errors.js';
 import { resourceError } from '../base/files.js';
 import { during, type Profile } from '../base/profile.js';

@@ -1,6 +1,6 @@
-import { scratch } from '../base/scratch.js';
 import { median } from '../metrics/statistics.js';
 import type { Size } from './enlarge.js';
+import { reusedBuffer } from './gray.js';
 
 /** What can be said of an image's quality without a second one. */
 export interface QualityFacts {
@@ -70,7 +70,7 @@ export function measureQuality(pixels: Uint8Array, gray: Float32Array, shown: Si
   };
 }
 
-const lineOf = scratch(Float64Array);
+const lineOf = reusedBuffer(Float64Array);
 // Half the pixels that the blur spreads over, rounded down.
 const REACH = 4;
 // Every second line tells as much as all.

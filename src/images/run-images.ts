@@ -1,4 +1,4 @@
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -94,7 +94,7 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: ImageRu
   });
   let batch = empty();
   let settled = 0;
-  for await (const result of ahead(count, AHEAD, decode, signal)) {
+  for await (const result of mapAhead(count, AHEAD, decode, signal)) {
     settled++;
     if ('reason' in result) batch.failed.push({ index: result.index, reason: result.reason! });
     else if (result.pixels !== undefined) {

@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import type { Evaluation } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
 
@@ -49,7 +50,7 @@ ${figures.join('')}`;
 }
 
 const figure = (type: string, name: string, value: number): string =>
-  `    - type: ${type}\n      value: ${Number(value.toPrecision(4))}\n      name: ${quoted(name)}\n`;
+  `    - type: ${type}\n      value: ${significant(value, 4)}\n      name: ${quoted(name)}\n`;
 
 /** A text as YAML takes it: JSON strings are YAML. */
 const quoted = (text: string): string => JSON.stringify(text);

@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import { isClamped, rangeText } from '../base/value-range.js';
 import { type Manifest, type ManifestIntervals, valueRangeOf } from '../formats/manifest.js';
 
@@ -28,13 +29,13 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
   }
   if (intervals?.ends !== undefined) {
     const { low, high } = intervals.ends;
-    paragraphs.push(`No interval reaches below ${digits(low)} or above ${digits(high)}${unit}.`);
+    paragraphs.push(`No interval reaches below ${significant(low, 4)} or above ${significant(high, 4)}${unit}.`);
   }
   if (biasCorrection !== undefined) {
     const { slope, images, before, after } = biasCorrection;
     paragraphs.push(
-      `Regression to the mean was corrected: on ${images} held-out images predictions rose by ${digits(slope)} for each 1 of truth, and were stretched by ` +
-        `that. The price there: RMSE ${digits(before.rmse)} to ${digits(after.rmse)}${unit}, MAE ${digits(before.mae)} to ${digits(after.mae)}${unit}.`,
+      `Regression to the mean was corrected: on ${images} held-out images predictions rose by ${significant(slope, 4)} for each 1 of truth, and were stretched by ` +
+        `that. The price there: RMSE ${significant(before.rmse, 4)} to ${significant(after.rmse, 4)}${unit}, MAE ${significant(before.mae, 4)} to ${significant(after.mae, 4)}${unit}.`,
     );
   } else if (configuration.solver !== undefined || configuration.tune !== undefined) {
     paragraphs.push(
@@ -46,14 +47,12 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
 
 function unusualLimitsText({ stage, distance, far, activation, faint, share }: ManifestIntervals['unusual']): string {
   const output = stage == null ? '`distance`' : '`unlikeness`';
-  const beyond = `An image is unusual where ${output} is above ${digits(distance)}`;
-  const asMany = `At most ${digits(100 * share)} % of images like the training images are.`;
+  const beyond = `An image is unusual where ${output} is above ${significant(distance, 4)}`;
+  const asMany = `At most ${significant(100 * share, 4)} % of images like the training images are.`;
   if (far === undefined || activation === undefined || faint === undefined)
     return `${beyond}: do not rely on its value. ${asMany}`;
   return (
-    `${beyond}, or \`activation\` below ${digits(faint)}. It is another kind of image where ${output} is above ${digits(far)} or \`activation\` below ${digits(activation)}: do not ` +
+    `${beyond}, or \`activation\` below ${significant(faint, 4)}. It is another kind of image where ${output} is above ${significant(far, 4)} or \`activation\` below ${significant(activation, 4)}: do not ` +
     `rely on its value; else it is from another source than the training images, and errors may be larger than stated. ${asMany}`
   );
 }
-
-const digits = (value: number): string => String(Number(value.toPrecision(4)));

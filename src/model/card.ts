@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import type { Manifest } from '../formats/manifest.js';
 import { modelIndex, type TestFigures } from './card-index.js';
 import { limitsOf } from './card-limits.js';
@@ -16,8 +17,8 @@ export function modelCard(manifest: Manifest, test?: TestFigures): string {
   const validation =
     metrics.validation === null
       ? 'No images were held out, so nothing is known of its error.'
-      : `On ${metrics.validation.images} images held out of training: RMSE ${digits(metrics.validation.rmse)}${unit}. ` +
-        `Always answering the mean errs by ${digits(labels.std)}${unit} on the training labels.` +
+      : `On ${metrics.validation.images} images held out of training: RMSE ${significant(metrics.validation.rmse, 4)}${unit}. ` +
+        `Always answering the mean errs by ${significant(labels.std, 4)}${unit} on the training labels.` +
         (isChosen ? ' Those images chose the epoch too: expect a little more on others.' : '');
   return `---
 library_name: onnx
@@ -48,8 +49,8 @@ ${limitsOf(manifest).join('\n\n')}
 
 ## Data
 
-${dataset.images} images (${dataset.skipped} more could not be used), ${target.name} from ${labels.min} to ${labels.max}${unit}, mean ${digits(labels.mean)}, standard deviation
-${digits(labels.std)}. Fingerprint \`${dataset.fingerprint.slice(0, 16)}\`. The model knows nothing outside of what these images show, and repeats
+${dataset.images} images (${dataset.skipped} more could not be used), ${target.name} from ${labels.min} to ${labels.max}${unit}, mean ${significant(labels.mean, 4)}, standard deviation
+${significant(labels.std, 4)}. Fingerprint \`${dataset.fingerprint.slice(0, 16)}\`. The model knows nothing outside of what these images show, and repeats
 what is wrong in their labels.
 
 ## How it was made
@@ -66,10 +67,10 @@ function testedOn({ data, evaluation }: TestFigures, unit: string): string {
   const intervals =
     coverage90 == null
       ? ''
-      : ` Intervals of 90 % held ${digits(100 * coverage90)} % and were ${digits(intervalWidth90!)}${unit} wide on average.`;
+      : ` Intervals of 90 % held ${significant(100 * coverage90, 4)} % and were ${significant(intervalWidth90!, 4)}${unit} wide on average.`;
   return (
-    `On ${images} test images (${data}): RMSE ${digits(rmse)}, MAE ${digits(mae)}${unit} (95 % interval ${digits(interval95.mae[0])} to ` +
-    `${digits(interval95.mae[1])}); always answering the mean of the training labels: ${digits(baseline.mean.rmse)} and ${digits(baseline.mean.mae)}.${intervals}`
+    `On ${images} test images (${data}): RMSE ${significant(rmse, 4)}, MAE ${significant(mae, 4)}${unit} (95 % interval ${significant(interval95.mae[0], 4)} to ` +
+    `${significant(interval95.mae[1], 4)}); always answering the mean of the training labels: ${significant(baseline.mean.rmse, 4)} and ${significant(baseline.mean.mae, 4)}.${intervals}`
   );
 }
 
@@ -101,5 +102,3 @@ function headOf({ head = 'linear', solver, strength, loss, epochs, bestEpoch }: 
   const kept = bestEpoch === 0 ? 'none was better than the start' : `the weights are those of epoch ${bestEpoch}`;
   return `${layers}. Loss: ${what}. Epochs: ${epochs}${bestEpoch === undefined ? '' : `; ${kept}`}.`;
 }
-
-const digits = (value: number): string => String(Number(value.toPrecision(4)));

@@ -1,5 +1,5 @@
 import { expected, InputError, reasonOf } from '../base/errors.js';
-import { formulaUniform } from '../base/formula.js';
+import { formulaUniform } from '../base/random.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../formats/manifest.js';
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { loadSavedBackbone } from '../backbones/saved.js';
 import { expected, InputError } from '../base/errors.js';
+import { sha256Hex } from '../base/sha256.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { Manifest } from '../formats/manifest.js';
 import { type Head, readHead } from '../training/head.js';
@@ -39,7 +39,7 @@ export async function openEarlierModel(
       expected(folder, 'a model in fp32 to go on from', 'one in int8, whose weights are rounded', 'train it in fp32'),
     );
   const bytes = await readPart(folder, 'model.onnx', null);
-  checkChecksum(manifest, createHash('sha256').update(bytes).digest('hex'), where);
+  checkChecksum(manifest, sha256Hex(bytes), where);
   const constants = decodeModel(bytes, where).initializers;
   const head = readHead(constants);
   if (head === undefined)

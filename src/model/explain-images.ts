@@ -1,4 +1,4 @@
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
@@ -64,7 +64,7 @@ export async function* explainImages(
   };
   let done = 0;
   try {
-    for await (const image of ahead(images.length, AHEAD, read, signal)) {
+    for await (const image of mapAhead(images.length, AHEAD, read, signal)) {
       const given = images[done++]!;
       const file = typeof given === 'string' ? given : `image ${done}`;
       if (typeof image === 'string') yield { file, value: null, error: image };

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { recoverFolder } from '../base/output-folder.js';
+import { sha256Hex } from '../base/sha256.js';
 import { misspelled } from '../datasets/other-spellings.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
@@ -110,9 +110,7 @@ async function open(folder: string, options: SessionOptions): Promise<OpenedNetw
     return { sha256: session.sha256!, session: Promise.resolve(session) };
   } catch (cause) {
     // It cannot be read, or it is damaged: its checksum tells.
-    const sha256 = createHash('sha256')
-      .update(await readPart(folder, 'model.onnx', null))
-      .digest('hex');
+    const sha256 = sha256Hex(await readPart(folder, 'model.onnx', null));
     const session = Promise.reject(cause);
     session.catch(() => {});
     return { sha256, session };

@@ -1,4 +1,4 @@
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { ImageRun } from '../images/run-images.js';
@@ -36,7 +36,7 @@ export async function* predictFaces(run: ImageRun, crop: CropFaces): AsyncGenera
     const outputs = await run.compute(sideBySide(crops, run.sizePx));
     return { index, found: crops.map(({ face }, row) => ({ face, outputs, row })) };
   };
-  yield* ahead(run.count, AHEAD, work, run.signal);
+  yield* mapAhead(run.count, AHEAD, work, run.signal);
 }
 
 function sideBySide(crops: readonly FaceCrop[], sizePx: number): Tensor<'uint8'> {

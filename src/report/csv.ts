@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import { csvOf } from '../datasets/csv-text.js';
 import { DECISION_COLUMNS, type Decisions } from '../datasets/decisions.js';
 import { numberText } from '../datasets/number-column.js';
@@ -16,25 +17,21 @@ export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: 
   const rows = predictions
     .toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
     .map(({ file, label, value, scale, unusual, unlike }) => {
-      const [low, high] = (scale !== undefined && intervalOf?.(value, scale).map(sevenDigits)) || [];
+      const [low, high] = (scale !== undefined && intervalOf?.(value, scale).map(end => significant(end, 7))) || [];
       return {
         file,
         label: String(label),
-        value: sevenDigits(value),
-        error: sevenDigits(value - label),
+        value: significant(value, 7),
+        error: significant(value - label, 7),
         low,
         high,
-        scale: scale === undefined ? undefined : sevenDigits(scale),
+        scale: scale === undefined ? undefined : significant(scale, 7),
         unusual: unusual === true ? '1' : '0',
         unlike,
       };
     });
   const doubt = intervalOf === undefined ? [] : ['low', 'high', 'scale', 'unusual', 'unlike'];
   return csvOfRows(rows, ['file', 'label', 'value', 'error', ...doubt]);
-}
-
-function sevenDigits(value: number): string {
-  return String(Number(value.toPrecision(7)));
 }
 
 /** The columns of the table that `eyeball predict --csv` writes. */
@@ -58,7 +55,7 @@ export const ANSWER_COLUMNS = [
  * `height` are the box of a face, in pixels; what does not apply is empty.
  */
 export function answersCsv(predictions: readonly ImagePrediction[]): string {
-  const number = (value: number | null | undefined) => (value == null ? undefined : sevenDigits(value));
+  const number = (value: number | null | undefined) => (value == null ? undefined : significant(value, 7));
   const rows = predictions.map(({ file, value, low, high, unusual, unlike, face, warning, error }) => ({
     file,
     value: number(value),

@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import { DRAWS } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
 import { unitSuffix } from './format.js';
@@ -15,7 +16,7 @@ export function explanationCaption(
 ): { readonly title: string; readonly note: string } {
   const { value, unclamped, baseline, method, faithfulness } = explanation;
   const { ratio, beats } = faithfulness;
-  const show = (number: number) => `${Number(number.toPrecision(4))}${unitSuffix(target.unit ?? undefined)}`;
+  const show = (number: number) => `${significant(number, 4)}${unitSuffix(target.unit ?? undefined)}`;
   const test =
     ratio === null
       ? 'Faithfulness unknown: blurring random tenths changes nothing.'

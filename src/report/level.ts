@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import type { Format } from './format.js';
 
 /** The level, above 0 and below 1, that the text of a field for percent says; undefined where it says none. */
@@ -17,7 +18,7 @@ export function levelRefusal(text: string, inForce: number): string {
 
 /** `90 %`, `99.5 %`. */
 export function levelText(level: number): string {
-  return `${Number((100 * level).toPrecision(6))} %`;
+  return `${significant(100 * level, 6)} %`;
 }
 
 /** The interval of a prediction with its level: `30.1 to 52.4 (90 %)`; undefined where the model has none. */

@@ -1,3 +1,4 @@
+import { Budget } from '../base/concurrency.js';
 import type { FaceInImage } from '../model/face-in-image.js';
 import type { Model } from '../model/model.js';
 import { checkHeader, type ImageQueue, type ImageRow } from './image-queue.js';
@@ -22,20 +23,11 @@ export function createFaceFinder(
   { imagePixels }: Pick<Limits, 'imagePixels'>,
   queue: ImageQueue,
 ): (bytes: Uint8Array) => Promise<FaceRow[]> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async bytes => {
-    if (running === AT_A_TIME) await new Promise<void>(resolve => waiting.push(resolve));
-    else running++;
-    try {
+  const limit = new Budget(AT_A_TIME);
+  return bytes =>
+    limit.run(1, async () => {
       await checkHeader(bytes, imagePixels);
       const crops = await cropFaces(bytes);
       return await Promise.all(crops.map(async ({ face, pixels }) => ({ face, row: await queue.addPixels(pixels) })));
-    } finally {
-      // Whoever is next takes this one's place.
-      const next = waiting.shift();
-      if (next === undefined) running--;
-      else next();
-    }
-  };
+    });
 }

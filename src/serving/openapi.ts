@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { eyeballVersion } from '../base/versions.js';
+import { eyeballVersion } from '../base/environment.js';
 import * as http from '../formats/http.js';
 
 /** The paths of the service, as in openapi.json and in the labels of metrics. */

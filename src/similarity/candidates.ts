@@ -1,4 +1,4 @@
-import { breathing } from '../base/breathing.js';
+import { cooperativeYield } from '../base/concurrency.js';
 import { connected } from '../base/groups.js';
 import type { CropMetric } from './crop-metric.js';
 import { METRIC_WIDTH } from './crop-metric.js';
@@ -82,7 +82,7 @@ export async function findCandidates(
     }
   }
   const found: Candidate[] = [];
-  const breath = breathing(signal);
+  const breath = cooperativeYield(signal);
   const compare = async (near: NearPairs, pair: number) => {
     await breath();
     const [query, base, mirrored] = [near.queries[pair]!, near.bases[pair]!, near.mirrored[pair] === 1];

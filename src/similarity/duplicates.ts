@@ -1,4 +1,4 @@
-import { breathing } from '../base/breathing.js';
+import { cooperativeYield } from '../base/concurrency.js';
 import { byGroup, Connections, connected } from '../base/groups.js';
 import type { RunContext } from '../base/progress.js';
 import { type Candidate, findCandidates, together } from './candidates.js';
@@ -169,7 +169,7 @@ export async function* compared(
   { onProgress, signal }: Pick<RunContext, 'onProgress' | 'signal'>,
   known?: Connections,
 ): AsyncGenerator<Compared> {
-  const breath = breathing(signal);
+  const breath = cooperativeYield(signal);
   for (let i = 0; i < candidates.length; ) {
     await breath();
     const { query, base } = candidates[i]!;

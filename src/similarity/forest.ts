@@ -1,5 +1,4 @@
-import { ahead } from '../base/ahead.js';
-import { breathing } from '../base/breathing.js';
+import { cooperativeYield, mapAhead } from '../base/concurrency.js';
 import { throwIfAborted } from '../base/errors.js';
 import { createRandom, type Random } from '../base/random.js';
 import { add, gemm } from '../engine/graph/build.js';
@@ -53,7 +52,7 @@ export async function searchForest(
         leaf: leaves[index]!,
         scores: await comparer.compare(leaves[index]!),
       });
-      for await (const { leaf, scores } of ahead(leaves.length, AHEAD, compare, signal))
+      for await (const { leaf, scores } of mapAhead(leaves.length, AHEAD, compare, signal))
         scanLeaf(lists, leaf, scores, own);
     }
   } finally {
@@ -192,7 +191,7 @@ async function explore(
   const explored = Math.min(EXPLORED, room);
   const before = lists.ids.slice();
   const seen = new Int32Array(lists.count).fill(-1);
-  const breath = breathing(signal);
+  const breath = cooperativeYield(signal);
   for (let row = 0; row < lists.count; row++) {
     await breath();
     let bar = lists.bar(row);

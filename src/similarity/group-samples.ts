@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { expected, InputError, reasonOf } from '../base/errors.js';
-import { readIfThere, touch } from '../base/files.js';
-import { option } from '../base/options.js';
+import { cachedJson } from '../base/files.js';
 import type { RunContext } from '../base/progress.js';
-import { replaceFile } from '../base/replace-file.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Dataset, Sample } from '../datasets/dataset.js';
 import { columnGroups, joinGroups } from '../datasets/split.js';
 import type { ReadImage } from '../images/shared-reads.js';
@@ -36,10 +33,17 @@ export async function groupSamples(
 ): Promise<GroupedSamples> {
   const { root, samples } = dataset;
   const { facts } = await readImageFacts(dataset, cacheDir, context, read);
-  const duplicates = await remembered(facts, cacheDir, () =>
-    findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), context),
+  const key = sha256Hex(`${SEARCH_VERSION} ${facts.map(fact => fact?.hash ?? '').join()}`).slice(0, 32);
+  const path = join(cacheDir, 'duplicates', `${key}.json`);
+  const found = await cachedJson(
+    path,
+    json => foundSchema.parse(json),
+    async () => {
+      const { pairs, least } = await findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), context);
+      return { pairs, least };
+    },
   );
-  return grouped(samples, facts, duplicates);
+  return grouped(samples, facts, { ...found, ...groupsOf(facts.length, found.pairs) });
 }
 
 /** The same of the samples at `positions` alone. */
@@ -87,35 +91,3 @@ const foundSchema = z.object({
   ),
   least: z.object({ pixels: z.number(), descriptors: z.number() }),
 });
-
-/** The duplicates among images of these contents, in this order, as they were found before; else as `find` finds them. */
-async function remembered(
-  facts: readonly (ImageFacts | undefined)[],
-  cacheDir: string,
-  find: () => Promise<Duplicates>,
-): Promise<Duplicates> {
-  const hashes = facts.map(fact => fact?.hash ?? '').join();
-  const key = createHash('sha256').update(`${SEARCH_VERSION} ${hashes}`).digest('hex').slice(0, 32);
-  const path = join(cacheDir, 'duplicates', `${key}.json`);
-  // What is missing or damaged is found again.
-  const text = await readIfThere(path);
-  if (text !== undefined) await touch(path);
-  const known = text === undefined ? undefined : foundSchema.safeParse(parsed(text)).data;
-  if (known !== undefined) return { ...known, ...groupsOf(facts.length, known.pairs) };
-  const found = await find();
-  try {
-    await replaceFile(path, JSON.stringify({ pairs: found.pairs, least: found.least }));
-  } catch (cause) {
-    const wayOut = `choose another with ${option('cacheDir')}`;
-    throw new InputError(expected(path, 'a cache that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
-  }
-  return found;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

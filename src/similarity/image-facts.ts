@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { ahead } from '../base/ahead.js';
-import { breathing } from '../base/breathing.js';
+import { cooperativeYield, mapAhead } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
-import { scratch } from '../base/scratch.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { contentHash, FeatureCache } from '../features/feature-cache.js';
 import type { Size } from '../images/enlarge.js';
-import { luma, stretch } from '../images/gray.js';
+import { luma, reusedBuffer, stretch } from '../images/gray.js';
 import { DECODER_VERSION, decodeImage, decodeWithWarning, probeImage } from '../images/image.js';
 import { IMAGE_WARNINGS, type ImageWarning } from '../images/image-warning.js';
 import { measureQuality, type QualityFacts } from '../images/quality.js';
@@ -60,9 +58,7 @@ export async function readImageFacts(
   { onProgress, signal }: RunContext = {},
   read: ReadImage = readSource,
 ): Promise<FactsOfDataset> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([DECODER_VERSION, FACTS_VERSION, DESCRIPTOR_WIDTH, QUALITY]))
-    .digest('hex');
+  const key = sha256Hex(JSON.stringify([DECODER_VERSION, FACTS_VERSION, DESCRIPTOR_WIDTH, QUALITY]));
   const cache = await FeatureCache.open(join(cacheDir, 'facts', key.slice(0, 16)), WIDTH, 'float32');
   try {
     const hashes: (string | undefined)[] = [];
@@ -90,8 +86,8 @@ export async function readImageFacts(
       await cache.append([...fresh.keys()], rows);
       fresh.clear();
     };
-    const breath = breathing(signal);
-    for await (const seen of ahead(samples.length, AHEAD, look, signal)) {
+    const breath = cooperativeYield(signal);
+    for await (const seen of mapAhead(samples.length, AHEAD, look, signal)) {
       // Other work of this thread would wait for all that has been read meanwhile.
       await breath();
       const file = samples[hashes.length]!.file;
@@ -125,7 +121,7 @@ interface SeenImage {
   readonly warning?: ImageWarning | undefined;
 }
 
-const grayOf = scratch(Float32Array);
+const grayOf = reusedBuffer(Float32Array);
 
 function rowOf({ pixels, shown, file, warning }: SeenImage): Float32Array {
   const gray = luma(pixels, grayOf(pixels.length / 3));

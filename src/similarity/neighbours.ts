@@ -1,4 +1,4 @@
-import { breathing } from '../base/breathing.js';
+import { cooperativeYield } from '../base/concurrency.js';
 import { internal, throwIfAborted } from '../base/errors.js';
 import { gemm } from '../engine/graph/build.js';
 import { Graph } from '../engine/graph/graph.js';
@@ -141,7 +141,7 @@ async function measured(
   const { count, room } = lists;
   const indices = new Int32Array(count * k).fill(-1);
   const distances = new Float32Array(count * k).fill(Number.POSITIVE_INFINITY);
-  const breath = breathing(signal);
+  const breath = cooperativeYield(signal);
   for (let row = 0; row < count; row++) {
     await breath();
     const found = [...lists.ids.subarray(row * room, (row + 1) * room)].filter(id => id >= 0);

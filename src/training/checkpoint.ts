@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { encodeSafetensors, readSafetensorsWithMetadata } from '../backbones/weights/safetensors.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
-import { replaceFile } from '../base/replace-file.js';
+import { replaceFile } from '../base/files.js';
 import type { Tensor } from '../engine/tensor.js';
 
 /** All that a run needs to go on: its numbers, and where it stood. */

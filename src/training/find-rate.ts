@@ -1,4 +1,4 @@
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
@@ -53,7 +53,7 @@ export async function findLearningRate(
   try {
     let mean = 0;
     let at = 0;
-    for await (const own of ahead(STEPS, 2, feeds)) {
+    for await (const own of mapAhead(STEPS, 2, feeds)) {
       throwIfAborted(signal);
       const learningRate = rateAt(at);
       const { loss } = await session.run({ ...own, ...step.scalars(at + 1, learningRate) }, { state });

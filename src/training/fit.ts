@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { createRandom, type Random } from '../base/random.js';
+import { significant } from '../base/text.js';
 import type { StatisticUpdate } from '../engine/autodiff/batch-norm.js';
 import { reduceSum, square, sub } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -302,7 +303,7 @@ class Run {
     const detail = `epoch ${epoch} of ${epochs}`;
     const where = `${name}: ${detail}`;
     let recent = 0;
-    const batches = ahead(stepsAnEpoch - first, IN_ENGINE + 1, i =>
+    const batches = mapAhead(stepsAnEpoch - first, IN_ENGINE + 1, i =>
       this.feedsOf(order.slice((first + i) * batch, (first + i + 1) * batch), (epoch - 1) * stepsAnEpoch + first + i),
     );
     const inEngine: Promise<Record<string, Tensor>>[] = [];
@@ -372,9 +373,11 @@ class Run {
     const beside =
       validation === null
         ? ''
-        : `, validation RMSE ${digits(Math.sqrt(validation.mse))}, MAE ${digits(validation.mae)}`;
+        : `, validation RMSE ${significant(Math.sqrt(validation.mse), 4)}, MAE ${significant(validation.mae, 4)}`;
     if (epochLines) {
-      context.onMessage?.(`${where}: loss ${digits(trainLoss)}, RMSE ${digits(Math.sqrt(trainMse))}${beside}`);
+      context.onMessage?.(
+        `${where}: loss ${significant(trainLoss, 4)}, RMSE ${significant(Math.sqrt(trainMse), 4)}${beside}`,
+      );
     }
     options.onEpoch?.(result);
   }
@@ -393,7 +396,7 @@ class Run {
     const blocks = Math.ceil(validation.length / this.batch);
     const block = (i: number) => validation.slice(i * this.batch, (i + 1) * this.batch);
     let at = 0;
-    for await (const feeds of ahead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), context.signal)) {
+    for await (const feeds of mapAhead(blocks, IN_ENGINE, i => problem.feeds(block(i), undefined), context.signal)) {
       const { value } = await this.judge.run(feeds, { state: this.state, suffix: AVERAGE, handOver: true });
       values.set(value!.data as Float32Array, at);
       at += value!.data.length;
@@ -411,7 +414,7 @@ class Run {
     const labelSpread = standardDeviation(validation.map(i => labels[i]!));
     if (labelSpread > 0 && spread < COLLAPSED * labelSpread) {
       this.context.onMessage?.(
-        `warning: all predictions are nearly the same (they vary by ${digits(spread)}, the labels by ${digits(labelSpread)}); ` +
+        `warning: all predictions are nearly the same (they vary by ${significant(spread, 4)}, the labels by ${significant(labelSpread, 4)}); ` +
           `try a lower ${option('learningRate')}, more ${option('epochs')}, or ${option('findRate')}`,
       );
     }
@@ -421,7 +424,7 @@ class Run {
     // What broke the weights is the highest rate so far, not that of the moment: at its end a schedule is near 0.
     let rate = 0;
     for (let step = 0; step <= this.position.step; step++) rate = Math.max(rate, this.schedule(step));
-    const wayOut = `try a lower ${option('learningRate')} than ${digits(rate)}, ${option('clip', 1)}, or ${option('findRate')}`;
+    const wayOut = `try a lower ${option('learningRate')} than ${significant(rate, 4)}, ${option('clip', 1)}, or ${option('findRate')}`;
     return new InputError(expected(where, what, got, wayOut));
   }
 
@@ -492,8 +495,6 @@ class Run {
     return true;
   }
 }
-
-const digits = (value: number): string => String(Number(value.toPrecision(4)));
 
 const errorsOf = (epoch: Epoch | undefined): Errors | null =>
   epoch?.valMse == null ? null : { mse: epoch.valMse, mae: epoch.valMae! };

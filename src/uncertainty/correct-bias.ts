@@ -1,6 +1,7 @@
 import { expected, InputError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
+import { significant } from '../base/text.js';
 import type { Manifest } from '../formats/manifest.js';
 import { meanAbsoluteError, regressionLine, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Head, HeadData } from '../training/head.js';
@@ -42,8 +43,8 @@ export async function measureBias(
   const before = errors(await predict(head));
   const after = errors(await predict(correctHead(head, line)));
   onMessage?.(
-    `corrected the bias: predictions rose by ${digits(line.slope)} per 1 of the target; on the ${validation.length} held-out images ` +
-      `RMSE changes from ${digits(before.rmse)} to ${digits(after.rmse)} and MAE from ${digits(before.mae)} to ${digits(after.mae)}`,
+    `corrected the bias: predictions rose by ${significant(line.slope, 3)} per 1 of the target; on the ${validation.length} held-out images ` +
+      `RMSE changes from ${significant(before.rmse, 3)} to ${significant(after.rmse, 3)} and MAE from ${significant(before.mae, 3)} to ${significant(after.mae, 3)}`,
   );
   return { ...line, images: validation.length, before, after };
 }
@@ -65,5 +66,3 @@ export function correctHead(head: Head, { intercept, slope }: BiasLine): Head {
   const { mean, std } = head.target ?? { mean: 0, std: 1 };
   return { ...head, target: { mean: correct(mean), std: std / slope } };
 }
-
-const digits = (value: number): string => String(Number(value.toPrecision(3)));

@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import type { Interval } from '../metrics/bootstrap.js';
 import { extent, median } from '../metrics/statistics.js';
 import { checkLevel, conformalRank, fewestScores, roundUp, type ScoreTable, scoreAt, scoreTable } from './conformal.js';
@@ -233,4 +234,4 @@ export function tooFewFor({ pooled }: IntervalScores, level: number): string {
 }
 
 /** A share in per cent with as many digits as it needs: `90 %`, `99.5 %`. */
-const percent = (share: number): string => `${Number((100 * share).toPrecision(6))} %`;
+const percent = (share: number): string => `${significant(100 * share, 6)} %`;

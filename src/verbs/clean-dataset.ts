@@ -2,11 +2,10 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
-import { readRegularFile } from '../base/files.js';
+import { readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
 import { moveAside } from '../base/output-folder.js';
 import { type RunContext, stagesOf } from '../base/progress.js';
-import { replaceFile } from '../base/replace-file.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import {
   applyDecisions,

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { FaceAlignment } from '../backbones/face-detector/alignment.js';
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { expected, InputError } from '../base/errors.js';
-import { resourceError, touch } from '../base/files.js';
+import { replaceFile, resourceError, touch } from '../base/files.js';
 import type { RunContext } from '../base/progress.js';
-import { replaceFile } from '../base/replace-file.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { contentHash } from '../features/feature-cache.js';
 import { encodePng } from '../images/encode-png.js';
@@ -30,9 +29,7 @@ export async function cropDataset(
   { onProgress, signal }: RunContext = {},
 ): Promise<Dataset> {
   const { root, samples } = dataset;
-  const key = createHash('sha256')
-    .update(JSON.stringify([CROP_VERSION, shown, sizePx]))
-    .digest('hex');
+  const key = sha256Hex(JSON.stringify([CROP_VERSION, shown, sizePx]));
   const folder = join(resolve(cacheDir), 'faces', key.slice(0, 16));
   const framing = { ...shown, images: 0, faces: 0 };
   const cropper = faceCropper({ framing, input: { sizePx, kernel: 'linear', fit: 'fill' } }, root, {});
@@ -57,7 +54,7 @@ export async function cropDataset(
     const kept: Sample[] = [];
     const skipped: Skipped[] = [...dataset.skipped];
     let done = 0;
-    for await (const result of ahead(samples.length, 2, cropped, signal)) {
+    for await (const result of mapAhead(samples.length, 2, cropped, signal)) {
       if ('reason' in result) skipped.push(result);
       else kept.push(result);
       onProgress?.({ phase: 'cropping faces', done: ++done, total: samples.length, unit: 'images' });

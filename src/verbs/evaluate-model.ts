@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { alongside } from '../base/alongside.js';
+import { runConcurrently } from '../base/concurrency.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { contextOf, type RunContext } from '../base/progress.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { copiesFor } from '../engine/runtime/session.js';
@@ -172,7 +172,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       // What draws takes a third of a second to load: beside the engine's work.
       const page = import('../report/evaluation-page.js');
       page.catch(() => {});
-      const [{ answered, positions, skipped, suspects, images }, { facts, leaks }] = await alongside(
+      const [{ answered, positions, skipped, suspects, images }, { facts, leaks }] = await runConcurrently(
         contextOf(options),
         predicted,
         'training images',
@@ -291,7 +291,7 @@ export function evaluationFolder(home: string): string {
 /** Tells whether two evaluations were on the same images: the SHA-256 of their names and labels. */
 function fingerprint(predictions: readonly Prediction[]): string {
   const lines = predictions.map(({ file, label }) => `${file}\t${label}`);
-  return createHash('sha256').update(lines.join('\n')).digest('hex');
+  return sha256Hex(lines.join('\n'));
 }
 
 /** Refuses an output that would lie in what is read, or be put in its place. */

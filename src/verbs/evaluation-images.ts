@@ -1,3 +1,4 @@
+import { significant } from '../base/text.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { Suspect } from '../evaluation/suspects.js';
 import { sheetPng } from '../images/sheet.js';
@@ -61,7 +62,7 @@ function sheet(
   tone: 'good' | 'bad',
   title: string,
 ): Promise<Buffer> {
-  const short = (value: number) => String(Number(value.toPrecision(3)));
+  const short = (value: number) => significant(value, 3);
   const caption = ({ label, value }: Prediction) => `${short(label)} → ${short(value)}`;
   const tiles = predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone }));
   return sheetPng(tiles, { title, legend: 'true value → prediction' });

@@ -7,6 +7,7 @@ import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { readIfThere } from '../base/files.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import type { RunContext } from '../base/progress.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Manifest } from '../formats/manifest.js';
 import { modelCard } from '../model/card.js';
 import { checkChecksum } from '../model/checks.js';
@@ -124,7 +125,7 @@ const sum = (files: readonly { readonly bytes: number }[]): number =>
 async function modelFiles(from: string, manifest: Manifest): Promise<Files> {
   const path = join(from, 'model.onnx');
   const network = await readPart(from, 'model.onnx', null);
-  checkChecksum(manifest, sha256(network), path);
+  checkChecksum(manifest, sha256Hex(network), path);
   // The card that evaluation may have added figures to; models of older versions may have none.
   const card = (await readIfThere(join(from, 'README.md'))) ?? modelCard(manifest);
   const files: Files = new Map<string, Uint8Array>([
@@ -165,13 +166,13 @@ function addPage(files: Files, manifest: Manifest, device: WebDevice | null): st
   const code = Buffer.from(files.get(CODE)!).toString();
   files.delete(CODE);
   const checksums: Record<string, string> = {};
-  for (const [file, content] of files) checksums[file] = sha256(content);
+  for (const [file, content] of files) checksums[file] = sha256Hex(content);
   const policy = pagePolicy(createHash('sha256').update(STARTER).digest('base64'));
   const known = [...files].map(([file, { length: bytes }]) => [file, { sha256: checksums[file]!, bytes }]);
   const page = Buffer.from(webPage(manifest, { policy, device, files: Object.fromEntries(known) }));
   files.set('index.html', page);
-  checksums['index.html'] = sha256(page);
-  const version = sha256(Buffer.from(JSON.stringify(checksums) + code));
+  checksums['index.html'] = sha256Hex(page);
+  const version = sha256Hex(JSON.stringify(checksums) + code);
   const kept = [...files.keys()].filter(file => !file.startsWith(RUNTIME_FOLDER) && !file.startsWith(MODEL_FOLDER));
   const release: Release = { version, policy, shell: [...kept, `${MODEL_FOLDER}README.md`], files: checksums };
   files.set('sw.js', Buffer.from(`const RELEASE = ${JSON.stringify(release)};\n${code}`));
@@ -179,5 +180,3 @@ function addPage(files: Files, manifest: Manifest, device: WebDevice | null): st
 }
 
 const CODE = 'service-worker.js';
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

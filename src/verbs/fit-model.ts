@@ -3,6 +3,7 @@ import type { Backbone } from '../backbones/backbone.js';
 import { option } from '../base/options.js';
 import type { OutputFolder } from '../base/output-folder.js';
 import type { RunContext } from '../base/progress.js';
+import { significant } from '../base/text.js';
 import type { Dataset } from '../datasets/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Extraction, extractStage } from '../features/extract.js';
@@ -73,7 +74,7 @@ export async function fitHeads(
   if (fits.length < 2) return fits;
   const error = ({ validationMse }: ModelFit) => validationMse ?? 0;
   const ranked = fits.toSorted((a, b) => error(a) - error(b));
-  const rmse = (fit: ModelFit) => digits(Math.sqrt(error(fit)));
+  const rmse = (fit: ModelFit) => significant(Math.sqrt(error(fit)), 3);
   const [best, other] = ranked as [ModelFit, ModelFit];
   const why =
     best.validationMse === null
@@ -263,5 +264,3 @@ export async function tuneBackbone(
 
 /** Images whose augmented versions are shown. */
 const SHOWN = 6;
-
-const digits = (value: number): string => String(Number(value.toPrecision(3)));

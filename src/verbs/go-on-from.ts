@@ -10,8 +10,20 @@ import { readManifest } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
 import type { ImageFacts } from '../similarity/image-facts.js';
 import type { Head } from '../training/head.js';
-import type { TrainOptions } from './train-model.js';
 import { findTrainingLeaks, indexOfModel } from './training-leaks.js';
+
+/** Options of a training that depend on the model it starts from. */
+export interface OriginOptions {
+  readonly from?: string | undefined;
+  readonly weights?: string | undefined;
+  readonly sizePx?: number | undefined;
+  readonly mean?: readonly number[] | undefined;
+  readonly std?: readonly number[] | undefined;
+  readonly faces?: boolean | undefined;
+  readonly unit?: string | undefined;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
 
 /** Where a training starts that goes on from a model. */
 export interface Start {
@@ -29,7 +41,7 @@ export interface Start {
  *
  * @throws UsageError for options that say what the model's backbone is.
  */
-export async function optionsFrom(options: TrainOptions): Promise<{ options: TrainOptions; manifest?: Manifest }> {
+export async function optionsFrom<T extends OriginOptions>(options: T): Promise<{ options: T; manifest?: Manifest }> {
   const { from, weights, sizePx, mean, std } = options;
   if (from === undefined) return { options };
   const own = [

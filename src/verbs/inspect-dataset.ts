@@ -1,11 +1,12 @@
 import { basename, resolve } from 'node:path';
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
+import { eyeballVersion } from '../base/environment.js';
 import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
-import { eyeballVersion } from '../base/versions.js';
+import { significant } from '../base/text.js';
 import type { Sample, Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { histogram } from '../evaluation/groups.js';
@@ -133,7 +134,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
         return thrown.message;
       }
     };
-    for await (const seen of ahead(samples.length, AHEAD, look, options.signal)) {
+    for await (const seen of mapAhead(samples.length, AHEAD, look, options.signal)) {
       const sample = samples[done++]!;
       if (typeof seen === 'string') skipped.push({ file: sample.file, reason: seen });
       else {
@@ -218,7 +219,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
 
 /** The pairs of images side by side, the test image first: at most forty of them. */
 function leakageSheet({ pairs }: LeakedImages, root: string, testRoot: string): Promise<Buffer> {
-  const short = (value: number) => String(Number(value.toPrecision(3)));
+  const short = (value: number) => significant(value, 3);
   const tiles = pairs.slice(0, SAMPLES).flatMap(({ file, training, kind, label, trainingLabel }) => {
     const tone = label === trainingLabel ? 'plain' : 'bad';
     return [

@@ -1,11 +1,11 @@
 import { join, resolve } from 'node:path';
 import { type AlignmentSample, medianAlignment } from '../backbones/face-detector/alignment.js';
 import { type FaceDetector, loadFaceDetector } from '../backbones/face-detector.js';
-import { ahead } from '../base/ahead.js';
+import { mapAhead } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
+import { cachedJson } from '../base/files.js';
 import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
-import { remembered } from '../base/remembered.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { faceAlignmentSchema, type ManifestAlignment } from '../formats/manifest.js';
 import { decodeImage, probeImage } from '../images/image.js';
@@ -33,7 +33,7 @@ export async function cachedAlignment(
 ): Promise<ManifestAlignment | undefined> {
   const path = join(cacheDir, 'framing', `${dataset.fingerprint.slice(0, 16)}-${VERSION}.json`);
   const parse = (json: unknown) => faceAlignmentSchema.nullable().parse(json);
-  return (await remembered(path, parse, async () => (await measureAlignment(dataset, context)) ?? null)) ?? undefined;
+  return (await cachedJson(path, parse, async () => (await measureAlignment(dataset, context)) ?? null)) ?? undefined;
 }
 
 /**
@@ -56,7 +56,7 @@ export async function measureAlignment(
     const framed: AlignmentSample[] = [];
     let done = 0;
     const look = (i: number) => faceOf(resolve(root, samples[order[i]!]!.file), detector);
-    for await (const found of ahead(images, 4, look, signal)) {
+    for await (const found of mapAhead(images, 4, look, signal)) {
       if (found !== undefined) framed.push(found);
       onProgress?.({ phase: 'measuring where faces stand', done: ++done, total: images, unit: 'images' });
       if (done === Math.min(FIRST, images) && framed.length <= MOST * done) return undefined;

@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
-import { readRegularFile } from '../base/files.js';
+import { readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { contextOf, type RunContext } from '../base/progress.js';
-import { replaceFile } from '../base/replace-file.js';
 import { listFiles } from '../datasets/listing.js';
 import { copiesFor } from '../engine/runtime/session.js';
 import { isUrl } from '../images/read-source.js';

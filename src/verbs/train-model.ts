@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardAlignment } from '../backbones/face-detector/alignment.js';
 import type { BackboneOptions } from '../backbones/registry.js';
-import { alongside } from '../base/alongside.js';
+import { runConcurrently } from '../base/concurrency.js';
+import { versions } from '../base/environment.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { createOutputFolder, moveAside, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { type RunContext, stagesOf } from '../base/progress.js';
+import { sha256Hex } from '../base/sha256.js';
 import { checkLabelsWithin } from '../base/value-range.js';
-import { versions } from '../base/versions.js';
 import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { checkResolution } from '../datasets/label-resolution.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
@@ -188,7 +188,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
         closing.push(() => extraction.close());
         return { backbone, part, extraction };
       };
-      const [{ backbone, part, extraction }, all] = await alongside(stage(1), extracted, 'duplicates', context =>
+      const [{ backbone, part, extraction }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
         groupSamples(dataset, cacheDir, context, read),
       );
       const { samples, rows, middle, skipped, fingerprint } = extraction;
@@ -241,7 +241,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
           sizePx: backbone.sizePx,
           normalization: JSON.stringify(backbone.normalization),
           validation,
-          held: createHash('sha256').update(split.validation.join()).digest('hex').slice(0, 16),
+          held: sha256Hex(split.validation.join()).slice(0, 16),
           seed,
           tune: part.lowest,
           bn: part.batchNorm,
@@ -272,7 +272,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
         });
         return { ...result, calibrateSeconds: (performance.now() - calibrationStarted) / 1000 };
       };
-      const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await alongside(
+      const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await runConcurrently(
         stage(part === undefined ? 3 : 4),
         calibrated,
         'framing of faces',
@@ -293,8 +293,8 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
         target: { name: dataset.target, unit: options.unit ?? null },
         input: { sizePx: backbone.sizePx, kernel: 'linear', fit: 'fill' },
         backbone: describe(backbone),
-        sha256: createHash('sha256').update(network).digest('hex'),
-        trainingIndexSha256: createHash('sha256').update(index).digest('hex'),
+        sha256: sha256Hex(network),
+        trainingIndexSha256: sha256Hex(index),
         configuration: {
           tune: part?.lowest ?? 'head',
           ...taken.configuration,
@@ -447,11 +447,7 @@ async function finishedResult(
 async function isSameModel(out: string, sha256: string): Promise<boolean> {
   const path = join(out, 'model.onnx');
   if (!existsSync(path)) return false;
-  return (
-    createHash('sha256')
-      .update(await readPart(out, 'model.onnx', null))
-      .digest('hex') === sha256
-  );
+  return sha256Hex(await readPart(out, 'model.onnx', null)) === sha256;
 }
 
 async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]): Promise<void> {

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
+import { sha256Hex } from '../base/sha256.js';
 import type { Dataset } from '../datasets/dataset.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
@@ -53,9 +53,7 @@ export interface Leakage extends LeakedImages {
 export async function indexOfModel(home: string, manifest: Manifest): Promise<TrainingIndex | undefined> {
   const path = join(home, TRAINING_INDEX);
   if (manifest.trainingIndexSha256 === undefined || !existsSync(path)) return undefined;
-  const sha256 = createHash('sha256')
-    .update(await readPart(home, TRAINING_INDEX, null))
-    .digest('hex');
+  const sha256 = sha256Hex(await readPart(home, TRAINING_INDEX, null));
   if (sha256 !== manifest.trainingIndexSha256) {
     const wayOut = 'train again, fetch it again, or remove it to go without';
     const got = `${sha256.slice(0, 12)}...`;

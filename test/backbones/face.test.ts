@@ -3,7 +3,7 @@ import { before, describe, it } from 'node:test';
 import { buildTfjs, readTfjsModel } from '../../scripts/tfjs.js';
 import { type Backbone, buildFromPixels } from '../../src/backbones/backbone.js';
 import { FACE_SHA256, loadFace } from '../../src/backbones/face.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { Graph, namesOf } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';
 import { createSession } from '../../src/engine/runtime/session.js';

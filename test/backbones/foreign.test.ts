@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { buildFromPixels, imagenetNormalization } from '../../src/backbones/backbone.js';
 import { loadForeign } from '../../src/backbones/foreign.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { backward } from '../../src/engine/autodiff/backward.js';
 import { reduceMean, square } from '../../src/engine/graph/build.js';
 import { Graph } from '../../src/engine/graph/graph.js';

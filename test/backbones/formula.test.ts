@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formulaHead, formulaParameters } from '../../src/backbones/formula.js';
 import { resnets } from '../../src/backbones/registry.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { expectNumbersClose } from '../close.js';
 
 describe('formulaUniform', () => {

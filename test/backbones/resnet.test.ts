@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { formulaHead, formulaParameters } from '../../src/backbones/formula.js';
 import { type ResnetEntry, resnets } from '../../src/backbones/registry.js';
 import { buildResnet, parametersFrom, resnetWidth } from '../../src/backbones/resnet.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { add, matMul } from '../../src/engine/graph/build.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { toOnnx } from '../../src/engine/graph/to-onnx.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { ahead } from '../../src/base/ahead.js';
+import { mapAhead } from '../../src/base/concurrency.js';
 import { createRandom } from '../../src/base/random.js';
 
 /** What `work` rejects with and nobody hears of, while `body` runs. */
@@ -24,7 +24,7 @@ async function unheard(body: () => Promise<void>): Promise<unknown[]> {
 describe('ahead', () => {
   it('gives results in order, whatever order they are ready in', async () => {
     const random = createRandom(0);
-    const results = ahead(20, 5, index => sleep(random.integer(8), index * index));
+    const results = mapAhead(20, 5, index => sleep(random.integer(8), index * index));
     const taken = await collect(results);
     assert.deepEqual(
       taken,
@@ -40,13 +40,13 @@ describe('ahead', () => {
       await sleep(1);
       underWay--;
     };
-    await collect(ahead(30, 4, work));
+    await collect(mapAhead(30, 4, work));
     assert.equal(most, 4);
   });
 
   it('does not run further ahead than the limit of somebody who takes slowly', async () => {
     let started = 0;
-    const results = ahead(100, 6, async index => {
+    const results = mapAhead(100, 6, async index => {
       started++;
       return index;
     });
@@ -59,7 +59,7 @@ describe('ahead', () => {
   });
 
   it('gives nothing for a count of 0', async () => {
-    assert.deepEqual(await collect(ahead(0, 3, async () => 1)), []);
+    assert.deepEqual(await collect(mapAhead(0, 3, async () => 1)), []);
   });
 
   it('stops with AbortedError, after what was under way, and starts nothing more', async () => {
@@ -74,7 +74,7 @@ describe('ahead', () => {
     };
     const taken: number[] = [];
     const taking = (async () => {
-      for await (const index of ahead(50, 3, work, controller.signal)) {
+      for await (const index of mapAhead(50, 3, work, controller.signal)) {
         taken.push(index);
         if (index === 4) controller.abort();
       }
@@ -94,7 +94,7 @@ describe('ahead', () => {
       return index;
     };
     const lost = await unheard(async () => {
-      await assert.rejects(collect(ahead(6, 4, work)), { message: 'first in order' });
+      await assert.rejects(collect(mapAhead(6, 4, work)), { message: 'first in order' });
       await sleep(10);
     });
     assert.deepEqual(lost, []);
@@ -107,7 +107,7 @@ describe('ahead', () => {
         await sleep(2);
         throw new Error(`late ${index}`);
       };
-      for await (const _ of ahead(5, 3, work)) break;
+      for await (const _ of mapAhead(5, 3, work)) break;
       await sleep(5);
     });
     assert.deepEqual(lost, []);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { alongside } from '../../src/base/alongside.js';
+import { runConcurrently } from '../../src/base/concurrency.js';
 import { Profile } from '../../src/base/profile.js';
 import type { Progress, RunContext } from '../../src/base/progress.js';
 
@@ -19,7 +19,7 @@ describe('work alongside other work', () => {
     const mainEnded = new Promise<number>(resolve => {
       mainEnds = resolve;
     });
-    const result = await alongside(
+    const result = await runConcurrently(
       { onProgress: ({ phase }) => seen.push(phase), profile },
       async watch => {
         watch.onProgress?.(told('main'));
@@ -46,13 +46,13 @@ describe('work alongside other work', () => {
 
   it('stops when the other fails, and throws what it threw', async () => {
     const failure = () => Promise.reject(new Error('failed'));
-    await assert.rejects(alongside({}, never, 'side', failure), /failed/);
-    await assert.rejects(alongside({}, failure, 'side', never), /failed/);
+    await assert.rejects(runConcurrently({}, never, 'side', failure), /failed/);
+    await assert.rejects(runConcurrently({}, failure, 'side', never), /failed/);
   });
 
   it('stops both when it is aborted', async () => {
     const ending = new AbortController();
-    const both = alongside({ signal: ending.signal }, never, 'side', never);
+    const both = runConcurrently({ signal: ending.signal }, never, 'side', never);
     ending.abort();
     await assert.rejects(both, /stopped/);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { breathing } from '../../src/base/breathing.js';
+import { cooperativeYield } from '../../src/base/concurrency.js';
 import { AbortedError } from '../../src/base/errors.js';
 
 const busy = (ms: number) => {
@@ -12,7 +12,7 @@ describe('breathing', () => {
   it('lets others have their turn while a loop computes', async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
-    const breath = breathing();
+    const breath = cooperativeYield();
     for (let i = 0; i < 100; i++) {
       await breath();
       busy(1);
@@ -22,14 +22,14 @@ describe('breathing', () => {
   });
 
   it('costs next to nothing where it is asked often', () => {
-    const breath = breathing();
+    const breath = cooperativeYield();
     assert.equal(breath(), undefined);
   });
 
   it('ends a loop that is no longer wanted', async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 5);
-    const breath = breathing(stop.signal);
+    const breath = cooperativeYield(stop.signal);
     let rounds = 0;
     const loop = async () => {
       for (; rounds < 1000; rounds++) {

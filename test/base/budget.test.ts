@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Budget } from '../../src/base/budget.js';
+import { Budget } from '../../src/base/concurrency.js';
 
 describe('a budget', () => {
   it('lets run what fits, in order, and what needs more than there is by itself', async () => {

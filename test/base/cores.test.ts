@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { usableCores } from '../../src/base/cores.js';
+import { usableCores } from '../../src/base/environment.js';
 
 /** A folder that stands for `/`, with these files. */
 function system(t: TestContext, files: Readonly<Record<string, string>>): string {

@@ -22,12 +22,12 @@ describe('valueRange', () => {
 
   it('refuses what is no range', async () => {
     const text = async (min?: number, max?: number) => String(await failureOf(async () => valueRange(min, max)));
-    assert.match(await text(5, 5), /--min: expected a number below --max 5, by a step of float32 or more, got 5$/);
+    assert.match(await text(5, 5), /`min`: expected a number below `max: 5`, by a step of float32 or more, got 5$/);
     assert.match(await text(20, 10), /got 20$/);
     assert.match(await text(1.7e9, 1.7e9 + 1), /got 1700000000$/);
-    assert.match(await text(Number.NaN), /--min: expected a number within the range of float32, got NaN$/);
-    assert.match(await text(undefined, 1e40), /--max: expected a number within the range of float32, got 1e\+40$/);
-    assert.match(await text(Number.NEGATIVE_INFINITY, 1), /--min: .* got -Infinity$/);
+    assert.match(await text(Number.NaN), /`min`: expected a number within the range of float32, got NaN$/);
+    assert.match(await text(undefined, 1e40), /`max`: expected a number within the range of float32, got 1e\+40$/);
+    assert.match(await text(Number.NEGATIVE_INFINITY, 1), /`min`: .* got -Infinity$/);
   });
 
   it('has limits in float32 that never lie outside of it', () => {
@@ -56,7 +56,7 @@ describe('valueRange', () => {
     assert.match(lines[0]!, /28 of 30 labels lie outside of the range that was asked for$/);
     assert.equal(
       lines[1],
-      '  0/a.jpg: expected a label from 2.5 to 4, got 0; mend the label, or change --min or --max',
+      '  0/a.jpg: expected a label from 2.5 to 4, got 0; mend the label, or change `min` or `max`',
     );
     assert.equal(lines.length, 22);
     assert.equal(lines[21], '  and 8 more');

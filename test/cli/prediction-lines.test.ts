@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { quoted } from '../../src/base/quoted.js';
+import { shellQuoted } from '../../src/base/text.js';
 import { predictionLines, widthOf } from '../../src/cli/prediction-lines.js';
 import type { ImagePrediction } from '../../src/model/model.js';
 
@@ -42,10 +42,10 @@ describe('lines of predictions', () => {
 
 describe('a quoted path', () => {
   it('is what a shell takes as one word', () => {
-    assert.equal(quoted('faces/test-1.2/a_b.jpg'), 'faces/test-1.2/a_b.jpg');
-    assert.equal(quoted('my photos'), "'my photos'");
-    assert.equal(quoted("Anna's"), "'Anna'\\''s'");
-    assert.equal(quoted(''), "''");
-    assert.equal(quoted('$HOME'), "'$HOME'");
+    assert.equal(shellQuoted('faces/test-1.2/a_b.jpg'), 'faces/test-1.2/a_b.jpg');
+    assert.equal(shellQuoted('my photos'), "'my photos'");
+    assert.equal(shellQuoted("Anna's"), "'Anna'\\''s'");
+    assert.equal(shellQuoted(''), "''");
+    assert.equal(shellQuoted('$HOME'), "'$HOME'");
   });
 });

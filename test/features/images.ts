@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 
 /** A PNG of 32 x 32 px with pixels of its own for each number. */
 export async function image(number: number): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import type { Backbone } from '../../src/backbones/backbone.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { batchNormalization, conv, globalAveragePool, relu } from '../../src/engine/graph/build.js';
 import { tinyBackbone } from './tiny-backbone.js';
 

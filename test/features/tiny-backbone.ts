@@ -1,5 +1,5 @@
 import type { Backbone } from '../../src/backbones/backbone.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { conv, globalAveragePool, relu } from '../../src/engine/graph/build.js';
 
 /** A network of one convolution on images of 32 px, with four features; counts how often it is built. */

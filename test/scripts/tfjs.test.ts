@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { buildTfjs, readTfjsModel } from '../../scripts/tfjs.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { expectAllClose } from '../close.js';
 import { tempFolder } from '../datasets/temp.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { fitHead, goOnWith } from '../../src/training/fit-head.js';
 import { buildHead, type Head, type HeadData, readHead } from '../../src/training/head.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { reshape } from '../../src/engine/graph/build.js';
 import { balanceWeights, binsOf, buildLoss, type LossName } from '../../src/training/loss.js';
 import { expectAllClose } from '../close.js';

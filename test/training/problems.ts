@@ -1,5 +1,5 @@
-import { formulaUniform } from '../../src/base/formula.js';
 import type { RunContext } from '../../src/base/progress.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { add, matMul, mul, reduceMean, reshape, square, sub } from '../../src/engine/graph/build.js';
 import { adamW, sgd } from '../../src/engine/optim/optimizer.js';
 import { constant, oneCycle } from '../../src/engine/optim/schedule.js';

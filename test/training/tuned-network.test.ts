@@ -5,7 +5,7 @@ import { loadFace } from '../../src/backbones/face.js';
 import { formulaParameters } from '../../src/backbones/formula.js';
 import { resnets } from '../../src/backbones/registry.js';
 import { buildResnet } from '../../src/backbones/resnet.js';
-import { formulaUniform } from '../../src/base/formula.js';
+import { formulaUniform } from '../../src/base/random.js';
 import { backward } from '../../src/engine/autodiff/backward.js';
 import { reduceSum, square } from '../../src/engine/graph/build.js';
 import { Graph } from '../../src/engine/graph/graph.js';

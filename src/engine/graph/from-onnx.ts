@@ -5,8 +5,8 @@ import { neededFor } from '../onnx/needed.js';
 import type { Tensor } from '../tensor.js';
 import type { Value } from './graph.js';
 import { ruleFor } from './onnx-rules.js';
-import { type Known, Site } from './onnx-site.js';
-import { type Sizes, sizeRuleFor } from './onnx-sizes.js';
+import { type Known, Site, type Sizes } from './onnx-site.js';
+import { sizeRuleFor } from './onnx-sizes.js';
 
 /** The part of somebody else's file that is to be read. */
 export interface OnnxPart {

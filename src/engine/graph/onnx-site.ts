@@ -1,6 +1,11 @@
 import type { Dim, OnnxAttribute, OnnxNode } from '../onnx/model.js';
 import type { Value } from './graph.js';
-import type { Sizes } from './onnx-sizes.js';
+
+/** A tensor of whole numbers, or of names for numbers that are open. */
+export interface Sizes {
+  readonly shape: readonly number[];
+  readonly data: readonly Dim[];
+}
 
 /** What is known of the values of a file, by their names there. */
 export interface Known {

@@ -1,15 +1,9 @@
 import type { Dim } from '../onnx/model.js';
 import { sizeOf, type Tensor } from '../tensor.js';
-import { fromBehind, type Site } from './onnx-site.js';
+import { fromBehind, type Site, type Sizes } from './onnx-site.js';
 
 // Files compute shapes and pads by operations of their own, on whole numbers that are the same for all images: those are computed
 // here, while the file is read. A number may be the name of an open dimension, such as the number of images.
-
-/** A tensor of whole numbers, or of names for numbers that are open. */
-export interface Sizes {
-  readonly shape: readonly number[];
-  readonly data: readonly Dim[];
-}
 
 /** `inputs` are all inputs of the operation; one left out is undefined. */
 type SizeRule = (site: Site, inputs: readonly (Sizes | undefined)[]) => Sizes;

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { readRegularFileSync } from '../../base/files.js';
+import { sha256Hex } from '../../base/sha256.js';
 import { decodeModel } from '../onnx/decode.js';
 import { sumsFit } from '../quantize/sums.js';
 import type { Tensor } from '../tensor.js';
@@ -162,7 +162,7 @@ async function create(request: Extract<Request, { kind: 'create' }>): Promise<Cr
     // What goes wrong is thrown; the runtime need not print it too.
     logSeverityLevel: 4,
   };
-  const sha256 = typeof model === 'string' ? createHash('sha256').update(bytes).digest('hex') : undefined;
+  const sha256 = typeof model === 'string' ? sha256Hex(bytes) : undefined;
   const session = await ort.InferenceSession.create(bytes, options);
   sessions.set(id, session);
   return { sha256 };

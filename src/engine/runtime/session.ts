@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { usableCores } from '../../base/cores.js';
+import { usableCores } from '../../base/environment.js';
 import { expected, InputError, internal, UsageError } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import type { CreateReply, Reply, Request, RunReply } from './session-worker.js';

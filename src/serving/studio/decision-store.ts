@@ -2,8 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../../base/errors.js';
-import { kindOf, readRegularFile } from '../../base/files.js';
-import { replaceFile } from '../../base/replace-file.js';
+import { kindOf, readRegularFile, replaceFile } from '../../base/files.js';
 import { type Decision, isSame } from '../../datasets/decisions.js';
 import { changeDecisionsFile } from '../../datasets/decisions-lock.js';
 import {

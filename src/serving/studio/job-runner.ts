@@ -1,6 +1,5 @@
 import { AbortedError, EyeballError } from '../../base/errors.js';
-import { Pace } from '../../base/pace.js';
-import type { Progress, RunContext } from '../../base/progress.js';
+import { Pace, type Progress, type RunContext } from '../../base/progress.js';
 import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 import type { Epoch } from '../../training/fit.js';
 import type { TrainingReference } from '../../verbs/train-model.js';

@@ -1,5 +1,4 @@
-import { readRegularFile } from '../../base/files.js';
-import { replaceFile } from '../../base/replace-file.js';
+import { readRegularFile, replaceFile } from '../../base/files.js';
 import { codeOf } from '../../datasets/listing.js';
 import { type Naming, namingSchema } from '../../formats/studio-protocol.js';
 import { Problem } from '../problem.js';

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
 import { readIfThere } from '../../base/files.js';
+import { significant } from '../../base/text.js';
 import { readTable } from '../../datasets/tables.js';
 import type { Results } from '../../formats/studio-protocol.js';
 import { evaluationFolder } from '../../verbs/evaluate-model.js';
@@ -100,7 +101,7 @@ function leakageWarnings(leakage: z.infer<typeof metricsSchema>['leakage'], imag
   const rest =
     reduced.rmse === null
       ? 'no other image is left to measure on'
-      : `on the ${reduced.images} others the RMSE is ${Number(reduced.rmse.toPrecision(3))}`;
+      : `on the ${reduced.images} others the RMSE is ${significant(reduced.rmse, 3)}`;
   return [
     `${exact + near} of ${images} images repeat training images (${exact} the same file, ${near} the same photo): ${rest}.`,
   ];

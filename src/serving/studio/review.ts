@@ -1,6 +1,5 @@
 import { InputError } from '../../base/errors.js';
-import { readIfThere } from '../../base/files.js';
-import { replaceFile } from '../../base/replace-file.js';
+import { readIfThere, replaceFile } from '../../base/files.js';
 import type { Decision } from '../../datasets/decisions.js';
 import { readTable } from '../../datasets/tables.js';
 import { labelSearchSchema, type Review } from '../../formats/studio-protocol.js';

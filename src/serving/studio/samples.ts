@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Sample } from '../../datasets/dataset.js';
 import type { Decision } from '../../datasets/decisions.js';
 import type { SamplesAnswer, StudioSample, samplesQuery } from '../../formats/studio-protocol.js';
-import type { Workplace } from './workplace.js';
+import { byName, type Workplace } from './workplace.js';
 
 /** What was found out about images of the data, by file. */
 export interface SampleFacts {
@@ -14,12 +14,6 @@ export interface SampleFacts {
 /** Kinds of issues that doubt a label. */
 export const doubtsLabel = (kinds: readonly string[] | undefined): boolean =>
   kinds?.some(kind => kind === 'label' || kind === 'conflict') === true;
-
-const byName = new Intl.Collator('en', { numeric: true });
-
-/** The samples as people order files: `50/a.jpg` before `110/a.jpg`, `img9.jpg` before `img10.jpg`. */
-export const inNaturalOrder = (samples: readonly Sample[]): Sample[] =>
-  samples.toSorted((a, b) => byName.compare(a.file, b.file));
 
 type Query = z.infer<typeof samplesQuery>;
 

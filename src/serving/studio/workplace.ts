@@ -11,7 +11,12 @@ import { type HistogramBin, histogram } from '../../evaluation/groups.js';
 import { labelStatistics } from '../../verbs/common.js';
 import { DecisionStore } from './decision-store.js';
 import { NamingStore } from './naming.js';
-import { inNaturalOrder } from './samples.js';
+
+/** Compares file names in natural order: `img9.jpg` before `img10.jpg`. */
+export const byName = new Intl.Collator('en', { numeric: true });
+
+const inNaturalOrder = (samples: readonly Sample[]): Sample[] =>
+  samples.toSorted((a, b) => byName.compare(a.file, b.file));
 
 /** What the studio works on, as the user named it. */
 export interface WorkplaceOptions {

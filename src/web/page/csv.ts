@@ -1,3 +1,4 @@
+import { significant } from '../../base/text.js';
 import type { UnusualGrade } from '../../uncertainty/unusual.js';
 
 /** A prediction, or the reason why there is none, as a row of the table that the page offers. */
@@ -25,7 +26,7 @@ export function resultsCsv(rows: readonly ResultRow[]): string {
 
 // By hand: a library for it would bring an imitation of Node's Buffer, six times the size of the page's own code.
 function quoted(value: string | number | boolean | null | undefined): string {
-  if (typeof value === 'number') return String(Number(value.toPrecision(7)));
+  if (typeof value === 'number') return significant(value, 7);
   if (typeof value === 'boolean') return value ? '1' : '0';
   const text = value ?? '';
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formulaHead, formulaParameters } from '../../../src/backbones/formula.js';
 import { buildResnet, type ResnetPlan, resnetWidth } from '../../../src/backbones/resnet.js';
-import { formulaUniform } from '../../../src/base/formula.js';
+import { formulaUniform } from '../../../src/base/random.js';
 import { backward } from '../../../src/engine/autodiff/backward.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../../../src/engine/autodiff/batch-norm.js';
 import { gemm, mul, reduceMean, sub } from '../../../src/engine/graph/build.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UnsupportedOpError } from '../../../src/base/errors.js';
-import { formulaUniform } from '../../../src/base/formula.js';
+import { formulaUniform } from '../../../src/base/random.js';
 import { backward } from '../../../src/engine/autodiff/backward.js';
 import * as build from '../../../src/engine/graph/build.js';
 import { fromOnnx } from '../../../src/engine/graph/from-onnx.js';

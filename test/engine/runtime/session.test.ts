@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { usableCores } from '../../../src/base/cores.js';
+import { usableCores } from '../../../src/base/environment.js';
 import { add, identity, matMul, mul, relu, sub } from '../../../src/engine/graph/build.js';
 import { Graph } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';

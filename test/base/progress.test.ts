@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Pace } from '../../src/base/pace.js';
+import { Pace } from '../../src/base/progress.js';
 
 describe('a pace', () => {
   it('is of the phase alone, from its first report', () => {

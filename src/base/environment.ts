@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 
 /**
@@ -49,4 +50,19 @@ function textOf(path: string): string {
     // Another system, or no such limit.
     return '';
   }
+}
+
+const require = createRequire(import.meta.url);
+const versionOf = (path: string): string => (require(path) as { version: string }).version;
+
+/** The version of eyeball itself. */
+export const eyeballVersion = (): string => versionOf('../../../package.json');
+
+/** The versions that a result depends on, by name. */
+export function versions(): Record<string, string> {
+  return {
+    eyeball: eyeballVersion(),
+    node: process.versions.node,
+    onnxruntime: versionOf('onnxruntime-node/package.json'),
+  };
 }
