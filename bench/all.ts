@@ -1,126 +1,110 @@
-// All benchmarks, one table: bench/RESULTS.md.
-//   npm run bench                          about an hour on two cores; needs PyTorch (see CONTRIBUTING.md) and the faces
-//   npm run bench -- --job-runs 1          half of that: the whole jobs, which take longest, once
-//   npm run bench -- --runs 1 --quick      a first look: fewer images, one run each
+// The benchmarks against peers, as one table.
+//   npm run bench                         about an hour on two cores; writes bench/RESULTS.md
+//   npm run bench -- --quick              a few minutes: forward pass, training steps and a short job of ResNet18; writes nothing
+//   npm run bench -- --important --runs 3 forward, training steps and the job of ResNet18, as README quotes them
+//   --data DIR    images as train/<age>/*.jpg and test/<age>/*.jpg; default: EYEBALL_FACES, else drawn portraits
+//   --job-runs N  runs of whole jobs; default: --runs
+//   --out FILE    where the page is written
+// Peers: npm run bench:peers. What a missing peer is needed for is left out.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { versions } from '../src/base/environment.js';
-import { CLI, FACES, flag, inTemporaryFolder, machine, PYTHON, type Row, runJson, spread } from './common.js';
+import { CLI, dataFolder, inTemporaryFolder, machine, options, type Row, runJson, spread } from './common.js';
+import { ALLOCATOR, pageCost, startFairly, torchVersions } from './peer.js';
 
-const runs = flag('runs', '3');
-const jobRuns = flag('job-runs', runs);
-const quick = process.argv.includes('--quick');
-const out = resolve(flag('out', 'bench/RESULTS.md'));
-const rowsFile = join(tmpdir(), `eyeball-bench-${process.pid}.jsonl`);
-const images = quick ? ['--images', '500'] : [];
-
-if (!existsSync(FACES)) throw new Error(`expected the faces in ${FACES}; EYEBALL_FACES names another place`);
-
-/** What could not be run, with the reason. */
-const missing: string[] = [
-  '`@jax-js/jax`: it computes arrays and loads no network, so there is nothing of the job that it can do as it stands.',
-];
-
-async function bench(script: string, ...args: string[]): Promise<void> {
-  console.log(`\n> ${script} ${args.join(' ')}`);
-  const child = spawn(process.execPath, [resolve('dist/bench', `${script}.js`), ...args], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, EYEBALL_BENCH_ROWS: rowsFile },
-  });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) missing.push(`\`${script} ${args.join(' ')}\`: it ended with code ${code}.`);
-}
-
+const given = options({ runs: '3', 'job-runs': '', out: '' }, ['quick', 'important']);
+const { quick, important } = given;
+const runs = quick ? '1' : given.runs;
+const jobRuns = given['job-runs'] || runs;
+const out = given.out || (quick ? '' : 'bench/RESULTS.md');
+startFairly(`${quick ? 'quick' : important ? 'important' : 'all'} benchmarks, ${runs} runs`);
 const started = performance.now();
-const torch = (() => {
-  try {
-    const program =
-      'import json, torch, torchvision; print(json.dumps({"versions": [torch.__version__, torchvision.__version__]}))';
-    return runJson<{ versions: string[] }>(PYTHON, ['-c', program]).result.versions;
-  } catch {
-    missing.push('PyTorch: not installed; `apt-get install python3-torch python3-torchvision libopenblas0-pthread`.');
-    return undefined;
-  }
-})();
+const fresh = pageCost();
+const data = await dataFolder();
+const torch = torchVersions();
 
 await inTemporaryFolder(async folder => {
+  const rowsFile = join(folder, 'rows.jsonl');
+  writeFileSync(rowsFile, '');
+  const failed: string[] = [];
+  const bench = async (script: string, ...args: string[]) => {
+    console.log(`\n> ${script} ${args.join(' ')}`);
+    const child = spawn(process.execPath, [resolve('dist/bench', `${script}.js`), ...args], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, EYEBALL_BENCH_ROWS: rowsFile, EYEBALL_FACES: data },
+    });
+    const [code] = await once(child, 'exit');
+    if (code !== 0) failed.push(`\`${script} ${args.join(' ')}\`: it ended with code ${code}.`);
+  };
+
+  const networks = quick ? ['resnet18'] : ['resnet18', 'resnet50'];
+  for (const backbone of networks) await bench('forward', '--backbone', backbone, '--runs', runs);
+  const trainings = [
+    ['--backbone', 'resnet18', '--tune', 'all'],
+    ['--backbone', 'resnet50', '--tune', 'last', '--bn', 'frozen'],
+    ['--backbone', 'resnet18', '--tune', 'last'],
+    ['--backbone', 'resnet50', '--tune', 'all'],
+  ];
+  for (const args of trainings.slice(0, quick ? 1 : important ? 2 : 4)) await bench('train', ...args, '--rounds', runs);
+  const images = ['--images', quick ? '300' : important ? '1000' : '2000', '--runs', jobRuns];
+  for (const backbone of important ? ['resnet18'] : networks) {
+    await bench('job', '--backbone', backbone, ...images, ...(quick || important ? [] : ['--extrapolate']));
+    if (!quick && !important) await bench('job', '--backbone', backbone, '--once', ...images);
+  }
+  if (!quick && !important) await restOf(bench, folder);
+
+  const lines = readFileSync(rowsFile, 'utf8').split('\n').filter(Boolean);
+  const rows = lines.map(line => JSON.parse(line) as Row | { leftOut: string });
+  const leftOut = [...failed, ...rows.flatMap(row => ('leftOut' in row ? [row.leftOut] : []))];
+  const page = pageOf(
+    rows.flatMap(row => ('leftOut' in row ? [] : [row])),
+    leftOut,
+  );
+  if (out === '') console.log(`\n${page}`);
+  else {
+    writeFileSync(out, page);
+    console.log(`\n${resolve(out)}`);
+  }
+  if (failed.length > 0) process.exitCode = 1;
+});
+
+/** What is not in the short runs: features from files, the service, files, TensorFlow.js and the machine's peak. */
+async function restOf(bench: (script: string, ...args: string[]) => Promise<void>, folder: string): Promise<void> {
   const model = join(folder, 'age');
-  const cache = ['--cache', join(folder, 'cache')];
-  console.log('training a model for the benchmarks of prediction');
-  runJson(process.execPath, [
-    ...[CLI, 'train', join(FACES, 'train'), '--limit', '2000', '--out', model, '--json', '--quiet', ...cache],
-  ]);
+  console.log('\ntraining a model for the benchmarks of prediction');
+  const cache = ['--cache', join(folder, 'cache'), '--json', '--quiet'];
+  runJson(process.execPath, [CLI, 'train', join(data, 'train'), '--limit', '2000', '--out', model, ...cache]);
   await bench('floor', '--runs', runs);
   for (const precision of ['fp32', 'int8']) {
     for (const backbone of ['resnet18', 'resnet50', 'face'])
-      await bench(
-        'extraction',
-        '--backbone',
-        backbone,
-        '--precision',
-        precision,
-        '--runs',
-        runs,
-        '--images',
-        quick ? '500' : '1000',
-      );
+      await bench('extraction', '--backbone', backbone, '--precision', precision, '--runs', runs, '--images', '1000');
   }
   await bench('extraction', '--backbone', 'face', '--precision', 'int8', '--runs', runs, '--images', '100', '--photos');
-  await bench('serve', model, join(FACES, 'test'), '--images', '500', '--pairs', runs, '--requests', '500');
-  if (existsSync('bench/peers/node/node_modules')) await bench('forward', '--backbone', 'face', '--runs', runs);
-  else missing.push('TensorFlow.js and `@vladmandic/human`: `npm install --prefix bench/peers/node` first.');
-  if (torch === undefined) return;
-  await bench('files', model, '--runs', runs, ...images);
-  for (const backbone of ['resnet18', 'resnet50']) await bench('forward', '--backbone', backbone, '--runs', runs);
-  for (const [backbone, tune, ...more] of [
-    ['resnet18', 'all'],
-    ['resnet18', 'last'],
-    ['resnet50', 'all'],
-    ['resnet50', 'last', '--bn', 'frozen'],
-  ] as const)
-    await bench('train', '--backbone', backbone, '--tune', tune, ...more, '--rounds', runs);
-  for (const backbone of ['resnet18', 'resnet50']) {
-    await bench('job', '--backbone', backbone, '--runs', jobRuns, ...images);
-    await bench('job', '--backbone', backbone, '--careful', '--runs', jobRuns, ...images);
-  }
-});
+  await bench('serve', model, join(data, 'test'), '--images', '500', '--pairs', runs, '--requests', '500');
+  await bench('forward', '--backbone', 'face', '--runs', runs);
+  await bench('files', model, '--runs', runs);
+}
 
-const rows = readFileSync(rowsFile, 'utf8')
-  .trim()
-  .split('\n')
-  .map(line => JSON.parse(line) as Row);
-rmSync(rowsFile);
-const memory = ([ours, theirs]: readonly (number | null | undefined)[]) =>
-  theirs == null ? `${ours?.toFixed(0) ?? '-'} MB` : `${ours?.toFixed(0) ?? '-'} MB, against ${theirs.toFixed(0)} MB`;
-const table = rows.map(
-  ({ what, against, ratios, figures, peakMb }) =>
-    `| ${what} | ${against} | ${spread(ratios)} | ${figures} | ${memory(peakMb!)} |`,
-);
-writeFileSync(
-  out,
-  `# Results of the benchmarks
+function pageOf(rows: readonly Row[], leftOut: readonly string[]): string {
+  const memory = ([ours, theirs]: readonly (number | null | undefined)[]) =>
+    theirs == null ? `${ours?.toFixed(0) ?? '-'} MB` : `${ours?.toFixed(0) ?? '-'} MB, against ${theirs.toFixed(0)} MB`;
+  const table = rows.map(
+    ({ what, against, ratios, figures, peakMb }) =>
+      `| ${what} | ${against} | ${spread(ratios)} | ${figures} | ${memory(peakMb!)} |`,
+  );
+  const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
+  const minutes = Math.round((performance.now() - started) / 60_000);
+  const software = Object.entries(versions()).map(pair => pair.join(' '));
+  return `# Results of the benchmarks
 
-How many times as fast as a peer, on one machine, in turns: the median of ${runs} (lowest to highest)${jobRuns === runs ? '' : `, of ${jobRuns} for whole jobs`}. \`npm run bench${process.argv
-    .slice(2)
-    .map((arg, i) => `${i === 0 ? ' --' : ''} ${arg}`)
-    .join(
-      '',
-    )}\` made this page in ${Math.round((performance.now() - started) / 60_000)} minutes on ${new Date().toISOString().slice(0, 10)}.
+How many times as fast as a peer, on one machine, in turns: the median of ${runs} pairs (lowest to highest)${jobRuns === runs ? '' : `, of ${jobRuns} for whole jobs`}. \`${command}\` made this page in ${minutes} minutes on ${new Date().toISOString().slice(0, 10)}.
 
-${machine()}; ${Object.entries(versions())
-    .map(pair => pair.join(' '))
-    .join(', ')}${torch === undefined ? '' : `; PyTorch ${torch[0]}, torchvision ${torch[1]}`}
+${[machine(), ...software, torch ?? 'no PyTorch'].join(', ')}; ${ALLOCATOR}; ${fresh}.
 
-| what | against | times as fast | figures of the last run | peak memory |
+| what | against | times as fast | results of the last pair | peak memory |
 | --- | --- | --- | --- | --- |
 ${table.join('\n')}
-
-Not run:
-
-${missing.map(line => `- ${line}`).join('\n')}
-`,
-);
-console.log(`\n${out}`);
+${leftOut.length === 0 ? '' : `\nLeft out:\n\n${leftOut.map(line => `- ${line}`).join('\n')}\n`}`;
+}

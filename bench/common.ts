@@ -1,19 +1,108 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parse } from 'csv-parse/sync';
 import { createRandom } from '../src/base/random.js';
+import { generatePortraits } from '../src/demo/portraits/generate-portraits.js';
+import { median } from '../src/metrics/statistics.js';
 
-/** Where the real faces are: train/<age>/*.jpg and test/<age>/*.jpg. */
-export const FACES = resolve(process.env.EYEBALL_FACES ?? '../shared/data/faces');
-/** Debian's Python with PyTorch: apt-get install python3-torch python3-torchvision libopenblas0-pthread. */
-export const PYTHON = process.env.EYEBALL_PYTHON ?? '/usr/bin/python3';
 export const CLI = resolve('dist/src/cli/main.js');
 
-/** GNU time, where it is there, tells the peak memory of a process. */
+/**
+ * The options of this command line: those with a default take a value, `switches` take none. `--data` is always accepted (see
+ * `dataFolder`). Throws for an unknown option.
+ */
+export function options<K extends string, S extends string = never>(
+  defaults: Readonly<Record<K, string>>,
+  switches: readonly S[] = [],
+): Record<K, string> & Record<S, boolean> & { readonly positionals: readonly string[] } {
+  const valued = [...Object.keys(defaults), 'data'].map(name => [name, { type: 'string' }] as const);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: Object.fromEntries([...valued, ...switches.map(name => [name, { type: 'boolean' }] as const)]),
+  });
+  const off = Object.fromEntries(switches.map(name => [name, false]));
+  return { ...defaults, ...off, ...values, positionals } as unknown as ReturnType<typeof options<K, S>>;
+}
+
+/** The options of this command line that are positive numbers, in the order of `names`. */
+export const numbers = <K extends string>(values: Readonly<Record<K, string>>, ...names: readonly K[]): number[] =>
+  names.map(name => {
+    const number = Number(values[name]);
+    if (!(number >= 0)) throw new Error(`--${name}: expected a number of 0 or more, got "${values[name]}"`);
+    return number;
+  });
+
+/** Enough drawn portraits for every benchmark; a fifth of them are for testing. */
+const PORTRAITS = 1500;
+let folder: Promise<string> | undefined;
+
+/**
+ * The data set: `--data DIR`, else EYEBALL_FACES, else portraits of the demo, drawn once into the folder for temporary files. It
+ * has `train/<age>/*.jpg` and `test/<age>/*.jpg`.
+ */
+export function dataFolder(): Promise<string> {
+  folder ??= findData();
+  return folder;
+}
+
+async function findData(): Promise<string> {
+  const at = process.argv.indexOf('--data');
+  const given = at === -1 ? process.env.EYEBALL_FACES : process.argv[at + 1];
+  if (given !== undefined) {
+    if (!existsSync(join(given, 'train'))) throw new Error(`${given}: expected a folder with "train" and "test"`);
+    return resolve(given);
+  }
+  const out = join(tmpdir(), 'eyeball-bench-portraits');
+  // The table is written last.
+  if (existsSync(join(out, 'truth.csv'))) return out;
+  rmSync(out, { recursive: true, force: true });
+  console.log(`drawing ${PORTRAITS} portraits into ${out}; --data DIR takes other images`);
+  await generatePortraits({ out, images: PORTRAITS, seed: 0 });
+  return out;
+}
+
+export interface Face {
+  /** Absolute path. */
+  readonly file: string;
+  readonly age: number;
+}
+
+/** `count` images of `part` of the data set in an order drawn with a fixed seed; without faulty ones where portraits are drawn. */
+export async function drawFaces(part: 'train' | 'test', count: number): Promise<Face[]> {
+  const data = await dataFolder();
+  const truth = join(data, 'truth.csv');
+  const rows: Record<string, string>[] = existsSync(truth) ? parse(readFileSync(truth), { columns: true }) : [];
+  const faulty = new Set(rows.filter(({ kind }) => kind !== 'plain').map(({ file }) => join(data, file!)));
+  const all = readdirSync(join(data, part)).flatMap(age =>
+    readdirSync(join(data, part, age)).map(name => ({ file: join(data, part, age, name), age: Number(age) })),
+  );
+  return createRandom(0, 'bench')
+    .shuffle(all.filter(({ file }) => !faulty.has(file)))
+    .slice(0, count);
+}
+
+/** Writes the faces as a table that eyeball and the peers read. */
+export function writeTable(path: string, faces: readonly Face[]): void {
+  writeFileSync(path, ['file_name,age', ...faces.map(({ file, age }) => `${file},${age}`)].join('\n'));
+}
+
+/** Runs `work` with a folder that is removed afterwards. */
+export async function inTemporaryFolder<T>(work: (folder: string) => T | Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'eyeball-bench-'));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** GNU time, where it is installed, reports the peak memory of a process. */
 const TIME = existsSync('/usr/bin/time') ? ['/usr/bin/time', '-f', '%M'] : [];
 
-/** Runs a program to its end; its last JSON value on stdout is the result. Seconds are those of the whole process; peak memory in MB. */
+/** Runs a program that prints JSON. Returns its value, the seconds of the whole process and its peak memory in MB. */
 export function runJson<T>(
   command: string,
   args: readonly string[],
@@ -28,29 +117,33 @@ export function runJson<T>(
   return { result, seconds, peakMb: TIME.length > 0 && peak > 0 ? peak : undefined };
 }
 
-/** What a benchmark found: how many times as fast as a peer, in each run. */
+/** A measured comparison. */
 export interface Row {
   readonly what: string;
   readonly against: string;
+  /** How many times as fast as the peer, in each pair of runs. */
   readonly ratios: readonly number[];
-  /** The two figures of the last run, in words. */
+  /** The results of the last pair. */
   readonly figures: string;
-  /** Peak memory in MB, of us and of the peer. Default: of this process. */
+  /** Peak memory in MB, of eyeball and of the peer. Default: of this process. */
   readonly peakMb?: readonly [number | undefined, number | undefined] | undefined;
 }
 
-/** Prints what was found; `npm run bench` collects it in the file that EYEBALL_BENCH_ROWS names. */
+/** Prints a result; `npm run bench` collects it in the file of EYEBALL_BENCH_ROWS. */
 export function record(row: Row): void {
   console.log(`${row.what}: ${spread(row.ratios)} times ${row.against} (${row.figures})`);
-  const path = process.env.EYEBALL_BENCH_ROWS;
-  const peakMb = row.peakMb ?? [process.resourceUsage().maxRSS / 1000];
-  if (path !== undefined) appendFileSync(path, `${JSON.stringify({ ...row, peakMb })}\n`);
+  note({ ...row, peakMb: row.peakMb ?? [process.resourceUsage().maxRSS / 1000] });
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+/** Says what is left out, in one line. */
+export function leaveOut(line: string): void {
+  console.log(`left out: ${line}`);
+  note({ leftOut: line });
+}
+
+function note(line: object): void {
+  const path = process.env.EYEBALL_BENCH_ROWS;
+  if (path !== undefined) appendFileSync(path, `${JSON.stringify(line)}\n`);
 }
 
 /** `median (lowest to highest)`, with `digits` decimals. */
@@ -59,36 +152,6 @@ export function spread(values: readonly number[], digits = 2): string {
   return `${show(median(values))} (${show(Math.min(...values))} to ${show(Math.max(...values))})`;
 }
 
-/** Runs `work` with a folder that is gone afterwards. */
-export async function inTemporaryFolder<T>(work: (folder: string) => T | Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'eyeball-bench-'));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Absolute paths and ages of `count` faces of `part`, drawn with a fixed seed. */
-export function drawFaces(part: 'train' | 'test', count: number): { file: string; age: number }[] {
-  const root = join(FACES, part);
-  const all = readdirSync(root).flatMap(age =>
-    readdirSync(join(root, age)).map(name => ({ file: join(root, age, name), age: Number(age) })),
-  );
-  return createRandom(0, 'bench').shuffle(all).slice(0, count);
-}
-
-/** Writes the faces as a table that eyeball takes for DATA. */
-export function writeTable(path: string, faces: readonly { file: string; age: number }[]): void {
-  writeFileSync(path, ['file_name,age', ...faces.map(({ file, age }) => `${file},${age}`)].join('\n'));
-}
-
 /** The machine in a line. */
 export const machine = (): string =>
   `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.versions.node}`;
-
-/** The value of `--name VALUE` on this command line. */
-export function flag(name: string, fallback: string): string {
-  const at = process.argv.indexOf(`--${name}`);
-  return at === -1 ? fallback : (process.argv[at + 1] ?? fallback);
-}

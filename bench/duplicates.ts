@@ -1,7 +1,7 @@
-// Plants altered copies of faces among others and finds them again: recall and precision of duplicates, and what the search takes.
-// Pairs that are found before planting are left out: the data has duplicates of its own.
-//   node dist/bench/duplicates.js [--images 10000] [--each 100] [--seed 0] [--percent 5]
-// --each copies of every kind are planted; --percent of the image's sides is cropped.
+// Recall and precision of the search for duplicates, and its time: altered copies of faces are planted among the originals. Pairs that are
+// found before planting do not count, since the data has duplicates of its own.
+//   node dist/bench/duplicates.js [--images 10000] [--each 100] [--seed 0] [--percent 5] [--data DIR]
+// --each copies of every kind are planted; crops remove --percent of the sides.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
@@ -9,14 +9,15 @@ import { createRandom, type Random } from '../src/base/random.js';
 import type { Dataset } from '../src/datasets/dataset.js';
 import { findDuplicates, groupsOf } from '../src/similarity/duplicates.js';
 import { readGray, readImageFacts } from '../src/similarity/image-facts.js';
-import { drawFaces, flag, inTemporaryFolder, machine } from './common.js';
+import { drawFaces, inTemporaryFolder, machine, numbers, options } from './common.js';
 
-const [images, each, seed, percent] = [
-  flag('images', '10000'),
-  flag('each', '100'),
-  flag('seed', '0'),
-  flag('percent', '5'),
-].map(Number) as [number, number, number, number];
+const given = options({ images: '10000', each: '100', seed: '0', percent: '5' });
+const [images, each, seed, percent] = numbers(given, 'images', 'each', 'seed', 'percent') as [
+  number,
+  number,
+  number,
+  number,
+];
 
 interface Alteration {
   readonly extension: string;
@@ -35,7 +36,7 @@ const kinds: Readonly<Record<string, Alteration>> = {
     alter: (image, { width, height }) => image.resize(Math.round(0.8 * width), Math.round(0.8 * height)).jpeg(),
   },
   mirrored: { extension: 'jpg', alter: image => image.flop().jpeg() },
-  'cropped, centre': { extension: 'jpg', alter: (image, size) => crop(image, size, 0.5, 0.5).jpeg() },
+  'cropped, center': { extension: 'jpg', alter: (image, size) => crop(image, size, 0.5, 0.5).jpeg() },
   'cropped, anywhere': {
     extension: 'jpg',
     alter: (image, size, random) => crop(image, size, random.uniform(), random.uniform()).jpeg(),
@@ -53,7 +54,7 @@ const kinds: Readonly<Record<string, Alteration>> = {
 };
 
 await inTemporaryFolder(async folder => {
-  const faces = drawFaces('train', images);
+  const faces = await drawFaces('train', images);
   const random = createRandom(seed, 'planted');
   const planted: { file: string; source: number; kind: string }[] = [];
   mkdirSync(join(folder, 'planted'));

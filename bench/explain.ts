@@ -1,22 +1,21 @@
-// How faithful a model's explanations are: the deletion test on labelled images in an order drawn with a fixed seed, from the FROM-th on.
-// Names the share of them on which deleting the marked blocks changes the prediction more than deleting random ones does on average.
-//   node dist/bench/explain.js MODEL [DATA] [--from 0] [--limit 200] [--seed 0]        DATA: $EYEBALL_FACES/test
+// Faithfulness of a model's explanations: the deletion test on labeled images in an order drawn with a fixed seed, starting at --from.
+// Prints the share of images whose prediction changes more when the marked blocks are deleted than when random ones are, on average.
+//   node dist/bench/explain.js MODEL [DATA] [--from 0] [--limit 200] [--seed 0]
 import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
-import { mean } from '../src/metrics/statistics.js';
+import { mean, median } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
-import { FACES, flag, machine, median } from './common.js';
+import { dataFolder, machine, numbers, options } from './common.js';
 
-const [path, given] = process.argv
-  .slice(2)
-  .filter((_, i, args) => !args[i]!.startsWith('--') && !args[i - 1]?.startsWith('--'));
+const given = options({ from: '0', limit: '200', seed: '0' });
+const [from, limit, seed] = numbers(given, 'from', 'limit', 'seed') as [number, number, number];
+const [path, data = join(await dataFolder(), 'test')] = given.positionals;
 if (path === undefined) throw new Error('expected a model: node dist/bench/explain.js MODEL [DATA]');
-const { samples, root } = await openDataset({ data: given ?? join(FACES, 'test') });
-const from = Number(flag('from', '0'));
+const { samples, root } = await openDataset({ data });
 const chosen = createRandom(0, 'bench')
   .shuffle(samples)
-  .slice(from, from + Number(flag('limit', '200')));
+  .slice(from, from + limit);
 const model = await loadModel(path);
 const started = performance.now();
 const ratios: number[] = [];
@@ -24,7 +23,7 @@ const beats: number[] = [];
 let method = '';
 for await (const image of model.explain(
   chosen.map(({ file }) => resolve(root, file)),
-  { seed: Number(flag('seed', '0')) },
+  { seed },
 )) {
   if (image.value === null) continue;
   const { faithfulness } = image.explanation;

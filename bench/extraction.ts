@@ -1,8 +1,8 @@
-// What the way from files to cached features costs on top of the arithmetic: extraction against sessions on the same images, decoded
-// beforehand, in turns: one session with all threads, and as many copies of it as extraction has.
-//   node dist/bench/extraction.js [--backbone resnet50] [--size 125] [--precision int8] [--images 2000] [--runs 5] [--photos]
-// With --photos the images are faces made into JPEGs of 12 megapixels, and both parts, decoding and computing, can keep all cores
-// busy: what can be had is one after the other.
+// Overhead of extraction, from files to cached features: extraction against sessions on the same images, decoded beforehand, in turns: one
+// session with all threads, and as many copies of it as extraction has.
+//   node dist/bench/extraction.js [--backbone resnet50] [--size 125] [--precision int8] [--images 2000] [--runs 5] [--photos] [--data DIR]
+// With --photos the images are enlarged to JPEGs of 12 megapixels. Decoding and computing can then each use all cores, so the reference is
+// one after the other.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,19 +19,20 @@ import { extractFeatures } from '../src/features/extract.js';
 import { backboneAt } from '../src/features/precision.js';
 import { decodeImage } from '../src/images/image.js';
 import { readSource } from '../src/images/read-source.js';
-import { drawFaces, flag, inTemporaryFolder, machine, record, writeTable } from './common.js';
+import { drawFaces, inTemporaryFolder, numbers, options, record, writeTable } from './common.js';
+import { startFairly } from './peer.js';
 
-const name = flag('backbone', 'resnet50');
-const size = name === 'face' ? 224 : Number(flag('size', '125'));
-const images = Number(flag('images', '2000'));
-const runs = Number(flag('runs', '5'));
-
-const precision = flag('precision', 'fp32') as Precision;
+const given = options({ backbone: 'resnet50', size: '125', images: '2000', runs: '5', precision: 'fp32' }, ['photos']);
+const { backbone: name, photos } = given;
+const [sizeGiven, wanted, runs] = numbers(given, 'size', 'images', 'runs') as [number, number, number];
+const size = name === 'face' ? 224 : sizeGiven;
+const precision = given.precision as Precision;
+startFairly(`${name}, ${size} px, ${wanted} images; ${runs} runs in turns; both include loading the network`);
 const weights = name === 'face' ? undefined : 'formula';
-const photos = process.argv.includes('--photos');
 const folder = mkdtempSync(join(tmpdir(), 'eyeball-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const faces = drawFaces('train', images);
+const faces = await drawFaces('train', wanted);
+const images = faces.length;
 if (photos) {
   const grow = async (i: number) => {
     const photo = join(folder, `${i}.jpg`);
@@ -51,7 +52,7 @@ const backbone = await inTemporaryFolder(async folder => {
   );
 });
 
-/** Seconds of the session by itself, in one copy or in as many as extraction takes, the images being in memory. */
+/** Seconds of the session alone, in `copies` copies, with the images in memory. */
 async function bare(copies: number): Promise<number> {
   const { graph, features } = buildFromPixels(backbone);
   graph.output('features', features);
@@ -75,7 +76,7 @@ async function bare(copies: number): Promise<number> {
   return seconds;
 }
 
-/** Seconds of reading and decoding them all, on all cores. */
+/** Seconds of reading and decoding all images, on all cores. */
 async function decoding(): Promise<number> {
   const decode = async (i: number) =>
     await decodeImage(await readSource(faces[i]!.file), { width: size, height: size });
@@ -94,9 +95,6 @@ const extraction = () =>
     return result.seconds;
   });
 
-console.log(
-  `${machine()}\n${name}, ${size} px, ${images} images; ${runs} runs in turns; both include loading the network`,
-);
 const copies = copiesFor(images);
 await bare(1);
 const found = new Map<string, number[]>();

@@ -1,6 +1,6 @@
-// The age output of the network that the `face` backbone comes from, on the real test faces: fed as the npm package feeds it (RGB,
-// 0..255) and as the network wants it (BGR less the means), beside always answering the mean of the training labels.
-//   node dist/bench/face-age.js
+// Error of the age output of the network that the `face` backbone comes from, on the test faces: with the input of the npm package (RGB,
+// 0..255) and with the network's own (BGR minus the means), and of the baseline, always predicting the mean of the training labels.
+//   node dist/bench/face-age.js --data DIR
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -13,13 +13,14 @@ import { createSession } from '../src/engine/runtime/session.js';
 import { runImages } from '../src/images/run-images.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../src/metrics/regression.js';
 import { mean } from '../src/metrics/statistics.js';
-import { FACES } from './common.js';
+import { dataFolder } from './common.js';
 
 const PX = 224;
 const entry = createRequire(import.meta.url).resolve('@vladmandic/human');
 const network = await readTfjsModel(join(dirname(entry), '..', 'models', 'faceres.json'));
-const test = await openDataset({ data: join(FACES, 'test') });
-const train = await openDataset({ data: join(FACES, 'train') });
+const data = await dataFolder();
+const test = await openDataset({ data: join(data, 'test') });
+const train = await openDataset({ data: join(data, 'train') });
 const labels = test.samples.map(sample => sample.label);
 
 async function ages(means: readonly number[], reversed: boolean): Promise<{ expected: number[]; argmax: number[] }> {
@@ -60,6 +61,6 @@ show(
   labels.map(() => center),
 );
 const asPackage = await ages([0, 0, 0], false);
-show('its age output, fed as the package feeds it, expected value', asPackage.expected);
+show("with the package's input, expected value", asPackage.expected);
 show('the same, most likely bin', asPackage.argmax);
-show('fed as the network wants it, expected value', (await ages([103.939, 116.779, 123.68], true)).expected);
+show("with the network's own input, expected value", (await ages([103.939, 116.779, 123.68], true)).expected);

@@ -1,7 +1,7 @@
-// How well faces are found in scenes, and whether a model says the same of them there: test faces, scaled and turned, on drawn shapes and
-// on collages of pieces of photos. What was put where is known, and the eyes of a face are where they are found in its own image.
-//   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--images 400]
-// MODEL knows the framing of its images: train it on $EYEBALL_FACES/train.
+// Recall of the face detector in scenes, and how predictions change there: test faces, scaled and rotated, on drawn shapes and on collages of
+// pieces of photos. Positions are known; the eyes of a face are those found in its own image.
+//   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--images 400] [--data DIR]
+// MODEL is trained on the data set's training faces, so that it has a face alignment.
 import { readFile } from 'node:fs/promises';
 import { cropFace } from '../src/backbones/face-detector/alignment.js';
 import { angleOfFace, type Face } from '../src/backbones/face-detector/face.js';
@@ -11,26 +11,27 @@ import { applyAffine, centre, type Point } from '../src/images/affine.js';
 import { decodeImage } from '../src/images/image.js';
 import { decodeScene } from '../src/images/scene.js';
 import { type Pyramid, pyramidOf } from '../src/images/warp.js';
-import { mean } from '../src/metrics/statistics.js';
+import { mean, median } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
-import { drawFaces, flag, machine, median } from './common.js';
+import { drawFaces, machine, numbers, options } from './common.js';
 import { drawScene, type Placed } from './scenes.js';
 
-const path = process.argv[2];
+const given = options({ only: 'scenes,empty,sizes,large,angles,ages', scenes: '40', images: '400' });
+const [path] = given.positionals;
 if (path === undefined) throw new Error('expected a model: node dist/bench/faces.js MODEL');
 const model = await loadModel(path);
 const { framing, input } = model.manifest;
-if (framing === undefined) throw new Error(`${path}: expected a model with framing; train it again`);
+if (framing === undefined) throw new Error(`${path}: expected a model with a face alignment; train it again`);
 const detector = await loadFaceDetector();
-const test = drawFaces('test', 1000);
+const test = await drawFaces('test', 1000);
 const ageOf = new Map(test.map(({ file, age }) => [file, age]));
-const pieces = drawFaces('train', 200).map(({ file }) => file);
-const only = flag('only', 'scenes,empty,sizes,large,angles,ages').split(',');
-const scenes = Number(flag('scenes', '40'));
+const pieces = (await drawFaces('train', 200)).map(({ file }) => file);
+const only = given.only.split(',');
+const [scenes, images] = numbers(given, 'scenes', 'images') as [number, number];
 const random = createRandom(0, 'bench faces');
 const between = (low: number, high: number) => low + (high - low) * random.uniform();
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const show = (value: number, digits = 2) => value.toFixed(digits);
+const fixed = (value: number, digits = 2) => value.toFixed(digits);
 let taken = 0;
 const nextFace = () => test[taken++ % test.length]!.file;
 
@@ -44,7 +45,7 @@ interface Own {
   readonly value: number;
 }
 const own = new Map<string, Own>();
-/** What is found in, and said of, a face's own image. */
+/** The face found in a face's own image, and the prediction for it. */
 async function ownOf(file: string): Promise<Own> {
   const known = own.get(file);
   if (known !== undefined) return known;
@@ -58,7 +59,7 @@ async function ownOf(file: string): Promise<Own> {
 interface Tally {
   placed: number;
   found: number;
-  strangers: number;
+  others: number;
   ms: number[];
   eyes: number[];
   angles: number[];
@@ -69,7 +70,7 @@ interface Tally {
 const tally = (): Tally => ({
   placed: 0,
   found: 0,
-  strangers: 0,
+  others: 0,
   ms: [],
   eyes: [],
   angles: [],
@@ -104,15 +105,15 @@ async function score(total: Tally, image: Pyramid, faces: readonly Placed[]): Pr
     total.errors.push(Math.abs(here - ageOf.get(file)!));
     total.ownErrors.push(Math.abs(value - ageOf.get(file)!));
   }
-  total.strangers += free.size;
+  total.others += free.size;
 }
 
-function tell(what: string, { placed, found, strangers, ms, eyes, angles, changes, errors, ownErrors }: Tally): void {
-  const parts = [`${what}: found ${found} of ${placed} (${percent(found / placed)}), ${strangers} others`];
+function show(what: string, { placed, found, others, ms, eyes, angles, changes, errors, ownErrors }: Tally): void {
+  const parts = [`${what}: found ${found} of ${placed} (${percent(found / placed)}), ${others} others`];
   if (found > 0) {
-    parts.push(`eyes off by ${percent(mean(eyes))} of their distance, angle by ${show(median(angles), 1)} degrees`);
-    parts.push(`value changed by ${show(mean(changes))}`);
-    parts.push(`MAE ${show(mean(errors))}, of their own images ${show(mean(ownErrors))}`);
+    parts.push(`eyes off by ${percent(mean(eyes))} of their distance, angle by ${fixed(median(angles), 1)} degrees`);
+    parts.push(`value changed by ${fixed(mean(changes))}`);
+    parts.push(`MAE ${fixed(mean(errors))}, of their own images ${fixed(mean(ownErrors))}`);
   }
   console.log([...parts, `${median(ms).toFixed(0)} ms a scene`].join('; '));
 }
@@ -135,7 +136,7 @@ if (only.includes('scenes')) {
     const { image, placed } = await sceneOf([1280, 960], faces, seed);
     await score(total, image, placed);
   }
-  tell('scenes of 1280 x 960, images 0.5 to 3 times as large, -30 to 30 degrees', total);
+  show('scenes of 1280 x 960, images 0.5 to 3 times as large, -30 to 30 degrees', total);
 }
 if (only.includes('empty')) {
   for (const [seed, what] of [
@@ -160,7 +161,7 @@ async function bySize(size: readonly [number, number], widths: readonly number[]
       const { image, placed } = await sceneOf(size, faces, 2000 + i);
       await score(total, image, placed);
     }
-    tell(`${size.join(' x ')}, images ${px} px wide`, total);
+    show(`${size.join(' x ')}, images ${px} px wide`, total);
   }
 }
 if (only.includes('sizes')) await bySize([1280, 960], [12, 16, 20, 24, 32, 40, 60, 80], 6);
@@ -173,13 +174,13 @@ if (only.includes('angles')) {
       const { image, placed } = await sceneOf([800, 600], faces, 3000 + i);
       await score(total, image, placed);
     }
-    tell(`turned by ${degrees} degrees, one face a scene`, total);
+    show(`turned by ${degrees} degrees, one face a scene`, total);
   }
 }
 if (only.includes('ages')) {
   const groups = new Map<number, number[]>();
   let several = 0;
-  for (const { file, age } of test.slice(0, Number(flag('images', '400')))) {
+  for (const { file, age } of test.slice(0, images)) {
     const faces = await detector.find(pyramidOf(await decodeScene(await readFile(file))), { thorough: false });
     const decade = Math.min(80, 10 * Math.floor(age / 10));
     groups.set(decade, [...(groups.get(decade) ?? []), Math.min(1, faces.length)]);

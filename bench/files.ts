@@ -1,40 +1,42 @@
-// Listing a data set, decoding its images, and one image from a cold start, against torchvision and PIL, in turns.
-//   node dist/bench/files.js [MODEL] [--images 2000] [--runs 5]        without MODEL, the last is left out
+// Listing a data set, decoding its images, and predicting one image in a new process, against torchvision and PIL, in turns.
+//   node dist/bench/files.js [MODEL] [--images 2000] [--runs 5] [--data DIR]        without MODEL, predicting is left out
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mapAhead } from '../src/base/concurrency.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
 import { decodeImage } from '../src/images/image.js';
+import { median } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
 import {
   CLI,
+  dataFolder,
   drawFaces,
-  FACES,
-  flag,
   inTemporaryFolder,
-  machine,
-  median,
-  PYTHON,
+  numbers,
+  options,
   record,
   runJson,
   writeTable,
 } from './common.js';
+import { hasPeer, PYTHON, startFairly } from './peer.js';
 
-const images = Number(flag('images', '2000'));
-const runs = Number(flag('runs', '5'));
-const model = process.argv[2]?.startsWith('--') ? undefined : process.argv[2];
+const given = options({ images: '2000', runs: '5' });
+const [wanted, runs] = numbers(given, 'images', 'runs') as [number, number];
+const [model] = given.positionals;
+startFairly(`${runs} runs in turns`);
+if (!hasPeer('PyTorch', 'listing and decoding files, one image')) process.exit();
 const peer = 'bench/peers/files.py';
-const faces = drawFaces('train', images);
+const train = join(await dataFolder(), 'train');
+const faces = await drawFaces('train', wanted);
+const images = faces.length;
 const turns = Array.from({ length: runs });
-
-console.log(`${machine()}; ${runs} runs in turns`);
 
 const listing: number[] = [];
 let last = '';
 for (const _ of turns) {
-  const { result } = runJson<{ seconds: number; images: number }>(PYTHON, [peer, 'list', join(FACES, 'train')]);
+  const { result } = runJson<{ seconds: number; images: number }>(PYTHON, [peer, 'list', train]);
   const started = performance.now();
-  const { samples } = await openDataset({ data: join(FACES, 'train') });
+  const { samples } = await openDataset({ data: train });
   const seconds = (performance.now() - started) / 1000;
   listing.push(result.seconds / seconds);
   last = `${samples.length} files in ${(1000 * seconds).toFixed(0)} ms, against ${(1000 * result.seconds).toFixed(0)} ms`;

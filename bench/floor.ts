@@ -1,4 +1,4 @@
-// The machine's matrix peak through the same runtime, in fp32 and in 8 bits, and networks as a share of it.
+// The machine's peak in matrix products with the same runtime, in fp32 and in int8, and networks as a share of it.
 //   node dist/bench/floor.js [--size 125] [--runs 5]
 import { join } from 'node:path';
 import type { Precision } from '../src/backbones/backbone.js';
@@ -11,10 +11,12 @@ import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { createSession } from '../src/engine/runtime/session.js';
 import type { Tensor } from '../src/engine/tensor.js';
 import { backboneAt } from '../src/features/precision.js';
-import { drawFaces, flag, inTemporaryFolder, machine, median, record, writeTable } from './common.js';
+import { median } from '../src/metrics/statistics.js';
+import { drawFaces, inTemporaryFolder, numbers, options, record, writeTable } from './common.js';
+import { startFairly } from './peer.js';
 
-const size = Number(flag('size', '125'));
-const runs = Number(flag('runs', '5'));
+const given = options({ size: '125', runs: '5' });
+const [size, runs] = numbers(given, 'size', 'runs') as [number, number];
 const BATCH = 25;
 const N = 1024;
 const CHAINED = 8;
@@ -34,7 +36,7 @@ async function rate(graph: Graph, feeds: Record<string, Tensor>, operations: num
   };
 }
 
-/** Products of matrices of 1,024 by 1,024 in a row; of the last only the sum comes out, for handing out a matrix takes time too. */
+/** Chained products of 1,024 x 1,024 matrices; the output is the sum of the last, since copying a matrix out takes time. */
 function matrixProducts() {
   const graph = new Graph();
   let y = graph.input('a', 'float32', [N, N]);
@@ -45,7 +47,7 @@ function matrixProducts() {
   return rate(graph, feeds, CHAINED * 2 * N ** 3);
 }
 
-/** The same in 8 bits: convolutions of 1 x 1 on 1,024 pixels, from 1,024 channels to as many. */
+/** The same in int8: 1 x 1 convolutions on 1,024 pixels, from 1,024 channels to 1,024. */
 function byteProducts() {
   const graph = new Graph();
   const scalar = (dtype: 'float32' | 'uint8', number: number): Value => {
@@ -83,7 +85,7 @@ async function network(name: string, precision: Precision) {
   const feeds = { pixels: { dtype: 'uint8', shape: [BATCH, size, size, 3], data } } as const;
   if (precision === 'fp32') return rate(graph, feeds, operations);
   return inTemporaryFolder(async folder => {
-    writeTable(join(folder, 'faces.csv'), drawFaces('train', 96));
+    writeTable(join(folder, 'faces.csv'), await drawFaces('train', 96));
     const dataset = await openDataset({ data: join(folder, 'faces.csv') });
     const inBytes = buildFromPixels(await backboneAt('int8', backbone, dataset, folder));
     inBytes.graph.output('features', inBytes.features);
@@ -94,7 +96,7 @@ async function network(name: string, precision: Precision) {
 const NETWORKS = (['fp32', 'int8'] as const).flatMap(precision =>
   ['resnet18', 'resnet50'].map(name => ({ name, precision })),
 );
-console.log(`${machine()}\nbatches of ${BATCH} at ${size} px; ${runs} runs in turns, the best of four each`);
+startFairly(`batches of ${BATCH} at ${size} px; ${runs} runs in turns, the best of four each`);
 const peaks = { fp32: await matrixProducts(), int8: await byteProducts() };
 const networks: (() => Promise<number>)[] = [];
 for (const { name, precision } of NETWORKS) networks.push(await network(name, precision));

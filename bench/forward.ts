@@ -1,20 +1,23 @@
-// The forward pass alone, batches of 25 in memory: torchvision's ResNet in PyTorch against our graph in ONNX Runtime, in turns; with
-// --backbone face, TensorFlow.js on WASM with the network of @vladmandic/human, which is ours too.
+// The forward pass alone, batches of 25 in memory: torchvision's ResNet in PyTorch, in the faster of its memory layouts, against our graph
+// in ONNX Runtime, in turns; with --backbone face, TensorFlow.js on WASM with the network of @vladmandic/human, which is ours too.
 //   node dist/bench/forward.js [--backbone resnet50] [--size 125] [--batches 12] [--runs 5]
 import { availableParallelism } from 'node:os';
 import { buildFromPixels } from '../src/backbones/backbone.js';
 import { loadBackbone } from '../src/backbones/registry.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { createSession } from '../src/engine/runtime/session.js';
-import { flag, machine, PYTHON, record, runJson } from './common.js';
+import { numbers, options, record, runJson } from './common.js';
+import { hasPeer, PYTHON, startFairly } from './peer.js';
 
-const name = flag('backbone', 'resnet50');
-// The same network as `face`, in the form that the package has it: npm install --prefix bench/peers/node
+const given = options({ backbone: 'resnet50', size: '125', batches: '12', runs: '5' });
+const { backbone: name } = given;
+const [sizeGiven, batches, runs] = numbers(given, 'size', 'batches', 'runs') as [number, number, number];
 const tfjs = name === 'face';
-const size = tfjs ? 224 : Number(flag('size', '125'));
-const batches = Number(flag('batches', '12'));
-const runs = Number(flag('runs', '5'));
+const size = tfjs ? 224 : sizeGiven;
 const threads = availableParallelism();
+startFairly(`${name}, ${size} px, batches of 25, ${threads} threads; ${runs} runs in turns`);
+const what = `forward pass, ${name} at ${size} px`;
+if (!hasPeer(tfjs ? 'TensorFlow.js' : 'PyTorch', what)) process.exit();
 
 const backbone = await loadBackbone({
   backbone: name,
@@ -38,31 +41,24 @@ async function ours(): Promise<number> {
   return rate;
 }
 
-function theirs(): number {
-  if (tfjs) {
-    const model = 'node_modules/@vladmandic/human/models/faceres';
-    const args = ['bench/peers/node/forward.js', model, `${size}`, `${Math.ceil(batches / 4)}`];
-    return runJson<{ imagesPerSecond: number }>(process.execPath, args).result.imagesPerSecond;
-  }
-  const args = ['bench/peers/forward.py', name, `${size}`, `${batches}`, `${threads}`];
-  return runJson<{ imagesPerSecond: number }>(PYTHON, args).result.imagesPerSecond;
+interface Peer {
+  readonly imagesPerSecond: number;
+  readonly layout?: string;
 }
 
-console.log(`${machine()}\n${name}, ${size} px, batches of 25, ${threads} threads; ${runs} runs in turns`);
+const theirs = () =>
+  tfjs
+    ? runJson<Peer>(process.execPath, ['bench/peers/node/forward.js', `${size}`, `${Math.ceil(batches / 4)}`])
+    : runJson<Peer>(PYTHON, ['bench/peers/forward.py', name, `${size}`, `${batches}`, `${threads}`]);
+
 const ratios: number[] = [];
-let last: readonly number[] = [];
+let figures = '';
 for (let run = 1; run <= runs; run++) {
-  const [peer, own] = [theirs(), await ours()];
-  ratios.push(own / peer);
-  last = [own, peer];
-  console.log(
-    `${run}: peer ${peer.toFixed(1)} images/s, eyeball ${own.toFixed(1)} images/s, ratio ${(own / peer).toFixed(2)}`,
-  );
+  const { imagesPerSecond, layout } = theirs().result;
+  const own = await ours();
+  ratios.push(own / imagesPerSecond);
+  figures = `${own.toFixed(1)} images/s, against ${imagesPerSecond.toFixed(1)}${layout === undefined ? '' : ` (${layout})`}`;
+  console.log(`${run}: ${figures}, ratio ${(own / imagesPerSecond).toFixed(2)}`);
 }
-record({
-  what: `forward pass, ${name} at ${size} px`,
-  against: tfjs ? 'TensorFlow.js (WASM)' : 'PyTorch',
-  ratios,
-  figures: `${last[0]!.toFixed(0)} images/s, against ${last[1]!.toFixed(0)}`,
-});
+record({ what, against: tfjs ? 'TensorFlow.js (WASM)' : 'PyTorch', ratios, figures });
 process.exit();

@@ -1,22 +1,22 @@
-// Time an image and peak memory of the commands as the data set grows. Images are the faces, compressed again, mirrored every other time:
-// no two files are the same, but beyond 10,000 images each has near copies.
-//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8] [--backbone resnet18 [--size 64]] [--head linear]
-// ResNets have formula weights; a small one, and the head of one layer, leave more of the time to everything else.
+// Time per image and peak memory of the commands as the data set grows. Images are the faces, recompressed, in every other round mirrored:
+// no two files are equal, but once the faces repeat, each image has near copies.
+//   node dist/bench/growth.js [--sizes 1000,10000,100000] [--precision int8] [--backbone resnet18 [--size 64]] [--head linear] [--data DIR]
+// ResNets have formula weights. With a small one and a linear head, more of the time is spent on everything else.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { mapAhead } from '../src/base/concurrency.js';
-import { CLI, drawFaces, flag, inTemporaryFolder, machine, record, runJson } from './common.js';
+import { CLI, drawFaces, inTemporaryFolder, machine, options, record, runJson } from './common.js';
 
-const sizes = flag('sizes', '1000,10000').split(',').map(Number);
-const precision = flag('precision', 'int8');
-const backbone = flag('backbone', 'face');
-const weights = backbone === 'face' ? [] : ['--weights', 'formula', '--size', flag('size', '64')];
+const given = options({ sizes: '1000,10000', precision: 'int8', backbone: 'face', size: '64', head: '' });
+const { precision, backbone } = given;
+const sizes = given.sizes.split(',').map(Number);
+const weights = backbone === 'face' ? [] : ['--weights', 'formula', '--size', given.size];
 const network = ['--backbone', backbone, ...weights];
-const head = process.argv.includes('--head') ? ['--head', flag('head', '')] : [];
-const faces = drawFaces('train', Number.POSITIVE_INFINITY);
+const head = given.head === '' ? [] : ['--head', given.head];
+const faces = await drawFaces('train', Number.POSITIVE_INFINITY);
 
-/** Fills `folder` with images `from` to `to`, in a folder a number. */
+/** Fills `folder` with images `from` to `to`, in a folder per label. */
 async function grow(folder: string, from: number, to: number): Promise<void> {
   const make = async (i: number) => {
     const at = from + i;
@@ -38,7 +38,7 @@ await inTemporaryFolder(async folder => {
   for (const size of sizes) {
     await grow(data, made, size);
     made = size;
-    // A cache of its own: every image is new.
+    // A new cache: every image is computed.
     const cache = ['--cache', join(folder, `cache-${size}`)];
     const model = join(folder, `model-${size}`);
     const commands = {

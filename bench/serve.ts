@@ -1,6 +1,6 @@
-// The HTTP service on loopback against decoding and session in one loop without HTTP, on the same images and threads, in turns: throughput,
-// latency, and memory over many requests. The service is a process, the loop another; this one holds the clients.
-//   node dist/bench/serve.js MODEL [DATA] [--clients 32] [--images 500] [--pairs 3] [--requests 5000]        DATA: $EYEBALL_FACES/test
+// The HTTP service on loopback against decoding and inference in one loop without HTTP, on the same images and threads, in turns: throughput,
+// latency, and memory over many requests. Service and loop are processes of their own; this process runs the clients.
+//   node dist/bench/serve.js MODEL [DATA] [--clients 32] [--images 500] [--pairs 3] [--requests 5000]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,23 +8,29 @@ import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createRandom } from '../src/base/random.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
+import { median, quantile } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
-import { CLI, FACES, flag, machine, median, record, runJson, spread } from './common.js';
+import { CLI, dataFolder, numbers, options, record, runJson, spread } from './common.js';
+import { startFairly } from './peer.js';
 
-const [path, given] = process.argv
-  .slice(2)
-  .filter((_, i, args) => !args[i]!.startsWith('--') && !args[i - 1]?.startsWith('--'));
+const given = options({ clients: '32', images: '500', pairs: '3', requests: '5000' }, ['loop']);
+const [clients, count, pairs, requests] = numbers(given, 'clients', 'images', 'pairs', 'requests') as [
+  number,
+  number,
+  number,
+  number,
+];
+if (!given.loop) startFairly(`${clients} clients, ${count} images`);
+const [path, data = join(await dataFolder(), 'test')] = given.positionals;
 if (path === undefined) throw new Error('expected a model: node dist/bench/serve.js MODEL [DATA]');
-const data = given ?? join(FACES, 'test');
-const count = Number(flag('images', '500'));
 const { samples, root } = await openDataset({ data });
 const files = createRandom(0, 'bench').shuffle(samples).slice(0, count);
 const images = files.map(({ file }) => readFileSync(resolve(root, file)));
 
-if (process.argv.includes('--loop')) await loop(path);
+if (given.loop) await loop(path);
 else await compare(path);
 
-/** Decoding and session without HTTP: prints images a second. */
+/** Decoding and inference without HTTP: prints images a second. */
 async function loop(model: string): Promise<void> {
   const loaded = await loadModel(model);
   await loaded.predict(images.slice(0, 100));
@@ -35,18 +41,16 @@ async function loop(model: string): Promise<void> {
 }
 
 async function compare(model: string): Promise<void> {
-  const clients = Number(flag('clients', '32'));
   const service = spawn(process.execPath, [CLI, 'serve', model, '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   try {
     const [line] = await once(service.stdout, 'data');
     const url = /http:\S+/.exec(String(line))![0];
-    console.log(`${machine()}; ${clients} clients, ${images.length} images`);
     await flood(url, clients, 200);
     let last = '';
     const [ratios, middles, worst]: [number[], number[], number[]] = [[], [], []];
-    for (let pair = 0; pair < Number(flag('pairs', '3')); pair++) {
+    for (let pair = 0; pair < pairs; pair++) {
       const alone = runJson<{ perSecond: number }>(process.execPath, [
         process.argv[1]!,
         ...process.argv.slice(2),
@@ -55,13 +59,17 @@ async function compare(model: string): Promise<void> {
       const served = await flood(url, clients, images.length);
       ratios.push(served.perSecond / alone.result.perSecond);
       middles.push(median(served.latencies));
-      worst.push(quantile(served.latencies, 0.99));
+      worst.push(
+        quantile(
+          served.latencies.toSorted((a, b) => a - b),
+          0.99,
+        ),
+      );
       last = `${served.perSecond.toFixed(0)} images/s, against ${alone.result.perSecond.toFixed(0)}`;
       console.log(`loop ${alone.result.perSecond.toFixed(0)}/s, service ${served.perSecond.toFixed(0)}/s`);
     }
-    record({ what: 'throughput of the service', against: 'decoding and session in one loop', ratios, figures: last });
+    record({ what: 'throughput of the service', against: 'decoding and inference in one loop', ratios, figures: last });
     console.log(`latency: median ${spread(middles, 0)} ms, 99th percentile ${spread(worst, 0)} ms`);
-    const requests = Number(flag('requests', '5000'));
     for (let done = 0; done < requests; done += requests / 5) {
       await flood(url, clients, requests / 5);
       console.log(`${done + requests / 5} requests more: ${((await residentBytes(url)) / 1e6).toFixed(0)} MB`);
@@ -71,7 +79,7 @@ async function compare(model: string): Promise<void> {
   }
 }
 
-/** Sends `count` requests of one image each; every client sends its next one when it has its answer. */
+/** Sends `count` requests of one image each; a client sends its next request when the last is answered. */
 async function flood(url: string, clients: number, count: number) {
   const latencies: number[] = [];
   let next = 0;
@@ -89,10 +97,7 @@ async function flood(url: string, clients: number, count: number) {
   return { perSecond: count / ((performance.now() - started) / 1000), latencies };
 }
 
-/**
- * A connection that is kept open, without an HTTP client around it: clients share the cores with the service, and Node's takes as much of
- * them a request as the service does.
- */
+/** A persistent connection without an HTTP client: clients share the cores with the service, and Node's would take as much time a request. */
 async function connect({ hostname, port, host }: URL) {
   const socket = createConnection({ host: hostname, port: Number(port), noDelay: true });
   await once(socket, 'connect');
@@ -128,8 +133,4 @@ async function connect({ hostname, port, host }: URL) {
 async function residentBytes(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(/^process_resident_memory_bytes (\d+)/m.exec(text)![1]);
-}
-
-function quantile(values: readonly number[], q: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))]!;
 }

@@ -1,6 +1,6 @@
-// Steps of fine-tuning with Adam on a batch in memory: torchvision's ResNet in PyTorch against our graph in ONNX Runtime, in turns.
-// `--tune last` trains layer4 and the head: PyTorch runs the rest forward each step, ours starts from its output, which is cached.
-// `--bn batch` normalises what is trained by the batch's statistics (PyTorch: train mode), `frozen` by the running ones (eval mode).
+// Steps of fine-tuning with Adam on a batch in memory: torchvision's ResNet in PyTorch, in the faster of its memory layouts, against our
+// graph in ONNX Runtime, in turns. `--tune last` trains layer4 and the head: PyTorch runs the rest forward at each step, ours starts from
+// its output, which is cached. `--bn batch` uses batch statistics (PyTorch: train mode), `frozen` running statistics (eval mode).
 //   node dist/bench/train.js [--backbone resnet18] [--tune all|last] [--bn batch|frozen] [--batch 25] [--size 125] [--rounds 5] [--steps 3]
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -18,20 +18,34 @@ import { adam } from '../src/engine/optim/optimizer.js';
 import { trainingStep } from '../src/engine/optim/training-step.js';
 import { createSession, createState } from '../src/engine/runtime/session.js';
 import { tensor } from '../src/engine/tensor.js';
-import { flag, machine, PYTHON, record } from './common.js';
+import { numbers, options, record } from './common.js';
+import { hasPeer, LAYOUTS, PYTHON, startFairly } from './peer.js';
 
-const name = flag('backbone', 'resnet18') as keyof typeof resnets;
-const tune = flag('tune', 'all');
-const norms = flag('bn', 'batch');
-const [batch, size, rounds, steps] = [
-  flag('batch', '25'),
-  flag('size', '125'),
-  flag('rounds', '5'),
-  flag('steps', '3'),
-].map(Number) as [number, number, number, number];
+const given = options({
+  backbone: 'resnet18',
+  tune: 'all',
+  bn: 'batch',
+  batch: '25',
+  size: '125',
+  rounds: '5',
+  steps: '3',
+});
+const { tune, bn: norms } = given;
+const name = given.backbone as keyof typeof resnets;
+const [batch, size, rounds, steps] = numbers(given, 'batch', 'size', 'rounds', 'steps') as [
+  number,
+  number,
+  number,
+  number,
+];
 const threads = availableParallelism();
+startFairly(
+  `${name}, training ${tune}, batch norm ${norms}, ${size} px, batches of ${batch}, ${threads} threads; ${rounds} rounds of ${steps} steps in turns`,
+);
+const what = `training steps, ${name}, ${tune === 'all' ? 'all layers' : 'the last stage'}${norms === 'frozen' ? ', frozen batch norm' : ''}`;
+if (!hasPeer('PyTorch', what)) process.exit();
 
-/** The network with its head, the value that training starts from, and that value's numbers: images, or what layer3 makes of them. */
+/** The network with its head, and the input of training: images, or the output of layer3. */
 const { plan } = resnets[name];
 const network = new Graph();
 const images = network.input('images', 'float32', [batch, 3, size, size]);
@@ -42,7 +56,7 @@ const bias = network.parameter(tensor('float32', [1], Float32Array.of(head.bias)
 const prediction = gemm(features, weight, { c: bias, transB: true });
 const from = tune === 'last' ? stages.get('layer3')! : images;
 const count = from.shape.reduce<number>((product, dim) => product * Number(dim), 1);
-// What comes out of a ReLU is not below 0.
+// The output of a ReLU is never negative.
 const data = Float32Array.from(formulaUniform('input', count), u => (tune === 'last' ? Math.max(u, 0) : u));
 
 const graph = new Graph();
@@ -70,45 +84,43 @@ async function ours(count: number): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-const peer = spawn(PYTHON, ['bench/peers/train.py', name, tune, norms, `${batch}`, `${size}`, `${threads}`], {
-  stdio: ['pipe', 'pipe', 'inherit'],
-});
-const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-async function theirs(count: number): Promise<number> {
-  peer.stdin.write(`${count}\n`);
-  return Number((await answers.next()).value);
+/** PyTorch in one memory layout. */
+function startPeer(layout: string) {
+  const args = ['bench/peers/train.py', name, tune, norms, `${batch}`, `${size}`, `${threads}`, layout];
+  const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    layout,
+    child,
+    async seconds(count: number): Promise<number> {
+      child.stdin.write(`${count}\n`);
+      return Number((await answers.next()).value);
+    },
+  };
 }
 
 /** The highest resident memory of a process so far, in MB. */
-const peakMegabytes = (pid: number | undefined): string =>
-  (Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000).toFixed(0);
+const peakMb = (pid: number | undefined) =>
+  Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
 
-console.log(
-  `${machine()}\n${name}, training ${tune}, batch norm ${norms}, ${size} px, batches of ${batch}, ${threads} threads; ${rounds} rounds of ${steps} steps in turns`,
-);
-await theirs(2);
+const peers = LAYOUTS.map(startPeer);
+for (const peer of peers) await peer.seconds(2);
 await ours(2);
 const ratios: number[] = [];
-let last = '';
-let [seconds, computeMs] = [0, 0];
+let figures = '';
+let peakMegabytes: readonly [number, number] = [0, 0];
+const rate = (seconds: number) => ((batch * steps) / seconds).toFixed(1);
 for (let round = 1; round <= rounds; round++) {
-  const before = session.computeMs;
-  const [peerSeconds, own] = [await theirs(steps), await ours(steps)];
-  seconds += own;
-  computeMs += session.computeMs - before;
-  ratios.push(peerSeconds / own);
-  const rate = (time: number) => `${((batch * steps) / time).toFixed(1)} images/s`;
-  last = `${rate(own)}, against ${rate(peerSeconds)}`;
-  console.log(`${round}: ${last}, ratio ${ratios.at(-1)!.toFixed(2)}`);
+  const theirs: number[] = [];
+  for (const peer of peers) theirs.push(await peer.seconds(steps));
+  const own = await ours(steps);
+  const least = Math.min(...theirs);
+  const { layout, child } = peers[theirs.indexOf(least)]!;
+  ratios.push(least / own);
+  figures = `${rate(own)} images/s, against ${rate(least)} (${layout})`;
+  peakMegabytes = [peakMb(process.pid), peakMb(child.pid)];
+  console.log(`${round}: ${figures}, ratio ${ratios.at(-1)!.toFixed(2)}`);
 }
-console.log(
-  `peak memory: PyTorch ${peakMegabytes(peer.pid)} MB, eyeball ${peakMegabytes(process.pid)} MB; in the runtime ${(computeMs / seconds / 10).toFixed(1)} % of a step`,
-);
-record({
-  what: `steps of training, ${name}, ${tune === 'all' ? 'all layers' : 'the last stage'}`,
-  against: 'PyTorch',
-  ratios,
-  figures: last,
-});
-peer.stdin.end();
+record({ what, against: 'PyTorch', ratios, figures, peakMb: peakMegabytes });
+for (const { child } of peers) child.stdin.end();
 await session.close();

@@ -1,21 +1,21 @@
-// Which share of images of each kind a model of faces calls unusual:
-//   node dist/bench/unusual.js MODEL [--images 100] [--photos FOLDER]
-// MODEL is trained on faces of EYEBALL_FACES/train; FOLDER has photos that show no faces. Faces from other sources are stood in for by altered
-// copies of the test faces.
+// Share of images of each kind that a model of faces marks as unusual:
+//   node dist/bench/unusual.js MODEL [--images 100] [--photos FOLDER] [--data DIR]
+// MODEL is trained on the data set's training faces; FOLDER has photos without faces. Altered copies of the test faces stand for other sources.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel } from '../src/model/model.js';
-import { drawFaces, flag } from './common.js';
+import { drawFaces, numbers, options } from './common.js';
 import { imageKinds } from './unusual-images.js';
 
-const [path = 'age'] = process.argv.slice(2);
-const count = Number(flag('images', '100'));
-const folder = flag('photos', '');
+const given = options({ images: '100', photos: '' });
+const [path = 'age'] = given.positionals;
+const [count] = numbers(given, 'images') as [number];
+const folder = given.photos;
 const photos = folder === '' ? [] : readdirSync(folder).map(name => join(folder, name));
-const faces = drawFaces('test', 1000).map(({ file }) => file);
+const faces = (await drawFaces('test', 1000)).map(({ file }) => file);
 const model = await loadModel(path);
 const { intervals, dataset } = model.manifest;
-if (intervals === undefined) throw new Error(`${path} has no intervals, and so calls no image unusual`);
+if (intervals === undefined) throw new Error(`${path} has no intervals, so it marks no image as unusual`);
 const { stage, share } = intervals.unusual;
 console.log(
   `${path}: ${dataset.images} images, by ${stage ?? 'features'}; at most ${(100 * share).toFixed(1)} % of its own kind`,

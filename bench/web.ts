@@ -1,6 +1,6 @@
-// How far a browser's numbers are from Node's, on the same pixels and on the same files, and how long it takes an image: 100 faces, and 20 big
-// photos made from others, 3000 x 4000 and other sizes, half of them with noise, some turned by EXIF.
-//   node dist/bench/web.js MODEL [--faces 100] [--photos 20]       CHROMIUM: the browser
+// Differences between predictions in a browser and in Node, on the same pixels and on the same files, and the time per image: 100 faces, and
+// 20 large photos made from other faces (3000 x 4000 px and other sizes, half of them with noise, some with an EXIF orientation).
+//   node dist/bench/web.js MODEL [--faces 100] [--photos 20] [--data DIR]       CHROMIUM: the browser
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
@@ -10,7 +10,7 @@ import { mean } from '../src/metrics/statistics.js';
 import { loadModel } from '../src/model/model.js';
 import { startBrowser } from '../test/web/browser.js';
 import { type Harness, openHarness } from '../test/web/harness.js';
-import { drawFaces, flag, inTemporaryFolder, machine, spread } from './common.js';
+import { drawFaces, inTemporaryFolder, machine, numbers, options, spread } from './common.js';
 
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const SIZES: readonly [number, number][] = [
@@ -20,14 +20,14 @@ const SIZES: readonly [number, number][] = [
   [1333, 1001],
 ];
 
-// EXIF orientations, and how the pixels lie in such a file of an upright face.
+// EXIF orientations, and the rotation of the stored pixels that each corrects.
 const TURNS: readonly (readonly [number, number])[] = [
   [6, 270],
   [3, 180],
   [8, 90],
 ];
 
-/** A photo of a face as a phone's is in size: enlarged, with noise or without, a third of them stored lying and turned by EXIF. */
+/** A photo of a face in the size of a phone's: enlarged, with noise or without, a third of them with an EXIF orientation. */
 async function bigPhoto(face: string, index: number): Promise<Buffer> {
   const [width, height] = SIZES[index % SIZES.length]!;
   const [orientation, angle] = index % 3 === 0 ? TURNS[(index / 3) % TURNS.length]! : [1, 0];
@@ -42,14 +42,15 @@ async function bigPhoto(face: string, index: number): Promise<Buffer> {
   return await sharp(data, { raw }).jpeg({ quality: 90 }).withMetadata({ orientation }).toBuffer();
 }
 
-const [path] = process.argv.slice(2);
+const given = options({ faces: '100', photos: '20' });
+const [path] = given.positionals;
 if (path === undefined) throw new Error('expected a model: node dist/bench/web.js MODEL');
-const [faces, photos] = [Number(flag('faces', '100')), Number(flag('photos', '20'))];
+const [faces, photos] = numbers(given, 'faces', 'photos') as [number, number];
 
 await inTemporaryFolder(async folder => {
   const files = join(folder, 'files');
   mkdirSync(files);
-  const drawn = drawFaces('test', faces + photos).map(({ file }) => file);
+  const drawn = (await drawFaces('test', faces + photos)).map(({ file }) => file);
   const names = { faces: [] as string[], photos: [] as string[] };
   for (const [i, file] of drawn.entries()) {
     const name = `${i}.jpg`;

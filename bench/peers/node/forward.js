@@ -1,13 +1,15 @@
-// Images a second of a graph model in TensorFlow.js on its WASM backend, on batches of 25 in memory.
-//   node forward.js MODEL_WITHOUT_EXTENSION SIZE BATCHES
+// Images a second of the face network of @vladmandic/human in TensorFlow.js on its WASM backend, on batches of 25 in memory.
+//   node forward.js SIZE BATCHES
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { loadGraphModel } from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 
-const [path, size, batches] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const [size, batches] = process.argv.slice(2).map(Number);
+const path = join(dirname(createRequire(import.meta.url).resolve('@vladmandic/human')), '../models/faceres');
 setWasmPaths(`${dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm')))}/`);
 await tf.setBackend('wasm');
 await tf.ready();
