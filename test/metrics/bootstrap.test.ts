@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { bootstrapInterval } from '../../src/metrics/bootstrap.js';
+import { bootstrapInterval, errorIntervals } from '../../src/metrics/bootstrap.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../../src/metrics/regression.js';
+import { expectNumbersClose } from '../close.js';
 
-/** `n` true numbers 0 and predictions with standard normal errors. */
+/** `n` true values of 0 and predictions with standard normal errors. */
 function sample(n: number, stream: string) {
   const random = createRandom(3, stream);
   return { yTrue: new Float64Array(n), yPred: Float64Array.from({ length: n }, () => random.normal()) };
@@ -36,14 +37,14 @@ test('its width is that of the normal approximation', () => {
 
 test('the interval covers the true MAE about as often as its level says', () => {
   const trials = 400;
-  const truth = Math.sqrt(2 / Math.PI);
+  const trueMae = Math.sqrt(2 / Math.PI);
   const covered = (level: number) => {
     const random = createRandom(3, 'coverage');
     let count = 0;
     for (let seed = 0; seed < trials; seed++) {
       const errors = Float64Array.from({ length: 60 }, () => random.normal());
       const [low, high] = bootstrapInterval(new Float64Array(60), errors, { seed, resamples: 200, level }).mae;
-      if (low <= truth && truth <= high) count++;
+      if (low <= trueMae && trueMae <= high) count++;
     }
     return count / trials;
   };
@@ -68,4 +69,40 @@ test('options out of range are refused', () => {
     message: 'bootstrapInterval: expected a level between 0 and 1, got 1',
   });
   assert.throws(() => bootstrapInterval([1, 2], [1]), { name: 'InputError' });
+});
+
+test('the limits of the options themselves: one resample is enough, a level of 0 is refused', () => {
+  const { mae } = bootstrapInterval([0, 0], [1, 3], { resamples: 1 });
+  assert.equal(mae[0], mae[1]);
+  for (const level of [0, Number.NaN])
+    assert.throws(() => bootstrapInterval([1], [1], { level }), { name: 'UsageError' });
+  assert.throws(() => bootstrapInterval([1], [1], { resamples: 1.5 }), { name: 'UsageError' });
+});
+
+test('both intervals are percentiles of the resamples of one seed, 0 by default', () => {
+  const errors = [1, -3, 2, 0.5, -1];
+  const intervals = bootstrapInterval([0, 0, 0, 0, 0], errors);
+  expectNumbersClose([...intervals.rmse, ...intervals.mae], [0.8366600265340756, 2.5298221281347035, 0.8, 2.4], {
+    rtol: 1e-12,
+    atol: 0,
+  });
+  assert.deepEqual(bootstrapInterval([0, 0, 0, 0, 0], errors, { seed: 0, resamples: 1000, level: 0.95 }), intervals);
+});
+
+test('intervals of errors are percentiles of 1,000 resamples, with 0 as the default seed', () => {
+  const errors = [1, -3, 2, 0.5, -1];
+  const { mae, bias } = errorIntervals(errors);
+  expectNumbersClose([...mae, ...bias], [0.8, 2.3, -1.6, 1.3], { rtol: 1e-12, atol: 0 });
+  assert.deepEqual(errorIntervals(errors, { seed: 0 }), { mae, bias });
+  assert.notDeepEqual(errorIntervals(errors, { seed: 1 }), { mae, bias });
+});
+
+test('from 2,000 errors on, intervals are those of the normal distribution', () => {
+  const alternating = (n: number) => Float64Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 3 : -1));
+  const { mae, bias } = errorIntervals(alternating(2000));
+  // Sizes 3 and 1 have the mean 2 and the standard deviation 1; errors 3 and -1 the mean 1 and the deviation 2.
+  const half = 1.96 / Math.sqrt(2000);
+  expectNumbersClose([...mae, ...bias], [2 - half, 2 + half, 1 - 2 * half, 1 + 2 * half], { rtol: 1e-12, atol: 0 });
+  const drawn = errorIntervals(alternating(1998));
+  assert.notEqual(drawn.mae[0] + drawn.mae[1], 4);
 });

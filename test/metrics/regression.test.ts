@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import * as metrics from '../../src/metrics/regression.js';
 import { expectNumbersClose } from '../close.js';
 
-const { meanAbsoluteError, meanBias, meanSquaredError, r2Score, rootMeanSquaredError, shareWithin } = metrics;
+const { meanAbsoluteError, meanBias, meanSquaredError, r2Score, regressionLine, rootMeanSquaredError, shareWithin } =
+  metrics;
 
 // The example of scikit-learn's documentation, and its results.
 const yTrue = [3, -0.5, 2, 7];
@@ -22,7 +23,7 @@ test('metrics match scikit-learn on the example of its documentation', () => {
   );
 });
 
-test('R2 takes truth first: swapped arguments give another number', () => {
+test('R2 takes true values first: swapped arguments give another number', () => {
   expectNumbersClose([r2Score(yPred, yTrue)], [1 - 1.5 / 35.1875], { rtol: 1e-14, atol: 0 });
 });
 
@@ -46,6 +47,21 @@ test('shareWithin counts an error that equals the tolerance', () => {
   assert.equal(shareWithin([10, 10, 10, 10], [15, 5, 15.001, 10], 5), 0.75);
 });
 
+test('the regression line and the interval of its slope match least squares with HC1 errors', () => {
+  const { intercept, slope, interval95 } = regressionLine([1, 2, 3, 4, 6], [1.5, 1.9, 3.2, 3.1, 5]);
+  // numpy.linalg.lstsq, and the sandwich by its formula in numpy.
+  expectNumbersClose(
+    [intercept, slope, ...interval95],
+    [0.72162162162162, 0.69324324324324, 0.5973898205321514, 0.7890966659543349],
+    { rtol: 1e-13, atol: 0 },
+  );
+});
+
+test('a line through two points has an interval of no width; equal targets have no line', () => {
+  assert.deepEqual(regressionLine([1, 2], [1, 3]), { intercept: -1, slope: 2, interval95: [2, 2] });
+  assert.ok(Number.isNaN(regressionLine([2, 2], [1, 3]).slope));
+});
+
 test('typed arrays and plain arrays give the same result', () => {
   assert.equal(meanSquaredError(Float32Array.from(yTrue), Float64Array.from(yPred)), 0.375);
 });
@@ -57,6 +73,7 @@ const all: Record<string, (yTrue: number[], yPred: number[]) => number> = {
   meanBias,
   r2Score,
   shareWithin: (a, b) => shareWithin(a, b, 5),
+  regressionLine: (a, b) => regressionLine(a, b).slope,
 };
 for (const [name, metric] of Object.entries(all)) {
   test(`${name} refuses unequal lengths and nothing at all`, () => {
