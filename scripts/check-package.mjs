@@ -1,5 +1,6 @@
 // The package as a user gets it: packs the clone, installs the tarball in an empty folder on a machine with a CUDA compiler, compiles
-// README's example in TypeScript there under `strict` without Node's types, and runs it twice. Needs the npm registry and a build.
+// README's example in TypeScript there under `strict` without Node's types, and runs it twice. Runs the demo without a network, and
+// `export` without and with onnxruntime-web. Needs the npm registry and a build.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -44,6 +45,11 @@ function checkSize(text, most) {
   if (lines > most) throw new Error(`README's example: expected at most ${most} lines, got ${lines}:\n${text}`);
 }
 
+function checkRefused(args, text) {
+  const { status, stderr } = spawnSync('npx', args, { cwd: project, encoding: 'utf8' });
+  if (status !== 1 || !stderr.includes(text)) throw new Error(`${args.join(' ')}: status ${status}: ${stderr}`);
+}
+
 try {
   mkdirSync(project);
   run('npm', ['pack', '--ignore-scripts', '--pack-destination', root], { cwd: clone });
@@ -64,7 +70,20 @@ try {
   copyFileSync(join(test, age, readdirSync(join(test, age))[0]), join(project, 'photo.jpg'));
   const home = { HOME: root, XDG_CACHE_HOME: undefined };
   for (const _ of ['first', 'second']) checkSize(run(process.execPath, ['main.js'], { env: home }), 40);
-  console.log('the package installs, compiles and runs');
+
+  const offline = {
+    ...home,
+    npm_config_offline: 'true',
+    HTTPS_PROXY: 'http://127.0.0.1:9',
+    HF_ENDPOINT: 'http://127.0.0.1:9',
+  };
+  run('npx', ['eyeball-ml', 'demo', '--images', '60', '--quiet'], { env: offline });
+
+  const exported = ['eyeball-ml', 'export', 'model', '--web', 'page'];
+  checkRefused(exported, 'run npm install onnxruntime-web@1.30.0');
+  run('npm', ['install', '--no-audit', '--no-fund', 'onnxruntime-web@1.30.0'], { env });
+  run('npx', exported);
+  console.log('the package installs, compiles, runs and exports');
 } finally {
   rmSync(root, { recursive: true, force: true });
 }

@@ -206,9 +206,10 @@ describe('imports', () => {
   });
 
   it('name only packages that package.json depends on', () => {
-    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
+    const manifest: Record<'dependencies' | 'peerDependencies', Record<string, string>> = JSON.parse(
+      readFileSync('package.json', 'utf8'),
+    );
+    const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies };
     const used = new Set(
       imports.map(({ specifier }) => specifier).filter(name => !name.startsWith('.') && !name.startsWith('node:')),
     );

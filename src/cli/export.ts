@@ -15,7 +15,8 @@ export function exportCommand(terminal: Terminal): Command {
   const command = new Command('export')
     .description(
       'Make a folder that any static host serves: a page that runs the model in the browser, with the model, the runtime, and a service ' +
-        'worker. It works without a network after the first visit, and images never leave the browser. Browsers ask for https or localhost.',
+        'worker. It works without a network after the first visit, and images never leave the browser. Browsers ask for https or localhost. ' +
+        'Needs the package onnxruntime-web: npm install onnxruntime-web@1.30.0.',
     )
     .argument('<model>', "the model's folder")
     .option('--web <dir>', 'the folder to make (required)')

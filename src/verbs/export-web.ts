@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { readIfThere } from '../base/files.js';
@@ -18,6 +17,7 @@ import { pagePolicy, STARTER, webPage } from '../web/page/markup.js';
 import { FACE_DETECTOR, MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
 import { type ExportDevice, RUNTIME_FILES, type WebDevice } from '../web/runtime-files.js';
 import { checkOutside } from './common.js';
+import { webRuntimeFolder } from './web-runtime.js';
 
 /** Which model to export, and where to. */
 export interface ExportWebOptions extends Pick<RunContext, 'onMessage'> {
@@ -67,7 +67,7 @@ type Files = Map<string, Uint8Array>;
  * Writes a folder that any static host serves: a page that runs the model in the browser, with the model, the runtime, and a service
  * worker that keeps them for visits without a network. The folder appears whole or not at all.
  *
- * @throws InputError where the model cannot be used, or `out` exists.
+ * @throws InputError where the model cannot be used, `out` exists, or onnxruntime-web is not installed.
  */
 export async function exportWeb({
   model,
@@ -77,6 +77,7 @@ export async function exportWeb({
   onMessage,
 }: ExportWebOptions): Promise<ExportWebResult> {
   checkOutside(out, modelFolder(model));
+  const runtime = webRuntimeFolder();
   const folder = await createOutputFolder(out, { force });
   try {
     const devices: readonly WebDevice[] = device === 'auto' ? ['wasm', 'webgpu'] : [device];
@@ -85,7 +86,7 @@ export async function exportWeb({
     const files: Files = new Map([
       ...(await pageFiles()),
       ...(await modelFiles(from, manifest)),
-      ...(await runtimeFiles(devices)),
+      ...(await runtimeFiles(runtime, devices)),
     ]);
     const version = addPage(files, manifest, device === 'auto' ? null : device);
     for (const [file, content] of files) await folder.write(file, content);
@@ -151,8 +152,7 @@ async function pageFiles(): Promise<Files> {
   return files;
 }
 
-async function runtimeFiles(devices: readonly WebDevice[]): Promise<Files> {
-  const from = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
+async function runtimeFiles(from: string, devices: readonly WebDevice[]): Promise<Files> {
   const names = devices.flatMap(device => ['.mjs', '.wasm'].map(ending => `${RUNTIME_FILES[device]}${ending}`));
   const contents = await Promise.all(names.map(name => readFile(join(from, name))));
   return new Map(names.map((name, i): [string, Uint8Array] => [`${RUNTIME_FOLDER}${name}`, contents[i]!]));
