@@ -6,33 +6,33 @@ import { numberText } from './number-column.js';
 import { fileOf } from './table-samples.js';
 import { DELIMITER_LINE, decodeText, parseTable, type Table } from './tables.js';
 
-/** The text of a decisions file, in rows, so that a decision changes its row and no other byte. */
+/** A decisions file as records of text, so that a change of one decision rewrites its row only and leaves all other bytes alone. */
 export interface DecisionsText {
   readonly byFile: ReadonlyMap<string, Decision>;
-  /** The file's records with their line ends, in the order of the file. */
+  /** Records with their line endings, in file order. */
   readonly records: readonly string[];
-  /** By image, the places of its rows among the records. */
+  /** Indices of each image's rows in `records`. */
   readonly places: ReadonlyMap<string, readonly number[]>;
   readonly form: Pick<Table, 'columns' | 'delimiter'>;
 }
 
-/** What else is known of an image, for the columns that the file has. */
+/** Values for further columns, if the file has them. */
 export type KnownCells = Readonly<Partial<Record<'label' | 'score' | 'kinds' | 'suggested', string>>>;
 
 const NEW_FORM = { columns: [...DECISION_COLUMNS, 'label', 'score', 'kinds'], delimiter: ',' };
 const BYTE_ORDER_MARK = '\uFEFF';
 
-/** The text of a file without a decision: the header that `eyeball clean` writes. */
+/** A file without decisions: the header that `eyeball clean` writes. */
 export function newDecisionsText(): DecisionsText {
   const records = [csvRecord(NEW_FORM.columns, ',', '\n')];
   return { byFile: new Map(), records, places: new Map(), form: NEW_FORM };
 }
 
 /**
- * The text of a decisions file. A row whose name is another spelling of a file's name is one about that file.
+ * Parses a decisions file. Rows are matched to files by name, also by other spellings (see NameIndex).
  *
- * @param shown The file as the user wrote it.
- * @param files See decidableFiles. Default: none, names mean what is written.
+ * @param shown Path as the user wrote it.
+ * @param files See decidableFiles. Default: none, names are taken literally.
  * @throws InputError as readDecisions does.
  */
 export function parseDecisionsText(bytes: Uint8Array, shown: string, files = new NameIndex([])): DecisionsText {
@@ -42,7 +42,7 @@ export function parseDecisionsText(bytes: Uint8Array, shown: string, files = new
   const { here, gone } = matchDecisions(files, decisions);
   const byFile = new Map([...here.byFile, ...gone.map(file => [file, decisions.byFile.get(file)!] as const)]);
   const text = decodeText(bytes, shown);
-  // A byte order mark alone is no record.
+  // A lone byte order mark is not a record.
   const records = [...splitRecords(text, form.delimiter !== undefined)].filter(({ text }) => text !== BYTE_ORDER_MARK);
   const placeOfLine = new Map(records.map(({ line }, place) => [line, place]));
   const places = new Map<string, number[]>();
@@ -56,12 +56,12 @@ export function parseDecisionsText(bytes: Uint8Array, shown: string, files = new
   return { byFile, records: records.map(({ text }) => text), places, form };
 }
 
-/** The whole text of the file. */
+/** The full text of the file. */
 export const textOfDecisions = ({ records }: DecisionsText): string => records.join('');
 
 /**
- * The text with another decision about an image: in its rows where it has some, else in a new row at the end. Null takes a decision
- * back; its rows stay, open, with what is suggested as their value.
+ * A copy with this decision for an image, in its existing rows or in a new row at the end. Null withdraws the decision: its rows stay
+ * open, with the suggested label as their value.
  */
 export function withDecision(
   text: DecisionsText,
@@ -105,7 +105,7 @@ export function withDecision(
   return { ...widened, records, byFile, places: new Map(widened.places).set(file, [records.length - 1]) };
 }
 
-/** A CSV file with this column, at the end of each row. */
+/** Appends a column to a CSV file that lacks it. */
 function withColumn(text: DecisionsText, name: string): DecisionsText {
   const { columns, delimiter } = text.form;
   if (delimiter === undefined || columns.includes(name)) return text;
@@ -128,7 +128,7 @@ function changedRecord(
 ): string {
   const lineEnd = lineEndOf(record);
   if (delimiter === undefined) return JSON.stringify({ ...JSON.parse(record), ...changed }) + lineEnd;
-  // The delimiter and the header of the file above the record.
+  // Parsed with the file's delimiter and header above the record.
   const above = `sep=${delimiter}\n${csvRecord(columns, delimiter, '\n')}`;
   const { rows } = parseTable(new TextEncoder().encode(above + record), '.csv');
   const cells = columns.map((column, i) => changed[column] ?? `${rows[0]!.cells[i] ?? ''}`);

@@ -1,11 +1,14 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { expected, InputError, inputErrors } from '../base/errors.js';
+import { withLock } from '../base/file-lock.js';
 import type { Dataset, Sample } from './dataset.js';
 import { NameIndex, SpellingNotes } from './name-index.js';
 import { numberReader } from './number-column.js';
 import { fileOf } from './table-samples.js';
 import { quote, readTable, type Table } from './tables.js';
 
-/** What somebody decided about an image: its label is right, is another number, or the image is not to be used. */
+/** A reviewer's decision about an image: the label is right, the label is replaced, or the image is dropped. */
 export type Decision =
   | { readonly kind: 'keep' }
   | { readonly kind: 'set'; readonly value: number }
@@ -13,31 +16,31 @@ export type Decision =
 
 /** A decisions file. */
 export interface Decisions {
-  /** The file as the user wrote it. */
+  /** Path as the user wrote it. */
   readonly shown: string;
-  /** By the image's path in its data set; rows with an empty decision are open and not here. */
+  /** By the image's path in its data set, without open rows (empty decision). */
   readonly byFile: ReadonlyMap<string, Decision>;
-  /** Every file with a row, open ones included. */
+  /** All files with a row, open rows included. */
   readonly named: ReadonlySet<string>;
-  /** How the file is written. */
+  /** Columns and delimiter of the file. */
   readonly form: Pick<Table, 'columns' | 'delimiter'>;
 }
 
-/** The columns that count, in the order that eyeball writes them; a file may have others. */
+/** The columns that are read, in the order that eyeball writes them; a file may have others. */
 export const DECISION_COLUMNS = ['file', 'decision', 'value'] as const;
 
 /**
- * The decisions in a CSV or JSONL file with the columns `file`, `decision` (`keep`, `set` or `drop`; empty while it is open) and
- * `value` (the right number, where the decision is `set`).
+ * Reads decisions from a CSV or JSONL file with the columns `file`, `decision` (`keep`, `set`, `drop`, or empty while open) and
+ * `value` (the new label, for `set`).
  *
- * @param shown The file as the user wrote it.
+ * @param shown Path as the user wrote it.
  * @throws InputError that names up to twenty bad rows with their lines, two different decisions for one image among them.
  */
 export async function readDecisions(shown: string): Promise<Decisions> {
   return decisionsOf(await readTable(shown, shown));
 }
 
-/** The decisions in a table: see readDecisions. */
+/** The decisions in a parsed table; see readDecisions. */
 export function decisionsOf({ shown, columns, rows, faults, delimiter }: Table): Decisions {
   const [fileAt, decisionAt, valueAt] = DECISION_COLUMNS.map(name => columns.indexOf(name)) as [number, number, number];
   if (fileAt < 0 || decisionAt < 0) {
@@ -84,22 +87,21 @@ export function decisionsOf({ shown, columns, rows, faults, delimiter }: Table):
   return { shown, byFile, named, form: { columns, delimiter } };
 }
 
-/** Whether two decisions are the same. */
 export const isSame = (a: Decision, b: Decision): boolean =>
   a.kind === b.kind && (a.kind !== 'set' || a.value === (b as { readonly value: number }).value);
 
 const textOf = (decision: Decision) => (decision.kind === 'set' ? `set ${decision.value}` : decision.kind);
 
-/** The files that decisions about a data set can be about. */
+/** The files of a data set that can have a decision. */
 export const decidableFiles = ({ samples, skipped }: Pick<Dataset, 'samples' | 'skipped'>): NameIndex =>
   new NameIndex([...samples, ...skipped].map(({ file }) => file));
 
 /**
- * The decisions by the names that the data has: those that no file has are looked up by other spellings (see NameIndex), and `notes` say so.
- * `gone` are names that mean no file, or several.
+ * Decisions by the file names of the data set. Unknown names are matched by other spellings (see NameIndex), which `notes` report;
+ * `gone` lists names that match no file or several.
  *
  * @param files See decidableFiles.
- * @throws InputError where two spellings of one name have different decisions.
+ * @throws InputError if two spellings of one name have different decisions.
  */
 export function matchDecisions(
   files: NameIndex,
@@ -127,10 +129,10 @@ export function matchDecisions(
 }
 
 /**
- * The data set without the images that are dropped, with the labels that are set; the images themselves are never touched.
+ * The data set without dropped images and with the labels that are set; image files are not changed.
  *
- * @param onMessage Called with a line where names were looked up by other spellings.
- * @throws InputError that names up to twenty images that have a decision and are not in the data.
+ * @param onMessage Called with a line if names were matched by other spellings.
+ * @throws InputError that names up to twenty images with a decision that are not in the data set.
  */
 export function applyDecisions(dataset: Dataset, decisions: Decisions, onMessage?: (line: string) => void): Dataset {
   const { shown } = decisions;
@@ -158,3 +160,16 @@ export function applyDecisions(dataset: Dataset, decisions: Decisions, onMessage
 }
 
 const WAY_OUT = 'remove their rows, or put the images back';
+
+// A change takes some milliseconds, but other processes may hold the lock in between, and the machine may be busy.
+const LOCK_WAIT_MS = 60_000;
+
+/**
+ * Runs `work`, which reads and rewrites the decisions file, under the file's lock. Creates its folder if it is missing.
+ *
+ * @throws InputError if another process holds the lock for 60 s; errors of the file system.
+ */
+export async function changeDecisionsFile<T>(path: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(resolve(path)), { recursive: true });
+  return await withLock(path, work, { waitMs: LOCK_WAIT_MS });
+}

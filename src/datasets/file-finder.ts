@@ -7,27 +7,27 @@ import type { Skipped } from './dataset.js';
 import { AT_ONCE, isIgnored, mapBounded, unreadableNames } from './listing.js';
 import { isImageName, NameIndex, type Spelling } from './name-index.js';
 
-/** What became of a name: the file's path, relative as the name was, and in what they differ; or why there is none. */
+/** Result for a name: the matching file's path, relative like the name, and how the spellings differ; several candidates; or why there is none. */
 export type FoundFile =
   | { readonly file: string; readonly differs: readonly Spelling[] }
   | { readonly file: string; readonly candidates: readonly string[] }
   | { readonly file: string; readonly reason: string };
 
-/** A folder as it was listed. */
+/** Listing of a folder. */
 interface Listed {
-  /** Relative to the root where the name was, with forward slashes; `.` for the root. */
+  /** Relative to the root if the name was, with forward slashes; `.` for the root. */
   readonly path: string;
   readonly differs: readonly Spelling[];
   readonly files: NameIndex;
   readonly folders: NameIndex;
-  /** Names of plain files, links aside. */
+  /** Names of regular files, without links. */
   readonly plain: ReadonlySet<string>;
 }
 
-/** The files that names in a table mean, in the folder that the names are relative to. Every folder is listed once. */
+/** Finds the files that a table names, relative to a root folder. Each folder is listed once. */
 export class FileFinder {
   private readonly listed = new Map<string, Promise<readonly Listed[]>>();
-  /** Names that are not UTF-8, in the folders that were listed. */
+  /** Names that are not UTF-8 in the listed folders. */
   readonly unreadable: Skipped[] = [];
 
   constructor(
@@ -36,9 +36,9 @@ export class FileFinder {
   ) {}
 
   /**
-   * What each name means: the file of this name, else of another spelling (see NameIndex), else with `/` for each `\`.
+   * Looks up each name: exactly, then by other spellings (see NameIndex), then with `/` for each `\`.
    *
-   * @param names normalised paths with forward slashes
+   * @param names normalized paths with forward slashes
    */
   async find(names: Iterable<string>): Promise<ReadonlyMap<string, FoundFile>> {
     const found = new Map<string, FoundFile>();
@@ -49,7 +49,7 @@ export class FileFinder {
     return found;
   }
 
-  /** Images in the folders of these files that are not among them. */
+  /** Images in the folders of these files that are not in `files`. */
   async unnamed(files: ReadonlySet<string>): Promise<string[]> {
     const folders = new Set([...files].map(file => posix.dirname(file)));
     const unnamed: string[] = [];
@@ -63,7 +63,7 @@ export class FileFinder {
     return unnamed.sort();
   }
 
-  /** Finds each name as `spelled` says, and gives back those that mean no file. */
+  /** Looks up each name after `spelled`, and returns those that match no file. */
   private async findAll(
     names: Iterable<string>,
     spelled: (name: string) => string,
@@ -93,11 +93,11 @@ export class FileFinder {
     return lost;
   }
 
-  /** What `file` means in the folders that its folder may mean. */
+  /** Looks up `file` in the folders that match its folder. */
   private async inFolders(folders: readonly Listed[], file: string): Promise<FoundFile> {
     if (folders.length === 0) {
       const reason = await whyNoFile(resolve(this.root, file));
-      // A folder that cannot be listed may still have the file.
+      // A folder that cannot be listed may still hold the file.
       return reason === undefined ? { file, differs: [] } : { file, reason };
     }
     const all = await Promise.all(folders.map(listed => this.inFolder(listed, file)));
@@ -115,12 +115,12 @@ export class FileFinder {
     const path = (name: string) => posix.join(listed.path, name);
     if ('candidates' in meant) return { file, candidates: meant.candidates.map(path) };
     const there = path(meant.name);
-    // Only links are asked for one by one.
+    // Only links need a call of stat each.
     const reason = listed.plain.has(meant.name) ? undefined : await whyNoFile(resolve(this.root, there));
     return reason === undefined ? { file: there, differs: [...listed.differs, ...meant.differs] } : { file, reason };
   }
 
-  /** The folder of a path, else those that it means by another spelling. */
+  /** The listing of a folder, or of those that match it by another spelling. */
   private list(folder: string): Promise<readonly Listed[]> {
     let listed = this.listed.get(folder);
     if (listed === undefined) {
@@ -144,7 +144,7 @@ export class FileFinder {
     for (const parent of await this.list(above)) {
       for (const alike of parent.folders.findAll(name)) {
         const path = posix.join(parent.path, alike.name);
-        // One that is there and cannot be read.
+        // It exists and cannot be read.
         if (path === folder) continue;
         const differs = [...parent.differs, ...alike.differs];
         for (const there of await this.list(path)) meant.push({ ...there, differs });

@@ -5,12 +5,12 @@ import { join, sep } from 'node:path';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { kindOf, pathFault } from '../base/files.js';
 import type { Skipped } from './dataset.js';
-import { misspelled } from './other-spellings.js';
+import { misspelled } from './name-index.js';
 
-/** Folders read, or links followed, at the same time; Node has four threads for the file system. */
+/** Folders read, or links followed, concurrently; libuv has four threads for the file system. */
 export const AT_ONCE = 8;
 
-/** A folder on its way to be read. */
+/** A folder to be read. */
 export interface Visit {
   /** Path relative to the root, with forward slashes; empty for the root itself. */
   readonly path: string;
@@ -20,12 +20,12 @@ export interface Visit {
 
 const TOP: Visit = { path: '', links: [] };
 
-/** What is right inside one folder. */
+/** Direct content of a folder. */
 export interface Content {
-  /** Paths relative to the root, with forward slashes, in no order. */
+  /** Paths relative to the root, with forward slashes, unordered. */
   readonly files: readonly string[];
   readonly folders: readonly Visit[];
-  /** What is neither file nor folder. */
+  /** Entries that are neither file nor folder. */
   readonly skipped: readonly Skipped[];
 }
 
@@ -33,18 +33,18 @@ export interface Content {
 export interface Listing {
   /** Paths relative to the root, with forward slashes, in code-unit order. */
   readonly files: readonly string[];
-  /** What is neither file nor folder: broken links, pipes. */
+  /** Entries that are neither file nor folder: broken links, pipes. */
   readonly skipped: readonly Skipped[];
 }
 
 /**
- * All files in `root` and its folders, however deep, with one reading of each folder and no question about single files.
+ * All files below `root`, recursively, by one readdir for each folder and no stat of regular files.
  *
- * Hidden files, and what systems leave in folders, are left out (see isIgnored). A symbolic link counts as what it points to, but is not followed into a folder that it lies in.
+ * Ignored names (see isIgnored) are left out. Symbolic links are followed, except into a folder that contains the link.
  *
- * @param shown the root as the user wrote it, for errors
- * @param from only these folders of the root, as readFolder gave them; default all, and the root's own files
- * @throws InputError where a folder cannot be read; AbortedError
+ * @param shown The root as the user wrote it, for errors.
+ * @param from Folders of the root, from readFolder, to be listed alone. Default: all, and the root's own files.
+ * @throws InputError if a folder cannot be read; AbortedError
  */
 export async function listFiles(
   root: string,
@@ -68,7 +68,7 @@ export async function listFiles(
   return { files: files.sort(), skipped };
 }
 
-// What operating systems and storage boxes add to folders, in small letters.
+// Names that operating systems and NAS devices add to folders, in lower case.
 const SYSTEM_NAMES = new Set([
   '__macosx',
   '@eadir',
@@ -88,20 +88,20 @@ const SYSTEM_NAMES = new Set([
   'icon\r',
 ]);
 
-/** True for names that are never data: hidden ones (a leading dot), and the folders and files that systems make for themselves. */
+/** True for names that are never data: hidden ones (leading dot), and files and folders of operating systems. */
 export const isIgnored = (name: string): boolean => name.startsWith('.') || SYSTEM_NAMES.has(name.toLowerCase());
 
 /**
- * The entries of a folder whose names are not UTF-8, which no path of text can name.
+ * The entries of a folder whose names are not UTF-8, which a string cannot name.
  *
- * @param prefix what stands before their names in `file`
+ * @param prefix Prepended to their names in `file`.
  */
 export async function unreadableNames(
   folder: string,
   prefix: string,
   entries: readonly Pick<Dirent, 'name'>[],
 ): Promise<Skipped[]> {
-  // Node puts this character where bytes are no UTF-8.
+  // Node's replacement character for bytes that are not UTF-8.
   if (!entries.some(({ name }) => name.includes('\uFFFD'))) return [];
   const names = await readdir(folder, { encoding: 'buffer' });
   const escaped = (name: Buffer) =>
@@ -112,7 +112,7 @@ export async function unreadableNames(
     .map(name => ({ file: prefix + escaped(name), reason }));
 }
 
-/** The visible content of one folder of `root`, by default of `root` itself; see listFiles for links and errors. */
+/** The visible content of one folder of `root`, by default `root` itself; see listFiles for links and errors. */
 export async function readFolder(root: string, shown: string, at = TOP): Promise<Content> {
   let entries: Dirent[];
   try {
@@ -126,7 +126,7 @@ export async function readFolder(root: string, shown: string, at = TOP): Promise
   const symbolic: string[] = [];
   for (const entry of entries) {
     if (isIgnored(entry.name)) continue;
-    // What is not UTF-8 stands in `skipped`.
+    // Names that are not UTF-8 are in `skipped`.
     if (skipped.length > 0 && entry.name.includes('\uFFFD') && !existsSync(join(root, at.path, entry.name))) continue;
     const path = at.path === '' ? entry.name : `${at.path}/${entry.name}`;
     if (entry.isFile()) files.push(path);
@@ -140,7 +140,7 @@ export async function readFolder(root: string, shown: string, at = TOP): Promise
       if (target.isFile()) files.push(path);
       else if (target.isDirectory()) {
         const [here, there] = await Promise.all([realpath(join(root, at.path)), realpath(join(root, path))]);
-        // Links between two folders that point at each other are met again under the same real path.
+        // Two folders that link to each other come back to a real path that was visited.
         if (`${here}${sep}`.startsWith(`${there}${sep}`) || at.links.includes(there)) {
           skipped.push({ file: path, reason: 'expected a file, got a link to a folder that it lies in' });
         } else folders.push({ path, links: [...at.links, there] });
@@ -155,7 +155,7 @@ export async function readFolder(root: string, shown: string, at = TOP): Promise
   return { files, folders, skipped };
 }
 
-/** Runs `work` on every item, at most `atOnce` at a time, and stops at the first that throws. */
+/** Runs `work` on every item, at most `atOnce` concurrently; rejects with the first error. */
 export async function mapBounded<T>(
   items: readonly T[],
   atOnce: number,
@@ -174,7 +174,7 @@ export function codeOf(thrown: unknown): string {
   return typeof code === 'string' ? code : reasonOf(thrown);
 }
 
-/** The error of a path that cannot be used as `what`; `shown` is the path as the user wrote it. */
+/** The error for a path that cannot be used as `what`; `shown` is the path as the user wrote it. */
 export async function pathError(shown: string, what: string, thrown: unknown): Promise<InputError> {
   const code = codeOf(thrown);
   const { got, wayOut } =

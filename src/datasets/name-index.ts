@@ -1,22 +1,27 @@
-/** How a name was brought together with a file that is spelled otherwise. */
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { shellQuoted } from '../base/text.js';
+
+/** How a name differs from the file that it was matched to. */
 export type Spelling = 'slashes' | 'blanks' | 'unicode' | 'case' | 'ending';
 
-/** What a name stands for: a file and in what their spellings differ, or several files that it may mean. */
+/** Match of a name: one file and how the spellings differ, or several candidates. */
 export type FoundName =
   | { readonly name: string; readonly differs: readonly Spelling[] }
   | { readonly candidates: readonly string[] };
 
 const IMAGE_ENDING = /\.(jpe?g|jpe|jfif|png|webp|gif|tiff?|avif|bmp|heic|heif)$/i;
 
-/** True where the ending of a file's name is that of an image. */
+/** True if the extension is one of images. */
 export const isImageName = (name: string): boolean => IMAGE_ENDING.test(name);
 
 const unicode = (name: string) => name.normalize('NFC');
 const fold = (name: string) => unicode(name.trim()).toLowerCase();
 
 /**
- * Names that are found by other spellings too: with blanks at the ends, composed or decomposed letters (NFC, NFD), capital and small
- * letters, and without the ending of an image. A look-up takes the same time whatever their number.
+ * An index of names that also matches other spellings: surrounding blanks, Unicode forms (NFC, NFD), letter case, and a missing image
+ * extension. A lookup takes constant time.
  */
 export class NameIndex {
   private readonly names: ReadonlySet<string>;
@@ -31,7 +36,7 @@ export class NameIndex {
     return this.names.has(name);
   }
 
-  /** The name itself where it is there, else what it means by another spelling; undefined where it means none of them. */
+  /** The name itself if it is in the index, else its match by another spelling; undefined if there is none. */
   find(name: string): FoundName | undefined {
     if (this.names.has(name)) return { name, differs: [] };
     if (this.names.size === 0) return undefined;
@@ -44,7 +49,7 @@ export class NameIndex {
     return longer && chosen(name, longer, file => file.replace(IMAGE_ENDING, ''));
   }
 
-  /** Every name that this one may mean, and in what they differ. */
+  /** All names that this one may match, and how they differ. */
   findAll(name: string): readonly { readonly name: string; readonly differs: readonly Spelling[] }[] {
     const meant = this.find(name);
     if (meant === undefined) return [];
@@ -56,7 +61,7 @@ export class NameIndex {
     });
   }
 
-  /** The same as `find`, of a path with forward slashes, which may be written with backslashes. */
+  /** `find` for a path, which may be written with backslashes. */
   findPath(path: string): FoundName | undefined {
     const meant = this.find(path);
     if (meant !== undefined || !path.includes('\\')) return meant;
@@ -64,7 +69,7 @@ export class NameIndex {
     return slashed && ('differs' in slashed ? { ...slashed, differs: ['slashes', ...slashed.differs] } : slashed);
   }
 
-  /** The name that a path means; the path itself where it means none or several. */
+  /** The match of a path; the path itself if there is none or several. */
   nameOf(path: string): string {
     const meant = this.findPath(path);
     return meant !== undefined && 'differs' in meant ? meant.name : path;
@@ -82,7 +87,7 @@ function keyed(names: Iterable<string>, keyOf: (name: string) => string): Map<st
   return byKey;
 }
 
-/** The only one of these files that is alike in the most: up to blanks, else up to Unicode's forms, else up to case. */
+/** The one file that is equal up to blanks, else up to Unicode form, else up to case. */
 function chosen(name: string, alike: readonly string[], stemOf?: (file: string) => string): FoundName {
   const text = stemOf ?? ((file: string) => file);
   const steps = [(other: string) => other.trim(), (other: string) => unicode(other.trim()), fold];
@@ -112,7 +117,7 @@ const SPELLING_TEXTS: Readonly<Record<Spelling, string>> = {
   ending: 'the ending added',
 };
 
-/** Counts the names that were brought together with files of other spellings. */
+/** Counts names that were matched to files of other spellings. */
 export class SpellingNotes {
   private readonly kinds = new Map<string, { count: number; readonly example: string }>();
   private total = 0;
@@ -127,7 +132,7 @@ export class SpellingNotes {
     else known.count++;
   }
 
-  /** One line with the kinds of spelling, how many rows each is about, and an example; none where all names are as they should be. */
+  /** A line with the kinds of differences, their counts and an example; none if all names matched exactly. */
   notes(shown: string): string[] {
     if (this.total === 0) return [];
     const kinds = [...this.kinds].map(([kind, { count, example }]) => `${count} with ${kind} (${example})`);
@@ -135,4 +140,28 @@ export class SpellingNotes {
       `${shown}: ${this.total} row${this.total === 1 ? '' : 's'} matched to files of another spelling: ${kinds.join(', ')}`,
     ];
   }
+}
+
+/** For an error about a path that does not exist: similar paths by other spellings (see NameIndex); undefined if there are none. */
+export async function misspelled(path: string): Promise<{ readonly got: string; readonly wayOut: string } | undefined> {
+  if (existsSync(path)) return undefined;
+  const [first, ...others] = (await otherSpellings(path)).map(shellQuoted);
+  if (first === undefined) return undefined;
+  if (others.length === 0) return { got: 'nothing of that spelling', wayOut: `write ${first} (complete it with Tab)` };
+  const all = [first, ...others].join(' or ');
+  return { got: `a name that may be ${all}`, wayOut: 'write the one that is meant (complete it with Tab)' };
+}
+
+/** The path itself if it exists, else the existing paths that match it by other spellings. */
+async function otherSpellings(path: string): Promise<readonly string[]> {
+  if (existsSync(path)) return [path];
+  const [parent, name] = [dirname(path), basename(path)];
+  if (parent === path) return [];
+  const found: string[] = [];
+  for (const folder of await otherSpellings(parent)) {
+    // A file, or a folder that cannot be read, has none.
+    const names = await readdir(folder).catch(() => []);
+    for (const alike of new NameIndex(names).findAll(name)) found.push(join(folder, alike.name));
+  }
+  return found;
 }

@@ -1,30 +1,30 @@
 import { isTooGreat, labelOfText, tooGreat } from './label.js';
 import { quote } from './tables.js';
 
-/** A field as a number, or why it is none, as `expected ..., got ...; way out`. */
+/** A field as a number, or the fault as `expected ..., got ...; way out`. */
 export type FieldNumber = { readonly value: number } | { readonly fault: string; readonly isQuestion?: true };
 
-/** Digits with one comma or point between them: `350,5`, `1.250`, `.5`. */
+/** Digits with one comma or point: `350,5`, `1.250`, `.5`. */
 const ONE_SEPARATOR = /^[+-]?(\d*)([.,])(\d*)(e[+-]?\d+)?$/i;
-/** Digits in groups of three, with a point, comma, apostrophe or blank between them: `1,234.56`, `1 234`. */
+/** Digits with thousands separators (point, comma, apostrophe or blank): `1,234.56`, `1 234`. */
 const GROUPS = /^[+-]?\d{1,3}([.,'’ \u00a0\u202f]\d{3})+([.,]\d+)?$/;
 
-/** True for text that is written as a number, in whatever country. */
+/** True for text that is a number in any country's notation. */
 export function looksLikeNumber(text: string): boolean {
   const trimmed = text.trim();
   return labelOfText(trimmed) !== undefined || GROUPS.test(trimmed) || /^[+-]?\d*,\d+$/.test(trimmed);
 }
 
 /**
- * Reads the fields of one column as numbers.
+ * Makes a reader of one column's fields as numbers.
  *
- * Where the delimiter is no comma, `350,5` is 350.5, as spreadsheets of many countries write it. There a point or a comma before exactly
- * three digits may also separate thousands (`350.000`): it counts as decimal only where another field of the column shows that it is
- * (`12.5`) and none shows that the other sign is.
+ * If the delimiter is not a comma, `350,5` is 350.5, as spreadsheets of many countries write it. A point or comma before exactly three
+ * digits is then ambiguous (`350.000`): it is a decimal separator only if another field of the column shows so (`12.5`) and no field
+ * shows the other one.
  *
- * @param texts all fields of the column
- * @param where the column as errors name it
- * @param delimiter of the CSV file; undefined for JSON
+ * @param texts All fields of the column.
+ * @param where The column's name in errors.
+ * @param delimiter Delimiter of the CSV file; undefined for JSON.
  */
 export function numberReader(
   texts: Iterable<string>,
@@ -67,7 +67,7 @@ export function numberReader(
 const mayBeThousands = ([, whole, , part, exponent]: RegExpExecArray) =>
   exponent === undefined && part!.length === 3 && /^[1-9]\d{0,2}$/.test(whole!);
 
-/** A number as text that numberReader reads as this number, whatever else is in the column. */
+/** A number as text that numberReader reads unambiguously, whatever the column's other fields are. */
 export function numberText(value: number, delimiter: string | undefined): string {
   const text = String(value);
   const match = delimiter === undefined || delimiter === ',' ? null : ONE_SEPARATOR.exec(text);

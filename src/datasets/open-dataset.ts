@@ -14,44 +14,44 @@ import { readTable } from './tables.js';
 export interface OpenDatasetOptions {
   /** A folder or a table file, absolute or relative to the working directory. */
   readonly data: string;
-  /** The table's column to learn; in the other forms, what the number is called. Default: the only numeric column, or `value`. */
+  /** The table's column to learn; in the other forms, the name of the target. Default: the only numeric column, or `value`. */
   readonly target?: string | undefined;
-  /** A regular expression for files' base names; its first group, else its whole match, is the number. Default: none. */
+  /** A regular expression for files' base names; its first group, else its whole match, is the label. Default: none. */
   readonly labelFrom?: string | undefined;
-  /** The same for files' paths in the folder, with `/` on every system: `/(\\d+)/` for `female/25/a.jpg`. Default: none. */
+  /** As `labelFrom`, for files' paths in the folder, with `/` on every system: `/(\\d+)/` for `female/25/a.jpg`. Default: none. */
   readonly labelFromPath?: string | undefined;
-  /** True skips rows of a table whose number is missing. Default false: they are an error. */
+  /** True skips table rows without a label. Default false: they are an error. */
   readonly skipMissing?: boolean | undefined;
-  /** A file that says which labels are right, which are others and which images are not used (`readDecisions`). Default: none. */
+  /** A file that confirms or replaces labels or drops images (`readDecisions`). Default: none. */
   readonly decisions?: string | undefined;
-  /** Only the first so many samples in path order, at least 1. Default: all. */
+  /** Use only the first `limit` samples in path order, at least 1. Default: all. */
   readonly limit?: number | undefined;
-  /** Called with a line of text for what was assumed: names matched to other spellings, images without a row. Default: none. */
+  /** Called with a line of text for each assumption: names matched by other spellings, images without a row. Default: none. */
   readonly onMessage?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 const TABLES = ['metadata.csv', 'metadata.jsonl'];
-// Names of folders that are parts of one data set, which are not to be read together.
+// Folder names of a data set's parts, which are not read together.
 const SPLITS = ['train', 'training', 'test', 'validation', 'val'];
 
 /**
- * The images of a data set with their numbers; no image is opened, and a file's extension does not matter.
+ * Lists the images of a data set with their labels. No image is opened, and file extensions do not matter.
  *
- * The first form that fits is taken:
- * 1. with `labelFrom` or `labelFromPath`, every file of the folder, however deep, whose base name or path gives a number;
+ * The first matching form is used:
+ * 1. with `labelFrom` or `labelFromPath`, every file below the folder whose base name or path matches and gives a number;
  * 2. a table file (CSV or JSONL): a column `file_name` (or file, filename, path, image) and a numeric one; paths are
  *    relative to the table's folder and may leave it (`../x.jpg`) or be absolute;
  * 3. a folder with `metadata.csv` or `metadata.jsonl`, the Hugging Face imagefolder form: the same, but files lie inside;
  * 4. a folder whose sub-folders have such tables: all of them together;
  * 5. a folder per number: `37/x.jpg`, also `007`, `1.5`, `-3`, and files deeper inside (`37/a/x.jpg`).
  *
- * Samples are in the order of the UTF-16 code units of their paths, which is the same on every machine. Hidden files and
- * folders (a leading dot) and those of operating systems do not count; links count as what they point to. What has no label, or is named by a table and
- * does not exist, is in `skipped`. A file that a table names twice with the same number is one sample.
+ * Samples are sorted by the UTF-16 code units of their paths, which is the same on every machine. Hidden files and folders (leading
+ * dot) and those of operating systems are ignored; links are followed. Files without a label, and missing files that a table names, are
+ * in `skipped`. A file with two rows of the same label is one sample.
  *
- * @throws UsageError for options that cannot be meant; InputError where there is no data set, a folder cannot be read, a
- * folder's name is no number, rows are bad (twenty are named), or a decision's image is not there; AbortedError
+ * @throws UsageError for invalid options; InputError if there is no data set, a folder cannot be read, a folder's name is not a number,
+ * rows are bad (twenty are named), or a decision's image is missing; AbortedError
  */
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { data, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal } = options;
@@ -67,7 +67,7 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
   return { ...found, samples: limit === undefined ? samples : samples.slice(0, limit), skipped };
 }
 
-/** How a data set is read, apart from where it is. */
+/** Options of reading a data set, without its path. */
 interface Reading {
   readonly target: string | undefined;
   readonly pattern: NamePattern | undefined;
@@ -105,7 +105,7 @@ function refuseSkipMissing(data: string, skipMissing: boolean | undefined): void
     throw new UsageError(`${option('skipMissing')} has no effect on ${data}, which is no table; remove it`);
 }
 
-/** The only table among the files of a folder, as its path in the data; undefined where there is none. */
+/** Path, in the data set, of the one table in a folder; undefined if there is none. */
 async function tableIn(data: string, folder: string, files: readonly string[]): Promise<string | undefined> {
   const tables = TABLES.map(name => posix.join(folder, name)).filter(path => files.includes(path));
   if (tables.length > 1) {
@@ -116,7 +116,7 @@ async function tableIn(data: string, folder: string, files: readonly string[]): 
   return tables[0];
 }
 
-/** Where no column gives the number its name, `target` does. */
+/** Names the target of a form without columns. */
 const named = (dataset: Dataset, target: string | undefined): Dataset => ({
   ...dataset,
   target: target ?? dataset.target,
@@ -143,7 +143,7 @@ async function fromTable(
   return { root, ...found };
 }
 
-/** The images of a folder and all below it that are not among `known`. */
+/** Images below a folder that are not in `known`. */
 async function imagesBelow(
   root: string,
   shown: string,
@@ -160,7 +160,7 @@ function unnamedNote(table: string, files: readonly string[]): string {
   return `${table}: ${files.length} ${have} no row and ${files.length === 1 ? 'is' : 'are'} not used (${files.slice(0, 3).join(', ')}${rest})`;
 }
 
-/** The tables in the sub-folders of a folder, as paths in it; none where these are the parts of a split, of which one is meant. */
+/** Paths of the tables in the sub-folders of a folder; none if the sub-folders are the parts of a split. */
 async function tablesBelow(data: string, { folders }: Content): Promise<string[]> {
   if (folders.some(({ path }) => SPLITS.includes(path))) return [];
   const tables: string[] = [];
@@ -179,7 +179,7 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Several tables as one data set: files get the path of their table's folder. */
+/** Several tables as one data set; files are prefixed with their table's folder. */
 async function fromTables(
   data: string,
   tables: readonly string[],
@@ -220,7 +220,7 @@ async function fromFolders(data: string, top: Content, signal: AbortSignal | und
   return { root, target: 'value', samples, skipped: [...top.skipped, ...skipped, ...loose] };
 }
 
-/** The error for folders whose names are no numbers: DATA may be the folder above the one that is meant. */
+/** The error for folders whose names are not numbers; suggests a sub-folder if that looks like the data set. */
 async function nameErrors(data: string, names: readonly string[]): Promise<InputError> {
   const what = 'folders named by numbers, such as 37 or 1.5';
   const known = SPLITS.find(name => names.includes(name));
@@ -259,11 +259,11 @@ function emptyError(data: string, { files, folders }: Content): InputError {
 
 const count = (items: readonly unknown[], what: string) => `${items.length} ${what}${items.length === 1 ? '' : 's'}`;
 
-/** What numbers are taken from. */
+/** Where labels are read from. */
 interface NamePattern {
   readonly key: 'labelFrom' | 'labelFromPath';
   readonly pattern: RegExp;
-  /** What of a file's path is looked at. */
+  /** The part of a file's path that is matched. */
   textOf(file: string): string;
 }
 

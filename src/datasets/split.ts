@@ -5,26 +5,25 @@ import { createRandom, type Random } from '../base/random.js';
 import type { Sample } from './dataset.js';
 import { GROUP_COLUMN } from './table-samples.js';
 
-/** Positions of samples, each part in ascending order; together every position once. */
+/** Indices of samples, each part ascending; together they hold every index once. */
 export interface Split {
   readonly train: number[];
   readonly validation: number[];
 }
 
 /**
- * Positions of the samples to train on and of those held out, with the same spread of labels in both.
+ * Splits samples into training and held-out parts, stratified by the quantiles of their labels.
  *
- * The samples are put in the order of their labels, equal labels in random order, cut into as many strata as samples are
- * to be held out, all of nearly the same size, and one sample is drawn from each: no range of labels is missed, however
- * skewed they are. With a sample goes its group, in the place of samples of the next strata.
+ * The samples are sorted by label (equal labels in random order) and cut into as many strata of nearly equal size as samples are
+ * to be held out. One sample is drawn from each stratum, so every range of labels is represented, however skewed. The whole group
+ * of a drawn sample is held out, in place of samples of the following strata.
  *
- * @param labels finite numbers `[N]`
- * @param fraction share to hold out, in [0, 1). Without groups exactly round(N * fraction) samples are, but with two or more samples at
- * least 1 and at most N - 1; none where it is 0 or there is one sample only. Of groups as many as fit into that number, and at least the
- * smallest.
- * @param seed the same seed gives the same split
- * @param groups a number a sample `[N]`: samples of equal numbers are never on both sides. Default: each by itself
- * @throws UsageError where fraction is outside [0, 1), or two or more samples are all of one group
+ * @param labels Finite numbers `[N]`.
+ * @param fraction Share to hold out, in [0, 1). Without groups, round(N * fraction) samples, at least 1 and at most N - 1; none if it is 0
+ * or N is 1. With groups, as many as fit into that number, and at least the smallest group.
+ * @param seed The same seed gives the same split.
+ * @param groups Group ids `[N]`: a group is never on both sides. Default: each sample is its own group.
+ * @throws UsageError if `fraction` is outside [0, 1), or two or more samples are all in one group.
  */
 export function splitByQuantile(
   labels: ArrayLike<number>,
@@ -47,12 +46,12 @@ export function splitByQuantile(
   return { train, validation };
 }
 
-/** Positions by label, equal labels in random order: the sort is stable, so they stay as they were shuffled. */
+/** Indices sorted by label, equal labels in random order (the sort is stable). */
 function inOrder(labels: ArrayLike<number>, random: Random): number[] {
   return random.shuffle(Array.from({ length: labels.length }, (_, i) => i)).sort((a, b) => labels[a]! - labels[b]!);
 }
 
-/** For each position all positions of its group. */
+/** For each index all indices of its group. */
 function membersOf(groups: ArrayLike<number>): (readonly number[])[] {
   const members: number[][] = [];
   for (const group of byGroup(groups)) for (const i of group) members[i] = group;
@@ -73,14 +72,14 @@ function holdOut(
     total += members[i]!.length;
   };
   for (let s = 0; s < wanted; s++) {
-    // The others of a group have taken the place of this stratum's sample.
+    // Members of an earlier group fill this stratum's place.
     if (total > s) continue;
     const from = Math.floor((s * order.length) / wanted);
     const to = Math.floor(((s + 1) * order.length) / wanted);
     const free = order.slice(from, to).filter(fits);
     if (free.length > 0) hold(free[random.integer(free.length)]!);
   }
-  // Strata in which no group fitted leave room.
+  // Fill the room of strata in which no group fitted.
   if (total < wanted) for (const i of random.shuffle(order)) if (fits(i)) hold(i);
   if (total > 0) return;
   const smallest = order.reduce((best, i) => (members[i]!.length < members[best]!.length ? i : best));
@@ -99,15 +98,14 @@ function holdOut(
 }
 
 /**
- * The positions of the samples in k parts of nearly the same size and spread of labels, each part ascending; samples of one group are in one
- * part. Groups are put in the order of their mean labels, equal ones in random order, and dealt out k at a time, the largest of the k
- * to the part that is smallest so far.
+ * Indices of k stratified folds of nearly equal size, each ascending; a group is in one fold. Groups are sorted by their mean labels
+ * (equal ones in random order) and assigned k at a time, the largest of the k to the smallest fold.
  *
- * @param labels finite numbers `[N]`
- * @param k 2 or more
- * @param groups a number a sample `[N]`
- * @param seed the same seed gives the same folds
- * @throws InputError where there are fewer than k groups
+ * @param labels Finite numbers `[N]`.
+ * @param k 2 or more.
+ * @param groups Group ids `[N]`.
+ * @param seed The same seed gives the same folds.
+ * @throws InputError if there are fewer than k groups.
  */
 export function folds(labels: ArrayLike<number>, k: number, groups: ArrayLike<number>, seed: number): number[][] {
   const units = byGroup(groups);
@@ -136,16 +134,16 @@ export function folds(labels: ArrayLike<number>, k: number, groups: ArrayLike<nu
 }
 
 /**
- * One group number a sample from several: samples that share a group in any are in one, known by its first position.
+ * Joins several groupings: samples that share a group in any of them, directly or through others, share one, whose id is its first index.
  *
- * @param groupings a number a sample each, `[N]`
+ * @param groupings Group ids `[N]` each.
  */
 export function joinGroups(count: number, groupings: readonly ArrayLike<number>[]): number[] {
   const pairs = groupings.flatMap(byGroup).flatMap(group => group.map(i => [group[0]!, i] as const));
   return connected(count, pairs);
 }
 
-/** The groups that a table's column `group` names: samples of equal text share a number, those without are alone. */
+/** Group ids from a table's column `group`: equal texts share an id, samples without one are their own group. */
 export function columnGroups(samples: readonly Sample[]): number[] {
   const first = new Map<string, number>();
   return samples.map(({ columns }, i) => {

@@ -8,49 +8,48 @@ import { SpellingNotes } from './name-index.js';
 import { type FieldNumber, looksLikeNumber, numberReader } from './number-column.js';
 import { type Fault, FILE_COLUMNS, quote, type Row, type Table } from './tables.js';
 
-/** Name of the column whose equal values keep images together, of one person for example, wherever a data set is split. */
+/** Name of the column of groups: images of equal values, for example of one person, are kept together in every split. */
 export const GROUP_COLUMN = 'group';
 
-/** How a table is read, beside its column to learn. */
+/** Options of reading a table's samples. */
 export interface TableOptions {
   /** True refuses files outside the table's folder (`../x.jpg`, absolute paths). */
   readonly inside: boolean;
-  /** True passes over rows without a number. Default false: they are bad rows. */
+  /** True skips rows without a label. Default false: they are bad rows. */
   readonly skipMissing?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The labelled files of a table. */
+/** The labeled files of a table. */
 export interface TableSamples {
-  /** The column that the labels come from. */
+  /** Column of the labels. */
   readonly target: string;
-  /** In the order of their paths. */
+  /** Sorted by path. */
   readonly samples: readonly Sample[];
-  /** Rows without a file or, with `skipMissing`, without a number; files whose names are not UTF-8. */
+  /** Rows without a file or, with `skipMissing`, without a label; files whose names are not UTF-8. */
   readonly skipped: readonly Skipped[];
-  /** Lines for the user: what was assumed, and about how many rows. */
+  /** Lines for the user about assumptions, with counts of rows. */
   readonly notes: readonly string[];
-  /** Images in the folders that the table names files of, which have no row themselves. */
+  /** Images without a row, in the folders of the table's files. */
   unnamed(): Promise<string[]>;
 }
 
-/** A row whose fields are right. */
+/** A valid row. */
 interface LabeledRow {
   readonly line: number;
   readonly file: string;
-  /** Undefined where the number is missing and may be. */
+  /** Undefined if it is missing and `skipMissing` is set. */
   readonly label: number | undefined;
   readonly columns: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * The files of a table that exist, with their numbers and the other columns as text. A name that no file has is looked up by other spellings
- * (see FileFinder), and a note says so. Of a file that has several rows the first counts.
+ * The existing files of a table, with their labels and the other columns as text. Unknown names are matched by other spellings (see
+ * FileFinder), and a note reports that. The first row of a file counts.
  *
- * @param root the absolute folder that the table's paths are relative to
- * @param target the column of the number; default the only one that holds numbers, which is one where more than half of
- * the values that are there are numbers
- * @throws InputError that names up to twenty bad rows with their lines, names that may mean several files among them
+ * @param root Absolute folder that the table's paths are relative to.
+ * @param target Column of the labels. Default: the only numeric column, one in which more than half of the filled fields are numbers.
+ * @throws InputError that names up to twenty bad rows with their lines; ambiguous names are bad rows.
  */
 export async function samplesOfTable(
   table: Table,
@@ -95,7 +94,7 @@ export async function samplesOfTable(
     else if (earlier.label !== row.label)
       fault(`${earlier.label} for ${quote(file)} again, as in line ${earlier.line}`, `${row.label}`);
   }
-  // Of a file with several rows another one may have the number.
+  // Another row of the file may have the label.
   for (const file of unlabeled)
     if (!first.has(file) && !reasons.has(file)) reasons.set(file, `expected a number in "${name}", got none`);
   if (faults.length > 0) {
@@ -128,7 +127,7 @@ function missingNotes(shown: string, column: string, missing: number): string[] 
   ];
 }
 
-/** The rows whose name and number are right; what is wrong with the others goes to `faults`. */
+/** The valid rows; the faults of the others are added to `faults`. */
 function labeledRows(
   table: Table,
   fileColumn: number,
@@ -156,7 +155,7 @@ function labeledRows(
     } else if (file !== undefined)
       good.push({ line, file, label: number.value, columns: columnsOf(row, others, columns) });
   }
-  // One question, however many rows ask it.
+  // One fault stands for all ambiguous numbers of the column.
   if (questions.length > 0) {
     const [{ line, text }] = questions as [Fault];
     const more = questions.length === 1 ? '' : ` (and so in ${questions.length - 1} more rows; one answer is enough)`;
@@ -184,7 +183,7 @@ function numberOf(cell: unknown, column: string, read: (text: string) => FieldNu
   };
 }
 
-/** What people and programs write where a value is missing. */
+/** True for the usual marks of missing values. */
 const isMissingValue = (cell: unknown): boolean =>
   cell === undefined ||
   cell === null ||
@@ -207,11 +206,11 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
     const wayOut = `give ${option('target')} one of them`;
     throw new InputError(expected(shown, `a column "${target}"`, `the columns ${list(columns)}`, wayOut));
   }
-  // Numbers in a column `group` say which images belong together, those of one without a name are pandas' index.
+  // A column `group` holds groups, and one without a name is pandas' index.
   const others = [...columns.keys()].filter(
     column => column !== fileColumn && columns[column] !== GROUP_COLUMN && columns[column] !== '',
   );
-  // A single column can only be the number, however many of its rows are bad: they are then named.
+  // A single column must be the label, however many bad rows it has: those are reported.
   const numeric = others.length === 1 ? others : others.filter(column => holdsNumbers(rows, column));
   if (numeric.length === 1) return numeric[0]!;
   const got = numeric.length === 0 ? `the columns ${list(columns)}` : list(numeric.map(column => columns[column]!));
@@ -220,7 +219,7 @@ function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, ta
   );
 }
 
-/** True where more than half of a column's filled fields are numbers: a few bad rows must not hide the column. */
+/** True if more than half of a column's filled fields are numbers, so that a few bad rows do not hide the column. */
 function holdsNumbers(rows: readonly Row[], column: number): boolean {
   let filled = 0;
   let numbers = 0;
@@ -233,7 +232,7 @@ function holdsNumbers(rows: readonly Row[], column: number): boolean {
   return numbers > filled / 2;
 }
 
-/** The filled cells of these columns by name; undefined where there are none. */
+/** The filled cells of these columns by name; undefined if there are none. */
 function columnsOf(
   { cells }: Row,
   columns: readonly number[],
@@ -251,7 +250,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value.trim() : typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** The path in its shortest form, so that `./a.jpg` and `a.jpg` are the same file. */
+/** The normalized path, so that `./a.jpg` and `a.jpg` are the same file. */
 export function fileOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) return undefined;
   return posix.normalize(sep === '\\' ? value.replaceAll('\\', '/') : value);

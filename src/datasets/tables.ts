@@ -7,47 +7,47 @@ import { contentOfTable } from '../images/name-content.js';
 import { splitRecords } from './csv-text.js';
 import { pathError } from './listing.js';
 
-/** Names of the column that holds the file, the preferred first; `file_name` is Hugging Face's. */
+/** Names of the column of files, in order of preference; `file_name` is Hugging Face's. */
 export const FILE_COLUMNS = ['file_name', 'file', 'filename', 'path', 'image'];
 
 /** A row of a table. */
 export interface Row {
-  /** The physical line in the file where the row begins, from 1. */
+  /** Line number in the file where the row begins, from 1. */
   readonly line: number;
-  /** One value a column, in the order of the table's columns; undefined where the row has none. */
+  /** One value for each column; undefined if the row has none. */
   readonly cells: readonly unknown[];
 }
 
-/** What is wrong with a line of a table. */
+/** A fault in a line of a table. */
 export interface Fault {
   readonly line: number;
   /** `<what was expected>, got <value>; <way out>`, without the line. */
   readonly text: string;
 }
 
-/** A table as it was read: no value has been judged yet. */
+/** A parsed table; its values are not validated yet. */
 export interface Table {
-  /** The file as the user wrote it. */
+  /** Path as the user wrote it. */
   readonly shown: string;
-  /** An index that pandas wrote has an empty name. */
+  /** The column of a pandas index has an empty name. */
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
-  /** Lines that are no row at all. */
+  /** Lines that are not rows. */
   readonly faults: readonly Fault[];
-  /** Between the fields of a CSV file; undefined where it is JSON. */
+  /** Delimiter of a CSV file; undefined for JSON. */
   readonly delimiter?: string | undefined;
 }
 
 /**
- * The table in a CSV file or a file of one JSON object a line: UTF-8, or UTF-16 with a byte order mark, with any line ends.
+ * Reads a table from a CSV or JSON Lines file: UTF-8, or UTF-16 with a byte order mark, with any line endings.
  *
- * The form is told by the extension `.csv`, `.tsv`, `.jsonl`, `.ndjson`, else by the first character. The delimiter of CSV is what a first
- * line `sep=;` says; else comma, semicolon or tab: the one under which a column of files is found, then the one that gives the most columns.
- * The first row names the columns; blanks around values that are not quoted, blank lines and rows of delimiters alone do not count; in
- * JSON the columns are all keys met.
+ * The form follows from the extension `.csv`, `.tsv`, `.jsonl`, `.ndjson`, else from the first character. The delimiter of CSV is given by
+ * a first line such as `sep=;`; else it is the one of comma, semicolon and tab that yields a column of files, or the most columns. The
+ * first row is the header. Blanks around unquoted values, blank lines and rows of delimiters alone are ignored. The columns of JSON
+ * are the union of all keys.
  *
- * @param shown the file as the user wrote it, for errors
- * @throws InputError where the file is no text or no table
+ * @param shown Path as the user wrote it, for errors.
+ * @throws InputError if the file is not text or not a table.
  */
 export async function readTable(file: string, shown: string): Promise<Table> {
   let bytes: Uint8Array;
@@ -62,7 +62,7 @@ export async function readTable(file: string, shown: string): Promise<Table> {
   return parseTable(bytes, shown);
 }
 
-/** The table in the bytes of a file: see readTable. */
+/** Parses the bytes of a table's file; see readTable. */
 export function parseTable(bytes: Uint8Array, shown: string): Table {
   const text = decodeText(bytes, shown).replace(/^\uFEFF/, '');
   if (text.trim() === '') throw new InputError(expected(shown, 'a table of labels', 'an empty file'));
@@ -78,9 +78,9 @@ export function parseTable(bytes: Uint8Array, shown: string): Table {
 }
 
 /**
- * The text of a table's file, with its byte order mark.
+ * Decodes the text of a table's file, keeping its byte order mark.
  *
- * @throws InputError that names the line where the file is neither UTF-8 nor UTF-16 with a byte order mark
+ * @throws InputError that names the line if the file is neither UTF-8 nor UTF-16 with a byte order mark.
  */
 export function decodeText(bytes: Uint8Array, shown: string): string {
   const [first, second] = bytes;
@@ -98,7 +98,7 @@ export function decodeText(bytes: Uint8Array, shown: string): string {
   }
 }
 
-/** The first line that is not UTF-8, read as Windows-1252. */
+/** The first line that is not UTF-8, decoded as Windows-1252. */
 function firstOtherLine(bytes: Uint8Array): { line: number; text: string } {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   for (let line = 1, start = 0; ; line++) {
@@ -114,7 +114,7 @@ function firstOtherLine(bytes: Uint8Array): { line: number; text: string } {
   }
 }
 
-/** The line by which Excel is told the delimiter. */
+/** Excel's line that sets the delimiter. */
 export const DELIMITER_LINE = /^\uFEFF?"?sep=([^"\r\n])"?[,;\t ]*(?=[\r\n]|$)/i;
 
 const CSV = { trim: true, skip_empty_lines: true, relax_column_count: true, record_delimiter: '\n' } as const;
@@ -124,7 +124,7 @@ function parseCsv(source: string, shown: string): Table {
   const text = unixLines(told === null ? source : source.slice(told[0].length));
   const delimiter = told?.[1] ?? delimiterOf(text);
   const rows: Row[] = [];
-  // The parser counts up to the end of a row, and a line end of two characters within quotes twice.
+  // The parser's count is that of a row's last line, and it counts CR LF within quotes twice.
   let twice = 0;
   try {
     parse(text, {
@@ -149,7 +149,7 @@ function parseCsv(source: string, shown: string): Table {
   }
   const [names, ...body] = rows;
   if (names === undefined) throw new InputError(expected(shown, 'a table of labels', 'rows without any value'));
-  // pandas reads an index without a name back as "Unnamed: 0".
+  // pandas names the column of an unnamed index "Unnamed: 0" when it reads one back.
   const columns = (names.cells as string[]).map(name => (/^Unnamed: \d+$/.test(name) ? '' : name));
   const double = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i);
   if (double !== undefined) {
@@ -166,7 +166,7 @@ function parseCsv(source: string, shown: string): Table {
   return { shown, columns, rows: body.filter(fits), faults, delimiter };
 }
 
-/** The text with `\n` for all line ends outside quotes. */
+/** The text with `\n` for all line breaks outside quotes. */
 function unixLines(text: string): string {
   if (!text.includes('\r')) return text;
   if (!text.includes('"')) return text.replace(/\r\n?/g, '\n');
@@ -182,7 +182,7 @@ function unixLines(text: string): string {
   return pieces.join('') + text.slice(start);
 }
 
-/** What stands between the columns of the first record. */
+/** The delimiter of the first record. */
 function delimiterOf(text: string): string {
   let header = '';
   for (const record of splitRecords(text, true)) {
@@ -201,7 +201,7 @@ function columnsUnder(header: string, delimiter: string): string[] {
   try {
     return parse(header, { ...CSV, delimiter })[0] ?? [];
   } catch (thrown) {
-    // A quote in the middle of a field: not under this delimiter.
+    // A quote inside a field: this is not the delimiter.
     if (thrown instanceof CsvError) return [];
     throw thrown;
   }
@@ -238,7 +238,7 @@ function jsonObject(source: string): object | undefined {
   }
 }
 
-/** A value as an error shows it: as JSON, cut after 40 characters. */
+/** A value for an error text: JSON, truncated after 40 characters. */
 export function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length <= 40 ? text : `${text.slice(0, 40)}...`;

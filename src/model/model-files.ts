@@ -5,7 +5,7 @@ import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { recoverFolder } from '../base/output-folder.js';
 import { sha256Hex } from '../base/sha256.js';
-import { misspelled } from '../datasets/other-spellings.js';
+import { misspelled } from '../datasets/name-index.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */

@@ -9,13 +9,13 @@ import { type RunContext, stagesOf } from '../base/progress.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import {
   applyDecisions,
+  changeDecisionsFile,
   type Decision,
   type Decisions,
   decidableFiles,
   matchDecisions,
   readDecisions,
 } from '../datasets/decisions.js';
-import { changeDecisionsFile } from '../datasets/decisions-lock.js';
 import type { NameIndex } from '../datasets/name-index.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { decodeText } from '../datasets/tables.js';

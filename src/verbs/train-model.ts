@@ -13,7 +13,7 @@ import { type RunContext, stagesOf } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
 import { checkLabelsWithin } from '../base/value-range.js';
 import type { Dataset, Skipped } from '../datasets/dataset.js';
-import { checkResolution } from '../datasets/label-resolution.js';
+import { checkResolution } from '../datasets/label.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { splitByQuantile } from '../datasets/split.js';
 import { createSession } from '../engine/runtime/session.js';

@@ -80,7 +80,7 @@ describe('a row without a number', () => {
     const data = tempFolder(t, ['1/a.jpg']);
     assert.equal(
       await failureOf(() => openDataset({ data, skipMissing: true })),
-      `UsageError: --skip-missing has no effect on ${data}, which is no table; remove it`,
+      `UsageError: \`skipMissing\` has no effect on ${data}, which is no table; remove it`,
     );
   });
 });
@@ -243,15 +243,15 @@ describe('labelFromPath', () => {
     const data = tempFolder(t, ['female/25/a.jpg']);
     assert.match(
       await failureOf(() => openDataset({ data, labelFromPath: '(' })),
-      /^UsageError: --label-from-path: expected a regular expression, got "\("/,
+      /^UsageError: `labelFromPath`: expected a regular expression, got "\("/,
     );
     assert.equal(
       await failureOf(() => openDataset({ data, labelFrom: 'a', labelFromPath: 'b' })),
-      'UsageError: --label-from has no effect beside --label-from-path; remove one of them',
+      'UsageError: `labelFrom` has no effect beside `labelFromPath`; remove one of them',
     );
     assert.equal(
       await failureOf(() => openDataset({ data, labelFromPath: 'x(\\d)' })),
-      `InputError: ${data}: expected files whose paths give a number by /x(\\d)/, got paths such as "female/25/a.jpg"; mend --label-from-path`,
+      `InputError: ${data}: expected files whose paths give a number by /x(\\d)/, got paths such as "female/25/a.jpg"; mend \`labelFromPath\``,
     );
   });
 });

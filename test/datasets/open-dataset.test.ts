@@ -73,7 +73,7 @@ test('limit takes the first in path order', async t => {
   for (const limit of [0, -1, 1.5, Number.NaN]) {
     assert.equal(
       await failureOf(() => openDataset({ data, limit })),
-      `UsageError: --limit: expected a whole number of at least 1, got ${limit}`,
+      `UsageError: \`limit\`: expected a whole number of at least 1, got ${limit}`,
     );
   }
 });
@@ -110,7 +110,7 @@ test('a pipe is skipped, not waited for', { skip: process.platform === 'win32' }
 test('a folder whose name is no number is an error that names it', async t => {
   for (const name of ['abc', 'Infinity', 'NaN', '0x10', '1e5', '1,5', '1.', '+5', '5 ']) {
     const data = tempFolder(t, ['1/a.jpg', `${name}/a.jpg`]);
-    const wayOut = 'rename it, move it out, or take the numbers from the names of the files with --label-from REGEX';
+    const wayOut = 'rename it, move it out, or take the numbers from the names of the files with `labelFrom: REGEX`';
     assert.equal(
       await failureOf(() => openDataset({ data })),
       `InputError: ${join(data, name)}: expected a folder named by a number, got "${name}"; ${wayOut}`,
@@ -158,7 +158,7 @@ test('a data set without any labelled file is an error that says what is there',
   assert.equal(
     await failureOf(() => openDataset({ data: flat })),
     `InputError: ${flat}: ${what}, got 2 files and no folder, for example a.jpg; sort them into folders, ` +
-      'add a metadata.csv, or take the numbers from their names with --label-from REGEX',
+      'add a metadata.csv, or take the numbers from their names with `labelFrom: REGEX`',
   );
   const named = tempFolder(t, ['a.jpg', 'labels.csv']);
   assert.equal(
@@ -236,16 +236,16 @@ test('labelFrom that cannot be meant is refused', async t => {
   const data = tempFolder(t, ['1/abc.jpg']);
   assert.match(
     await failureOf(() => openDataset({ data, labelFrom: '(' })),
-    /^UsageError: --label-from: expected a regular expression, got "\(" \(Invalid regular expression: .*\)$/,
+    /^UsageError: `labelFrom`: expected a regular expression, got "\(" \(Invalid regular expression: .*\)$/,
   );
   assert.equal(
     await failureOf(() => openDataset({ data, labelFrom: '^(\\d+)_' })),
-    `InputError: ${data}: expected files whose names give a number by /^(\\d+)_/, got names such as "abc.jpg"; mend --label-from`,
+    `InputError: ${data}: expected files whose names give a number by /^(\\d+)_/, got names such as "abc.jpg"; mend \`labelFrom\``,
   );
   const file = join(data, '1/abc.jpg');
   assert.equal(
     await failureOf(() => openDataset({ data: file, labelFrom: 'x' })),
-    `UsageError: --label-from: expected a folder of images, got the file ${file}`,
+    `UsageError: \`labelFrom\`: expected a folder of images, got the file ${file}`,
   );
 });
 

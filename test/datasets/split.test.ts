@@ -57,7 +57,7 @@ test('a fraction outside [0, 1) is wrong usage', async () => {
   for (const fraction of [-0.1, 1, Number.NaN]) {
     assert.equal(
       await failureOf(() => splitByQuantile([1, 2, 3], fraction, 0)),
-      `UsageError: --val: expected a share from 0 to below 1, got ${fraction}`,
+      `UsageError: \`validation\`: expected a share from 0 to below 1, got ${fraction}`,
     );
   }
 });
@@ -101,7 +101,7 @@ test('where no group fits, the smallest is held out; of one group none can be', 
   assert.deepEqual(splitByQuantile(range(10), 0.1, 0, groups).validation, [3, 4, 8, 9]);
   assert.equal(
     await failureOf(() => splitByQuantile([1, 2, 3], 0.1, 0, [5, 5, 5])),
-    'UsageError: --val: expected images of two groups or more, got one group of 3; hold out none with --val 0',
+    'UsageError: `validation`: expected images of two groups or more, got one group of 3; hold out none with `validation: 0`',
   );
   assert.deepEqual(splitByQuantile([1, 2, 3], 0, 0, [5, 5, 5]).validation, []);
 });

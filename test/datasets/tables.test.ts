@@ -75,13 +75,13 @@ test('several numeric columns need a target, which chooses among them', async t 
   const where = join(data, 'metadata.csv');
   assert.equal(
     await failureOf(() => openDataset({ data })),
-    `InputError: ${where}: expected one numeric column, got "id", "age"; name the one to learn with --target NAME`,
+    `InputError: ${where}: expected one numeric column, got "id", "age"; name the one to learn with \`target: NAME\``,
   );
   const { target, samples } = await openDataset({ data, target: 'age' });
   assert.deepEqual([target, samples.map(({ label }) => label)], ['age', [30, 40, 50]]);
   assert.equal(
     await failureOf(() => openDataset({ data, target: 'years' })),
-    `InputError: ${where}: expected a column "years", got the columns "file_name", "id", "age", "sex"; give --target one of them`,
+    `InputError: ${where}: expected a column "years", got the columns "file_name", "id", "age", "sex"; give \`target\` one of them`,
   );
   const words = tempFolder(t, { 'metadata.csv': 'file_name,sex\na.png,f\n' });
   assert.equal(
@@ -153,7 +153,7 @@ test('bad rows are all reported with their physical lines', async t => {
     const data = tempFolder(t, { 'labels.csv': lines.join(end) });
     const where = join(data, 'labels.csv');
     const mend = 'mend or remove the row';
-    const skip = `${mend}, or skip such rows with --skip-missing`;
+    const skip = `${mend}, or skip such rows with \`skipMissing\``;
     assert.deepEqual((await failureOf(() => openDataset({ data: where, target: 'age' }))).split('\n'), [
       `InputError: ${where}: expected a file and a number in every row, got 7 faults`,
       `  ${where}:5: expected a finite number in "age", got "n/a"; ${skip}`,
@@ -172,7 +172,7 @@ test('one bad row is reported by itself and does not hide the numeric column', a
   const where = join(data, 'labels.csv');
   assert.equal(
     await failureOf(() => openDataset({ data: where })),
-    `InputError: ${where}:3: expected a finite number in "age", got "?"; mend or remove the row, or skip such rows with --skip-missing`,
+    `InputError: ${where}:3: expected a finite number in "age", got "?"; mend or remove the row, or skip such rows with \`skipMissing\``,
   );
 });
 
@@ -191,7 +191,7 @@ test('lines of JSON that are no objects are reported', async t => {
     `InputError: ${where}: expected a file and a number in every row, got 5 faults`,
     `  ${where}:2: expected one JSON object, got "nonsense"; mend or remove the line`,
     `  ${where}:3: expected one JSON object, got "[1]"; mend or remove the line`,
-    `  ${where}:4: expected a finite number in "age", got nothing; mend or remove the row, or skip such rows with --skip-missing`,
+    `  ${where}:4: expected a finite number in "age", got nothing; mend or remove the row, or skip such rows with \`skipMissing\``,
     `  ${where}:5: expected a file's name in "file", got 5; mend or remove the row`,
     `  ${where}:5: expected a finite number in "age", got true; mend or remove the row`,
   ]);

@@ -296,7 +296,7 @@ describe('findAugmentation', () => {
     for (const name of ['faces', 'toString', '']) {
       assert.equal(
         await failureOf(() => findAugmentation(name)),
-        `UsageError: --augment: expected none, flip, face, photo, got "${name}"`,
+        `UsageError: \`augment\`: expected none, flip, face, photo, got "${name}"`,
       );
     }
   });

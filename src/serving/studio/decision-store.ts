@@ -3,8 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../../base/errors.js';
 import { kindOf, readRegularFile, replaceFile } from '../../base/files.js';
-import { type Decision, isSame } from '../../datasets/decisions.js';
-import { changeDecisionsFile } from '../../datasets/decisions-lock.js';
+import { changeDecisionsFile, type Decision, isSame } from '../../datasets/decisions.js';
 import {
   type DecisionsText,
   type KnownCells,

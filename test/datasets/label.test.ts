@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkResolution } from '../../src/datasets/label-resolution.js';
+import { checkResolution } from '../../src/datasets/label.js';
 import { failureOf } from './temp.js';
 
 const around = (offset: number, width: number) =>
