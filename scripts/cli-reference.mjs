@@ -50,9 +50,7 @@ function examples(command) {
   });
   command.outputHelp();
   const lines = text.split('\nExamples:\n')[1]?.trimEnd().split('\n') ?? [];
-  const commands = lines
-    .filter(line => line.startsWith('  '))
-    .map(line => line.slice(2).replace(/ {2,}([a-z][^-#]*)$/, '    # $1'));
+  const commands = lines.filter(line => line.startsWith('  ')).map(line => line.slice(2));
   const remark = lines.filter(line => line !== '' && !line.startsWith('  ')).map(escaped);
   return [`\`\`\`sh\n${commands.join('\n')}\n\`\`\``, ...remark];
 }

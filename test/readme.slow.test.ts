@@ -129,7 +129,7 @@ describe('every command of', () => {
     // The shell ends by the signal too, so that its exit code says nothing of the service, which closes the output at its end.
     process.kill(-child.pid!, 'SIGTERM');
     await once(child, 'close');
-    assert.match(output(), /stopping: what was accepted is still answered\n$/, command);
+    assert.match(output(), /stopping: answering accepted requests\n$/, command);
   }
 
   // docs/web.md's page is tested in a browser, docs/serve.md's requests by serve-page.test.ts.

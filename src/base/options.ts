@@ -1,66 +1,68 @@
-/** The options of public functions that a message can name. */
-export type OptionKey =
-  | 'against'
-  | 'allowHost'
-  | 'augment'
-  | 'backbone'
-  | 'balance'
-  | 'batch'
-  | 'batchNorm'
-  | 'bodyBytes'
-  | 'bodyMs'
-  | 'cacheDir'
-  | 'checkpointSeconds'
-  | 'clientImages'
-  | 'clip'
-  | 'correctBias'
-  | 'data'
-  | 'decisions'
-  | 'ema'
-  | 'epochs'
-  | 'explain'
-  | 'faces'
-  | 'findRate'
-  | 'force'
-  | 'from'
-  | 'head'
-  | 'imagePixels'
-  | 'labelFrom'
-  | 'labelFromPath'
-  | 'learningRate'
-  | 'level'
-  | 'limit'
-  | 'loss'
-  | 'max'
-  | 'mean'
-  | 'min'
-  | 'noise'
-  | 'optimizer'
-  | 'out'
-  | 'patience'
-  | 'precision'
-  | 'queueImages'
-  | 'rateDecay'
-  | 'requestImages'
-  | 'resume'
-  | 'runs'
-  | 'schedule'
-  | 'seed'
-  | 'sizePx'
-  | 'skipMissing'
-  | 'solver'
-  | 'std'
-  | 'target'
-  | 'threshold'
-  | 'top'
-  | 'tta'
-  | 'tune'
-  | 'unfreeze'
-  | 'unit'
-  | 'validation'
-  | 'warmUp'
-  | 'weightDecay'
-  | 'weights';
+/** The options of public functions that messages name. */
+export const optionKeys = [
+  'against',
+  'allowHost',
+  'augment',
+  'backbone',
+  'balance',
+  'batch',
+  'batchNorm',
+  'bodyBytes',
+  'bodyMs',
+  'cacheDir',
+  'checkpointSeconds',
+  'clientImages',
+  'clip',
+  'correctBias',
+  'data',
+  'decisions',
+  'ema',
+  'epochs',
+  'explain',
+  'faces',
+  'findRate',
+  'force',
+  'from',
+  'head',
+  'imagePixels',
+  'labelFrom',
+  'labelFromPath',
+  'learningRate',
+  'level',
+  'limit',
+  'loss',
+  'max',
+  'mean',
+  'min',
+  'noise',
+  'optimizer',
+  'out',
+  'patience',
+  'precision',
+  'queueImages',
+  'rateDecay',
+  'requestImages',
+  'resume',
+  'runs',
+  'schedule',
+  'seed',
+  'sizePx',
+  'skipMissing',
+  'solver',
+  'std',
+  'target',
+  'threshold',
+  'tta',
+  'tune',
+  'unfreeze',
+  'unit',
+  'validation',
+  'warmUp',
+  'weightDecay',
+  'weights',
+] as const;
+
+export type OptionKey = (typeof optionKeys)[number];
 
 /**
  * An option in the text of an error or a message, by its key in the API and perhaps a value: `` `solver` ``, `` `solver: ridge` ``. The command

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { CacheEntry, CacheListing, PruneResult } from '../verbs/manage-cache.js';
+import { JSON_HELP } from './options.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags {
@@ -10,21 +11,24 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** `eyeball cache` */
 export function cacheCommand(terminal: Terminal): Command {
   return new Command('cache')
     .description(
-      'List what the cache holds: features of images by backbone, image facts, cropped faces, downloaded weights. With --prune, remove what was not used for long; all of it can be made again.',
+      'List the cache: features by backbone, image facts, cropped faces, downloaded weights. With --prune, remove entries; all of them can be computed or downloaded again.',
     )
-    .option('--prune', 'remove entries, by --older-than, --max-size or both')
-    .option('--older-than <time>', 'with --prune: what was not used for this long, such as 12h, 30d or 8w', seconds)
+    .option('--prune', 'remove entries by --older-than, --max-size or both')
+    .option(
+      '--older-than <time>',
+      'with --prune: remove entries not used for this long, such as 12h, 30d or 8w',
+      seconds,
+    )
     .option(
       '--max-size <size>',
-      'with --prune: the least recently used until this is left, such as 500MB or 5GB',
+      'with --prune: remove the least recently used entries until this size is left, such as 500MB or 5GB',
       bytes,
     )
-    .option('--cache <dir>', 'the folder of the cache (default: ~/.cache/eyeball)')
-    .option('--json', 'print one JSON value on stdout and nothing else there')
+    .option('--cache <dir>', 'folder of the cache (default: ~/.cache/eyeball)')
+    .option('--json', JSON_HELP)
     .addHelpText(
       'after',
       `
@@ -32,7 +36,7 @@ Examples:
   npx eyeball-ml cache
   npx eyeball-ml cache --prune --older-than 30d
   npx eyeball-ml cache --prune --max-size 5GB
-  npx eyeball-ml cache --prune --max-size 0      remove all of it`,
+  npx eyeball-ml cache --prune --max-size 0   # remove all of it`,
     )
     .action(async ({ cache, prune, olderThan, maxSize, json }: Flags) => {
       const { listCache, pruneCache } = await import('../verbs/manage-cache.js');
@@ -94,7 +98,7 @@ const cells = ({ kind, name, images, bytes, lastUsed }: CacheEntry): string[] =>
   lastUsed.slice(0, 16).replace('T', ' '),
 ];
 
-/** Many small files of a kind are one line. */
+/** Merges the entries of kinds that consist of many small files. */
 function grouped(entries: readonly CacheEntry[]): CacheEntry[] {
   return [...new Set(entries.map(({ kind }) => kind))].flatMap(kind => {
     const those = entries.filter(entry => entry.kind === kind);

@@ -3,16 +3,16 @@ import { significant } from '../base/text.js';
 import type { ComparedModel, CompareResult } from '../verbs/compare-models.js';
 import { duration } from './duration.js';
 import { signed } from './evaluate.js';
+import { JSON_HELP } from './options.js';
 import type { Terminal } from './terminal.js';
 
-/** `eyeball compare` */
 export function compareCommand(terminal: Terminal): Command {
   return new Command('compare')
     .description(
-      'Set models side by side: their errors by evaluation and validation, time and size, then the settings in which they differ.',
+      'Compare models side by side: evaluation and validation errors, time and size, and the settings in which they differ.',
     )
-    .argument('<model...>', 'the folders of two or more models')
-    .option('--json', 'print one JSON value on stdout and nothing else there')
+    .argument('<model...>', 'folders of two or more models')
+    .option('--json', JSON_HELP)
     .addHelpText(
       'after',
       `
@@ -20,7 +20,7 @@ Examples:
   npx eyeball-ml compare age18 age50
   npx eyeball-ml compare runs/lr-* --json
 
-The errors of an evaluation are those in MODEL-evaluation, where eyeball evaluate puts them.`,
+Evaluation errors are read from MODEL-evaluation, where evaluate writes them.`,
     )
     .action(async (models: string[], flags: { readonly json?: boolean }) => {
       const { compareModels } = await import('../verbs/compare-models.js');
@@ -30,11 +30,11 @@ The errors of an evaluation are those in MODEL-evaluation, where eyeball evaluat
     });
 }
 
-/** One property of all models, a text each. */
+/** A property, and its value for each model. */
 type Row = readonly [name: string, ...values: string[]];
 
 const NONE = '-';
-/** More models than this are rows and not columns. */
+/** Beyond this number, models are rows instead of columns. */
 const MAX_COLUMNS = 4;
 
 function summary({ models, warnings }: CompareResult, width: number): string {
@@ -54,7 +54,7 @@ function summary({ models, warnings }: CompareResult, width: number): string {
       ? ['no setting differs']
       : table([['settings', ...names.slice(1)], ...differing], width)),
     '',
-    ...wrap(['the same in all:', ...same], width),
+    ...wrap(['same in all:', ...same], width),
     ...(unmeasured.length === 0
       ? []
       : [`not evaluated: ${unmeasured.join(', ')} (npx eyeball-ml evaluate MODEL TEST_DATA)`]),
@@ -66,7 +66,7 @@ const show = (value: number | undefined): string => (value === undefined ? NONE 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const setting = (value: ComparedModel['configuration'][string] | undefined): string =>
   typeof value === 'number' ? significant(value, 6) : `${value ?? NONE}`;
-/** The start of a checksum; other names of weights, such as those by formula, as they are. */
+/** Shortens SHA-256 checksums; other identities of weights, such as those of formula weights, are kept. */
 const short = (identity: string): string => (/^[0-9a-f]{64}$/.test(identity) ? identity.slice(0, 12) : identity);
 const seconds = (value: number | undefined): string => (value === undefined ? NONE : duration(value));
 
@@ -106,8 +106,8 @@ function settingTexts(models: readonly ComparedModel[]): Record<string, (model: 
 const GAP = 2;
 
 /**
- * The lines of a table of `rows`, the first of which names its columns: up to four models are columns, more are rows. Where
- * the columns do not fit into `width` characters, the rest of them follow below.
+ * The lines of a table of `rows`, of which the first is the header: up to four models are columns, more are rows. Columns that do not fit
+ * into `width` characters follow in blocks below.
  */
 function table(rows: readonly Row[], width: number): string[] {
   const isWide = rows[0]!.length - 1 > MAX_COLUMNS;
@@ -133,7 +133,7 @@ function table(rows: readonly Row[], width: number): string[] {
   ]);
 }
 
-/** A heading and what follows it, with commas between, in lines of at most `width` characters where that can be. */
+/** A heading and a comma-separated list, wrapped at `width` characters. */
 function wrap([heading, ...items]: readonly [string, ...string[]], width: number): string[] {
   const lines = [heading];
   items.forEach((item, i) => {

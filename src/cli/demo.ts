@@ -2,25 +2,24 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { DemoResult } from '../demo/run-demo.js';
 import { duration } from './duration.js';
-import { seedOption, type TalkFlags, talkOptions, whole } from './options.js';
+import { type MessageFlags, messageOptions, seedOption, whole } from './options.js';
 import type { Terminal } from './terminal.js';
 
-interface Flags extends TalkFlags {
+interface Flags extends MessageFlags {
   readonly out: string;
   readonly images: number;
   readonly seed: number;
 }
 
-/** `eyeball demo` */
 export function demoCommand(terminal: Terminal): Command {
   const command = new Command('demo')
     .description(
-      'Draw faces whose looks depend on an age, then inspect, clean, train, evaluate and predict them; offline, about a minute.',
+      'Draw faces whose appearance depends on an age, then inspect, clean, train, evaluate and predict; offline, about a minute.',
     )
-    .option('--out <dir>', 'the folder to make; an earlier demo there is replaced', 'eyeball-demo')
-    .option('--images <n>', 'how many faces to draw', whole(50), 800);
+    .option('--out <dir>', 'folder to create; an earlier demo there is replaced', 'eyeball-demo')
+    .option('--images <n>', 'number of faces to draw, 50 to 99999', whole(50), 800);
   seedOption(command);
-  talkOptions(command).addHelpText(
+  messageOptions(command).addHelpText(
     'after',
     `
 Examples:
@@ -43,18 +42,18 @@ function summary({ out, data, cleaning, training, evaluation, predictions, total
       ({ file, value, error }) => `  ${file}: ${value === null ? error : `${value.toFixed(1)} years`}`,
     ),
     '',
-    `Done in ${duration(totalSeconds)}: trained on ${training.images} drawn faces, measured on ${evaluation.images} others.`,
-    `RMSE ${rmse.toFixed(1)} and MAE ${mae.toFixed(1)} years, where always answering the mean has ${baseline.mean.rmse.toFixed(1)} and ${baseline.mean.mae.toFixed(1)}.`,
-    `Of ${cleaning.planted} wrong labels planted, ${cleaning.found} were found before training, and left out.`,
+    `Done in ${duration(totalSeconds)}: trained on ${training.images} drawn faces, evaluated on ${evaluation.images} others.`,
+    `RMSE ${rmse.toFixed(1)} and MAE ${mae.toFixed(1)} years; always predicting the mean: ${baseline.mean.rmse.toFixed(1)} and ${baseline.mean.mae.toFixed(1)}.`,
+    `Of ${cleaning.planted} planted wrong labels, ${cleaning.found} were found and dropped before training.`,
     '',
     'Open:',
-    `  ${join(out, 'evaluation', 'report.html')}    the report: plots, groups, best and worst`,
-    `  ${join(out, 'inspection', 'inspect.html')}    the data set: labels, sizes, samples, what is broken`,
-    `  ${cleaning.sheet}    the most suspicious labels, beside the faces that look most like them`,
-    `  ${join(out, 'evaluation', 'worst.png')}      the worst predictions on one sheet`,
-    `  ${data.truth}    which faults were planted`,
+    `  ${join(out, 'evaluation', 'report.html')}    report: plots, errors by group, best and worst predictions`,
+    `  ${join(out, 'inspection', 'inspect.html')}    dataset: labels, sizes, samples, unreadable files`,
+    `  ${cleaning.sheet}    most suspicious labels, beside their nearest neighbors`,
+    `  ${join(out, 'evaluation', 'worst.png')}      contact sheet of the worst predictions`,
+    `  ${data.truth}    planted faults`,
     '',
-    'On your own images, in folders named by their number:',
+    'On your own images, in folders named by their label:',
     '  npx eyeball-ml inspect DATA --out look',
     '  npx eyeball-ml clean DATA --out look/labels.csv',
     '  npx eyeball-ml train DATA --out my-model',

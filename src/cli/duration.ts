@@ -1,4 +1,4 @@
-/** Seconds as people say them: `8.0 s`, `3 min 20 s`, `2 h 5 min`. */
+/** Formats seconds: `8.0 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);

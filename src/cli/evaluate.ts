@@ -4,20 +4,23 @@ import type { EvaluateModelResult } from '../verbs/evaluate-model.js';
 import { duration } from './duration.js';
 import { leakageLines } from './leakage.js';
 import {
+  CACHE_HELP,
   type DataFlags,
   dataOptions,
   forceOption,
+  type MessageFlags,
+  MODEL_HELP,
+  messageOptions,
+  OTHER_DATA_HELP,
   type ProfileFlags,
   profileOption,
   seedOption,
-  type TalkFlags,
-  talkOptions,
   ttaOption,
 } from './options.js';
 import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
-interface Flags extends DataFlags, TalkFlags, ProfileFlags {
+interface Flags extends DataFlags, MessageFlags, ProfileFlags {
   readonly out?: string;
   readonly cache?: string;
   readonly tta?: boolean;
@@ -26,21 +29,20 @@ interface Flags extends DataFlags, TalkFlags, ProfileFlags {
   readonly force?: boolean;
 }
 
-/** `eyeball evaluate` */
 export function evaluateCommand(terminal: Terminal): Command {
   const command = new Command('evaluate')
     .description(
-      'Measure a model on labelled images: errors beside those of a constant, by group, best and worst, and a page.',
+      'Evaluate a model on labeled images. Prints its errors beside the baseline (always predicting the mean), and writes a report with errors by group and the best and worst predictions.',
     )
-    .argument('<model>', "the model's folder")
-    .argument('<data>', 'labelled images, in the forms that train takes')
-    .option('--out <dir>', 'the folder of results (default: MODEL-evaluation)')
-    .option('--cache <dir>', 'where facts of images are kept (default: ~/.cache/eyeball)');
+    .argument('<model>', MODEL_HELP)
+    .argument('<data>', OTHER_DATA_HELP)
+    .option('--out <dir>', 'folder of the results (default: MODEL-evaluation)')
+    .option('--cache <dir>', CACHE_HELP);
   dataOptions(command)
     .addOption(ttaOption())
-    .option('--faces', 'take the largest face of each image, cropped as in the training, in its place');
+    .option('--faces', 'crop the largest face of each image as in the training, and predict it');
   seedOption(command).addOption(forceOption());
-  profileOption(talkOptions(command)).addHelpText(
+  profileOption(messageOptions(command)).addHelpText(
     'after',
     `
 Examples:
@@ -70,11 +72,11 @@ function summary(result: EvaluateModelResult): string {
     row('this model', show(result.rmse) + range(interval95.rmse), show(result.mae) + range(interval95.mae)),
     ...(leakage === undefined || leakage.exact + leakage.near === 0 || leakage.reduced.rmse === null
       ? []
-      : [row('without those trained on', show(leakage.reduced.rmse), show(leakage.reduced.mae ?? 0))]),
+      : [row('without leaked images', show(leakage.reduced.rmse), show(leakage.reduced.mae ?? 0))]),
     row('always the mean', show(baseline.mean.rmse), show(baseline.mean.mae)),
     row('always the median', show(baseline.median.rmse), show(baseline.median.mae)),
     '',
-    `${r2 === null ? 'variance explained: not defined' : `explains ${(100 * r2).toFixed(0)} % of the variance`}; ${(100 * result.cs5).toFixed(0)} % within 5; bias ${signed(result.bias)}; MSE ${show(result.mse)}`,
+    `variance explained: ${r2 === null ? 'not defined' : `${(100 * r2).toFixed(0)} %`}; error of at most 5: ${(100 * result.cs5).toFixed(0)} %; bias: ${signed(result.bias)}; MSE: ${show(result.mse)}`,
     '',
     ...groupTable(result),
     ...uncertaintyLines(result),
@@ -112,21 +114,24 @@ function uncertaintyLines({
   if (slope !== null) {
     const [low, high] = slope.interval95;
     lines.push(
-      `predictions rise by ${slope.value.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)}) for each 1 of truth`,
+      `slope of predictions over true values: ${slope.value.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})`,
     );
   }
   if (unusual === undefined) return lines;
-  const found = (asked: number, share: number | null | undefined, width: number | null | undefined) =>
-    share == null
-      ? `${asked} %: too few calibration images`
-      : `${asked} % asked, ${(100 * share).toFixed(1)} % found, ${show(width!)} wide`;
+  const measured = (coverage: number | null | undefined, width: number | null | undefined) =>
+    coverage == null
+      ? 'too few calibration images'
+      : `coverage ${(100 * coverage).toFixed(1)} %, width ${show(width!)}`;
+  const kinds = `${unlike.kind} of another kind, ${unlike.source} from another source`;
   lines.push(
-    `intervals: ${found(90, coverage90, intervalWidth90)}; ${found(80, coverage80, intervalWidth80)}; unusual images: ${unusual}${unlike.kind + unlike.source > 0 ? ` (${unlike.kind} of another kind, ${unlike.source} from another source)` : ''}`,
+    `90 % intervals: ${measured(coverage90, intervalWidth90)}`,
+    `80 % intervals: ${measured(coverage80, intervalWidth80)}`,
+    `unusual images: ${unusual}${unlike.kind + unlike.source > 0 ? ` (${kinds})` : ''}`,
   );
   return lines;
 }
 
 const show = (value: number): string => value.toPrecision(3);
 
-/** A difference with its sign: `+1.2`. */
+/** A difference with its sign, two digits: `+1.2`. */
 export const signed = (value: number): string => (value < 0 ? '' : '+') + value.toPrecision(2);

@@ -3,11 +3,20 @@ import { Command } from 'commander';
 import { significant } from '../base/text.js';
 import type { InspectResult } from '../verbs/inspect-dataset.js';
 import { leakageLines } from './leakage.js';
-import { type DataFlags, dataOptions, forceOption, seedOption, type TalkFlags, talkOptions } from './options.js';
+import {
+  CACHE_HELP,
+  DATA_HELP,
+  type DataFlags,
+  dataOptions,
+  forceOption,
+  type MessageFlags,
+  messageOptions,
+  seedOption,
+} from './options.js';
 import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
-interface Flags extends DataFlags, TalkFlags {
+interface Flags extends DataFlags, MessageFlags {
   readonly against?: string;
   readonly cache?: string;
   readonly out?: string;
@@ -15,19 +24,18 @@ interface Flags extends DataFlags, TalkFlags {
   readonly force?: boolean;
 }
 
-/** `eyeball inspect` */
 export function inspectCommand(terminal: Terminal): Command {
   const command = new Command('inspect')
     .description(
-      'Open every image of a data set: counts, labels, sizes, what is broken and why; with --out a page and a sheet of samples.',
+      'Read every image of a dataset and print counts, labels, sizes, and which files are unreadable and why. With --out, write a page and a contact sheet of samples.',
     )
-    .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
-    .option('--against <data>', 'other labelled images, to test on for example: which of them are among these')
-    .option('--cache <dir>', 'where facts of images are kept, with --against (default: ~/.cache/eyeball)')
-    .option('--out <dir>', 'the folder for inspect.html and samples.png');
+    .argument('<data>', DATA_HELP)
+    .option('--against <data>', 'other labeled images, such as test images: report which of them repeat images of DATA')
+    .option('--cache <dir>', `with --against: ${CACHE_HELP}`)
+    .option('--out <dir>', 'folder to create: inspect.html and samples.png (default: none)');
   dataOptions(command);
   seedOption(command).addOption(forceOption());
-  talkOptions(command).addHelpText(
+  messageOptions(command).addHelpText(
     'after',
     `
 Examples:
@@ -56,7 +64,7 @@ function summary(result: InspectResult): string {
   const width = Math.max(...names.map(name => name.length));
   const rest = sizes.length - SIZES;
   return [
-    `${images} images: ${formats.map(({ format, images: n }) => `${n} ${format}`).join(', ')}; ${grayscale} without colour`,
+    `${images} images: ${formats.map(({ format, images: n }) => `${n} ${format}`).join(', ')}; ${grayscale} grayscale`,
     `sizes: ${sizes
       .slice(0, SIZES)
       .map(s => `${s.width} x ${s.height} (${s.images})`)
@@ -70,7 +78,7 @@ function summary(result: InspectResult): string {
     ...skippedLines(skipped),
     ...(leakage === undefined ? [] : leakageLines(leakage)),
     out === undefined
-      ? 'add --out DIR for a page and a sheet of samples'
-      : `page: ${join(out, 'inspect.html')}; sheet: ${join(out, 'samples.png')}`,
+      ? 'add --out DIR for a page and a contact sheet of samples'
+      : `page: ${join(out, 'inspect.html')}; contact sheet: ${join(out, 'samples.png')}`,
   ].join('\n');
 }

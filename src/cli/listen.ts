@@ -2,29 +2,29 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { expected, InputError, reasonOf } from '../base/errors.js';
+import { InputError, reasonOf } from '../base/errors.js';
 import type { App } from '../serving/app.js';
 import { PROBLEM_TYPE, Problem, problemResponse, problemText } from '../serving/problem.js';
 
-/** A service on a port. */
+/** A listening HTTP server. */
 export interface Listening {
   /** Such as `http://127.0.0.1:8080`. */
   readonly address: string;
-  /** Takes no new connection, answers what arrives on those that are open, and resolves once they are closed. */
+  /** Accepts no new connections, answers requests on the open ones, and resolves when all are closed. */
   close(): Promise<void>;
 }
 
-// A connection that was kept alive for another request gets this long to send it, or to be closed by its client, before we close it.
+// Time that an idle keep-alive connection has after close() to send another request.
 const IDLE_MS = 500;
-// What is still open then has a client that does not take its answer.
+// Connections that are still open after this time have clients that do not read their responses.
 const CLOSE_MS = 60_000;
 
 /**
- * Puts the app on a port.
+ * Serves an app over HTTP.
  *
- * @param options.port 0 takes any that is free.
- * @param options.bodyMs Time that the app gives to bodies; node ends slower requests itself, a little later.
- * @throws InputError where the port or the address cannot be had.
+ * @param options.port 0: any free port.
+ * @param options.bodyMs The app's time limit of request bodies; Node's own limit is 10 s later.
+ * @throws InputError if the port or the address is not available.
  */
 export async function listen(
   app: Pick<App, 'fetch'>,
@@ -37,7 +37,7 @@ export async function listen(
   const answer = getRequestListener(
     (request, env) =>
       app.fetch(request, { client: (env.incoming as IncomingMessage).socket.remoteAddress, exactLength: true }),
-    // The app never rejects, so this is about requests that no Request can be made of.
+    // The app never rejects: this handles messages that cannot be made into a Request.
     { errorHandler: () => problemResponse(UNREADABLE) },
   );
   const server: Server = createServer(
@@ -51,7 +51,7 @@ export async function listen(
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // A request that has its answer, or a part of it, gets no second one: it would be taken for the answer to the next request.
+    // A request with a response, or a part of one, gets no second: the client would take it for that of its next request.
     const { incoming, outgoing } = latest.get(socket) ?? {};
     const isAnswered = outgoing?.headersSent && !(incoming?.complete && outgoing.writableFinished);
     if (!socket.writable || error.code === 'ECONNRESET' || isAnswered) socket.destroy();
@@ -59,14 +59,13 @@ export async function listen(
   });
   server.on('connect', (_, socket: Duplex) => answerOn(socket, NO_TUNNEL));
   server.on('checkExpectation', (_, outgoing: ServerResponse) => {
-    const problem = new Problem(417, 'Expect: expected 100-continue or none, got another');
+    const problem = new Problem(417, 'Expect: only 100-continue is supported');
     outgoing.writeHead(problem.status, { 'Content-Type': PROBLEM_TYPE, Connection: 'close' }).end(problemText(problem));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const got = cause.code === 'EADDRINUSE' ? 'one in use' : `"${reasonOf(cause)}"`;
-      const wayOut = '--port and --host name others';
-      reject(new InputError(expected(`${host}:${port}`, 'a free port of this machine', got, wayOut), { cause }));
+      const reason = cause.code === 'EADDRINUSE' ? 'the port is in use' : reasonOf(cause);
+      reject(new InputError(`${host}:${port}: ${reason}; choose another with --port or --host`, { cause }));
     });
     server.listen(port, host, resolve);
   });
@@ -79,7 +78,7 @@ export async function listen(
         for (const outgoing of open) if (!outgoing.headersSent) outgoing.setHeader('Connection', 'close');
         const sweep = setInterval(() => server.closeIdleConnections(), IDLE_MS);
         const last = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-        // Not server.close(): that closes idle connections at once, a request that is on its way to us included.
+        // Not server.close(): it closes idle connections at once, also those on which a request is arriving.
         NetServer.prototype.close.call(server, () => {
           clearInterval(sweep);
           clearTimeout(last);
@@ -89,16 +88,16 @@ export async function listen(
   };
 }
 
-const UNREADABLE = new Problem(400, 'expected a request with a Host and a path that make a URL, got others');
+const UNREADABLE = new Problem(400, 'expected a Host and a path that form a URL');
 
-const NO_REQUEST = new Problem(400, 'expected an HTTP request, got one that cannot be read');
+const NO_REQUEST = new Problem(400, 'expected an HTTP request, got another message');
 const NO_TUNNEL = new Problem(405, 'expected GET, HEAD or POST, got CONNECT');
 const FAULTS: Readonly<Record<string, Problem>> = {
-  HPE_HEADER_OVERFLOW: new Problem(431, 'expected headers of at most 16 KiB, got more'),
-  ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, 'expected a whole request, got a part of it'),
+  HPE_HEADER_OVERFLOW: new Problem(431, 'headers are larger than 16 KiB'),
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, 'the request did not arrive in time'),
 };
 
-/** Answers a request that the app never sees in the form of its refusals, and closes the connection. */
+/** Responds to a message that does not reach the app, in the app's form of errors, and closes the connection. */
 function answerOn(socket: Duplex, problem: Problem): void {
   const body = problemText(problem);
   const headers = [

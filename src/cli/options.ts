@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../base/errors.js';
 
-// Options that several commands share, and how their texts become values.
+// Options that several commands share, and parsers of their values.
 
 /** A finite number. */
 export function number(text: string): number {
@@ -22,25 +22,30 @@ export const whole =
   };
 
 /**
- * The value of an option that must be given. Commander's own required options are checked before unknown ones, so that `--outt dir` would
- * be answered by "--out not specified" instead of what was meant.
+ * The value of a required option. Commander checks its own required options before unknown ones, so it would report `--outt dir` as
+ * "--out not specified".
  *
- * @param name With its value, as in the help: `--out <dir>`.
- * @throws UsageError without one
+ * @param name The option as in the help: `--out <dir>`.
+ * @throws UsageError if `value` is undefined.
  */
 export function required<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new UsageError(`required option '${name}' not specified`);
   return value;
 }
 
-/** Three numbers with commas between them. */
+/** @throws UsageError for the first of the options `given`, by flag, that has a value: it has no effect `when`, such as `without --data`. */
+export function refuseUnused(given: Readonly<Record<string, unknown>>, when: string): void {
+  for (const [flag, value] of Object.entries(given))
+    if (value !== undefined) throw new UsageError(`${flag} has no effect ${when}; remove it`);
+}
+
+/** Three numbers, separated by commas. */
 export function triple(text: string): [number, number, number] {
   const values = text.split(',').map(number);
   if (values.length !== 3) throw new InvalidArgumentError('Expected three numbers such as 0.485,0.456,0.406.');
   return values as [number, number, number];
 }
 
-/** How a command finds its data. */
 export interface DataFlags {
   readonly target?: string;
   readonly labelFrom?: string;
@@ -50,21 +55,34 @@ export interface DataFlags {
   readonly limit?: number;
 }
 
-/** Adds DATA's options: --target, --label-from, --label-from-path, --skip-missing, --decisions, --limit. */
-export function dataOptions(command: Command): Command {
+/** Help of the argument DATA. */
+export const DATA_HELP =
+  'labeled images: a folder for each label value, a folder with metadata.csv or metadata.jsonl, or a CSV or JSONL file';
+export const OTHER_DATA_HELP = 'labeled images, in the same forms as for train';
+export const MODEL_HELP = 'folder of the model';
+
+/** Adds --target, --label-from, --label-from-path and --skip-missing: where the labels are. */
+export function labelOptions(command: Command): Command {
   return command
-    .option('--target <name>', 'the number to learn: a column of the table; for folders, what to call it')
-    .option('--label-from <regex>', "take the number from each file's name, as '^(\\d+)_' does for 37_1.jpg")
+    .option(
+      '--target <name>',
+      'column of a table that holds the target (default: its only numeric column); for folders and file names, the name of the target',
+    )
+    .option('--label-from <regex>', "regular expression of the label in each file name: '^(\\d+)_' for 37_1.jpg")
     .option(
       '--label-from-path <regex>',
-      "the same for each file's path in the folder, as '/(\\d+)/' does for female/25/a.jpg",
+      "regular expression of the label in each path in the folder: '/(\\d+)/' for female/25/a.jpg",
     )
-    .option('--skip-missing', 'skip rows of a table whose number is missing (default: they are an error)')
-    .option('--decisions <file>', 'what was decided about labels and images, from eyeball clean')
-    .option('--limit <n>', 'only the first N images in path order', whole(1));
+    .option('--skip-missing', 'skip table rows without a label (default: they are an error)');
 }
 
-/** Which network sees the images. */
+/** Adds the options of {@link labelOptions}, --decisions and --limit. */
+export function dataOptions(command: Command): Command {
+  return labelOptions(command)
+    .option('--decisions <file>', 'decisions about labels and images: the decisions.csv of clean')
+    .option('--limit <n>', 'use only the first n images in path order (default: all)', whole(1));
+}
+
 export interface BackboneFlags {
   readonly backbone?: string;
   readonly weights?: string;
@@ -74,55 +92,52 @@ export interface BackboneFlags {
   readonly cache?: string;
 }
 
-/** Adds --backbone, what belongs to it, and --cache. */
+/** Adds --backbone, --weights, --size, --mean, --std and --cache. */
 export function backboneOptions(command: Command): Command {
   return command
     .option(
       '--backbone <name>',
-      'face, resnet18, resnet34, resnet50, resnet101, resnet152 or a FILE.onnx (default: face)',
+      'pretrained network: face, resnet18, resnet34, resnet50, resnet101, resnet152, or an ONNX file (default: face)',
     )
     .option(
       '--weights <source>',
-      "for ResNets: a .safetensors or .pth file, a hub name, or formula (default: the hub's ImageNet weights)",
+      'weights of a ResNet: a .safetensors or .pth file, a name on the hub, or "formula", not pretrained (default: ImageNet weights of the hub)',
     )
-    .option('--size <px>', 'width and height that images are stretched to (default: 224)', whole(1))
-    .option('--mean <r,g,b>', "mean of the colours in 0..1, for a FILE.onnx (default: ImageNet's)", triple)
-    .option('--std <r,g,b>', "standard deviation of the colours, for a FILE.onnx (default: ImageNet's)", triple)
-    .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)');
+    .option('--size <px>', 'width and height in px that images are resized to (default: 224)', whole(1))
+    .option('--mean <r,g,b>', 'mean of the colors, 0 to 1, for an ONNX file (default: that of ImageNet)', triple)
+    .option('--std <r,g,b>', 'standard deviation of the colors, for an ONNX file (default: that of ImageNet)', triple)
+    .option('--cache <dir>', CACHE_HELP);
 }
 
-/** How a command talks. */
-export interface TalkFlags {
+export interface MessageFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Whether a command says where the time went. */
 export interface ProfileFlags {
   readonly profile?: boolean;
 }
 
+export const CACHE_HELP = 'folder of cached features, image facts and downloads (default: ~/.cache/eyeball)';
+export const JSON_HELP = 'print one JSON value on stdout and nothing else there';
+
 /** Adds --json and --quiet. */
-export function talkOptions(command: Command): Command {
-  return command
-    .option('--json', 'print one JSON value on stdout and nothing else there')
-    .option('--quiet', 'no progress and no messages on stderr');
+export function messageOptions(command: Command): Command {
+  return command.option('--json', JSON_HELP).option('--quiet', 'print no progress and no messages on stderr');
 }
 
-/** Adds --profile, for what runs images through a network. */
 export function profileOption(command: Command): Command {
-  return command.option('--profile', 'say at the end, on stderr, where the time went');
+  return command.option('--profile', 'print the time of each step on stderr at the end');
 }
 
-/** Adds --seed. */
 export function seedOption(command: Command): Command {
-  return command.addOption(new Option('--seed <n>', 'start of all random numbers').argParser(whole(0)).default(0));
+  return command.addOption(new Option('--seed <n>', 'seed of all random numbers').argParser(whole(0)).default(0));
 }
 
 export const ttaOption = () =>
   new Option(
     '--tta',
-    'predict each image and its mirror image, and take the mean: twice the work; intervals are calibrated without it and hold a little more',
+    'predict the mean over each image and its mirror image: doubles the time, and intervals cover slightly more',
   );
 
-export const forceOption = () => new Option('--force', 'move an existing output folder aside');
+export const forceOption = () => new Option('--force', 'move existing output aside instead of stopping');

@@ -1,18 +1,19 @@
 import { Command, Option } from 'commander';
 import {
   forceOption,
+  type MessageFlags,
+  MODEL_HELP,
+  messageOptions,
   number,
   type ProfileFlags,
   profileOption,
-  type TalkFlags,
-  talkOptions,
   ttaOption,
   whole,
 } from './options.js';
 import { type LineOptions, predictionLines, widthOf } from './prediction-lines.js';
 import type { Terminal } from './terminal.js';
 
-interface Flags extends TalkFlags, ProfileFlags {
+interface Flags extends MessageFlags, ProfileFlags {
   readonly level?: number;
   readonly tta?: boolean;
   readonly faces?: boolean;
@@ -22,27 +23,22 @@ interface Flags extends TalkFlags, ProfileFlags {
   readonly force?: boolean;
 }
 
-/** `eyeball predict` */
 export function predictCommand(terminal: Terminal): Command {
   const command = new Command('predict')
     .description(
-      'Name the number of images, a line each, with the interval that it lies in for 90 % of images like those of the ' +
-        'training. An image unlike them is called unusual: another kind of image, or from another source; one that cannot be read is said so, and the others are still done.',
+      'Predict a value for each image, with an interval that covers the true value for 90 % of images like the training images. ' +
+        'Marks images unlike them as unusual: another kind of image, or from another source. Names images that cannot be read, and predicts the others.',
     )
-    .argument('<model>', "the model's folder")
-    .argument('<image...>', 'files, folders of images, or http(s) addresses')
-    .option(
-      '--level <share>',
-      'share of images whose interval holds the true number, such as 0.8 (default: 0.9)',
-      number,
-    )
+    .argument('<model>', MODEL_HELP)
+    .argument('<image...>', 'files, folders of images, or http(s) URLs')
+    .option('--level <share>', 'coverage of the intervals, above 0 to below 1 (default: 0.9)', number)
     .addOption(ttaOption())
-    .option('--faces', 'find the faces in each image, and predict each, a line a face, the largest first')
-    .option('--csv <file>', 'write a row for each image, or face, to this file instead of a line to the screen')
-    .option('--explain <dir>', 'a folder for images that show what pushed each number up (warm) and down (cool)')
-    .addOption(new Option('--seed <n>', 'start of the random draws of --explain (default: 0)').argParser(whole(0)))
+    .option('--faces', 'find the faces in each image and predict each: one line per face, the largest first')
+    .option('--csv <file>', 'write one row per image or face to this file instead of lines on stdout')
+    .option('--explain <dir>', 'folder to create: images that show what raised (warm) and lowered (cool) each value')
+    .addOption(new Option('--seed <n>', 'with --explain: seed of its random numbers (default: 0)').argParser(whole(0)))
     .addOption(forceOption());
-  profileOption(talkOptions(command)).addHelpText(
+  profileOption(messageOptions(command)).addHelpText(
     'after',
     `
 Examples:
@@ -82,7 +78,7 @@ Examples:
   });
 }
 
-/** How lines for a person are laid out. */
+/** The layout of lines on a terminal. */
 async function columnsFor(model: string, images: readonly string[]): Promise<LineOptions> {
   const { listImages } = await import('../verbs/predict-images.js');
   const { readManifest } = await import('../model/model.js');

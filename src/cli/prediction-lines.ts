@@ -2,26 +2,26 @@ import { significant } from '../base/text.js';
 import type { ImagePrediction } from '../model/model.js';
 import { unusualText } from '../report/unusual-text.js';
 
-/** How predictions are written. */
+/** Format of prediction lines. */
 export interface LineOptions {
-  /** What the target is counted in: `years`. */
+  /** Unit of the target, such as `years`. */
   readonly unit?: string | undefined;
   /**
-   * Width of the column of files, in characters, for lines that a person reads: aligned, with units. Left out, lines are for programs: tabs
-   * between columns, and numbers alone.
+   * Width of the file column in characters, for aligned lines with units on a terminal. Without it, columns are separated by tabs and
+   * values have no unit.
    */
   readonly fileWidth?: number | undefined;
 }
 
-// Longer paths push their own line to the right, not all others.
+// Longer paths shift only their own line.
 const WIDEST_FILE = 60;
 
-/** The width of a column that holds these paths. */
+/** The width of the file column for these paths. */
 export const widthOf = (files: readonly string[]): number =>
   files.reduce((widest, file) => Math.max(widest, Math.min(file.length, WIDEST_FILE)), 0);
 
 /**
- * A function that gives the line of each prediction, one after another: the faces of an image are numbered.
+ * A function that formats predictions in order, and numbers the faces of each image.
  *
  * @example
  * const lineOf = predictionLines({ unit: 'years', fileWidth: 12 });
@@ -51,9 +51,9 @@ function line(
   if (low != null && high != null) cells.push(`${short(low)} to ${short(high)}`);
   if (unusual) cells.push(unusualText(unlike));
   if (warning !== undefined) cells.push(`warning: ${warning}`);
-  if (face?.small) cells.push(`small: ${face.width} px wide show little`);
+  if (face?.small) cells.push(`small face: ${face.width} px wide`);
   return cells.join(isAligned ? '  ' : '\t');
 }
 
-/** The end of an interval needs fewer digits than a value. */
+/** Ends of intervals have four digits, values six. */
 const short = (value: number): string => significant(value, 4);

@@ -4,7 +4,7 @@ import { duration } from './duration.js';
 const EVERY_MS = 5000;
 
 /**
- * Turns progress into lines where there is no terminal: one in five seconds at most, and one at the end of a phase that took longer.
+ * Progress as lines, for output without a terminal: at most one in five seconds, and one at the end of a longer phase.
  *
  * @example
  * const lines = new ProgressLines();
@@ -14,13 +14,13 @@ export class ProgressLines {
   private readonly pace: Pace;
   private last: number;
 
-  /** @param now The clock in ms. Default: `performance.now`. */
+  /** @param now A clock in ms (default: `performance.now`). */
   constructor(private readonly now: () => number = () => performance.now()) {
     this.pace = new Pace(now);
     this.last = now();
   }
 
-  /** The line to print after this report; undefined for none. */
+  /** The line to print for this report, or undefined. */
   next(progress: Progress): string | undefined {
     const reading = this.pace.read(progress);
     const now = this.now();
@@ -34,16 +34,16 @@ export class ProgressLines {
   }
 }
 
-/** `[2/4] ` before the phase of a command that has stages. */
+/** The prefix of a phase in a command with stages: `[2/4] `. */
 export const stageText = ({ stage }: Progress): string => (stage === undefined ? '' : `[${stage.number}/${stage.of}] `);
 
-/** How fast it goes: `63 images/s`, or `from the cache`, whose speed says nothing about the work. */
+/** The speed, such as `63 images/s`, or `from the cache`. */
 export function speedText({ done, cached = 0, unit }: Progress, { rate }: PaceReading): string {
   if (done > 0 && cached >= done) return 'from the cache';
   return `${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s`;
 }
 
-/** Nothing yet after the first report of a phase, which says nothing about its speed. */
+/** Speed and remaining time; empty after the first report of a phase, when there is no speed yet. */
 const paceText = (progress: Progress, reading: PaceReading): string =>
   reading.rate === 0 || reading.seconds === 0
     ? ''

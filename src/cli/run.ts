@@ -6,10 +6,10 @@ import { Terminal } from './terminal.js';
 
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** Runs the command line `args` and resolves to the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. */
+/** Runs a command line and resolves to its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function run(args: readonly string[]): Promise<number> {
   const controller = new AbortController();
-  // The second Ctrl-C does not wait for anything: the signal takes its usual way.
+  // A second Ctrl-C ends the process at once, by the default action of the signal.
   const interrupt = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       process.removeAllListeners(signal);
@@ -34,7 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** A command as the list of all shows it; what it does is loaded where it is asked for, so that the list is there at once. */
+/** An entry of the list of commands; its module is loaded only if the command is given, so that --help is fast. */
 interface Listed {
   readonly usage: string;
   readonly summary: string;
@@ -44,27 +44,27 @@ interface Listed {
 const COMMANDS: readonly Listed[] = [
   {
     usage: 'demo',
-    summary: 'see it all on drawn faces, offline',
+    summary: 'run all steps on drawn faces, offline',
     load: async terminal => (await import('./demo.js')).demoCommand(terminal),
   },
   {
     usage: 'inspect <data>',
-    summary: 'look at a data set',
+    summary: 'check the images and labels of a dataset',
     load: async terminal => (await import('./inspect.js')).inspectCommand(terminal),
   },
   {
     usage: 'train <data>',
-    summary: 'learn a number from images',
+    summary: 'train a model on labeled images',
     load: async terminal => (await import('./train.js')).trainCommand(terminal),
   },
   {
     usage: 'evaluate <model> <data>',
-    summary: 'measure a model on labelled images',
+    summary: 'evaluate a model on labeled images',
     load: async terminal => (await import('./evaluate.js')).evaluateCommand(terminal),
   },
   {
     usage: 'predict <model> <image...>',
-    summary: 'name the number of images',
+    summary: 'predict the values of images',
     load: async terminal => (await import('./predict.js')).predictCommand(terminal),
   },
   {
@@ -74,12 +74,12 @@ const COMMANDS: readonly Listed[] = [
   },
   {
     usage: 'compare <model...>',
-    summary: 'set models side by side',
+    summary: 'compare models side by side',
     load: async terminal => (await import('./compare.js')).compareCommand(terminal),
   },
   {
     usage: 'serve [model]',
-    summary: 'answer over HTTP',
+    summary: 'serve predictions over HTTP, and the studio',
     load: async terminal => (await import('./serve.js')).serveCommand(terminal),
   },
   {
@@ -89,7 +89,7 @@ const COMMANDS: readonly Listed[] = [
   },
   {
     usage: 'export <model>',
-    summary: 'make a web page of a model',
+    summary: 'write a web page that runs a model',
     load: async terminal => (await import('./export.js')).exportCommand(terminal),
   },
 ];
@@ -97,11 +97,11 @@ const COMMANDS: readonly Listed[] = [
 /**
  * The command line with all its commands.
  *
- * @param isAsked Whether the command of this name is asked for; the others are only listed, without arguments and options.
+ * @param isGiven Whether the arguments name this command; the others are listed without options.
  */
-export async function program(terminal: Terminal, isAsked: (name: string) => boolean): Promise<Command> {
+export async function program(terminal: Terminal, isGiven: (name: string) => boolean): Promise<Command> {
   const root = new Command('npx eyeball-ml')
-    .description('Train, measure and run models that name a number from an image.')
+    .description('Image regression: train, evaluate and run models that predict a value from an image.')
     .version(eyeballVersion())
     .exitOverride()
     .showHelpAfterError('(npx eyeball-ml --help shows the commands, npx eyeball-ml COMMAND --help their options)')
@@ -110,14 +110,14 @@ export async function program(terminal: Terminal, isAsked: (name: string) => boo
       'after',
       `
 Examples:
-  npx eyeball-ml demo                                      see it all on drawn faces, offline
-  npx eyeball-ml train faces/train --out age               learn from folders named by numbers
-  npx eyeball-ml evaluate age faces/test                   measure it, with a report to look at
-  npx eyeball-ml predict age photo.jpg                     one number an image`,
+  npx eyeball-ml demo                          # all steps on drawn faces, offline
+  npx eyeball-ml train faces/train --out age   # from folders named by their label
+  npx eyeball-ml evaluate age faces/test       # errors and a report
+  npx eyeball-ml predict age photo.jpg         # a value and its interval`,
     );
   for (const { usage, summary, load } of COMMANDS) {
     const [name, ...parameters] = usage.split(' ') as [string, ...string[]];
-    const command = isAsked(name) ? await load(terminal) : new Command(name);
+    const command = isGiven(name) ? await load(terminal) : new Command(name);
     if (command.registeredArguments.length === 0) for (const parameter of parameters) command.argument(parameter);
     root.addCommand(command.summary(summary).copyInheritedSettings(root));
   }
@@ -125,7 +125,7 @@ Examples:
 }
 
 function report(thrown: unknown, terminal: Terminal): number {
-  if (terminal.unread) return EXIT.done;
+  if (terminal.isClosed) return EXIT.done;
   if (terminal.signal.aborted) {
     terminal.error('stopped');
     return EXIT.interrupted;
@@ -134,7 +134,7 @@ function report(thrown: unknown, terminal: Terminal): number {
     terminal.error(withFlags(thrown.message));
     return thrown.code === 'usage' ? EXIT.usage : EXIT.failed;
   }
-  // A bug of ours: the stack is what a report of it needs.
+  // A bug in eyeball: print the stack, for the bug report.
   terminal.error(thrown instanceof Error ? (thrown.stack ?? thrown.message) : reasonOf(thrown));
   return EXIT.failed;
 }

@@ -1,7 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { expected, reasonOf, UsageError } from '../base/errors.js';
-import { whole } from './options.js';
+import { CACHE_HELP, labelOptions, MODEL_HELP, refuseUnused, whole } from './options.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags {
@@ -28,45 +28,38 @@ interface Flags {
   readonly cache?: string;
 }
 
-/** `eyeball serve` */
 export function serveCommand(terminal: Terminal): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description(
-      'Answer over HTTP what the number of images is, with the studio at /: pages to try the model and, with --data, to look at the data, train, ' +
-        'measure, and review labels. Ends with Ctrl-C or SIGTERM, after what was accepted is answered. No image that is sent is kept.',
+      'Serve predictions over HTTP, and the studio at /: pages to try the model and, with --data, to browse the data, train, evaluate and review ' +
+        'labels. Ctrl-C or SIGTERM stops it after accepted requests are answered. Uploaded images are not stored.',
     )
-    .argument('[model]', "the model's folder; with --data it may be left out")
-    .option('--data <data>', 'labelled images to work on in the studio, in the forms that train takes')
-    .option('--test <data>', 'labelled images to measure models on (default: those of --data)')
+    .argument('[model]', `${MODEL_HELP}; optional with --data`)
+    .option('--data <data>', 'labeled images for the studio, in the same forms as for train')
+    .option('--test <data>', 'labeled images to evaluate models on (default: those of --data)')
     .option(
       '--decisions <file>',
-      'where decisions about labels are read and saved; what is found lies beside it (default: DATA-studio/decisions.csv)',
+      'file in which decisions about labels are kept, with results of cleaning beside it (default: DATA-studio/decisions.csv)',
     )
-    .option('--models <dir>', 'where models go that the studio trains (default: beside MODEL, else models)')
-    .option('--target <name>', 'the number to learn: a column of the table; for folders, what to call it')
-    .option('--label-from <regex>', "take the number from each file's name, as '^(\\d+)_' does for 37_1.jpg")
-    .option(
-      '--label-from-path <regex>',
-      "the same for each file's path in the folder, as '/(\\d+)/' does for female/25/a.jpg",
-    )
-    .option('--skip-missing', 'skip rows of a table whose number is missing (default: they are an error)')
-    .option('--unit <text>', "what the number is counted in (default: the model's)")
-    .option('--cache <dir>', 'where features and downloads are kept (default: ~/.cache/eyeball)')
-    .option('--port <n>', 'where to listen; 0 takes any free port', whole(0), 8080)
-    .option('--host <address>', 'which address of this machine to listen on; 0.0.0.0 is all of them', '127.0.0.1')
+    .option('--models <dir>', 'folder of the models that the studio trains (default: that of MODEL, else models)');
+  return labelOptions(command)
+    .option('--unit <text>', 'unit of the target, such as years (default: that of the model)')
+    .option('--cache <dir>', CACHE_HELP)
+    .option('--port <n>', 'port to listen on, up to 65535; 0: any free port', whole(0), 8080)
+    .option('--host <address>', 'address of this machine to listen on; 0.0.0.0: all addresses', '127.0.0.1')
     .option(
       '--allow-host <name>',
-      'another name that requests may be meant for, such as that of a proxy in front; may be repeated',
+      'further accepted Host name, such as that of a proxy; may be repeated',
       (name: string, names: string[] = []) => [...names, name],
     )
-    .option('--token <secret>', 'ask for this bearer token (default: EYEBALL_TOKEN, if it is set)')
-    .option('--cors <origin>', "let this origin's pages ask, such as https://example.org (default: none)")
-    .option('--max-body <mb>', 'megabytes of a request (default: 32)', whole(1))
-    .option('--max-pixels <n>', 'pixels of an image (default: 100000000)', whole(1))
-    .option('--max-pictures <n>', 'images of a request (default: 64)', whole(1))
-    .option('--per-client <n>', "images of a client's address in the queue (default: 128)", whole(1))
-    .option('--queue <n>', 'images in the queue (default: 256)', whole(1))
-    .option('--body-timeout <s>', 'seconds in which a body must arrive (default: 30)', whole(1))
+    .option('--token <secret>', 'required bearer token (default: $EYEBALL_TOKEN; without it, none)')
+    .option('--cors <origin>', 'origin whose pages may send requests, such as https://example.org (default: none)')
+    .option('--max-body <mb>', 'maximum size of a request in MiB (default: 32)', whole(1))
+    .option('--max-pixels <n>', 'maximum pixels of an image (default: 100000000)', whole(1))
+    .option('--max-pictures <n>', 'maximum images of a request (default: 64)', whole(1))
+    .option('--per-client <n>', 'maximum images in the queue from one client address (default: 128)', whole(1))
+    .option('--queue <n>', 'maximum images in the queue (default: 256)', whole(1))
+    .option('--body-timeout <s>', 'seconds within which a request body must arrive (default: 30)', whole(1))
     .addHelpText(
       'after',
       `
@@ -104,10 +97,10 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
     queueImages: flags.queue,
   });
   if (flags.data !== undefined && token === undefined && !isLoopback(host))
-    throw new UsageError(expected('--host', 'an address of this machine alone beside --data', host, 'or add --token'));
+    throw new UsageError(expected('--host', 'a loopback address, since --data is given', host, 'add --token'));
   const folder = given === undefined ? undefined : modelFolder(given);
   const model = folder === undefined ? undefined : loadModel(folder);
-  // Heard below; until then it must not count as unhandled.
+  // Awaited below; until then a failure must not count as an unhandled rejection.
   model?.catch(() => {});
   const { data, models, test, decisions, target, labelFrom, labelFromPath, skipMissing, unit, cache } = flags;
   const onMessage = (line: string) => terminal.message(line);
@@ -129,11 +122,11 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   try {
     await model;
     if (token === undefined && !isLoopback(host))
-      terminal.message('warning: whoever reaches this address may ask; --token sets a secret');
+      terminal.message('warning: anyone who can reach this address can send requests; require a secret with --token');
     terminal.print(`${folder === undefined ? data : basename(resolve(folder))}: ${listening.address}`);
-    terminal.message(whatIsThere(listening.address, { model: folder !== undefined, data: data !== undefined }));
+    terminal.message(addressLines(listening.address, { model: folder !== undefined, data: data !== undefined }));
     await aborted(terminal.signal);
-    terminal.message('stopping: what was accepted is still answered');
+    terminal.message('stopping: answering accepted requests');
   } finally {
     app.shutDown();
     await listening.close();
@@ -141,24 +134,22 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   }
 }
 
-/** The addresses of a service, for a person. */
-function whatIsThere(address: string, { model, data }: { readonly model: boolean; readonly data: boolean }): string {
-  const pages = data ? 'look at the data, train, evaluate, review labels, try the model' : 'try the model';
+/** The addresses of the service: pages, predictions, API description. */
+function addressLines(address: string, { model, data }: { readonly model: boolean; readonly data: boolean }): string {
+  const pages = data ? 'browse the data, train, evaluate, review labels, try the model' : 'try the model';
   return [
     `  ${address}/  in a browser: ${pages}`,
     ...(model ? [`  curl -F image=@photo.jpg ${address}/v1/predict`] : []),
-    `  ${address}/openapi.json  the description of the API`,
+    `  ${address}/openapi.json  API description`,
     'Ctrl-C stops it.',
   ].join('\n');
 }
 
-/** Refuses what has no use without a data set, and a service of nothing. */
+/** @throws UsageError without a model and data, and for options that need --data. */
 function checkFlags(model: string | undefined, flags: Flags): void {
   if (flags.data !== undefined) return;
   if (model === undefined)
-    throw new UsageError(
-      expected('MODEL', 'the folder of a model, or --data', 'neither', 'npx eyeball-ml serve --help'),
-    );
+    throw new UsageError('expected the folder of a model, or --data; see npx eyeball-ml serve --help');
   const given = {
     '--test': flags.test,
     '--decisions': flags.decisions,
@@ -170,8 +161,7 @@ function checkFlags(model: string | undefined, flags: Flags): void {
     '--unit': flags.unit,
     '--cache': flags.cache,
   };
-  for (const [option, value] of Object.entries(given))
-    if (value !== undefined) throw new UsageError(expected(option, '--data beside it', 'none', 'leave it out'));
+  refuseUnused(given, 'without --data');
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

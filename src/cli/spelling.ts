@@ -1,6 +1,6 @@
 import type { OptionKey } from '../base/options.js';
 
-/** The flags whose names do not follow from the keys of the API. */
+/** Flags that are not the kebab-case form of their key. */
 const FLAGS: Readonly<Partial<Record<OptionKey, string>>> = {
   learningRate: '--lr',
   validation: '--val',
@@ -9,15 +9,21 @@ const FLAGS: Readonly<Partial<Record<OptionKey, string>>> = {
   batchNorm: '--bn',
   findRate: '--find-lr',
   checkpointSeconds: '--checkpoint-every',
+  bodyBytes: '--max-body',
+  bodyMs: '--body-timeout',
   imagePixels: '--max-pixels',
   requestImages: '--max-pictures',
   clientImages: '--per-client',
   queueImages: '--queue',
 };
 
-/** A text with the options that it names, such as `` `solver: ridge` ``, as flags of the command line: `--solver ridge`. */
+/** The flag of an option of the API: `--lr` for `learningRate`. */
+export const flagOf = (key: OptionKey): string =>
+  FLAGS[key] ?? `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
+
+/** Spells the options in a text of `base/options` as flags: `` `solver: ridge` `` becomes `--solver ridge`. */
 export const withFlags = (text: string): string =>
   text.replace(/`([a-z][A-Za-z]*)(?:: ([^`]+))?`/g, (_, key: string, value: string | undefined) => {
-    const flag = FLAGS[key as OptionKey] ?? `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
+    const flag = flagOf(key as OptionKey);
     return value === undefined || value === 'true' ? flag : `${flag} ${value}`;
   });

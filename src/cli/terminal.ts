@@ -6,41 +6,41 @@ import { duration } from './duration.js';
 import { ProgressLines, speedText, stageText } from './progress-lines.js';
 import { withFlags } from './spelling.js';
 
-/** The one place that prints: results to stdout, progress and messages to stderr. */
+/** Prints results to stdout, progress and messages to stderr. */
 export class Terminal {
-  /** Set where the work was done but a part of it failed: the exit code is 1. */
+  /** Whether a part of the work failed: the exit code is 1. */
   failed = false;
-  /** True once nobody reads stdout any more. */
-  unread = false;
+  /** Whether the reader of stdout has closed it, as `| head` does. */
+  isClosed = false;
   private quiet = false;
   private profile: Profile | undefined;
   private readonly pace = new Pace();
   private readonly lines = new ProgressLines();
   private bar: SingleBar | undefined;
 
-  /** @param controller Aborted by us where nobody reads the output any more (`| head`); its signal stops the work. */
+  /** @param controller Its signal stops the work; aborted here when stdout is closed. */
   constructor(private readonly controller: AbortController) {
     process.stderr.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
     });
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
-      this.unread = true;
+      this.isClosed = true;
       controller.abort();
     });
   }
 
-  /** Aborted once the work is to stop. */
+  /** Aborted when the work must stop. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** Characters to a line of results; 100 where nobody's terminal says. */
+  /** Characters per line of results; 100 without a terminal. */
   get width(): number {
     return process.stdout.columns ?? 100;
   }
 
-  /** What an operation is given, so that its progress shows here. */
+  /** The context for an operation: its progress and messages are printed here. */
   context({
     quiet = false,
     profile = false,
@@ -58,25 +58,23 @@ export class Terminal {
     };
   }
 
-  /** A result: text to stdout. */
+  /** Prints a result to stdout. */
   print(text: string): void {
     this.endBar();
     process.stdout.write(`${text}\n`);
   }
 
-  /** A result as one JSON value. */
   printJson(value: unknown): void {
     this.print(JSON.stringify(value, null, 2));
   }
 
-  /** Something worth reading on the way; not shown with --quiet. */
+  /** Prints a message to stderr, unless --quiet is given. */
   message(line: string): void {
     if (this.quiet) return;
     this.endBar();
     process.stderr.write(`${withFlags(line)}\n`);
   }
 
-  /** Why the work failed. */
   error(text: string): void {
     this.endBar();
     process.stderr.write(`eyeball: ${text}\n`);
@@ -114,7 +112,7 @@ export class Terminal {
 }
 
 function startBar(name: string, total: number): SingleBar {
-  // Loaded where there is a bar to show: --help needs none.
+  // Loaded only when a bar is shown, so that --help is fast.
   const progress = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
   const bar = new progress.SingleBar({
     format: `${name} {bar} {percentage} %, {detail}{speed}, {left} left`,
@@ -137,8 +135,8 @@ function profileText(profile: Profile): string {
       .map(([name, time]) => `  ${name.padEnd(28)}${time.toFixed(2).padStart(8)} s\n`)
       .join('');
   return (
-    `profile: one after another\n${list(steps)}` +
-    `profile: images on their way through the network, some of it at once\n${list(activities)}` +
-    list({ 'wait (of the engine)': wait })
+    `profile: steps in sequence\n${list(steps)}` +
+    `profile: image pipeline, concurrent stages\n${list(activities)}` +
+    list({ 'wait (engine idle)': wait })
   );
 }

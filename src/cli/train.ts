@@ -9,21 +9,22 @@ import { duration } from './duration.js';
 import {
   type BackboneFlags,
   backboneOptions,
+  DATA_HELP,
   type DataFlags,
   dataOptions,
   forceOption,
+  type MessageFlags,
+  messageOptions,
   number,
   type ProfileFlags,
   profileOption,
   required,
   seedOption,
-  type TalkFlags,
-  talkOptions,
   whole,
 } from './options.js';
 import type { Terminal } from './terminal.js';
 
-interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
+interface Flags extends DataFlags, BackboneFlags, MessageFlags, ProfileFlags {
   readonly out?: string;
   readonly from?: string;
   readonly unit?: string;
@@ -59,46 +60,49 @@ interface Flags extends DataFlags, BackboneFlags, TalkFlags, ProfileFlags {
   readonly force?: boolean;
 }
 
-/** `eyeball train` */
 export function trainCommand(terminal: Terminal): Command {
   const command = new Command('train')
     .description(
-      'Learn a number from images: a pretrained backbone, frozen and run once an image, and a head on its features; ' +
-        'with --tune, the upper stages of the backbone are trained too.',
+      'Train a model that predicts a value from an image: a head on the features of a pretrained, frozen backbone. ' +
+        'With --tune, the upper stages of the backbone are trained too.',
     )
-    .argument('<data>', 'a folder per number, a folder with metadata.csv or .jsonl, or a CSV or JSONL file')
+    .argument('<data>', DATA_HELP)
     .optionsGroup('Output:')
-    .option('--out <dir>', 'the folder to make: model.onnx, eyeball.json, a model card (required)')
+    .option('--out <dir>', 'folder to create: model.onnx, eyeball.json, a model card (required)')
     .addOption(forceOption());
   dataOptions(command.optionsGroup('Data:'))
-    .option('--faces', 'take the largest face of each image, cropped and leveled, in its place')
-    .option('--unit <text>', 'unit of the target, for reports: years')
+    .option('--faces', 'crop and align the largest face of each image, and train on the crops')
+    .option('--unit <text>', 'unit of the target in reports, such as years (default: none)')
     .option(
       '--min <x>',
-      "lowest possible value: predictions and interval ends are clamped to it (default: none; intervals end a tenth of the labels' range beyond the labels)",
+      'lowest possible value: predictions and interval ends are clamped to it (default: none; intervals end a tenth of the label range beyond the labels)',
       number,
     )
-    .option('--max <x>', 'highest possible value, likewise', number);
+    .option('--max <x>', 'highest possible value, in the same way (default: none)', number);
   backboneOptions(
     command
       .optionsGroup('Backbone:')
-      .option('--from <model>', 'go on from this model: its backbone as it was trained, its head, unit and limits'),
+      .option('--from <model>', 'continue from this model: its backbone, head, unit and limits'),
   ).addOption(
     new Option(
       '--precision <p>',
-      'what a frozen backbone is computed in; auto: int8 where it is faster and its features agree (default: fp32)',
+      'arithmetic of a frozen backbone; auto: int8 if it is faster and its features agree (default: fp32)',
     ).choices(precisions),
   );
   headOptions(command.optionsGroup('Head:'));
   tuneOptions(command.optionsGroup('Fine-tuning of the backbone:'));
-  gradientOptions(command.optionsGroup('Training by gradients (an mlp head, --solver adam, --tune):'));
-  seedOption(command.optionsGroup('Validation and repeatability:'))
-    .addOption(new Option('--val <fraction>', 'share of the images held out to measure').argParser(number).default(0.1))
+  gradientOptions(command.optionsGroup('Gradient training (MLP head, --solver adam, --tune):'));
+  seedOption(command.optionsGroup('Validation and seed:'))
+    .addOption(
+      new Option('--val <fraction>', 'share of the images held out for validation, 0 to below 1')
+        .argParser(number)
+        .default(0.1),
+    )
     .option(
       '--correct-bias',
-      'take regression to the mean out of the predictions, by the held-out images; costs error, and says how much',
+      'correct regression to the mean, estimated on the held-out images; increases the error, by an amount that is printed',
     );
-  profileOption(talkOptions(command.optionsGroup('Messages:'))).addHelpText(
+  profileOption(messageOptions(command.optionsGroup('Messages:'))).addHelpText(
     'after',
     `
 Examples:
@@ -136,24 +140,24 @@ Examples:
 function headOptions(command: Command): void {
   command
     .addOption(
-      new Option('--head <kind>', 'one layer or two (default: the better of both on the held-out images)').choices([
-        'linear',
-        'mlp',
-      ]),
+      new Option(
+        '--head <kind>',
+        'linear, or MLP with one hidden layer (default: the one with the smaller error on the held-out images)',
+      ).choices(['linear', 'mlp']),
     )
     .addOption(
-      new Option('--solver <name>', 'of a linear head: ridge, the exact optimum; adam, the classic loop').choices([
-        'ridge',
-        'adam',
-      ]),
+      new Option(
+        '--solver <name>',
+        'training of a linear head: ridge, in closed form; adam, gradient steps on raw features (default: ridge)',
+      ).choices(['ridge', 'adam']),
     )
     .addOption(
       new Option(
         '--loss <name>',
-        'distribution: bins, the expected one counts (default of an mlp); mse, mae, huber (default of a linear head: mse)',
+        'training loss; distribution: predicts probabilities of value bins and takes their mean (default: distribution for an MLP head, mse for a linear one)',
       ).choices(lossNames),
     )
-    .option('--balance', 'rare labels count more');
+    .option('--balance', 'weight rare labels more');
 }
 
 function tuneOptions(command: Command): void {
@@ -161,45 +165,61 @@ function tuneOptions(command: Command): void {
     .addOption(
       new Option(
         '--tune <part>',
-        'what is trained: the head on frozen features, the last stage too, all (default: head)',
+        'trainable part: head, on frozen features; last, the last backbone stage too; all, the whole network (default: head)',
       ).choices(['head', 'last', 'all']),
     )
     .option(
       '--unfreeze <stage>',
-      'train from this stage on: stem, layer1 to layer4 of a ResNet, stage1 to stage5 of face',
+      'lowest trainable stage: stem or layer1 to layer4 of a ResNet, stage1 to stage5 of face',
     )
     .addOption(
-      new Option('--bn <mode>', 'batch norm statistics: frozen (running) or of the batch (default: frozen)').choices([
-        'frozen',
-        'batch',
-      ]),
+      new Option(
+        '--bn <mode>',
+        'batch norm statistics while fine-tuning: frozen (running) or batch (default: frozen)',
+      ).choices(['frozen', 'batch']),
     )
-    .option('--rate-decay <x>', 'learning rate of a stage as a share of that above it (default: 0.3)', number)
-    .option('--find-lr', 'look for a learning rate first, and draw its curve')
-    .option('--resume', 'go on from the checkpoint of a run that did not end; does nothing where it has ended')
-    .option('--checkpoint-every <seconds>', 'how often the run is saved; 0 is after every step (default: 60)', number);
+    .option(
+      '--rate-decay <x>',
+      'learning rate of a stage as a share of that of the stage above it (default: 0.3)',
+      number,
+    )
+    .option('--find-lr', 'search for a learning rate first, and plot the curve')
+    .option('--resume', 'continue from the checkpoint of an interrupted run; does nothing after a finished one')
+    .option('--checkpoint-every <seconds>', 'seconds between checkpoints; 0: after every step (default: 60)', number);
 }
 
 function gradientOptions(command: Command): void {
   command
     .option(
       '--epochs <n>',
-      'times that all images are seen (default: mlp head 30, --tune 10, --solver adam 5)',
+      'passes over the training images (default: 30 for an MLP head, 10 with --tune, 5 with --solver adam)',
       whole(1),
     )
-    .option('--lr <x>', 'highest learning rate (default: mlp head 0.002, with --from 0.0002, else 0.001)', number)
-    .option('--batch <n>', 'images a step (default: mlp head up to 128, else 25)', whole(1))
-    .addOption(new Option('--optimizer <name>', 'update rule of the weights (default: adamw)').choices(optimizerNames))
-    .addOption(new Option('--schedule <name>', 'of the learning rate (default: one-cycle)').choices(scheduleNames))
-    .option('--warm-up <epochs>', 'rise from 0 over so many epochs, on top of the schedule (default: 0)', number)
-    .option('--weight-decay <x>', 'of weights, not of biases (default: 0.01)', number)
-    .option('--clip <norm>', 'largest norm of all gradients together (default: none)', number)
-    .option('--ema <decay>', 'keep a moving average of the weights, such as 0.999 a step (default: none)', number)
-    .option('--patience <epochs>', 'stop after so many epochs without a better validation (default: never)', whole(1))
+    .option(
+      '--lr <x>',
+      'peak learning rate (default: 0.002 for an MLP head, 0.0002 for one with --from, else 0.001)',
+      number,
+    )
+    .option('--batch <n>', 'images per step (default: up to 128 for an MLP head, else 25)', whole(1))
+    .addOption(new Option('--optimizer <name>', 'optimizer (default: adamw)').choices(optimizerNames))
+    .addOption(new Option('--schedule <name>', 'learning rate schedule (default: one-cycle)').choices(scheduleNames))
+    .option('--warm-up <epochs>', 'epochs of linear warm-up, multiplied with the schedule (default: 0)', number)
+    .option('--weight-decay <x>', 'decay of weights, not of biases (default: 0.01)', number)
+    .option('--clip <norm>', 'maximum norm of all gradients together (default: none)', number)
+    .option(
+      '--ema <decay>',
+      'decay per step of a moving average of the weights, such as 0.999 (default: no average)',
+      number,
+    )
+    .option(
+      '--patience <epochs>',
+      'stop after this many epochs without a smaller validation error (default: never)',
+      whole(1),
+    )
     .addOption(
       new Option(
         '--augment <preset>',
-        'change images at random in training; face and photo need --tune (default: none)',
+        'random changes of the training images; face and photo need --tune (default: none)',
       ).choices(augmentNames),
     );
 }
@@ -210,7 +230,7 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
   const lines = [`trained on ${images} images in ${duration(result.totalSeconds)} (${what}, seed ${seed}): ${model}`];
   if (validation !== null) {
     lines.push(
-      `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} images held out`,
+      `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} held-out images`,
     );
   }
   lines.push(timesLine(result));
@@ -219,7 +239,7 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
   return lines.join('\n');
 }
 
-/** Where the time went: parts that add up to the whole. */
+/** The times of the steps, which add up to the total. */
 function timesLine(result: TrainResult): string {
   const { backbone, extractSeconds, fitSeconds, calibrateSeconds, totalSeconds } = result;
   const rest = Math.max(0, totalSeconds - extractSeconds - fitSeconds - calibrateSeconds);
@@ -232,23 +252,23 @@ function timesLine(result: TrainResult): string {
   return `time: ${parts.join(', ')}`;
 }
 
-/** Where features came from, and how fast those that were computed. */
+/** Whether features were cached, and how fast the others were computed. */
 function sourceOf({ images, cachedImages, extractSeconds, imagesPerSecond }: TrainResult): string {
   if (cachedImages === 0) return `${imagesPerSecond.toFixed(0)} images/s`;
   if (cachedImages >= images) return 'from the cache';
   const rate = ((images - cachedImages) / extractSeconds).toFixed(0);
-  return `${cachedImages} of ${images} from the cache, the others at ${rate} images/s`;
+  return `${cachedImages} of ${images} from the cache, others at ${rate} images/s`;
 }
 
 const NAMED = 5;
 
-/** The files that were skipped, the first few by name with their reasons. */
+/** The number of skipped files, and the first few with their reasons. */
 export function skippedLines(skipped: readonly { readonly file: string; readonly reason: string }[]): string[] {
   if (skipped.length === 0) return [];
   const rest = skipped.length - NAMED;
   return [
     `skipped ${skipped.length}:`,
     ...skipped.slice(0, NAMED).map(({ file, reason }) => `  ${file}: ${reason}`),
-    ...(rest > 0 ? [`  and ${rest} more (--json names all)`] : []),
+    ...(rest > 0 ? [`  and ${rest} more (all with --json)`] : []),
   ];
 }

@@ -147,19 +147,19 @@ describe('clean', () => {
 
   it('says what it cannot do', async () => {
     const cases: readonly [string[], number, RegExp][] = [
-      [['clean', data], 2, /--out: expected the table to write, got none; add --out labels\.csv/],
+      [['clean', data], 2, /required option '--out <file>' not specified/],
       [['clean', data, '--out', 'labels.txt'], 2, /--out: expected a file \.csv or \.jsonl, got labels\.txt/],
       [
         ['clean', data, '--out', out, '--threshold', '0'],
         2,
         /--threshold: expected a probability above 0, up to 1, got 0/,
       ],
+      [['clean', data, '--out', out, '--noise', '0.1'], 2, /--noise has no effect without --prove; remove it/],
       [
-        ['clean', data, '--out', out, '--noise', '0.1'],
+        ['clean', data, '--prove', '--out', out],
         2,
-        /--noise: expected nothing, for nothing is planted without --prove/,
+        /--out has no effect with --prove, which writes nothing; remove it/,
       ],
-      [['clean', data, '--prove', '--out', out], 2, /--out: expected nothing, for --prove writes nothing/],
       [['clean', data, '--prove', '--noise', '0.5'], 2, /--noise: expected a share above 0, below 0\.5, got 0\.5/],
       [
         ['clean', data, '--out', out, ...network, '--limit', '5'],

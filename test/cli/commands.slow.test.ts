@@ -418,7 +418,7 @@ describe('inspect', () => {
 
   it('shows a histogram and what is broken', async () => {
     const { stdout } = await eyeball('inspect', train, '--quiet');
-    assert.match(stdout, /^120 images: 120 jpeg; \d+ without colour$/m);
+    assert.match(stdout, /^120 images: 120 jpeg; \d+ grayscale$/m);
     assert.match(stdout, /█/);
     assert.match(stdout, /^ {2}10\/broken\.jpg: expected a photo/m);
   });

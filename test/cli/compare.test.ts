@@ -34,7 +34,7 @@ describe('eyeball compare', () => {
       stdout,
       `${' '.repeat(15)}${header}${row('validation RMSE', '5.00', '5.00')}${row('held out', '10', '10')}` +
         `${row('file size', '2.5 MB', '2.5 MB')}\nsettings${header}strength  ${'1'.padStart(a!.length)}  ${'0.1'.padStart(b!.length)}\n\n` +
-        'the same in all: target age (years), backbone tiny, weights tiny-1, input size 32 px, solver ridge,\n' +
+        'same in all: target age (years), backbone tiny, weights tiny-1, input size 32 px, solver ridge,\n' +
         `  validation 0.1, seed 0, training images 100, training data ffffffffffff, eyeball 0.1.0,\n  made 2020-01-02\n` +
         `not evaluated: ${a}, ${b} (npx eyeball-ml evaluate MODEL TEST_DATA)\n`,
     );

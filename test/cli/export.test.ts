@@ -56,7 +56,7 @@ describe('export', () => {
     assert.match(forced.stdout, /\n {2}runtime\/ort-wasm-simd-threaded\.wasm +\d+\.\d\d MB\n/);
     assert.match(
       forced.stdout,
-      /\nA first visit loads \d+\.\d\d MB with WebAssembly, \d+\.\d\d MB with WebGPU, before the host compresses it\.\n/,
+      /\nSize of a first visit, uncompressed: \d+\.\d\d MB with WebAssembly, \d+\.\d\d MB with WebGPU\.\n/,
     );
     assert.match(
       forced.stdout,

@@ -42,7 +42,7 @@ export const eyeball = (...args: string[]): Promise<Outcome> => start(args).outc
 
 /** What the service says on stderr from its start to its end. */
 export const SERVED =
-  /^ {2}http:\/\/\S+ {2}in a browser: [\s\S]*\nCtrl-C stops it\.\nstopping: what was accepted is still answered\n$/;
+  /^ {2}http:\/\/\S+ {2}in a browser: [\s\S]*\nCtrl-C stops it\.\nstopping: answering accepted requests\n$/;
 
 /** A fast backbone: a small ResNet on tiny images. */
 export const TINY = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '32'];
@@ -67,13 +67,18 @@ export async function writeImages(folder: string, count: number, seed = 0): Prom
   }
 }
 
-/** The commands `npx eyeball-ml ...` in the code blocks for a shell of a Markdown page, or in a help text: without comments, lines joined. */
+/** The words of a command line, without quotes, up to a redirection, pipe or next command. */
+export function wordsOf(command: string): string[] {
+  const [line = ''] = command.split(/ (?:>|\||&&|&)(?: |$)/);
+  return (line.match(/'[^']*'|"[^"]*"|\S+/g) ?? []).map(word => word.replace(/^(['"])(.*)\1$/, '$2'));
+}
+
+/** The command lines `npx eyeball-ml ...` in a help text or in the shell blocks of a Markdown page: without comments, lines joined. */
 export function commandsOf(text: string): string[] {
   const blocks = text.includes('```') ? [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(match => match[1]!) : [text];
   const lines = blocks.join('').replaceAll('\\\n', ' ').split('\n');
   const commands = lines.map(line =>
     line
-      .replace(/\s{2,}(#|[a-z][^-]*$).*/, '')
       .replace(/\s+#.*$/, '')
       .replace(/\s+/g, ' ')
       .trim(),

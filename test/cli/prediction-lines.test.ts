@@ -20,7 +20,7 @@ describe('lines of predictions', () => {
       'a.jpg            37.2123 years  29.11 to 46',
       'photos/ben.jpg         4 years',
       'c.jpg: expected a photo, got text',
-      'party.jpg       face 1  30 x 36 at 3, 4       8.5 years  5 to 12  small: 30 px wide show little',
+      'party.jpg       face 1  30 x 36 at 3, 4       8.5 years  5 to 12  small face: 30 px wide',
       'party.jpg       face 2  80 x 90 at 3, 4        41 years  30 to 52',
     ]);
   });
@@ -30,7 +30,7 @@ describe('lines of predictions', () => {
       'a.jpg\t37.2123\t29.11 to 46',
       'photos/ben.jpg\t4',
       'c.jpg: expected a photo, got text',
-      'party.jpg\tface 1\t30 x 36 at 3, 4\t8.5\t5 to 12\tsmall: 30 px wide show little',
+      'party.jpg\tface 1\t30 x 36 at 3, 4\t8.5\t5 to 12\tsmall face: 30 px wide',
     ]);
   });
 

@@ -129,16 +129,16 @@ describe('eyeball serve', () => {
     t.after(() => child.kill('SIGKILL'));
     const host = 'Host: localhost\r\n';
     const cases: [string, number, RegExp][] = [
-      ['GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n', 400, /^expected a request with a Host and a path that make a URL/],
-      ['GET /healthz HTTP/1.1\r\nHost: [::\r\n\r\n', 400, /^expected a request with a Host/],
-      ['GET /healthz HTTP/1.1\r\nHost: localhost:99999\r\n\r\n', 400, /^expected a request with a Host/],
-      ['GET /healthz HTTP/1.0\r\n\r\n', 400, /^expected a request with a Host/],
-      [`GET http://[ HTTP/1.1\r\n${host}\r\n`, 400, /^expected a request with a Host/],
-      [`OPTIONS * HTTP/1.1\r\n${host}\r\n`, 400, /^expected a request with a Host/],
+      ['GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n', 400, /^expected a Host and a path that form a URL/],
+      ['GET /healthz HTTP/1.1\r\nHost: [::\r\n\r\n', 400, /^expected a Host and a path/],
+      ['GET /healthz HTTP/1.1\r\nHost: localhost:99999\r\n\r\n', 400, /^expected a Host and a path/],
+      ['GET /healthz HTTP/1.0\r\n\r\n', 400, /^expected a Host and a path/],
+      [`GET http://[ HTTP/1.1\r\n${host}\r\n`, 400, /^expected a Host and a path/],
+      [`OPTIONS * HTTP/1.1\r\n${host}\r\n`, 400, /^expected a Host and a path/],
       [`GET healthz HTTP/1.1\r\n${host}\r\n`, 400, /^expected an HTTP request/],
       [`GET /healthz HTTP/1.1\r\n${host}No Header: x\r\n\r\n`, 400, /^expected an HTTP request/],
-      [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(20_000)}\r\n\r\n`, 431, /^expected headers of at most 16 KiB/],
-      [`GET /healthz HTTP/1.1\r\n${host}Expect: 200-ok\r\n\r\n`, 417, /^Expect: expected 100-continue/],
+      [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(20_000)}\r\n\r\n`, 431, /^headers are larger than 16 KiB/],
+      [`GET /healthz HTTP/1.1\r\n${host}Expect: 200-ok\r\n\r\n`, 417, /^Expect: only 100-continue is supported/],
     ];
     for (const [head, status, detail] of cases) {
       const [top, body] = (await raw(url, head.replace('\r\n', '\r\nConnection: close\r\n'))).split('\r\n\r\n');
@@ -186,22 +186,18 @@ describe('eyeball serve', () => {
     const { child, url } = await serve();
     const port = new URL(url).port;
     const cases: readonly [string[], number, string][] = [
-      [
-        [model, '--port', port],
-        1,
-        `127.0.0.1:${port}: expected a free port of this machine, got one in use; --port and --host name others`,
-      ],
+      [[model, '--port', port], 1, `127.0.0.1:${port}: the port is in use; choose another with --port or --host`],
       [
         [join(root, 'none'), '--port', '0'],
         1,
         `${join(root, 'none')}: expected the folder of a model, got none; make one with eyeball train`,
       ],
-      [[], 2, 'MODEL: expected the folder of a model, or --data, got neither; npx eyeball-ml serve --help'],
-      [[model, '--unit', 'years'], 2, '--unit: expected --data beside it, got none; leave it out'],
+      [[], 2, 'expected the folder of a model, or --data; see npx eyeball-ml serve --help'],
+      [[model, '--unit', 'years'], 2, '--unit has no effect without --data; remove it'],
       [
         ['--data', root, '--host', '0.0.0.0'],
         2,
-        '--host: expected an address of this machine alone beside --data, got 0.0.0.0; or add --token',
+        '--host: expected a loopback address, since --data is given, got 0.0.0.0; add --token',
       ],
       [
         ['--data', join(root, 'none')],
