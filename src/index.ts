@@ -13,6 +13,7 @@ export type { Sample, Skipped } from './datasets/dataset.js';
 export { type DemoOptions, type DemoResult, runDemo } from './demo/run-demo.js';
 export type { Tensor } from './engine/tensor.js';
 export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
+export type { Epoch } from './formats/events.js';
 export type { Manifest } from './formats/manifest.js';
 export type { Issue, IssueKind } from './labels/issues.js';
 export type { Faithfulness } from './model/deletion.js';
@@ -20,7 +21,6 @@ export type { ExplainMethod, Explanation } from './model/explain.js';
 export type { ExplainedImage, ExplainOptions } from './model/explain-images.js';
 export type { FaceCrop, FaceInImage } from './model/face-in-image.js';
 export { type ImagePrediction, loadModel, type Model } from './model/model.js';
-export type { Epoch } from './training/fit.js';
 export { type CleanOptions, type CleanResult, cleanDataset } from './verbs/clean-dataset.js';
 export {
   type ComparedModel,

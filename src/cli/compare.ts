@@ -80,9 +80,9 @@ const resultTexts: Readonly<Record<string, (model: ComparedModel) => string>> = 
   'validation RMSE': ({ validation }) => show(validation?.rmse),
   'held out': ({ validation }) => `${validation?.images ?? NONE}`,
   epochs: ({ epochs }) => (epochs === 0 ? NONE : `${epochs}`),
-  'training time': ({ times }) => seconds(times?.totalSeconds),
-  '  features': ({ times }) => seconds(times?.extractSeconds),
-  '  fit': ({ times }) => seconds(times?.fitSeconds),
+  'training time': ({ times }) => seconds(times.totalSeconds),
+  '  features': ({ times }) => seconds(times.extractSeconds),
+  '  fit': ({ times }) => seconds(times.fitSeconds),
   'file size': ({ sizeBytes }) => `${(sizeBytes / 1e6).toFixed(1)} MB`,
 };
 

@@ -36,7 +36,7 @@ export interface Prediction {
   readonly scale?: number | undefined;
   /** True where the image is unlike those that the model was trained on. */
   readonly unusual?: boolean | undefined;
-  /** How it is unlike them; absent from models of older versions. */
+  /** How it is unlike them; present where `unusual` is. */
   readonly unlike?: UnusualGrade | undefined;
   /** The other cells of its row in the table, by column. */
   readonly columns?: Readonly<Record<string, string>> | undefined;

@@ -18,27 +18,27 @@ const intervalsSchema = z.object({
   /** `split`: calibrated on held-out images. `cross`: on all, each by one of the `folds` heads, which was fitted without it. */
   method: z.enum(['split', 'cross']),
   folds: z.int(),
-  /** By true number, side by side over all numbers, and of all images: see IntervalScores. */
+  /** Scores by range of true values, ascending and adjacent, and of all images: see IntervalScores. */
   levels: z.array(z.number()),
   groups: z.array(
     z.object({
-      from: z.number().nullable(),
-      to: z.number().nullable(),
+      from: z.number(),
+      to: z.number(),
       images: z.int(),
       centre: z.number(),
       factors: z.array(z.number().nullable()),
     }),
   ),
   pooled: scoreTable,
-  /** Where intervals end at the latest. Absent from models of older versions, whose intervals have no ends. */
-  ends: z.object({ low: z.number(), high: z.number() }).optional(),
-  /** Which images are called unusual: see UnusualLimits. In models of older versions `distance` is of the features, and there is one grade. */
+  /** No interval reaches beyond these. */
+  ends: z.object({ low: z.number(), high: z.number() }),
+  /** Which images are unusual: see UnusualLimits. `stage` is the stage whose means are compared; null for the features. */
   unusual: z.object({
-    stage: z.string().nullable().optional(),
+    stage: z.string().nullable(),
     distance: z.number(),
-    far: z.number().optional(),
-    activation: z.number().optional(),
-    faint: z.number().optional(),
+    far: z.number(),
+    activation: z.number(),
+    faint: z.number(),
     share: z.number(),
   }),
 });
@@ -94,20 +94,20 @@ const manifestSchema = z.object({
   }),
   /** On the images held out of training. */
   metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
-  /** What intervals are made from. Absent from models of older versions, and of too few images; they give none. */
+  /** What intervals are made from; absent where images were too few to calibrate any. */
   intervals: intervalsSchema.optional(),
   /** Where predictions were corrected by `(value - intercept) / slope`: how that line and its price were measured on held-out images. */
   biasCorrection: z
     .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
     .optional(),
-  /** How the images show faces, where most show one. Absent from others, and from models of older versions: they crop no faces. */
+  /** How the training images show faces; absent unless most of them show exactly one. */
   framing: faceAlignmentSchema.optional(),
   versions: z.record(z.string(), z.string()),
   createdAt: z.iso.datetime(),
-  /** What making it took, up to this file; absent from models of older versions. */
-  times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }).optional(),
-  /** Of training-index.safetensors; absent from models of older versions. */
-  trainingIndexSha256: sha256.optional(),
+  /** Of the training, up to this file. */
+  times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }),
+  /** Of training-index.safetensors. */
+  trainingIndexSha256: sha256,
   /** The value that the model must give for `selfTestPixels`, before it is clamped. */
   selfTest: z.object({ value: z.number() }),
 });

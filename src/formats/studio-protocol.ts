@@ -357,7 +357,7 @@ export interface SampleDetail {
     readonly low: number | null;
     readonly high: number | null;
     readonly unusual: boolean;
-    /** How; absent from models of older versions. */
+    /** How; present where `unusual` is true. */
     readonly unlike?: NonNullable<Prediction['unlike']>;
   } | null;
   /** Why there is no prediction though there is a model. */

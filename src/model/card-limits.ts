@@ -8,7 +8,7 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const paragraphs: string[] = [];
   if (intervals === undefined) {
-    paragraphs.push('It gives no intervals: images were too few to calibrate them, or an older version trained it.');
+    paragraphs.push('It gives no intervals: images were too few to calibrate them.');
   } else {
     const on =
       intervals.method === 'split'
@@ -27,7 +27,7 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
       `Values and the ends of intervals are clamped: each is ${rangeText(range)}${unit}. \`unclamped\`, float32 \`[N]\`, is the value before that.`,
     );
   }
-  if (intervals?.ends !== undefined) {
+  if (intervals !== undefined) {
     const { low, high } = intervals.ends;
     paragraphs.push(`No interval reaches below ${significant(low, 4)} or above ${significant(high, 4)}${unit}.`);
   }
@@ -46,13 +46,11 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
 }
 
 function unusualLimitsText({ stage, distance, far, activation, faint, share }: ManifestIntervals['unusual']): string {
-  const output = stage == null ? '`distance`' : '`unlikeness`';
-  const beyond = `An image is unusual where ${output} is above ${significant(distance, 4)}`;
-  const asMany = `At most ${significant(100 * share, 4)} % of images like the training images are.`;
-  if (far === undefined || activation === undefined || faint === undefined)
-    return `${beyond}: do not rely on its value. ${asMany}`;
+  const output = stage === null ? '`distance`' : '`unlikeness`';
+  const show = (value: number) => significant(value, 4);
   return (
-    `${beyond}, or \`activation\` below ${significant(faint, 4)}. It is another kind of image where ${output} is above ${significant(far, 4)} or \`activation\` below ${significant(activation, 4)}: do not ` +
-    `rely on its value; else it is from another source than the training images, and errors may be larger than stated. ${asMany}`
+    `An image is unusual where ${output} is above ${show(distance)}, or \`activation\` below ${show(faint)}. It is another kind of image where ` +
+    `${output} is above ${show(far)} or \`activation\` below ${show(activation)}: do not rely on its value; else it is from another source than ` +
+    `the training images, and errors may be larger than stated. At most ${show(100 * share)} % of images like the training images are unusual.`
   );
 }

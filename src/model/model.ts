@@ -39,7 +39,7 @@ export interface ImagePrediction {
   readonly unusual?: true;
   /**
    * How it is unlike them: `kind`, it shows something else, or nothing; `source`, it may show the same, but another camera, site or crop made
-   * it. Absent from models of older versions.
+   * it. Present where `unusual` is.
    */
   readonly unlike?: UnusualGrade;
   /** How unlike they are, about 1 for images of the training data. Present where `unusual` is. */

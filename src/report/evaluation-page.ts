@@ -219,7 +219,7 @@ function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPage
     ...(keptEpoch === 0 ? ['No epoch was better there than the start, whose weights the model has.'] : []),
   ].join(' ');
   // Of mse the loss is the squared error over again, in other units.
-  const showsLoss = loss !== undefined && loss !== 'mse' && epochs.some(({ trainLoss }) => trainLoss !== undefined);
+  const showsLoss = loss !== undefined && loss !== 'mse';
   return section(
     'Training',
     note,

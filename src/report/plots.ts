@@ -2,6 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { groupByLabel, type HistogramBin, histogram } from '../evaluation/groups.js';
+import type { Epoch } from '../formats/events.js';
 import { extent, mean, median, quantile, standardDeviation } from '../metrics/statistics.js';
 import { axis, compact, wholeTicks } from './axes.js';
 import { formatCount } from './format.js';
@@ -18,17 +19,8 @@ export interface Point {
   readonly value: number;
 }
 
-/** What one pass over the training images came to. */
-export interface EpochErrors {
-  /** Counts from 1. */
-  readonly epoch: number;
-  /** Mean squared error over the steps. */
-  readonly trainMse: number;
-  /** Null where nothing was kept for validation. */
-  readonly valMse: number | null;
-  /** What the steps made smaller; older files do not say. */
-  readonly trainLoss?: number | undefined;
-}
+/** The errors and the loss of an epoch, for plots. */
+export type EpochErrors = Pick<Epoch, 'epoch' | 'trainMse' | 'valMse' | 'trainLoss'>;
 
 /** The loss of one step of a learning rate range test. */
 export interface LearningRatePoint {
@@ -185,21 +177,20 @@ export function trainingPlot(epochs: readonly EpochErrors[], { unit }: Target, k
 
 /** The mean loss of each epoch's steps as an SVG: what training made smaller, where that is not the squared error. */
 export function lossPlot(epochs: readonly EpochErrors[]): string {
-  const rows = epochs.filter(({ trainLoss }) => trainLoss !== undefined);
   return draw(
     {
       id: 'loss',
       title: 'Loss by epoch',
-      description: `Mean loss of the training images in each of ${rows.length} epochs.`,
+      description: `Mean loss of the training images in each of ${epochs.length} epochs.`,
     },
     {
-      ...byEpoch(rows),
+      ...byEpoch(epochs),
       y: errorAxis(
         'loss',
         undefined,
-        rows.map(({ trainLoss }) => trainLoss!),
+        epochs.map(({ trainLoss }) => trainLoss),
       ),
-      marks: curve(rows, 'trainLoss', ACCENT, '5 3'),
+      marks: curve(epochs, 'trainLoss', ACCENT, '5 3'),
     },
   );
 }

@@ -14,6 +14,7 @@ import type { Schedule } from '../engine/optim/schedule.js';
 import { type TrainingStep, trainingStep } from '../engine/optim/training-step.js';
 import { createSession, createState, type Session, type State } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
+import { type Epoch, epochSchema } from '../formats/events.js';
 import { standardDeviation } from '../metrics/statistics.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 
@@ -87,22 +88,6 @@ export interface CheckpointOptions {
   readonly identity: Readonly<Record<string, unknown>>;
 }
 
-/** What an epoch came to. */
-export interface Epoch {
-  /** From 1. */
-  readonly epoch: number;
-  /** The mean loss over the epoch's batches, each before its step. */
-  readonly trainLoss: number;
-  /** Mean squared error over the epoch's batches, each before its step, in the label's unit. */
-  readonly trainMse: number;
-  /** On the validation samples after the epoch; null where there are none. */
-  readonly valMse: number | null;
-  readonly valMae: number | null;
-  /** Of the epoch's last step. */
-  readonly learningRate: number;
-  readonly seconds: number;
-}
-
 /** A trained problem. */
 export interface Fit {
   /** What training moved: weights and running statistics, by name. */
@@ -136,15 +121,6 @@ interface Position {
 }
 
 const errorsSchema = z.object({ mse: z.number(), mae: z.number() });
-const epochSchema = z.object({
-  epoch: z.number(),
-  trainLoss: z.number(),
-  trainMse: z.number(),
-  valMse: z.number().nullable(),
-  valMae: z.number().nullable(),
-  learningRate: z.number(),
-  seconds: z.number(),
-});
 /** What a checkpoint says beside its tensors. */
 const savedSchema = z.object({
   identity: z.record(z.string(), z.unknown()),

@@ -32,7 +32,7 @@ export interface UncertaintyEvaluation {
   readonly riskCoverage: readonly KeptErrors[];
   /** Images unlike those that the model was trained on. */
   readonly unusual: number;
-  /** How: those of another kind and those from another source. Both 0 of models of older versions. */
+  /** How: those of another kind and those from another source. */
   readonly unlike: Readonly<Record<UnusualGrade, number>>;
 }
 

@@ -6,11 +6,11 @@ import { strataOf } from './strata.js';
 
 /**
  * The images whose true number lies from `from` (included) to `to` (excluded, but for the last). The first begins at the lowest number that was
- * calibrated on and the last ends at the highest: nothing is known of numbers beyond. null, in models of older versions: no end on that side.
+ * calibrated on and the last ends at the highest: nothing is known of numbers beyond.
  */
 export interface IntervalGroup {
-  readonly from: number | null;
-  readonly to: number | null;
+  readonly from: number;
+  readonly to: number;
   readonly images: number;
   /** Where the errors of the group lie, in scales: above 0 its predictions are too low. */
   readonly centre: number;
@@ -35,7 +35,7 @@ export interface IntervalScores {
   readonly groups: readonly IntervalGroup[];
   /** Scores `|y - value| / scale` of all images. */
   readonly pooled: ScoreTable;
-  /** Left out in models of older versions: no ends. */
+  /** No interval reaches beyond these. Default: no ends. */
   readonly ends?: IntervalEnds | undefined;
 }
 
@@ -120,10 +120,7 @@ const within = (ends: IntervalEnds | undefined, x: number): number =>
   ends === undefined ? x : Math.min(Math.max(x, ends.low), ends.high);
 
 function needOf({ from, to, centre }: Omit<IntervalGroup, 'factors'>, y: number, value: number, scale: number): number {
-  const [low, high] =
-    y >= value
-      ? [Math.max(from ?? Number.NEGATIVE_INFINITY, y), to ?? Number.POSITIVE_INFINITY]
-      : [from ?? Number.NEGATIVE_INFINITY, Math.min(to ?? Number.POSITIVE_INFINITY, y)];
+  const [low, high] = y >= value ? [Math.max(from, y), to] : [from, Math.min(to, y)];
   if (low > high) return Number.POSITIVE_INFINITY;
   const middle = value + centre * scale;
   return Math.max(low - middle, middle - high, 0) / scale;
@@ -197,8 +194,7 @@ function openIntervalsAt({ levels, groups, pooled }: IntervalScores, level: numb
   const bounds = groups.flatMap(({ from, to, centre, factors }) => {
     const factor = factors[at] ?? null;
     if (factor === null) return [];
-    const ends = { from: from ?? Number.NEGATIVE_INFINITY, to: to ?? Number.POSITIVE_INFINITY };
-    return [{ ...ends, low: centre - factor, high: centre + factor }];
+    return [{ from, to, low: centre - factor, high: centre + factor }];
   });
   if (groups.length === 0 || bounds.length < groups.length) {
     const factor = scoreAt(pooled, level);

@@ -55,18 +55,14 @@ export function uncertaintyOf(
   };
 }
 
-/** How outputs tell that an image is unusual. Models of older versions have the distance of the features alone, and one grade. */
-function unusualOf({ stage, distance: limit, far, activation, faint }: ManifestIntervals['unusual']) {
-  const name = stage == null ? 'distance' : 'unlikeness';
-  const graded = far !== undefined && activation !== undefined && faint !== undefined;
+/** How outputs tell that an image is unusual. */
+function unusualOf({ stage, ...limits }: ManifestIntervals['unusual']) {
+  const name = stage === null ? 'distance' : 'unlikeness';
   return {
-    outputs: graded ? [name, 'activation'] : [name],
+    outputs: [name, 'activation'],
     of(output: (name: string) => number): Pick<Doubt, 'unusual' | 'unlike' | 'distance'> {
       const distance = output(name);
-      // Not "above": what is no number is nothing usual.
-      if (!graded) return distance <= limit ? {} : { unusual: true, distance };
-      const signals = { unlikeness: distance, activation: output('activation') };
-      const unlike = unusualGrade(signals, { distance: limit, far, activation, faint });
+      const unlike = unusualGrade({ unlikeness: distance, activation: output('activation') }, limits);
       return unlike === undefined ? {} : { unusual: true, unlike, distance };
     },
   };

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { expected, InputError, inputErrors, reasonOf, UsageError } from '../base/errors.js';
-import { readRegularFile } from '../base/files.js';
+import { readIfThere } from '../base/files.js';
 import type { Manifest } from '../formats/manifest.js';
+import { METRICS_FILE, type Metrics, parseMetrics } from '../formats/metrics.js';
 import { readManifest } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
 import { evaluationFolder, readEpochs } from './evaluate-model.js';
@@ -25,8 +25,7 @@ export interface ComparedModel
   readonly evaluation: MeasuredErrors | null;
   /** Passes over the training images; 0 for ridge. */
   readonly epochs: number;
-  /** Null for models of versions that did not note it. */
-  readonly times: NonNullable<Manifest['times']> | null;
+  readonly times: Manifest['times'];
   /** Of model.onnx. */
   readonly sizeBytes: number;
 }
@@ -39,24 +38,22 @@ export interface CompareResult {
   readonly warnings: readonly string[];
 }
 
-const metricsSchema = z.object({
-  /** Of the model that was measured. This and the next two are absent from results of older versions. */
-  modelSha256: z.string().optional(),
-  data: z.string().optional(),
-  fingerprint: z.string().optional(),
-  /** Whether images were predicted with their mirror images; absent from results of older versions, where they were not. */
-  tta: z.boolean().optional(),
-  images: z.int(),
-  rmse: z.number(),
-  mae: z.number(),
-  r2: z.number().nullable(),
-  cs5: z.number(),
-  bias: z.number(),
-  byGroup: z.array(z.object({ from: z.number(), to: z.number(), images: z.int(), mae: z.number(), bias: z.number() })),
-});
+const FIGURES = [
+  'modelSha256',
+  'data',
+  'fingerprint',
+  'tta',
+  'images',
+  'rmse',
+  'mae',
+  'r2',
+  'cs5',
+  'bias',
+  'byGroup',
+] as const;
 
 /** The figures of an evaluation, and what they were measured on. */
-export type MeasuredErrors = z.infer<typeof metricsSchema>;
+export type MeasuredErrors = Pick<Metrics, (typeof FIGURES)[number]>;
 
 /**
  * Sets models side by side: how they were trained, on what, and how good they are by their validation and evaluation.
@@ -98,10 +95,10 @@ interface Read {
 
 async function readModel(path: string): Promise<Read> {
   const home = modelFolder(path);
-  const { metrics, times = null, sha256, ...manifest } = await readManifest(home);
+  const { metrics, times, sha256, ...manifest } = await readManifest(home);
   const { target, backbone, input, configuration, dataset, versions, createdAt } = manifest;
-  const measured = await readMetrics(join(evaluationFolder(home), 'metrics.json'));
-  const isOfAnother = measured?.modelSha256 !== undefined && measured.modelSha256 !== sha256;
+  const measured = await readFigures(home);
+  const isOfAnother = measured !== undefined && measured.modelSha256 !== sha256;
   return {
     model: {
       model: path,
@@ -133,18 +130,12 @@ async function sizeOfNetwork(path: string): Promise<number> {
   }
 }
 
-async function readMetrics(path: string): Promise<MeasuredErrors | undefined> {
-  try {
-    return metricsSchema.parse(JSON.parse((await readRegularFile(path)).toString()));
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    const got =
-      cause instanceof z.ZodError
-        ? `"${cause.issues[0]!.path.join('.')}: ${cause.issues[0]!.message}"`
-        : `"${reasonOf(cause)}"`;
-    const wayOut = 'evaluate again, or remove the folder';
-    throw new InputError(expected(path, 'the results of eyeball evaluate', got, wayOut), { cause });
-  }
+async function readFigures(home: string): Promise<MeasuredErrors | undefined> {
+  const path = join(evaluationFolder(home), METRICS_FILE);
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  const metrics = parseMetrics(text, path);
+  return Object.fromEntries(FIGURES.map(key => [key, metrics[key]])) as MeasuredErrors;
 }
 
 function warningsOf(models: readonly ComparedModel[]): string[] {
@@ -163,17 +154,12 @@ function warningsOf(models: readonly ComparedModel[]): string[] {
     );
   }
   const evaluations = models.flatMap(({ evaluation }) => evaluation ?? []);
-  // Older results carry no fingerprint: the counts by label can then show that the images differ, not that they are the same.
-  const isKnown = evaluations.every(({ fingerprint }) => fingerprint !== undefined);
-  const measuredOn = evaluations.map(({ fingerprint, images, byGroup }) =>
-    isKnown ? fingerprint! : JSON.stringify([images, byGroup.map(({ from, to, images: n }) => [from, to, n])]),
-  );
-  if (distinct(measuredOn).length > 1) {
+  if (distinct(evaluations.map(({ fingerprint }) => fingerprint)).length > 1) {
     warnings.push(
       'The models were evaluated on different test data: evaluate them on the same to compare these errors.',
     );
   }
-  if (distinct(evaluations.map(({ tta = false }) => `${tta}`)).length > 1) {
+  if (distinct(evaluations.map(({ tta }) => `${tta}`)).length > 1) {
     warnings.push(
       'Some models were evaluated with mirror images (test-time augmentation) and some without: evaluate all in the same way.',
     );

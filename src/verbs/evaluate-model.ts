@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
-import { z } from 'zod';
 import { runConcurrently } from '../base/concurrency.js';
-import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
-import { readRegularFile } from '../base/files.js';
+import { expected, InputError, throwIfAborted } from '../base/errors.js';
+import { readIfThere } from '../base/files.js';
 import { option } from '../base/options.js';
 import { createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
@@ -15,7 +14,9 @@ import { copiesFor } from '../engine/runtime/session.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
 import type { Looks } from '../evaluation/slices.js';
 import { type Suspect, suspectsOf } from '../evaluation/suspects.js';
+import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
+import { formatMetrics, METRICS_FILE } from '../formats/metrics.js';
 import { isGray } from '../images/quality.js';
 import { readsForTwo } from '../images/shared-reads.js';
 import { modelCard } from '../model/card.js';
@@ -65,17 +66,6 @@ export interface EvaluateModelResult extends Evaluation {
   readonly totalSeconds: number;
 }
 
-const epochSchema = z.object({
-  epoch: z.number(),
-  // Since 0.2.
-  trainLoss: z.number().optional(),
-  trainMse: z.number(),
-  valMse: z.number().nullable(),
-  valMae: z.number().nullable().optional(),
-  learningRate: z.number().optional(),
-  seconds: z.number(),
-});
-
 /**
  * Measures a model on labelled images and writes a report.
  *
@@ -111,7 +101,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   checkApart(out, home, 'the model');
   checkApart(out, options.data, 'the data');
   // Earlier results at the default place are replaced, file by file: what else lies there stays.
-  const merge = !force && options.out === undefined && existsSync(join(out, 'metrics.json'));
+  const merge = !force && options.out === undefined && existsSync(join(out, METRICS_FILE));
   const folder = await createOutputFolder(out, { force, merge });
   try {
     const epochs = await readEpochs(home);
@@ -198,10 +188,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         fingerprint: fingerprint(predictions),
         tta,
       };
-      await folder.write(
-        'metrics.json',
-        `${JSON.stringify({ ...about, ...evaluation, leakage, suspects }, null, 2)}\n`,
-      );
+      await folder.write(METRICS_FILE, formatMetrics({ ...about, ...evaluation, leakage, suspects }));
       await folder.write('model-card.md', modelCard(manifest, { data: basename(resolve(options.data)), evaluation }));
       await folder.write(
         'predictions.csv',
@@ -320,18 +307,8 @@ const columnOf = (target: string): string | undefined => (target === 'value' ? u
  *
  * @throws InputError where it is damaged.
  */
-export async function readEpochs(home: string): Promise<z.infer<typeof epochSchema>[]> {
-  const path = join(home, 'events.jsonl');
-  if (!existsSync(path)) return [];
-  try {
-    const lines = (await readRegularFile(path))
-      .toString()
-      .split('\n')
-      .filter(line => line !== '');
-    return lines.map(line => epochSchema.parse(JSON.parse(line)));
-  } catch (cause) {
-    throw new InputError(expected(path, 'a line an epoch', `"${reasonOf(cause)}"`, 'train again, or remove the file'), {
-      cause,
-    });
-  }
+export async function readEpochs(home: string): Promise<Epoch[]> {
+  const path = join(home, EVENTS_FILE);
+  const text = await readIfThere(path);
+  return text === undefined ? [] : parseEvents(text, path);
 }

@@ -127,7 +127,7 @@ async function modelFiles(from: string, manifest: Manifest): Promise<Files> {
   const path = join(from, 'model.onnx');
   const network = await readPart(from, 'model.onnx', null);
   checkChecksum(manifest, sha256Hex(network), path);
-  // The card that evaluation may have added figures to; models of older versions may have none.
+  // The card that evaluation may have added figures to.
   const card = (await readIfThere(join(from, 'README.md'))) ?? modelCard(manifest);
   const files: Files = new Map<string, Uint8Array>([
     [`${MODEL_FOLDER}model.onnx`, network],

@@ -7,6 +7,7 @@ import { significant } from '../base/text.js';
 import type { Dataset } from '../datasets/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Extraction, extractStage } from '../features/extract.js';
+import type { Epoch } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
 import { findAugmentation } from '../images/augment.js';
 import { augmentedSheet } from '../images/augmented-sheet.js';
@@ -20,7 +21,6 @@ import {
   fineTuneRecipe,
   type TunedInput,
 } from '../training/fine-tune.js';
-import type { Epoch } from '../training/fit.js';
 import { classicSettings, fitClassicHead, fitHead, goOnWith, headRecipe } from '../training/fit-head.js';
 import { type Head, type HeadData, linearHead } from '../training/head.js';
 import { answersOf } from '../training/out-of-fold.js';

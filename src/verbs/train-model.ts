@@ -19,6 +19,7 @@ import { splitByQuantile } from '../datasets/split.js';
 import { createSession } from '../engine/runtime/session.js';
 import { type Extraction, extractFeatures } from '../features/extract.js';
 import { backboneAt } from '../features/precision.js';
+import { type Epoch, EVENTS_FILE, formatEvents, parseEvents } from '../formats/events.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION } from '../formats/manifest.js';
 import { readsForTwo } from '../images/shared-reads.js';
 import { buildModel } from '../model/build-model.js';
@@ -30,7 +31,6 @@ import { groupSamples, someGrouped, tellGroups } from '../similarity/group-sampl
 import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../similarity/training-index.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { fineTuneRecipe } from '../training/fine-tune.js';
-import type { Epoch } from '../training/fit.js';
 import type { HeadData } from '../training/head.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import { type TunedPart, tunedPart } from '../training/tuned-network.js';
@@ -316,7 +316,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
       await folder.write(TRAINING_INDEX, index);
       await folder.write('eyeball.json', formatManifest(manifest));
       await folder.write('README.md', modelCard(manifest));
-      await folder.write('events.jsonl', taken.epochs.map(epoch => `${JSON.stringify(epoch)}\n`).join(''));
+      await folder.write(EVENTS_FILE, formatEvents(taken.epochs));
       if (taken.epochs.length > 0) await writeTensorboard(folder, taken.epochs);
       if (part === undefined) await setAside(checkpoint, options.onMessage);
       if (!goesOn || !(await isSameModel(out, manifest.sha256))) {
@@ -419,7 +419,6 @@ async function finishedResult(
   started: number,
 ): Promise<TrainResult> {
   const { validation } = metrics;
-  const lines = (await readPart(out, 'events.jsonl', 'utf8')).split('\n').filter(line => line !== '');
   return {
     images: samples.length,
     skipped,
@@ -428,11 +427,11 @@ async function finishedResult(
     features: backbone.features,
     tune: `${configuration.tune}`,
     heads: [{ name: `tuned from ${configuration.tune} on`, rmse: validation?.rmse ?? null }],
-    epochs: lines.map((line): Epoch => JSON.parse(line)),
+    epochs: parseEvents(await readPart(out, EVENTS_FILE, 'utf8'), join(out, EVENTS_FILE)),
     bestEpoch: Number(configuration.bestEpoch),
     validation,
     extractSeconds: seconds,
-    fitSeconds: times?.fitSeconds ?? 0,
+    fitSeconds: times.fitSeconds,
     calibrateSeconds: 0,
     totalSeconds: (performance.now() - started) / 1000,
     imagesPerSecond: samples.length / seconds,

@@ -46,13 +46,13 @@ export interface Leakage extends LeakedImages {
 }
 
 /**
- * What the model in the folder `home` remembers of its training images; undefined for one of an older version or with its index removed.
+ * What the model in the folder `home` remembers of its training images; undefined where its index was removed.
  *
  * @throws InputError where the index is damaged or another's
  */
 export async function indexOfModel(home: string, manifest: Manifest): Promise<TrainingIndex | undefined> {
   const path = join(home, TRAINING_INDEX);
-  if (manifest.trainingIndexSha256 === undefined || !existsSync(path)) return undefined;
+  if (!existsSync(path)) return undefined;
   const sha256 = sha256Hex(await readPart(home, TRAINING_INDEX, null));
   if (sha256 !== manifest.trainingIndexSha256) {
     const wayOut = 'train again, fetch it again, or remove it to go without';

@@ -30,10 +30,11 @@ describe('eyeball compare', () => {
     const header = `  ${a}  ${b}\n`;
     const row = (name: string, x: string, y: string) =>
       `${name.padEnd(15)}  ${x.padStart(a!.length)}  ${y.padStart(b!.length)}\n`;
+    const times = `${row('training time', '3.0 s', '3.0 s')}${row('  features', '2.0 s', '2.0 s')}${row('  fit', '0.5 s', '0.5 s')}`;
     assert.equal(
       stdout,
       `${' '.repeat(15)}${header}${row('validation RMSE', '5.00', '5.00')}${row('held out', '10', '10')}` +
-        `${row('file size', '2.5 MB', '2.5 MB')}\nsettings${header}strength  ${'1'.padStart(a!.length)}  ${'0.1'.padStart(b!.length)}\n\n` +
+        `${times}${row('file size', '2.5 MB', '2.5 MB')}\nsettings${header}strength  ${'1'.padStart(a!.length)}  ${'0.1'.padStart(b!.length)}\n\n` +
         'same in all: target age (years), backbone tiny, weights tiny-1, input size 32 px, solver ridge,\n' +
         `  validation 0.1, seed 0, training images 100, training data ffffffffffff, eyeball 0.1.0,\n  made 2020-01-02\n` +
         `not evaluated: ${a}, ${b} (npx eyeball-ml evaluate MODEL TEST_DATA)\n`,
@@ -42,9 +43,9 @@ describe('eyeball compare', () => {
 
   it('shows more models as rows', async () => {
     const { stdout } = await eyeball('compare', ...runs);
-    assert.match(stdout, /^ +validation RMSE {2}held out {2}file size$/m);
+    assert.match(stdout, /^ +validation RMSE {2}held out {2}training time .* file size$/m);
     runs.forEach((run, i) => {
-      assert.match(stdout, new RegExp(`^${run} +5\\.00 +10 +2\\.5 MB$`, 'm'));
+      assert.match(stdout, new RegExp(`^${run} +5\\.00 +10 .* 2\\.5 MB$`, 'm'));
       assert.match(stdout, new RegExp(`^${run} +${i === 0 ? 1 : `0\\.${'0'.repeat(i - 1)}1`}$`, 'm'));
     });
   });

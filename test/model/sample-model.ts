@@ -37,6 +37,8 @@ export function sampleManifest(sha256: string, selfTest = 0): Manifest {
       labels: { min: 1, max: 90, mean: 40, median: 39, std: 20 },
     },
     metrics: { validation: { images: 10, mse: 25, rmse: 5 } },
+    times: { totalSeconds: 3, extractSeconds: 2, fitSeconds: 0.5 },
+    trainingIndexSha256: 'e'.repeat(64),
     versions: { eyeball: '0.1.0' },
     createdAt: '2020-01-02T03:04:05.678Z',
     selfTest: { value: selfTest },

@@ -171,15 +171,12 @@ test('training is shown by epoch, with its loss where that is not the squared er
   assert.match(text, /Loss by epoch What training made smaller: distribution\./);
   for (const loss of ['mse', undefined])
     assert.doesNotMatch(textOf(evaluation({ epochs, keptEpoch: 2, loss })), /Loss by epoch/);
-  // A file of an older version has no loss.
-  const older = epochs.map(({ trainLoss: _, ...epoch }) => epoch);
-  assert.doesNotMatch(textOf(evaluation({ epochs: older, loss: 'distribution' })), /Loss by epoch|kept/);
 });
 
 test('training that made nothing better says so', () => {
   const epochs = [{ epoch: 1, trainMse: 9, valMse: 8, trainLoss: 3 }];
   assert.match(textOf(evaluation({ epochs, keptEpoch: 0 })), /No epoch was better there than the start/);
-  const unknown = evaluation({ epochs: [{ epoch: 1, trainMse: 9, valMse: null }] });
+  const unknown = evaluation({ epochs: [{ epoch: 1, trainMse: 9, valMse: null, trainLoss: 3 }] });
   assert.doesNotMatch(textOf(unknown), /No epoch|Validation is/);
 });
 

@@ -72,16 +72,17 @@ describe('POST /v1/predict', () => {
       errors.map(() => 0),
       errors.map(() => 1),
     );
-    const unusual = { distance: 2, share: 0.01 };
+    const unusual = { stage: null, distance: 2, far: 2.5, activation: 10, faint: 5, share: 0.01 };
+    const ends = { low: -100, high: 100 };
     const manifest = {
       ...sampleManifest('0'.repeat(64)),
-      intervals: { ...scores, method: 'split', folds: 1, groups: [], unusual } as unknown as ManifestIntervals,
+      intervals: { ...scores, method: 'split', folds: 1, groups: [], ends, unusual } as unknown as ManifestIntervals,
     };
     // By the image's red, since each batch holds as many as there happen to be.
     const run = async ({ shape, data }: Parameters<Model['run']>[0]) => {
       const at = Array.from({ length: shape[0]! }, (_, i) => (data[i * 32 * 32 * 3]! < 128 ? 0 : 1));
       const rows = (...values: number[]) => ({ data: Float32Array.from(at, i => values[i]!) });
-      return { value: rows(37, 40), scale: rows(10, 20), distance: rows(1, 3) };
+      return { value: rows(37, 40), scale: rows(10, 20), distance: rows(1, 3), activation: rows(12, 12) };
     };
     const app = await startService(t, { model: { manifest, run } as unknown as Model });
     const two = form(await image(20), await image(220));

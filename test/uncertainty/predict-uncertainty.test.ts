@@ -12,9 +12,14 @@ const intervals: ManifestIntervals = {
   levels: [],
   groups: [],
   pooled: { images, ranks: [...ranks], scores: [...scores] },
-  unusual: { distance: 1.5, share: 0.005 },
+  ends: { low: -100, high: 100 },
+  unusual: { stage: null, distance: 1.5, far: 2, activation: 10, faint: 6, share: 0.005 },
 };
-const outputs = { scale: float([3], [2, 4, 2]), distance: float([3], [1, 1.75, Number.NaN]) };
+const outputs = {
+  scale: float([3], [2, 4, 2]),
+  distance: float([3], [1, 1.75, Number.NaN]),
+  activation: float([3], [15, 15, 15]),
+};
 
 describe('the doubt of a prediction', () => {
   it('is an interval of 90 % where nobody asks for another, and the scale', () => {
@@ -32,8 +37,8 @@ describe('the doubt of a prediction', () => {
     assert.ok(!('unusual' in of(10, outputs, 0)));
   });
 
-  it('grades it where the model knows how', () => {
-    const unusual = { stage: 'stage4', distance: 1.5, far: 2, activation: 10, faint: 6, share: 0.01 };
+  it('grades it by distance and activation', () => {
+    const unusual = { ...intervals.unusual, stage: 'stage4' };
     const { of, outputs: needed } = uncertaintyOf({ intervals: { ...intervals, unusual } }, 'm');
     assert.deepEqual(needed, ['scale', 'unlikeness', 'activation']);
     const signals = {
@@ -52,8 +57,7 @@ describe('the doubt of a prediction', () => {
       ],
     );
     // A foreign network names no stages: the distance of its features.
-    const foreign = uncertaintyOf({ intervals: { ...intervals, unusual: { ...unusual, stage: null } } }, 'm');
-    assert.deepEqual(foreign.outputs, ['scale', 'distance', 'activation']);
+    assert.deepEqual(uncertaintyOf({ intervals }, 'm').outputs, ['scale', 'distance', 'activation']);
   });
 
   it('has null in the place of ends that images are too few for, and says so once', () => {
@@ -70,7 +74,7 @@ describe('the doubt of a prediction', () => {
     assert.deepEqual([needed, of(10, {}, 0)], [[], {}]);
     assert.throws(() => uncertaintyOf({}, 'age/eyeball.json', 0.9), {
       name: 'UsageError',
-      message: '--level: expected a model with intervals, got age/eyeball.json without; train again',
+      message: '`level`: expected a model with intervals, got age/eyeball.json without; train again',
     });
     assert.throws(() => uncertaintyOf({}, 'm', 90), {
       message: '--level: expected a share above 0 and below 1, got 90; write 90 % as 0.9',

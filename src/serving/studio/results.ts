@@ -1,44 +1,11 @@
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { InputError } from '../../base/errors.js';
 import { readIfThere } from '../../base/files.js';
 import { significant } from '../../base/text.js';
 import { readTable } from '../../datasets/tables.js';
+import { METRICS_FILE, type Metrics, parseMetrics } from '../../formats/metrics.js';
 import type { Results } from '../../formats/studio-protocol.js';
 import { evaluationFolder } from '../../verbs/evaluate-model.js';
-
-const errorPair = z.object({ rmse: z.number(), mae: z.number() });
-const metricsSchema = z.object({
-  modelSha256: z.string(),
-  data: z.string(),
-  images: z.number(),
-  rmse: z.number(),
-  mae: z.number(),
-  r2: z.number().nullable(),
-  bias: z.number(),
-  baseline: z.object({ mean: errorPair }),
-  coverage90: z.number().nullish(),
-  intervalWidth90: z.number().nullish(),
-  byGroup: z.array(
-    z.object({
-      from: z.number(),
-      to: z.number(),
-      images: z.number(),
-      mae: z.number(),
-      bias: z.number(),
-      coverage90: z.number().nullish(),
-    }),
-  ),
-  warnings: z.array(z.string()),
-  skipped: z.array(z.object({ file: z.string(), reason: z.string() })),
-  leakage: z
-    .object({
-      exact: z.number(),
-      near: z.number(),
-      reduced: z.object({ images: z.number(), rmse: z.number().nullable() }),
-    })
-    .optional(),
-});
 
 /** Which evaluation is asked for. */
 export interface WantedResults {
@@ -66,8 +33,7 @@ export async function readResults({
   isStudioData,
 }: WantedResults): Promise<FoundResults | undefined> {
   const folder = evaluationFolder(home);
-  const text = await readIfThere(join(folder, 'metrics.json'));
-  const metrics = text === undefined ? undefined : metricsSchema.safeParse(jsonOf(text)).data;
+  const metrics = await readMetrics(join(folder, METRICS_FILE));
   if (metrics === undefined || metrics.modelSha256 !== sha256 || resolve(metrics.data) !== resolve(data))
     return undefined;
   const points = await readPoints(join(folder, 'predictions.csv'));
@@ -94,8 +60,19 @@ export async function readResults({
   };
 }
 
+/** undefined where there is no such file, or it is damaged: evaluating again replaces it. */
+async function readMetrics(path: string): Promise<Metrics | undefined> {
+  const text = await readIfThere(path);
+  try {
+    return text === undefined ? undefined : parseMetrics(text, path);
+  } catch (thrown) {
+    if (thrown instanceof InputError) return undefined;
+    throw thrown;
+  }
+}
+
 /** What the report says of images that the model was trained on. */
-function leakageWarnings(leakage: z.infer<typeof metricsSchema>['leakage'], images: number): string[] {
+function leakageWarnings(leakage: Metrics['leakage'], images: number): string[] {
   if (leakage === undefined || leakage.exact + leakage.near === 0) return [];
   const { exact, near, reduced } = leakage;
   const rest =
@@ -127,13 +104,5 @@ async function readPoints(path: string): Promise<Results['points'] | undefined> 
   } catch (thrown) {
     if (thrown instanceof InputError) return undefined;
     throw thrown;
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
