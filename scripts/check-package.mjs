@@ -79,6 +79,11 @@ try {
   };
   run('npx', ['eyeball-ml', 'demo', '--images', '60', '--quiet'], { env: offline });
 
+  const thrown =
+    "import('eyeball-ml').then(({ loadModel }) => loadModel('none')).catch(({ stack }) => console.log(stack))";
+  const stack = run(process.execPath, ['--enable-source-maps', '-e', thrown]);
+  if (!/src\/model\/\w[\w-]*\.ts:\d+/.test(stack)) throw new Error(`a stack trace leads to no source:\n${stack}`);
+
   const exported = ['eyeball-ml', 'export', 'model', '--web', 'page'];
   checkRefused(exported, 'run npm install onnxruntime-web@1.30.0');
   run('npm', ['install', '--no-audit', '--no-fund', 'onnxruntime-web@1.30.0'], { env });

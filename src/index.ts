@@ -1,3 +1,5 @@
+export type { Precision } from './backbones/backbone.js';
+export type { BackboneOptions } from './backbones/registry.js';
 export {
   AbortedError,
   type ErrorCode,
@@ -8,20 +10,41 @@ export {
   UnsupportedOpError,
   UsageError,
 } from './base/errors.js';
+export type { Activity, Profile, ProfileReport } from './base/profile.js';
 export type { Progress, RunContext } from './base/progress.js';
 export type { Sample, Skipped } from './datasets/dataset.js';
+export type { OpenDatasetOptions } from './datasets/open-dataset.js';
+export type { GeneratedPortraits } from './demo/portraits/generate-portraits.js';
+export type { PortraitKind } from './demo/portraits/plan-portraits.js';
 export { type DemoOptions, type DemoResult, runDemo } from './demo/run-demo.js';
-export type { Tensor } from './engine/tensor.js';
-export type { Evaluation, GroupErrors } from './evaluation/evaluate.js';
+export type { SessionOptions } from './engine/runtime/session.js';
+export type { ArrayOf, DType, Tensor, TypedArrays } from './engine/tensor.js';
+export type { ColumnErrors, ColumnGroup } from './evaluation/columns.js';
+export type { ErrorPair, Evaluation, GroupErrors, Slope } from './evaluation/evaluate.js';
+export type { SubsetErrors } from './evaluation/group-errors.js';
+export type { Slice } from './evaluation/slices.js';
+export type { Suspect } from './evaluation/suspects.js';
 export type { Epoch } from './formats/events.js';
 export type { Manifest } from './formats/manifest.js';
-export type { Issue, IssueKind } from './labels/issues.js';
+export type { Metrics } from './formats/metrics.js';
+export type { AugmentName } from './images/augment.js';
+export type { QualityKind } from './images/quality.js';
+export type { ReadImage } from './images/shared-reads.js';
+export type { Issue, IssueKind, RankedSample } from './labels/issues.js';
+export type { Interval } from './metrics/bootstrap.js';
+export type { CropFaces } from './model/crop-faces.js';
 export type { Faithfulness } from './model/deletion.js';
 export type { ExplainMethod, Explanation } from './model/explain.js';
 export type { ExplainedImage, ExplainOptions } from './model/explain-images.js';
 export type { FaceCrop, FaceInImage } from './model/face-in-image.js';
-export { type ImagePrediction, loadModel, type Model } from './model/model.js';
+export { type ImagePrediction, loadModel, type Model, type ModelOutputs } from './model/model.js';
+export type { Leak } from './similarity/leakage.js';
+export type { LossName } from './training/loss.js';
+export type { RecipeOptions } from './training/recipe.js';
+export type { Coverage, KeptErrors, UncertaintyEvaluation } from './uncertainty/coverage.js';
+export type { UnusualGrade } from './uncertainty/unusual.js';
 export { type CleanOptions, type CleanResult, cleanDataset } from './verbs/clean-dataset.js';
+export type { LabelStatistics } from './verbs/common.js';
 export {
   type ComparedModel,
   type CompareOptions,
@@ -42,5 +65,6 @@ export {
 } from './verbs/manage-cache.js';
 export { type PredictOptions, predictImages } from './verbs/predict-images.js';
 export { type ProofRun, type ProveOptions, type ProveResult, proveCleaning } from './verbs/prove-cleaning.js';
-export { type TrainOptions, type TrainResult, trainModel } from './verbs/train-model.js';
+export { type TrainingReference, type TrainOptions, type TrainResult, trainModel } from './verbs/train-model.js';
 export type { Leakage, LeakedImages, LeakedPair } from './verbs/training-leaks.js';
+export type { TrainingOptions } from './verbs/training-plan.js';

@@ -1,5 +1,12 @@
 // The engine by itself, `eyeball-ml/engine`: docs/engine.md tells what it is.
-export { EyeballError, InputError, ShapeError, UnsupportedOpError, UsageError } from '../base/errors.js';
+export {
+  type ErrorCode,
+  EyeballError,
+  InputError,
+  ShapeError,
+  UnsupportedOpError,
+  UsageError,
+} from '../base/errors.js';
 export { createRandom, type Random } from '../base/random.js';
 export { backward } from './autodiff/backward.js';
 export { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from './autodiff/batch-norm.js';

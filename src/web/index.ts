@@ -1,12 +1,15 @@
 export { AbortedError, type ErrorCode, EyeballError, InputError, ShapeError, UsageError } from '../base/errors.js';
+export type { Activity, Profile, ProfileReport } from '../base/profile.js';
 export type { Progress, RunContext } from '../base/progress.js';
-export type { Tensor } from '../engine/tensor.js';
+export type { ArrayOf, DType, Tensor, TypedArrays } from '../engine/tensor.js';
 export type { Manifest } from '../formats/manifest.js';
 export type { Faithfulness } from '../model/deletion.js';
 export type { ExplainMethod, Explanation } from '../model/explain.js';
 export type { FaceInImage } from '../model/face-in-image.js';
 export type { Doubt } from '../uncertainty/predict-uncertainty.js';
+export type { UnusualGrade } from '../uncertainty/unusual.js';
 export type { WebModelOptions, WebModelOutputs, WebPrediction } from './loaded-model.js';
 export type { WebImage } from './read-image.js';
 export type { WebDevice } from './runtime-files.js';
 export { loadModel, type WebFacePrediction, type WebModel } from './web-model.js';
+export type { WebRuntimeOptions } from './web-session.js';
