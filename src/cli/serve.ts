@@ -85,7 +85,7 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   const { resolveLimits } = await import('../serving/limits.js');
   const { modelFolder } = await import('../model/model-files.js');
   const { loadModel } = await import('../model/model.js');
-  const { hostCheck, isLoopback } = await import('../serving/host-check.js');
+  const { hostCheck, isLoopback } = await import('../serving/access.js');
   const { openWorkplace } = await import('../serving/studio/workplace.js');
   const { listen } = await import('./listen.js');
   const limits = resolveLimits({

@@ -101,7 +101,13 @@ export interface SamplesAnswer {
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
 }
 
-// GET image?file=...&edge=N: the image as WebP, its longer edge at most N px (32 to 1600, default 160). 404 for files outside the data.
+const EDGE = 'expected a whole number from 32 to 1600';
+
+/** The query of GET image and of GET results/image: the image as WebP, its longer edge at most `edge` px. 404 for files outside the data. */
+export const imageQuery = z.object({
+  file: z.string().default(''),
+  edge: z.coerce.number(EDGE).int(EDGE).min(32, EDGE).max(1600, EDGE).default(160),
+});
 
 /** POST jobs: starts one; 409 while another runs. */
 export const jobRequest = z.discriminatedUnion('kind', [
@@ -267,8 +273,6 @@ export interface Results {
     readonly high: number | null;
   }[];
 }
-
-// GET results/image?file=...&edge=N: as image, of the data that was measured on.
 
 /** GET review: the suspicious labels, the most suspicious first; 404 before the first search (a `clean` job). */
 export interface Review {

@@ -1,7 +1,9 @@
+import { Budget } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import { decodeImage, MAX_IMAGE_PIXELS, probeImage } from '../images/image.js';
 import { sniffFormat } from '../images/image-format.js';
+import type { FaceInImage } from '../model/face-in-image.js';
 import type { Model } from '../model/model.js';
 import type { Limits } from './limits.js';
 
@@ -11,11 +13,11 @@ export interface ImageRow {
   readonly row: number;
 }
 
-/** Images of all requests on their way to the engine. */
+/** The queue of images of all requests in front of the engine. */
 export interface ImageQueue {
-  /** Sends an image through the model. @throws InputError where it cannot be read; Error where the engine fails. */
+  /** Runs the model on an encoded image. @throws InputError if it cannot be decoded; Error if the engine fails. */
   add(bytes: Uint8Array): Promise<ImageRow>;
-  /** Sends pixels through the model that are decoded already: uint8 RGB `[sizePx, sizePx, 3]`. @throws Error where the engine fails. */
+  /** Runs the model on decoded pixels: uint8 RGB `[sizePx, sizePx, 3]`. @throws Error if the engine fails. */
   addPixels(pixels: Uint8Array): Promise<ImageRow>;
 }
 
@@ -29,16 +31,15 @@ interface Decoded extends Job {
   readonly since: number;
 }
 
-// 25 images are a batch, two batches are decoded ahead of the engine, and two are in its hands.
+// 25 images are a batch; at most two batches are decoded ahead, and two are in the engine.
 const BATCH = 25;
 const AHEAD = 2 * BATCH;
 
 /**
- * A queue whose images are decoded on the thread pool and computed in batches of 25, or of half of the images that are there where
- * those are fewer than 50: so one half is decoded while the other is computed. A batch that is not full goes to an idle engine once its
- * first image has waited for `batchMs`.
+ * A queue that decodes images on the thread pool and computes them in batches of 25. With fewer than 50 images, a batch is half of them, so
+ * that one half is decoded while the other is computed. An idle engine gets a smaller batch once its first image has waited for `batchMs`.
  *
- * @param onBatch Called with the number of images of each batch.
+ * @param onBatch Called with the size of each batch.
  */
 export function createImageQueue(
   { manifest, run }: Pick<Model, 'manifest' | 'run'>,
@@ -49,7 +50,7 @@ export function createImageQueue(
   const waiting: (Job & { readonly bytes: Uint8Array })[] = [];
   const ready: Decoded[] = [];
   let decoding = 0;
-  // All that are here, in the engine included.
+  // All images of the queue, including those in the engine.
   let present = 0;
   let inEngine = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -118,7 +119,7 @@ export function createImageQueue(
       .finally(() => {
         inEngine--;
         advance();
-        // Not before: clients that are answered now are about to send as much again.
+        // Last: the clients that were just answered will send as many images again.
         present -= batch.length;
       });
   }
@@ -142,15 +143,42 @@ export function createImageQueue(
 /**
  * Refuses an image by its header.
  *
- * @throws InputError where it has more pixels than `imagePixels`, is an animation, or cannot be read.
+ * @throws InputError if it has more pixels than `imagePixels`, is an animation, or cannot be read.
  */
 export async function checkHeader(bytes: Uint8Array, imagePixels: number): Promise<void> {
   const format = sniffFormat(bytes);
-  // Without a limit of its own, decodeImage looks at the header for us.
+  // At the maximum, decodeImage itself checks the header of other formats.
   if (imagePixels >= MAX_IMAGE_PIXELS && format !== 'gif' && format !== 'webp') return;
   const { width, height, frames } = await probeImage(bytes);
   if (frames > 1)
     throw new InputError(`expected a still image, got an animation of ${frames} frames; send one of them`);
   if (width * height > imagePixels)
     throw new InputError(`expected at most ${imagePixels} pixels, got ${width} x ${height}`);
+}
+
+/** A face, and its row in the outputs of a batch. */
+export interface FaceRow {
+  readonly face: FaceInImage;
+  readonly row: ImageRow;
+}
+
+// Each decodes a photo of up to 64 MB; one is decoded while the detector runs on the other.
+const IMAGES_AT_ONCE = 2;
+
+/**
+ * A function that detects the faces of an image, the largest first, and runs the model on each. It handles two images at a time, and throws
+ * InputError if the image cannot be read or has no face.
+ */
+export function createFaceFinder(
+  { cropFaces }: Pick<Model, 'cropFaces'>,
+  { imagePixels }: Pick<Limits, 'imagePixels'>,
+  queue: ImageQueue,
+): (bytes: Uint8Array) => Promise<FaceRow[]> {
+  const slots = new Budget(IMAGES_AT_ONCE);
+  return bytes =>
+    slots.run(1, async () => {
+      await checkHeader(bytes, imagePixels);
+      const crops = await cropFaces(bytes);
+      return await Promise.all(crops.map(async ({ face, pixels }) => ({ face, row: await queue.addPixels(pixels) })));
+    });
 }

@@ -1,52 +1,51 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What a service counts. */
+/** The metrics of a service. */
 export interface Metrics {
   request(route: string, method: string, status: number, seconds: number): void;
   images(outcome: 'predicted' | 'failed', count: number): void;
   batch(images: number): void;
-  /** The numbers so far, in the text form of Prometheus. */
+  /** The current values in the Prometheus text format. */
   text(): Promise<string>;
-  /** The media type of that text. */
   readonly contentType: string;
 }
 
 /**
- * Metrics with a registry of their own, so that two services of a process do not mix.
+ * Metrics with their own registry, so that two services of a process do not mix.
  *
- * @param queueLength Asked for the images in the queue when somebody looks.
+ * @param queueLength Returns the number of images in the queue; called for each scrape.
  */
 export function createMetrics(queueLength: () => number): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
     name: 'eyeball_requests_total',
-    help: 'Requests answered.',
+    help: 'Answered requests.',
     labelNames: ['route', 'method', 'status'],
     registers,
   });
   const seconds = new Histogram({
     name: 'eyeball_request_seconds',
-    help: 'Time from the head of a request to its answer.',
+    help: 'Time from the headers of a request to its answer, in seconds.',
     labelNames: ['route'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });
   const images = new Counter({
     name: 'eyeball_pictures_total',
-    help: 'Images by what became of them.',
+    help: 'Images by outcome.',
     labelNames: ['outcome'],
     registers,
   });
   const batches = new Histogram({
     name: 'eyeball_batch_pictures',
-    help: 'Images in a batch for the engine.',
+    help: 'Images per batch.',
     buckets: [1, 2, 5, 10, 15, 20, 25],
     registers,
   });
   new Gauge({
     name: 'eyeball_queue_pictures',
-    help: 'Images that are waiting or worked on.',
+    help: 'Images in the queue, including those in work.',
     registers,
     collect() {
       this.set(queueLength());
@@ -54,7 +53,7 @@ export function createMetrics(queueLength: () => number): Metrics {
   });
   new Gauge({
     name: 'process_resident_memory_bytes',
-    help: 'Resident memory of the process.',
+    help: 'Resident memory of the process, in bytes.',
     registers,
     collect() {
       this.set(process.memoryUsage.rss());

@@ -1,93 +1,82 @@
 import type { Model } from '../model/model.js';
 import { type UncertaintyOf, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
-import { createFaceFinder, type FaceRow } from './face-finder.js';
-import { createImageQueue, type ImageQueue } from './image-queue.js';
+import { createFaceFinder, createImageQueue, type FaceRow, type ImageQueue } from './image-queue.js';
 import type { Limits } from './limits.js';
 
 /** A model that is served. */
 export interface Served {
   readonly model: Model;
-  /** What answers call it. */
+  /** Its name in answers. */
   readonly name: string;
-  /** Its folder; undefined where nobody said. */
+  /** Its folder, if known. */
   readonly folder?: string | undefined;
 }
 
-/** A served model in somebody's hands. */
-export interface Borrowed extends Served {
+/** A lease of the served model: the model stays open until all its leases are released. */
+export interface ModelLease extends Served {
   readonly queue: ImageQueue;
-  /** What it says of its doubt, at the level where nobody asks for another. */
-  readonly doubt: UncertaintyOf;
+  /** The uncertainty of predictions at the default level. */
+  readonly uncertainty: UncertaintyOf;
   /** The faces of an image: see createFaceFinder. */
-  find(bytes: Uint8Array): Promise<FaceRow[]>;
-  /** To be called when it is not needed any more. */
-  giveBack(): void;
+  findFaces(bytes: Uint8Array): Promise<FaceRow[]>;
+  /** Releases the lease; calls after the first have no effect. */
+  release(): void;
 }
 
-interface Held {
-  readonly served: Served;
-  readonly queue: ImageQueue;
-  readonly doubt: UncertaintyOf;
-  readonly find: Borrowed['find'];
-  users: number;
-  isOld: boolean;
+interface Holder {
+  readonly shared: Omit<ModelLease, 'release'>;
+  leases: number;
+  isReplaced: boolean;
 }
 
-/** The model that is served. Another can take its place at any time: the older one is closed after the last request that uses it. */
+/** The model that is served, with a count of its leases. A replaced model is closed when its last lease is released. */
 export class ServedModel {
-  private held: Held | undefined;
+  private holder: Holder | undefined;
 
   constructor(
     private readonly limits: Limits,
     private readonly onBatch: (images: number) => void,
   ) {}
 
-  /** The model of now; undefined where there is none yet. */
+  /** The current model, if there is one. */
   get current(): Served | undefined {
-    return this.held?.served;
+    return this.holder?.shared;
   }
 
   /** Serves this model from now on. */
-  take(served: Served): void {
-    const older = this.held;
+  replace(served: Served): void {
+    this.close();
     const queue = createImageQueue(served.model, this.limits, this.onBatch);
-    const find = createFaceFinder(served.model, this.limits, queue);
-    const doubt = uncertaintyOf(served.model.manifest, 'the model');
-    this.held = { served, queue, doubt, find, users: 0, isOld: false };
-    if (older !== undefined) retire(older);
+    const findFaces = createFaceFinder(served.model, this.limits, queue);
+    const uncertainty = uncertaintyOf(served.model.manifest, 'the model');
+    this.holder = { shared: { ...served, queue, uncertainty, findFaces }, leases: 0, isReplaced: false };
   }
 
-  /** Takes the model of now in use: it stays open until it is given back. */
-  borrow(): Borrowed | undefined {
-    const { held } = this;
-    if (held === undefined) return undefined;
-    held.users++;
-    let isBack = false;
-    return {
-      ...held.served,
-      queue: held.queue,
-      doubt: held.doubt,
-      find: held.find,
-      giveBack() {
-        if (isBack) return;
-        isBack = true;
-        held.users--;
-        if (held.isOld && held.users === 0) closeQuietly(held);
-      },
+  /** A lease of the current model; undefined if there is none. */
+  lease(): ModelLease | undefined {
+    const { holder } = this;
+    if (holder === undefined) return undefined;
+    holder.leases++;
+    let isReleased = false;
+    const release = () => {
+      if (isReleased) return;
+      isReleased = true;
+      holder.leases--;
+      closeIfUnused(holder);
     };
+    return { ...holder.shared, release };
   }
 
-  /** Serves none from now on. */
+  /** Serves no model from now on. */
   close(): void {
-    if (this.held !== undefined) retire(this.held);
-    this.held = undefined;
+    if (this.holder === undefined) return;
+    this.holder.isReplaced = true;
+    closeIfUnused(this.holder);
+    this.holder = undefined;
   }
 }
 
-function retire(held: Held): void {
-  held.isOld = true;
-  if (held.users === 0) closeQuietly(held);
+// If the engine's thread has ended, closing fails and there is nothing left to close.
+function closeIfUnused({ shared, leases, isReplaced }: Holder): void {
+  if (isReplaced && leases === 0) void shared.model.close().catch(() => {});
 }
-
-// Where the engine's thread has ended, so has the model.
-const closeQuietly = ({ served }: Held) => void served.model.close().catch(() => {});

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What the studio's page may do: run its own scripts, show images of its own and of the service, and ask the service. */
+/** The Content-Security-Policy of the studio: scripts, styles and requests of its own origin; images also from blob: and data: URLs. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -16,7 +16,7 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Where the build puts the studio's page. */
+/** The folder of the built studio. */
 export const PAGES_FOLDER = fileURLToPath(new URL('../../studio/', import.meta.url));
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -34,14 +34,14 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
-/** Answers with files that do not change while the service runs. */
+/** Files that do not change while the service runs. */
 export interface StaticPages {
   has(path: string): boolean;
-  /** The answer to a request for the file at this path, `/` for `index.html`; undefined where there is none. */
+  /** The response for the file at this path (`/` is `index.html`); undefined if there is no such file. */
   answer(path: string, ifNoneMatch: string | undefined): Response | undefined;
 }
 
-/** The files in a folder, read now: a request is looked up by name and never leads to the disk. */
+/** The files of a folder, read into memory once: no request reads from the disk. */
 export function staticPages(folder: string): StaticPages {
   const files = new Map(
     namesIn(folder).map(name => {
@@ -65,7 +65,7 @@ export function staticPages(folder: string): StaticPages {
         'Cross-Origin-Opener-Policy': 'same-origin',
         'Cross-Origin-Resource-Policy': 'same-origin',
       };
-      // What was compressed has the tag as a weak one.
+      // Compression made the tag a weak one.
       const known = ifNoneMatch?.split(/\s*,\s*/).map(tag => tag.replace(/^W\//, ''));
       if (known?.includes(file.tag)) return new Response(null, { status: 304, headers });
       const type = TYPES[extname(name).toLowerCase()] ?? 'application/octet-stream';

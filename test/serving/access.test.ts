@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StudioState } from '../../src/formats/studio-protocol.js';
-import { hostCheck } from '../../src/serving/host-check.js';
+import { hostCheck } from '../../src/serving/access.js';
 import { answerOf, image, post, request, startService } from './service.js';
 import { fileAt, startStudio } from './studio/place.js';
 
@@ -33,7 +33,7 @@ describe('the host of a request', () => {
     ])
       assert.equal(
         await asked('127.0.0.1', host),
-        `421 Host: expected the name of this service, got ${JSON.stringify(host)}; --allow-host adds the name of a proxy`,
+        `421 Host: expected the name of this service, got ${JSON.stringify(host)}; \`allowHost\` adds the name of a proxy`,
       );
     assert.equal(await asked('10.0.0.1', '10.0.0.1:8080'), 'passes');
     assert.equal(await asked('Box.lan', 'box.LAN.:8080'), 'passes');
@@ -75,7 +75,7 @@ describe('a page of another origin', () => {
       assert.equal(status, 403, JSON.stringify(headers));
       assert.match(
         detail,
-        /^Sec-Fetch-Site: expected a page of this service, got "|^Origin: expected a page of "service", got one of ".*--allow-host/,
+        /^Sec-Fetch-Site: expected a page of this service, got "|^Origin: expected a page of "service", got one of ".*`allowHost`/,
       );
     }
     for (const [method, path] of [

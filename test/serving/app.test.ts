@@ -12,7 +12,7 @@ describe('a path', () => {
     const app = await startService(t);
     for (const path of ['/v1', '/v1/predict/', '/../../etc/passwd', '/%2e%2e/x', '/robots.txt']) {
       const answer = await answerOf(await app.fetch(request(path)));
-      assert.deepEqual([answer.status, answer.detail], [404, `expected one of ${PATHS.join(' ')}, got another path`]);
+      assert.deepEqual([answer.status, answer.detail], [404, `unknown path; the paths are ${PATHS.join(' ')}`]);
     }
   });
 

@@ -74,7 +74,7 @@ describe('POST /v1/predict?faces=true', () => {
     const without = await ask('?faces=true');
     assert.deepEqual(
       [without.status, without.detail],
-      [400, 'faces: expected a model that knows how its images show faces, got one that does not; train it again'],
+      [400, 'faces: the model has no face alignment; train it again on images of one face each'],
     );
     const other = await ask('?faces=yes');
     assert.deepEqual([other.status, other.detail], [400, 'faces: expected true or false, got "yes"']);

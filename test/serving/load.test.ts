@@ -166,7 +166,7 @@ describe('a service', () => {
     const app = await startService(t, { model });
     for (const asked of [request('/readyz'), post(IMAGE, 'image/jpeg')]) {
       const answer = await answerOf(await app.fetch(asked));
-      assert.deepEqual([answer.status, answer.detail], [503, 'expected a model, got one that is still loading']);
+      assert.deepEqual([answer.status, answer.detail], [503, 'the model is still loading']);
     }
     assert.equal((await app.fetch(request('/healthz'))).status, 200);
     assert.match(await (await app.fetch(request('/studio/api/state'))).text(), /^{"model":null,/);
@@ -188,7 +188,7 @@ describe('a service', () => {
     const model = { manifest: sampleManifest('0'.repeat(64)), run } as unknown as Model;
     const app = await startService(t, { model, onError: thrown => told.push(thrown) });
     const answer = await answerOf(await app.fetch(post(form(IMAGE, IMAGE))));
-    assert.deepEqual([answer.status, answer.detail], [500, 'the service failed by a fault of its own']);
+    assert.deepEqual([answer.status, answer.detail], [500, 'internal error of the service']);
     assert.equal(told.length, 1);
     assert.match(await (await app.fetch(request('/metrics'))).text(), /^eyeball_queue_pictures 0$/m);
   });

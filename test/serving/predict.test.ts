@@ -107,10 +107,7 @@ describe('POST /v1/predict', () => {
         [400, `level: expected a share above 0 and below 1, got ${JSON.stringify(level)}`],
       );
     }
-    assert.deepEqual(
-      (await ask('?level=0.8')).detail,
-      'level: expected a model with intervals, got one without; train it again',
-    );
+    assert.deepEqual((await ask('?level=0.8')).detail, 'level: the model has no prediction intervals; train it again');
     assert.equal((await ask('?levle=0.8')).status, 400);
   });
 
@@ -129,7 +126,7 @@ describe('POST /v1/predict', () => {
     assert.deepEqual(errors, [
       undefined,
       'expected a photo (jpeg, png, webp, gif, tiff, avif), got unknown content',
-      'expected base64, got ":" as character 5',
+      'invalid base64: ":" at character 5',
     ]);
     const one = await answerOf(await app.fetch(post('hello', 'image/png')));
     assert.deepEqual([one.status, one.detail], [422, reason]);
@@ -138,7 +135,7 @@ describe('POST /v1/predict', () => {
       [two.status, two.detail],
       [
         422,
-        'none of 2 images can be used; the first: expected a photo (jpeg, png, webp, gif, tiff, avif), got an empty file',
+        'none of 2 images is usable; the first: expected a photo (jpeg, png, webp, gif, tiff, avif), got an empty file',
       ],
     );
   });

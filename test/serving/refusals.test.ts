@@ -39,7 +39,7 @@ const multipart = (parts: readonly string[], end = '--b--\r\n') =>
 const MULTIPART = 'multipart/form-data; boundary=b';
 const svg = '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>';
 
-/** A body that is what it is, its type, and the status and reason that it meets. */
+/** The name of a body, the body, its type, and the expected status and reason. */
 const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
   [
     'an image cut short',
@@ -49,7 +49,7 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
     /^expected a whole jpeg, got one that is cut short/,
   ],
   ['an empty body', '', 'image/jpeg', 422, /got an empty file$/],
-  ['text under the type of an image', 'hello there', 'image/png', 422, /got text$/],
+  ['text with the type of an image', 'hello there', 'image/png', 422, /got text$/],
   [
     'a PNG of 4 billion pixels',
     hugePng(65535, 65535),
@@ -58,48 +58,48 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
     /at most 100 million pixels, got 65535 x 65535$/,
   ],
   ['an SVG that reads a file', svg, 'image/svg+xml', 422, /got an SVG drawing$/],
-  ['an SVG under the type of a PNG', `<?xml version="1.0"?>${svg}`, 'image/png', 422, /got an SVG drawing$/],
+  ['an SVG with the type of a PNG', `<?xml version="1.0"?>${svg}`, 'image/png', 422, /got an SVG drawing$/],
   ['a PDF', '%PDF-1.7\n1 0 obj', 'application/octet-stream', 422, /got a PDF document$/],
-  ['HTML behind the start of a GIF', 'GIF89a/*<script>*/=1', 'image/gif', 422, /^expected a whole gif/],
-  ['PHP behind the start of a JPEG', '\xff\xd8\xff<?php system("id")', 'image/jpeg', 422, /^expected/],
+  ['HTML after the start of a GIF', 'GIF89a/*<script>*/=1', 'image/gif', 422, /^expected a whole gif/],
+  ['PHP after the start of a JPEG', '\xff\xd8\xff<?php system("id")', 'image/jpeg', 422, /^expected/],
   ['no type', new Uint8Array(JPEG), undefined, 415, /^Content-Type: expected .* got none$/],
-  ['a form of the other kind', 'image=x', 'application/x-www-form-urlencoded', 415, /^Content-Type: expected/],
-  ['a type that is none', 'x', '/', 415, /got "\/"$/],
-  ['JSON cut short', '{"images": ["', 'application/json', 400, /^expected JSON, got a body that is none$/],
-  ['JSON of another kind', '[]', 'application/json', 422, /^the body: Invalid input/],
+  ['a URL-encoded form', 'image=x', 'application/x-www-form-urlencoded', 415, /^Content-Type: expected/],
+  ['an invalid type', 'x', '/', 415, /got "\/"$/],
+  ['JSON cut short', '{"images": ["', 'application/json', 400, /^the body is not valid JSON$/],
+  ['JSON of another shape', '[]', 'application/json', 422, /^the body: Invalid input/],
   ['JSON without images', '{"images": []}', 'application/json', 422, /^images: expected at least one image, got \[\]$/],
   ['JSON with a number', '{"images": [1]}', 'application/json', 422, /^images\.0: expected an image in base64, got 1$/],
-  ['JSON with a word more', '{"images": ["aGk="], "x": 1}', 'application/json', 422, /Unrecognized key: "x"/],
+  ['JSON with an unknown key', '{"images": ["aGk="], "x": 1}', 'application/json', 422, /Unrecognized key: "x"/],
   ['JSON with a million values', `{"images": [${'0,'.repeat(1e6)}0]}`, 'application/json', 413, /at most 64 images/],
   ['JSON a million deep', '['.repeat(1e6), 'application/json', 413, /at most 64 images/],
-  ['bad base64', '{"images": ["aGk#aGk="]}', 'application/json', 422, /^expected base64, got "#" as character 4$/],
-  ['padding within', '{"images": ["aG=kaGk="]}', 'application/json', 422, /^expected base64, got "=" as character 3$/],
+  ['bad base64', '{"images": ["aGk#aGk="]}', 'application/json', 422, /^invalid base64: "#" at character 4$/],
+  [
+    'base64 with padding inside',
+    '{"images": ["aG=kaGk="]}',
+    'application/json',
+    422,
+    /^invalid base64: "=" at character 3$/,
+  ],
   [
     'a data URI with another character',
     '{"images": ["data:image/png;base64,aG%6B"]}',
     'application/json',
     422,
-    /^expected base64, got "%" as character 25$/,
+    /^invalid base64: "%" at character 25$/,
   ],
-  ['base64 cut short', '{"images": ["aGkaG"]}', 'application/json', 422, /^expected whole base64, got one that is cut/],
-  [
-    'a data URI in percent',
-    '{"images": ["data:,x"]}',
-    'application/json',
-    422,
-    /^expected a data URI in base64, got one/,
-  ],
+  ['base64 cut short', '{"images": ["aGkaG"]}', 'application/json', 422, /^the base64 is cut off$/],
+  ['a data URI in percent', '{"images": ["data:,x"]}', 'application/json', 422, /^the data URI is not in base64$/],
   ['a multipart without boundary', 'x', 'multipart/form-data', 400, /^Content-Type: expected a boundary, got none$/],
-  ['a multipart of nothing', '', MULTIPART, 400, /^expected a whole multipart body/],
-  ['a multipart that is none', 'hello', MULTIPART, 400, /^expected a whole multipart body/],
+  ['an empty multipart', '', MULTIPART, 400, /^the multipart body is damaged$/],
+  ['a multipart without parts', 'hello', MULTIPART, 400, /^the multipart body is damaged$/],
   [
     'a multipart without its end',
     multipart(['name="image"\r\n\r\nx'], ''),
     MULTIPART,
     400,
-    /^expected a whole multipart/,
+    /^the multipart body is damaged$/,
   ],
-  ['a multipart with no part', '--b--\r\n', MULTIPART, 422, /^expected at least one image, got none$/],
+  ['a multipart of only the end', '--b--\r\n', MULTIPART, 422, /^expected at least one image, got none$/],
   [
     'another field',
     multipart(['name="photo"\r\n\r\nx']),
@@ -108,7 +108,7 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
     /^expected fields called "image", got .*"photo"$/,
   ],
   [
-    'a file that is called like a path',
+    'a file name that is a path',
     multipart(['name="image"; filename="../../etc/passwd"\r\nContent-Type: image/jpeg\r\n\r\nx']),
     MULTIPART,
     422,
@@ -119,7 +119,7 @@ const HOSTILE: readonly [string, Body, string | undefined, number, RegExp][] = [
     multipart(['name="image"; filename="a"\r\n\r\nx'], ''),
     MULTIPART,
     400,
-    /^expected a whole/,
+    /^the multipart body is damaged$/,
   ],
   [
     'a multipart with another boundary in quotes',
@@ -139,11 +139,11 @@ describe('a hostile request', () => {
       const answer = await answerOf(await app.fetch(post(bytes, type)));
       assert.equal(answer.status, status, answer.detail);
       assert.match(answer.detail, detail);
-      // And the next one is answered as if nothing had been.
+      // The next request is answered as usual.
       assert.equal((await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg'))).status, 200);
     });
 
-  it('of another page behind a whole image is that image: nothing else of it is read', async t => {
+  it('with data after a whole image is read as that image only', async t => {
     const app = await startService(t);
     const value = async (body: Uint8Array) => {
       const response = await app.fetch(post(new Uint8Array(body), 'image/jpeg'));
@@ -158,7 +158,7 @@ describe('a hostile request', () => {
     assert.equal((await answerOf(await app.fetch(post(document, 'image/jpeg')))).status, 422);
   });
 
-  it('of a long animation is refused by its header, and so is a damaged one', async t => {
+  it('with a long or damaged animation is refused by its header', async t => {
     const app = await startService(t);
     const size = 64;
     const frames = Buffer.alloc(size * size * 3 * 300).map((_, i) => Math.floor(i / (size * size * 3)) % 251);
@@ -172,7 +172,7 @@ describe('a hostile request', () => {
     assert.equal(cut.status, 422, cut.detail);
   });
 
-  it('by the hundred, cut at every place, is never a fault of the service', async t => {
+  it('that is cut off at any place causes no internal error', async t => {
     const app = await startService(t);
     const whole = Buffer.from(await new Response(form(new Uint8Array(JPEG))).arrayBuffer());
     const boundary = whole.subarray(2, whole.indexOf('\r\n')).toString();
@@ -187,7 +187,7 @@ describe('a hostile request', () => {
 });
 
 describe('a limit', () => {
-  it('of bytes holds for a Content-Length, for a lying one and for none', async t => {
+  it('of bytes applies to a right, a wrong and a missing Content-Length', async t => {
     const app = await startService(t, { limits: { bodyBytes: 1000 } });
     const endless = () => new ReadableStream({ pull: controller => controller.enqueue(new Uint8Array(400)) });
     const detail = 'expected a body of at most 1000 bytes, got more';
@@ -203,14 +203,14 @@ describe('a limit', () => {
     }
   });
 
-  it('of time ends a slow body', async t => {
+  it('of time refuses a slow body', async t => {
     const app = await startService(t, { limits: { bodyMs: 50 } });
     const slow = new ReadableStream({ start: controller => controller.enqueue(new Uint8Array(10)) });
     const answer = await answerOf(await app.fetch(post(slow, 'image/jpeg')));
     assert.deepEqual([answer.status, answer.detail], [408, 'expected the body within 0.05 s, got a part']);
   });
 
-  it('of a body that breaks off is its client', async t => {
+  it('does not turn a body that ends early into an internal error', async t => {
     const app = await startService(t);
     const broken = new ReadableStream({ start: controller => controller.error(new Error('reset')) });
     assert.equal((await answerOf(await app.fetch(post(broken, 'image/jpeg')))).status, 400);
@@ -223,7 +223,7 @@ describe('a limit', () => {
     assert.equal((await app.fetch(post(new Uint8Array(await image(1, 199)), 'image/jpeg'))).status, 200);
   });
 
-  it('of images a request counts those of forms and of JSON', async t => {
+  it('of images per request applies to forms and JSON', async t => {
     const app = await startService(t, { limits: { requestImages: 3 } });
     const bytes = new Uint8Array(JPEG);
     const images = (count: number) => Array(count).fill(JPEG.toString('base64'));
@@ -236,7 +236,7 @@ describe('a limit', () => {
     }
   });
 
-  it('of bytes that are held makes others wait', async t => {
+  it('of bytes in memory refuses further requests with 503', async t => {
     const app = await startService(t, { limits: { heldBytes: JPEG.length + 10 } });
     const two = [0, 1].map(() => app.fetch(post(new Uint8Array(JPEG), 'image/jpeg')));
     const statuses = (await Promise.all(two)).map(({ status }) => status).sort();
@@ -244,22 +244,22 @@ describe('a limit', () => {
     assert.equal((await app.fetch(post(new Uint8Array(JPEG), 'image/jpeg'))).status, 200);
   });
 
-  it('that makes another unreachable is no limit', async t => {
+  it('that makes another unreachable is an error', async t => {
     const message = async (limits: object) => startService(t, { limits }).catch((error: Error) => error.message);
     assert.equal(
       await message({ queueImages: 8, clientImages: 9 }),
-      '--per-client: expected at most the 8 of --queue, got 9',
+      '`clientImages`: expected at most the 8 of `queueImages`, got 9',
     );
     assert.equal(
       await message({ clientImages: 8, requestImages: 9 }),
-      '--max-pictures: expected at most the 8 of --per-client, got 9',
+      '`requestImages`: expected at most the 8 of `clientImages`, got 9',
     );
-    assert.equal(await message({ imagePixels: 2e8 }), '--max-pixels: expected at most 100000000, got 200000000');
+    assert.equal(await message({ imagePixels: 2e8 }), '`imagePixels`: expected at most 100000000, got 200000000');
   });
 });
 
 describe('a compressed body', () => {
-  it('is refused, since nobody knows how large it is', async t => {
+  it('is refused, since its size in memory is unknown', async t => {
     const app = await startService(t);
     const asked = request('/v1/predict', {
       method: 'POST',

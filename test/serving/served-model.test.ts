@@ -16,22 +16,22 @@ describe('a served model', () => {
   it('is closed after its last request once another has taken its place', async () => {
     const closed: string[] = [];
     const served = new ServedModel(resolveLimits(), () => {});
-    assert.equal(served.borrow(), undefined);
-    served.take(model('old', closed));
-    const [one, two] = [served.borrow()!, served.borrow()!];
-    served.take(model('new', closed));
-    assert.deepEqual([one.name, served.borrow()!.name], ['old', 'new']);
-    one.giveBack();
-    one.giveBack();
+    assert.equal(served.lease(), undefined);
+    served.replace(model('old', closed));
+    const [one, two] = [served.lease()!, served.lease()!];
+    served.replace(model('new', closed));
+    assert.deepEqual([one.name, served.lease()!.name], ['old', 'new']);
+    one.release();
+    one.release();
     await settled();
     assert.deepEqual(closed, []);
-    two.giveBack();
+    two.release();
     await settled();
     assert.deepEqual(closed, ['old']);
-    served.take(model('last', closed));
+    served.replace(model('last', closed));
     served.close();
     await settled();
-    // The one borrowed from `new` is still in use.
+    // The lease of `new` is not released.
     assert.deepEqual(closed, ['old', 'last']);
     assert.equal(served.current, undefined);
   });

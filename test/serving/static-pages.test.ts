@@ -50,12 +50,12 @@ describe('the pages of the studio', () => {
     assert.doesNotMatch(metrics, /app\.js|secret/);
   });
 
-  it('that were not built are missed by name, and the rest goes on', async t => {
+  it('that were not built are named in the error, and the API still works', async t => {
     const app = await startService(t, { pages: join(tempFolder(t), 'none') });
     const { status, detail } = await answerOf(await app.fetch(request('/')));
     assert.deepEqual(
       [status, detail],
-      [404, 'expected the pages of the studio, got a build without them; npm run build makes them'],
+      [404, 'the studio is missing in this build; npm run build makes it'],
     );
     assert.equal((await app.fetch(request('/healthz'))).status, 200);
   });

@@ -15,22 +15,21 @@ import {
 import { codeOf } from '../../datasets/listing.js';
 import { NameIndex } from '../../datasets/name-index.js';
 import type { DecisionEvent, DecisionRequest } from '../../formats/studio-protocol.js';
-import { Problem } from '../problem.js';
-import { hidePaths } from './hide-paths.js';
+import { hidePaths, Problem } from '../problem.js';
 
 /**
- * The decisions in a file that other processes may write to as well. What `decide` answers is on disk; the file is replaced as a whole, so
- * it is never half-written. For each change its lock is taken and it is read again, so that no decision of another service is lost.
+ * The decisions in a file that other processes may write too. A decision is on disk when `decide` resolves. The file is replaced atomically.
+ * For each change it is locked and read again, so that no decision of another service is lost.
  */
 export class DecisionStore {
   private text: DecisionsText = newDecisionsText();
-  /** The file as it was last read or written; undefined where there is none. */
+  /** The file as last read or written; undefined if there is none. */
   private bytes: Buffer | undefined;
   private seen = '';
   private fault: InputError | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private count = 0;
-  /** Called with every decision of anybody, once it is in the file. */
+  /** Called with each decision of any process, once it is in the file. */
   onChange: (event: DecisionEvent) => void = () => {};
 
   private constructor(
@@ -40,10 +39,10 @@ export class DecisionStore {
   ) {}
 
   /**
-   * The decisions in a file, which need not be there yet.
+   * Opens a decisions file; it may be missing.
    *
-   * @param files The files that can be decided about, which the decisions file may spell otherwise. Default: names mean what is written.
-   * @throws InputError where the file is there and holds no decisions.
+   * @param files The files of the dataset, which the decisions file may spell otherwise. Default: names are used as written.
+   * @throws InputError if the file exists and has no decisions.
    */
   static async open(shown: string, files = new NameIndex([])): Promise<DecisionStore> {
     const store = new DecisionStore(shown, files);
@@ -53,7 +52,7 @@ export class DecisionStore {
     return store;
   }
 
-  /** Counts one up with every decision of anybody since the store was opened. */
+  /** The number of decisions, of any process, since the store was opened. */
   get revision(): number {
     return this.count;
   }
@@ -62,10 +61,10 @@ export class DecisionStore {
     return this.text.byFile;
   }
 
-  /** Whether the file can be written, as far as one can tell without doing so. */
+  /** Whether the file can probably be written. */
   async isWritable(): Promise<boolean> {
     if (this.fault !== undefined) return false;
-    // A file is replaced and folders are made, so what counts is the nearest folder that there is.
+    // The file is replaced and missing folders are made, so the nearest existing folder counts.
     for (let folder = dirname(resolve(this.shown)); ; folder = dirname(folder)) {
       try {
         await access(folder, constants.W_OK);
@@ -76,7 +75,7 @@ export class DecisionStore {
     }
   }
 
-  /** Reads the file again where it has changed. */
+  /** Reads the file again if it has changed. */
   refresh(): Promise<void> {
     return this.inTurn(async () => {
       const now = await fingerprint(this.shown);
@@ -85,10 +84,10 @@ export class DecisionStore {
   }
 
   /**
-   * Decides about an image, and answers once that is saved.
+   * Saves a decision about an image.
    *
-   * @param known What else a new row says of it.
-   * @throws Problem 409 with what is true where something else than `expected` is decided; 503 where the file cannot be read or written.
+   * @param known The other cells of a new row.
+   * @throws Problem 409, with the current decision, if it differs from `expected`; 503 if the file cannot be read or written.
    */
   decide(
     { file, decision, expected }: Omit<DecisionRequest, 'fingerprint'>,
@@ -99,38 +98,37 @@ export class DecisionStore {
         await this.read();
         if (this.fault !== undefined) throw new Problem(503, this.fault.message.split('\n')[0]!);
         const now = this.byFile.get(file) ?? null;
-        // Also the answer to a client that asks again because it got none.
+        // Also for a client that retries because it got no answer.
         if (isEqual(now, decision)) return this.eventOf(file);
         if (!isEqual(now, expected)) {
-          const detail = `expected: expected what is decided about the image, got something else; it is ${wordsOf(now)}`;
+          const detail = `expected: the current decision is another one: ${wordsOf(now)}`;
           throw new Problem(409, detail, {}, this.eventOf(file));
         }
         const text = withDecision(this.text, file, decision, known);
         const bytes = Buffer.from(textOfDecisions(text));
         await replaceFile(this.shown, bytes);
-        this.take(text, bytes);
+        this.update(text, bytes);
         this.seen = await fingerprint(this.shown);
         return this.eventOf(file);
       }),
     );
   }
 
-  /** Does `work` while no other process writes to the file. @throws Problem 503 where it cannot be written */
+  /** Runs `work` while the file is locked. @throws Problem 503 if it cannot be written */
   private async locked<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await changeDecisionsFile(this.shown, work);
     } catch (cause) {
       if (cause instanceof InputError) {
-        // The text names the lock by its whole path where other files are in it.
-        throw Object.assign(new Problem(503, hidePaths(cause.message, [this.shown])), { cause });
+        // The message may have the whole path of the lock.
+        throw new Problem(503, hidePaths(cause.message, [this.shown])).causedBy(cause);
       }
       if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
-      const detail = `${this.shown}: expected a file that can be written, got ${codeOf(cause)}`;
-      throw Object.assign(new Problem(503, detail), { cause });
+      throw new Problem(503, `${this.shown} cannot be written: ${codeOf(cause)}`).causedBy(cause);
     }
   }
 
-  /** Runs `work` once what was begun here before has ended. */
+  /** Runs `work` after the earlier calls. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.queue.then(work);
     this.queue = turn.catch(() => {});
@@ -149,15 +147,15 @@ export class DecisionStore {
       return thrown as Error;
     });
     if (bytes instanceof Error) {
-      this.fault = new InputError(`${this.shown}: expected a file that can be read, got ${codeOf(bytes)}`);
+      this.fault = new InputError(`${this.shown} cannot be read: ${codeOf(bytes)}`);
       return;
     }
     const isAsBefore = bytes === undefined ? this.bytes === undefined : this.bytes?.equals(bytes) === true;
     if (isAsBefore && this.fault === undefined) return;
     try {
-      // An empty file, as `touch` makes it, is the start of one.
+      // An empty file, as `touch` makes it, is a new decisions file.
       const isEmpty = bytes === undefined || bytes.every(byte => byte <= 0x20);
-      this.take(isEmpty ? newDecisionsText() : parseDecisionsText(bytes, this.shown, this.files), bytes);
+      this.update(isEmpty ? newDecisionsText() : parseDecisionsText(bytes, this.shown, this.files), bytes);
       this.fault = undefined;
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;
@@ -165,8 +163,8 @@ export class DecisionStore {
     }
   }
 
-  /** Takes what the file holds now, and tells of each image that it decides about otherwise. */
-  private take(text: DecisionsText, bytes: Buffer | undefined): void {
+  /** Sets the content, and reports each changed decision. */
+  private update(text: DecisionsText, bytes: Buffer | undefined): void {
     const before = this.text.byFile;
     this.text = text;
     this.bytes = bytes;
@@ -190,7 +188,7 @@ const wordsOf = (decision: Decision | null): string => {
   return decision.kind === 'set' ? `set to ${decision.value}` : decision.kind;
 };
 
-/** What changes when a file does, most likely. */
+/** A value that almost always changes when the file does. */
 async function fingerprint(path: string): Promise<string> {
   try {
     const { mtimeMs, size, ino } = await stat(path);

@@ -1,10 +1,10 @@
-import { busy } from '../problem.js';
+import { busy, shuttingDown } from '../problem.js';
 
 const HEARTBEAT_MS = 15_000;
 const MOST_LISTENERS = 256;
-/** Of one address. Behind a proxy all clients have one. */
+/** Per address; behind a proxy all clients share one. */
 const MOST_OF_A_CLIENT = 64;
-/** Events that wait for a client that does not read; it comes again and gets all anew. */
+/** Buffered events of a client that does not read. Beyond it the stream fails, and the client reconnects and fetches everything again. */
 const MOST_WAITING = 200;
 
 interface Listener {
@@ -12,25 +12,25 @@ interface Listener {
   readonly stream: ReadableStreamDefaultController<Uint8Array>;
 }
 
-/** Tells everybody who listens what happens, as server-sent events. */
+/** Sends server-sent events to all listeners. */
 export class EventHub {
   private readonly listeners = new Set<Listener>();
   private readonly encoder = new TextEncoder();
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
-  /** @param onHeartbeat Called every 15 s while somebody listens. */
+  /** @param onHeartbeat Called every 15 s while there are listeners. */
   constructor(private readonly onHeartbeat: () => void = () => {}) {}
 
   /**
-   * The answer to somebody who wants to listen.
+   * The event stream of a new listener.
    *
-   * @param client Its address.
-   * @param first Sent at once: names and data of events.
-   * @throws Problem 503 where 256 listen already, or the service shuts down; 429 where 64 of this client do.
+   * @param client The address of the client.
+   * @param first Names and data of events that are sent at once.
+   * @throws Problem 503 beyond 256 listeners or during shutdown; 429 beyond 64 listeners of this client.
    */
   listen(client: string, first: readonly (readonly [name: string, data: unknown])[]): Response {
-    if (this.isClosed) throw busy(503, 'expected a service that runs on, got one that shuts down');
+    if (this.isClosed) throw shuttingDown();
     if (this.listeners.size >= MOST_LISTENERS)
       throw busy(503, `expected at most ${MOST_LISTENERS} listeners, got more`);
     if ([...this.listeners].filter(other => other.client === client).length >= MOST_OF_A_CLIENT)
@@ -57,14 +57,14 @@ export class EventHub {
     });
   }
 
-  /** Tells all. */
-  tell(name: string, data: unknown): void {
+  /** Sends an event to all listeners. */
+  send(name: string, data: unknown): void {
     if (this.listeners.size === 0) return;
     const text = eventText(name, data);
     for (const listener of [...this.listeners]) this.write(listener, text);
   }
 
-  /** Ends all streams and takes no listener more. */
+  /** Ends all streams and refuses new listeners. */
   close(): void {
     this.isClosed = true;
     for (const listener of [...this.listeners]) {

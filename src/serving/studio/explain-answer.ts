@@ -5,21 +5,20 @@ import { explanationOverlay } from '../../images/explanation-image.js';
 import { probeImage } from '../../images/image.js';
 import { DRAWS } from '../../model/deletion.js';
 import type { Model } from '../../model/model.js';
-import type { Admission } from '../admission.js';
 import { checkHeader } from '../image-queue.js';
-import type { Limits } from '../limits.js';
+import type { Admission, Limits } from '../limits.js';
 import { busy, Problem } from '../problem.js';
-import { readBody } from '../read-body.js';
+import { mediaTypeOf, readBody, unsupportedType } from '../read-body.js';
 import type { ServedModel } from '../served-model.js';
 
-/** The longer edge of what is laid over a whole image. */
+/** The longer edge of the overlay of a whole image. */
 const OVERLAY_PX = 480;
 
-/** What is to be explained. */
-export interface ToExplain {
-  /** Reads the image; its bytes count among those that requests hold. Default: it is the body of the request. */
+/** The image of an explanation. */
+export interface ExplainTarget {
+  /** Reads the image. Default: it is the body of the request. */
   readonly read?: (() => Promise<Uint8Array>) | undefined;
-  /** The face, in the order in which the model finds them. Default: the whole image. */
+  /** The index of the face, as the model detects them. Default: the whole image. */
   readonly face?: number | undefined;
 }
 
@@ -34,15 +33,15 @@ export class ExplainAnswers {
   ) {}
 
   /**
-   * What of the image pushed its prediction up and down.
+   * Explains which parts of the image raise and lower its prediction.
    *
-   * @throws Problem 415, 413, 408 and 400 for a body that is no image, 422 for an image or a face that cannot be explained, 503 without a
-   * model or while another image is explained.
+   * @throws Problem 415, 413, 408 or 400 for a body that is not an image, 422 for an image or a face that cannot be explained, 503 without
+   * a model or while another image is explained.
    */
-  async answer(request: Request, { read, face }: ToExplain): Promise<ExplainAnswer> {
+  async answer(request: Request, { read, face }: ExplainTarget): Promise<ExplainAnswer> {
     if (read === undefined) checkType(request);
     if (this.isBusy) throw othersFirst();
-    if (this.served.current === undefined) throw busy(503, 'expected a model, got none yet');
+    if (this.served.current === undefined) throw busy(503, 'there is no model yet');
     let held = 0;
     const hold = (bytes: number) => {
       this.admission.hold(bytes);
@@ -51,7 +50,7 @@ export class ExplainAnswers {
     try {
       const bytes = await (read?.() ?? readBody(request, this.limits, hold));
       await this.checkImage(bytes);
-      // Only now: a body can take long to come, and others may be explained meanwhile.
+      // Exclusive only from here: others can be explained while a slow body arrives.
       return await this.alone(model => explained(model, bytes, face, request.signal));
     } finally {
       this.admission.hold(-held);
@@ -66,17 +65,17 @@ export class ExplainAnswers {
     }
   }
 
-  /** Runs `work` while nothing else is explained. */
+  /** Runs `work` while no other image is explained. */
   private async alone<T>(work: (model: Model) => Promise<T>): Promise<T> {
     if (this.isBusy) throw othersFirst();
-    const borrowed = this.served.borrow();
-    if (borrowed === undefined) throw busy(503, 'expected a model, got none yet');
+    const lease = this.served.lease();
+    if (lease === undefined) throw busy(503, 'there is no model yet');
     this.isBusy = true;
     try {
-      return await work(borrowed.model);
+      return await work(lease.model);
     } finally {
       this.isBusy = false;
-      borrowed.giveBack();
+      lease.release();
     }
   }
 }
@@ -87,7 +86,7 @@ async function explained(
   face: number | undefined,
   signal: AbortSignal,
 ): Promise<ExplainAnswer> {
-  // The crop as a file is predicted as the crop itself: it has the size that the model takes.
+  // As a PNG of the model's input size the crop has the same prediction.
   const crop = face === undefined ? undefined : await cropOf(model, bytes, face);
   for await (const image of model.explain([crop ?? bytes], { signal })) {
     if (image.value === null) throw new Problem(422, image.error);
@@ -108,10 +107,10 @@ async function explained(
   throw new Error('internal: no explanation of an image');
 }
 
-/** The crop of a face as PNG. @throws Problem 422 where there is no such face */
+/** The crop of a face as PNG. @throws Problem 422 if there is no such face */
 async function cropOf(model: Model, bytes: Uint8Array, face: number): Promise<Buffer> {
   if (model.manifest.framing === undefined)
-    throw new Problem(422, 'face: expected a model that was trained on images of faces, got another');
+    throw new Problem(422, 'face: the model was not trained on images of faces');
   const crops = await model.cropFaces(bytes).catch((thrown: unknown) => {
     throw asProblem(thrown);
   });
@@ -122,13 +121,12 @@ async function cropOf(model: Model, bytes: Uint8Array, face: number): Promise<Bu
 }
 
 function checkType(request: Request): void {
-  const type = (request.headers.get('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase();
+  const type = mediaTypeOf(request.headers.get('Content-Type'));
   if (type.startsWith('image/') || type === 'application/octet-stream') return;
-  const got = type === '' ? 'none' : JSON.stringify(type.slice(0, 80));
-  throw new Problem(415, `Content-Type: expected an image type or application/octet-stream, got ${got}`);
+  throw unsupportedType('an image type or application/octet-stream', type);
 }
 
-const othersFirst = () => busy(503, 'expected one image to explain at a time, got another; try again later');
+const othersFirst = () => busy(503, 'another image is being explained; try again later');
 
 const asProblem = (thrown: unknown): unknown =>
   thrown instanceof InputError ? new Problem(422, thrown.message) : thrown;

@@ -4,13 +4,13 @@ import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 /** A step of a job: one or several phases of progress. */
 interface Step {
   readonly name: string;
-  /** How long it takes on a machine of two cores, roughly. */
+  /** The approximate duration on a machine with two cores. */
   readonly seconds: number;
-  /** Whether a phase of this name belongs to it. */
+  /** Whether a phase of this name is a part of it. */
   holds(phase: string): boolean;
 }
 
-/** Features a second of two cores; what else is known of the speed of the steps is relative to it. */
+/** Features per second on two cores; the other speeds are relative to it. */
 const FEATURES_A_SECOND = 70;
 const HEAD_EPOCHS = 30;
 const TUNE_EPOCHS = 10;
@@ -21,7 +21,7 @@ const step = (name: string, seconds: number, pattern: RegExp): Step => ({
   holds: phase => pattern.test(phase),
 });
 
-/** The steps of a job on this many images, in their order. */
+/** The steps of a job on this many images, in order. */
 export function stepsOf(request: JobRequest, images: number): readonly Step[] {
   const features = images / FEATURES_A_SECOND;
   if (request.kind === 'evaluate') return [step('Predicting', features, /./)];
@@ -54,14 +54,14 @@ export function stepsOf(request: JobRequest, images: number): readonly Step[] {
   ];
 }
 
-/** How far a whole job is, from the progress of its phases. */
+/** The progress of a whole job, from the progress of its phases. */
 export class JobPace {
   private at = 0;
   private started: number;
   private lastShare = 0;
-  /** How much of the step is done, 0 to 1. */
+  /** The completed part of the step, 0 to 1. */
   private part = 0;
-  /** Seconds that the ended steps took, and how long they were expected to take. */
+  /** The actual and the expected duration of the completed steps, in seconds. */
   private taken = 0;
   private expected = 0;
   private readonly began: number;
@@ -75,7 +75,7 @@ export class JobPace {
     this.started = this.began;
   }
 
-  /** Takes a report of progress; what belongs to no step from here on changes nothing. */
+  /** Reads a progress report; a phase that belongs to no later step has no effect. */
   read({ phase, done, total }: Progress): NonNullable<Job['overall']> {
     const found = this.steps.findIndex((step, i) => i >= this.at && step.holds(phase));
     if (found > this.at) this.enter(found);
@@ -86,7 +86,7 @@ export class JobPace {
   private enter(next: number): void {
     const seconds = (this.now() - this.started) / 1000;
     const expected = this.steps[this.at]!.seconds;
-    // What was in the cache says nothing of how fast the machine is.
+    // Cached results do not measure the speed of the machine.
     if (seconds > expected / 5) {
       this.taken += seconds;
       this.expected += expected;
@@ -100,14 +100,14 @@ export class JobPace {
     const seconds = (now - this.started) / 1000;
     const { name, seconds: expected } = this.steps[this.at]!;
     const factor = (this.taken + PRIOR_SECONDS) / (this.expected + PRIOR_SECONDS);
-    // Its own pace counts for the more the further the step is.
+    // The pace of the step gains weight as the step progresses.
     const byPace = part > 0 ? (seconds * (1 - part)) / part : 0;
     const byPlan = expected * factor * (1 - part);
     const left = part * byPace + (1 - part) * (part > 0.1 ? byPace : byPlan);
     const later = this.steps.slice(this.at + 1).reduce((sum, step) => sum + step.seconds * factor, 0);
     const elapsed = (now - this.began) / 1000;
     const secondsLeft = left + later;
-    // A bar never goes back.
+    // The progress bar never goes back.
     this.lastShare = Math.max(this.lastShare, Math.min(0.999, elapsed / Math.max(elapsed + secondsLeft, 1e-9)));
     const isEarly = elapsed < EARLY_SECONDS;
     return {
@@ -120,6 +120,6 @@ export class JobPace {
   }
 }
 
-/** How much the plan is trusted before anything was measured. */
+/** The weight of the plan before a step is complete. */
 const PRIOR_SECONDS = 5;
 const EARLY_SECONDS = 2;

@@ -3,11 +3,11 @@ import { Pace, type Progress, type RunContext } from '../../base/progress.js';
 import type { Epoch } from '../../formats/events.js';
 import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 import type { TrainingReference } from '../../verbs/train-model.js';
-import { Problem } from '../problem.js';
+import { Problem, shuttingDown } from '../problem.js';
 import { JobPace, stepsOf } from './job-pace.js';
 
-/** What a job is given: somebody to tell, and a way to be told to stop. */
-export interface JobWatch extends RunContext {
+/** The context of a job. */
+export interface JobContext extends RunContext {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
   readonly onMessage: (line: string) => void;
@@ -15,33 +15,33 @@ export interface JobWatch extends RunContext {
   readonly onReference: (reference: TrainingReference) => void;
 }
 
-/** How jobs are done. */
+/** The work of jobs. */
 export interface JobWork {
   /**
-   * Does one, to its end.
+   * Runs a job to its end.
    *
-   * @returns What a training came to; null of other jobs.
-   * @throws EyeballError for what the user can mend; anything else is a fault of the service
+   * @returns The outcome of a training; null for other jobs.
+   * @throws EyeballError for errors that the user can fix; anything else is an internal error
    */
-  run(request: JobRequest, context: JobWatch): Promise<Job['outcome']>;
-  /** How many images there are to work on, roughly. */
+  run(request: JobRequest, context: JobContext): Promise<Job['outcome']>;
+  /** The approximate number of images. */
   readonly images: number;
-  /** Whether a run of this request that did not end can go on. */
+  /** Whether an unfinished run of this request can be resumed. */
   isResumable(request: JobRequest): boolean;
-  /** A line without paths that nobody typed. */
+  /** A line without paths of the server. */
   cleaned(line: string): string;
-  /** Called as the job changes. */
+  /** Called when the job changes. */
   onChange(job: Job): void;
-  /** Called with a fault of the service. */
+  /** Called with internal errors. */
   onError(thrown: unknown): void;
 }
 
 const KEPT_MESSAGES = 50;
-const TELL_EVERY_MS = 250;
-/** Before that, a rate says little. */
+const REPORT_EVERY_MS = 250;
+/** Before this time, rates are not reliable. */
 const EARLY_SECONDS = 1;
 
-/** Runs long work, one piece at a time. */
+/** Runs jobs, one at a time. */
 export class JobRunner {
   private current: Job | undefined;
   private controller: AbortController | undefined;
@@ -54,7 +54,7 @@ export class JobRunner {
 
   constructor(private readonly work: JobWork) {}
 
-  /** The job that runs or ran last; null before the first. */
+  /** The running or last job; null before the first. */
   get job(): Job | null {
     if (this.current === undefined) return null;
     return this.current.state === 'running' ? { ...this.current, seconds: this.seconds } : this.current;
@@ -66,9 +66,8 @@ export class JobRunner {
 
   /** Starts a job. @throws Problem 409 while another runs, 503 once the service shuts down */
   start(request: JobRequest): Job {
-    if (this.isClosed) throw new Problem(503, 'expected a service that runs on, got one that shuts down');
-    if (this.isRunning)
-      throw new Problem(409, `expected no job that runs, got job ${this.current!.id}; wait for its end or stop it`);
+    if (this.isClosed) throw shuttingDown();
+    if (this.isRunning) throw new Problem(409, `job ${this.current!.id} is running; wait for its end or stop it`);
     this.controller = new AbortController();
     this.started = performance.now();
     this.pace = new Pace();
@@ -95,20 +94,20 @@ export class JobRunner {
     return job;
   }
 
-  /** Stops the job of this number. @throws Problem 404 where there is none; does nothing where it has ended */
+  /** Stops a job; has no effect on an ended one. @throws Problem 404 if there is no such job */
   stop(id: number): void {
-    if (this.current?.id !== id) throw new Problem(404, `expected the number of the job, got ${id}`);
+    if (this.current?.id !== id) throw new Problem(404, `there is no job ${id}`);
     if (this.isRunning) this.controller!.abort();
   }
 
-  /** Stops what runs, takes nothing more, and resolves once it has ended. */
+  /** Stops the running job and refuses others; resolves when it has ended. */
   async close(): Promise<void> {
     this.isClosed = true;
     this.controller?.abort();
     await this.running;
   }
 
-  /** The run that `request` goes on from, where this service has seen it: what it came to stays in sight. */
+  /** The earlier run that `request` resumes, if this process ran it: its epochs stay on the page. */
   private beforeResumed(request: JobRequest): Job | undefined {
     const { current } = this;
     if (request.kind !== 'train' || !request.resume || current?.request.kind !== 'train') return undefined;
@@ -120,7 +119,7 @@ export class JobRunner {
   }
 
   private async carryOut(request: JobRequest, signal: AbortSignal): Promise<void> {
-    const context: JobWatch = {
+    const context: JobContext = {
       signal,
       onProgress: progress => {
         const { seconds, rate, secondsLeft } = this.pace.read(progress);
@@ -145,7 +144,7 @@ export class JobRunner {
       if (signal.aborted || thrown instanceof AbortedError) return this.end('stopped', null);
       if (thrown instanceof EyeballError) return this.end('failed', this.work.cleaned(thrown.message.split('\n')[0]!));
       this.work.onError(thrown);
-      this.end('failed', 'the service failed by a fault of its own');
+      this.end('failed', 'internal error of the service');
     }
   }
 
@@ -158,12 +157,12 @@ export class JobRunner {
     this.work.onChange(this.current);
   }
 
-  /** Changes the job, and tells so at most four times a second. */
+  /** Changes the job, and reports it at most four times a second. */
   private change(changed: Partial<Job>): void {
     this.current = { ...this.current!, ...changed };
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       if (this.isRunning) this.work.onChange(this.job!);
-    }, TELL_EVERY_MS);
+    }, REPORT_EVERY_MS);
   }
 }

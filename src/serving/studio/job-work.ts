@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backboneNames } from '../../backbones/registry.js';
 import { EyeballError } from '../../base/errors.js';
+import { option } from '../../base/options.js';
 import type { Job, JobRequest } from '../../formats/studio-protocol.js';
 import { loadModel } from '../../model/model.js';
 import { cleanDataset } from '../../verbs/clean-dataset.js';
@@ -10,30 +11,30 @@ import { trainModel } from '../../verbs/train-model.js';
 import { planTraining } from '../../verbs/training-plan.js';
 import { Problem } from '../problem.js';
 import type { Served } from '../served-model.js';
-import type { JobWatch } from './job-runner.js';
-import { neighboursOf, saveNeighbours } from './review.js';
-import { addBroken, type Workplace } from './workplace.js';
+import { neighboursOf, saveNeighbours } from './findings.js';
+import type { JobContext } from './job-runner.js';
+import { addBroken, nameOfTarget, unitOfTarget, type Workplace } from './workplace.js';
 
 type TrainRequest = Extract<JobRequest, { kind: 'train' }>;
 
 /** What jobs work on. */
 export interface JobPlace {
   readonly workplace: Workplace;
-  /** The model that is served now. */
+  /** The current model. */
   served(): Served | undefined;
-  /** Serves another. */
-  take(served: Served): void;
+  /** Serves another model. */
+  serve(served: Served): void;
 }
 
-/** Does a job. */
-export async function runJob(place: JobPlace, request: JobRequest, context: JobWatch): Promise<Job['outcome']> {
+/** Runs a job to its end. */
+export async function runJob(place: JobPlace, request: JobRequest, context: JobContext): Promise<Job['outcome']> {
   if (request.kind === 'train') return await train(place, request, context);
   if (request.kind === 'clean') await clean(place, request.seed, context);
   else await evaluate(place, context);
   return null;
 }
 
-async function train(place: JobPlace, request: TrainRequest, context: JobWatch): Promise<Job['outcome']> {
+async function train(place: JobPlace, request: TrainRequest, context: JobContext): Promise<Job['outcome']> {
   const { workplace } = place;
   const { kind, name, ...settings } = request;
   const { options } = workplace;
@@ -42,18 +43,18 @@ async function train(place: JobPlace, request: TrainRequest, context: JobWatch):
     ...options.network,
     ...dataOptions(place),
     ...settings,
-    decisions: takenDecisions(workplace),
+    decisions: decisionsIfAny(workplace),
     out,
     unit: unitOfTarget(workplace, place.served()) ?? undefined,
     cacheDir: options.cacheDir,
     ...context,
   });
   addBroken(workplace, result.skipped);
-  place.take({ model: await loadModel(out), name, folder: out });
+  place.serve({ model: await loadModel(out), name, folder: out });
   return { rmse: result.validation?.rmse ?? null, bestEpoch: result.bestEpoch };
 }
 
-async function clean(place: JobPlace, seed: number, context: JobWatch): Promise<void> {
+async function clean(place: JobPlace, seed: number, context: JobContext): Promise<void> {
   const { workplace } = place;
   const { options, store, table } = workplace;
   let neighbours: ReturnType<typeof neighboursOf> = new Map();
@@ -73,67 +74,46 @@ async function clean(place: JobPlace, seed: number, context: JobWatch): Promise<
   addBroken(workplace, result.skipped);
 }
 
-async function evaluate(place: JobPlace, context: JobWatch): Promise<void> {
+async function evaluate(place: JobPlace, context: JobContext): Promise<void> {
   const { workplace } = place;
   const { data, test, cacheDir } = workplace.options;
   const { skipped } = await evaluateModel({
     ...dataOptions(place),
     model: place.served()!.folder!,
     data: test ?? data,
-    decisions: test === undefined ? takenDecisions(workplace) : undefined,
+    decisions: test === undefined ? decisionsIfAny(workplace) : undefined,
     cacheDir,
     ...context,
   });
   if (test === undefined) addBroken(workplace, skipped);
 }
 
-/** How the data is opened. A folder's number has no name of its own: it takes that of the model. */
+/** The options of the data. A folder does not name its target: it takes the name of the model's. */
 function dataOptions({ workplace, served }: JobPlace) {
   const { data, target, labelFrom, labelFromPath, skipMissing } = workplace.options;
   return { data, labelFrom, labelFromPath, skipMissing, target: target ?? nameOfTarget(workplace, served()) };
 }
 
-/** What the number is called; undefined where nobody said. */
-export function nameOfTarget({ dataset, names }: Workplace, served: Served | undefined): string | undefined {
-  const named = served?.model.manifest.target.name;
-  if (dataset.target !== UNNAMED) return dataset.target;
-  return names.naming.target ?? (named === UNNAMED ? undefined : named);
-}
-
-/** What the number is counted in; null where nobody said. */
-export const unitOfTarget = ({ options, names }: Workplace, served: Served | undefined): string | null =>
-  options.unit ?? names.naming.unit ?? served?.model.manifest.target.unit ?? null;
-
-/** What can be said in the studio, since neither the data nor the command line does. */
-export const canBeNamed = ({ dataset, options }: Workplace): { readonly target: boolean; readonly unit: boolean } => ({
-  target: dataset.target === UNNAMED,
-  unit: options.unit === undefined,
-});
-
-/** The target of data that has no name for it. */
-const UNNAMED = 'value';
-
-/** The decisions file, where something is decided. */
-const takenDecisions = ({ store }: Workplace) => (store.byFile.size === 0 ? undefined : store.shown);
+/** The decisions file, if it has decisions. */
+const decisionsIfAny = ({ store }: Workplace) => (store.byFile.size === 0 ? undefined : store.shown);
 
 const modelPath = ({ options }: Workplace, name: string) => join(options.models, name);
 
 const checkpointPath = (workplace: Workplace, name: string) => `${modelPath(workplace, name)}.checkpoint.safetensors`;
 
-/** Whether a training that did not end can go on. */
+/** Whether an unfinished training can be resumed. */
 export const isResumable = (workplace: Workplace, request: JobRequest): boolean =>
   request.kind === 'train' && request.tune !== 'head' && existsSync(checkpointPath(workplace, request.name));
 
-/** @throws Problem 422 for a job that cannot be meant, before it is started */
+/** Checks a job before it is started. @throws Problem 422 */
 export function checkJob({ workplace, served }: JobPlace, request: JobRequest): void {
   if (request.kind === 'clean') return;
   if (request.kind === 'evaluate') {
-    if (served()?.folder === undefined)
-      throw new Problem(422, 'expected a model to measure, got none; train one first');
+    if (served()?.folder === undefined) throw new Problem(422, 'there is no model to evaluate; train one first');
     return;
   }
   const { name, backbone, resume, force } = request;
-  // A path would be read from the server's disk.
+  // A path would be read from the disk of the server.
   if (!backboneNames.includes(backbone as (typeof backboneNames)[number]))
     throw new Problem(422, `backbone: expected one of ${backboneNames.join(', ')}, got ${JSON.stringify(backbone)}`);
   try {
@@ -143,20 +123,19 @@ export function checkJob({ workplace, served }: JobPlace, request: JobRequest): 
     throw thrown;
   }
   const [out, checkpoint] = [modelPath(workplace, name), checkpointPath(workplace, name)];
-  if (resume && !existsSync(checkpoint))
-    throw new Problem(422, `resume: expected a training of "${name}" that did not end, got none`);
+  if (resume && !existsSync(checkpoint)) throw new Problem(422, `resume: there is no unfinished training of "${name}"`);
   if (resume) return;
   if (existsSync(out) && !existsSync(join(out, 'eyeball.json')))
-    throw new Problem(
-      422,
-      `name: expected that of a new model, got "${name}", which is something else; choose another`,
-    );
+    throw new Problem(422, `name: "${name}" exists and is not a model; choose another name`);
   if (force) return;
   if (existsSync(out))
-    throw new Problem(422, `name: expected that of a new model, got "${name}", which exists; force moves it aside`);
+    throw new Problem(
+      422,
+      `name: the model "${name}" exists; choose another name, or set ${option('force')} to move it aside`,
+    );
   if (existsSync(checkpoint))
     throw new Problem(
       422,
-      `name: expected that of a new model, got "${name}", whose training did not end; resume or force`,
+      `name: the training of "${name}" is unfinished; set ${option('resume')} or ${option('force')}`,
     );
 }

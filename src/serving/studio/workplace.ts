@@ -1,76 +1,75 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import type * as z from 'zod';
 import type { BackboneOptions } from '../../backbones/registry.js';
 import { expected, UsageError } from '../../base/errors.js';
+import { readIfThere, replaceFile } from '../../base/files.js';
 import { option } from '../../base/options.js';
 import type { Dataset, Sample, Skipped } from '../../datasets/dataset.js';
 import { decidableFiles } from '../../datasets/decisions.js';
+import { codeOf } from '../../datasets/listing.js';
 import { openDataset } from '../../datasets/open-dataset.js';
 import { type HistogramBin, histogram } from '../../evaluation/groups.js';
+import { type Naming, namingSchema } from '../../formats/studio-protocol.js';
 import { labelStatistics } from '../../verbs/common.js';
+import { Problem } from '../problem.js';
+import type { Served } from '../served-model.js';
 import { DecisionStore } from './decision-store.js';
-import { NamingStore } from './naming.js';
+import { inNaturalOrder } from './samples.js';
 
-/** Compares file names in natural order: `img9.jpg` before `img10.jpg`. */
-export const byName = new Intl.Collator('en', { numeric: true });
-
-const inNaturalOrder = (samples: readonly Sample[]): Sample[] =>
-  samples.toSorted((a, b) => byName.compare(a.file, b.file));
-
-/** What the studio works on, as the user named it. */
 export interface WorkplaceOptions {
   readonly data: string;
-  /** Data to measure models on. Default: `data`. */
+  /** The data for evaluations. Default: `data`. */
   readonly test?: string | undefined;
-  /** Default: see `defaultDecisions`. */
+  /** The decisions file. Default: see `defaultDecisions`. */
   readonly decisions?: string | undefined;
-  /** The folder for trained models. */
+  /** The folder of trained models. */
   readonly models: string;
   readonly target?: string | undefined;
   readonly labelFrom?: string | undefined;
   readonly labelFromPath?: string | undefined;
   readonly skipMissing?: boolean | undefined;
-  /** What the number is counted in. */
+  /** The unit of the target. */
   readonly unit?: string | undefined;
   readonly cacheDir?: string | undefined;
-  /** Called with a line of text for what was assumed of the data. Default: none. */
+  /** Called with a line for each assumption about the data. Default: none. */
   readonly onMessage?: ((line: string) => void) | undefined;
-  /** What the network is beside its name, which the pages choose. */
+  /** Options of the backbone besides its name, which the pages choose. */
   readonly network?: Omit<BackboneOptions, 'cacheDir'> | undefined;
 }
 
-/** A data set that is open in the studio, and where things lie. */
+/** A dataset that is open in the studio, and the files beside it. */
 export interface Workplace {
   readonly options: WorkplaceOptions;
   readonly dataset: Dataset;
   /** See `workplaceFingerprint`. */
   readonly fingerprint: string;
   readonly byFile: ReadonlyMap<string, Sample>;
-  /** The samples in the order that pages show files in. */
+  /** The samples in the order of the pages. */
   readonly ordered: readonly Sample[];
   readonly histogram: readonly HistogramBin[];
   readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
   readonly store: DecisionStore;
-  /** What the target was called in the studio. */
+  /** The name and unit of the target, as entered in the studio. */
   readonly names: NamingStore;
-  /** The table of the search for wrong labels, as `eyeball clean --out` writes it. */
+  /** The table of the label search, as `eyeball clean --out` writes it. */
   readonly table: string;
-  /** Files that cannot be used, as far as that is known yet, with the reasons: those without a label, and those that are no images. */
+  /** The reasons why files are unusable (no label, not an image), as far as they are known yet. */
   readonly broken: Map<string, string>;
 }
 
 /**
- * Opens a data set for the studio; no image is opened.
+ * Opens a dataset for the studio. Opens no image.
  *
- * @throws InputError where the data or the decisions cannot be used; UsageError where the file of decisions would be the data.
+ * @throws InputError if the data or the decisions are unusable; UsageError if the decisions file is the data.
  */
 export async function openWorkplace(options: WorkplaceOptions): Promise<Workplace> {
   const { data, target, labelFrom, labelFromPath, skipMissing, onMessage, test } = options;
-  const found = { target, labelFrom, labelFromPath, skipMissing, onMessage };
-  const dataset = await openDataset({ data, ...found });
-  // Refused at the start, not when somebody wants to measure.
-  if (test !== undefined) await openDataset({ data: test, ...found });
+  const how = { target, labelFrom, labelFromPath, skipMissing, onMessage };
+  const dataset = await openDataset({ data, ...how });
+  // So that unusable test data is refused now, not at the first evaluation.
+  if (test !== undefined) await openDataset({ data: test, ...how });
   const decisions = options.decisions ?? (await defaultDecisions(data));
   if (resolve(decisions) === resolve(data))
     throw new UsageError(expected(option('decisions'), 'a file apart from the data', decisions));
@@ -92,27 +91,82 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
 }
 
 /**
- * The SHA-256, in hex, of the files and labels of a data set and of the path of its decisions file. It is the same after a restart with the
- * same data, and another one where a browser would send its unsent decisions to other images or into another file.
+ * The SHA-256, in hex, of the files and labels of a dataset and the path of its decisions file. A restart with the same data does not change
+ * it. If it changes, a browser must not send its unsent decisions, which are about other images or another file.
  */
 export function workplaceFingerprint({ samples }: Pick<Dataset, 'samples'>, decisions: string): string {
   const hash = createHash('sha256').update(JSON.stringify(resolve(decisions)));
-  // As JSON, so that no file name can look like the border between two lines.
+  // As JSON: a file name cannot contain the separator of lines.
   for (const { file, label } of samples) hash.update(`\n${JSON.stringify(file)} ${label}`);
   return hash.digest('hex');
 }
 
-/** Remembers files that could not be used. */
 export function addBroken({ broken }: Workplace, skipped: readonly Skipped[]): void {
   for (const { file, reason } of skipped) broken.set(file, reason);
 }
 
 /**
- * Where decisions about `data` lie when nobody says otherwise: in a folder `<data>-studio` beside it, where they would lie after
- * `eyeball clean <data> --out <data>-studio/labels.csv`.
+ * The default decisions file of `data`: in a folder `<data>-studio` beside it, where `eyeball clean <data> --out <data>-studio/labels.csv`
+ * reads it too.
  */
 export async function defaultDecisions(data: string): Promise<string> {
   const isFile = (await stat(data)).isFile();
   const named = /^[./\\]*$/.test(data) ? join('..', basename(resolve(data))) : data.replace(/[/\\]+$/, '');
   return join(`${isFile ? named.replace(/\.\w+$/, '') : named}-studio`, 'decisions.csv');
 }
+
+/** The JSON of a file; undefined if the file is missing, damaged, or does not match the schema. */
+export async function readJsonFile<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | undefined> {
+  const text = await readIfThere(path);
+  try {
+    return text === undefined ? undefined : schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name and unit of the target as entered in the studio, in a file beside the decisions. */
+export class NamingStore {
+  private constructor(
+    private readonly path: string,
+    private current: Naming,
+  ) {}
+
+  /** Reads the file; a missing or damaged file means no name and no unit. */
+  static async open(path: string): Promise<NamingStore> {
+    const naming = await readJsonFile(path, namingSchema).catch(() => undefined);
+    return new NamingStore(path, naming ?? { target: null, unit: null });
+  }
+
+  get naming(): Naming {
+    return this.current;
+  }
+
+  /** Saves the naming. @throws Problem 503 if the file cannot be written */
+  async set(naming: Naming): Promise<void> {
+    await replaceFile(this.path, `${JSON.stringify(naming)}\n`).catch((cause: unknown) => {
+      throw new Problem(503, `the name and the unit cannot be saved: ${codeOf(cause)}`).causedBy(cause);
+    });
+    this.current = naming;
+  }
+}
+
+/** The target of data that does not name it. */
+const UNNAMED = 'value';
+
+/** The name of the target, from the data, the studio or the model; undefined if none of them has one. */
+export function nameOfTarget({ dataset, names }: Workplace, served: Served | undefined): string | undefined {
+  const named = served?.model.manifest.target.name;
+  if (dataset.target !== UNNAMED) return dataset.target;
+  return names.naming.target ?? (named === UNNAMED ? undefined : named);
+}
+
+/** The unit of the target; null if unknown. */
+export const unitOfTarget = ({ options, names }: Workplace, served: Served | undefined): string | null =>
+  options.unit ?? names.naming.unit ?? served?.model.manifest.target.unit ?? null;
+
+/** Whether the studio can set the name and the unit: only those that neither the data nor the options set. */
+export const canBeNamed = ({ dataset, options }: Workplace): { readonly target: boolean; readonly unit: boolean } => ({
+  target: dataset.target === UNNAMED,
+  unit: options.unit === undefined,
+});

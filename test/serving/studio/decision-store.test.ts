@@ -49,7 +49,7 @@ describe('a store of decisions', () => {
     await store.decide(set('a.jpg', 4));
     assert.deepEqual(await refusal(store.decide(set('a.jpg', 5))), [
       409,
-      'expected: expected what is decided about the image, got something else; it is set to 4',
+      'expected: the current decision is another one: set to 4',
       { revision: 1, file: 'a.jpg', decision: { kind: 'set', value: 4 } },
     ]);
     await store.decide(set('a.jpg', 5, { kind: 'set', value: 4 }));
@@ -141,7 +141,7 @@ describe('a store of decisions', () => {
     writeFileSync(join(folder, 'file'), 'in the way');
     const [status, detail] = await refusal(store.decide(set('a.jpg', 4)));
     assert.equal(status, 503);
-    assert.match(detail, /file[/\\]decisions\.csv: expected a file that can be (written|read), got E[A-Z]+$/);
+    assert.match(detail, /file[/\\]decisions\.csv cannot be (written|read): E[A-Z]+$/);
     assert.equal(store.byFile.size, 0);
     rmSync(join(folder, 'file'));
     mkdirSync(join(folder, 'file'));

@@ -3,12 +3,12 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError, throwIfAborted } from '../../../src/base/errors.js';
 import type { Job, JobRequest } from '../../../src/formats/studio-protocol.js';
-import { JobRunner, type JobWatch, type JobWork } from '../../../src/serving/studio/job-runner.js';
+import { type JobContext, JobRunner, type JobWork } from '../../../src/serving/studio/job-runner.js';
 
 const CLEAN: JobRequest = { kind: 'clean', seed: 0 };
 
 /** A runner whose work is `run`, and what it told. */
-function runner(run: (watch: JobWatch) => Promise<unknown>, more: Partial<JobWork> = {}) {
+function runner(run: (watch: JobContext) => Promise<unknown>, more: Partial<JobWork> = {}) {
   const told: Job[] = [];
   const faults: unknown[] = [];
   const jobs = new JobRunner({
@@ -28,7 +28,7 @@ function runner(run: (watch: JobWatch) => Promise<unknown>, more: Partial<JobWor
 }
 
 /** Work that does nothing until it is stopped. */
-const waiting = async ({ signal }: JobWatch) => {
+const waiting = async ({ signal }: JobContext) => {
   while (!signal.aborted) await sleep(1);
   throwIfAborted(signal);
 };
@@ -122,7 +122,7 @@ describe('a job', () => {
     const broken = runner(() => Promise.reject(fault));
     broken.jobs.start(CLEAN);
     const job = await broken.ended();
-    assert.deepEqual([job.state, job.error], ['failed', 'the service failed by a fault of its own']);
+    assert.deepEqual([job.state, job.error], ['failed', 'internal error of the service']);
     assert.deepEqual(broken.faults, [fault]);
   });
 });

@@ -16,7 +16,7 @@ import type {
 } from '../../../src/formats/studio-protocol.js';
 import { loadModel, readManifest } from '../../../src/model/model.js';
 import { createApp } from '../../../src/serving/app.js';
-import { readResults } from '../../../src/serving/studio/results.js';
+import { readEvaluation } from '../../../src/serving/studio/findings.js';
 import { writeImages } from '../../cli/eyeball.js';
 import { tempFolder } from '../../datasets/temp.js';
 import { portraitScene } from '../../images/portrait-scene.js';
@@ -52,10 +52,7 @@ describe('the state of a studio', () => {
     assert.deepEqual([name, target, unit, images, rmse, intervals], ['sample', 'age', 'years', 100, 5, false]);
     for (const path of ['samples', 'image?file=x', 'results', 'review']) {
       const { status, detail } = await answerOf(await app.fetch(request(`/studio/api/${path}`)));
-      assert.deepEqual(
-        [status, detail],
-        [404, 'expected a service with a data set, got one without; --data names one'],
-      );
+      assert.deepEqual([status, detail], [404, 'the service has no dataset; start it with `data`']);
     }
   });
 });
@@ -155,7 +152,7 @@ describe('an image', () => {
       '__proto__',
     ]) {
       const { status, detail } = await answerOf(await ask('GET', `image?file=${encodeURIComponent(path)}`));
-      assert.deepEqual([status, detail], [404, 'file: expected an image of the data, got another'], path);
+      assert.deepEqual([status, detail], [404, 'file: not an image of the data'], path);
     }
     for (const edge of ['31', '1601', 'x', '1e9', '64.5', ''])
       assert.equal((await answerOf(await ask('GET', `image?file=${file}&edge=${edge}`))).status, 400, edge);
@@ -222,7 +219,7 @@ describe('a decision', () => {
     const { fingerprint } = (await studio.get<StudioState>('state')).data!;
     const good = { fingerprint, file, decision: { kind: 'keep' }, expected: null };
     const cases: [unknown, number, RegExp][] = [
-      ['{"file":', 400, /^expected JSON/],
+      ['{"file":', 400, /^the body is not valid JSON$/],
       ['[]', 400, /^the body: /],
       [{ ...good, more: 1 }, 400, /Unrecognized key: "more"/],
       [{ ...good, decision: { kind: 'set' } }, 400, /^decision\.value: /],
@@ -235,12 +232,8 @@ describe('a decision', () => {
       [{ ...good, decision: { kind: 'perhaps' } }, 400, /^decision\.kind: |^decision: /],
       [{ fingerprint, file, decision: null }, 400, /^expected: /],
       [{ file, decision: null, expected: null }, 400, /^fingerprint: expected the fingerprint of the data/],
-      [
-        { ...good, fingerprint: 'f'.repeat(64) },
-        409,
-        /^fingerprint: expected the one in the state, got that of another/,
-      ],
-      [{ ...good, file: '../../etc/passwd' }, 404, /^file: expected an image of the data/],
+      [{ ...good, fingerprint: 'f'.repeat(64) }, 409, /^fingerprint: the service has another dataset now/],
+      [{ ...good, file: '../../etc/passwd' }, 404, /^file: not an image of the data$/],
       [{ ...good, file: 'x'.repeat(70_000) }, 413, /^expected a body of at most 65536 bytes/],
     ];
     for (const [body, status, detail] of cases) {
@@ -440,8 +433,11 @@ describe('a studio at work', () => {
     // Another model was not measured yet.
     const home = join(root, 'models', 'own');
     const wanted = { home, data: join(root, 'data'), isStudioData: true };
-    assert.deepEqual((await readResults({ ...wanted, sha256: (await readManifest(home)).sha256 }))!.results, results);
-    assert.equal(await readResults({ ...wanted, sha256: '0'.repeat(64) }), undefined);
+    assert.deepEqual(
+      (await readEvaluation({ ...wanted, sha256: (await readManifest(home)).sha256 }))!.results,
+      results,
+    );
+    assert.equal(await readEvaluation({ ...wanted, sha256: '0'.repeat(64) }), undefined);
   });
 
   it('stops a fine-tuning, and goes on with it', async t => {
@@ -450,7 +446,7 @@ describe('a studio at work', () => {
     const running = await work(order, ({ epochs }) => epochs.length > 0);
     const refused = await answerOf(await ask('POST', 'jobs', { kind: 'clean' }));
     assert.equal(refused.status, 409);
-    assert.match(refused.detail, /^expected no job that runs, got job 1/);
+    assert.match(refused.detail, /^job 1 is running/);
     assert.equal((await ask('DELETE', `jobs/${running.id + 1}`)).status, 404);
     assert.equal((await ask('DELETE', `jobs/${running.id}`)).status, 204);
     let state: StudioState;
@@ -459,10 +455,7 @@ describe('a studio at work', () => {
     assert.deepEqual([state.job!.state, state.job!.resumable, state.job!.error], ['stopped', true, null]);
     assert.equal(state.model, null);
     const { detail } = await answerOf(await ask('POST', 'jobs', order));
-    assert.match(
-      detail,
-      /^name: expected that of a new model, got "tuned", whose training did not end; resume or force$/,
-    );
+    assert.match(detail, /^name: the training of "tuned" is unfinished; set `resume` or `force`$/);
     const done = await work({ ...order, resume: true });
     assert.equal(done.state, 'done', done.error ?? '');
     assert.deepEqual(
@@ -482,13 +475,9 @@ describe('a studio at work', () => {
       [{ ...train, name: '.a' }, 400, /^name: /],
       [{ ...train, epochs: 0 }, 400, /^epochs: /],
       [{ ...train, backbone: '/etc/passwd' }, 422, /^backbone: expected one of face, resnet18/],
-      [{ ...train, head: 'linear', epochs: 3 }, 422, /^--epochs: expected nothing, for ridge is exact/],
-      [
-        { ...train, resume: true, tune: 'last' },
-        422,
-        /^resume: expected a training of "a" that did not end, got none$/,
-      ],
-      [{ kind: 'evaluate' }, 422, /^expected a model to measure/],
+      [{ ...train, head: 'linear', epochs: 3 }, 422, /^`epochs`: /],
+      [{ ...train, resume: true, tune: 'last' }, 422, /^resume: there is no unfinished training of "a"$/],
+      [{ kind: 'evaluate' }, 422, /^there is no model to evaluate/],
     ];
     for (const [body, status, detail] of cases) {
       const answer = await answerOf(await ask('POST', 'jobs', body));

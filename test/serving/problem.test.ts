@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hidePaths } from '../../../src/serving/studio/hide-paths.js';
+import { hidePaths } from '../../src/serving/problem.js';
 
 describe('a line for a page', () => {
   it('has the paths that somebody typed, and no other', () => {
