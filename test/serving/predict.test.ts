@@ -89,7 +89,7 @@ describe('POST /v1/predict', () => {
     const ask = async (query: string) => predictions(await app.fetch(post(two, undefined, query)));
     assert.deepEqual(await ask('?level=0.5'), [
       { value: 37, low: 27, high: 47 },
-      { value: 40, low: 20, high: 60, unusual: true },
+      { value: 40, low: 20, high: 60, unusual: true, unlike: 'kind' },
     ]);
     const [{ low, high } = {}] = await ask('');
     assert.deepEqual([low, high], [19, 55]);

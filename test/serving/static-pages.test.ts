@@ -53,10 +53,7 @@ describe('the pages of the studio', () => {
   it('that were not built are named in the error, and the API still works', async t => {
     const app = await startService(t, { pages: join(tempFolder(t), 'none') });
     const { status, detail } = await answerOf(await app.fetch(request('/')));
-    assert.deepEqual(
-      [status, detail],
-      [404, 'the studio is missing in this build; npm run build makes it'],
-    );
+    assert.deepEqual([status, detail], [404, 'the studio is missing in this build; npm run build makes it']);
     assert.equal((await app.fetch(request('/healthz'))).status, 200);
   });
 });

@@ -28,7 +28,7 @@ async function refusal(work: Promise<unknown>): Promise<[number, string, object]
 }
 
 describe('a store of decisions', () => {
-  it('saves before it answers, and tells everybody once', async t => {
+  it('saves before it answers, and reports each change once', async t => {
     const shown = join(tempFolder(t), 'new', 'decisions.csv');
     const store = await DecisionStore.open(shown);
     const events: DecisionEvent[] = [];
@@ -36,7 +36,7 @@ describe('a store of decisions', () => {
     const answer = await store.decide(set('a.jpg', 4));
     assert.deepEqual(answer, { revision: 1, file: 'a.jpg', decision: { kind: 'set', value: 4 } });
     assert.deepEqual((await readDecisions(shown)).byFile.get('a.jpg'), { kind: 'set', value: 4 });
-    // Asked again because the answer was lost.
+    // A retry, because the answer was lost.
     assert.deepEqual(await store.decide(set('a.jpg', 4)), answer);
     assert.deepEqual(events, [answer]);
     await store.decide({ file: 'a.jpg', decision: null, expected: answer.decision });
@@ -44,7 +44,7 @@ describe('a store of decisions', () => {
     assert.equal(store.revision, 2);
   });
 
-  it('refuses what rests on a mistake, and says what is true', async t => {
+  it('refuses a decision with a wrong expectation, and returns the current one', async t => {
     const store = await DecisionStore.open(join(tempFolder(t), 'decisions.csv'));
     await store.decide(set('a.jpg', 4));
     assert.deepEqual(await refusal(store.decide(set('a.jpg', 5))), [
@@ -117,7 +117,7 @@ describe('a store of decisions', () => {
     assert.equal(store.revision, 6);
   });
 
-  it('leaves a file alone that it cannot read, until somebody mends it', async t => {
+  it('does not change an unreadable file, until it is repaired', async t => {
     const shown = join(tempFolder(t), 'decisions.csv');
     const store = await DecisionStore.open(shown);
     await store.decide(set('a.jpg', 4));
@@ -134,7 +134,7 @@ describe('a store of decisions', () => {
     assert.deepEqual([...store.byFile.keys()], ['a.jpg', 'b.jpg']);
   });
 
-  it('says that it cannot write, and knows what is saved', async t => {
+  it('reports that it cannot write, and keeps what is saved', async t => {
     const folder = tempFolder(t);
     const shown = join(folder, 'file', 'decisions.csv');
     const store = await DecisionStore.open(shown);
@@ -149,19 +149,17 @@ describe('a store of decisions', () => {
     assert.equal(store.byFile.size, 1);
   });
 
-  it('of 10,000 rows takes a few milliseconds', async t => {
+  it('changes one of 10,000 rows and keeps the others', async t => {
     const shown = join(tempFolder(t), 'decisions.csv');
     const rows = Array.from({ length: 10_000 }, (_, i) => `${i % 100}/image-${i}.jpg,,${i % 90},12,0.5,label`);
     writeFileSync(shown, `file,decision,value,label,score,kinds\n${rows.join('\n')}\n`);
     const store = await DecisionStore.open(shown);
-    const times: number[] = [];
-    for (let i = 0; i < 30; i++) {
-      const started = performance.now();
-      await store.decide(set(`${i}/image-${i}.jpg`, 3));
-      times.push(performance.now() - started);
-    }
-    const median = times.sort((a, b) => a - b)[15]!;
-    t.diagnostic(`median ${median.toFixed(1)} ms, most ${times.at(-1)!.toFixed(1)} ms`);
-    assert.ok(median < 100, `${median} ms`);
+    await store.decide(set('7/image-7.jpg', 3));
+    const lines = readFileSync(shown, 'utf8').trimEnd().split('\n');
+    assert.deepEqual(
+      lines.slice(1).filter((line, i) => line !== rows[i]),
+      ['7/image-7.jpg,set,3,12,0.5,label'],
+    );
+    assert.equal(lines.length, 10_001);
   });
 });
