@@ -1,53 +1,53 @@
 import type { QualityFlag, QualityKind } from '../images/quality.js';
 import type { Duplicates } from '../similarity/duplicates.js';
 
-/** What may be wrong: a label; an image that is there twice, with the same label or with another; an image of little use. */
+/** A suspicious label, a duplicate with another or with the same label, or an image of low quality. */
 export type IssueKind = 'label' | 'conflict' | 'duplicate' | QualityKind;
 
-/** Something to look at. */
+/** An issue of a sample. */
 export interface Issue {
   readonly file: string;
   readonly kind: IssueKind;
   readonly label: number;
-  /** What the label might be, of kinds that doubt it. */
+  /** The predicted value, of `label` and `conflict`. */
   readonly suggested?: number;
-  /** 0 to 1: the probability that the label is wrong; how alike duplicates are; 1 for what was measured. */
+  /** 0 to 1: the mislabel probability, the similarity of duplicates, or 1 for quality. */
   readonly score: number;
   /** The duplicate. */
   readonly other?: string;
-  /** What was measured, and the limit that it lies beyond. */
+  /** The measured quality, and the limit that it exceeds. */
   readonly value?: number;
   readonly limit?: number;
 }
 
-/** One image beside all others. */
+/** A row of the ranking of all samples. */
 export interface RankedSample {
   readonly file: string;
   readonly label: number;
-  /** The number that the image itself suggests. */
+  /** The out-of-fold prediction. */
   readonly suggested: number;
-  /** The probability that the label is wrong; 0 where somebody decided. */
+  /** The mislabel probability; 0 where a decision was made. */
   readonly score: number;
-  /** What may be wrong with it, `settled` alone where somebody decided. */
+  /** Its issues; `settled` alone where a decision was made. */
   readonly kinds: readonly (IssueKind | 'settled')[];
 }
 
-/** What was found out about samples; all lists are in their order. */
+/** The findings by sample; all lists are in the order of `samples`. */
 export interface Findings {
   readonly samples: readonly { readonly file: string; readonly label: number }[];
   readonly scores: Float64Array;
   readonly suggested: Float64Array;
   readonly duplicates: Duplicates;
   readonly quality: readonly (readonly QualityFlag[])[];
-  /** Files about which somebody decided. */
+  /** Files with a decision. */
   readonly settled: ReadonlySet<string>;
-  /** Labels at least so probably wrong are issues. */
+  /** The mislabel probability from which a label is an issue. */
   readonly threshold: number;
 }
 
 const RANK: Readonly<Record<string, number>> = { label: 0, conflict: 0, duplicate: 1 };
 
-/** What was found as a list of issues, doubts of labels first, the most suspicious first, and as a list of all samples, ranked alike. */
+/** The findings as a list of issues, labels first, then by score, and as a list of all samples ranked by score. */
 export function rankIssues(findings: Findings): { readonly issues: Issue[]; readonly ranked: RankedSample[] } {
   const { samples, scores, suggested, duplicates, quality, settled, threshold } = findings;
   const bySample: Issue[][] = samples.map(() => []);
@@ -91,7 +91,7 @@ export function rankIssues(findings: Findings): { readonly issues: Issue[]; read
   return { issues, ranked };
 }
 
-/** Samples of which a duplicate has another label, farther away than `least`. */
+/** Samples with a duplicate whose label differs by more than `least`. */
 export function conflictingSamples({ pairs }: Duplicates, labels: Float64Array, least: number): ReadonlySet<number> {
   const apart = pairs.filter(({ a, b }) => Math.abs(labels[a]! - labels[b]!) > least);
   return new Set(apart.flatMap(({ a, b }) => [a, b]));

@@ -4,77 +4,76 @@ import { folds } from '../datasets/split.js';
 import { GROUP_COLUMN } from '../datasets/table-samples.js';
 import type { FeatureRows } from '../features/feature-cache.js';
 import { mean } from '../metrics/statistics.js';
-import { embed, embeddingOf } from '../similarity/feature-vectors.js';
+import { embed, embeddingOf } from '../similarity/embedding.js';
 import type { GroupedSamples } from '../similarity/group-samples.js';
-import { MOST_EXACT_ROWS, type Neighbours, nearestNeighbours } from '../similarity/neighbours.js';
-import { labelBeliefs } from './label-beliefs.js';
+import { MAX_EXACT_ROWS, type Neighbors, nearestNeighbors } from '../similarity/nearest-neighbors.js';
+import { labelDensities } from './label-densities.js';
 import { labelScale } from './label-scale.js';
 import { drawOthers, scoreLabels } from './label-scores.js';
 
 export interface LabelErrorOptions {
   readonly rows: FeatureRows;
   readonly labels: Float64Array;
-  /** A number a sample: those of one group, duplicates or images of one person, never judge each other. */
+  /** A group id per sample: the label of a sample is not checked by others of its group, such as duplicates. */
   readonly groups: readonly number[];
-  /** Samples of which a duplicate has another label. */
+  /** Samples with a duplicate whose label differs by more than `leastDistance`. */
   conflicting?(leastDistance: number): ReadonlySet<number>;
   readonly seed: number;
 }
 
-/** What is doubtful about labels, by sample. */
 export interface LabelErrors {
-  /** The probability that each label is wrong, `[N]`. */
+  /** The mislabel probability of each label, `[N]`. */
   readonly scores: Float64Array;
-  /** The number that each image suggests, in the labels' unit, a whole one where all labels are, `[N]`. */
+  /** The out-of-fold predictions in the labels' unit, rounded to integers where all labels are, `[N]`. */
   readonly suggested: Float64Array;
   /** The estimated share of wrong labels. */
   readonly share: number;
-  /** Those that look most like each sample, duplicates left out of what is believed but not of this list. */
-  readonly neighbours: Neighbours;
-  /** How many neighbours each has, `K`. */
-  readonly neighbourCount: number;
+  /** The nearest neighbors of each sample, its group included. */
+  readonly neighbors: Neighbors;
+  /** Neighbors per sample, `K`. */
+  readonly neighborCount: number;
 }
 
-/** Labels are judged by heads that did not see them: of the samples of the other folds, groups kept together. */
+/** Folds of the out-of-fold predictions; no group is in two of them. */
 export const FOLDS = 5;
-const NEIGHBOURS = 30;
-// So that the vectors of 200,000 images can lie in memory: 200 MB.
+const NEIGHBORS = 30;
+// The vectors of 200,000 images then take 200 MB.
 const PROJECTED = 256;
 
 /**
- * How doubtful each label is: out-of-fold predictions and the labels of the nearest neighbours say what an image's number should be, and
- * what is usual for such images tells how far from it a label may lie.
+ * The mislabel probability of each label, by out-of-fold predictions and the labels of the nearest neighbors, relative to the usual errors
+ * for such images.
  */
 export async function findLabelErrors(options: LabelErrorOptions, context: RunContext = {}): Promise<LabelErrors> {
   const { rows, labels, groups, conflicting, seed } = options;
   const { signal, onProgress } = context;
   const count = labels.length;
-  const k = Math.min(NEIGHBOURS, count - 1);
-  const embedding = embeddingOf(rows, seed, count > MOST_EXACT_ROWS ? PROJECTED : undefined);
+  const k = Math.min(NEIGHBORS, count - 1);
+  const embedding = embeddingOf(rows, seed, count > MAX_EXACT_ROWS ? PROJECTED : undefined);
   const vectors = await embed(rows, embedding, signal);
-  const neighbours = await nearestNeighbours(vectors, embedding.width, k, { seed, signal });
-  onProgress?.({ phase: 'finding neighbours', done: count, total: count, unit: 'images' });
+  const neighbors = await nearestNeighbors(vectors, embedding.width, k, { seed, signal });
+  onProgress?.({ phase: 'finding neighbors', done: count, total: count, unit: 'images' });
   const scale = labelScale(labels);
   const { places } = scale;
-  // What a wrong label is at least off by; any other is none that one could see.
+  // The least error of a label that counts as wrong; smaller ones cannot be detected.
   const center = mean(places);
   const least = 0.5 * mean(places.map(place => Math.abs(place - center)));
   const others = drawOthers(places, least, seed);
   const parts = folds(labels, FOLDS, groups, seed);
-  const outside = withoutGroup(neighbours, k, groups);
-  const beliefs = await labelBeliefs({ rows, places, others, folds: parts, neighbours: outside, seed }, context);
+  const outside = withoutGroup(neighbors, k, groups);
+  const densities = await labelDensities({ rows, places, others, folds: parts, neighbors: outside, seed }, context);
   const isWhole = labels.every(Number.isInteger);
-  const suggested = beliefs.expected.map(place => {
+  const suggested = densities.expected.map(place => {
     const label = scale.labelAt(place);
     return isWhole ? Math.round(label) : Number(label.toPrecision(4));
   });
   const typical = mean(suggested.map((value, i) => Math.abs(value - labels[i]!)));
-  const { scores, share } = scoreLabels(places, others, beliefs, conflicting?.(typical));
-  return { scores, suggested, share, neighbours, neighbourCount: k };
+  const { scores, share } = scoreLabels(places, others, densities, conflicting?.(typical));
+  return { scores, suggested, share, neighbors, neighborCount: k };
 }
 
-/** The neighbours `[N, K]` of other groups, in their order; -1 in the places that are left. */
-function withoutGroup({ indices, distances }: Neighbours, k: number, groups: readonly number[]): Neighbours {
+/** The neighbors `[N, K]` of other groups, in their order; -1 where fewer are left. */
+function withoutGroup({ indices, distances }: Neighbors, k: number, groups: readonly number[]): Neighbors {
   const out = {
     indices: new Int32Array(indices.length).fill(-1),
     distances: new Float32Array(indices.length).fill(Number.POSITIVE_INFINITY),
@@ -91,17 +90,16 @@ function withoutGroup({ indices, distances }: Neighbours, k: number, groups: rea
 }
 
 /**
- * Refuses data whose readable images are of fewer groups than there are folds to judge labels by. Whether the images are enough is for the
- * caller to check.
+ * Checks that the readable images, if there are 5 or more, are of at least 5 groups.
  *
- * @param data for the error
- * @throws InputError
+ * @param data Named in the error.
+ * @throws InputError where they are of fewer groups than there are folds.
  */
 export function checkGroups(data: string, { groups, facts }: GroupedSamples): void {
   const readable = groups.filter((_, i) => facts[i] !== undefined);
   const count = new Set(readable).size;
   if (count >= FOLDS || readable.length < FOLDS) return;
-  const what = `at least ${FOLDS} groups of images that can be read, to judge the labels of each by the others`;
-  const wayOut = `add images that are no duplicates of others and share no value in a column "${GROUP_COLUMN}"`;
+  const what = `at least ${FOLDS} groups of readable images, to check the labels of each by the others`;
+  const wayOut = `add images that are not duplicates and share no value in a column "${GROUP_COLUMN}"`;
   throw new InputError(expected(data, what, `${count}`, wayOut));
 }

@@ -1,20 +1,20 @@
 import { extent } from '../metrics/statistics.js';
 
-/** A scale on which labels lie well apart. */
+/** A scale on which labels are spread out. */
 export interface LabelScale {
-  /** The labels on it, `[N]`, in the order of what it was made from. */
+  /** The labels on the scale, `[N]`, in their order. */
   readonly places: Float64Array;
-  /** The label at a place: between two known ones in proportion, beyond them the outermost. */
+  /** The label at a point of the scale: interpolated between known ones, beyond them the outermost. */
   labelAt(place: number): number;
 }
 
 const BINS = 101;
-// Of the bins: where these alone hold more than half of the labels, the others hold next to none.
+// Bins. Labels are skewed where this many adjacent bins hold more than half of them.
 const WINDOW = 10;
 
 /**
- * Labels themselves where they are spread out over their range, as ages are; where more than half lie within a tenth of it, as
- * prices do, their ranks, from 0 to 100, equal labels sharing the middle one. What is told on that scale holds for any unit and any skew.
+ * The labels themselves where they are spread out over their range, as ages are. Where more than half are within a tenth of it, as prices
+ * are, their ranks from 0 to 100; equal labels share their middle rank.
  *
  * @param labels Finite numbers `[N]`, at least one.
  */
@@ -38,7 +38,7 @@ function isSpread(labels: Float64Array): boolean {
 
 function rankScale(labels: Float64Array): LabelScale {
   const sorted = labels.toSorted();
-  // Each distinct label and the middle of its ranks.
+  // Each distinct label and its middle rank.
   const values: number[] = [];
   const ranks: number[] = [];
   for (let from = 0; from < sorted.length; ) {
@@ -60,7 +60,7 @@ function rankScale(labels: Float64Array): LabelScale {
   };
 }
 
-/** The place of the last of `sorted` that is at or below `value`; -1 where there is none. */
+/** The index of the last of `sorted` at or below `value`; -1 where there is none. */
 function lastAtOrBelow(sorted: readonly number[], value: number): number {
   let [low, high] = [-1, sorted.length - 1];
   while (low < high) {

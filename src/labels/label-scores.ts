@@ -1,22 +1,21 @@
 import { createRandom } from '../base/random.js';
 import { mean } from '../metrics/statistics.js';
 import { binsOf } from '../training/loss.js';
-import type { LabelBeliefs } from './label-beliefs.js';
+import type { LabelDensities } from './label-densities.js';
 
 export interface LabelScores {
-  /** The probability that the label is wrong, `[N]`. */
+  /** The mislabel probability, `[N]`. */
   readonly scores: Float64Array;
   /** The estimated share of wrong labels. */
   readonly share: number;
 }
 
-// Draws a sample: with 4, a thousand samples give four thousand wrong labels to compare with.
+// Wrong labels drawn per sample: 1,000 samples give 4,000 of them.
 const DRAWS = 4;
 const ATTEMPTS = 20;
 
 /**
- * Labels that the samples might wrongly have, `[N]` each: those of other samples drawn at random, farther away than `least` where
- * there are such.
+ * Known wrong labels, `[N]` each: those of other samples drawn at random, if possible farther away than `least`.
  */
 export function drawOthers(places: Float64Array, least: number, seed: number): Float64Array[] {
   const random = createRandom(seed, 'wrong labels');
@@ -31,37 +30,37 @@ export function drawOthers(places: Float64Array, least: number, seed: number): F
   );
 }
 
-// Width of the smoothed histogram, in bins.
+// Kernel width of the histogram, in bins.
 const SMOOTH_BINS = 2;
-// Of the density of all labels: an image's own is never believed to be less, so that one wrong belief is not certainty.
+// Lower limit of an image's label density as a share of the density of all labels, so that one wrong prediction gives no certainty.
 const LEAST_DENSITY = 1e-3;
-// Of the wrong labels, so many must lie above a limit for it to tell their share: a smaller part is luck. On 10,000 faces with 20 % of the
-// labels exchanged, limits from a tenth to six tenths say 21 to 24 %, smaller ones 16 to 27 %.
+// Share, and least number, of the wrong labels above a limit from which it estimates their share; with fewer the estimate is noisy. On
+// 10,000 faces with 20 % of the labels exchanged, limits from 0.1 to 0.6 give 21 to 24 %, smaller ones 16 to 27 %.
 const LEAST_ABOVE = 0.1;
 const FEWEST_ABOVE = 10;
 
 /**
- * The probability that each label is wrong.
+ * The mislabel probability of each label.
  *
- * First, how much better a wrong label explains it than a right one, by Bayes' rule: a right one comes from what the image suggests, a wrong
- * one from the labels of all images, but for those so near to the expected one that they would do no harm. Then that ratio is
- * set against what it is for labels that are wrong for certain, `others`: where the samples have as many ratios of a size as a share of
- * wrong labels would make, the label is wrong, whatever the heads believe in numbers. The share is the largest one that no limit contradicts.
+ * First a likelihood ratio, wrong against right: the density of a right label is that of its image, the density of a wrong one that of all
+ * labels, except those so close to the prediction that they do no harm. Then these ratios are compared with the ratios of known wrong
+ * labels, `others`: the probability is the number of such ratios that a share of wrong labels would give, over the number found. The share
+ * is the largest one that no limit contradicts.
  *
- * Measured on 10,000 faces with 5 % of the labels exchanged: leaving the near ones out raises the area under the curve from 0.960 to 0.966.
+ * On 10,000 faces with 5 % of the labels exchanged, the exception raises the area under the curve from 0.960 to 0.966.
  *
- * @param conflicting Samples of which a duplicate has another label: one of both is wrong, so they start at even odds.
+ * @param conflicting Samples with a duplicate of another label: one of both is wrong, so their prior odds are even.
  * Reference: local false discovery rate: Efron et al. 2001, https://doi.org/10.1198/016214501753382129; the share: Storey 2002,
  * https://doi.org/10.1111/1467-9868.00346
  */
 export function scoreLabels(
   places: Float64Array,
   others: readonly Float64Array[],
-  { expected, density, othersDensity }: LabelBeliefs,
+  { expected, density, othersDensity }: LabelDensities,
   conflicting: ReadonlySet<number> = new Set(),
 ): LabelScores {
   const typicalError = mean(expected.map((value, i) => Math.abs(places[i]! - value)));
-  const ofAll = labelDensity(places);
+  const ofAll = densityOf(places);
   const ratiosOf = (labels: Float64Array, densities: Float64Array) =>
     labels.map((label, i) => {
       const overall = ofAll(label);
@@ -73,7 +72,7 @@ export function scoreLabels(
   const wrong = Float64Array.from(others.flatMap((labels, at) => [...ratiosOf(labels, othersDensity[at]!)])).sort();
   const order = Array.from({ length: places.length }, (_, i) => i).sort((a, b) => ratios[b]! - ratios[a]!);
 
-  // From the highest ratio down: how many samples share it, and how many of the wrong ones lie between it and the next higher.
+  // From the highest ratio down: the samples with this ratio, and the share of wrong labels between it and the next higher.
   const steps: { count: number; wrong: number }[] = [];
   let share = 1;
   for (let from = 0, next = wrong.length; from < order.length; ) {
@@ -95,7 +94,7 @@ export function scoreLabels(
   };
   const scores = new Float64Array(order.length);
   order.forEach((index, rank) => {
-    // A ratio of 0: the label is what the image suggests.
+    // A ratio of 0: the label equals the prediction.
     const score = ratios[index] === 0 ? 0 : byRank[rank]!;
     scores[index] = conflicting.has(index) ? Math.max(score, even(score)) : score;
   });
@@ -108,7 +107,7 @@ interface Pool {
 }
 
 /**
- * The nearest means that never rise, within 0 to 1, one for each of the `count`s together; strictly falling by a hair, so that ranks survive.
+ * Isotonic regression: the closest non-increasing means within 0 to 1, one per counted sample, minus a tiny slope that keeps ranks distinct.
  *
  * Reference: pool adjacent violators: Barlow, Bartholomew, Bremner, Brunk 1972, Statistical Inference under Order Restrictions
  */
@@ -125,8 +124,8 @@ function falling(steps: readonly Pool[]): number[] {
   return means.map((mean, rank) => mean * (1 - (1e-6 * rank) / means.length));
 }
 
-/** The density of labels, by a histogram over `binsOf` smoothed by a Gaussian of two bins. */
-function labelDensity(places: Float64Array): (place: number) => number {
+/** The density of all labels: a histogram over `binsOf` smoothed by a Gaussian of two bins. */
+function densityOf(places: Float64Array): (place: number) => number {
   const bins = binsOf(Array.from(places));
   const step = bins[1]! - bins[0]!;
   const binOf = (place: number) => Math.round((place - bins[0]!) / step);
@@ -134,7 +133,7 @@ function labelDensity(places: Float64Array): (place: number) => number {
   for (const place of places) counts[binOf(place)]!++;
   const kernel = (distance: number) => Math.exp(-0.5 * (distance / SMOOTH_BINS) ** 2);
   const smooth = counts.map((_, at) => {
-    // At the ends, where half of the kernel has no bins, the other half counts for all.
+    // Normalized at the ends, where a part of the kernel has no bins.
     const weights = counts.map((_, other) => kernel(other - at));
     const total = weights.reduce((a, b) => a + b, 0);
     return counts.reduce((sum, n, other) => sum + n * weights[other]!, 0) / (total * places.length * step);

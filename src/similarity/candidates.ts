@@ -3,45 +3,45 @@ import { connected } from '../base/groups.js';
 import type { CropMetric } from './crop-metric.js';
 import { METRIC_WIDTH } from './crop-metric.js';
 import { DESCRIPTOR_WIDTH, imageOf, mirrored } from './descriptor.js';
-import { nearestNeighbours } from './neighbours.js';
-import { type Levels, levelsOf, likeness } from './registration.js';
+import { type ImagePyramid, pyramidOf } from './image-pyramid.js';
+import { nearestNeighbors } from './nearest-neighbors.js';
+import { similarity } from './registration.js';
 
-/** Two images whose descriptors say that they may show the same. */
+/** Two images that may be duplicates by their descriptors. */
 export interface Candidate {
   /** Position among the queries. */
   readonly query: number;
   /** Position in the base. */
   readonly base: number;
-  /** True where it is the mirror image of the query that resembles the other. */
+  /** True where the mirrored query is the similar one. */
   readonly mirrored: boolean;
-  /** How alike the two are as far as their descriptors tell, -1 to 1. */
-  readonly likeness: number;
+  /** The similarity of the images that the descriptors encode, -1 to 1. */
+  readonly similarity: number;
 }
 
-/** How candidates are searched. */
 export interface CandidateOptions {
-  /** Descriptors `[N, 143]` to find in the base. Default: the base itself, each pair once, the smaller position as the query. */
+  /** Descriptors `[N, 143]` to search in the base. Default: the base itself, each pair once, with the lower position as the query. */
   readonly queries?: Float32Array | undefined;
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-// Measured on 2,500 faces of UTKFace and 300 each of crops by 5 % (anywhere, mirrored, recompressed too): the largest distance of a crop
-// was 11.4, the lowest rank of the original the fifth, the smallest likeness at 16 px 0.89, at 32 px 0.87.
-const NEIGHBOURS = 12;
+// Measured on 2,500 faces of UTKFace and 300 crops by 5 % of each kind (any position, mirrored, recompressed): the distance of a crop is at
+// most 11.4, the original is at least the fifth neighbor, the similarity is at least 0.89 at 16 px and 0.87 at 32 px.
+const NEIGHBORS = 12;
 const MOST_DISTANCE = 13;
-// Nearer are copies, for the most part, and few others: of these pairs each image has some ten.
+// Pairs within this distance are mostly copies; an image has about ten of them.
 const CLOSE = 9;
-const COARSE = { px: 16, least: 0.86 };
-const FINER = { px: 32, least: 0.84 };
+const COARSE = { px: 16, threshold: 0.86 };
+const FINE = { px: 32, threshold: 0.84 };
 // In standard deviations of the image.
 const NOISE = 0.02;
-// Images kept at hand in their two sizes, 6 kB each, or 30 where the finer one was asked for.
+// Images cached in both sizes: 6 kB each, 30 kB where the fine one was needed.
 const KEPT = 2000;
 
 /**
- * Pairs that may be duplicates: the nearest rows in the crop metric, for images and mirror images, whose small images are alike once laid
- * upon each other. In the order of the queries, then of the base.
+ * Pairs that may be duplicates: nearest rows in the crop metric, for images and mirrored images, whose small versions are similar after
+ * registration. Ordered by query, then by base.
  *
  * @param base descriptors `[M, 143]`
  * @throws AbortedError once the signal is aborted
@@ -57,26 +57,25 @@ export async function findCandidates(
   const flipped = mirrored(queries);
   const search = { seed: options.seed, signal };
   const straight = own ? search : { ...search, queries: metric.rows(queries) };
-  const levels = [memoized(base), own ? undefined : memoized(queries), memoized(flipped)] as const;
+  const pyramids = [memoized(base), own ? undefined : memoized(queries), memoized(flipped)] as const;
   const count = queries.length / DESCRIPTOR_WIDTH;
   const total = base.length / DESCRIPTOR_WIDTH;
-  const close = new NearPairs(2 * NEIGHBOURS * count);
-  const others = new NearPairs(2 * NEIGHBOURS * count);
+  const close = new NearPairs(2 * NEIGHBORS * count);
+  const others = new NearPairs(2 * NEIGHBORS * count);
   for (const isMirrored of [false, true]) {
-    const asked = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
-    const { indices, distances } = await nearestNeighbours(rows, METRIC_WIDTH, NEIGHBOURS, asked);
+    const options = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
+    const { indices, distances } = await nearestNeighbors(rows, METRIC_WIDTH, NEIGHBORS, options);
     const isNear = (i: number) => indices[i]! >= 0 && distances[i]! <= MOST_DISTANCE;
     const hasNear = (one: number, other: number) => {
-      for (let i = one * NEIGHBOURS; i < (one + 1) * NEIGHBOURS; i++)
-        if (indices[i] === other && isNear(i)) return true;
+      for (let i = one * NEIGHBORS; i < (one + 1) * NEIGHBORS; i++) if (indices[i] === other && isNear(i)) return true;
       return false;
     };
     for (let i = 0; i < indices.length; i++) {
-      const [one, other] = [Math.floor(i / NEIGHBOURS), indices[i]!];
+      const [one, other] = [Math.floor(i / NEIGHBORS), indices[i]!];
       if (!isNear(i)) continue;
       const near = distances[i]! <= CLOSE ? close : others;
       if (!own) near.push(one, other, isMirrored);
-      // One of two may be among the nearest of the other only.
+      // A pair may be among the neighbors of one image alone.
       else if (one < other || (one > other && !hasNear(other, one)))
         near.push(Math.min(one, other), Math.max(one, other), isMirrored);
     }
@@ -86,21 +85,21 @@ export async function findCandidates(
   const compare = async (near: NearPairs, pair: number) => {
     await breath();
     const [query, base, mirrored] = [near.queries[pair]!, near.bases[pair]!, near.mirrored[pair] === 1];
-    const queryLevels = mirrored ? levels[2] : (levels[1] ?? levels[0]);
-    const alike = likenessOf(queryLevels(query), levels[0](base));
-    if (alike !== undefined) found.push({ query, base, mirrored, likeness: alike });
+    const queryPyramids = mirrored ? pyramids[2] : (pyramids[1] ?? pyramids[0]);
+    const similarity = similarityOf(queryPyramids(query), pyramids[0](base));
+    if (similarity !== undefined) found.push({ query, base, mirrored, similarity });
   };
   for (const pair of together(close, own ? 0 : total, total + count)) await compare(close, pair);
-  // Through others all images are near each other, so no order of these is better than that of their queries.
+  // These connect nearly all images, so no order is better than that of the queries.
   for (let pair = 0; pair < others.length; pair++) await compare(others, pair);
   return found.sort((a, b) => a.query - b.query || a.base - b.base || Number(a.mirrored) - Number(b.mirrored));
 }
 
-/** Pairs by their number; of a hundred thousand images there are millions, which as objects would fill the heap. */
+/** A list of pairs in typed arrays: 100,000 images have millions, which would fill the heap as objects. */
 class NearPairs {
   readonly queries: Int32Array;
   readonly bases: Int32Array;
-  /** 1 where the pair is of the query's mirror image. */
+  /** 1 for the mirrored query. */
   readonly mirrored: Uint8Array;
   length = 0;
 
@@ -119,11 +118,10 @@ class NearPairs {
 }
 
 /**
- * The numbers of the pairs so that those of images which are near each other, directly or through others, follow each other: what is made
- * of an image need not be kept for long.
+ * The order of the pairs in which those of connected images follow each other, so that a small cache of images suffices.
  *
- * @param offset Added to a query to tell it from the base; 0 where both are the same.
- * @param count Above all positions, offset included.
+ * @param offset Added to the position of a query to distinguish it from the base; 0 where both are the same.
+ * @param count Upper bound of the positions, offset included.
  */
 export function together(
   { queries, bases, length }: { queries: ArrayLike<number>; bases: ArrayLike<number>; length: number },
@@ -134,7 +132,7 @@ export function together(
     for (let i = 0; i < length; i++) yield [offset + queries[i]!, bases[i]!];
   }
   const groups = connected(count, both());
-  // Where the pairs of each group begin.
+  // The start of the pairs of each group.
   const next = new Int32Array(count + 1);
   for (let i = 0; i < length; i++) next[groups[offset + queries[i]!]! + 1]!++;
   for (let group = 0; group < count; group++) next[group + 1]! += next[group]!;
@@ -144,15 +142,15 @@ export function together(
 }
 
 interface Images {
-  readonly coarse: Levels;
-  finer(): Levels;
+  readonly coarse: ImagePyramid;
+  fine(): ImagePyramid;
 }
 
-/** Their likeness at the finer size; undefined where it is too small at either. */
-function likenessOf(a: Images, b: Images): number | undefined {
-  if (likeness(a.coarse, b.coarse, NOISE) < COARSE.least) return undefined;
-  const alike = likeness(a.finer(), b.finer(), NOISE);
-  return alike < FINER.least ? undefined : alike;
+/** The similarity at the fine size; undefined where it is below the threshold at either. */
+function similarityOf(a: Images, b: Images): number | undefined {
+  if (similarity(a.coarse, b.coarse, NOISE) < COARSE.threshold) return undefined;
+  const fine = similarity(a.fine(), b.fine(), NOISE);
+  return fine < FINE.threshold ? undefined : fine;
 }
 
 /** The small images of descriptors `[N, 143]` by position. */
@@ -163,13 +161,13 @@ function memoized(descriptors: Float32Array): (index: number) => Images {
     if (known !== undefined) return known;
     if (kept.size === KEPT) kept.clear();
     const descriptor = descriptors.subarray(index * DESCRIPTOR_WIDTH, (index + 1) * DESCRIPTOR_WIDTH);
-    const at = (px: number) => levelsOf(imageOf(descriptor, px), px);
-    let finer: Levels | undefined;
+    const at = (px: number) => pyramidOf(imageOf(descriptor, px), px);
+    let fine: ImagePyramid | undefined;
     const made = {
       coarse: at(COARSE.px),
-      finer: () => {
-        finer ??= at(FINER.px);
-        return finer;
+      fine: () => {
+        fine ??= at(FINE.px);
+        return fine;
       },
     };
     kept.set(index, made);

@@ -1,33 +1,36 @@
 import { internal } from '../base/errors.js';
+import { lowerFactor } from '../engine/linalg/dense.js';
 import { cropMap, DESCRIPTOR_WIDTH, mirrored } from './descriptor.js';
 
-// Frequencies that are compared in each direction: finer ones move too much where an image is cropped.
+// Frequencies used in each direction: higher ones change too much where an image is cropped.
 const KEPT = 8;
-/** Numbers of a row that stands for a descriptor in the metric. */
+/** Width of a row of the metric. */
 export const METRIC_WIDTH = KEPT ** 2 - 1;
-// Shares of the image that the crops leave, each at nine places.
+// Shares of the image side that crops keep, each at nine positions.
 const SHARES = [0.9, 0.95];
 const PLACES = [0, 0.5, 1];
-// Added to the scatter, as a share of its mean, so that what crops hardly change does not outweigh all else.
+// Added to the scatter's diagonal as a share of its mean, so that directions that crops hardly change do not dominate.
 const FLOOR = 0.01;
-// A few thousand images say all there is to say.
+// Images beyond this add no information.
 const MOST_SAMPLED = 2000;
-// As many images as the spectrum of natural ones counts for.
+// Weight of the prior, the spectrum of natural images, in images.
 const NATURAL = 100;
 
 /**
- * A metric in which images are near each other that could be crops of one another: the Mahalanobis distance by the scatter that cropping
- * gives the descriptors of this data set, in closed form, since a crop is a linear map of a descriptor.
+ * A metric in which an image is near its crops: the Mahalanobis distance by the scatter of descriptors under cropping, in closed form for
+ * this data set, since a crop is a linear map of a descriptor.
  */
 export interface CropMetric {
   /** The rows `[N, 63]` whose Euclidean distances are those of the descriptors `[N, 143]`. */
   rows(descriptors: Float32Array): Float32Array;
 }
 
-/** The metric for images such as these, descriptors `[N, 143]`, N at least 1. */
+/** The metric for images like those of the descriptors `[N, 143]`, N at least 1. */
 export function cropMetric(descriptors: Float32Array): CropMetric {
-  const factor = cholesky(cropScatter(secondMoment(descriptors)));
   const width = METRIC_WIDTH;
+  const factor = lowerFactor(cropScatter(secondMoment(descriptors)), width);
+  for (let i = 0; i < width; i++)
+    if (!(factor[i * width + i]! > 0)) throw internal('a scatter that is not positive definite');
   const places = Array.from({ length: width }, (_, to) => descriptorPlace(to + 1));
   return {
     rows(from) {
@@ -46,15 +49,15 @@ export function cropMetric(descriptors: Float32Array): CropMetric {
   };
 }
 
-/** Where a descriptor holds frequency `index` (row by row, the constant 0) of the KEPT x KEPT ones. */
+/** The position in a descriptor of frequency `index`, row by row from the constant, of the KEPT x KEPT lowest. */
 function descriptorPlace(index: number): number {
   const side = Math.sqrt(DESCRIPTOR_WIDTH + 1);
   return Math.floor(index / KEPT) * side + (index % KEPT) - 1;
 }
 
 /**
- * The mean of `d d^T` `[143, 143]` over the descriptors and their mirror images, drawn towards the spectrum of natural images, whose power
- * falls with the square of the frequency: a few images alone would call whatever none of them shows impossible.
+ * The mean of `d d^T` `[143, 143]` over the descriptors and their mirror images, regularized by the spectrum of natural images, whose power
+ * falls with the square of the frequency: a few images have no power in some directions.
  *
  * Reference: Field, Relations between the statistics of natural images and the response properties of cortical cells, JOSA A 4 (1987).
  */
@@ -71,7 +74,7 @@ function secondMoment(descriptors: Float32Array): Float64Array {
   }
   for (let i = 0; i < D; i++) {
     for (let j = 0; j <= i; j++) {
-      // Of frequencies that mirroring treats differently, an image and its mirror image cancel.
+      // Products of a frequency that mirroring negates with one that it does not cancel.
       const value = signs[i] === signs[j] ? sum[i * D + j]! : 0;
       sum[i * D + j] = value;
       sum[j * D + i] = value;
@@ -94,7 +97,7 @@ function trace(matrix: Float64Array): number {
   return sum;
 }
 
-/** The scatter `[63, 63]` of what crops change, given the second moment of the descriptors. */
+/** The scatter `[63, 63]` of the change by crops, given the second moment of the descriptors. */
 function cropScatter(moment: Float64Array): Float64Array {
   const [from, to] = [DESCRIPTOR_WIDTH, METRIC_WIDTH];
   const whole = cropMap(KEPT, { left: 0, top: 0, width: 1, height: 1 });
@@ -110,7 +113,7 @@ function cropScatter(moment: Float64Array): Float64Array {
   }
   const crops = SHARES.length * PLACES.length ** 2;
   for (let i = 0; i < scatter.length; i++) scatter[i]! /= crops;
-  // Data of blank images alone have no scatter at all.
+  // The scatter of blank images is 0.
   const floor = Math.max((FLOOR * trace(scatter)) / to, Number.EPSILON);
   for (let i = 0; i < to; i++) scatter[i * to + i]! += floor;
   return scatter;
@@ -132,19 +135,4 @@ function addTransformed(sum: Float64Array, map: Float64Array, moment: Float64Arr
       sum[i * to + j]! += value;
     }
   }
-}
-
-/** The lower triangle L of `matrix = L L^T`, both `[n, n]`. */
-function cholesky(matrix: Float64Array): Float64Array {
-  const n = Math.sqrt(matrix.length);
-  const out = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = matrix[i * n + j]!;
-      for (let k = 0; k < j; k++) sum -= out[i * n + k]! * out[j * n + k]!;
-      if (i === j && !(sum > 0)) throw internal('a scatter that is not positive definite');
-      out[i * n + j] = i === j ? Math.sqrt(sum) : sum / out[j * n + j]!;
-    }
-  }
-  return out;
 }

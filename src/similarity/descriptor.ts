@@ -1,15 +1,15 @@
 import { internal } from '../base/errors.js';
 
-/** Side of the gray image that a descriptor is made from. */
+/** Side of the gray image that a descriptor is computed from. */
 export const GRAY_PX = 64;
-/** Cosines kept of each direction, the constant one included. */
+/** Cosines per direction, including the constant. */
 const COSINES = 12;
-/** Numbers of a descriptor: all products of those cosines but the constant. */
+/** Width of a descriptor: the products of these cosines without the constant. */
 export const DESCRIPTOR_WIDTH = COSINES ** 2 - 1;
-// Added to the contrast, in levels of 255, so that the noise of a blank image is not blown up.
+// Added to the contrast, in levels of 255, so that the noise of a blank image is not amplified.
 const LEAST_CONTRAST = 4;
 
-/** Orthonormal cosines `[COSINES, size]` at the middles of `size` pixels. */
+/** Orthonormal cosines `[count, size]` at the centers of `size` pixels. */
 function cosines(size: number, count = COSINES): Float64Array {
   const out = new Float64Array(count * size);
   for (let u = 0; u < count; u++) {
@@ -21,7 +21,7 @@ function cosines(size: number, count = COSINES): Float64Array {
 
 const basis = cosines(GRAY_PX);
 const HALF = GRAY_PX / 2;
-// What one call needs, used again by the next.
+// Buffers, reused.
 const ofRows = new Float64Array(COSINES * GRAY_PX);
 const ofBoth = new Float64Array(COSINES ** 2);
 const [same, opposite] = [new Float64Array(HALF), new Float64Array(HALF)];
@@ -55,7 +55,7 @@ function lowest(
   to: number,
   next: number,
 ): void {
-  // A cosine is the same, or the opposite, as far from the other end: half the products do.
+  // Cosines are symmetric or antisymmetric, so half the products suffice.
   for (let x = 0; x < HALF; x++) {
     const a = line[at + x]!;
     const b = line[at + GRAY_PX - 1 - x]!;
@@ -87,7 +87,7 @@ export function mirrored(descriptors: Float32Array): Float32Array {
 }
 
 /**
- * The gray image `[size, size]` that a descriptor stands for, in standard deviations around 0.
+ * The gray image `[size, size]` that a descriptor encodes, in standard deviations around 0.
  *
  * @param size at least 12
  */
@@ -101,7 +101,7 @@ export function imageOf(descriptor: Float32Array, size: number): Float32Array {
     }
   }
   const out = new Float32Array(size * size);
-  // The transform of fewer pixels has smaller numbers.
+  // An orthonormal transform of fewer pixels has smaller coefficients.
   const gain = size / GRAY_PX;
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
@@ -123,9 +123,9 @@ function sizedBasis(size: number): Float64Array {
 }
 
 /**
- * The linear map `[D', D]` from descriptors (D = 143) to the `kept` x `kept` lowest frequencies, without the constant, of what a crop shows.
+ * The linear map `[D', D]` from descriptors (D = 143) to the `kept` x `kept` lowest frequencies, without the constant, of a crop.
  *
- * @param crop the part of the image that is left: where it begins, `[0, 1)`, and how much it is, `(0, 1]`, of each direction
+ * @param crop The part of the image kept: its start, `[0, 1)`, and its size, `(0, 1]`, in each direction.
  */
 export function cropMap(
   kept: number,
@@ -144,15 +144,15 @@ export function cropMap(
   return out;
 }
 
-/** `[kept, COSINES]`: what the first `kept` cosines of the crop see of each cosine of the image. */
+/** The inner products `[kept, COSINES]` of the first `kept` cosines of the crop with each cosine of the image. */
 function cropCosines(kept: number, start: number, share: number): Float64Array {
   const out = new Float64Array(kept * COSINES);
-  const seen = cosines(GRAY_PX, kept);
+  const own = cosines(GRAY_PX, kept);
   for (let u = 0; u < COSINES; u++) {
     const norm = Math.sqrt((u === 0 ? 1 : 2) / GRAY_PX);
     for (let x = 0; x < GRAY_PX; x++) {
       const value = norm * Math.cos(Math.PI * u * (start + (share * (x + 0.5)) / GRAY_PX));
-      for (let k = 0; k < kept; k++) out[k * COSINES + u]! += seen[k * GRAY_PX + x]! * value;
+      for (let k = 0; k < kept; k++) out[k * COSINES + u]! += own[k * GRAY_PX + x]! * value;
     }
   }
   return out;

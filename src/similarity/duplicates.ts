@@ -5,24 +5,25 @@ import { type Candidate, findCandidates, together } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
 import { DESCRIPTOR_WIDTH, GRAY_PX } from './descriptor.js';
 import type { ImageFacts } from './image-facts.js';
-import { BY_DESCRIPTORS, BY_PIXELS, leastLikenessOf } from './least-likeness.js';
-import { type Levels, levelsOf, lowestLikeness, mirrorLevels } from './registration.js';
+import { type ImagePyramid, mirrorPyramid, pyramidOf } from './image-pyramid.js';
+import { lowestSimilarity } from './registration.js';
+import { BY_DESCRIPTORS, BY_PIXELS, similarityThreshold } from './similarity-threshold.js';
 
-/** Two images that are the same file, or show the same photo. */
+/** Two images that are the same file or the same photo. */
 export interface DuplicatePair {
   /** Positions, a below b. */
   readonly a: number;
   readonly b: number;
-  /** `exact` for equal bytes; `near` for one photo that was re-encoded, resized, mirrored or cropped a little. */
+  /** `exact`: equal bytes. `near`: the same photo, re-encoded, resized, mirrored or slightly cropped. */
   readonly kind: 'exact' | 'near';
-  /** How alike they are where they are least alike, up to 1; of two copies of a third, how alike their descriptors are. */
+  /** The lowest local similarity, up to 1; for two copies of a third image, the similarity of their descriptors. */
   readonly similarity: number;
-  /** True where one is the mirror image of the other. */
+  /** True where one is a mirror image of the other. */
   readonly mirrored: boolean;
 }
 
-/** How alike two images of a data set must be to be near duplicates. */
-export interface LeastLikeness {
+/** The similarities from which two images of a data set are near duplicates. */
+export interface SimilarityThresholds {
   /** By their pixels. */
   readonly pixels: number;
   /** By their descriptors alone. */
@@ -31,41 +32,39 @@ export interface LeastLikeness {
 
 /** The duplicates of a data set. */
 export interface Duplicates {
-  /** In the order of a, then b. Of very many equal files, only the pairs with the first are named. */
+  /** Ordered by a, then b. Of more than 16 equal files, only the pairs with the first. */
   readonly pairs: readonly DuplicatePair[];
-  /** For each image the first of its group: of those that pairs connect; its own position where it is alone. */
+  /** For each image the first of the images connected with it by pairs; its own position where it is alone. */
   readonly groupOf: readonly number[];
-  /** The groups of two and more, members ascending, in the order of their first. */
+  /** Groups of two or more, members ascending, ordered by their first. */
   readonly groups: readonly (readonly number[])[];
-  /** What was required of near duplicates: above what different images of this data set come to. */
-  readonly least: LeastLikeness;
+  readonly thresholds: SimilarityThresholds;
 }
 
-/** How duplicates are searched. */
 export interface DuplicateOptions extends Pick<RunContext, 'onProgress' | 'signal'> {
-  /** Start of the index's random numbers, a whole number; only beyond 20,000 images. Default 0. */
+  /** Seed of the search index, which is random beyond 20,000 images. Default: 0. */
   readonly seed?: number | undefined;
 }
 
-/** What is required where no images were compared. */
-export const NO_EVIDENCE: LeastLikeness = { pixels: BY_PIXELS.least, descriptors: BY_DESCRIPTORS.least };
-// In levels of 255: structure below it is what compression leaves.
+/** The thresholds where no images were compared. */
+export const DEFAULT_THRESHOLDS: SimilarityThresholds = { pixels: BY_PIXELS.least, descriptors: BY_DESCRIPTORS.least };
+// In levels of 255: fainter structure is an artifact of compression.
 const NOISE = 1;
-// Images kept at hand in all sizes, 40 kB each, and as much again where their mirror image is asked for.
+// Images cached in all sizes: 40 kB each, twice that with their mirror image.
 const KEPT = 1000;
-// Of more equal files, or pairs of them, only the first is paired: the others would be too many to name.
+// More equal files, or pairs of them, are represented by the first alone.
 const MOST_PAIRED = 16;
 
 /**
- * The exact and near duplicates among images: equal content; and one photo that was compressed again, resized, mirrored, or cropped by
- * about 5 %. Candidates come from descriptors; what decides is how alike the images are, laid upon each other, where they are least alike,
- * against how alike different images of the data set are (`leastLikenessOf`).
+ * The exact and near duplicates among images: equal content, or the same photo recompressed, resized, mirrored or cropped by about 5 %.
+ * Candidates are found by descriptors. A pair is a duplicate where its lowest local similarity after registration is above that of
+ * different images in the data set (`similarityThreshold`).
  *
- * Cost: n squared but small up to 20,000 images, then n log n.
+ * Cost: n squared with a small constant up to 20,000 images, then n log n.
  *
- * @param facts undefined for images that cannot be read: they are in no pair
- * @param readGray the gray image `[64, 64]` of a position; undefined where it cannot be read
- * @throws AbortedError once the signal is aborted
+ * @param facts undefined for images that cannot be read: they are in no pair.
+ * @param readGray The gray image `[64, 64]` at a position; undefined where it cannot be read.
+ * @throws AbortedError once the signal is aborted.
  */
 export async function findDuplicates(
   facts: readonly (ImageFacts | undefined)[],
@@ -81,11 +80,11 @@ export async function findDuplicates(
   });
   const pairs = [...byHash.values()].flatMap(exactPairs);
   const firsts = [...byHash.values()].map(([first]) => first!);
-  let least = NO_EVIDENCE;
+  let thresholds = DEFAULT_THRESHOLDS;
   if (firsts.length > 1) {
     const descriptors = stacked(firsts.map(i => facts[i]!.descriptor));
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
-    const read = memoizedLevels(index => readGray(firsts[index]!));
+    const read = memoizedPyramids(index => readGray(firsts[index]!));
     const places = {
       queries: candidates.map(({ query }) => query),
       bases: candidates.map(({ base }) => base),
@@ -95,9 +94,9 @@ export async function findDuplicates(
     const known = new Connections(firsts.length);
     const seen: Compared[] = [];
     for await (const pair of compared(ordered, read, read, { onProgress, signal }, known)) seen.push(pair);
-    least = leastOf(seen);
+    thresholds = thresholdsOf(seen);
     for (const { query, base, mirrored, similarity, isKnown } of seen) {
-      if (!isKnown && similarity < least.pixels) continue;
+      if (!isKnown && similarity < thresholds.pixels) continue;
       for (const { a, b } of copiesOf(
         byHash.get(facts[firsts[query]!]!.hash)!,
         byHash.get(facts[firsts[base]!]!.hash)!,
@@ -106,19 +105,18 @@ export async function findDuplicates(
     }
   }
   pairs.sort((one, other) => one.a - other.a || one.b - other.b);
-  return { pairs, ...groupsOf(facts.length, pairs), least };
+  return { pairs, ...groupsOf(facts.length, pairs), thresholds };
 }
 
-/** What near duplicates must come to, given how alike the pairs of a data set are. */
-function leastOf(seen: readonly Compared[]): LeastLikeness {
+function thresholdsOf(seen: readonly Compared[]): SimilarityThresholds {
   const own = seen.filter(({ isKnown }) => !isKnown);
-  const pixels = leastLikenessOf(
+  const pixels = similarityThreshold(
     own.map(({ similarity }) => similarity),
     BY_PIXELS,
   );
   const different = own.filter(({ similarity }) => similarity < pixels);
   const byDescriptors = different.map(({ byDescriptors }) => byDescriptors);
-  return { pixels, descriptors: leastLikenessOf(byDescriptors, BY_DESCRIPTORS) };
+  return { pixels, descriptors: similarityThreshold(byDescriptors, BY_DESCRIPTORS) };
 }
 
 function exactPairs(same: readonly number[]): DuplicatePair[] {
@@ -127,13 +125,13 @@ function exactPairs(same: readonly number[]): DuplicatePair[] {
   return same.flatMap((a, i) => same.slice(i + 1).map(b => pair(a, b)));
 }
 
-/** The pairs of one of each; of many equal files, the first two alone. */
+/** The pairs of an image of each list; only the first where they are more than 16. */
 function copiesOf(one: readonly number[], other: readonly number[]): { a: number; b: number }[] {
   if (one.length * other.length > MOST_PAIRED) return [{ a: one[0]!, b: other[0]! }];
   return one.flatMap(a => other.map(b => ({ a, b })));
 }
 
-/** The descriptors one after another, `[N, 143]`. */
+/** The descriptors as rows `[N, 143]`. */
 export function stacked(descriptors: readonly Float32Array[]): Float32Array {
   const out = new Float32Array(descriptors.length * DESCRIPTOR_WIDTH);
   descriptors.forEach((descriptor, i) => {
@@ -142,30 +140,28 @@ export function stacked(descriptors: readonly Float32Array[]): Float32Array {
   return out;
 }
 
-/** Two images that were compared. */
 export interface Compared {
   readonly query: number;
   readonly base: number;
   readonly mirrored: boolean;
-  /** How alike they are where they are least alike. */
+  /** The lowest local similarity. */
   readonly similarity: number;
-  /** How alike they are as far as their descriptors tell. */
+  /** The similarity of their descriptors. */
   readonly byDescriptors: number;
-  /** True where both are known to be copies of a third: they were not compared, and the similarity is that of their descriptors. */
+  /** True where both are known copies of a third image: they are not compared, and `similarity` is that of their descriptors. */
   readonly isKnown: boolean;
 }
 
 /**
- * The candidates with their similarity by pixels, each pair once. One whose image cannot be read is left out.
+ * The candidates with their similarity by pixels, each pair once. Pairs with an unreadable image are left out.
  *
- * @param readQuery the levels of a query's image, and `readBase` of one in the base
- * @param known Where queries and base are the same: two that were found to be copies of a third, whatever the data set, need not be compared
- * with each other. What is found is connected here.
+ * @param readQuery The pyramid of a query; `readBase` that of an image in the base.
+ * @param known Where queries and base are the same: known copies of a third image are not compared with each other. Copies found are added.
  */
 export async function* compared(
   candidates: readonly Candidate[],
-  readQuery: (index: number) => Promise<Levels | undefined>,
-  readBase: (index: number) => Promise<Levels | undefined>,
+  readQuery: (index: number) => Promise<ImagePyramid | undefined>,
+  readBase: (index: number) => Promise<ImagePyramid | undefined>,
   { onProgress, signal }: Pick<RunContext, 'onProgress' | 'signal'>,
   known?: Connections,
 ): AsyncGenerator<Compared> {
@@ -177,11 +173,11 @@ export async function* compared(
     const [a, b] = isKnown ? [] : await Promise.all([readQuery(query), readBase(base)]);
     const isRead = a !== undefined && b !== undefined;
     let best: Compared = { query, base, mirrored: false, similarity: 0, byDescriptors: 0, isKnown };
-    // A symmetric image resembles the other both ways.
+    // A symmetric image is a candidate both ways.
     for (; candidates[i]?.query === query && candidates[i]?.base === base; i++) {
-      const { mirrored, likeness } = candidates[i]!;
-      const similarity = isRead ? likenessBothWays(mirrored ? mirrorLevels(a) : a, b) : likeness;
-      const byDescriptors = Math.max(likeness, best.byDescriptors);
+      const { mirrored, similarity: ofDescriptors } = candidates[i]!;
+      const similarity = isRead ? symmetricSimilarity(mirrored ? mirrorPyramid(a) : a, b) : ofDescriptors;
+      const byDescriptors = Math.max(ofDescriptors, best.byDescriptors);
       best =
         similarity > best.similarity ? { ...best, mirrored, similarity, byDescriptors } : { ...best, byDescriptors };
     }
@@ -191,28 +187,28 @@ export async function* compared(
   }
 }
 
-/** The better likeness of laying the second upon the first, and the first upon the second. */
-function likenessBothWays(a: Levels, b: Levels): number {
-  const one = lowestLikeness(a, b, NOISE);
-  return one >= BY_PIXELS.most ? one : Math.max(one, lowestLikeness(b, a, NOISE));
+/** The better similarity of registering the second to the first and the first to the second. */
+function symmetricSimilarity(a: ImagePyramid, b: ImagePyramid): number {
+  const one = lowestSimilarity(a, b, NOISE);
+  return one >= BY_PIXELS.most ? one : Math.max(one, lowestSimilarity(b, a, NOISE));
 }
 
-/** The levels of gray images by position, the last thousand or so kept. */
-export function memoizedLevels(
+/** The pyramids of gray images by position, with a cache. */
+export function memoizedPyramids(
   readGray: (index: number) => Promise<Float32Array | undefined>,
-): (index: number) => Promise<Levels | undefined> {
-  const kept = new Map<number, Levels | undefined>();
+): (index: number) => Promise<ImagePyramid | undefined> {
+  const kept = new Map<number, ImagePyramid | undefined>();
   return async index => {
     if (!kept.has(index)) {
       const gray = await readGray(index);
       if (kept.size >= KEPT) kept.clear();
-      kept.set(index, gray && levelsOf(gray, GRAY_PX));
+      kept.set(index, gray && pyramidOf(gray, GRAY_PX));
     }
     return kept.get(index);
   };
 }
 
-/** The groups that pairs connect, among `count` positions. */
+/** The groups among `count` positions that pairs connect. */
 export function groupsOf(
   count: number,
   pairs: readonly Pick<DuplicatePair, 'a' | 'b'>[],

@@ -7,34 +7,33 @@ import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession } from '../engine/runtime/session.js';
 import { halfSquares, type NearestLists, squaredDistance } from './nearest-lists.js';
 
-/** Whose neighbours a forest is searched for. */
 export interface ForestOptions {
-  /** True where the queries are the base: a row is not its own neighbour, and neighbours of neighbours are tried too. */
+  /** True where the queries are the base: a row is not its own neighbor, and neighbors of neighbors are compared too. */
   readonly own: boolean;
   readonly seed: number;
   readonly signal: AbortSignal | undefined;
 }
 
-// Rows that are compared with each other: a leaf has at most so many, at least half as many.
+// The largest number of base rows in a leaf, all of which are compared; the smallest is half of it.
 const LEAF = 256;
 const TREES = 8;
-// Rows that are looked for in a base of others have no neighbours whose neighbours could be tried; more trees stand in.
+// Queries outside the base are not explored, which more trees make up for.
 const TREES_OF_OTHERS = 24;
 const EXPLORATIONS = 2;
-// Neighbours of a row whose neighbours are tried.
+// Neighbors of a row whose neighbors are compared.
 const EXPLORED = 14;
-// Leaves in the engine's hands at a time.
+// Leaves submitted to the engine at a time.
 const AHEAD = 4;
 
 /**
- * Adds nearest rows of the base to the lists of the queries: several trees halve the base again and again across random directions,
- * each at the median, down to leaves of at most 256 rows; in each tree a query is compared with all of its leaf. Where the queries are the
- * base, the neighbours of the 14 nearest found are then tried, twice. Scores are halves of squared distances.
+ * Adds nearest rows of the base to the lists of the queries. Each tree splits the base at the median of random directions down to leaves of
+ * at most 256 rows, and a query is compared with all rows of its leaf. Where the queries are the base, the neighbors of its 14 nearest are
+ * then compared too, twice. Scores are half squared distances.
  *
  * Cost: n log n for the trees, n for the leaves and the exploration.
  *
- * Reference: Dasgupta and Freund, Random projection trees and low dimensional manifolds, STOC 2008; the exploration is that of Tang,
- * Liu, Zhang and Mei, Visualizing large-scale and high-dimensional data (LargeVis), WWW 2016.
+ * Reference: Dasgupta and Freund, Random projection trees and low dimensional manifolds, STOC 2008; exploration: Tang, Liu, Zhang
+ * and Mei, Visualizing large-scale and high-dimensional data (LargeVis), WWW 2016.
  */
 export async function searchForest(
   lists: NearestLists,
@@ -61,13 +60,13 @@ export async function searchForest(
   for (let round = 0; own && round < EXPLORATIONS; round++) await explore(lists, base, width, signal);
 }
 
-/** Rows that fell into one leaf: at most LEAF of the base, and as many of the queries. */
+/** The rows in a leaf: at most LEAF of the base, and as many queries. */
 interface Leaf {
   readonly base: Int32Array;
   readonly queries: Int32Array;
 }
 
-/** The leaves of one tree. Without `queries` the base's rows are the queries. */
+/** The leaves of one tree. Without `queries` the base rows are the queries. */
 function growTree(base: Float32Array, queries: Float32Array | undefined, width: number, random: Random): Leaf[] {
   const leaves: Leaf[] = [];
   const positions = (rows: Float32Array) => Int32Array.from({ length: rows.length / width }, (_, i) => i);
@@ -77,7 +76,7 @@ function growTree(base: Float32Array, queries: Float32Array | undefined, width: 
   for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
     if (node.base.length <= LEAF) {
       if (queries === undefined) leaves.push({ base: node.base, queries: node.base });
-      // Queries gather where they like; in parts they fit into memory.
+      // A leaf may have many queries, which are split to fit into memory.
       else
         for (let from = 0; from < node.queries.length; from += LEAF)
           leaves.push({ base: node.base, queries: node.queries.subarray(from, from + LEAF) });
@@ -110,8 +109,8 @@ function projections(rows: Float32Array, members: Int32Array, direction: Float64
 }
 
 /**
- * The members below the threshold, and the others. With `room`, exactly so many go to the left, some of those at the threshold too: rows
- * that are all the same are halved as well.
+ * The members below the threshold, and the others. With `room`, exactly that many go left, filled up with members at the threshold, so that
+ * equal rows are split too.
  */
 function partition(
   members: Int32Array,
@@ -134,7 +133,7 @@ function partition(
   return [left.slice(0, below), right.slice(0, members.length - below)];
 }
 
-/** Halves of the squared distances `[queries, base]` of the rows of a leaf. */
+/** Computes half the squared distances `[queries, base]` of the rows of a leaf. */
 async function createLeafComparer(base: Float32Array, queries: Float32Array, width: number) {
   const graph = new Graph();
   const left = graph.input('queries', 'float32', ['N', width]);
@@ -145,7 +144,7 @@ async function createLeafComparer(base: Float32Array, queries: Float32Array, wid
   const session = await createSession(toOnnx(graph), { handOver: true });
   return {
     async compare(leaf: Leaf): Promise<Float32Array> {
-      // Around one of its rows the numbers of a leaf are small, and float32 loses little.
+      // Relative to one of its rows the values of a leaf are small, so float32 loses few digits.
       const first = leaf.base[0]! * width;
       const origin = base.subarray(first, first + width);
       const [q, b] = [gather(queries, leaf.queries, origin), gather(base, leaf.base, origin)];
@@ -160,7 +159,7 @@ async function createLeafComparer(base: Float32Array, queries: Float32Array, wid
   };
 }
 
-/** The rows `members` of `rows`, less `origin`. */
+/** The rows `members` of `rows`, minus `origin`. */
 function gather(rows: Float32Array, members: Int32Array, origin: Float32Array): Float32Array {
   const width = origin.length;
   const out = new Float32Array(members.length * width);
@@ -180,7 +179,7 @@ function scanLeaf(lists: NearestLists, leaf: Leaf, scores: Float32Array, own: bo
   }
 }
 
-/** Tries for each row the nearest of its nearest. */
+/** Compares each row with the neighbors of its neighbors. */
 async function explore(
   lists: NearestLists,
   rows: Float32Array,

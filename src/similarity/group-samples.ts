@@ -9,21 +9,20 @@ import type { ReadImage } from '../images/shared-reads.js';
 import { type Duplicates, findDuplicates, groupsOf } from './duplicates.js';
 import { type ImageFacts, readGray, readImageFacts } from './image-facts.js';
 
-/** What belongs together in a data set. */
+/** The groups of a data set whose samples stay together when it is split. */
 export interface GroupedSamples {
-  /** A number a sample: equal for duplicates and near duplicates, and for equal values of a table's column `group`. */
+  /** A group id per sample: equal for duplicates, near duplicates, and equal values of the table column `group`. */
   readonly groups: readonly number[];
-  /** One a sample, undefined where the image cannot be read. */
+  /** One per sample; undefined where the image cannot be read. */
   readonly facts: readonly (ImageFacts | undefined)[];
   readonly duplicates: Duplicates;
 }
 
 /**
- * Finds which images of a data set must stay on one side when it is split. Facts of images and the duplicates among them are computed
- * once ever.
+ * Finds the groups of a data set. Image facts and duplicates are cached.
  *
  * @param read Reads the files. Default: `readSource`.
- * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
+ * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted.
  */
 export async function groupSamples(
   dataset: Dataset,
@@ -39,15 +38,19 @@ export async function groupSamples(
     path,
     json => foundSchema.parse(json),
     async () => {
-      const { pairs, least } = await findDuplicates(facts, i => readGray(resolve(root, samples[i]!.file)), context);
-      return { pairs, least };
+      const { pairs, thresholds } = await findDuplicates(
+        facts,
+        i => readGray(resolve(root, samples[i]!.file)),
+        context,
+      );
+      return { pairs, thresholds };
     },
   );
   return grouped(samples, facts, { ...found, ...groupsOf(facts.length, found.pairs) });
 }
 
-/** The same of the samples at `positions` alone. */
-export function someGrouped(
+/** The groups of the samples at `positions`. */
+export function groupedAt(
   { facts, duplicates }: GroupedSamples,
   { samples }: Pick<Dataset, 'samples'>,
   positions: readonly number[],
@@ -60,7 +63,7 @@ export function someGrouped(
   return grouped(
     positions.map(position => samples[position]!),
     positions.map(position => facts[position]),
-    { pairs, ...groupsOf(positions.length, pairs), least: duplicates.least },
+    { pairs, ...groupsOf(positions.length, pairs), thresholds: duplicates.thresholds },
   );
 }
 
@@ -68,8 +71,8 @@ function grouped(samples: readonly Sample[], facts: GroupedSamples['facts'], dup
   return { groups: joinGroups(samples.length, [duplicates.groupOf, columnGroups(samples)]), facts, duplicates };
 }
 
-/** Says how many groups of duplicates stay together. */
-export function tellGroups({ groups }: Duplicates, { onMessage }: RunContext): void {
+/** Reports how many groups of duplicates stay together. */
+export function reportGroups({ groups }: Duplicates, { onMessage }: RunContext): void {
   if (groups.length === 0) return;
   const images = groups.reduce((sum, group) => sum + group.length, 0);
   onMessage?.(
@@ -77,7 +80,7 @@ export function tellGroups({ groups }: Duplicates, { onMessage }: RunContext): v
   );
 }
 
-// Goes up when the same images come to other pairs.
+// Part of the cache key: increase it when the same images give other pairs.
 const SEARCH_VERSION = 3;
 const foundSchema = z.object({
   pairs: z.array(
@@ -89,5 +92,5 @@ const foundSchema = z.object({
       mirrored: z.boolean(),
     }),
   ),
-  least: z.object({ pixels: z.number(), descriptors: z.number() }),
+  thresholds: z.object({ pixels: z.number(), descriptors: z.number() }),
 });

@@ -14,50 +14,47 @@ import { readSource } from '../images/read-source.js';
 import type { ReadImage } from '../images/shared-reads.js';
 import { DESCRIPTOR_WIDTH, describe, GRAY_PX } from './descriptor.js';
 
-/** What is known of an image without a model. */
+/** The facts about an image that need no model. */
 export interface ImageFacts {
-  /** Of the file's bytes: equal for equal files. */
+  /** Of the bytes of the file. */
   readonly hash: string;
-  /** Of what it shows, `[143]`: see `describe`. */
+  /** `[143]`: see `describe`. */
   readonly descriptor: Float32Array;
   readonly quality: QualityFacts;
-  /** What is odd about the file; absent where nothing is. */
   readonly warning?: ImageWarning;
 }
 
-/** The facts of a data set. */
-export interface FactsOfDataset {
-  /** One for each sample, in their order; undefined where the image cannot be read. */
+export interface DatasetFacts {
+  /** One per sample; undefined where the image cannot be read. */
   readonly facts: readonly (ImageFacts | undefined)[];
-  /** The images that cannot be read. */
   readonly skipped: readonly Skipped[];
-  /** Images that were in the cache already. */
+  /** Images found in the cache. */
   readonly cached: number;
 }
 
-// Goes up when the same pixels come to other facts; what is cached is keyed by it.
+// Part of the cache key: increase it when the same pixels give other facts.
 const FACTS_VERSION = 4;
-// The most that is looked at of each direction: blur and exposure show at this size.
-const SHOWN_PX = 256;
+// Images are decoded at this size at most, which suffices for blur and exposure.
+const MAX_PX = 256;
 const AHEAD = 16;
 const APPENDED = 256;
 const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'colour'] as const;
-// The warning comes last, as its place among IMAGE_WARNINGS from 1 on; 0 is none.
+// The last column is the warning: its position in IMAGE_WARNINGS from 1, or 0.
 const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length + 1;
 
 /**
- * Content hash, descriptor and quality of every image of `dataset`, each image decoded once ever: they go to a cache in `cacheDir` by
- * the image's content. Reading and decoding run ahead on the thread pool.
+ * Content hash, descriptor and quality of every image of `dataset`, cached in `cacheDir` by the content of the image. Reading and decoding
+ * run ahead on the thread pool.
  *
  * @param read Reads the files. Default: `readSource`.
- * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted
+ * @throws InputError where the cache cannot be written; AbortedError once the signal is aborted.
  */
 export async function readImageFacts(
   { root, samples }: Dataset,
   cacheDir: string,
   { onProgress, signal }: RunContext = {},
   read: ReadImage = readSource,
-): Promise<FactsOfDataset> {
+): Promise<DatasetFacts> {
   const key = sha256Hex(JSON.stringify([DECODER_VERSION, FACTS_VERSION, DESCRIPTOR_WIDTH, QUALITY]));
   const cache = await FeatureCache.open(join(cacheDir, 'facts', key.slice(0, 16)), WIDTH, 'float32');
   try {
@@ -65,14 +62,14 @@ export async function readImageFacts(
     const skipped: Skipped[] = [];
     const fresh = new Map<string, Float32Array>();
     let cached = 0;
-    const look = async (index: number): Promise<Seen> => {
+    const measure = async (index: number): Promise<Measured> => {
       try {
         const bytes = await read(resolve(root, samples[index]!.file));
         const hash = contentHash(bytes);
         if (cache.has(hash)) return { hash };
         const file = await probeImage(bytes);
-        const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
-        return { hash, file, shown, ...(await decodeWithWarning(bytes, shown)) };
+        const decoded = { width: Math.min(file.width, MAX_PX), height: Math.min(file.height, MAX_PX) };
+        return { hash, file, decoded, ...(await decodeWithWarning(bytes, decoded)) };
       } catch (thrown) {
         if (!(thrown instanceof InputError)) throw thrown;
         return { reason: thrown.message };
@@ -87,14 +84,14 @@ export async function readImageFacts(
       fresh.clear();
     };
     const breath = cooperativeYield(signal);
-    for await (const seen of mapAhead(samples.length, AHEAD, look, signal)) {
+    for await (const measured of mapAhead(samples.length, AHEAD, measure, signal)) {
       // Other work of this thread would wait for all that has been read meanwhile.
       await breath();
       const file = samples[hashes.length]!.file;
-      if ('reason' in seen) skipped.push({ file, reason: seen.reason });
-      else if (!('pixels' in seen)) cached++;
-      else if (!fresh.has(seen.hash)) fresh.set(seen.hash, rowOf(seen));
-      hashes.push('reason' in seen ? undefined : seen.hash);
+      if ('reason' in measured) skipped.push({ file, reason: measured.reason });
+      else if (!('pixels' in measured)) cached++;
+      else if (!fresh.has(measured.hash)) fresh.set(measured.hash, rowOf(measured));
+      hashes.push('reason' in measured ? undefined : measured.hash);
       if (fresh.size === APPENDED) await flush();
       onProgress?.({ phase: 'looking at images', done: hashes.length, total: samples.length, unit: 'images' });
     }
@@ -111,23 +108,23 @@ export async function readImageFacts(
   }
 }
 
-type Seen = { readonly reason: string } | { readonly hash: string } | SeenImage;
+type Measured = { readonly reason: string } | { readonly hash: string } | DecodedImage;
 
-interface SeenImage {
+interface DecodedImage {
   readonly hash: string;
   readonly file: Size;
-  readonly shown: Size;
+  readonly decoded: Size;
   readonly pixels: Uint8Array;
   readonly warning?: ImageWarning | undefined;
 }
 
 const grayOf = reusedBuffer(Float32Array);
 
-function rowOf({ pixels, shown, file, warning }: SeenImage): Float32Array {
+function rowOf({ pixels, decoded, file, warning }: DecodedImage): Float32Array {
   const gray = luma(pixels, grayOf(pixels.length / 3));
-  const quality = measureQuality(pixels, gray, shown, file);
+  const quality = measureQuality(pixels, gray, decoded, file);
   const row = new Float32Array(WIDTH);
-  row.set(describe(stretch(gray, shown, GRAY_PX)));
+  row.set(describe(stretch(gray, decoded, GRAY_PX)));
   row.set(
     QUALITY.map(name => quality[name]),
     DESCRIPTOR_WIDTH,
@@ -148,21 +145,21 @@ function factsOf(hash: string, row: Float32Array): ImageFacts {
 }
 
 /**
- * The gray image `[64, 64]` of a file, as its descriptor was made from; undefined where it cannot be read any more.
+ * The gray image `[64, 64]` of a file that its descriptor is computed from; undefined where the file cannot be read.
  *
- * @param path absolute, or relative to the working directory
- * @param hash what its content must have: another one is another image. Default: any
+ * @param path Absolute, or relative to the working directory.
+ * @param hash Required content hash; undefined is returned for another. Default: any.
  */
 export async function readGray(path: string, hash?: string): Promise<Float32Array | undefined> {
   try {
     const bytes = await readSource(path);
     if (hash !== undefined && contentHash(bytes) !== hash) return undefined;
     const file = await probeImage(bytes);
-    const shown = { width: Math.min(file.width, SHOWN_PX), height: Math.min(file.height, SHOWN_PX) };
-    return stretch(luma(await decodeImage(bytes, shown)), shown, GRAY_PX);
+    const decoded = { width: Math.min(file.width, MAX_PX), height: Math.min(file.height, MAX_PX) };
+    return stretch(luma(await decodeImage(bytes, decoded)), decoded, GRAY_PX);
   } catch (thrown) {
     if (!(thrown instanceof InputError)) throw thrown;
-    // Whoever decodes the image for its own sake says why.
+    // Feature extraction reports the reason.
     return undefined;
   }
 }

@@ -1,42 +1,41 @@
 import type { RunContext } from '../base/progress.js';
 import { findCandidates } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
-import { type Compared, compared, type LeastLikeness, memoizedLevels, stacked } from './duplicates.js';
+import { type Compared, compared, memoizedPyramids, type SimilarityThresholds, stacked } from './duplicates.js';
 import type { ImageFacts } from './image-facts.js';
-import { BY_DESCRIPTORS, BY_PIXELS, leastLikenessOf } from './least-likeness.js';
+import { BY_DESCRIPTORS, BY_PIXELS, similarityThreshold } from './similarity-threshold.js';
 
-/** A test image that is among the training images. */
+/** A test image that duplicates a training image. */
 export interface Leak {
-  /** Its position among the test images. */
+  /** Position among the test images. */
   readonly test: number;
-  /** The position of the training image that is most like it. */
+  /** Position of the most similar training image. */
   readonly training: number;
-  /** `exact` for the same bytes, `near` for the same photo, changed a little. */
+  /** `exact`: equal bytes. `near`: the same photo, slightly changed. */
   readonly kind: 'exact' | 'near';
-  /** How alike they are, up to 1. */
+  /** Up to 1. */
   readonly similarity: number;
-  /** What says so: the files' bytes, their pixels, or, where the training image is not at hand, their descriptors alone. */
+  /** The evidence: the bytes of the files, their pixels, or, where the training image cannot be read, their descriptors alone. */
   readonly by: 'content' | 'pixels' | 'descriptors';
 }
 
-/** The training images as far as they are known. */
+/** The training images in a model's index. */
 export interface KnownImages {
   readonly hashes: readonly string[];
   /** `[M, 143]`. */
   readonly descriptors: Float32Array;
-  /** What near duplicates among them had to come to. Default: what the comparison with the test images says alone. */
-  readonly least?: LeastLikeness | undefined;
-  /** The gray image `[64, 64]` at a position; undefined where it cannot be read, or is another by now. */
+  /** Those of the training data, as lower limits. Default: the comparison with the test images alone decides. */
+  readonly thresholds?: SimilarityThresholds | undefined;
+  /** The gray image `[64, 64]` at a position; undefined where it cannot be read or its file has changed. */
   readGray(index: number): Promise<Float32Array | undefined>;
 }
 
 /**
- * The test images that are exact or near duplicates of training images, each with the one that is most like it, in the order of the test
- * images.
+ * The test images that are exact or near duplicates of training images, each with the most similar one, in the order of the test images.
  *
- * @param test undefined for images that cannot be read
- * @param readTestGray the gray image `[64, 64]` at a position
- * @throws AbortedError once the signal is aborted
+ * @param test undefined for images that cannot be read.
+ * @param readTestGray The gray image `[64, 64]` at a position.
+ * @throws AbortedError once the signal is aborted.
  */
 export async function findLeaks(
   training: KnownImages,
@@ -56,8 +55,8 @@ export async function findLeaks(
     const queries = stacked(others.map(i => test[i]!.descriptor));
     const metric = cropMetric(training.descriptors);
     const candidates = await findCandidates(training.descriptors, metric, { queries, signal: context.signal });
-    const readTraining = memoizedLevels(training.readGray);
-    const readTest = memoizedLevels(index => readTestGray(others[index]!));
+    const readTraining = memoizedPyramids(training.readGray);
+    const readTest = memoizedPyramids(index => readTestGray(others[index]!));
     const keep = (leak: Leak) => {
       if (leak.similarity > (leaks.get(leak.test)?.similarity ?? 0)) leaks.set(leak.test, leak);
     };
@@ -65,17 +64,20 @@ export async function findLeaks(
     for (const candidate of candidates) if ((await readTraining(candidate.base)) === undefined) unseen.push(candidate);
     const seen: Compared[] = [];
     for await (const pair of compared(candidates, readTest, readTraining, context)) seen.push(pair);
-    const likenesses = seen.map(({ similarity }) => similarity);
-    const least = Math.max(leastLikenessOf(likenesses, BY_PIXELS), training.least?.pixels ?? 0);
+    const similarities = seen.map(({ similarity }) => similarity);
+    const pixels = Math.max(similarityThreshold(similarities, BY_PIXELS), training.thresholds?.pixels ?? 0);
     for (const { query, base, similarity } of seen) {
-      if (similarity < least) continue;
+      if (similarity < pixels) continue;
       keep({ test: others[query]!, training: base, kind: 'near', similarity, by: 'pixels' });
     }
-    const byDescriptors = unseen.map(({ likeness }) => likeness);
-    const leastAlone = Math.max(leastLikenessOf(byDescriptors, BY_DESCRIPTORS), training.least?.descriptors ?? 0);
-    for (const { query, base, likeness } of unseen) {
-      if (likeness < leastAlone) continue;
-      keep({ test: others[query]!, training: base, kind: 'near', similarity: likeness, by: 'descriptors' });
+    const byDescriptors = unseen.map(({ similarity }) => similarity);
+    const descriptors = Math.max(
+      similarityThreshold(byDescriptors, BY_DESCRIPTORS),
+      training.thresholds?.descriptors ?? 0,
+    );
+    for (const { query, base, similarity } of unseen) {
+      if (similarity < descriptors) continue;
+      keep({ test: others[query]!, training: base, kind: 'near', similarity, by: 'descriptors' });
     }
   }
   return [...leaks.values()].sort((a, b) => a.test - b.test);

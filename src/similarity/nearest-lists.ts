@@ -1,4 +1,4 @@
-/** For each of N rows the candidates with the smallest scores met so far, at most `room` of them, no candidate twice. */
+/** For each of N rows the candidates with the smallest scores so far, at most `room`, without repetition. */
 export class NearestLists {
   /** `[N, room]`, ascending by score; -1 where there are fewer. */
   readonly ids: Int32Array;
@@ -12,12 +12,12 @@ export class NearestLists {
     this.scores = new Float32Array(count * room).fill(Number.POSITIVE_INFINITY);
   }
 
-  /** The score that a candidate of `row` must stay below to be kept. */
+  /** The score below which a candidate of `row` is inserted. */
   bar(row: number): number {
     return this.scores[(row + 1) * this.room - 1]!;
   }
 
-  /** Puts a candidate whose score is below the bar of `row` in its place, unless it is there; returns the new bar. */
+  /** Inserts a candidate whose score is below the bar of `row`, unless it is present; returns the new bar. */
   insert(row: number, id: number, score: number): number {
     const { ids, scores, room } = this;
     const first = row * room;

@@ -6,27 +6,25 @@ import { expected, InputError, reasonOf } from '../base/errors.js';
 import { replaceFile } from '../base/files.js';
 import type { Tensor } from '../engine/tensor.js';
 
-/** All that a run needs to go on: its numbers, and where it stood. */
+/** The contents of a checkpoint file. */
 export interface Checkpoint {
-  /** By name; the order is kept. */
+  /** By name, in order. */
   readonly tensors: ReadonlyMap<string, Tensor>;
-  /** What JSON can say, so NaN and undefined become null; whoever loads it checks its form. */
+  /** Stored as JSON, so NaN and undefined become null. The caller validates it after loading. */
   readonly state: unknown;
 }
 
 const FORMAT_VERSION = 1;
-// Entries of the file's metadata: version and state as JSON, and the checksum of that text and of the tensors.
+// Keys of the file's metadata: version and state as JSON, and the checksum of that text and the tensors.
 const RECORD = 'eyeball_checkpoint';
 const CHECKSUM = 'eyeball_crc32';
 
 const recordSchema = z.object({ version: z.literal(FORMAT_VERSION), state: z.unknown() });
 
 /**
- * Puts a checkpoint at `path`, a safetensors file, in place of an earlier one: whole and on disk, or not at all.
+ * Writes a checkpoint to `path`, a safetensors file, atomically: it replaces an earlier one as a whole or leaves it unchanged.
  *
- * It is written beside `path` under a hidden name; what killed runs left there is removed first.
- *
- * @throws InputError where it cannot be written, on a full disk for example; the earlier checkpoint is then as it was.
+ * @throws InputError where it cannot be written, for example on a full disk.
  */
 export async function saveCheckpoint(path: string, { tensors, state }: Checkpoint): Promise<void> {
   const record = JSON.stringify({ version: FORMAT_VERSION, state: state ?? null });
@@ -34,7 +32,7 @@ export async function saveCheckpoint(path: string, { tensors, state }: Checkpoin
   try {
     await replaceFile(path, parts);
   } catch (cause) {
-    const wayOut = 'make room there, or the right to write; an earlier checkpoint is as it was';
+    const wayOut = 'free disk space or allow writing there; an earlier checkpoint is unchanged';
     throw new InputError(expected(path, 'a checkpoint that can be written', `"${reasonOf(cause)}"`, wayOut), { cause });
   }
 }
@@ -42,7 +40,7 @@ export async function saveCheckpoint(path: string, { tensors, state }: Checkpoin
 /**
  * The checkpoint at `path`, or undefined where there is no file.
  *
- * @throws InputError where the file is damaged, no checkpoint, or of a newer eyeball.
+ * @throws InputError where the file is damaged, not a checkpoint, or from a newer eyeball.
  */
 export async function loadCheckpoint(path: string): Promise<Checkpoint | undefined> {
   const refused = (got: string, cause?: unknown) =>
@@ -55,10 +53,10 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint | undefin
   const { tensors, metadata } = file;
   const record = metadata[RECORD];
   if (record === undefined) throw refused('another safetensors file');
-  if (metadata[CHECKSUM] !== checksum(record, tensors)) throw refused('a damaged file: its checksum is another');
+  if (metadata[CHECKSUM] !== checksum(record, tensors)) throw refused('a damaged file: its checksum does not match');
   const json = JSON.parse(record) as { version?: unknown } | null;
   if (Number(json?.version) > FORMAT_VERSION) {
-    const what = `version ${FORMAT_VERSION} of a checkpoint or an older one`;
+    const what = `checkpoint version ${FORMAT_VERSION}`;
     const wayOut = 'update eyeball-ml, or remove it to train from the start';
     throw new InputError(expected(path, what, `version ${json?.version}`, wayOut));
   }
@@ -67,7 +65,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint | undefin
   return { tensors, state: parsed.data.state };
 }
 
-/** Removes the checkpoint at `path`; does nothing where there is none. */
+/** Removes the checkpoint at `path`, if there is one. */
 export async function removeCheckpoint(path: string): Promise<void> {
   try {
     await rm(path, { force: true });
@@ -77,7 +75,7 @@ export async function removeCheckpoint(path: string): Promise<void> {
   }
 }
 
-/** The CRC-32 of the record and of all tensors with their names, types and shapes, in decimal digits. */
+/** The CRC-32 of the record and of all tensors with their names, types and shapes, in decimal. */
 function checksum(record: string, tensors: ReadonlyMap<string, Tensor>): string {
   let crc = crc32(record);
   for (const [name, { dtype, shape, data }] of tensors) {

@@ -3,31 +3,30 @@ import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createSession, createState } from '../engine/runtime/session.js';
-import { buildStep, type FitOptions, type Problem, stepFeeds } from './fit.js';
+import { buildStep, type Problem, type StepOptions, stepFeeds } from './problem.js';
 
-/** A step of the search. */
+/** A step of the learning rate search. */
 export interface RatePoint {
   readonly learningRate: number;
   /** The loss before the step, smoothed over the steps so far. */
   readonly loss: number;
 }
 
-/** What the search came to. */
 export interface FoundRate {
   readonly points: readonly RatePoint[];
-  /** A tenth of the rate with the smallest loss, where the loss still falls. */
+  /** A tenth of the rate with the smallest loss. */
   readonly suggestion: number;
 }
 
 const [LOWEST, HIGHEST] = [1e-6, 1];
 const STEPS = 100;
-/** Steps that the loss is smoothed over, about. */
+/** Decay of the exponential smoothing of the loss. */
 const SMOOTHING = 0.9;
-/** The search ends where the loss has grown to so many times its smallest. */
+/** The search ends where the loss exceeds this multiple of its minimum. */
 const TOO_MUCH = 4;
 
 /**
- * Finds a learning rate: a hundred steps on a copy of the problem, each with a rate 15 % higher than the last, until the loss explodes.
+ * Finds a learning rate: up to 100 steps from the start weights, each with a rate 15 % above the last, until the loss diverges.
  *
  * @throws InputError where the loss is not finite from the start.
  * @throws AbortedError once the signal is aborted.
@@ -35,14 +34,14 @@ const TOO_MUCH = 4;
  */
 export async function findLearningRate(
   problem: Problem,
-  options: Omit<FitOptions, 'schedule' | 'epochs'>,
+  options: StepOptions & { readonly seed: number },
   { onProgress, signal }: RunContext = {},
 ): Promise<FoundRate> {
   const { step, batch } = buildStep(problem, options);
   const state = await createState(step.state);
   const session = await createSession(step.model, { spin: true });
   const rateAt = (at: number) => LOWEST * (HIGHEST / LOWEST) ** (at / (STEPS - 1));
-  // Few samples are gone through again and again.
+  // A small training set is repeated.
   const order: number[] = [];
   for (let epoch = 0; order.length < STEPS * batch; epoch++) {
     for (const sample of createRandom(options.seed, `find-rate/${epoch}`).shuffle(problem.train)) order.push(sample);
@@ -70,7 +69,7 @@ export async function findLearningRate(
     await state.close();
   }
   if (points.length === 0) {
-    const wayOut = 'are the labels within the range of float32?';
+    const wayOut = 'check that the labels are within the range of float32';
     throw new InputError(expected('finding a learning rate', 'a finite loss at the start', 'another', wayOut));
   }
   const best = points.reduce((a, b) => (b.loss < a.loss ? b : a));

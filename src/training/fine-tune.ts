@@ -8,45 +8,45 @@ import type { Tensor } from '../engine/tensor.js';
 import { type AugmentName, augmentFeeds, buildAugmentation, findAugmentation } from '../images/augment.js';
 import { decodeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
-import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from './fit.js';
+import { type Fit, type FitOptions, fit } from './fit.js';
 import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
+import type { CheckpointOptions } from './fit-state.js';
 import { type Head, withParameters } from './head.js';
-import { buildLoss, judgeOf, type LossName } from './loss.js';
+import { buildLoss, type LossName, selectionMetric } from './loss.js';
 import { type MirroredRows, readEither } from './mirrored.js';
+import type { Problem } from './problem.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 import { buildTuned, depthOfParameters, stageShape, type TunedPart } from './tuned-network.js';
 
-/** Where the input of the trained part comes from. */
+/** The input of the trained part. */
 export type TunedInput =
   /** The cached output of the stage below it, float16. */
   | ({ readonly kind: 'stage' } & MirroredRows<'float16'>)
-  /** The images themselves, decoded each time; `paths` one a sample. */
+  /** The images themselves, decoded for each batch; `paths` has one per sample. */
   | { readonly kind: 'images'; readonly paths: readonly string[]; readonly augment: AugmentName };
 
-/** A backbone with a head, to be trained together. */
 export interface FineTuneOptions extends RecipeOptions {
   readonly backbone: Backbone;
   readonly part: TunedPart;
   readonly input: TunedInput;
-  /** Where the head starts: as it was fitted on the frozen features. */
+  /** The initial head, as it was fitted on the frozen features. */
   readonly head: Head;
   readonly loss: LossName;
   readonly labels: Float64Array;
   readonly train: readonly number[];
   readonly validation: readonly number[];
   readonly balance: boolean;
-  /** The learning rate of each stage as a share of that above it, the head's for the last one, in (0, 1]. */
+  /** Factor of the learning rate from each stage to the one below it, from the head down, in (0, 1]. */
   readonly rateDecay: number;
   readonly seed: number;
   readonly checkpoint: CheckpointOptions;
   readonly onEpoch?: FitOptions['onEpoch'];
 }
 
-/** The recipe of fine-tuning. */
 export const fineTuneRecipe = (options: RecipeOptions): Recipe =>
   completeRecipe(options, { epochs: 10, learningRate: 1e-3, batch: 25 });
 
-/** What is trained, for `fit` and for finding a learning rate. */
+/** The training problem of fine-tuning, for `fit` and `findLearningRate`. */
 export function fineTuneProblem(options: FineTuneOptions): Problem {
   const { backbone, part, input, head, loss, labels, train, validation, balance } = options;
   const { sizePx } = backbone;
@@ -112,14 +112,14 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
   };
 }
 
-/** What `fit` takes of them. */
+/** The options of `fit` for it. */
 export function fineTuneFitOptions(options: FineTuneOptions) {
   const { backbone, loss, rateDecay, seed, checkpoint, onEpoch } = options;
   const depths = depthOfParameters(backbone);
   return {
     ...fitOptionsOf(fineTuneRecipe(options)),
     rateScale: (name: string) => (name.startsWith('head.') ? 1 : rateDecay ** ((depths.get(name) ?? 0) + 1)),
-    keep: judgeOf(loss),
+    keep: selectionMetric(loss),
     seed,
     name: 'tuning',
     epochLines: true,
@@ -129,11 +129,11 @@ export function fineTuneFitOptions(options: FineTuneOptions) {
 }
 
 /**
- * Trains the upper stages of a backbone together with a head that was fitted on its frozen features, and ends with the weights of
- * the best epoch on the validation samples, the frozen start included.
+ * Trains the upper stages of a backbone together with a head that was fitted on its frozen features, and keeps the weights of the best
+ * epoch on the validation samples, the frozen start included.
  *
- * Reference: head first, then all: Kumar et al., https://arxiv.org/abs/2202.10054; rates that fall from stage to stage: Howard,
- * Ruder, https://arxiv.org/abs/1801.06146
+ * Reference: head first, then both: Kumar et al., https://arxiv.org/abs/2202.10054; discriminative learning rates: Howard, Ruder,
+ * https://arxiv.org/abs/1801.06146
  */
 export async function fineTune(options: FineTuneOptions, context: RunContext = {}): Promise<{ head: Head; fit: Fit }> {
   const result = await fit(fineTuneProblem(options), fineTuneFitOptions(options), context);
@@ -149,7 +149,6 @@ async function pixelsOf(paths: readonly string[], sizePx: number): Promise<Tenso
       try {
         data.set(await decodeImage(await readSource(path), { width: sizePx, height: sizePx }), i * each);
       } catch (cause) {
-        // It could be read when its features were made.
         throw new InputError(`${path}: ${reasonOf(cause)}`, { cause });
       }
     }),

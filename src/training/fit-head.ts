@@ -7,17 +7,18 @@ import { constant } from '../engine/optim/schedule.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
 import { measureRows, targetScale } from '../features/standardization.js';
 import { extent } from '../metrics/statistics.js';
-import { type Fit, type FitOptions, fit, type Problem } from './fit.js';
+import { type Fit, type FitOptions, fit } from './fit.js';
 import { buildHead, type Head, type HeadData, type Layer, startLayer, withParameters } from './head.js';
-import { balanceWeights, binsOf, buildLoss, judgeOf, type LossName } from './loss.js';
+import { balanceWeights, binsOf, buildLoss, type LossName, selectionMetric } from './loss.js';
 import { readEither } from './mirrored.js';
+import type { Problem } from './problem.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 
 const HIDDEN = 256;
-/** Shares of what enters each layer of an mlp that are dropped in training. */
+/** Dropout rates of the inputs of each layer of an MLP. */
 const DROPOUT = [0.2, 0.5];
 
-/** An untrained head for these rows: standardised features, layers as torch.nn.Linear starts them. */
+/** An untrained head on standardized features of these rows, its layers initialized as torch.nn.Linear is. */
 export function startHead(
   { rows, labels, train, range }: HeadData,
   { kind, loss, seed }: Pick<HeadOptions, 'kind' | 'loss' | 'seed'>,
@@ -36,14 +37,14 @@ export function startHead(
   };
 }
 
-/** What a head must be to go on from. */
+/** The form of a head whose training can be continued. */
 type HeadForm = Pick<HeadOptions, 'loss'> & { readonly kind: HeadOptions['kind'] | 'classic' };
 
 /**
- * `earlier` as the start of such a head on these rows, with bins for all their labels; undefined where it has another form or would need too
- * many bins.
+ * The head `earlier` as the start of further training on these rows, with bins for all their labels; undefined where it has another form or
+ * would need too many bins.
  */
-export function goOnWith(
+export function continueHead(
   earlier: Head,
   { labels, train, range }: Pick<HeadData, 'labels' | 'train' | 'range'>,
   { kind, loss }: HeadForm,
@@ -61,10 +62,10 @@ export function goOnWith(
 }
 
 const MOST_BINS = 1000;
-/** What a new bin has of the probability of the outermost. */
+/** Probability of a new bin relative to the outermost old one. */
 const NEW_SHARE = 0.01;
 
-/** The head with as many more bins, at the same distance, as the labels reach beyond those it has. */
+/** The head with bins added, at the same spacing, up to the ends of the labels. */
 function withBinsFor(head: Head, labels: readonly number[]): Head | undefined {
   const { bins, layers } = head;
   if (bins === undefined) return head;
@@ -75,7 +76,7 @@ function withBinsFor(head: Head, labels: readonly number[]): Head | undefined {
   const count = bins.length + below + above;
   if (count === bins.length) return head;
   if (!(count <= MOST_BINS)) return undefined;
-  // Place i of the new bins takes the numbers of this old one.
+  // Output i of the wider head starts with the weights of this old bin.
   const oldOf = (i: number) => Math.min(Math.max(i - below, 0), bins.length - 1);
   const isNew = (i: number) => i < below || i >= below + bins.length;
   const { weight, bias } = layers.at(-1)!;
@@ -101,7 +102,7 @@ function withBinsFor(head: Head, labels: readonly number[]): Head | undefined {
   return { ...head, layers: [...layers.slice(0, -1), wider], bins: wide };
 }
 
-/** Adds a head to the graph of its features as training has it, with masks for dropout in an mlp. */
+/** Adds a head to the graph of its features, with dropout masks as inputs for an MLP in training. */
 export function buildTrainedHead(features: Value, head: Head, count: number | 'N', training: boolean) {
   const dropped = training && head.layers.length > 1;
   const masks = head.layers.map(({ weight }, i) => {
@@ -112,7 +113,7 @@ export function buildTrainedHead(features: Value, head: Head, count: number | 'N
   return buildHead(features, head, masks);
 }
 
-/** The feeds of the masks for `count` samples. */
+/** The feeds of the dropout masks for `count` samples. */
 export function dropoutFeeds(head: Head, count: number, random: Random | undefined): Record<string, Tensor> {
   if (random === undefined || head.layers.length === 1) return {};
   const masks = head.layers.map(({ weight }, i): [string, Tensor] => {
@@ -124,7 +125,7 @@ export function dropoutFeeds(head: Head, count: number, random: Random | undefin
   return Object.fromEntries(masks);
 }
 
-/** What labels count by `balanceWeights`, one a sample; only those of `train` are used. */
+/** Sample weights by `balanceWeights` over the training labels; 0 for other samples. */
 export function balanced(labels: Float64Array, train: readonly number[]): Float32Array {
   const weights = new Float32Array(labels.length);
   balanceWeights(train.map(i => labels[i]!)).forEach((weight, at) => {
@@ -133,7 +134,7 @@ export function balanced(labels: Float64Array, train: readonly number[]): Float3
   return weights;
 }
 
-/** A head on cached features as something to train. */
+/** The training problem of a head on cached features. */
 function headProblem(data: HeadData, head: Head, loss: LossName, balance: boolean): Problem {
   const { rows, labels, train, validation } = data;
   const std = head.target?.std ?? 1;
@@ -158,7 +159,6 @@ function headProblem(data: HeadData, head: Head, loss: LossName, balance: boolea
   };
 }
 
-/** What a head is, and how it is trained. */
 export interface HeadOptions extends RecipeOptions {
   readonly kind: 'linear' | 'mlp';
   readonly loss: LossName;
@@ -167,17 +167,17 @@ export interface HeadOptions extends RecipeOptions {
   readonly onEpoch?: FitOptions['onEpoch'];
 }
 
-/** The recipe of a head on `rows` training rows. The batch is the largest that gives an epoch of few rows enough steps. */
+/** The recipe of a head on `rows` training rows; batches are small enough for about 20 steps per epoch. */
 export function headRecipe(options: RecipeOptions, rows: number, goesOn = false): Recipe {
   const batch = Math.min(128, Math.max(8, Math.floor(rows / 20)));
   return completeRecipe(options, { epochs: 30, learningRate: goesOn ? 2e-4 : 2e-3, batch });
 }
 
 /**
- * Trains a head on standardised features and ends with the weights of the best epoch on the validation rows. An mlp has a hidden
- * layer of 256 and drops a fifth of what enters it and half of what leaves it.
+ * Trains a head on standardized features and keeps the weights of the best epoch on the validation rows. An MLP has a hidden layer of 256
+ * and dropout of 0.2 before and 0.5 after it.
  *
- * @param options.start Where to start. Default: an untrained head.
+ * @param options.start The initial head. Default: an untrained one.
  */
 export async function fitHead(
   data: HeadData,
@@ -190,7 +190,7 @@ export async function fitHead(
     headProblem(data, start, loss, balance),
     {
       ...fitOptionsOf(headRecipe(options, data.train.length, options.start !== undefined)),
-      keep: judgeOf(loss),
+      keep: selectionMetric(loss),
       seed,
       name: `${kind} head`,
       onEpoch,
@@ -200,18 +200,16 @@ export async function fitHead(
   return { head: withParameters(start, result.parameters), fit: result };
 }
 
-/** The settings of the classic loop. */
 export function classicSettings({ epochs = 5, learningRate = 1e-3, batch = 25, patience = null }: RecipeOptions) {
   return { epochs, learningRate, batch, patience };
 }
 
 /**
- * The classic loop: a linear head on raw features and raw targets, Adam at one learning rate, shuffled batches, the last one dropped,
- * and the weights of the last epoch.
+ * The classic loop: a linear head on raw features and raw targets, Adam at a constant learning rate, shuffled batches, and the weights of
+ * the last epoch.
  *
- * @param start Where to start. Default: PyTorch's Linear, uniform within 1 / sqrt(D).
- *
- * Numbers as torch.nn.Linear(D, 1), the loss and torch.optim.Adam.
+ * @param start The initial head. Default: PyTorch's Linear, uniform within 1 / sqrt(D).
+ * Reference: torch.nn.Linear(D, 1) with torch.optim.Adam.
  */
 export async function fitClassicHead(
   data: HeadData,
@@ -231,7 +229,7 @@ export async function fitClassicHead(
       schedule: () => constant(settings.learningRate),
       weightDecay: 0,
       patience,
-      keep: patience === undefined ? 'last' : judgeOf(loss),
+      keep: patience === undefined ? 'last' : selectionMetric(loss),
       seed,
       name: 'adam',
       onEpoch,

@@ -7,21 +7,21 @@ import { type Tensor, tensor } from '../engine/tensor.js';
 import type { FeatureRows } from '../features/feature-cache.js';
 import { type Standardization, standardize, type TargetScale } from '../features/standardization.js';
 
-/** What a head is fitted on: features, labels, and which rows are for training and for validation. */
+/** A feature table: features, labels, and the split into training and validation rows. */
 export interface HeadData {
   readonly rows: FeatureRows;
-  /** Of the same images the means of the backbone's middle stage, where it has one. */
+  /** The means of the backbone's middle stage for the same images, where it has one. */
   readonly middle?: FeatureRows | undefined;
-  /** Of the mirror images, where training takes them as well. */
+  /** Features of the mirrored images, where training uses them too. */
   readonly mirrored?: FeatureRows | undefined;
-  /** One a row. */
+  /** One per row. */
   readonly labels: Float64Array;
   /** Indices of rows, ascending. */
   readonly train: readonly number[];
   readonly validation: readonly number[];
-  /** A number a row: rows of one group, duplicates say, stay on one side when they are split again. Default: all are apart. */
+  /** A group id per row: further splits keep the rows of a group, such as duplicates, together. Default: a group per row. */
   readonly groups?: ArrayLike<number> | undefined;
-  /** What values are clamped to. Default: they are not clamped. */
+  /** Predictions are clamped to it. Default: no clamp. */
   readonly range?: ValueRange | undefined;
 }
 
@@ -31,30 +31,30 @@ export interface Layer {
   readonly bias: Tensor<'float32'>;
 }
 
-/** What turns features into the number: one linear layer, or several with ReLU between them. */
+/** Maps features to a prediction: one linear layer, or several with ReLU between them. */
 export interface Head {
-  /** Left out, features enter as they are. */
+  /** Default: raw features. */
   readonly standardization?: Standardization | undefined;
   readonly layers: readonly Layer[];
-  /** The one output is in units of this scale. Left out, it is the value itself. */
+  /** The unit of the single output. Default: the output is the value itself. */
   readonly target?: TargetScale | undefined;
-  /** The numbers that the outputs are logits of, ascending: the value is the expected one. Left out, the one output is the value. */
+  /** Bin centers, ascending: outputs are their logits and the value is the expected center. Default: the single output is the value. */
   readonly bins?: Float32Array | undefined;
-  /** What the value is clamped to. Left out, it is not clamped. */
+  /** The value is clamped to it. Default: no clamp. */
   readonly range?: ValueRange | undefined;
 }
 
-/** What a head makes of features `[N, D]`. */
+/** The output of a head in the graph of features `[N, D]`. */
 export interface HeadOutput {
-  /** The last layer's outputs, `[N, 1]` or a logit a bin, `[N, B]`. */
+  /** The last layer's outputs: `[N, 1]`, or one logit per bin, `[N, B]`. */
   readonly outputs: Value;
-  /** The number, `[N]`. */
+  /** The predictions, `[N]`. */
   readonly value: Value;
-  /** The number before it is clamped, `[N]`: what losses are of, for a clamped one has no gradient. The same as `value` without a range. */
+  /** The predictions before the clamp, `[N]`, for losses: a clamped value has no gradient. Equal to `value` without a range. */
   readonly unclamped: Value;
 }
 
-// What a saved head is read back by, beside its layers.
+// Names of constants by which `readHead` finds them; layers have names of their own.
 const NAMES = {
   standardization: { mean: 'head.features.mean', std: 'head.features.std' },
   target: { mean: 'head.target.mean', std: 'head.target.std' },
@@ -62,10 +62,9 @@ const NAMES = {
 } as const;
 
 /**
- * Adds the head to the graph of `features` `[N, D]`. Its layers are parameters `head.0.weight`, `head.0.bias`, `head.1.weight`, ...; its
- * other numbers have names too, by which `readHead` finds them.
+ * Adds the head to the graph of `features` `[N, D]`. Its layers are parameters `head.0.weight`, `head.0.bias`, `head.1.weight`, ...
  *
- * @param dropout For training: a factor for each number that enters a layer, 0 where it is dropped.
+ * @param dropout For training: per layer, a factor for each of its inputs, 0 where it is dropped.
  */
 export function buildHead(
   features: Value,
@@ -99,9 +98,8 @@ function buildClamp(value: Value, range: ValueRange): Value {
 }
 
 /**
- * The head that `buildHead` has put among these constants, but for its range: a manifest says that. Undefined where there is none.
- *
- * Mean and std of the target come back as float32.
+ * The head that `buildHead` wrote into these constants, without its range, which is in the manifest; undefined where there is none. The
+ * target's mean and std are float32.
  */
 export function readHead(constants: ReadonlyMap<string, Tensor>): Head | undefined {
   const named = (name: string) => constants.get(name) as Tensor<'float32'> | undefined;
@@ -125,7 +123,7 @@ export function readHead(constants: ReadonlyMap<string, Tensor>): Head | undefin
   };
 }
 
-/** A linear layer's start as torch.nn.Linear has it: uniform within `1 / sqrt(from)`, weight `[from, to]` and bias `[to]`. */
+/** A linear layer initialized as torch.nn.Linear is: uniform within `1 / sqrt(from)`, weight `[from, to]` and bias `[to]`. */
 export function startLayer(from: number, to: number, seed: number, name: string): Layer {
   const random = createRandom(seed, name);
   const bound = 1 / Math.sqrt(from);
@@ -135,7 +133,7 @@ export function startLayer(from: number, to: number, seed: number, name: string)
   return { weight: fill([from, to], from * to), bias: fill([to], to) };
 }
 
-/** A head of one layer: weight `[D]` and bias. */
+/** A head of one linear layer, weight `[D]` and bias. */
 export function linearHead(
   { weight, bias }: LinearHead,
   rest: Pick<Head, 'standardization' | 'target' | 'range'> = {},
@@ -147,7 +145,7 @@ export function linearHead(
   return { ...rest, layers: [layer] };
 }
 
-/** The same head with those of `parameters` that are its own, by the names of `buildHead`. */
+/** `head` with its layers replaced by those in `parameters`, by the names of `buildHead`. */
 export function withParameters(head: Head, parameters: Readonly<Record<string, Tensor>>): Head {
   const named = (name: string, tensor: Tensor<'float32'>) =>
     (parameters[name] as Tensor<'float32'> | undefined) ?? tensor;

@@ -17,34 +17,33 @@ import type { Value } from '../engine/graph/graph.js';
 import { extent } from '../metrics/statistics.js';
 import type { HeadOutput } from './head.js';
 
-/** What training makes small. */
 export const lossNames = ['mse', 'mae', 'huber', 'distribution'] as const;
 export type LossName = (typeof lossNames)[number];
 
-/** The error by which the best epoch of a training with this loss is chosen. */
-export const judgeOf = (loss: LossName): 'mse' | 'mae' => (loss === 'mse' ? 'mse' : 'mae');
+/** The validation error that selects the best epoch of a training with this loss. */
+export const selectionMetric = (loss: LossName): 'mse' | 'mae' => (loss === 'mse' ? 'mse' : 'mae');
 
-/** What a loss is to know of the labels. */
+/** The scale of the labels. */
 export interface LossScale {
-  /** Errors are divided by it: the labels' standard deviation, so that one learning rate suits all units. */
+  /** The labels' standard deviation. Errors are divided by it, so that one learning rate suits all units. */
   readonly std: number;
   /** For `distribution`. */
   readonly bins?: Float32Array | undefined;
 }
 
-// Width of a soft label in bins: two years where bins are years. One year off then costs little, ten cost nearly all.
+// Standard deviation of a soft label in bins: two years where a bin is a year. An error of one year then costs little, ten nearly the maximum.
 const SIGMA_BINS = 2;
-// How much of the distribution's loss is the distance of its expected value: without it the spread is learned, not the centre.
+// Weight of the distance of the expected value: without it the spread is learned rather than the center.
 const DISTANCE_SHARE = 0.05;
 
 /**
  * The mean loss of a batch, a scalar.
  *
- * `mse`, `mae` and `huber` (its bend at one standard deviation) are of the error in standard deviations. `distribution` is the
- * cross-entropy between the outputs and a Gaussian around the label, plus a twentieth of the expected value's distance in bins.
+ * `mse`, `mae` and `huber` (delta: one standard deviation) take the error in standard deviations. `distribution` is the cross-entropy
+ * between the outputs and a Gaussian around the label, plus 0.05 times the distance of the expected value in bins.
  *
  * @param target Labels `[N]`, in their own unit.
- * @param weight What each sample counts, `[N]`, 1 on average.
+ * @param weight Sample weights, `[N]`, mean 1.
  * Reference: distribution: Gao et al., https://arxiv.org/abs/1611.01731 (DLDL), and https://arxiv.org/abs/1807.03848 (DLDL-v2)
  */
 export function buildLoss(
@@ -78,30 +77,30 @@ export function buildLoss(
 const FEWEST_UNIT_BINS = 50;
 const MOST_UNIT_BINS = 200;
 const BINS = 101;
-// Half the range of bins, at least, beside where it lies: a bin is then 16 steps of float32 wide.
+// Least half range of the bins as a share of their center: a bin is then 16 float32 steps wide.
 const LEAST_HALF_RANGE = 1e-4;
 
 /**
- * The bins of a distribution over these labels, ascending and equally far apart: one a whole number where all labels are whole
- * and span 50 to 200 of them, as ages do; 101 over their range otherwise, over 1 or more around the only label there is.
+ * Equally spaced bin centers for a distribution over these labels, ascending: one per integer where all labels are integers that span 50
+ * to 200 values, as ages do; else 101 over their range, or over 1 or more around a single value.
  */
 export function binsOf(labels: readonly number[]): Float32Array {
   const { min, max } = extent(labels);
   const units = max - min + 1;
   const whole = labels.every(Number.isInteger) && units >= FEWEST_UNIT_BINS && units <= MOST_UNIT_BINS;
   const count = whole ? units : BINS;
-  const centre = (min + max) / 2;
-  const half = Math.max(max > min ? (max - min) / 2 : 0.5, LEAST_HALF_RANGE * Math.abs(centre));
-  return Float32Array.from({ length: count }, (_, i) => centre - half + (2 * half * i) / (count - 1));
+  const center = (min + max) / 2;
+  const half = Math.max(max > min ? (max - min) / 2 : 0.5, LEAST_HALF_RANGE * Math.abs(center));
+  return Float32Array.from({ length: count }, (_, i) => center - half + (2 * half * i) / (count - 1));
 }
 
-// A label ten times rarer than the mean counts three times as much; nothing counts more than five times.
+// A label ten times rarer than average weighs three times as much; the limit is five times.
 const MOST_WEIGHT = 5;
-const MOST_ROUNDS = 100; // a few are enough unless nearly a fifth of all labels are rare
+const MOST_ROUNDS = 100; // a few suffice unless nearly a fifth of the labels are rare
 
 /**
- * What each label counts so that rare ones are learned too: the inverse square root of the density around it, the histogram over
- * `binsOf` smoothed by a Gaussian of two bins; 1 on average, 5 at most.
+ * Sample weights that emphasize rare labels: the inverse square root of the label density, which is the histogram over `binsOf` smoothed
+ * by a Gaussian of two bins; mean 1, at most 5.
  *
  * Reference: Yang et al., https://arxiv.org/abs/2102.09554 (label distribution smoothing)
  */
@@ -115,7 +114,7 @@ export function balanceWeights(labels: readonly number[]): Float32Array {
     counts.reduce((sum, count, other) => sum + count * Math.exp(-0.5 * ((other - at) / SIGMA_BINS) ** 2), 0),
   );
   const raw = labels.map(label => 1 / Math.sqrt(density[binOf(label)]!));
-  // What the cap takes from some goes to all, until the mean is 1.
+  // Capping lowers the mean, so weights are scaled again until it is 1.
   let weights = raw;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const mean = weights.reduce((a, b) => a + b, 0) / weights.length;

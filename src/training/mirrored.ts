@@ -2,14 +2,14 @@ import type { Random } from '../base/random.js';
 import type { ArrayOf } from '../engine/tensor.js';
 import type { FeatureRows, RowType } from '../features/feature-cache.js';
 
-/** Rows of images, and of their mirror images where those are cached too. */
+/** Rows of images, and of their mirrored versions where those are cached too. */
 export interface MirroredRows<D extends RowType = 'float32'> {
   readonly rows: FeatureRows<D>;
   /** Of the same images in the same order. */
   readonly mirrored?: FeatureRows<D> | undefined;
 }
 
-/** The rows of `indices` as they are, or, where there is chance and a mirror image, of either at even odds. */
+/** The rows `indices`; with `random` and mirrored rows, each row or its mirrored version with probability 1/2. */
 export function readEither<D extends RowType>(
   { rows, mirrored }: MirroredRows<D>,
   indices: readonly number[],

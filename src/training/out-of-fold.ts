@@ -7,25 +7,25 @@ import type { FeatureRows } from '../features/feature-cache.js';
 import { blocks } from '../features/standardization.js';
 import { buildHead, type Head, type HeadData } from './head.js';
 
-/** What a head says of rows. */
-export interface HeadAnswers {
+/** The predictions of a head for N rows. */
+export interface HeadPredictions {
   /** `[N]`, in the target's unit. */
   readonly value: Float32Array;
-  /** The last layer's outputs, `[N, 1]`, or a logit a bin, `[N, B]`. */
+  /** The last layer's outputs: `[N, 1]`, or one logit per bin, `[N, B]`. */
   readonly outputs: Float32Array;
 }
 
-/** What a head that never saw the rows `indices` says of them. */
-export interface FoldAnswers extends HeadAnswers {
+/** The predictions for the rows `indices` by a head that was fitted without them. */
+export interface FoldPredictions extends HeadPredictions {
   readonly indices: readonly number[];
   readonly head: Head;
 }
 
 /**
- * For each fold, the answers of a head that is fitted on all other rows.
+ * Out-of-fold predictions: for each fold, those of a head that is fitted on all other rows.
  *
  * @param folds Indices of rows, each in one fold.
- * @param fitOn Fits a head on the `train` rows of what it is given; there are no `validation` rows.
+ * @param fitOn Fits a head on the `train` rows of its argument, which has no `validation` rows.
  * @throws AbortedError once `signal` is aborted.
  */
 export async function* outOfFold(
@@ -33,21 +33,21 @@ export async function* outOfFold(
   folds: readonly (readonly number[])[],
   fitOn: (data: HeadData, fold: number) => Promise<Head>,
   { signal }: RunContext = {},
-): AsyncGenerator<FoldAnswers> {
+): AsyncGenerator<FoldPredictions> {
   for (const [fold, indices] of folds.entries()) {
     throwIfAborted(signal);
     const train = folds.flatMap((other, at) => (at === fold ? [] : other)).sort((a, b) => a - b);
     const head = await fitOn({ ...data, train, validation: [] }, fold);
-    yield { indices, head, ...(await answersOf(head, data.rows, indices)) };
+    yield { indices, head, ...(await predictRows(head, data.rows, indices)) };
   }
 }
 
-/** What `head` says of the rows `indices`, read in blocks. */
-export async function answersOf(head: Head, rows: FeatureRows, indices: readonly number[]): Promise<HeadAnswers> {
+/** The predictions of `head` for the rows `indices`, which are read in blocks. */
+export async function predictRows(head: Head, rows: FeatureRows, indices: readonly number[]): Promise<HeadPredictions> {
   const graph = new Graph();
-  const answers = buildHead(graph.input('features', 'float32', ['N', rows.width]), head);
-  graph.output('outputs', answers.outputs);
-  graph.output('value', answers.value);
+  const output = buildHead(graph.input('features', 'float32', ['N', rows.width]), head);
+  graph.output('outputs', output.outputs);
+  graph.output('value', output.value);
   const each = head.layers.at(-1)!.bias.data.length;
   const value = new Float32Array(indices.length);
   const outputs = new Float32Array(indices.length * each);

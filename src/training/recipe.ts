@@ -1,36 +1,36 @@
 import { expected, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { adam, adamW, type Optimizer, sgd } from '../engine/optim/optimizer.js';
-import { constant, cosine, oneCycle, warmUp as rising, type Schedule } from '../engine/optim/schedule.js';
+import { constant, cosine, oneCycle, type Schedule, warmUp as withWarmUp } from '../engine/optim/schedule.js';
 
 export const optimizerNames = ['adamw', 'adam', 'sgd'] as const;
 export const scheduleNames = ['one-cycle', 'cosine', 'constant'] as const;
 
-/** What users may set of how gradients become steps; what they leave out is chosen to fit. */
+/** Training settings of the user; others get defaults that depend on what is trained. */
 export interface RecipeOptions {
-  /** Times that all training samples are seen, 1 or more. */
+  /** Passes over the training samples, at least 1. */
   readonly epochs?: number | undefined;
   /** The highest learning rate, above 0. */
   readonly learningRate?: number | undefined;
-  /** Samples a step, 1 or more. */
+  /** Samples per step, at least 1. */
   readonly batch?: number | undefined;
-  /** `sgd` has a momentum of 0.9. Default `adamw`. */
+  /** `sgd` has momentum 0.9. Default: `adamw`. */
   readonly optimizer?: (typeof optimizerNames)[number] | undefined;
-  /** Default `one-cycle`: up in the first third, then down to nearly nothing. */
+  /** Default: `one-cycle`, which rises in the first third and then falls to nearly 0. */
   readonly schedule?: (typeof scheduleNames)[number] | undefined;
-  /** Epochs over which the learning rate rises from 0, on top of the schedule. Default 0. */
+  /** Epochs over which the learning rate rises from 0, on top of the schedule. Default: 0. */
   readonly warmUp?: number | undefined;
-  /** Default 0.01. */
+  /** Default: 0.01. */
   readonly weightDecay?: number | undefined;
-  /** The largest norm of all gradients together, above 0. Default: none. */
+  /** Limit of the global gradient norm, above 0. Default: none. */
   readonly clip?: number | null | undefined;
-  /** Decay a step of an average of the weights that is validated and kept in their place, in (0, 1). Default: none. */
+  /** Decay per step, in (0, 1), of an exponential moving average of the weights that is validated and kept instead of them. Default: none. */
   readonly ema?: number | null | undefined;
-  /** Stop after this many epochs without a better validation. Default: never. */
+  /** Stops after this many epochs without a better validation. Default: never. */
   readonly patience?: number | null | undefined;
 }
 
-/** The settings with what is chosen where nobody said; plain values, for manifests and checkpoints. */
+/** All training settings, as plain values for manifests and checkpoints. */
 export interface Recipe {
   readonly epochs: number;
   readonly learningRate: number;
@@ -45,9 +45,9 @@ export interface Recipe {
 }
 
 /**
- * `options`, completed by `defaults` and those of RecipeOptions.
+ * `options`, completed by `defaults` and the defaults of RecipeOptions.
  *
- * @throws UsageError where the learning rate would still rise at the end.
+ * @throws UsageError where the warm-up is longer than the training.
  */
 export function completeRecipe(
   options: RecipeOptions,
@@ -75,7 +75,7 @@ const optimizers: Readonly<Record<Recipe['optimizer'], () => Optimizer>> = {
   sgd: () => sgd({ momentum: 0.9 }),
 };
 
-/** What `fit` takes of a recipe. */
+/** The options of `fit` that follow from a recipe. */
 export function fitOptionsOf(recipe: Recipe) {
   const { epochs, batch, weightDecay, learningRate, clip, ema, patience } = recipe;
   return {
@@ -92,8 +92,8 @@ export function fitOptionsOf(recipe: Recipe) {
         cosine: () => cosine({ learningRate, steps }),
         constant: () => constant(learningRate),
       }[recipe.schedule]();
-      const risingSteps = Math.round((recipe.warmUp * steps) / epochs);
-      return risingSteps > 0 ? rising(plain, risingSteps) : plain;
+      const warmUpSteps = Math.round((recipe.warmUp * steps) / epochs);
+      return warmUpSteps > 0 ? withWarmUp(plain, warmUpSteps) : plain;
     },
   };
 }

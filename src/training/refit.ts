@@ -2,17 +2,17 @@ import type { RunContext } from '../base/progress.js';
 import type { RowScale, RowSums } from '../features/row-sums.js';
 import type { Head, HeadData } from './head.js';
 
-/** What a head is fitted on without a fold: the training rows of `data`, or what they sum up to. */
+/** The rows of all folds but one, as rows (`data`, its training rows) and as sums. */
 export interface FoldData {
   readonly data: HeadData;
   readonly sums: RowSums;
-  /** Of all rows: what shifts or scales all labels alike changes no prediction of least squares. */
+  /** Of all rows: a shift or scale of all labels changes no prediction of least squares. */
   readonly scale: RowScale;
 }
 
-/** Fits heads on all rows but a fold. */
+/** Fits heads on the rows of all folds but one. */
 export interface Refit {
   fit(fold: FoldData, context: RunContext): Promise<Head>;
-  /** Frees what fitting took. */
+  /** Frees the buffers of the fits. */
   close?(): Promise<void>;
 }

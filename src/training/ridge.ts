@@ -6,28 +6,28 @@ import { addRows, noRows, type RowScale, type RowSums } from '../features/row-su
 import { measureRows, targetScale } from '../features/standardization.js';
 import { mean } from '../metrics/statistics.js';
 import { type Head, type HeadData, linearHead } from './head.js';
-import { answersOf } from './out-of-fold.js';
+import { predictRows } from './out-of-fold.js';
 import type { Refit } from './refit.js';
 
-/** A ridge head, with what was learned on the way. */
+/** A ridge head and how it was chosen. */
 export interface RidgeFit {
   readonly head: Head;
-  /** The head that was fitted on the training rows alone; the same where there are no validation rows. */
+  /** The head fitted on the training rows alone; equal to `head` where there are no validation rows. */
   readonly onTrain: Head;
   /** The chosen penalty, as a multiple of the number of images. */
   readonly strength: number;
-  /** Mean squared error on the validation rows, of the head fitted on the training rows alone; null where there are none. */
+  /** Mean squared error of `onTrain` on the validation rows; null where there are none. */
   readonly validationMse: number | null;
 }
 
-// Penalties an image.
+// Penalties per image.
 const START = [0.01, 0.1, 1];
 const [WEAKEST, STRONGEST] = [1e-6, 1e4];
 
 /**
- * The exact minimum of `sum (z w + b - y)^2 + strength * n * |w|^2` over standardised features z. The strength is the one with the
- * best generalised cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
- * few hundred images is too few to choose by. The validation rows then judge that head, and the head is fitted again on all rows.
+ * The exact minimum of `sum (z w + b - y)^2 + strength * n * |w|^2` over standardized features z. The strength is the one with the
+ * best generalized cross-validation score on the training rows (decades, then half decades around the best): a held-out tenth of a
+ * few hundred images is too small to choose by. That head is evaluated on the validation rows, and then fitted again on all rows.
  *
  * Reference: Hoerl, Kennard 1970, https://doi.org/10.1080/00401706.1970.10488634; score: Golub, Heath, Wahba 1979,
  * https://doi.org/10.1080/00401706.1979.10489751
@@ -56,7 +56,7 @@ export async function fitRidge(
     );
     const onTrain = headOf(solution, scale, range);
     if (validation.length === 0) return { head: onTrain, onTrain, strength, validationMse: null };
-    const { value } = await answersOf(onTrain, rows, validation);
+    const { value } = await predictRows(onTrain, rows, validation);
     const validationMse = mean(validation.map((row, i) => (value[i]! - labels[row]!) ** 2));
     await addRows(sums, rows, labels, validation, scale, { tick });
     return { head: await ridgeHead(sums, scale, strength, solver, range), onTrain, strength, validationMse };
@@ -65,7 +65,7 @@ export async function fitRidge(
   }
 }
 
-/** Fits the same minimum again without folds, for a strength that is known. */
+/** Fits the same minimum for a given strength. */
 export function refitRidge(strength: number): Refit {
   let solver: PositiveSolver | undefined;
   return {
@@ -84,7 +84,7 @@ async function ridgeHead(
   solver: PositiveSolver,
   range: HeadData['range'],
 ): Promise<Head> {
-  const right = centredProducts(sums);
+  const right = centeredProducts(sums);
   const system = { minus: offsetOf(sums), ridge: strength * sums.count, right, columns: 1 };
   const weights = await solver.on(sums.gram, solve => solve(system));
   return headOf(withBias(weights ?? new Float64Array(right.length), sums), scale, range);
@@ -102,12 +102,12 @@ async function bestStrength(fit: (strength: number) => Promise<ScoredFit>): Prom
   const tryOut = async (strength: number) => {
     fits.set(strength, await fit(strength));
   };
-  // From the middle outwards, as long as the best lies at an end of what was tried.
+  // The range grows as long as the best strength lies at one of its ends.
   for (const strength of START) await tryOut(strength);
   let [low, high] = [START[0]!, START.at(-1)!];
   for (;;) {
     const [leader, { score }] = best(fits);
-    // With few rows the weaker ones have no score: what is left is to go up.
+    // With few rows weak penalties have no score: only stronger ones are left.
     if ((leader === high || score === Number.POSITIVE_INFINITY) && high < STRONGEST) {
       high *= 10;
       await tryOut(high);
@@ -121,13 +121,13 @@ async function bestStrength(fit: (strength: number) => Promise<ScoredFit>): Prom
   return best(fits);
 }
 
-/** The strength with the best score; of equals, the strongest. */
+/** The strength with the best score; of equal scores, the strongest. */
 const best = (fits: ReadonlyMap<number, ScoredFit>) =>
   [...fits].reduce((a, b) => (b[1].score < a[1].score || (b[1].score === a[1].score && b[0] > a[0]) ? b : a));
 
-// Means are taken out of features and labels, which frees the bias from the penalty. Of the Gram matrix that is `offset offset^T`.
+// Features and labels are centered, so that the bias has no penalty; for the Gram matrix that subtracts `offset offset^T`.
 const offsetOf = ({ features, count }: RowSums) => features.map(sum => sum / Math.sqrt(count));
-const centredProducts = ({ products, features, labels, count }: RowSums) =>
+const centeredProducts = ({ products, features, labels, count }: RowSums) =>
   products.map((sum, i) => sum - (features[i]! * labels) / count);
 const withBias = (weights: Float64Array, { features, labels, count }: RowSums) =>
   Float64Array.from([...weights, (labels - dot(weights, features)) / count]);
@@ -135,13 +135,13 @@ const withBias = (weights: Float64Array, { features, labels, count }: RowSums) =
 interface ScoredFit {
   /** `[w, b]`, `[D + 1]`. */
   readonly solution: Float64Array;
-  /** The generalised cross-validation score, an estimate of the squared error on new rows; infinite where it says nothing. */
+  /** The generalized cross-validation score, an estimate of the squared error on new rows; infinite where it is undefined. */
   readonly score: number;
 }
 
-// Random signs that the degrees of freedom are estimated with; 16 give them to about one in a hundred.
+// Random sign vectors for the estimate of the degrees of freedom; 16 give it to about 1 %.
 const PROBES = 16;
-// Nearer to one degree of freedom a row, the estimate's own error decides the score.
+// Closer to one degree of freedom per row, the error of the estimate dominates the score.
 const MOST_FREEDOM = 0.8;
 
 async function scoredFit(
@@ -152,11 +152,11 @@ async function scoredFit(
   const { count, features, labels, labelSquares } = sums;
   const width = features.length;
   const penalty = strength * count;
-  const products = centredProducts(sums);
+  const products = centeredProducts(sums);
   const random = createRandom(0, 'ridge');
   const columns = PROBES + 1;
   const right = new Float64Array(width * columns);
-  // The first column is the system's own, the others are probes.
+  // The first column is the right side of the system, the others are probes.
   for (let i = 0; i < width; i++) {
     right[i * columns] = products[i]!;
     for (let probe = 1; probe < columns; probe++) right[i * columns + probe] = random.uniform() < 0.5 ? -1 : 1;

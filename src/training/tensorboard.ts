@@ -1,24 +1,24 @@
 import { MessageWriter } from '../engine/onnx/wire.js';
 
-/** Numbers of one moment of a run, for TensorBoard. */
+/** The scalars of one step of a run. */
 export interface TensorboardEvent {
   /** Steps or epochs since the start, a whole number: the horizontal axis. */
   readonly step: number;
   /** Seconds since 1970. */
   readonly wallTimeSeconds: number;
-  /** By tag, such as `loss/train`; what stands before the slash groups the charts. Kept as float32. */
+  /** By tag, such as `loss/train`; TensorBoard groups charts by the part before the slash. Stored as float32. */
   readonly scalars: Readonly<Record<string, number>>;
 }
 
-/** The name of the event file of a run that began at `startSeconds` after 1970: TensorBoard looks for `tfevents` in it. */
+/** The name of the event file of a run that began `startSeconds` after 1970; TensorBoard finds files by `tfevents` in the name. */
 export function tensorboardFileName(startSeconds: number): string {
   return `events.out.tfevents.${Math.floor(startSeconds)}.eyeball`;
 }
 
 /**
- * The bytes of a TensorBoard event file: the record of its version, then one a moment, in the given order.
+ * The bytes of a TensorBoard event file: a version record, then one record per event in the given order.
  *
- * Reference: tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto; the framing is that of TFRecord,
+ * Reference: tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto; records are TFRecords,
  * https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
  */
 export function encodeTensorboard(events: readonly TensorboardEvent[]): Uint8Array {
@@ -45,13 +45,13 @@ function tfRecord(bytes: Uint8Array): Uint8Array {
   return out;
 }
 
-/** TFRecord's mask: a checksum of bytes that hold a checksum of themselves would be weak. */
+/** The masked CRC of TFRecord. */
 function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
-// Castagnoli's polynomial, its bits reversed; zlib's crc32 has another one.
+// Castagnoli's polynomial, bit-reversed; the crc32 of node:zlib has another polynomial.
 const POLYNOMIAL = 0x82f63b78;
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;

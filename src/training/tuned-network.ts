@@ -6,11 +6,11 @@ import { copyGraph } from '../engine/graph/copy.js';
 import { Graph, namesOf, type Value } from '../engine/graph/graph.js';
 import { sizeOf } from '../engine/tensor.js';
 
-/** Which part of a backbone is trained, and how its batch norms behave there. */
+/** The trained part of a backbone, and the mode of its batch norms. */
 export interface TunedPart {
   /**
-   * The lowest stage that is trained, `all` where the stages are unknown, and the one below it, whose output it sees; undefined
-   * below the first stage.
+   * The lowest trained stage, `all` where the stages are unknown; and the stage below it, whose output is its input, undefined for the
+   * first stage.
    */
   readonly lowest: string;
   readonly below: string | undefined;
@@ -37,7 +37,7 @@ export function tunedPart(backbone: Backbone, tune: string, batchNorm: TunedPart
   }
   const at = tune === 'all' ? 0 : tune === 'last' ? names.length - 1 : names.indexOf(tune);
   if (at < 0) throw new UsageError(expected(option('unfreeze'), names.join(', '), `"${tune}"`));
-  // Always built, and here, before any work: this names an operation without a gradient.
+  // Built before any work in order to report an operation without a gradient early.
   const { nodes } = builtOn(backbone, 1).features.graph;
   if (batchNorm === 'batch') {
     const norms = nodes.flatMap(node => (node.kind === 'op' && node.op === 'BatchNormalization' ? [node] : []));
@@ -45,39 +45,39 @@ export function tunedPart(backbone: Backbone, tune: string, batchNorm: TunedPart
     const refuse = (why: string) =>
       new UsageError(expected(option('batchNorm'), 'frozen', `batch, but ${why}`, 'leave it out'));
     if (norms.length === 0) throw refuse(`${backbone.name} has no batch norm`);
-    // A file may hold equal numbers once, as those of a network that was never trained are.
-    if (new Set(numbers).size < numbers.length) throw refuse(`batch norms of ${backbone.name} share their numbers`);
+    // A file may store equal constants once, such as those of an untrained network.
+    if (new Set(numbers).size < numbers.length) throw refuse(`batch norms of ${backbone.name} share constants`);
   }
   return { lowest: names[at] ?? tune, below: names[at - 1], batchNorm };
 }
 
-/** The shape of an image's value at the end of `stage`: `[C, H, W]`. */
+/** The output shape of `stage` for one image: `[C, H, W]`. */
 export function stageShape(backbone: Backbone, stage: string): number[] {
   return builtOn(backbone, 1).stages.get(stage)!.shape.slice(1).map(Number);
 }
 
-/** How many numbers that are. */
+/** The size of that output. */
 export const stageWidth = (backbone: Backbone, stage: string): number => sizeOf(stageShape(backbone, stage));
 
-/** Normalised images, as the input of a graph of their own. */
+/** Normalized images as the input of a new graph. */
 const images = ({ sizePx }: Backbone, count: number | 'N'): Value =>
   new Graph().input('x', 'float32', [count, 3, sizePx, sizePx]);
 
-/** The backbone on such images, as it is trained. */
+/** The trainable backbone on such images. */
 function builtOn(backbone: Backbone, count: number | 'N') {
   const x = images(backbone, count);
   return { x, ...(backbone.buildTrainable?.(x) ?? backbone.build(x)) };
 }
 
-/** Features in a graph, and what becomes of the running statistics of batch norms. */
+/** Features in a graph, and the updates of running batch norm statistics. */
 export interface TunedFeatures {
   readonly features: Value;
   readonly updates: readonly StatisticUpdate[];
 }
 
 /**
- * Adds the trained part to the graph of `input`, the value of the stage below it (or normalised images where there is none, or
- * `fromImages`: then the frozen stages come before it, without parameters).
+ * Adds the trained part to the graph of `input`: the output of the stage below it, or normalized images where there is none or with
+ * `fromImages`, which adds the frozen stages too, without parameters.
  */
 export function buildTuned(
   input: Value,
@@ -99,7 +99,7 @@ export function buildTuned(
   return { features: out!, updates };
 }
 
-/** How many stages above each parameter of the backbone the last one lies: 0 for those of the last stage and of what is behind it. */
+/** For each parameter of the backbone the number of stages above its own: 0 for the last stage and for what follows it. */
 export function depthOfParameters(backbone: Backbone): ReadonlyMap<string, number> {
   const { features, stages } = builtOn(backbone, 1);
   const { graph } = features;

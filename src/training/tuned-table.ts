@@ -11,7 +11,7 @@ import { readSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
 import type { HeadData } from './head.js';
 
-// The training rows that the density of the features is fitted on; its 64 dimensions need no more.
+// Training rows for the density of the features; its 64 dimensions need no more.
 const MOST_TRAIN_ROWS = 1000;
 
 /**

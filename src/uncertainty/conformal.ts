@@ -1,37 +1,37 @@
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 
-/** The scores of calibration images, thinned: of `images` scores in ascending order those at `ranks`, which count from 1. */
+/** A thinned table of the scores of `images` calibration images: the scores at `ranks`, from 1, in ascending order. */
 export interface ScoreTable {
   readonly images: number;
   readonly ranks: readonly number[];
   readonly scores: readonly number[];
 }
 
-// Ranks that are kept: a hundred evenly apart, and the highest twenty, which high levels need. Between them the next higher
-// one is taken, so an interval is at most one per cent of the images too wide, and never too narrow.
+// Ranks kept: 100 evenly spaced ones, and the highest 20 for high levels. Between them the next higher one counts, so that an interval
+// covers at most 1 % of the images more than requested, and never fewer.
 const EVEN_RANKS = 100;
 const TOP_RANKS = 20;
-// Enough for figures of any use; rounding is upwards, so that it widens.
+// Significant digits; scores are rounded up, so that intervals can only widen.
 const DIGITS = 6;
 
 /**
- * The rank, from 1, of the score that a new score is at most with a probability of `level`: `ceil((n + 1) level)`; above n where n
- * scores are too few for that level.
+ * The rank, from 1, of the score that a new score does not exceed with probability `level`: `ceil((n + 1) level)`; above n where n scores
+ * are too few for that level.
  *
  * Reference: Lei et al. 2018, https://arxiv.org/abs/1604.04173
  */
 export function conformalRank(images: number, level: number): number {
   checkLevel(level);
-  // 0.7 * 10 is 7.000000000000001 for some levels: that is 7.
+  // The product may exceed an integer by rounding alone.
   return Math.ceil((images + 1) * level - 1e-9);
 }
 
-/** The fewest calibration scores that `level` can be had with: 9 for 0.9, 99 for 0.99. */
+/** The least number of calibration scores for `level`: 9 for 0.9, 99 for 0.99. */
 export const fewestScores = (level: number): number => Math.ceil(level / (1 - level) - 1e-9);
 
 /**
- * @throws UsageError unless `level` lies between 0 and 1, both excluded.
+ * @throws UsageError unless `level` is between 0 and 1, exclusive.
  */
 export function checkLevel(level: number): void {
   if (!(level > 0 && level < 1)) {
@@ -56,14 +56,14 @@ export function scoreTable(scores: ArrayLike<number>): ScoreTable {
   return { images, ranks: kept, scores: kept.map(rank => roundUp(sorted[rank - 1]!)) };
 }
 
-/** The score that a new one is at most with a probability of at least `level`; undefined where the table has too few. */
+/** The score that a new one does not exceed with a probability of at least `level`; undefined where the table has too few. */
 export function scoreAt({ images, ranks, scores }: ScoreTable, level: number): number | undefined {
   const rank = conformalRank(images, level);
   const at = ranks.findIndex(kept => kept >= rank);
   return at === -1 ? undefined : scores[at];
 }
 
-/** `score` with six digits, never less than it was. */
+/** `score` rounded up to six digits. */
 export function roundUp(score: number): number {
   const rounded = Number(score.toPrecision(DIGITS));
   return rounded >= score ? rounded : Number((score * (1 + 10 ** (1 - DIGITS))).toPrecision(DIGITS));

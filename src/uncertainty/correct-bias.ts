@@ -5,7 +5,7 @@ import { significant } from '../base/text.js';
 import type { Manifest } from '../formats/manifest.js';
 import { meanAbsoluteError, regressionLine, rootMeanSquaredError } from '../metrics/regression.js';
 import type { Head, HeadData } from '../training/head.js';
-import { answersOf } from '../training/out-of-fold.js';
+import { predictRows } from '../training/out-of-fold.js';
 
 /** The regression line of predictions on targets: `value = intercept + slope * target`. */
 export interface BiasLine {
@@ -27,7 +27,7 @@ export async function measureBias(
   { onMessage }: RunContext = {},
 ): Promise<NonNullable<Manifest['biasCorrection']>> {
   const yTrue = Float64Array.from(validation, row => labels[row]!);
-  const predict = async (of: Head) => (await answersOf(of, rows, validation)).value;
+  const predict = async (of: Head) => (await predictRows(of, rows, validation)).value;
   // The line applies to values before they are clamped.
   const line = fitBiasLine(yTrue, await predict({ ...head, range: undefined }));
   if (line === undefined) {

@@ -2,16 +2,16 @@ import { mean } from '../metrics/statistics.js';
 import { type IntervalScores, intervalsAt } from './intervals.js';
 import type { UnusualGrade } from './unusual.js';
 
-/** How many true numbers lie within their intervals, and how wide those are on average, in the target's unit. */
+/** The share of targets within their prediction intervals, and the mean interval width in the target's unit. */
 export interface Coverage {
-  /** What was asked for, 0 to 1. */
+  /** The requested coverage, 0 to 1. */
   readonly level: number;
-  /** What was found, 0 to 1. */
+  /** The measured coverage, 0 to 1. */
   readonly coverage: number;
   readonly width: number;
 }
 
-/** The errors of the share of images that is kept when those with the widest intervals are sent to a person. */
+/** The errors on the images that remain when those with the widest intervals are set aside. */
 export interface KeptErrors {
   /** 0 to 1. */
   readonly kept: number;
@@ -19,24 +19,23 @@ export interface KeptErrors {
   readonly mae: number;
 }
 
-/** What is found of a model's intervals. */
 export interface UncertaintyEvaluation {
-  /** At 90 % and 80 %; null where the model was calibrated on too few images for the level. */
+  /** At 90 % and 80 %; null where the model has too few calibration images for the level. */
   readonly coverage90: number | null;
   readonly intervalWidth90: number | null;
   readonly coverage80: number | null;
   readonly intervalWidth80: number | null;
-  /** Asked against found, ascending. */
+  /** By requested level, ascending. */
   readonly calibration: readonly Coverage[];
-  /** From all images downwards. */
+  /** By kept share, descending from 1. */
   readonly riskCoverage: readonly KeptErrors[];
-  /** Images unlike those that the model was trained on. */
+  /** Number of out-of-distribution images. */
   readonly unusual: number;
-  /** How: those of another kind and those from another source. */
+  /** Their numbers by grade. */
   readonly unlike: Readonly<Record<UnusualGrade, number>>;
 }
 
-/** A prediction with what the model says of its doubt. */
+/** A prediction with its uncertainty. */
 export interface UncertainPrediction {
   readonly label: number;
   readonly value: number;
@@ -56,16 +55,16 @@ export function coverageAt(
 ): Coverage | null {
   const intervalOf = intervalsAt(scores, level);
   if (intervalOf === undefined) return null;
-  let [held, width] = [0, 0];
+  let [covered, width] = [0, 0];
   for (const { label, value, scale } of predictions) {
     const [low, high] = intervalOf(value, scale);
-    if (label >= low && label <= high) held++;
+    if (label >= low && label <= high) covered++;
     width += (high - low) / predictions.length;
   }
-  return { level, coverage: held / predictions.length, width };
+  return { level, coverage: covered / predictions.length, width };
 }
 
-/** What is found of the intervals of `predictions`, at least one. */
+/** Evaluates the prediction intervals of `predictions`, at least one. */
 export function evaluateUncertainty(
   predictions: readonly UncertainPrediction[],
   scores: IntervalScores,
@@ -87,14 +86,14 @@ export function evaluateUncertainty(
 
 function riskCoverage(predictions: readonly UncertainPrediction[], scores: IntervalScores): KeptErrors[] {
   const intervalOf = intervalsAt(scores, 0.9);
-  const doubt = predictions.map(({ label, value, scale }) => {
+  const byWidth = predictions.map(({ label, value, scale }) => {
     const [low, high] = intervalOf?.(value, scale) ?? [0, scale];
     return { width: high - low, error: value - label };
   });
-  doubt.sort((a, b) => a.width - b.width);
+  byWidth.sort((a, b) => a.width - b.width);
   const counts = [...new Set(KEPT.map(kept => Math.max(1, Math.round(kept * predictions.length))))];
   return counts.map(count => {
-    const errors = doubt.slice(0, count).map(({ error }) => error);
+    const errors = byWidth.slice(0, count).map(({ error }) => error);
     return {
       kept: count / predictions.length,
       rmse: Math.sqrt(mean(errors.map(error => error * error))),

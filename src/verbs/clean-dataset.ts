@@ -25,7 +25,7 @@ import { sheetPng, type Tile } from '../images/sheet.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../labels/issues.js';
 import { checkGroups, findLabelErrors, type LabelErrors } from '../labels/label-errors.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
-import { groupSamples, someGrouped } from '../similarity/group-samples.js';
+import { groupedAt, groupSamples } from '../similarity/group-samples.js';
 import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
 
 /** Which data to look through, and for what. */
@@ -137,7 +137,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       throw new InputError(expected(data, what, `${samples.length}`, 'look through so few by eye'));
     }
     const pathOf = (file: string) => resolve(dataset.root, file);
-    const { groups, facts, duplicates } = someGrouped(grouped, dataset, extraction.positions);
+    const { groups, facts, duplicates } = groupedAt(grouped, dataset, extraction.positions);
     tellWarnings(samples, facts, onMessage);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
@@ -158,7 +158,7 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
     const offered = ranked.filter(({ kinds }) => kinds.some(kind => kind === 'label' || kind === 'conflict'));
     const nearest = nearestSamples(samples, doubts);
     options.onRanked?.(ranked, nearest);
-    const png = await suspiciousSheet(ranked, nearest, doubts.neighbourCount, pathOf);
+    const png = await suspiciousSheet(ranked, nearest, doubts.neighborCount, pathOf);
     throwIfAborted(signal);
     try {
       for (const file of foreign) onMessage?.(`moved the older ${file} to ${await moveAside(file)}`);
@@ -243,14 +243,14 @@ function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: R
 /** Gives the samples that look most like one, the nearest first. */
 function nearestSamples(
   samples: readonly Sample[],
-  { neighbours, neighbourCount }: LabelErrors,
+  { neighbors, neighborCount }: LabelErrors,
 ): (file: string) => readonly Sample[] {
   const position = new Map(samples.map(({ file }, i) => [file, i]));
-  const shown = Math.min(NEIGHBOURS_SHOWN, neighbourCount);
+  const shown = Math.min(NEIGHBOURS_SHOWN, neighborCount);
   return file => {
-    const at = position.get(file)! * neighbourCount;
+    const at = position.get(file)! * neighborCount;
     // Where fewer were found, -1 stands in their places.
-    return [...neighbours.indices.subarray(at, at + shown)].flatMap(index => samples[index] ?? []);
+    return [...neighbors.indices.subarray(at, at + shown)].flatMap(index => samples[index] ?? []);
   };
 }
 
@@ -258,7 +258,7 @@ function nearestSamples(
 async function suspiciousSheet(
   ranked: readonly RankedSample[],
   nearest: (file: string) => readonly Sample[],
-  neighbourCount: number,
+  neighborCount: number,
   pathOf: (file: string) => string,
 ): Promise<Buffer> {
   const tiles = ranked
@@ -268,7 +268,7 @@ async function suspiciousSheet(
       ...nearest(file).map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
     ]);
   return await sheetPng(tiles, {
-    columns: Math.min(NEIGHBOURS_SHOWN, neighbourCount) + 1,
+    columns: Math.min(NEIGHBOURS_SHOWN, neighborCount) + 1,
     tilePx: 112,
     title: 'The most suspicious labels',
     legend:

@@ -21,9 +21,9 @@ import {
   fineTuneRecipe,
   type TunedInput,
 } from '../training/fine-tune.js';
-import { classicSettings, fitClassicHead, fitHead, goOnWith, headRecipe } from '../training/fit-head.js';
+import { classicSettings, continueHead, fitClassicHead, fitHead, headRecipe } from '../training/fit-head.js';
 import { type Head, type HeadData, linearHead } from '../training/head.js';
-import { answersOf } from '../training/out-of-fold.js';
+import { predictRows } from '../training/out-of-fold.js';
 import type { Refit } from '../training/refit.js';
 import { fitRidge, refitRidge } from '../training/ridge.js';
 import { stageWidth } from '../training/tuned-network.js';
@@ -147,11 +147,11 @@ async function fitOne(
 function earlierHead(
   start: Start | undefined,
   data: HeadData,
-  form: Parameters<typeof goOnWith>[2],
+  form: Parameters<typeof continueHead>[2],
   context: RunContext,
 ): Head | undefined {
   if (start === undefined) return undefined;
-  const found = start.head && goOnWith(start.head, data, form);
+  const found = start.head && continueHead(start.head, data, form);
   if (found !== undefined) return found;
   const why = start.head === undefined ? 'is fitted to images that are held out' : 'has another form';
   context.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
@@ -171,7 +171,7 @@ export async function headToTune(
   const head = earlierHead(start, data, { kind: kind === 'mlp' ? 'mlp' : 'linear', loss: plan.loss }, context);
   if (head === undefined) return (await fitHeads(data, backbone, plan, seed, undefined, context))[0]!;
   const { labels, validation } = data;
-  const { value } = await answersOf(head, data.rows, validation);
+  const { value } = await predictRows(head, data.rows, validation);
   const truth = validation.map(i => labels[i]!);
   const validationMse = validation.length === 0 ? null : rootMeanSquaredError(truth, value) ** 2;
   const none = { epochs: [], bestEpoch: null, computeShare: null, configuration: {} };

@@ -27,8 +27,8 @@ import { modelCard } from '../model/card.js';
 import { selfTestPixels, selfTestValue } from '../model/checks.js';
 import { type EarlierModel, openEarlierModel } from '../model/earlier-model.js';
 import { readPart } from '../model/model-files.js';
-import { groupSamples, someGrouped, tellGroups } from '../similarity/group-samples.js';
-import { encodeTrainingIndex, looksOfRows, TRAINING_INDEX } from '../similarity/training-index.js';
+import { groupedAt, groupSamples, reportGroups } from '../similarity/group-samples.js';
+import { embeddingsOfRows, encodeTrainingIndex, TRAINING_INDEX } from '../similarity/training-index.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
 import { fineTuneRecipe } from '../training/fine-tune.js';
 import type { HeadData } from '../training/head.js';
@@ -200,9 +200,9 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
       if (statistics.std === 0)
         options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
       const usable = { ...dataset, samples };
-      const { groups, facts, duplicates } = someGrouped(all, dataset, extraction.positions);
+      const { groups, facts, duplicates } = groupedAt(all, dataset, extraction.positions);
       tellWarnings(samples, facts, options.onMessage);
-      if (validation > 0) tellGroups(duplicates, options);
+      if (validation > 0) reportGroups(duplicates, options);
       const splitOf = async (earlier: EarlierModel | undefined) =>
         earlier === undefined
           ? { split: splitByQuantile(labels, validation, seed, groups), start: undefined }
@@ -281,8 +281,14 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
       throwIfAborted(signal);
 
       // A trained backbone makes other features of them than those at hand.
-      const looks = part === undefined ? await looksOfRows(rows, signal) : undefined;
-      const index = encodeTrainingIndex(relative(resolve(out), dataset.root), samples, facts, duplicates.least, looks);
+      const looks = part === undefined ? await embeddingsOfRows(rows, signal) : undefined;
+      const index = encodeTrainingIndex(
+        relative(resolve(out), dataset.root),
+        samples,
+        facts,
+        duplicates.thresholds,
+        looks,
+      );
       const network = buildModel(backbone, head, taken.tuned, calibration);
       const held = split.validation.length;
       const validationMse = biasCorrection === undefined ? taken.validationMse : biasCorrection.after.rmse ** 2;

@@ -5,8 +5,8 @@ import { decodeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { thumbnail } from '../images/sheet.js';
 import type { Model } from '../model/model.js';
-import { embed } from '../similarity/feature-vectors.js';
-import { nearestNeighbours } from '../similarity/neighbours.js';
+import { embed } from '../similarity/embedding.js';
+import { nearestNeighbors } from '../similarity/nearest-neighbors.js';
 import { type TrainingIndex, trainingPath } from '../similarity/training-index.js';
 
 /** A training image that looks like another image to the model. */
@@ -67,10 +67,10 @@ export async function trainingNeighboursOf(
 async function nearestTraining(
   images: readonly Uint8Array[],
   model: Model,
-  { looks }: TrainingIndex,
+  { embeddings }: TrainingIndex,
   count: number,
 ): Promise<number[][]> {
-  if (looks === undefined) return images.map(() => []);
+  if (embeddings === undefined) return images.map(() => []);
   const { sizePx } = model.manifest.input;
   const each = sizePx * sizePx * 3;
   const pixels = new Uint8Array(images.length * each);
@@ -85,8 +85,8 @@ async function nearestTraining(
     read: (indices: ArrayLike<number>) =>
       Float32Array.from(Array.from(indices, i => [...features.data.subarray(i * width, (i + 1) * width)]).flat()),
   };
-  const queries = await embed(rows, looks.embedding);
-  const { indices } = await nearestNeighbours(looks.vectors, looks.embedding.width, count, { queries });
+  const queries = await embed(rows, embeddings.embedding);
+  const { indices } = await nearestNeighbors(embeddings.vectors, embeddings.embedding.width, count, { queries });
   return images.map((_, i) => Array.from(indices.subarray(i * count, (i + 1) * count)).filter(at => at >= 0));
 }
 

@@ -80,7 +80,7 @@ describe('train --tune', () => {
       /expected a checkpoint of learningRate 0\.5, got learningRate 0\.001; resume with the options it was started with/,
     );
 
-    assert.match(await done(...args, '--resume'), /tuning: goes on after step \d+/);
+    assert.match(await done(...args, '--resume'), /tuning: resumed after step \d+/);
     assert.ok(model('stopped').equals(model('whole')));
   });
 

@@ -185,7 +185,7 @@ describe('FeatureCache', () => {
     const text = await failureOf(() => FeatureCache.open(folder, WIDTH, 'float32'));
     assert.match(
       text,
-      /^InputError: \S+: expected a folder for cached features, got "[^"\n]+"; choose another with --cache$/,
+      /^InputError: \S+: expected a folder for cached features, got "[^"\n]+"; choose another with `cacheDir`$/,
     );
     assert.ok(text.startsWith(`InputError: ${folder}: `), text);
 
@@ -196,7 +196,7 @@ describe('FeatureCache', () => {
     assert.match(
       await failureOf(() => append(cache, [0])),
       new RegExp(
-        `^InputError: ${gone}: expected room for cached features, got "EEXIST[^\n]*"; choose another with --cache$`,
+        `^InputError: ${gone}: expected room for cached features, got "EEXIST[^\n]*"; choose another with \`cacheDir\`$`,
       ),
     );
     await cache.close();

@@ -80,7 +80,7 @@ describe('a backbone in int8', () => {
 
   it('needs 32 images to be calibrated on', async () => {
     const text =
-      '--precision int8: expected at least 32 images to calibrate on, got 12; take more images, or --precision fp32';
+      '`precision: int8`: expected at least 32 images to calibrate on, got 12; take more images, or `precision: fp32`';
     assert.equal(await failureOf(() => at('int8', few)), `InputError: ${text}`);
     const { before, after, messages } = await at('auto', few);
     assert.equal(after, before);
@@ -95,7 +95,7 @@ describe('a backbone in int8', () => {
     };
     assert.equal(
       await failureOf(() => at('int8', many, none)),
-      'InputError: --precision int8: resnet18: expected a network with convolutions, got none; leave it at fp32',
+      'InputError: `precision: int8`: resnet18: expected a network with convolutions, got none; leave it at fp32',
     );
     const { scale, std } = resnet.normalization;
     const infinite = {
@@ -105,7 +105,7 @@ describe('a backbone in int8', () => {
     };
     assert.equal(
       await failureOf(() => at('int8', many, infinite)),
-      'InputError: --precision int8: resnet18: expected finite values in the network, got others; leave it at fp32',
+      'InputError: `precision: int8`: resnet18: expected finite values in the network, got others; leave it at fp32',
     );
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { conflictingSamples, rankIssues } from '../../src/labels/issues.js';
-import { type Duplicates, NO_EVIDENCE } from '../../src/similarity/duplicates.js';
+import { DEFAULT_THRESHOLDS, type Duplicates } from '../../src/similarity/duplicates.js';
 
 const pair = (a: number, b: number, similarity: number) =>
   ({ a, b, kind: 'near', similarity, mirrored: false }) as const;
@@ -12,7 +12,7 @@ const duplicates: Duplicates = {
     [0, 1],
     [2, 3],
   ],
-  least: NO_EVIDENCE,
+  thresholds: DEFAULT_THRESHOLDS,
 };
 const samples = ['a', 'b', 'c', 'd', 'e'].map((file, i) => ({ file, label: [10, 40, 7, 7, 60][i]! }));
 const findings = {

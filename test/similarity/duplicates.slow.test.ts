@@ -7,9 +7,9 @@ import { Connections } from '../../src/base/groups.js';
 import { renderFile } from '../../src/demo/portraits/generate-portraits.js';
 import { planPortraits } from '../../src/demo/portraits/plan-portraits.js';
 import { luma, stretch } from '../../src/images/gray.js';
-import { compared, findDuplicates, NO_EVIDENCE } from '../../src/similarity/duplicates.js';
+import { compared, DEFAULT_THRESHOLDS, findDuplicates } from '../../src/similarity/duplicates.js';
 import { readGray, readImageFacts } from '../../src/similarity/image-facts.js';
-import { levelsOf } from '../../src/similarity/registration.js';
+import { pyramidOf } from '../../src/similarity/image-pyramid.js';
 import { failureOf, tempFolder } from '../datasets/temp.js';
 import { drawn, writeDataset } from './images.js';
 
@@ -86,7 +86,7 @@ test('drawings by one hand are no copies of each other, and copies among them ar
     again.pairs.map(({ a, b }) => [dataset.samples[a]!.file, dataset.samples[b]!.file]),
     [7, 40, 99].map(i => [`${i}.jpg`, `${i}-copy.jpg`]),
   );
-  assert.ok(again.least.pixels >= 0.95 && again.least.pixels <= 0.99, `${again.least.pixels}`);
+  assert.ok(again.thresholds.pixels >= 0.95 && again.thresholds.pixels <= 0.99, `${again.thresholds.pixels}`);
 });
 
 test('of twenty drawings only the planted copy is found', async t => {
@@ -145,17 +145,17 @@ test('of many copies of a photo all pairs are named, and each image is read once
 });
 
 test('two copies of a third are not compared with each other', async () => {
-  const levels = levelsOf(await grayOf(drawn(1)), 64);
+  const levels = pyramidOf(await grayOf(drawn(1)), 64);
   const asked: number[] = [];
   const read = async (index: number) => {
     asked.push(index);
     return levels;
   };
   const candidates = [
-    { query: 0, base: 1, mirrored: false, likeness: 0.9 },
-    { query: 0, base: 2, mirrored: false, likeness: 0.95 },
-    { query: 1, base: 2, mirrored: false, likeness: 0.87 },
-    { query: 1, base: 2, mirrored: true, likeness: 0.88 },
+    { query: 0, base: 1, mirrored: false, similarity: 0.9 },
+    { query: 0, base: 2, mirrored: false, similarity: 0.95 },
+    { query: 1, base: 2, mirrored: false, similarity: 0.87 },
+    { query: 1, base: 2, mirrored: true, similarity: 0.88 },
   ];
   const found = [];
   for await (const pair of compared(candidates, read, read, {}, new Connections(3))) found.push(pair);
@@ -188,10 +188,10 @@ test('blank images are not near duplicates, and what cannot be read is in no pai
 test('none and one image have no duplicates, and the search stops when it is told to', async t => {
   assert.deepEqual(await findDuplicates([], async () => undefined), {
     ...{ pairs: [], groupOf: [], groups: [] },
-    least: NO_EVIDENCE,
+    thresholds: DEFAULT_THRESHOLDS,
   });
   const { found, facts, read } = await search(t, { 'a.jpg': jpeg(drawn(1)) });
-  assert.deepEqual(found, { pairs: [], groupOf: [0], groups: [], least: NO_EVIDENCE });
+  assert.deepEqual(found, { pairs: [], groupOf: [0], groups: [], thresholds: DEFAULT_THRESHOLDS });
   const two = [facts[0], { ...facts[0]!, hash: 'another' }];
   assert.equal(
     await failureOf(() => findDuplicates(two, read, { signal: AbortSignal.abort() })),

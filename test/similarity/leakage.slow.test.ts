@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { writeSafetensors } from '../../src/backbones/weights/safetensors.js';
-import { NO_EVIDENCE, stacked } from '../../src/similarity/duplicates.js';
+import { DEFAULT_THRESHOLDS, stacked } from '../../src/similarity/duplicates.js';
 import { readGray, readImageFacts } from '../../src/similarity/image-facts.js';
 import { findLeaks } from '../../src/similarity/leakage.js';
 import {
@@ -36,7 +36,7 @@ async function prepare(t: TestContext) {
   });
   const cache = join(root, 'cache');
   const { facts } = await readImageFacts(training, cache);
-  const bytes = encodeTrainingIndex('../train', training.samples, facts, NO_EVIDENCE);
+  const bytes = encodeTrainingIndex('../train', training.samples, facts, DEFAULT_THRESHOLDS);
   writeFileSync(join(root, TRAINING_INDEX), bytes);
   const asked = (await readImageFacts(testing, cache)).facts;
   const readTest = (i: number) => readGray(resolve(testing.root, testing.samples[i]!.file));
@@ -71,7 +71,7 @@ test('test images that repeat training images are found, by their pixels where t
 
 test('the index remembers names, labels, hashes and descriptors, in the same bytes each time', async t => {
   const { root, training, facts, bytes } = await prepare(t);
-  assert.deepEqual(encodeTrainingIndex('../train', training.samples, facts, NO_EVIDENCE), bytes);
+  assert.deepEqual(encodeTrainingIndex('../train', training.samples, facts, DEFAULT_THRESHOLDS), bytes);
   const index = await readTrainingIndex(join(root, TRAINING_INDEX));
   assert.equal(index.root, '../train');
   assert.deepEqual(
@@ -91,10 +91,10 @@ test('the index remembers names, labels, hashes and descriptors, in the same byt
   // An image that could not be read is left out; of none there is an empty index.
   writeFileSync(
     join(root, TRAINING_INDEX),
-    encodeTrainingIndex('', training.samples, [...facts.slice(1), undefined], NO_EVIDENCE),
+    encodeTrainingIndex('', training.samples, [...facts.slice(1), undefined], DEFAULT_THRESHOLDS),
   );
   assert.equal((await readTrainingIndex(join(root, TRAINING_INDEX))).files.length, 19);
-  writeFileSync(join(root, TRAINING_INDEX), encodeTrainingIndex('', [], [], NO_EVIDENCE));
+  writeFileSync(join(root, TRAINING_INDEX), encodeTrainingIndex('', [], [], DEFAULT_THRESHOLDS));
   assert.deepEqual((await readTrainingIndex(join(root, TRAINING_INDEX))).files, []);
 });
 

@@ -15,7 +15,7 @@ import { sampleCheckpoint } from './checkpoints.js';
 
 const script = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
 const START_ANEW = 'remove it to train from the start';
-const WAY_OUT = 'make room there, or the right to write; an earlier checkpoint is as it was';
+const WAY_OUT = 'free disk space or allow writing there; an earlier checkpoint is unchanged';
 
 describe('a checkpoint', () => {
   it('comes back as it was saved: order, types, parts of larger buffers, and the state', async t => {
@@ -98,7 +98,7 @@ describe('a file that is no whole checkpoint', () => {
     writeFileSync(path, writeSafetensors(new Map(), newer));
     assert.equal(
       await failureOf(() => loadCheckpoint(path)),
-      `InputError: ${path}: expected version 1 of a checkpoint or an older one, got version 2; update eyeball-ml, or ${START_ANEW}`,
+      `InputError: ${path}: expected checkpoint version 1, got version 2; update eyeball-ml, or ${START_ANEW}`,
     );
     writeFileSync(path, writeSafetensors(new Map(), { eyeball_checkpoint: 'null', eyeball_crc32: '634125391' }));
     assert.match(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Progress } from '../../src/base/progress.js';
 import { findLearningRate } from '../../src/training/find-rate.js';
-import type { Problem } from '../../src/training/fit.js';
+import type { Problem } from '../../src/training/problem.js';
 import { failureOf } from '../datasets/temp.js';
 import { plainOptions, slopeProblem } from './problems.js';
 
@@ -56,7 +56,7 @@ describe('findLearningRate', () => {
     const problem: Problem = { ...slopeProblem(), labels: new Float64Array(30).fill(1e300) };
     assert.equal(
       await failureOf(() => findLearningRate(problem, plainOptions())),
-      'InputError: finding a learning rate: expected a finite loss at the start, got another; are the labels within the range of float32?',
+      'InputError: finding a learning rate: expected a finite loss at the start, got another; check that the labels are within the range of float32',
     );
   });
 });

@@ -223,7 +223,7 @@ describe('fineTune', () => {
     const small = { ...options.backbone, sizePx: 8 };
     assert.equal(
       await failureOf(() => fineTune({ ...options, backbone: small })),
-      'UsageError: --bn: expected frozen, or more images a step, got batch and a step of 1; raise --batch, or leave it out',
+      'UsageError: `batchNorm`: expected frozen, or more images a step, got batch and a step of 1; raise `batch`, or leave it out',
     );
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formulaUniform } from '../../src/base/random.js';
 import { Graph } from '../../src/engine/graph/graph.js';
-import { fitHead, goOnWith } from '../../src/training/fit-head.js';
+import { continueHead, fitHead } from '../../src/training/fit-head.js';
 import { buildHead, type Head, type HeadData, readHead } from '../../src/training/head.js';
 import { rowsOf } from '../features/rows.js';
 
@@ -92,7 +92,7 @@ describe('a head to go on with', () => {
     const { head } = await fitHead(data, { ...form, epochs: 1, seed: 0 });
     const [first, last] = [head.bins![0]!, head.bins!.at(-1)!];
     const labels = data.labels.map((label, i) => (i === 0 ? first - 2 : i === 1 ? last + 3 : label));
-    const wider = goOnWith(head, { ...data, labels }, form)!;
+    const wider = continueHead(head, { ...data, labels }, form)!;
     assert.deepEqual([...wider.bins!], [first - 2, first - 1, ...head.bins!, last + 1, last + 2, last + 3]);
     const [before, after] = [head.layers[1]!, wider.layers[1]!];
     const count = head.bins!.length;
@@ -104,14 +104,15 @@ describe('a head to go on with', () => {
       assert.deepEqual([...wide.subarray(0, 3)], [old[0], old[0], old[0]]);
       assert.equal(wide[count + 4], old[count - 1]);
     }
-    assert.equal(goOnWith(head, data, form)!.layers, head.layers);
+    assert.equal(continueHead(head, data, form)!.layers, head.layers);
     const far = labels.map((label, i) => (i === 1 ? 5000 : label));
-    assert.equal(goOnWith(head, { ...data, labels: far }, form), undefined);
+    assert.equal(continueHead(head, { ...data, labels: far }, form), undefined);
   });
 
   it('is one of the same form alone', async () => {
     const { head } = await fitHead(ruleData(), { kind: 'linear', loss: 'mse', epochs: 1, seed: 0 });
-    const can = (form: Parameters<typeof goOnWith>[2], of: Head = head) => goOnWith(of, ruleData(), form) !== undefined;
+    const can = (form: Parameters<typeof continueHead>[2], of: Head = head) =>
+      continueHead(of, ruleData(), form) !== undefined;
     assert.deepEqual(
       [
         can({ kind: 'linear', loss: 'huber' }),

@@ -13,9 +13,10 @@ import { constant } from '../../src/engine/optim/schedule.js';
 import { createSession } from '../../src/engine/runtime/session.js';
 import type { Epoch } from '../../src/formats/events.js';
 import { loadCheckpoint } from '../../src/training/checkpoint.js';
-import { fit, type Problem } from '../../src/training/fit.js';
+import { fit } from '../../src/training/fit.js';
 import { classicSettings, fitClassicHead } from '../../src/training/fit-head.js';
 import { linearHead, startLayer } from '../../src/training/head.js';
+import type { Problem } from '../../src/training/problem.js';
 import { expectAllClose, expectNumbersClose } from '../close.js';
 import { failureOf, tempFolder } from '../datasets/temp.js';
 import { rowsOf } from '../features/rows.js';
@@ -130,7 +131,7 @@ describe('fit', () => {
     const options = plainOptions({ epochs: 20, patience: 3 });
     const result = await fit(slopeProblem({ heldSlope: 0.5 }), options, { onMessage: line => messages.push(line) });
     assert.equal(result.epochs.length, result.epoch + 3);
-    assert.equal(messages.at(-1), 'test: no better for 3 epochs, stopped');
+    assert.equal(messages.at(-1), 'test: stopped, no better validation for 3 epochs');
   });
 
   it('reports the mean of what each batch says before its step, and validation after the epoch', async () => {
@@ -202,14 +203,14 @@ describe('fit', () => {
     assert.equal(
       text,
       'InputError: test: epoch 1 of 4, step 2: expected a finite loss, got Infinity; ' +
-        'try a lower --lr than 1e+30, --clip 1, or --find-lr',
+        'try a lower `learningRate` than 1e+30, `clip: 1`, or `findRate`',
     );
   });
 
   it('names the highest rate so far, and not that of the moment', async () => {
     const falling = () => (step: number) => (step === 0 ? 1e30 : 1e-9);
     const text = await failureOf(() => fit(slopeProblem(), plainOptions({ schedule: falling })));
-    assert.match(text, /step 2: expected a finite loss, got Infinity; try a lower --lr than 1e\+30, /);
+    assert.match(text, /step 2: expected a finite loss, got Infinity; try a lower `learningRate` than 1e\+30, /);
   });
 
   it('fails where the last step of an epoch has broken the weights, which validation alone sees', async () => {
@@ -217,7 +218,7 @@ describe('fit', () => {
     assert.equal(
       await failureOf(() => fit(slopeProblem(), options)),
       'InputError: test: epoch 1 of 4, validation: expected finite predictions, got others; ' +
-        'try a lower --lr than 1e+38, --clip 1, or --find-lr',
+        'try a lower `learningRate` than 1e+38, `clip: 1`, or `findRate`',
     );
   });
 
@@ -232,7 +233,7 @@ describe('fit', () => {
     await fit(flat, plainOptions({ epochs: 1 }), { onMessage: line => messages.push(line) });
     assert.match(
       messages[0]!,
-      /^warning: all predictions are nearly the same \(they vary by 0, the labels by 0\.\d+\); try a lower --lr, more --epochs, or --find-lr$/,
+      /^warning: all predictions are nearly the same \(standard deviation 0, of the labels 0\.\d+\); try a lower `learningRate`, more `epochs`, or `findRate`$/,
     );
     assert.equal(messages.length, 1);
     messages.length = 0;

@@ -3,7 +3,9 @@ import { formulaUniform } from '../../src/base/random.js';
 import { add, matMul, mul, reduceMean, reshape, square, sub } from '../../src/engine/graph/build.js';
 import { adamW, sgd } from '../../src/engine/optim/optimizer.js';
 import { constant, oneCycle } from '../../src/engine/optim/schedule.js';
-import { type CheckpointOptions, type Fit, type FitOptions, fit, type Problem } from '../../src/training/fit.js';
+import { type Fit, type FitOptions, fit } from '../../src/training/fit.js';
+import type { CheckpointOptions } from '../../src/training/fit-state.js';
+import type { Problem } from '../../src/training/problem.js';
 import { float } from '../run-graph.js';
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);

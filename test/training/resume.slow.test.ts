@@ -8,7 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createRandom } from '../../src/base/random.js';
 import { loadCheckpoint, saveCheckpoint } from '../../src/training/checkpoint.js';
-import { type CheckpointOptions, type Fit, fit, type Problem } from '../../src/training/fit.js';
+import { type Fit, fit } from '../../src/training/fit.js';
+import type { CheckpointOptions } from '../../src/training/fit-state.js';
+import type { Problem } from '../../src/training/problem.js';
 import { failureOf, tempFolder } from '../datasets/temp.js';
 import { plainOptions, resumableFit, slopeProblem, timeless } from './problems.js';
 
@@ -40,7 +42,7 @@ describe('a fit that goes on', () => {
       );
       const messages: string[] = [];
       const result = await resumableFit({ path }, { onMessage: line => messages.push(line) });
-      assert.match(messages[0]!, /^test: goes on after step \d+$/);
+      assert.match(messages[0]!, /^test: resumed after step \d+$/);
       assert.deepEqual(timeless(result), timeless(undisturbed), `stopped after step ${first}`);
       rmSync(path);
     }

@@ -207,12 +207,12 @@ describe('tunedPart', () => {
   it('refuses a stage that is not there, and batch norms where there are none', async () => {
     assert.equal(
       await failureOf(() => tunedPart(resnet, 'layer5', 'frozen')),
-      'UsageError: --unfreeze: expected stem, layer1, layer2, layer3, layer4, got "layer5"',
+      'UsageError: `unfreeze`: expected stem, layer1, layer2, layer3, layer4, got "layer5"',
     );
     const face = await loadFace();
     assert.equal(
       await failureOf(() => tunedPart(face, 'last', 'batch')),
-      'UsageError: --bn: expected frozen, got batch, but face has no batch norm; leave it out',
+      'UsageError: `batchNorm`: expected frozen, got batch, but face has no batch norm; leave it out',
     );
   });
 });

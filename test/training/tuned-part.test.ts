@@ -27,9 +27,9 @@ describe('batch norms by the batch', () => {
   const failure = (of: Backbone) => failureOf(async () => tunedPart(of, 'all', 'batch'));
 
   it('need some, each with numbers of its own', async () => {
-    const text = (why: string) => `UsageError: --bn: expected frozen, got batch, but ${why}; leave it out`;
+    const text = (why: string) => `UsageError: \`batchNorm\`: expected frozen, got batch, but ${why}; leave it out`;
     assert.equal(await failure(tinyBackbone()), text('tiny has no batch norm'));
-    assert.equal(await failure(backbone(['scale'])), text('batch norms of tiny share their numbers'));
+    assert.equal(await failure(backbone(['scale'])), text('batch norms of tiny share constants'));
     assert.equal(tunedPart(backbone(['scale', 'other']), 'all', 'batch').batchNorm, 'batch');
   });
 });
@@ -43,7 +43,7 @@ describe('the tuned part of a backbone whose stages are unknown', () => {
   });
 
   it('is no stage', async () => {
-    const text = 'UsageError: --tune: expected head or all for tiny, whose stages eyeball does not know, got';
+    const text = 'UsageError: `tune`: expected head or all for tiny, whose stages eyeball does not know, got';
     assert.equal(await failure('last'), `${text} "last"`);
     assert.equal(await failure('layer4'), `${text} "layer4"`);
   });
@@ -65,6 +65,6 @@ describe('the tuned part of a backbone whose stages are unknown', () => {
       await failure('all', stuck),
       'UnsupportedOpError: net.onnx: expected operations with a gradient, got Erf',
     );
-    assert.match(await failure('last', stuck), /^UsageError: --tune: /);
+    assert.match(await failure('last', stuck), /^UsageError: `tune`: /);
   });
 });

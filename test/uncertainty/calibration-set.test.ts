@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { mean } from '../../src/metrics/statistics.js';
 import type { HeadData } from '../../src/training/head.js';
-import { answersOf } from '../../src/training/out-of-fold.js';
+import { predictRows } from '../../src/training/out-of-fold.js';
 import { fitRidge } from '../../src/training/ridge.js';
 import { calibrateCross, calibrateSplit, calibrationFolds } from '../../src/uncertainty/calibration-set.js';
 import { scalesOf } from '../../src/uncertainty/error-scale.js';
@@ -81,7 +81,7 @@ describe('calibration', () => {
     assert.equal(cross.folds, 5);
     for (const { errorScale, ppca, label, value, scale } of [split, cross]) {
       const of = intervalsAt(calibrateIntervals(label, value, scale), 0.9)!;
-      const answers = await answersOf(onTrain, data.rows, rest);
+      const answers = await predictRows(onTrain, data.rows, rest);
       const distance = await distancesOf(ppca, data.rows, rest);
       const scales = scalesOf(errorScale, { value: answers.value, distance });
       const held = rest.filter((row, i) => {

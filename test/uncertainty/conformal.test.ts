@@ -17,7 +17,7 @@ describe('the conformal rank', () => {
     for (const level of [0, 1, 90, -0.1, Number.NaN]) {
       assert.throws(() => conformalRank(10, level), {
         name: 'UsageError',
-        message: `--level: expected a share above 0 and below 1, got ${level}; write 90 % as 0.9`,
+        message: `\`level\`: expected a share above 0 and below 1, got ${level}; write 90 % as 0.9`,
       });
     }
   });

@@ -77,7 +77,7 @@ describe('the doubt of a prediction', () => {
       message: '`level`: expected a model with intervals, got age/eyeball.json without; train again',
     });
     assert.throws(() => uncertaintyOf({}, 'm', 90), {
-      message: '--level: expected a share above 0 and below 1, got 90; write 90 % as 0.9',
+      message: '`level`: expected a share above 0 and below 1, got 90; write 90 % as 0.9',
     });
   });
 });

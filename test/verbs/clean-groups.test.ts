@@ -17,8 +17,8 @@ test('too few groups to judge labels by are refused before features are computed
   const options = { data, out: join(root, 'out.csv'), cacheDir: join(root, 'cache') };
   assert.equal(
     await failureOf(() => cleanDataset({ ...options, target: 'age', onProgress: ({ phase }) => phases.add(phase) })),
-    `InputError: ${data}: expected at least 5 groups of images that can be read, to judge the labels of each by the others, got 3; ` +
-      'add images that are no duplicates of others and share no value in a column "group"',
+    `InputError: ${data}: expected at least 5 groups of readable images, to check the labels of each by the others, got 3; ` +
+      'add images that are not duplicates and share no value in a column "group"',
   );
   assert.deepEqual([...phases], ['looking at images']);
 });

@@ -237,7 +237,7 @@ describe('trainModel with --tune', () => {
     const kept = `${out}.kept`;
     copyFileSync(checkpointOf(out), kept);
     const resumed = await train({ ...options, out, resume: true });
-    assert.ok(resumed.messages.some(line => /^tuning: goes on after step \d+$/.test(line)));
+    assert.ok(resumed.messages.some(line => /^tuning: resumed after step \d+$/.test(line)));
     assert.ok(networkOf(out).equals(networkOf(undisturbed.out)));
     assert.equal(existsSync(checkpointOf(out)), false);
     assert.deepEqual(

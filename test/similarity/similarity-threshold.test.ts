@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { BY_PIXELS, leastLikenessOf } from '../../src/similarity/least-likeness.js';
+import { BY_PIXELS, similarityThreshold } from '../../src/similarity/similarity-threshold.js';
 
 /** Likenesses whose Fisher z has an exponential tail of this scale, and `copies` of 0.995. */
 function likenesses(count: number, scale: number, copies: number, seed = 0): number[] {
@@ -10,7 +10,7 @@ function likenesses(count: number, scale: number, copies: number, seed = 0): num
   return [...others, ...new Array<number>(copies).fill(0.995)];
 }
 
-const boundOf = (values: number[]) => leastLikenessOf(values, BY_PIXELS);
+const boundOf = (values: number[]) => similarityThreshold(values, BY_PIXELS);
 
 test('the bound lies above what different images come to, and below copies', () => {
   for (let seed = 0; seed < 20; seed++) {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { searchForest } from '../../src/similarity/forest.js';
 import { NearestLists } from '../../src/similarity/nearest-lists.js';
-import { nearestNeighbours } from '../../src/similarity/neighbours.js';
+import { nearestNeighbors } from '../../src/similarity/nearest-neighbors.js';
 import { failureOf } from '../datasets/temp.js';
 
 /** Rows `[count, width]` near a surface of few dimensions, as descriptors and features lie. */
@@ -33,10 +33,10 @@ function bruteForce(base: Float32Array, query: Float32Array, k: number, self = -
   return others.slice(0, k).map(({ i }) => i);
 }
 
-test('small bases: the neighbours are exact, nearest first, and no row is its own', async () => {
+test('small bases: the neighbors are exact, nearest first, and no row is its own', async () => {
   const [width, k] = [9, 4];
   const base = surface(700, width);
-  const { indices, distances } = await nearestNeighbours(base, width, k);
+  const { indices, distances } = await nearestNeighbors(base, width, k);
   assert.equal(indices.length, 700 * k);
   for (let row = 0; row < 700; row += 7) {
     const wanted = bruteForce(base, base.subarray(row * width, (row + 1) * width), k, row);
@@ -54,7 +54,7 @@ test('other rows are found in a base, far from the origin too', async () => {
   const far = (rows: Float32Array) => rows.map(value => value + 1000);
   const base = far(surface(300, width));
   const queries = far(surface(20, width, 1));
-  const { indices, distances } = await nearestNeighbours(base, width, k, { queries });
+  const { indices, distances } = await nearestNeighbors(base, width, k, { queries });
   for (let row = 0; row < 20; row++) {
     const query = queries.subarray(row * width, (row + 1) * width);
     const wanted = bruteForce(base, query, k);
@@ -66,18 +66,18 @@ test('other rows are found in a base, far from the origin too', async () => {
 
 test('equal rows are at distance 0, and the first of equals comes first', async () => {
   const base = Float32Array.of(1, 2, 8, 9, 1, 2, 1, 2);
-  const { indices, distances } = await nearestNeighbours(base, 2, 2);
+  const { indices, distances } = await nearestNeighbors(base, 2, 2);
   assert.deepEqual([...indices], [2, 3, 0, 2, 0, 3, 0, 2]);
   assert.deepEqual([...distances.subarray(0, 2)], [0, 0]);
 });
 
 test('where the base has fewer rows than asked for, the rest is -1 and infinite', async () => {
-  const { indices, distances } = await nearestNeighbours(Float32Array.of(0, 3), 1, 3);
+  const { indices, distances } = await nearestNeighbors(Float32Array.of(0, 3), 1, 3);
   assert.deepEqual([...indices], [1, -1, -1, 0, -1, -1]);
   assert.deepEqual([...distances].slice(0, 3), [3, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
-  const none = await nearestNeighbours(new Float32Array(0), 4, 2, { queries: new Float32Array(4) });
+  const none = await nearestNeighbors(new Float32Array(0), 4, 2, { queries: new Float32Array(4) });
   assert.deepEqual([...none.indices], [-1, -1]);
-  assert.equal((await nearestNeighbours(new Float32Array(0), 4, 2)).indices.length, 0);
+  assert.equal((await nearestNeighbors(new Float32Array(0), 4, 2)).indices.length, 0);
 });
 
 /** What the forest finds for these rows in the base: positions `[N, k]`. */
@@ -87,7 +87,7 @@ async function byForest(base: Float32Array, queries: Float32Array | undefined, w
   return lists;
 }
 
-test('a forest finds nearly all neighbours, and the same ones for the same seed', async () => {
+test('a forest finds nearly all neighbors, and the same ones for the same seed', async () => {
   const [count, width, k] = [4000, 16, 8];
   const base = surface(count, width);
   // Twins far apart in the order, and many equal rows, which no direction can tell apart.
@@ -120,6 +120,6 @@ test('a forest finds the rows of others too', async () => {
 test('stops when it is told to', async () => {
   const stopped = AbortSignal.abort();
   const text = 'AbortedError: stopped before the end';
-  assert.equal(await failureOf(() => nearestNeighbours(surface(50, 4), 4, 2, { signal: stopped })), text);
-  assert.equal(await failureOf(() => nearestNeighbours(surface(20_500, 4), 4, 2, { signal: stopped })), text);
+  assert.equal(await failureOf(() => nearestNeighbors(surface(50, 4), 4, 2, { signal: stopped })), text);
+  assert.equal(await failureOf(() => nearestNeighbors(surface(20_500, 4), 4, 2, { signal: stopped })), text);
 });

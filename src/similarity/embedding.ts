@@ -7,25 +7,25 @@ import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from '../features/feature-cache.js';
 import { blocks, measureRows, type Standardization, standardize } from '../features/standardization.js';
 
-/** How features become vectors whose distances say how alike two images look. */
+/** A map from features to vectors whose distances measure the similarity of images. */
 export interface Embedding {
   readonly standardization: Standardization;
-  /** Numbers a vector: fewer than features where they are projected at random, by `seed`. */
+  /** Dimensions; fewer than features with a random projection by `seed`. */
   readonly width: number;
   readonly seed: number;
 }
 
-/** The embedding of these features, projected where they are wider than `most`. */
-export function embeddingOf(rows: FeatureRows, seed: number, most = Number.POSITIVE_INFINITY): Embedding {
+/** The embedding for these features, with a projection where they are wider than `maxWidth`. */
+export function embeddingOf(rows: FeatureRows, seed: number, maxWidth = Number.POSITIVE_INFINITY): Embedding {
   const all = Array.from({ length: rows.length }, (_, i) => i);
-  return { standardization: measureRows(rows, all), width: Math.min(rows.width, most), seed };
+  return { standardization: measureRows(rows, all), width: Math.min(rows.width, maxWidth), seed };
 }
 
 /**
- * The features as vectors of length 1, `[N, width]`: signed roots, standardised, projected. Half of the squared distance of two is 1 - the
- * cosine of their angle; a projection to 256 numbers moves it by 0.06 on average.
+ * The features as unit vectors `[N, width]`: signed-square-root transformed, standardized, projected. Half the squared distance of two is
+ * 1 minus their cosine similarity; a projection to 256 dimensions changes it by 0.06 on average.
  *
- * Reference: Johnson, Lindenstrauss 1984; signs in the place of normal numbers: Achlioptas 2003, https://doi.org/10.1016/S0022-0000(03)00025-4
+ * Reference: Johnson, Lindenstrauss 1984; random signs: Achlioptas 2003, https://doi.org/10.1016/S0022-0000(03)00025-4
  */
 export async function embed(rows: FeatureRows, embedding: Embedding, signal?: AbortSignal): Promise<Float32Array> {
   const { standardization, width, seed } = embedding;
@@ -48,7 +48,7 @@ export async function embed(rows: FeatureRows, embedding: Embedding, signal?: Ab
       data.set(run.vectors!.data as Float32Array, at);
       at += block.length * width;
     }
-    // An image that is the mean in all features has no direction.
+    // Features equal to the mean have no direction.
     for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) data[i] = 0;
     return data;
   } finally {

@@ -7,56 +7,54 @@ import { createSession, createState } from '../engine/runtime/session.js';
 import { searchForest } from './forest.js';
 import { halfSquares, NearestLists, squaredDistance } from './nearest-lists.js';
 
-/** How neighbours are searched. */
-export interface NeighbourOptions {
-  /** Rows `[N, D]` to find neighbours of. Default: the base itself, and a row is then not its own neighbour. */
+export interface NeighborOptions {
+  /** Rows `[N, D]` whose neighbors are searched. Default: the base itself; a row is then not its own neighbor. */
   readonly queries?: Float32Array | undefined;
-  /** Start of the random trees of large bases, a whole number. Default 0. */
+  /** Seed of the random trees of large bases. Default: 0. */
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The nearest rows of some rows. */
-export interface Neighbours {
-  /** Positions in the base `[N, k]`, the nearest first; -1 where there are fewer than k. */
+export interface Neighbors {
+  /** Positions in the base `[N, k]`, nearest first; -1 where there are fewer than k. */
   readonly indices: Int32Array;
   /** Euclidean distances `[N, k]`, ascending; infinite where there are fewer. */
   readonly distances: Float32Array;
 }
 
-/** All pairs are compared up to this many rows, or as many pairs; beyond, an index is made. */
-export const MOST_EXACT_ROWS = 20_000;
+/** Up to this many rows, or the square of it in pairs, all pairs are compared; beyond, an index is built. */
+export const MAX_EXACT_ROWS = 20_000;
 
 const BASE_BLOCK = 4096;
 const QUERY_BLOCK = 512;
-// Products of float32 rank near equals by chance: a few more than asked for are kept and measured again.
+// Rounding in float32 may swap nearly equal distances: more candidates than needed are kept and ranked again in float64.
 const SLACK = 4;
 
 /**
- * The k nearest rows of the base for each query, by Euclidean distance; of equal distances, the first row.
+ * The k nearest rows of the base for each query by Euclidean distance; ties in the order of the base.
  *
- * Exact, with all products by the engine, up to MOST_EXACT_ROWS rows or the square of that in pairs; beyond, a forest of random
- * projection trees, whose cost grows as n log n and which finds nearly all (see `searchForest`).
+ * Exact up to MAX_EXACT_ROWS rows or the square of that in pairs; beyond, a forest of random projection trees, which costs n log n and
+ * finds nearly all (see `searchForest`).
  *
- * @param base finite numbers `[M, D]`
- * @param width D
- * @param k neighbours a row, 1 or more
- * @throws AbortedError once the signal is aborted
+ * @param base Finite, `[M, D]`.
+ * @param width D.
+ * @param k Neighbors per row, at least 1.
+ * @throws AbortedError once the signal is aborted.
  */
-export async function nearestNeighbours(
+export async function nearestNeighbors(
   base: Float32Array,
   width: number,
   k: number,
-  options: NeighbourOptions = {},
-): Promise<Neighbours> {
+  options: NeighborOptions = {},
+): Promise<Neighbors> {
   const { queries = base, seed = 0, signal } = options;
-  if (!(Number.isInteger(k) && k >= 1)) throw internal(`${k} neighbours`);
+  if (!(Number.isInteger(k) && k >= 1)) throw internal(`${k} neighbors`);
   if (!(width >= 1) || base.length % width !== 0 || queries.length % width !== 0)
     throw internal(`${base.length} and ${queries.length} numbers in rows of ${width}`);
   const rows = { base: base.length / width, queries: queries.length / width };
   const own = options.queries === undefined;
   const lists = new NearestLists(rows.queries, Math.min(k + SLACK, Math.max(rows.base, 1)));
-  const isSmall = rows.base <= MOST_EXACT_ROWS || rows.base * rows.queries <= MOST_EXACT_ROWS ** 2;
+  const isSmall = rows.base <= MAX_EXACT_ROWS || rows.base * rows.queries <= MAX_EXACT_ROWS ** 2;
   if (rows.base > 0 && rows.queries > 0) {
     if (isSmall) await compareAll(lists, base, queries, width, own, signal);
     else await searchForest(lists, base, queries, width, { own, seed, signal });
@@ -64,7 +62,7 @@ export async function nearestNeighbours(
   return await measured(lists, base, queries, width, k, signal);
 }
 
-/** Fills the lists with the nearest of all rows. The score of a pair is half its squared distance, without the query's own part. */
+/** Fills the lists with the nearest of all rows. The score of a pair is half its squared distance minus half the square of the query. */
 async function compareAll(
   lists: NearestLists,
   base: Float32Array,
@@ -79,7 +77,7 @@ async function compareAll(
   const half = graph.input('half', 'float32', ['M']);
   graph.output('scores', gemm(left, right, { transB: true, alpha: -1, c: half }));
   const session = await createSession(toOnnx(graph), { handOver: true });
-  // Around their middle the squares are smallest, and float32 loses least.
+  // Squares of centered rows are small, so float32 loses few digits.
   const middle = meanRow(base, width);
   const [count, total] = [queries.length / width, base.length / width];
   try {
@@ -97,7 +95,7 @@ async function compareAll(
         return scores!.data as Float32Array;
       };
       try {
-        // One block is scanned here while the engine computes the next.
+        // The engine computes the next block while this one is scanned.
         let next = run(0);
         for (let start = 0; start < count; start += QUERY_BLOCK) {
           const scores = await next;
@@ -129,7 +127,7 @@ function scan(
   }
 }
 
-/** The candidates with their distances in float64, the k nearest of each row. */
+/** The k nearest candidates of each row, ranked by distances in float64. */
 async function measured(
   lists: NearestLists,
   base: Float32Array,
@@ -137,7 +135,7 @@ async function measured(
   width: number,
   k: number,
   signal: AbortSignal | undefined,
-): Promise<Neighbours> {
+): Promise<Neighbors> {
   const { count, room } = lists;
   const indices = new Int32Array(count * k).fill(-1);
   const distances = new Float32Array(count * k).fill(Number.POSITIVE_INFINITY);
@@ -161,7 +159,7 @@ function meanRow(rows: Float32Array, width: number): Float64Array {
   return sum.map(total => (total * width) / rows.length);
 }
 
-/** `count` rows from `from` on, with `middle` taken from each. */
+/** `count` rows from `from` on, minus `middle`. */
 function shifted(rows: Float32Array, middle: Float64Array, from: number, count: number): Float32Array {
   const width = middle.length;
   const out = rows.slice(from * width, (from + count) * width);
