@@ -2,7 +2,7 @@ import { significant } from '../base/text.js';
 import { mean, standardDeviation } from '../metrics/statistics.js';
 import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
 
-/** What can be seen of an image without knowing what it shows. */
+/** Properties of an image that do not depend on its content. */
 export interface Looks {
   /** Pixels, after the EXIF orientation is applied. */
   readonly widthPx: number;
@@ -12,26 +12,26 @@ export interface Looks {
   readonly isGray: boolean;
 }
 
-/** The errors of the images that look so. */
+/** The errors of the images with one property. */
 export interface Slice extends SubsetErrors {
   readonly slice: 'grayscale' | 'small' | 'dark';
-  /** What makes an image one of it. */
+  /** The criterion in words. */
   readonly meaning: string;
-  /** How it differs from the rest, as a sentence; null where the difference may be chance, or either has under ten images. */
+  /** How it differs from the other images, as a sentence; null if not significantly, or if either group has fewer than ten images. */
   readonly finding: string | null;
 }
 
 const DARK = 60;
 const FEWEST = 10;
-// 1 in 1,000 by chance: some six comparisons are made, and nobody should chase noise.
+// p < 0.001, since about six comparisons are made.
 const SURE = 3.29;
 
 /**
- * The slices that hold an image at least: grayscale, small (the shorter edge under half of `sizePx`, so that it was enlarged more than
+ * The slices with at least one image: grayscale, small (the shorter edge below half of `sizePx`, so that the image is enlarged more than
  * twice), dark.
  *
- * @param looks One a prediction; undefined where they are not known.
- * @param sizePx What the model takes.
+ * @param looks One for each prediction; undefined where unknown.
+ * @param sizePx The model's input size.
  */
 export function errorsBySlice(
   looks: readonly (Looks | undefined)[],
@@ -42,9 +42,9 @@ export function errorsBySlice(
 ): Slice[] {
   const least = sizePx / 2;
   const tests: readonly [Slice['slice'], string, (look: Looks) => boolean][] = [
-    ['grayscale', 'no colour', ({ isGray }) => isGray],
-    ['small', `an edge under ${least} px`, ({ widthPx, heightPx }) => Math.min(widthPx, heightPx) < least],
-    ['dark', `a mean luminance under ${DARK} of 255`, ({ brightness }) => brightness < DARK],
+    ['grayscale', 'no color', ({ isGray }) => isGray],
+    ['small', `shorter edge below ${least} px`, ({ widthPx, heightPx }) => Math.min(widthPx, heightPx) < least],
+    ['dark', `mean luminance below ${DARK} of 255`, ({ brightness }) => brightness < DARK],
   ];
   return tests.flatMap(([slice, meaning, belongs]) => {
     const [inside, outside]: [number[], number[]] = [[], []];
@@ -68,25 +68,28 @@ function findingOf(
   const errors = (indices: readonly number[]) => Float64Array.from(indices, i => yPred[i]! - yTrue[i]!);
   const sizes = (indices: readonly number[]) => errors(indices).map(Math.abs);
   const findings: string[] = [];
-  const size = surely(sizes(inside), sizes(outside));
+  const size = differingMeans(sizes(inside), sizes(outside));
   if (size !== undefined) {
     findings.push(
-      `err ${size.here > size.there ? 'more' : 'less'} (MAE ${significant(size.here, 3)} against ${significant(size.there, 3)})`,
+      `${size.here > size.there ? 'larger' : 'smaller'} errors (MAE ${significant(size.here, 3)} against ${significant(size.there, 3)})`,
     );
   }
-  const bias = surely(errors(inside), errors(outside));
+  const bias = differingMeans(errors(inside), errors(outside));
   if (bias !== undefined) {
     findings.push(
-      `come out ${bias.here > bias.there ? 'higher' : 'lower'} (bias ${signed(bias.here)} against ${signed(bias.there)})`,
+      `${bias.here > bias.there ? 'higher' : 'lower'} predictions (bias ${signed(bias.here)} against ${signed(bias.there)})`,
     );
   }
   if (findings.length === 0) return null;
   const subject = slice.charAt(0).toUpperCase() + slice.slice(1);
-  return `${subject} images ${findings.join(' and ')} than the rest, beyond chance.`;
+  return `${subject} images have significantly ${findings.join(' and ')} than the others.`;
 }
 
-/** Both means, where they differ beyond chance by Welch's test. */
-function surely(a: Float64Array, b: Float64Array): { readonly here: number; readonly there: number } | undefined {
+/** Both means if they differ significantly by Welch's test, else undefined. */
+function differingMeans(
+  a: Float64Array,
+  b: Float64Array,
+): { readonly here: number; readonly there: number } | undefined {
   const [here, there] = [mean(a), mean(b)];
   const variance = (x: Float64Array) => (standardDeviation(x) ** 2 * x.length) / (x.length - 1) / x.length;
   return Math.abs(here - there) > SURE * Math.sqrt(variance(a) + variance(b)) ? { here, there } : undefined;

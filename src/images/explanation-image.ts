@@ -55,8 +55,8 @@ export async function explanationPng({ bytes, map, title, note }: DrawnExplanati
   };
   const top = 2 * GAP_PX + height;
   const titleEnd = await write(title, GAP_PX, top, [INK, TITLE_PX]);
-  const warmEnd = await write('\u25A0 pushes the number up', right, top, [WARM, NOTE_PX]);
-  const coolEnd = await write('\u25A0 pushes it down', right, warmEnd + GAP_PX / 4, [COOL, NOTE_PX]);
+  const warmEnd = await write('\u25A0 raises the prediction', right, top, [WARM, NOTE_PX]);
+  const coolEnd = await write('\u25A0 lowers the prediction', right, warmEnd + GAP_PX / 4, [COOL, NOTE_PX]);
   const noteTop = Math.max(titleEnd, coolEnd) + GAP_PX / 2;
   const noteEnd = await write(note, GAP_PX, noteTop, [MUTED, NOTE_PX], 2 * column + GAP_PX);
   return await sharp({

@@ -9,12 +9,13 @@ import { buildActivation } from '../uncertainty/unlikeness.js';
 
 /**
  * The bytes of `model.onnx`: pixels, uint8 RGB `[N, H, W, 3]`, to `value` float32 `[N]` and `features` float32 `[N, D]`; cast,
- * normalisation, backbone and head are inside. With a calibration also to `scale` float32 `[N]`, the size of the error that is expected of
- * each image, `distance` float32 `[N]`, how unlike the training images its features are, `unlikeness` float32 `[N]`, how unlike the means of
- * the middle stage are, of backbones that have one, and `activation` float32 `[N]`, how strongly it excites the backbone. With a head whose value is clamped also to `unclamped`
- * float32 `[N]`, the value before that. The same of all gives the same bytes.
+ * normalization, backbone and head are inside. The same arguments give the same bytes.
  *
- * @param tuned What training has moved of the backbone, by name: weights and running statistics.
+ * With a calibration there are further outputs, float32 `[N]`: `scale`, the expected size of the error; `distance`, of the features from
+ * those of the training images; `unlikeness`, the same for the means of the middle stage, if the backbone has one; and `activation`, the
+ * mean activation of the features. A head that clamps adds `unclamped`, the value before clamping.
+ *
+ * @param tuned Trained weights and running statistics of the backbone, by name.
  */
 export function buildModel(
   backbone: Backbone,

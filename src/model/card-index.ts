@@ -2,16 +2,15 @@ import { significant } from '../base/text.js';
 import type { Evaluation } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
 
-/** What a card says of test images. */
+/** An evaluation on test images. */
 export interface TestFigures {
-  /** What was measured on, as the user named it. */
+  /** The name of the test data. */
   readonly data: string;
   readonly evaluation: Evaluation;
 }
 
 /**
- * The `model-index` of a card's front matter: the figures on the held-out images, and on test images where there are any; empty
- * where nothing was measured.
+ * The `model-index` of a card's front matter: metrics on the held-out images and on test images; empty without either.
  *
  * Reference: https://huggingface.co/docs/hub/model-cards#evaluation-results
  */
@@ -52,5 +51,5 @@ ${figures.join('')}`;
 const figure = (type: string, name: string, value: number): string =>
   `    - type: ${type}\n      value: ${significant(value, 4)}\n      name: ${quoted(name)}\n`;
 
-/** A text as YAML takes it: JSON strings are YAML. */
+/** A YAML string: JSON strings are YAML. */
 const quoted = (text: string): string => JSON.stringify(text);

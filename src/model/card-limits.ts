@@ -2,29 +2,29 @@ import { significant } from '../base/text.js';
 import { isClamped, rangeText } from '../base/value-range.js';
 import { type Manifest, type ManifestIntervals, valueRangeOf } from '../formats/manifest.js';
 
-/** What is known of the doubt of a model's answers, for its card; a paragraph a line. */
+/** The paragraphs of a card about the uncertainty of a model's predictions. */
 export function limitsOf({ target, intervals, biasCorrection, configuration }: Manifest): string[] {
   const range = valueRangeOf({ configuration });
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const paragraphs: string[] = [];
   if (intervals === undefined) {
-    paragraphs.push('It gives no intervals: images were too few to calibrate them.');
+    paragraphs.push('It predicts no intervals: there were too few images to calibrate them.');
   } else {
     const on =
       intervals.method === 'split'
         ? `${intervals.pooled.images} images held out of training`
-        : `${intervals.pooled.images} images, each predicted by one of ${intervals.folds} heads that were fitted without it; the head that was kept ` +
-          'saw more images, so they are rather too wide than too narrow';
+        : `${intervals.pooled.images} images, each predicted by one of ${intervals.folds} heads that were fitted without it (the final head was fitted on all, ` +
+          'so intervals are slightly too wide rather than too narrow)';
     paragraphs.push(
-      `With each number comes an interval, made from \`scale\`, float32 \`[N]\`, and calibrated (conformal) on ${on}. It holds the share of true numbers ` +
-        'that was asked for, 90 % by default, as long as images are of the kind that it was trained on' +
-        `${intervals.groups.length > 1 ? `, in each of ${intervals.groups.length} ranges of true numbers` : ''}.`,
+      `Each prediction has an interval, computed from \`scale\`, float32 \`[N]\`, and calibrated (conformal prediction) on ${on}. For images like the ` +
+        'training images it contains the true value at the requested rate, 90 % by default' +
+        `${intervals.groups.length > 1 ? `, in each of ${intervals.groups.length} ranges of true values` : ''}.`,
       unusualLimitsText(intervals.unusual),
     );
   }
   if (isClamped(range)) {
     paragraphs.push(
-      `Values and the ends of intervals are clamped: each is ${rangeText(range)}${unit}. \`unclamped\`, float32 \`[N]\`, is the value before that.`,
+      `Predictions and the ends of intervals are clamped: each is ${rangeText(range)}${unit}. \`unclamped\`, float32 \`[N]\`, is the value before clamping.`,
     );
   }
   if (intervals !== undefined) {
@@ -34,12 +34,12 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
   if (biasCorrection !== undefined) {
     const { slope, images, before, after } = biasCorrection;
     paragraphs.push(
-      `Regression to the mean was corrected: on ${images} held-out images predictions rose by ${significant(slope, 4)} for each 1 of truth, and were stretched by ` +
-        `that. The price there: RMSE ${significant(before.rmse, 4)} to ${significant(after.rmse, 4)}${unit}, MAE ${significant(before.mae, 4)} to ${significant(after.mae, 4)}${unit}.`,
+      `Regression to the mean was corrected: on ${images} held-out images predictions rose by ${significant(slope, 4)} per unit of the true value, and are now ` +
+        `divided by that slope. This changed their errors: RMSE ${significant(before.rmse, 4)} to ${significant(after.rmse, 4)}${unit}, MAE ${significant(before.mae, 4)} to ${significant(after.mae, 4)}${unit}.`,
     );
-  } else if (configuration.solver !== undefined || configuration.tune !== undefined) {
+  } else {
     paragraphs.push(
-      'Its answers shrink to the mean, as those of every such model: high numbers come out too low, low ones too high.',
+      'Its predictions shrink toward the mean, as those of every regression model: high values are predicted too low, low values too high.',
     );
   }
   return paragraphs;
@@ -50,7 +50,7 @@ function unusualLimitsText({ stage, distance, far, activation, faint, share }: M
   const show = (value: number) => significant(value, 4);
   return (
     `An image is unusual where ${output} is above ${show(distance)}, or \`activation\` below ${show(faint)}. It is another kind of image where ` +
-    `${output} is above ${show(far)} or \`activation\` below ${show(activation)}: do not rely on its value; else it is from another source than ` +
+    `${output} is above ${show(far)} or \`activation\` below ${show(activation)}: do not rely on its prediction. Otherwise it is from another source than ` +
     `the training images, and errors may be larger than stated. At most ${show(100 * share)} % of images like the training images are unusual.`
   );
 }

@@ -6,7 +6,7 @@ import { limitsOf } from './card-limits.js';
 /**
  * The model card: a README in Markdown with the front matter of the Hugging Face hub.
  *
- * @param test What was found on test images, where they were evaluated.
+ * @param test The evaluation on test images, if there is one.
  */
 export function modelCard(manifest: Manifest, test?: TestFigures): string {
   const { target, backbone, configuration, dataset, metrics, input, versions } = manifest;
@@ -16,10 +16,10 @@ export function modelCard(manifest: Manifest, test?: TestFigures): string {
   const isChosen = Number(configuration.bestEpoch) > 0 && configuration.optimizer !== undefined;
   const validation =
     metrics.validation === null
-      ? 'No images were held out, so nothing is known of its error.'
+      ? 'No images were held out, so the error was not measured.'
       : `On ${metrics.validation.images} images held out of training: RMSE ${significant(metrics.validation.rmse, 4)}${unit}. ` +
-        `Always answering the mean errs by ${significant(labels.std, 4)}${unit} on the training labels.` +
-        (isChosen ? ' Those images chose the epoch too: expect a little more on others.' : '');
+        `The baseline (always predicting the mean) has ${significant(labels.std, 4)}${unit} on the training labels.` +
+        (isChosen ? ' The same images chose the epoch: expect a slightly larger error on others.' : '');
   return `---
 library_name: onnx
 license: other
@@ -30,16 +30,16 @@ ${modelIndex(manifest, test)}---
 
 # ${target.name} from an image
 
-Made with [eyeball](https://www.npmjs.com/package/eyeball-ml) ${versions.eyeball}. Give it an image, get one number: ${target.name}${target.unit === null ? '' : `, in ${target.unit}`}.
+Made with [eyeball](https://www.npmjs.com/package/eyeball-ml) ${versions.eyeball}. It predicts ${target.name}${target.unit === null ? '' : ` in ${target.unit}`} from an image.
 
 \`\`\`
 npx eyeball-ml predict . photo.jpg
 \`\`\`
 
 \`model.onnx\` takes \`pixels\`, uint8 RGB \`[N, ${input.sizePx}, ${input.sizePx}, 3]\`, and gives \`value\`, float32 \`[N]\`, and \`features\`, float32
-\`[N, ${backbone.features}]\`. Stretch the whole image to ${input.sizePx} x ${input.sizePx} pixels (bilinear); normalisation is inside.
+\`[N, ${backbone.features}]\`. Stretch the whole image to ${input.sizePx} x ${input.sizePx} pixels (bilinear); the network normalizes them.
 
-## Measured
+## Measured error
 
 ${[validation, ...(test === undefined ? [] : [testedOn(test, unit)])].join('\n\n')}
 
@@ -50,12 +50,12 @@ ${limitsOf(manifest).join('\n\n')}
 ## Data
 
 ${dataset.images} images (${dataset.skipped} more could not be used), ${target.name} from ${labels.min} to ${labels.max}${unit}, mean ${significant(labels.mean, 4)}, standard deviation
-${significant(labels.std, 4)}. Fingerprint \`${dataset.fingerprint.slice(0, 16)}\`. The model knows nothing outside of what these images show, and repeats
-what is wrong in their labels.
+${significant(labels.std, 4)}. Fingerprint \`${dataset.fingerprint.slice(0, 16)}\`. Predictions for other kinds of images are unreliable, and
+the model reproduces errors in these labels.
 
 ## How it was made
 
-Backbone ${backbone.name}${backbone.precision === undefined ? '' : ` in ${backbone.precision}`}, ${tuningOf(configuration)}: ${backbone.source}. Licence of its weights: ${backbone.license}.
+Backbone ${backbone.name}${backbone.precision === undefined ? '' : ` in ${backbone.precision}`}, ${tuningOf(configuration)}; pretrained weights: ${backbone.source}. License of the weights: ${backbone.license}.
 ${headOf(configuration)}
 
 All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.
@@ -67,38 +67,34 @@ function testedOn({ data, evaluation }: TestFigures, unit: string): string {
   const intervals =
     coverage90 == null
       ? ''
-      : ` Intervals of 90 % held ${significant(100 * coverage90, 4)} % and were ${significant(intervalWidth90!, 4)}${unit} wide on average.`;
+      : ` 90 % intervals contained ${significant(100 * coverage90, 4)} % of the true values and were ${significant(intervalWidth90!, 4)}${unit} wide on average.`;
   return (
     `On ${images} test images (${data}): RMSE ${significant(rmse, 4)}, MAE ${significant(mae, 4)}${unit} (95 % interval ${significant(interval95.mae[0], 4)} to ` +
-    `${significant(interval95.mae[1], 4)}); always answering the mean of the training labels: ${significant(baseline.mean.rmse, 4)} and ${significant(baseline.mean.mae, 4)}.${intervals}`
+    `${significant(interval95.mae[1], 4)}); the baseline (always predicting the mean of the training labels) has ${significant(baseline.mean.rmse, 4)} and ${significant(baseline.mean.mae, 4)}.${intervals}`
   );
 }
 
 type Configuration = Manifest['configuration'];
 
-/** What became of the backbone. */
+/** Whether the backbone was trained. */
 function tuningOf({ tune, bestEpoch }: Configuration): string {
-  // Models of older versions do not say it, and are all frozen.
-  if (tune === undefined || tune === 'head') return 'frozen';
-  // Of a file with unknown stages.
+  if (tune === 'head') return 'frozen';
   const part = tune === 'all' ? 'as a whole' : `from ${tune} on`;
-  return bestEpoch === 0
-    ? `as it was, for training it ${part} made nothing better`
-    : `trained ${part}, where it started as`;
+  return bestEpoch === 0 ? `frozen, since fine-tuning it ${part} did not reduce the error` : `fine-tuned ${part}`;
 }
 
 const losses: Readonly<Record<string, string>> = {
   mse: 'squared error',
   mae: 'absolute error',
-  huber: "Huber's",
-  distribution: 'cross-entropy with a distribution around each label, over bins; the expected one is the answer',
+  huber: 'Huber',
+  distribution: 'cross-entropy with a distribution over bins around each label; the prediction is its mean',
 };
 
-/** What the head is, and how it and what is trained with it came about. */
+/** The layers of the head and how it was trained. */
 function headOf({ head = 'linear', solver, strength, loss, epochs, bestEpoch }: Configuration): string {
-  const layers = head === 'mlp' ? 'Head: two layers' : 'Head: one linear layer';
-  if (solver === 'ridge') return `${layers}, the exact optimum of the squared error (ridge, strength ${strength}).`;
+  const layers = head === 'mlp' ? 'Head: MLP with one hidden layer' : 'Head: one linear layer';
+  if (solver === 'ridge') return `${layers}, fitted by ridge regression (strength ${strength}).`;
   const what = losses[String(loss)] ?? losses.mse;
-  const kept = bestEpoch === 0 ? 'none was better than the start' : `the weights are those of epoch ${bestEpoch}`;
+  const kept = bestEpoch === 0 ? 'none improved on the initial weights' : `the weights of epoch ${bestEpoch} were kept`;
   return `${layers}. Loss: ${what}. Epochs: ${epochs}${bestEpoch === undefined ? '' : `; ${kept}`}.`;
 }

@@ -4,15 +4,17 @@ import { html, type Markup } from './html.js';
 import { plotFigure, section, statTiles, table } from './parts.js';
 import { calibrationPlot, riskCoveragePlot } from './uncertainty-plots.js';
 
-/** How well intervals hold, and what is gained by sending the doubtful images to a person; nothing where the model has no intervals. */
+/** Coverage and width of the intervals, and the error without the most uncertain predictions; empty for models without intervals. */
 export function coverageSection(evaluation: Evaluation, unit: string | undefined, format: Format): Markup | '' {
   const { calibration = [], riskCoverage = [], unusual, unlike, images } = evaluation;
   if (unusual === undefined) return '';
-  const tile = (asked: number, found: number | null | undefined, width: number | null | undefined) => ({
-    name: `Intervals of ${asked} %`,
-    value: found == null ? '\u2013' : `${(100 * found).toFixed(1)} %`,
+  const tile = (level: number, coverage: number | null | undefined, width: number | null | undefined) => ({
+    name: `${level} % intervals`,
+    value: coverage == null ? '\u2013' : `${(100 * coverage).toFixed(1)} %`,
     notes: [
-      found == null ? 'too few images to calibrate them' : `hold the truth; ${format.quantity(width!)} wide on average`,
+      coverage == null
+        ? 'too few calibration images'
+        : `contain the true value; ${format.quantity(width!)} wide on average`,
     ],
   });
   const rows = calibration.map(
@@ -21,7 +23,7 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
   );
   return section(
     'Intervals',
-    'An interval is right where it holds as many true numbers as were asked for, and the better the narrower it is.',
+    'Intervals are calibrated if they contain the true value as often as their level says. Of two calibrated models, the one with narrower intervals is better.',
     [
       statTiles([
         tile(90, evaluation.coverage90, evaluation.intervalWidth90),
@@ -30,7 +32,7 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
           name: 'Unusual images',
           value: formatCount(unusual),
           notes: [
-            `of ${formatCount(images)}; unlike those of the training`,
+            `of ${formatCount(images)}; unlike the training images`,
             ...(unlike && unlike.kind + unlike.source > 0
               ? [`${formatCount(unlike.kind)} of another kind, ${formatCount(unlike.source)} from another source`]
               : []),
@@ -39,22 +41,18 @@ export function coverageSection(evaluation: Evaluation, unit: string | undefined
       ]),
       calibration.length > 0 &&
         html`<div class="plots">${[
-          plotFigure(
-            calibrationPlot(calibration),
-            'Coverage',
-            'On the dashed line as many are found as were asked for.',
-          ),
+          plotFigure(calibrationPlot(calibration), 'Coverage', 'On the dashed line coverage equals the level.'),
           images > 1 &&
             plotFigure(
               riskCoveragePlot(riskCoverage, { unit }),
-              'Sending the doubtful ones to a person',
-              'Error of the rest, when the images with the widest intervals are sent away.',
+              'Setting uncertain predictions aside',
+              'Error of the rest when the images with the widest intervals are left to a person.',
             ),
         ]}</div>`,
       calibration.length > 0 &&
         table(
           'Coverage by level',
-          html`<th scope="col">Asked</th><th scope="col">Found</th><th scope="col">Mean width</th>`,
+          html`<th scope="col">Level</th><th scope="col">Coverage</th><th scope="col">Mean width</th>`,
           rows,
         ),
     ],

@@ -32,16 +32,16 @@ import { subsetSections } from './subsets-section.js';
 import { formatOf, summarize } from './summary.js';
 import { type SuspectImage, suspectsSection } from './suspects-section.js';
 
-/** An image with its true and its predicted number. */
+/** An image with its label and its prediction. */
 export interface PredictedImage extends Prediction {
-  /** A small version of the image as a data URI. */
+  /** A thumbnail as a data URI. */
   readonly dataUri: string;
-  /** The training images that look most like it, with small versions where there are any. */
+  /** The most similar training images, with thumbnails where the files still exist. */
   readonly neighbours?: readonly { readonly file: string; readonly label: number; readonly dataUri?: string }[];
 }
 
 export interface EvaluationPageOptions extends Target {
-  /** The heading: the model's name, say. */
+  /** The heading: the model's name. */
   readonly title: string;
   readonly evaluation: Evaluation;
   /** All predictions the evaluation is about, for the plots. */
@@ -51,24 +51,24 @@ export interface EvaluationPageOptions extends Target {
   readonly best: readonly PredictedImage[];
   /** The images with the largest errors, largest first. */
   readonly worst: readonly PredictedImage[];
-  /** Which of the images the model was trained on; left out where that is not known. */
+  /** The images that the model was trained on; absent where that is not known. */
   readonly leakage?: LeakageFigures | undefined;
-  /** The first of those images beside the training images. */
+  /** The first of them with the training images that they repeat. */
   readonly leakedImages?: readonly LeakedImage[];
-  /** Images with suspicious labels, the most suspicious first, and how many there are with those that are not shown. */
+  /** Images with suspicious labels, the most suspicious first, and their number in all. */
   readonly suspects?: readonly SuspectImage[];
   readonly suspectCount?: number;
   /** Model, data, backbone, solver, seed, versions, times. */
   readonly made: MadeBy;
-  /** The errors of the training; left out or empty where it had no epochs. */
+  /** The errors of each epoch of training; absent or empty without epochs. */
   readonly epochs?: readonly EpochErrors[];
-  /** The epoch whose weights the model has, 0 for the start of the training; left out where it is not known. */
+  /** The epoch whose weights the model has, 0 for the initial weights; absent where that is not known. */
   readonly keptEpoch?: number | undefined;
-  /** What training made smaller: `mse`, `distribution`; left out where it is not known. */
+  /** The training loss: `mse`, `distribution`; absent where it is not known. */
   readonly loss?: string | undefined;
 }
 
-/** The page of an evaluation: what the numbers are and mean, where the model fails, and how it was made. */
+/** The HTML page of an evaluation: metrics, errors by group, best and worst predictions, and how the model was made. */
 export function evaluationPage(options: EvaluationPageOptions): string {
   const { title, target, unit, evaluation, best, worst, made } = options;
   const format = formatOf(evaluation, unit);
@@ -85,7 +85,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
     lead: `${capital(target)} of ${plural(images, 'image')}${skipped.length > 0 ? `, ${formatCount(skipped.length)} skipped` : ''}`,
     main: [
       result(options, format),
-      constants(options, format),
+      baselines(options, format),
       leakageSection(options.leakage, options.leakedImages ?? [], evaluation, format),
       plots(options),
       training(options),
@@ -101,9 +101,9 @@ export function evaluationPage(options: EvaluationPageOptions): string {
 }
 
 function worstNote(worst: readonly PredictedImage[]): string {
-  const note = 'Look here first: some of these may be wrong labels rather than wrong answers.';
+  const note = 'Check these first: some may be wrong labels rather than wrong predictions.';
   const hasNeighbours = worst.some(({ neighbours = [] }) => neighbours.length > 0);
-  return hasNeighbours ? `${note} Below each, the training images that look most like it, with their numbers.` : note;
+  return hasNeighbours ? `${note} Below each are the most similar training images with their labels.` : note;
 }
 
 function result(options: EvaluationPageOptions, format: Format): Markup {
@@ -116,7 +116,7 @@ function result(options: EvaluationPageOptions, format: Format): Markup {
 }
 
 function warnings(texts: readonly string[]): Markup {
-  return html`<div class="warning" role="note"><strong>Careful</strong>
+  return html`<div class="warning" role="note"><strong>Warning</strong>
 <ul>${texts.map(text => html`<li>${text}</li>`)}</ul></div>
 `;
 }
@@ -130,9 +130,9 @@ function headline(evaluation: Evaluation, unit: string | undefined, format: Form
       value: format.figure(value),
       unit,
       notes: [
-        // One image drawn again and again is always itself: its interval would claim certainty.
+        // Resampling one image gives the same image: the interval would have no width.
         ...(images > 1 ? [`95 % interval ${format.figure(low)} to ${format.figure(high)}`] : []),
-        `constant answer ${format.figure(Math.min(baseline.mean[key], baseline.median[key]))}`,
+        `baseline ${format.figure(Math.min(baseline.mean[key], baseline.median[key]))}`,
       ],
     };
   };
@@ -145,28 +145,28 @@ function headline(evaluation: Evaluation, unit: string | undefined, format: Form
       notes: [
         r2 === null
           ? `not defined for ${images === 1 ? 'one image' : 'labels that are all equal'}`
-          : '1 is perfect, 0 a constant',
+          : '1 is perfect, 0 no better than the mean',
       ],
     },
-    // Within 5 of a price, or of a ratio, is none or all: a number that says nothing.
+    // For prices or ratios the share within 5 is 0 or 1, which says nothing.
     ...(cs5 >= 0.01 && cs5 < 1
       ? [{ name: `Within 5${unitSuffix(unit)}`, value: formatPercent(cs5), notes: ['share of the predictions'] }]
       : []),
   ];
 }
 
-function constants({ evaluation, trainingLabels }: EvaluationPageOptions, format: Format): Markup {
+function baselines({ evaluation, trainingLabels }: EvaluationPageOptions, format: Format): Markup {
   const { rmse, mae, baseline } = evaluation;
   const longest = Math.max(mae, baseline.mean.mae, baseline.median.mae) || 1;
   const row = (name: string, errors: ErrorPair, isOurs: boolean) => html`
 <tr${isOurs && html` class="ours"`}><th scope="row">${name}</th><td>${format.figure(errors.rmse)}</td><td>${format.figure(errors.mae)}</td>${barCell(errors.mae / longest)}</tr>`;
-  const title = 'Against a constant answer';
+  const title = 'Compared with the baseline';
   return section(
     title,
-    'What the model adds to giving the same answer, taken from the training labels, for every image.',
+    'The baseline predicts the same value for every image: the mean or the median of the training labels.',
     table(
       title,
-      html`<th scope="col">Answer</th><th scope="col">RMSE</th><th scope="col">MAE</th><td class="bar"></td>`,
+      html`<th scope="col">Prediction</th><th scope="col">RMSE</th><th scope="col">MAE</th><td class="bar"></td>`,
       [
         row('This model', { rmse, mae }, true),
         row(`Always the mean, ${format.prediction(trainingLabels.mean)}`, baseline.mean, false),
@@ -183,73 +183,77 @@ function plots({ target, unit, predictions }: EvaluationPageOptions): Markup | '
       ? [
           plotFigure(
             scatterPlot(predictions, axes),
-            `Predicted on true ${target}`,
-            'On the dashed line prediction and truth are equal.',
+            `Predicted against true ${target}`,
+            'On the dashed line the prediction equals the true value.',
           ),
           plotFigure(
             residualPlot(predictions, axes),
             `Error by true ${target}`,
-            'Steps: mean of a group; bands: one standard deviation.',
+            'Steps: mean error of a group; bands: one standard deviation.',
           ),
           plotFigure(
             errorHistogramPlot(predictions, axes),
             'Distribution of errors',
-            'Left of 0 too low, right of it too high.',
+            'Predictions are too low left of 0, too high right of it.',
           ),
           plotFigure(
             labelHistogramPlot(histogram(predictions.map(({ label }) => label)), axes),
             `True ${target} of these images`,
-            'Where there are few, the figures say little.',
+            'Where images are few, errors are uncertain.',
           ),
         ]
       : []),
   ];
-  return figures.length === 0 ? '' : section('Predictions and truth', '', html`<div class="plots">${figures}</div>`);
+  return figures.length === 0
+    ? ''
+    : section('Predictions and true values', '', html`<div class="plots">${figures}</div>`);
 }
 
 function training({ target, unit, epochs = [], keptEpoch, loss }: EvaluationPageOptions): Markup | '' {
   if (epochs.length === 0) return '';
   const isValidated = epochs.some(({ valMse }) => valMse !== null);
   const note = [
-    'Training is measured during the epoch, with dropout and augmentation where there are any.',
-    ...(isValidated ? ['Validation is of the images held out, after the epoch.'] : []),
+    'The training error is measured during the epoch, with dropout and augmentation if they are used.',
+    ...(isValidated ? ['The validation error is measured on the held-out images after the epoch.'] : []),
     ...(keptEpoch !== undefined && keptEpoch > 0 && isValidated
-      ? [`The model has the weights of epoch ${keptEpoch}, whose ${criterionOf(loss)} there is smallest.`]
+      ? [`The weights of epoch ${keptEpoch} were kept, whose ${criterionOf(loss)} on them is the smallest.`]
       : []),
-    ...(keptEpoch === 0 ? ['No epoch was better there than the start, whose weights the model has.'] : []),
+    ...(keptEpoch === 0 ? ['No epoch improved on the initial weights, which were kept.'] : []),
   ].join(' ');
-  // Of mse the loss is the squared error over again, in other units.
+  // The mse loss is the squared error again, in other units.
   const showsLoss = loss !== undefined && loss !== 'mse';
   return section(
     'Training',
     note,
     html`<div class="plots">${[
       plotFigure(trainingPlot(epochs, { target, unit }, keptEpoch), 'Error by epoch', 'Root mean squared error.'),
-      ...(showsLoss ? [plotFigure(lossPlot(epochs), 'Loss by epoch', `What training made smaller: ${loss}.`)] : []),
+      ...(showsLoss
+        ? [plotFigure(lossPlot(epochs), 'Loss by epoch', `The loss that training minimizes: ${loss}.`)]
+        : []),
     ]}</div>`,
   );
 }
 
-/** What the kept epoch is chosen by: squares follow a few wrong labels, so only the loss that is about them is judged by them. */
+/** What the kept epoch is chosen by. Squared errors are sensitive to a few wrong labels, so they choose it only for the mse loss. */
 const criterionOf = (loss: string | undefined): string =>
   loss === undefined || loss === 'mse' ? 'mean squared error' : 'mean absolute error';
 
 function gridImage(image: PredictedImage, target: string, format: Format): GridImage {
   const { dataUri, file, label, value, neighbours = [] } = image;
-  const truth = format.label(label);
+  const trueValue = format.label(label);
   const predicted = format.prediction(value);
   return {
     dataUri,
     file,
-    alt: `${file}: true ${target} ${truth}, predicted ${predicted}`,
-    caption: html`<span class="pair"><span>true ${truth}</span><span class="off">${format.signed(value - label)}</span></span>predicted ${predicted}`,
+    alt: `${file}: true ${target} ${trueValue}, predicted ${predicted}`,
+    caption: html`<span class="pair"><span>true ${trueValue}</span><span class="off">${format.signed(value - label)}</span></span>predicted ${predicted}`,
     below: neighbours.length > 0 && neighbourStrip(neighbours, target, format),
   };
 }
 
-/** The training images that look most like one, each with its number. */
+/** The most similar training images, each with its label. */
 function neighbourStrip(neighbours: NonNullable<PredictedImage['neighbours']>, target: string, format: Format): Markup {
-  return html`<ul class="near" aria-label="training images that look most like it">${neighbours.map(
+  return html`<ul class="near" aria-label="most similar training images">${neighbours.map(
     ({ file, label, dataUri }) =>
       html`<li title="${file}">${
         dataUri === undefined
@@ -259,7 +263,7 @@ function neighbourStrip(neighbours: NonNullable<PredictedImage['neighbours']>, t
   )}</ul>`;
 }
 
-/** `r2` with two decimals; what is not quite 1 is never written so. */
+/** `r2` with two decimals; a value below 1 is never rounded to 1. */
 function formatR2(r2: number): string {
   return r2 < 1 && r2 >= 0.995 ? '> 0.99' : r2.toFixed(2).replace('-', '\u2212');
 }

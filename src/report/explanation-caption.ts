@@ -9,7 +9,7 @@ const methods: Readonly<Record<ExplainMethod, string>> = {
   occlusion: 'Occlusion',
 };
 
-/** What stands beside a drawn explanation: the number, how its parts were found, and how far to trust them. */
+/** The caption of an explanation: the prediction, the method and the result of the deletion test. */
 export function explanationCaption(
   explanation: Pick<Explanation, 'value' | 'unclamped' | 'baseline' | 'method' | 'faithfulness'>,
   { target }: { readonly target: { readonly name: string; readonly unit: string | null } },
@@ -19,10 +19,10 @@ export function explanationCaption(
   const show = (number: number) => `${significant(number, 4)}${unitSuffix(target.unit ?? undefined)}`;
   const test =
     ratio === null
-      ? 'Faithfulness unknown: blurring random tenths changes nothing.'
-      : `Faithfulness: blurring the tenth marked most changes the number ${ratio.toFixed(1)} times as much as a random one does, and ` +
+      ? 'Faithfulness unknown: blurring a random tenth of the image does not change the prediction.'
+      : `Faithfulness: blurring the most strongly marked tenth of the image changes the prediction ${ratio.toFixed(1)} times as much as blurring a random tenth, and ` +
         `more than ${Math.round(beats * DRAWS)} of ${DRAWS} random draws.`;
-  const before = unclamped === undefined ? '' : ` Before it is clamped it is ${show(unclamped)}.`;
+  const before = unclamped === undefined ? '' : ` Before clamping the prediction is ${show(unclamped)}.`;
   return {
     title: `${target.name} ${show(value)}`,
     note: `${methods[method]}, compared with the blurred image (${show(baseline)}).${before} ${test}`,

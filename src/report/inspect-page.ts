@@ -17,11 +17,11 @@ import {
 } from './parts.js';
 import { labelHistogramPlot, type Target } from './plots.js';
 
-/** An image with its number. */
-export interface LabelledImage {
+/** An image with its label. */
+export interface LabeledImage {
   readonly file: string;
   readonly label: number;
-  /** A small version of the image as a data URI. */
+  /** A thumbnail as a data URI. */
   readonly dataUri: string;
 }
 
@@ -38,20 +38,20 @@ export interface InspectPageOptions extends Target {
   readonly sizes: readonly { readonly width: number; readonly height: number; readonly images: number }[];
   /** File formats (`jpeg`) with their counts, in any order. */
   readonly formats: readonly { readonly format: string; readonly images: number }[];
-  /** Images without colour. */
+  /** Images without color. */
   readonly grayscale: number;
-  readonly samples: readonly LabelledImage[];
-  /** How many images of the other data set repeat some of these; left out where none were compared. */
+  readonly samples: readonly LabeledImage[];
+  /** How many images of the test data repeat some of these; absent where no test data was compared. */
   readonly leakage?: { readonly exact: number; readonly near: number; readonly images: number } | undefined;
   /** The first of them beside those that they repeat. */
   readonly leakedImages?: readonly LeakedImage[];
   readonly made: MadeBy;
 }
 
-/** Sizes named one by one; the rest is counted. */
+/** Sizes listed one by one; the rest is counted. */
 const MAX_SIZES = 6;
 
-/** The page of a data set: what is in it, how its numbers are distributed, and what is wrong with it. */
+/** The HTML page of a data set: counts, distribution of its labels, samples, repeated images and unusable files. */
 export function inspectPage(options: InspectPageOptions): string {
   const { title, target, images, skipped, labels, samples, made } = options;
   const format = formatFor(labels.std, options.unit);
@@ -64,13 +64,13 @@ export function inspectPage(options: InspectPageOptions): string {
   return page({
     title,
     kind: 'Data set',
-    lead: `${plural(images, 'image')} labelled with ${target}`,
+    lead: `${plural(images, 'image')} labeled with ${target}`,
     main: [
       contents(options, format),
       distribution(options),
-      samples.length > 0 && section('Samples', 'Do the numbers fit the images?', imageGrid(shown)),
+      samples.length > 0 && section('Samples', 'Do the labels match the images?', imageGrid(shown)),
       repeated(options, format),
-      skippedSection('Broken and unlabelled files', skipped),
+      skippedSection('Broken and unlabeled files', skipped),
       madeSection(made),
     ],
   });
@@ -99,7 +99,7 @@ function contents({ target, unit, images, skipped, labels, grayscale }: InspectP
         notes: ['lowest to highest'],
       },
       {
-        name: 'Without colour',
+        name: 'Grayscale',
         value: formatPercent(grayscale / Math.max(images, 1)),
         notes: [plural(grayscale, 'image')],
       },
@@ -118,7 +118,7 @@ function repeated({ leakage, leakedImages = [] }: InspectPageOptions, format: Fo
 
 function distribution({ target, unit, images, histogram, sizes, formats }: InspectPageOptions): Markup {
   return section(
-    'Numbers and files',
+    'Labels and files',
     '',
     html`<div class="plots">
 ${
@@ -126,7 +126,7 @@ ${
   plotFigure(
     labelHistogramPlot(histogram, { target, unit }),
     `Images by ${target}`,
-    'Where images are few, a model learns little.',
+    'A model learns little where images are few.',
   )
 }<div class="stack">
 ${sizeTable(sizes, images)}

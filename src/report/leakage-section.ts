@@ -3,7 +3,7 @@ import { type Format, formatCount, formatPercent, plural } from './format.js';
 import { html, imageUri, type Markup } from './html.js';
 import { section, table } from './parts.js';
 
-/** What a page says of test images that the model was trained on. */
+/** The test images that the model was trained on. */
 export interface LeakageFigures {
   readonly exact: number;
   readonly near: number;
@@ -21,7 +21,7 @@ export interface LeakageFigures {
   }[];
 }
 
-/** An image and the training image that it repeats, small versions of both as data URIs. */
+/** An image and the training image that it repeats, with thumbnails as data URIs. */
 export interface LeakedImage {
   readonly file: string;
   readonly training: string;
@@ -33,10 +33,10 @@ export interface LeakedImage {
   readonly trainingUri?: string | undefined;
 }
 
-/** Pairs that are named; the rest is counted. */
+/** Pairs listed by name; the rest is counted. */
 const MAX_PAIRS = 50;
 
-/** Headline and leak-reduced errors side by side, and the images that were trained on; nothing where it is not known. */
+/** The errors with and without test images that repeat training images, and a list of these; empty where they are not known. */
 export function leakageSection(
   leakage: LeakageFigures | undefined,
   leaked: readonly LeakedImage[],
@@ -45,7 +45,7 @@ export function leakageSection(
 ): Markup | '' {
   if (leakage === undefined) return '';
   const { exact, near, images, reduced, pairs } = leakage;
-  const title = 'Images seen in training';
+  const title = 'Test images in the training data';
   if (exact + near === 0) {
     return section(title, `None of ${plural(images, 'image')} is, or shows the same photo as, a training image.`, '');
   }
@@ -53,38 +53,38 @@ export function leakageSection(
   const row = (name: string, count: number, errors: { rmse: number | null; mae: number | null }) => html`
 <tr><th scope="row">${name}</th><td>${formatCount(count)}</td><td>${figure(errors.rmse)}</td><td>${figure(errors.mae)}</td></tr>`;
   const share = formatPercent((exact + near) / images);
-  const note = `${plural(exact + near, 'image')} of ${formatCount(images)} (${share}): ${formatCount(exact)} the same file as a training image, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped. Errors on images that a model has seen are too small.`;
+  const note = `${plural(exact + near, 'image')} of ${formatCount(images)} (${share}): ${formatCount(exact)} the same file as a training image, ${formatCount(near)} the same photo, compressed again, resized, mirrored or cropped. Errors on training images are too optimistic.`;
   const shown = pairs.slice(0, MAX_PAIRS);
   return section(title, note, [
     table(
-      'Errors with and without images seen in training',
-      html`<th scope="col">Images</th><th scope="col">Number</th><th scope="col">RMSE</th><th scope="col">MAE</th>`,
-      [row('All', evaluation.images, evaluation), row('Without those seen in training', reduced.images, reduced)],
+      'Errors with and without training images',
+      html`<th scope="col">Images</th><th scope="col">Count</th><th scope="col">RMSE</th><th scope="col">MAE</th>`,
+      [row('All', evaluation.images, evaluation), row('Without training images', reduced.images, reduced)],
     ),
     leakedPairs(leaked, format),
     html`<div class="files">${table(
       title,
-      html`<th scope="col">Image</th><th scope="col" class="text">Training image</th><th scope="col" class="text">Found by</th><th scope="col">Likeness</th><th scope="col">True</th><th scope="col">In training</th>`,
+      html`<th scope="col">Image</th><th scope="col" class="text">Training image</th><th scope="col" class="text">Found by</th><th scope="col">Similarity</th><th scope="col">True</th><th scope="col">In training</th>`,
       shown.map(
         ({ file, training, by, similarity, label, trainingLabel }) => html`
-<tr><th scope="row">${file}</th><td class="text">${training}</td><td class="text">${by}</td><td>${likenessText(similarity)}</td><td>${format.label(label)}</td><td>${format.label(trainingLabel)}</td></tr>`,
+<tr><th scope="row">${file}</th><td class="text">${training}</td><td class="text">${by}</td><td>${similarityText(similarity)}</td><td>${format.label(label)}</td><td>${format.label(trainingLabel)}</td></tr>`,
       ),
     )}</div>
 ${pairs.length > shown.length && html`<p class="note">and ${formatCount(pairs.length - shown.length)} more</p>`}`,
   ]);
 }
 
-/** Images that repeat training images beside them, with the labels and the likeness of both; nothing where there are none. */
+/** Images beside the training images that they repeat, with both labels and their similarity; empty without any. */
 export function leakedPairs(images: readonly LeakedImage[], format: Format): Markup | '' {
   if (images.length === 0) return '';
   const side = (uri: string | undefined, alt: string) =>
     uri === undefined ? html`<span class="gone"></span>` : html`<img src="${imageUri(uri)}" alt="${alt}">`;
   return html`<ul class="images twins">${images.map(
     ({ file, training, similarity, label, trainingLabel, dataUri, trainingUri }) => html`
-<li><figure><div class="sides">${side(dataUri, `test image ${file}`)}${side(trainingUri, `training image ${training}`)}</div><figcaption><span class="pair"><span>test ${format.label(label)}</span><span>training ${format.label(trainingLabel)}</span></span><span class="off">likeness ${likenessText(similarity)}</span><span class="file" title="${file}">${file}</span><span class="file" title="${training}">${training}</span></figcaption></figure></li>`,
+<li><figure><div class="sides">${side(dataUri, `test image ${file}`)}${side(trainingUri, `training image ${training}`)}</div><figcaption><span class="pair"><span>test ${format.label(label)}</span><span>training ${format.label(trainingLabel)}</span></span><span class="off">similarity ${similarityText(similarity)}</span><span class="file" title="${file}">${file}</span><span class="file" title="${training}">${training}</span></figcaption></figure></li>`,
   )}
 </ul>`;
 }
 
 // Copies differ in the third decimal.
-const likenessText = (similarity: number) => similarity.toFixed(3);
+const similarityText = (similarity: number) => similarity.toFixed(3);

@@ -7,13 +7,13 @@ import { extent, mean, median, quantile, standardDeviation } from '../metrics/st
 import { axis, compact, wholeTicks } from './axes.js';
 import { formatCount } from './format.js';
 
-/** What the number is called and what it is counted in, for the axes: `age`, `years`. */
+/** Name and unit of the target, for the axes: `age`, `years`. */
 export interface Target {
   readonly target: string;
   readonly unit?: string | undefined;
 }
 
-/** A true and a predicted number. */
+/** A label and its prediction. */
 export interface Point {
   readonly label: number;
   readonly value: number;
@@ -26,7 +26,7 @@ export type EpochErrors = Pick<Epoch, 'epoch' | 'trainMse' | 'valMse' | 'trainLo
 export interface LearningRatePoint {
   /** Above 0. */
   readonly learningRate: number;
-  /** NaN or infinite where training has run away. */
+  /** NaN or infinite where training diverged. */
   readonly loss: number;
 }
 
@@ -37,12 +37,12 @@ export const ACCENT = 'var(--accent, #2f6fde)';
 export const CONTRAST = 'var(--contrast, #c2410c)';
 // More dots than this hide each other and make the page heavy: 50,000 are 5 MB as dots, 100 kB as hexagons.
 const MAX_DOTS = 2000;
-const ERROR_AXIS = 'error: prediction \u2212 truth';
+const ERROR_AXIS = 'error: predicted \u2212 true';
 
 /**
- * Predicted against true numbers as an SVG, both axes of the same range, with the line on which all would lie if they were
- * right. Up to 2,000 points are dots; more are hexagons, the darker the more points lie there. Both axes are logarithmic
- * where all numbers are above 0 and the largest true one is more than ten times their median, as with prices.
+ * Predictions against labels as an SVG, both axes of the same range, with the line where they are equal. Up to 2,000 points are
+ * dots; more are binned into hexagons, darker with more points. Both axes are logarithmic if all values are above 0 and the
+ * largest label is more than ten times the median, as with prices.
  */
 export function scatterPlot(points: readonly Point[], target: Target): string {
   const { min, max } = extent(points.flatMap(({ label, value }) => [label, value]));
@@ -51,8 +51,8 @@ export function scatterPlot(points: readonly Point[], target: Target): string {
   return draw(
     {
       id: 'scatter',
-      title: `Predicted on true ${target.target}`,
-      description: `${formatCount(points.length)} predictions; on the diagonal line prediction and truth are equal.`,
+      title: `Predicted against true ${target.target}`,
+      description: `${formatCount(points.length)} predictions; on the diagonal line the prediction equals the true value.`,
     },
     {
       x: { ...axis(`true ${target.target}`, target.unit, domain, type), nice: type === 'linear' },
@@ -63,22 +63,22 @@ export function scatterPlot(points: readonly Point[], target: Target): string {
 }
 
 /**
- * Errors (prediction - truth) by true number as an SVG, with a line at 0 and, for each group of `groupByLabel`, the mean
- * error and a band of one standard deviation around it. Of more than 2,000 errors the outermost 0.2 % are left out.
+ * Errors (prediction - label) by label as an SVG, with a line at 0 and, for each group of `groupByLabel`, the mean error and a
+ * band of one standard deviation around it. Of more than 2,000 errors the outermost 0.2 % are left out.
  */
 export function residualPlot(points: readonly Point[], target: Target): string {
   const residuals = points.map(({ label, value }) => ({ label, error: value - label }));
   const labels = points.map(({ label }) => label);
   const groups = groupByLabel(labels).map(({ from, to, indices }) => {
     const errors = indices.map(i => residuals[i]!.error);
-    const centre = mean(errors);
+    const center = mean(errors);
     const spread = standardDeviation(errors);
-    return { from, to, centre, low: centre - spread, high: centre + spread };
+    return { from, to, center, low: center - spread, high: center + spread };
   });
   const type = isSkewed(points) && groups[0]!.from > 0 ? 'log' : 'linear';
   const { min, max } = errorRange(residuals.map(({ error }) => error));
   const shown = residuals.filter(({ error }) => error >= min && error <= max);
-  // The line at 0 belongs to the image, even where all errors lie on one side of it.
+  // The line at 0 is always in range, even if all errors have one sign.
   const heights = [0, min, max, ...groups.flatMap(({ low, high }) => [low, high])];
   const range = extent(heights);
   return draw(
@@ -86,7 +86,7 @@ export function residualPlot(points: readonly Point[], target: Target): string {
       id: 'residuals',
       title: `Error by true ${target.target}`,
       description:
-        'Prediction minus truth. Steps show the mean error of each group, bands one standard deviation around it.',
+        'Prediction minus true value. Steps show the mean error of each group, bands one standard deviation around it.',
     },
     {
       x: axis(`true ${target.target}`, target.unit, [groups[0]!.from, groups.at(-1)!.to], type),
@@ -95,14 +95,14 @@ export function residualPlot(points: readonly Point[], target: Target): string {
         cloud(shown, 'error'),
         Plot.rect(groups, { x1: 'from', x2: 'to', y1: 'low', y2: 'high', fill: CONTRAST, fillOpacity: 0.16 }),
         Plot.ruleY([0], { strokeOpacity: 0.6 }),
-        Plot.ruleY(groups, { x1: 'from', x2: 'to', y: 'centre', stroke: CONTRAST, strokeWidth: 2.5 }),
+        Plot.ruleY(groups, { x1: 'from', x2: 'to', y: 'center', stroke: CONTRAST, strokeWidth: 2.5 }),
         ...outside(residuals.length - shown.length),
       ],
     },
   );
 }
 
-/** How many images carry which number, as an SVG; `bins` as `histogram` of the evaluation folder makes them. */
+/** The distribution of labels as an SVG; `bins` come from `histogram`. */
 export function labelHistogramPlot(bins: readonly HistogramBin[], target: Target): string {
   return bars(
     bins,
@@ -115,7 +115,7 @@ export function labelHistogramPlot(bins: readonly HistogramBin[], target: Target
   );
 }
 
-/** How many predictions are how far off, as an SVG with a line at 0; of more than 2,000 the outermost 0.2 % are left out. */
+/** The distribution of errors as an SVG with a line at 0; of more than 2,000 the outermost 0.2 % are left out. */
 export function errorHistogramPlot(points: readonly Point[], target: Target): string {
   const errors = points.map(({ label, value }) => value - label);
   const { min, max } = errorRange(errors);
@@ -150,9 +150,9 @@ export function trainingPlot(epochs: readonly EpochErrors[], { unit }: Target, k
   const mark = epochs.some(({ epoch }) => epoch === kept) ? [kept] : [];
   // Above the frame, where no curve is, from right to left.
   const keys = [
-    ...(mark.length > 0 ? [{ text: `epoch ${kept} kept`, colour: 'currentColor' }] : []),
-    ...(isValidated ? [{ text: 'validation', colour: CONTRAST }] : []),
-    { text: 'training', colour: ACCENT },
+    ...(mark.length > 0 ? [{ text: `epoch ${kept} kept`, color: 'currentColor' }] : []),
+    ...(isValidated ? [{ text: 'validation', color: CONTRAST }] : []),
+    { text: 'training', color: ACCENT },
   ];
   return draw(
     {
@@ -175,7 +175,7 @@ export function trainingPlot(epochs: readonly EpochErrors[], { unit }: Target, k
   );
 }
 
-/** The mean loss of each epoch's steps as an SVG: what training made smaller, where that is not the squared error. */
+/** The mean training loss of each epoch as an SVG. */
 export function lossPlot(epochs: readonly EpochErrors[]): string {
   return draw(
     {
@@ -218,7 +218,7 @@ function errorAxis(name: string, unit: string | undefined, values: readonly numb
   return { ...axis(name, about, [from, max], isLog ? 'log' : 'linear'), nice: !isLog };
 }
 
-/** A line through the values of each epoch, with dots where they are few enough to tell apart. */
+/** A line through the values of each epoch, with dots for up to 40 epochs. */
 function curve(rows: readonly { readonly epoch: number }[], y: string, stroke: string, strokeDasharray?: string) {
   const dashed = strokeDasharray === undefined ? {} : { strokeDasharray };
   return [
@@ -231,10 +231,10 @@ function curve(rows: readonly { readonly epoch: number }[], y: string, stroke: s
 const KEY_CHARACTER = 9;
 
 /** The names of curves above the frame, the first at the right. */
-function legend(keys: readonly { readonly text: string; readonly colour: string }[]): Plot.Markish[] {
+function legend(keys: readonly { readonly text: string; readonly color: string }[]): Plot.Markish[] {
   let dx = 0;
-  return keys.map(({ text, colour }) => {
-    const mark = Plot.text([text], { frameAnchor: 'top-right', dx, dy: -18, fill: colour, fontWeight: 600 });
+  return keys.map(({ text, color }) => {
+    const mark = Plot.text([text], { frameAnchor: 'top-right', dx, dy: -18, fill: color, fontWeight: 600 });
     dx -= (text.length + 2) * KEY_CHARACTER;
     return mark;
   });
@@ -242,7 +242,7 @@ function legend(keys: readonly { readonly text: string; readonly colour: string 
 
 /**
  * The loss of each step of a learning rate range test as an SVG, on a logarithmic axis of learning rates, with a line at
- * `suggestion`. Where the loss runs away, it is cut off: what matters lies before.
+ * `suggestion`. The curve is cut off where the loss diverges.
  */
 export function learningRatePlot(points: readonly LearningRatePoint[], suggestion: number): string {
   const finite = points.filter(({ loss }) => Number.isFinite(loss));
@@ -287,7 +287,7 @@ export function learningRatePlot(points: readonly LearningRatePoint[], suggestio
   );
 }
 
-/** From the lowest loss to a little above the highest one before it: a loss that runs away behind would squeeze the rest. */
+/** From the lowest loss to slightly above the highest one before it; a diverging loss behind it would squeeze the rest. */
 function usefulLosses(losses: readonly number[]): { readonly low: number; readonly high: number } {
   if (losses.length === 0) return { low: 0, high: 0 };
   const { min, max } = extent(losses);
@@ -295,7 +295,7 @@ function usefulLosses(losses: readonly number[]): { readonly low: number; readon
   return { low: min, high: Math.min(max, before + (before - min) / 4) };
 }
 
-/** The points themselves, or where they are many the hexagons they fall into. */
+/** Dots, or hexagons for more than 2,000 points. */
 function cloud(rows: readonly { readonly label: number }[], y: string) {
   if (rows.length <= MAX_DOTS) {
     return Plot.dot(rows, { x: 'label', y, r: rows.length <= 300 ? 3 : 2.2, fill: ACCENT, fillOpacity: 0.6 });
@@ -327,20 +327,20 @@ function bars(
   });
 }
 
-/** Whether most of the true numbers would lie in the first tenth of an even axis. */
+/** Whether most labels would lie in the first tenth of a linear axis. */
 function isSkewed(points: readonly Point[]): boolean {
   const labels = points.map(({ label }) => label);
   return extent(labels).max > 10 * median(labels);
 }
 
-/** From the lowest to the highest error; of many, without the outermost 0.1 % at each end, which would squeeze the rest. */
+/** The range of the errors; of more than 2,000 without the outermost 0.1 % at each end, which would squeeze the rest. */
 function errorRange(errors: readonly number[]): { readonly min: number; readonly max: number } {
   if (errors.length <= MAX_DOTS) return extent(errors);
   const sorted = Float64Array.from(errors).sort();
   return { min: quantile(sorted, 0.001), max: quantile(sorted, 0.999) };
 }
 
-/** A line of text that says how many errors are not shown; none where all are. */
+/** A line of text with the number of errors that are not shown; empty if all are. */
 function outside(count: number): Plot.Markish[] {
   if (count === 0) return [];
   const text = `${formatCount(count)} larger errors not shown`;
@@ -348,13 +348,13 @@ function outside(count: number): Plot.Markish[] {
 }
 
 export interface About {
-  /** Part of the ids of title and description: one plot of a kind a page. */
+  /** Part of the ids of title and description, unique on a page. */
   readonly id: string;
   readonly title: string;
   readonly description: string;
 }
 
-/** The SVG text of a plot: as wide as its place, in the colours of the page around it, named for those who cannot see it. */
+/** The SVG text of a plot: as wide as its container, in the colors of its page, with title and description for screen readers. */
 export function draw({ id, title, description }: About, options: Plot.PlotOptions): string {
   const svg = Plot.plot({
     width: WIDTH,
@@ -364,14 +364,14 @@ export function draw({ id, title, description }: About, options: Plot.PlotOption
     marginTop: 34,
     marginBottom: 46,
     ...options,
-    // On a dark page fainter marks cannot be told from the paper.
+    // Fainter marks are invisible on a dark page.
     opacity: { type: 'sqrt', range: [0.35, 1] },
     x: { labelAnchor: 'center', labelArrow: 'none', labelOffset: 40, ...options.x },
     y: { labelAnchor: 'top', labelArrow: 'none', labelOffset: 54, grid: true, ...options.y },
     className: 'plot',
     document,
   });
-  // Plot's own style sheet names rules that the page has; one a plot would be noise.
+  // The page's style sheet has the rules of Plot's own.
   svg.querySelector('style')?.remove();
   svg.setAttribute('font-size', '12');
   svg.setAttribute('font-family', 'inherit');

@@ -7,15 +7,14 @@ import { html, type Markup } from './html.js';
 import { barCell, section, table } from './parts.js';
 
 const INTERVALS_NOTE =
-  'Bias is the mean of prediction \u2212 truth: above 0 the model answers too high. In brackets the range that chance in the choice of ' +
-  'images gives the figure, in 95 of 100 cases.';
+  'Bias is the mean of prediction \u2212 true value: above 0 predictions are too high. Parentheses hold 95 % confidence intervals.';
 
 interface Row extends SubsetErrors {
   readonly name: string;
   readonly coverage90?: number | null;
 }
 
-/** Where the model errs: by true number, by the columns of the table, and by what the images look like. */
+/** Errors by true value, by the columns of the table and by properties of the images. */
 export function subsetSections(evaluation: Evaluation, target: string, isWhole: boolean, format: Format): Markup[] {
   const { byGroup, byColumn, slices } = evaluation;
   const groups = byGroup.map(group => ({ ...group, name: range(group, isWhole, format) }));
@@ -33,8 +32,9 @@ export function subsetSections(evaluation: Evaluation, target: string, isWhole: 
 function slopeNote({ slope }: Evaluation): string {
   if (slope === null) return '';
   const [low, high] = slope.interval95;
-  const shrinks = high < 1 ? ': they shrink to the mean, so high numbers come out too low and low ones too high' : '';
-  return ` Predictions rise by ${slope.value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) for each 1 of truth${shrinks}.`;
+  const shrinks =
+    high < 1 ? ': they shrink toward the mean, so high values are predicted too low and low ones too high' : '';
+  return ` Predictions rise by ${slope.value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) per unit of the true value${shrinks}.`;
 }
 
 function rowsOf({ groups }: ColumnErrors, format: Format): Row[] {
@@ -46,8 +46,8 @@ function sliceSection({ slices }: Evaluation, format: Format): Markup {
   const findings = slices.flatMap(({ finding }) => finding ?? []);
   const rows = slices.map(slice => ({ ...slice, name: `${slice.slice} (${slice.meaning})` }));
   return section(
-    'By look',
-    findings.length > 0 ? findings.join(' ') : 'None of these differs from the rest beyond chance.',
+    'By image properties',
+    findings.length > 0 ? findings.join(' ') : 'None of these groups differs significantly from the other images.',
     [errorTable('Images', rows, format)],
   );
 }
@@ -70,9 +70,9 @@ function errorTable(name: string, rows: readonly Row[], format: Format): Markup 
   );
 }
 
-/** What a group holds: of whole numbers `10 \u2013 19`, of others `1.5 to < 2`. */
+/** The name of a range: `10 \u2013 19` for whole numbers, `1.5 to < 2` for others. */
 function range({ from, to }: { readonly from: number; readonly to: number }, isWhole: boolean, format: Format): string {
-  // Spaces that do not wrap: a range is one name.
+  // No-break spaces keep a range on one line.
   if (!isWhole || !Number.isInteger(to)) return `${format.label(from)}\u00a0to\u00a0<\u00a0${format.label(to)}`;
   return from >= to - 1 ? format.label(from) : `${format.label(from)}\u00a0\u2013\u00a0${format.label(to - 1)}`;
 }

@@ -3,10 +3,10 @@ import { type Format, formatCount, formatPercent, plural } from './format.js';
 import { html, type Markup } from './html.js';
 import { imageGrid, section } from './parts.js';
 
-/** A suspicious label with a small version of its image as a data URI. */
+/** A suspicious label with a thumbnail of its image as a data URI. */
 export type SuspectImage = Suspect & { readonly dataUri: string };
 
-/** Images whose labels are suspicious, those that are shown and how many there are; nothing where there are none. */
+/** The images with suspicious labels; empty without any. */
 export function suspectsSection(
   shown: readonly SuspectImage[],
   count: number,
@@ -17,12 +17,12 @@ export function suspectsSection(
   if (shown.length === 0) return '';
   const expected = Math.round((1 - SUSPECT_LEVEL) * images);
   const note =
-    `${plural(count, 'label')} of ${formatCount(images)} ${count === 1 ? 'lies' : 'lie'} outside of the interval that holds ${formatPercent(SUSPECT_LEVEL)}; ` +
-    `of right ones about ${formatCount(expected)} would. Look whether these are right, or let eyeball clean look through the data.`;
+    `${plural(count, 'label')} of ${formatCount(images)} ${count === 1 ? 'lies' : 'lie'} outside the ${formatPercent(SUSPECT_LEVEL)} interval of the prediction; ` +
+    `about ${formatCount(expected)} correct ${expected === 1 ? 'label' : 'labels'} would. Check these labels, or search the whole data set with eyeball clean.`;
   const suspects = shown.map(({ dataUri, file, label, value, low, high }) => ({
     dataUri,
     file,
-    alt: `${file}: labelled ${target} ${format.label(label)}, predicted ${format.prediction(value)}`,
+    alt: `${file}: labeled ${target} ${format.label(label)}, predicted ${format.prediction(value)}`,
     caption: html`<span class="pair"><span>label</span><span class="off">${format.label(label)}</span></span>predicted ${format.prediction(value)}, 99 %: ${format.prediction(low)} to ${format.prediction(high)}`,
   }));
   return section('Suspicious labels', note, imageGrid(suspects, 'bad'));

@@ -5,30 +5,30 @@ import { ACCENT, draw, type Target } from './plots.js';
 
 const DIAGONAL = [{ at: 0 }, { at: 100 }];
 
-/** Found against asked coverage as an SVG, both in per cent, with the line on which they are equal. */
+/** Coverage against level as an SVG, both in percent, with the line where they are equal. */
 export function calibrationPlot(curve: readonly Coverage[]): string {
-  const rows = curve.map(({ level, coverage }) => ({ asked: 100 * level, found: 100 * coverage }));
+  const rows = curve.map(({ level, coverage }) => ({ level: 100 * level, coverage: 100 * coverage }));
   return draw(
     {
       id: 'calibration',
-      title: 'Coverage found against coverage asked',
+      title: 'Coverage by level',
       description: rows
-        .map(({ asked, found }) => `${asked.toFixed(0)} % asked, ${found.toFixed(1)} % found`)
+        .map(({ level, coverage }) => `level ${level.toFixed(0)} %: coverage ${coverage.toFixed(1)} %`)
         .join('; '),
     },
     {
-      x: axis('asked', '%', [0, 100]),
-      y: axis('found', '%', [0, 100]),
+      x: axis('level', '%', [0, 100]),
+      y: axis('coverage', '%', [0, 100]),
       marks: [
         Plot.line(DIAGONAL, { x: 'at', y: 'at', strokeOpacity: 0.6, strokeDasharray: '4 3' }),
-        Plot.line(rows, { x: 'asked', y: 'found', stroke: ACCENT, strokeWidth: 2 }),
-        Plot.dot(rows, { x: 'asked', y: 'found', fill: ACCENT, r: 3.5 }),
+        Plot.line(rows, { x: 'level', y: 'coverage', stroke: ACCENT, strokeWidth: 2 }),
+        Plot.dot(rows, { x: 'level', y: 'coverage', fill: ACCENT, r: 3.5 }),
       ],
     },
   );
 }
 
-/** The mean absolute error of the kept share as an SVG, from none sent away at the right to nine tenths at the left. */
+/** The mean absolute error of the share of images that is kept as an SVG, from all at the right to a tenth at the left. */
 export function riskCoveragePlot(curve: readonly KeptErrors[], { unit }: Pick<Target, 'unit'>): string {
   const rows = curve.map(({ kept, mae }) => ({ kept: 100 * kept, mae }));
   const highest = Math.max(...rows.map(({ mae }) => mae));
@@ -39,7 +39,7 @@ export function riskCoveragePlot(curve: readonly KeptErrors[], { unit }: Pick<Ta
       description: rows.map(({ kept, mae }) => `${kept.toFixed(0)} % kept: ${mae.toPrecision(3)}`).join('; '),
     },
     {
-      x: axis('kept by the model', '%', [0, 100]),
+      x: axis('images kept', '%', [0, 100]),
       y: { ...axis('MAE', unit, [0, highest]), nice: true },
       marks: [
         Plot.line(rows, { x: 'kept', y: 'mae', stroke: ACCENT, strokeWidth: 2 }),

@@ -239,7 +239,7 @@ describe('evaluate', () => {
     const args = ['--solver', 'adam', '--epochs', '1', '--lr', '1e-9', '--cache', cache, '--quiet'];
     assert.equal((await eyeball('train', same, '--out', join(root, 'constant'), ...TINY, ...args)).code, 0);
     const { stdout } = await eyeball('evaluate', join(root, 'constant'), test);
-    assert.match(stdout, /^warning: The model answers almost the same number for every image/m);
+    assert.match(stdout, /^warning: The model predicts almost the same value for every image/m);
   });
 });
 

@@ -78,7 +78,7 @@ test('what intervals hold is said over all and by group, where there are interva
   assert.ok(!('coverage90' in none.byGroup[0]!));
 });
 
-test('sending the doubtful ones away lowers the error of the rest, where the scale tells them', () => {
+test('setting uncertain predictions aside lowers the error of the rest if the scale ranks them', () => {
   const random = createRandom(2);
   const wide = Array.from({ length: 1000 }, (_, i) => {
     const scale = 1 + 9 * random.uniform();
@@ -154,7 +154,7 @@ test('labels that are all equal have an R2 of null and a warning that says so', 
   const result = evaluate(same, { trainingLabels });
   assert.equal(result.r2, null);
   assert.equal(result.warnings.length, 1);
-  assert.match(result.warnings[0]!, /^Every label is 0\.1: there is no variance to explain, so R2 is not defined/);
+  assert.match(result.warnings[0]!, /^Every label is 0\.1, so R2 is not defined/);
 });
 
 test('one image has numbers, an R2 of null and a warning', () => {
@@ -165,7 +165,7 @@ test('one image has numbers, an R2 of null and a warning', () => {
   assert.deepEqual(result.byGroup, [{ from: 10, to: 20, images: 1, rmse: 2, mae: 2, bias: 2, interval95 }]);
   assert.deepEqual(result.interval95.mae, [2, 2]);
   assert.deepEqual(result.warnings.length, 1);
-  assert.match(result.warnings[0]!, /^Only 1 image was measured/);
+  assert.match(result.warnings[0]!, /^Only 1 image was evaluated/);
 });
 
 test('a useful model on enough images has no warnings', () => {
@@ -177,7 +177,10 @@ test('a near-constant model is called out, with advice', () => {
   const predictions = ages(200, label => 40 + 0.15 * (label - 40));
   const { warnings } = evaluate(predictions, { trainingLabels: { mean: 20, median: 20 } });
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0]!, /almost the same number for every image: its predictions spread 15 % as much/);
+  assert.match(
+    warnings[0]!,
+    /almost the same value for every image: the standard deviation of its predictions is 15 % of that of the labels/,
+  );
   assert.match(warnings[0]!, /Train longer/);
 });
 
@@ -191,7 +194,10 @@ test('a model no better than the mean of the training labels is called out once,
   const result = evaluate(predictions, { trainingLabels: { mean: 40, median: 40 } });
   assert.ok(result.r2! < 0);
   assert.equal(result.warnings.length, 1);
-  assert.match(result.warnings[0]!, /^The model is no better than always answering the mean of the training labels/);
+  assert.match(
+    result.warnings[0]!,
+    /^The model is no better than the baseline \(always predicting the mean of the training labels\)/,
+  );
 });
 
 test('a model better than the training mean but not than the mean of these labels is called out for its R2', () => {
@@ -199,7 +205,7 @@ test('a model better than the training mean but not than the mean of these label
   const result = evaluate(predictions, { trainingLabels: { mean: 200, median: 200 } });
   assert.ok(result.r2! <= 0);
   assert.equal(result.warnings.length, 1);
-  assert.match(result.warnings[0]!, /^The mean of the labels measured here would have been a better answer/);
+  assert.match(result.warnings[0]!, /^Always predicting the mean of these labels would be better than the model/);
 });
 
 test('few images are called out under thirty', () => {
@@ -208,7 +214,7 @@ test('few images are called out under thirty', () => {
       ages(n, (label, noise) => label + noise),
       { trainingLabels },
     ).warnings;
-  assert.match(good(29)[0]!, /^Only 29 images were measured/);
+  assert.match(good(29)[0]!, /^Only 29 images were evaluated/);
   assert.deepEqual(good(30), []);
 });
 

@@ -19,7 +19,7 @@ function slicesOf(look: (i: number) => Looks | undefined, error: (i: number, noi
 }
 
 describe('errors by look', () => {
-  it('find that dark images come out higher, beyond chance', () => {
+  it('find that dark images have significantly larger errors and higher predictions', () => {
     const [slice, ...rest] = slicesOf(
       i => (i < 50 ? { ...plain, brightness: 30 } : plain),
       (i, noise) => (i < 50 ? 8 : 0) + 4 * noise,
@@ -29,7 +29,7 @@ describe('errors by look', () => {
     assert.equal(slice!.images, 50);
     assert.match(
       slice!.finding!,
-      /^Dark images err more \(MAE .+ against .+\) and come out higher \(bias \+.+ against .+\) than the rest, beyond chance\.$/,
+      /^Dark images have significantly larger errors \(MAE .+ against .+\) and higher predictions \(bias \+.+ against .+\) than the others\.$/,
     );
   });
 

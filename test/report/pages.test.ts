@@ -95,7 +95,7 @@ for (const [name, page] of [
     assert.ok(page.includes('37/&quot;&gt;&lt;img src=x onerror=&#39;alert(1)&#39;&gt;&amp;.jpg'));
   });
 
-  test(`the page of the ${name} has colours for light and dark and a rule for narrow screens`, () => {
+  test(`the page of the ${name} has colors for light and dark and a rule for narrow screens`, () => {
     assert.match(page, /@media \(prefers-color-scheme: dark\)/);
     assert.match(page, /@media \(max-width: 34rem\)/);
   });
@@ -106,7 +106,7 @@ for (const [name, page] of [
   });
 }
 
-test('the evaluation says its numbers, its constant and its groups', () => {
+test('the evaluation has its metrics, the baseline and errors by group', () => {
   const rows = [
     { file: 'a', label: 10, value: 14 },
     { file: 'b', label: 19, value: 17 },
@@ -117,13 +117,13 @@ test('the evaluation says its numbers, its constant and its groups', () => {
   assert.match(text, /Always the mean, 33\.2 22\.87 22\.07/);
   assert.match(text, /10 \u2013 19 2 3\.16 \+1\.00 \(\u22122\.00 to \+4\.00\) 3\.00 \(2\.00 to 4\.00\)/);
   assert.match(text, /60 \u2013 69 1 0\.50 \+0\.50 0\.50/);
-  assert.match(text, /Predictions rise by 0\.97 \(0\.83 to 1\.12\) for each 1 of truth\./);
+  assert.match(text, /Predictions rise by 0\.97 \(0\.83 to 1\.12\) per unit of the true value\./);
   assert.doesNotMatch(text, /Intervals/);
   assert.match(text, /true 20 \+41\.25 predicted 61\.3/);
-  assert.match(text, /Only 3 images were measured/);
+  assert.match(text, /Only 3 images were evaluated/);
 });
 
-test('the evaluation says what its intervals hold, what columns and looks tell, and what is beyond chance', () => {
+test('the evaluation has coverage, errors by column and by image properties, and significant differences', () => {
   const plain = { widthPx: 300, heightPx: 300, brightness: 120, isGray: false };
   const rows = predictions(300).map((row, i) => ({
     ...row,
@@ -140,11 +140,14 @@ test('the evaluation says what its intervals hold, what columns and looks tell, 
   expectWellFormed(page);
   expectSelfContained(page);
   const text = textOf(page);
-  assert.match(text, /Intervals of 90 % 9\d\.\d % hold the truth; \d+\.\d+ years wide on average/);
-  assert.match(text, /Unusual images 2 of 300; unlike those of the training/);
-  assert.match(text, /Sending the doubtful ones to a person/);
+  assert.match(text, /90 % intervals 9\d\.\d % contain the true value; \d+\.\d+ years wide on average/);
+  assert.match(text, /Unusual images 2 of 300; unlike the training images/);
+  assert.match(text, /Setting uncertain predictions aside/);
   assert.match(text, /By camera .* b 150 /);
-  assert.match(text, /Dark images err more \(MAE \S+ against \S+\) and come out higher .* beyond chance\./);
+  assert.match(
+    text,
+    /Dark images have significantly larger errors \(MAE \S+ against \S+\) and higher predictions .* than the others\./,
+  );
 });
 
 test('groups of labels that are not whole are named by their edges', () => {
@@ -152,9 +155,9 @@ test('groups of labels that are not whole are named by their edges', () => {
   assert.match(textOf(evaluation({ predictions: rows })), /0\.1 to &lt; 0\.2/);
 });
 
-test('no warnings, no skipped files, no epochs: nothing is said of them', () => {
+test('no warnings, no skipped files, no epochs: they are left out', () => {
   const text = textOf(evaluation());
-  assert.doesNotMatch(text, /Careful|Skipped files|Training/);
+  assert.doesNotMatch(text, /Warning|Skipped files|Training/);
   assert.match(textOf(evaluation({ skipped: [{ file: 'x', reason: 'broken' }] })), /Skipped files/);
 });
 
@@ -166,18 +169,21 @@ test('training is shown by epoch, with its loss where that is not the squared er
   const page = evaluation({ epochs, keptEpoch: 2, loss: 'distribution' });
   expectWellFormed(page);
   const text = textOf(page);
-  assert.match(text, /Training Training is measured during the epoch.* Validation is of the images held out/);
+  assert.match(
+    text,
+    /Training The training error is measured during the epoch.* The validation error is measured on the held-out images/,
+  );
   assert.match(text, /epoch 2 kept/);
-  assert.match(text, /Loss by epoch What training made smaller: distribution\./);
+  assert.match(text, /Loss by epoch The loss that training minimizes: distribution\./);
   for (const loss of ['mse', undefined])
     assert.doesNotMatch(textOf(evaluation({ epochs, keptEpoch: 2, loss })), /Loss by epoch/);
 });
 
-test('training that made nothing better says so', () => {
+test('training that did not improve says so', () => {
   const epochs = [{ epoch: 1, trainMse: 9, valMse: 8, trainLoss: 3 }];
-  assert.match(textOf(evaluation({ epochs, keptEpoch: 0 })), /No epoch was better there than the start/);
+  assert.match(textOf(evaluation({ epochs, keptEpoch: 0 })), /No epoch improved on the initial weights/);
   const unknown = evaluation({ epochs: [{ epoch: 1, trainMse: 9, valMse: null, trainLoss: 3 }] });
-  assert.doesNotMatch(textOf(unknown), /No epoch|Validation is/);
+  assert.doesNotMatch(textOf(unknown), /No epoch|validation error/);
 });
 
 test('fifty skipped files are named and the rest counted', () => {
@@ -194,7 +200,7 @@ test('one image has a page without plots, intervals or an R2', () => {
   expectWellFormed(page);
   assert.match(text, /The prediction is 3\.00 years off, too high\./);
   assert.match(text, /not defined for one image/);
-  assert.doesNotMatch(text, /95 % interval|Predictions and truth/);
+  assert.doesNotMatch(text, /95 % interval|Predictions and true values/);
 });
 
 test('within 5 is left out where it says nothing', () => {
@@ -219,7 +225,7 @@ test('the data set page says counts, labels, sizes most frequent first, formats 
   assert.match(text, /Range of age 0 \u2013 89 years/);
   assert.match(text, /200 \u00d7 200 50 83 % 125 \u00d7 125 10 17 %/);
   assert.match(text, /JPEG 59 98 % PNG 1 2 %/);
-  assert.match(text, /Without colour 10 % 6 images/);
+  assert.match(text, /Grayscale 10 % 6 images/);
 });
 
 test('many sizes are cut to the most frequent six, the others counted together', () => {
@@ -251,9 +257,12 @@ test('the range of a group is one line', () => {
 test('the kept epoch stands with what it was chosen by', () => {
   const epochs = [1, 2, 3].map(epoch => ({ epoch, trainMse: 10 / epoch, valMse: 20 / epoch, trainLoss: 1 / epoch }));
   const training = (loss: string, keptEpoch: number) => evaluation({ epochs, keptEpoch, loss });
-  assert.match(training('distribution', 2), /weights of epoch 2, whose mean absolute error there is smallest/);
-  assert.match(training('mse', 3), /weights of epoch 3, whose mean squared error there is smallest/);
-  assert.doesNotMatch(training('mse', 0), /there is smallest/);
+  assert.match(
+    training('distribution', 2),
+    /weights of epoch 2 were kept, whose mean absolute error on them is the smallest/,
+  );
+  assert.match(training('mse', 3), /weights of epoch 3 were kept, whose mean squared error on them is the smallest/);
+  assert.doesNotMatch(training('mse', 0), /were kept, whose/);
 });
 
 test('no dot or hexagon is too faint for a dark page', () => {

@@ -20,7 +20,7 @@ test('a good model: its error, the constant it is measured against, and what it 
   assert.match(text, /^On average a prediction is 2\.00 years off \(95 % interval 2\.00 to 2\.00\)\. /);
   assert.match(
     text,
-    /the median age of the training images, 30\.0, would be 20\.00 off: the model takes away 90 % of that\./,
+    /the median age of the training images, 30\.0, would be 20\.00 off: the error of the model is 90 % lower\./,
   );
   assert.match(text, /It explains 99 % of the variance\./);
   assert.match(text, /neither too high nor too low\.$/);
@@ -35,7 +35,7 @@ test('a bad model is said to be no better, and nothing is explained', () => {
   ]);
   assert.match(text, /the model is no better than that\./);
   assert.doesNotMatch(text, /explains/);
-  assert.match(text, /Its answers are 45\.0. years too high on the whole\.$/);
+  assert.match(text, /On average its predictions are 45\.0. years too high\.$/);
 });
 
 test('answers below the truth are too low', () => {
@@ -44,7 +44,7 @@ test('answers below the truth are too low', () => {
       [10, 7],
       [40, 37],
     ]),
-    /Its answers are 3\.00 years too low on the whole\.$/,
+    /On average its predictions are 3\.00 years too low\.$/,
   );
 });
 

@@ -86,7 +86,7 @@ describe('evaluation', () => {
     assert.equal(images, 6);
     assert.deepEqual(JSON.parse(readFileSync(join(out, 'metrics.json'), 'utf8')).leakage, leakage);
     const page = readFileSync(join(out, 'report.html'), 'utf8');
-    assert.match(page, /Images seen in training/);
+    assert.match(page, /Test images in the training data/);
     assert.match(page, /2 images of 6 \(33 %\)/);
     assert.equal(shownPairs(page).match(/<img src="data:image\/jpeg/g)?.length, 4);
     assert.match(shownPairs(page), /<span>test 99<\/span><span>training 11<\/span>/);

@@ -148,7 +148,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     await page.waitForSelector('.explanation', { timeout });
     assert.match(
       (await page.textContent('.explanation'))!,
-      /pushes the number up.*compared with the blurred image.*Faithfulness/s,
+      /raises the prediction.*compared with the blurred image.*Faithfulness/s,
     );
     assert.notEqual(await page.evaluate(pixels), plain);
     assert.equal(await page.getAttribute('#results .explainer button', 'aria-expanded'), 'true');
@@ -186,7 +186,7 @@ describe('an exported page', { skip: noBrowser }, () => {
   it('counts and saves all of many images, of which it shows the newest', async () => {
     const { page } = shared!;
     await page.setInputFiles('#files', Array(102).fill(photo));
-    await page.waitForSelector('#status:has-text("102 of 102 images answered; the newest 100 are shown")', {
+    await page.waitForSelector('#status:has-text("102 of 102 images predicted; the newest 100 are shown")', {
       timeout,
     });
     assert.equal(await page.locator('#results li').count(), 100);

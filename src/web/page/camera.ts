@@ -1,18 +1,19 @@
-/** The camera, shown in a video element. */
+/** A running camera, shown in a video element. */
 export interface Camera {
-  /** What it sees, the square in the middle; undefined before its first image. */
-  look(): Promise<ImageBitmap | undefined>;
+  /** The center square of the current frame; undefined before the first frame. */
+  capture(): Promise<ImageBitmap | undefined>;
   stop(): void;
 }
 
 /**
  * Turns the camera on and shows it in `video`.
  *
- * @throws Error with the reason in one line where there is none, or it may not be used.
+ * @throws Error with a one-line reason if there is no camera or access is denied.
  */
 export async function startCamera(video: HTMLVideoElement): Promise<Camera> {
   // Absent on pages without https.
-  if (navigator.mediaDevices === undefined) throw new Error('this page may not use a camera: open it over https');
+  if (navigator.mediaDevices === undefined)
+    throw new Error('cameras work only on https pages: open this page over https');
   const stream = await navigator.mediaDevices
     .getUserMedia({ video: { facingMode: 'user', width: { ideal: 1280 } } })
     .catch((cause: DOMException) => {
@@ -21,7 +22,7 @@ export async function startCamera(video: HTMLVideoElement): Promise<Camera> {
   video.srcObject = stream;
   await video.play();
   return {
-    async look() {
+    async capture() {
       const { videoWidth, videoHeight } = video;
       const side = Math.min(videoWidth, videoHeight);
       if (side === 0) return undefined;
@@ -35,7 +36,7 @@ export async function startCamera(video: HTMLVideoElement): Promise<Camera> {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  NotAllowedError: 'the camera was not allowed: allow it beside the address of this page, and try again',
+  NotAllowedError: 'camera access was denied: allow it next to the address of this page, and try again',
   NotFoundError: 'no camera was found: choose an image instead',
   NotReadableError: 'the camera is used by another program: close that, and try again',
 };

@@ -5,7 +5,7 @@ import { RUNTIME_FILES, type WebDevice } from '../runtime-files.js';
 import { find } from './dom.js';
 import { type About, MODEL_FOLDER, RUNTIME_FOLDER } from './release.js';
 
-/** Shows one bar for all that a visit loads before its first prediction: the model and the runtime for `device`. */
+/** Shows one progress bar for the model and the runtime for `device`. */
 export function createProgress({ files }: About, device: WebDevice): (progress: Progress) => void {
   const runtime = files[`${RUNTIME_FOLDER}${RUNTIME_FILES[device]}.wasm`];
   const parts = new Map<string, readonly [done: number, total: number]>([
@@ -13,7 +13,7 @@ export function createProgress({ files }: About, device: WebDevice): (progress: 
     ['loading the runtime', [0, runtime?.bytes ?? 0]],
   ]);
   return ({ phase, done, total }) => {
-    // What a host compresses has no length on the way; the export knows it.
+    // Compressed responses have no total; the export knows the size.
     parts.set(phase, [done, Math.max(total, parts.get(phase)?.[1] ?? 0)]);
     const sum = (at: 0 | 1) => [...parts.values()].reduce((all, part) => all + part[at], 0);
     const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
@@ -21,13 +21,13 @@ export function createProgress({ files }: About, device: WebDevice): (progress: 
     find('progress').textContent =
       sum(0) >= sum(1)
         ? 'Starting'
-        : `Loading the model and what runs it: ${megabytes(sum(0))} of ${megabytes(sum(1))} MB`;
+        : `Loading the model and its runtime: ${megabytes(sum(0))} of ${megabytes(sum(1))} MB`;
   };
 }
 
 /**
- * Why the page could not start: the first of its programs that the host answers with something else for, or `reason` where all are
- * as they were exported. A browser does not say what it got in the place of a program.
+ * Why the page could not start: the first of its scripts that the host does not serve as exported, or `reason` if all are intact.
+ * Browsers do not report what they received in place of a script.
  */
 export async function whyNot({ files }: About, reason: string): Promise<string> {
   for (const [path, { sha256 }] of Object.entries(files)) {

@@ -68,8 +68,8 @@ footer { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; }
 `;
 
 /**
- * What stands in the page itself, and runs where its program cannot be loaded: browsers load none from a file on the disk, and hosts
- * answer with another page for a file that they do not have.
+ * Inline code that reports that the page's module could not be loaded: browsers load none from a file on disk, and hosts may answer
+ * with another page for a missing file.
  */
 export const STARTER = `
 addEventListener('error', ({ target, message }) => {
@@ -86,7 +86,7 @@ addEventListener('error', ({ target, message }) => {
 `;
 
 /**
- * What the page may do: run its own files and the WebAssembly in them, show images, and fetch from where it came from.
+ * The Content-Security-Policy of the page: it runs its own files and their WebAssembly, shows images, and fetches from its own origin.
  *
  * @param starter The SHA-256 of STARTER in base64.
  */
@@ -106,7 +106,6 @@ const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%232f6fde' stroke-width='1.8'%3E" +
   "%3Cpath d='M2 12C5 6.5 8.5 5 12 5s7 1.5 10 7c-3 5.5-6.5 7-10 7S5 17.5 2 12Z'/%3E%3Ccircle cx='12' cy='12' r='3.2' fill='%232f6fde'/%3E%3C/svg%3E";
 
-/** What a page is made for. */
 export interface WebPageOptions {
   readonly policy: string;
   readonly device: WebDevice | null;
@@ -115,8 +114,8 @@ export interface WebPageOptions {
 }
 
 /**
- * The page of an exported model: images are chosen, dropped or taken by the camera, and shown with their numbers. Light or dark as
- * its reader's system is.
+ * The page of an exported model: predicts images that are chosen, dropped or taken by the camera. It follows the light or dark color
+ * scheme of the system.
  */
 export function webPage(manifest: Manifest, { policy, device, files }: WebPageOptions): string {
   const { target, dataset, metrics, intervals, framing } = manifest;
@@ -156,9 +155,9 @@ export function webPage(manifest: Manifest, { policy, device, files }: WebPageOp
 <h2>Images</h2>
 <p class="note">They stay in this browser: nothing is sent anywhere.${
     intervals !== undefined &&
-    ' The interval below each number holds the true one for the stated share of images like those of the training.'
+    ' The interval below each prediction contains the true value for the stated share of images like the training images.'
   }</p>
-<noscript><div class="card warning">This page computes in your browser, for which it needs JavaScript.</div></noscript>
+<noscript><div class="card warning">This page runs the model in your browser and needs JavaScript.</div></noscript>
 ${notices()}
 <div class="card drop" id="drop">
 <label class="choose">Choose images<input id="files" type="file" multiple accept="image/jpeg,image/png,image/webp,image/gif,image/avif"></label>
@@ -167,17 +166,17 @@ ${notices()}
 ${settings(about)}
 </div>
 <div class="card camera" id="camera" hidden>
-<video id="video" muted playsinline aria-label="What the camera sees"></video>
+<video id="video" muted playsinline aria-label="Camera"></video>
 <div class="side">
 <div class="live" id="live"></div>
-<div class="buttons"><button id="snap">Take an image</button><button id="camera-off">Turn off</button></div>
+<div class="buttons"><button id="snap">Take a photo</button><button id="camera-off">Turn off</button></div>
 </div>
 </div>
 <div class="bar">
 <p class="note" id="status" role="status"></p>
 <div class="buttons" id="tools" hidden><button class="small" id="csv">Save as CSV</button><button class="small" id="clear">Clear</button></div>
 </div>
-<ul class="images" id="results" aria-label="Images and their numbers"></ul>
+<ul class="images" id="results" aria-label="Images and their predictions"></ul>
 </section>
 </main>
 <footer><p>Made by eyeball.</p><p id="where"></p><p id="offline" role="status"></p><p><a href="about.html">About the model</a></p></footer>
@@ -190,12 +189,12 @@ ${settings(about)}
   return document.text;
 }
 
-/** What is loading, and what stands in the way. */
+/** Loading progress and errors. */
 const notices =
-  (): Content => html`<div class="card warning notice" id="newer" hidden><p>A newer version of this page is here.</p><button id="update">Load it</button></div>
+  (): Content => html`<div class="card warning notice" id="newer" hidden><p>A newer version of this page is available.</p><button id="update">Load it</button></div>
 <div class="card notice" id="failure" role="alert" hidden><p class="wrong" id="reason"></p><button id="again">Try again</button></div>
 <div class="card warning" id="from-disk" role="alert" hidden>
-<p>This page was opened as a file. Browsers run programs from a web address only.</p>
+<p>This page was opened as a file. Browsers run its code only from a web address.</p>
 <p>On this computer: open a terminal in the folder of this file, run <code>python3 -m http.server</code>, and open
 <code>http://localhost:8000</code>. For others: upload the folder to any web host.</p>
 </div>
@@ -204,7 +203,7 @@ const notices =
 <progress id="bar" max="1" aria-labelledby="progress"></progress>
 </div>`;
 
-/** How images are predicted; only what the model can do. */
+/** The settings that the model supports. */
 function settings({ level, faces }: About): Content {
   if (level === null && !faces) return undefined;
   return html`<div class="settings">

@@ -21,7 +21,7 @@ const waiting: Waiting[] = [];
 const rows = new Map<ShownImage, readonly ResultRow[]>();
 let client: Promise<ModelClient> | undefined;
 let [asked, answered] = [0, 0];
-// Counts how often the results were cleared: an answer to what was asked before comes too late.
+// Incremented by clear(): predictions of earlier rounds are dropped.
 let round = 0;
 let busy = false;
 
@@ -37,7 +37,7 @@ interface Waiting {
   readonly round: number;
 }
 
-/** Why nothing goes on, in the place of the progress; the button beside it loads the page again. */
+/** Shows why the page cannot start, in place of the progress, with a button that reloads it. */
 function fail(reason: string): void {
   find('loading').hidden = true;
   find('failure').hidden = false;
@@ -85,7 +85,7 @@ function refuse({ file, options, shown }: Waiting, thrown: unknown): void {
 
 function tellCount(): void {
   const newest = asked > MOST_SHOWN ? `; the newest ${MOST_SHOWN} are shown` : '';
-  find('status').textContent = asked === 0 ? '' : `${answered} of ${plural(asked, 'image')} answered${newest}`;
+  find('status').textContent = asked === 0 ? '' : `${answered} of ${plural(asked, 'image')} predicted${newest}`;
   find('tools').hidden = rows.size === 0;
 }
 
@@ -120,16 +120,16 @@ function saveCsv(): void {
   link.href = URL.createObjectURL(new Blob([resultsCsv([...rows.values()].flat())], { type: 'text/csv' }));
   link.download = `${about.target.replaceAll(/[^\p{L}\p{N}]+/gu, '-') || 'predictions'}.csv`;
   link.click();
-  // Some browsers read it only later.
+  // Some browsers read the blob later.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 let camera: Camera | undefined;
 
-/** Predicts what the camera sees, again and again, until it is turned off. */
+/** Predicts frames of the camera until it is turned off. */
 async function watch(): Promise<void> {
   for (const current = camera; current !== undefined && current === camera; ) {
-    const image = client && (await current.look());
+    const image = client && (await current.capture());
     if (image === undefined) {
       await new Promise(resolve => setTimeout(resolve, 100));
       continue;
@@ -138,11 +138,11 @@ async function watch(): Promise<void> {
     const lines = await (await client!).glance(image, options).then(
       prediction => write(prediction, options.level),
       (thrown: unknown) => [
-        document.createTextNode(thrown instanceof Refusal && thrown.noFace ? 'No face is seen.' : reasonOf(thrown)),
+        document.createTextNode(thrown instanceof Refusal && thrown.noFace ? 'No face found.' : reasonOf(thrown)),
       ],
     );
     find('live').replaceChildren(...lines);
-    // An image a frame at most; hidden pages draw no frames and rest.
+    // At most one prediction for each animation frame; hidden pages have none.
     await new Promise(requestAnimationFrame);
   }
 }
@@ -167,7 +167,7 @@ async function turnOn(): Promise<void> {
 }
 
 async function snap(): Promise<void> {
-  const image = await camera?.look();
+  const image = await camera?.capture();
   if (image === undefined) return;
   take([await fileOf(image, `camera ${new Date().toLocaleTimeString()}.jpg`)]);
   image.close();
@@ -200,7 +200,7 @@ function listen(): void {
   find('clear').addEventListener('click', clear);
   find('csv').addEventListener('click', saveCsv);
   for (const id of ['again', 'update']) find(id).addEventListener('click', () => location.reload());
-  // What was chosen before this program ran.
+  // Files chosen before this module ran.
   takeChosen();
 }
 
@@ -233,11 +233,11 @@ async function start(): Promise<void> {
   const { device, threads } = await (await client).ready;
   find('loading').hidden = true;
   const where = device === 'webgpu' ? 'the GPU (WebGPU)' : `WebAssembly, ${plural(threads, 'thread')}`;
-  find('where').textContent = `Computed here by ${where}.`;
+  find('where').textContent = `Runs in this browser on ${where}.`;
   document.body.dataset.ready = device;
   const runtime = ['.mjs', '.wasm'].map(ending => `${RUNTIME_FOLDER}${RUNTIME_FILES[device]}${ending}`);
   if (await areKept([`${MODEL_FOLDER}model.onnx`, `${MODEL_FOLDER}eyeball.json`, ...runtime])) {
-    find('offline').textContent = 'Works without a network from now on.';
+    find('offline').textContent = 'Works offline from now on.';
   }
 }
 

@@ -9,22 +9,22 @@ import { drawExplanation, explanationNote } from './explanation-view.js';
 import type { Answer } from './messages.js';
 import type { About } from './release.js';
 
-/** The most images in the list. */
+/** The maximum number of images in the list. */
 export const MOST_SHOWN = 100;
 
-/** An image in the list, waiting for its answers. */
+/** An image in the list whose predictions are pending. */
 export interface ShownImage {
   preview(image: ImageBitmap): void;
-  /** Shows a card for each answer. */
+  /** Shows a card for each prediction. */
   answer(answers: readonly Answer[], level: number | undefined): void;
-  /** Shows the reason, and beside it what else can be done. */
+  /** Shows the reason, and a button for an alternative. */
   refuse(reason: string, instead?: { readonly label: string; act(): void }): void;
 }
 
-/** Lines that say a prediction. */
+/** Renders a prediction as lines of text. */
 export type Writer = (prediction: WebPrediction, level: number | undefined) => HTMLElement[];
 
-/** How a prediction is written: number, interval with its level, bar, and a warning where the image is unusual. */
+/** Renders value, interval with its level, bar, and a warning for an unusual image. */
 export function createWriter(about: About): Writer {
   const format = formatFor(about.error);
   const unit = unitSuffix(about.unit ?? undefined);
@@ -39,7 +39,7 @@ export function createWriter(about: About): Writer {
   };
 }
 
-/** Where the number and its interval lie between the ends of the training data; for the eye alone, since the text says it. */
+/** The value and its interval on the range of the training labels; hidden from screen readers, which have the text. */
 function barOf({ lowest, highest }: About, { value, low, high }: { value: number; low: number; high: number }) {
   const bar = element('div', 'range');
   bar.setAttribute('aria-hidden', 'true');
@@ -63,7 +63,7 @@ export class Results {
     private readonly explain: (pixels: Uint8Array) => Promise<Explanation>,
   ) {}
 
-  /** Puts images at the head of the list, the first one first; what is beyond the newest hundred is taken off. */
+  /** Prepends images in their order; only the newest hundred stay. */
   add(files: readonly File[]): ShownImage[] {
     const shown = files.map(file => this.show(file));
     this.list.prepend(...shown.map(({ item }) => item));
@@ -91,7 +91,7 @@ export class Results {
           const image = crop ?? small;
           if (image !== undefined) own.draw(image, label);
           const lines = this.write(prediction, level);
-          if (face?.small) lines.push(element('p', 'odd', 'A small face: its number is worth little.'));
+          if (face?.small) lines.push(element('p', 'odd', 'A small face: this prediction is unreliable.'));
           if (answers.length > 1) lines.push(element('p', 'muted', `face ${i + 1} of ${answers.length}`));
           if (image !== undefined) lines.push(this.explainer(own, image, pixels, label));
           own.tell(lines);
@@ -113,7 +113,7 @@ export class Results {
     return { item: card.item, image };
   }
 
-  /** A button that explains a prediction, and then turns its explanation off and on. */
+  /** A button that explains a prediction, then hides and shows the explanation. */
   private explainer(card: Card, image: ImageBitmap, pixels: Uint8Array, label: string): HTMLElement {
     const part = element('div', 'explainer');
     const button = element('button', 'small');
@@ -121,7 +121,7 @@ export class Results {
     let found: { readonly explanation: Explanation; readonly note: HTMLElement } | undefined;
     const show = (isShown: boolean) => {
       const { explanation, note } = found!;
-      card.draw(image, isShown ? `${label}, with what pushed its number up and down` : label);
+      card.draw(image, isShown ? `${label}, with its explanation` : label);
       if (isShown) drawExplanation(card.canvas, image, explanation);
       note.hidden = !isShown;
       button.setAttribute('aria-expanded', String(isShown));
@@ -131,7 +131,7 @@ export class Results {
     button.addEventListener('click', async () => {
       if (found !== undefined) return show(found.note.hidden !== false);
       if (button.getAttribute('aria-disabled') === 'true') return;
-      // Not disabled: it would lose the focus.
+      // A disabled button would lose the focus.
       button.setAttribute('aria-disabled', 'true');
       name('Explaining …');
       try {
@@ -150,7 +150,7 @@ export class Results {
   }
 }
 
-/** An image of the list with what is said of it. */
+/** An image of the list with its text. */
 class Card {
   readonly item = element('li', '');
   readonly canvas = element('canvas', '');
