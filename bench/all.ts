@@ -5,6 +5,7 @@
 //   --data DIR    images as train/<age>/*.jpg and test/<age>/*.jpg; default: EYEBALL_FACES, else drawn portraits
 //   --job-runs N  runs of whole jobs; default: --runs
 //   --out FILE    where the page is written
+//   --clock cpu   processor time, with `taskset -c 0 npm run bench -- --clock cpu` of one thread: for machines that are shared
 // Peers: npm run bench:peers. What a missing peer is needed for is left out.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { versions } from '../src/base/environment.js';
 import { CLI, dataFolder, inTemporaryFolder, machine, options, type Row, runJson, spread } from './common.js';
-import { ALLOCATOR, pageCost, startFairly, torchVersions } from './peer.js';
+import { ALLOCATOR, clockName, pageCost, startFairly, torchVersions } from './peer.js';
 
 const given = options({ runs: '3', 'job-runs': '', out: '' }, ['quick', 'important']);
 const { quick, important } = given;
@@ -40,20 +41,23 @@ await inTemporaryFolder(async folder => {
   };
 
   const networks = quick ? ['resnet18'] : ['resnet18', 'resnet50'];
-  for (const backbone of networks) await bench('forward', '--backbone', backbone, '--runs', runs);
+  const isShort = quick || important;
+  const [batches, steps] = isShort ? ['4', '2'] : ['12', '3'];
+  for (const backbone of networks) await bench('forward', '--backbone', backbone, '--batches', batches, '--runs', runs);
   const trainings = [
     ['--backbone', 'resnet18', '--tune', 'all'],
     ['--backbone', 'resnet50', '--tune', 'last', '--bn', 'frozen'],
     ['--backbone', 'resnet18', '--tune', 'last'],
     ['--backbone', 'resnet50', '--tune', 'all'],
   ];
-  for (const args of trainings.slice(0, quick ? 1 : important ? 2 : 4)) await bench('train', ...args, '--rounds', runs);
-  const images = ['--images', quick ? '300' : important ? '1000' : '2000', '--runs', jobRuns];
+  for (const args of trainings.slice(0, quick ? 1 : important ? 2 : 4))
+    await bench('train', ...args, '--steps', steps, '--rounds', runs);
+  const images = ['--images', isShort ? '300' : '2000', '--runs', jobRuns];
   for (const backbone of important ? ['resnet18'] : networks) {
-    await bench('job', '--backbone', backbone, ...images, ...(quick || important ? [] : ['--extrapolate']));
-    if (!quick && !important) await bench('job', '--backbone', backbone, '--once', ...images);
+    await bench('job', '--backbone', backbone, ...images, ...(isShort ? [] : ['--extrapolate']));
+    if (!isShort) await bench('job', '--backbone', backbone, '--once', ...images);
   }
-  if (!quick && !important) await restOf(bench, folder);
+  if (!isShort) await restOf(bench, folder);
 
   const lines = readFileSync(rowsFile, 'utf8').split('\n').filter(Boolean);
   const rows = lines.map(line => JSON.parse(line) as Row | { leftOut: string });
@@ -101,7 +105,7 @@ function pageOf(rows: readonly Row[], leftOut: readonly string[]): string {
 
 How many times as fast as a peer, on one machine, in turns: the median of ${runs} pairs (lowest to highest)${jobRuns === runs ? '' : `, of ${jobRuns} for whole jobs`}. \`${command}\` made this page in ${minutes} minutes on ${new Date().toISOString().slice(0, 10)}.
 
-${[machine(), ...software, torch ?? 'no PyTorch'].join(', ')}; ${ALLOCATOR}; ${fresh}.
+${[machine(), ...software, torch ?? 'no PyTorch'].join(', ')}; ${ALLOCATOR}; ${clockName()}; ${fresh}.
 
 | what | against | times as fast | results of the last pair | peak memory |
 | --- | --- | --- | --- | --- |

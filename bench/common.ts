@@ -11,14 +11,14 @@ import { median } from '../src/metrics/statistics.js';
 export const CLI = resolve('dist/src/cli/main.js');
 
 /**
- * The options of this command line: those with a default take a value, `switches` take none. `--data` is always accepted (see
- * `dataFolder`). Throws for an unknown option.
+ * The options of this command line: those with a default take a value, `switches` take none. `--data` (see `dataFolder`) and `--clock`
+ * (see `clock` of peer.ts) are always accepted. Throws for an unknown option.
  */
 export function options<K extends string, S extends string = never>(
   defaults: Readonly<Record<K, string>>,
   switches: readonly S[] = [],
 ): Record<K, string> & Record<S, boolean> & { readonly positionals: readonly string[] } {
-  const valued = [...Object.keys(defaults), 'data'].map(name => [name, { type: 'string' }] as const);
+  const valued = [...Object.keys(defaults), 'data', 'clock'].map(name => [name, { type: 'string' }] as const);
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: Object.fromEntries([...valued, ...switches.map(name => [name, { type: 'boolean' }] as const)]),
@@ -99,10 +99,10 @@ export async function inTemporaryFolder<T>(work: (folder: string) => T | Promise
   }
 }
 
-/** GNU time, where it is installed, reports the peak memory of a process. */
-const TIME = existsSync('/usr/bin/time') ? ['/usr/bin/time', '-f', '%M'] : [];
+/** GNU time, where it is installed, reports the peak memory of a process and its processor time. */
+const TIME = existsSync('/usr/bin/time') ? ['/usr/bin/time', '-f', '%M %U %S'] : [];
 
-/** Runs a program that prints JSON. Returns its value, the seconds of the whole process and its peak memory in MB. */
+/** Runs a program that prints JSON. Returns its value, the seconds of the whole process on the chosen clock, and its peak memory in MB. */
 export function runJson<T>(
   command: string,
   args: readonly string[],
@@ -110,11 +110,12 @@ export function runJson<T>(
   const [first, ...rest] = [...TIME, command, ...args] as [string, ...string[]];
   const started = performance.now();
   const { status, stdout, stderr } = spawnSync(first, rest, { encoding: 'utf8', maxBuffer: 2 ** 28 });
-  const seconds = (performance.now() - started) / 1000;
+  const wallSeconds = (performance.now() - started) / 1000;
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stderr}`);
-  const peak = Number(stderr.trim().split('\n').at(-1)) / 1000;
+  const [peak = 0, user = 0, system = 0] = stderr.trim().split('\n').at(-1)!.split(' ').map(Number);
+  const seconds = process.env.EYEBALL_BENCH_CLOCK === 'cpu' ? user + system : wallSeconds;
   const result = JSON.parse(stdout.slice(stdout.search(/[[{]/))) as T;
-  return { result, seconds, peakMb: TIME.length > 0 && peak > 0 ? peak : undefined };
+  return { result, seconds, peakMb: TIME.length > 0 && peak > 0 ? peak / 1000 : undefined };
 }
 
 /** A measured comparison. */

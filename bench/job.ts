@@ -25,8 +25,8 @@ const given = options({ backbone: 'resnet50', precisions: 'int8,fp32', images: '
 const { backbone, once, extrapolate } = given;
 const precisions = given.precisions.split(',');
 const [wanted, runs] = numbers(given, 'images', 'runs') as [number, number];
-const TEST_IMAGES = 1000;
 const FULL_IMAGES = 185_632;
+const testImages = Math.min(1000, wanted);
 
 interface Run {
   readonly seconds: number;
@@ -77,7 +77,7 @@ const show = (name: string, { seconds, train, evaluate, rmse, layout }: Run) =>
 
 const program = once ? 'PyTorch, features once' : 'PyTorch, the classic program';
 startFairly(
-  `${backbone}, formula weights, 125 px, ${wanted} images, 5 epochs, ${TEST_IMAGES} evaluated; ${runs} runs in turns`,
+  `${backbone}, formula weights, 125 px, ${wanted} images, 5 epochs, ${testImages} evaluated; ${runs} runs in turns`,
 );
 if (!hasPeer('PyTorch', `job, ${backbone}`)) process.exit();
 await inTemporaryFolder(async folder => {
@@ -85,7 +85,7 @@ await inTemporaryFolder(async folder => {
   const faces = await drawFaces('train', 4 * wanted);
   const images = Math.min(wanted, faces.length);
   writeTable(train, faces.slice(0, images));
-  writeTable(test, await drawFaces('test', TEST_IMAGES));
+  writeTable(test, await drawFaces('test', testImages));
   writeTable(more, faces);
   const found = new Map(precisions.map(precision => [precision, [] as number[]]));
   for (let run = 1; run <= runs; run++) {

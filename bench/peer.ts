@@ -1,6 +1,7 @@
 // Fair comparisons: both sides with an allocator that keeps memory, and peers that are installed by `npm run bench:peers`.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { leaveOut, machine, runJson } from './common.js';
 
@@ -35,13 +36,28 @@ export const ALLOCATOR = `both sides with ${Object.entries(KEEPING)
   .map(pair => pair.join('='))
   .join(' ')}`;
 
+/** Whether processor time is measured (`--clock cpu`), which other programs on the machine change little, or the time that passes. */
+export const isCpuClock = () => process.env.EYEBALL_BENCH_CLOCK === 'cpu';
+
+export const clockName = () =>
+  isCpuClock() ? `processor time, ${availableParallelism()} thread(s)` : `load average ${loadavg()[0]!.toFixed(1)}`;
+
+/** Seconds on the chosen clock: of processor time, that of this process. */
+export function clock(): number {
+  if (!isCpuClock()) return performance.now() / 1000;
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** Starts this program again with an allocator that keeps memory, unless it has one; then prints the machine and `title`. */
 export function startFairly(title: string): void {
-  if (Object.entries(KEEPING).some(([name, value]) => process.env[name] !== value)) {
-    const env = { ...process.env, ...KEEPING };
+  const at = process.argv.indexOf('--clock');
+  const wanted = { ...KEEPING, ...(at > 0 && { EYEBALL_BENCH_CLOCK: process.argv[at + 1] }) };
+  if (Object.entries(wanted).some(([name, value]) => process.env[name] !== value)) {
+    const env = { ...process.env, ...wanted };
     process.exit(spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit', env }).status ?? 1);
   }
-  console.log(`${machine()}; ${pageCost()}\n${ALLOCATOR}\n${title}`);
+  console.log(`${machine()}; ${pageCost()}\n${ALLOCATOR}; ${clockName()}\n${title}`);
 }
 
 /** Versions of the peers that are installed. */

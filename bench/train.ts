@@ -19,7 +19,7 @@ import { trainingStep } from '../src/engine/optim/training-step.js';
 import { createSession, createState } from '../src/engine/runtime/session.js';
 import { tensor } from '../src/engine/tensor.js';
 import { numbers, options, record } from './common.js';
-import { hasPeer, LAYOUTS, PYTHON, startFairly } from './peer.js';
+import { clock, hasPeer, LAYOUTS, PYTHON, startFairly } from './peer.js';
 
 const given = options({
   backbone: 'resnet18',
@@ -79,9 +79,9 @@ let taken = 0;
 async function ours(count: number): Promise<number> {
   const targets = Float32Array.from(formulaUniform('target', batch), u => 40 + 20 * u);
   const fed = { x: tensor('float32', from.shape.map(Number), data), y: tensor('float32', [batch, 1], targets) };
-  const started = performance.now();
+  const started = clock();
   for (let i = 0; i < count; i++) await session.run({ ...fed, ...step.scalars(++taken, 1e-4) }, { state });
-  return (performance.now() - started) / 1000;
+  return clock() - started;
 }
 
 /** PyTorch in one memory layout. */

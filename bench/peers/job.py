@@ -10,10 +10,9 @@ import csv
 import json
 import os
 import sys
-import time
 
 import torch
-from networks import LAYOUTS, build
+from networks import LAYOUTS, build, seconds
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
@@ -37,16 +36,16 @@ class Faces(Dataset):
 
 
 def fastest(images):
-    seconds = {}
+    times = {}
     for layout, memory_format in LAYOUTS.items():
         model, x = build(arch, layout).eval(), images.to(memory_format=memory_format)
         with torch.inference_mode():
             model(x)
-            started = time.perf_counter()
+            started = seconds()
             for _ in range(3):
                 model(x)
-        seconds[layout] = time.perf_counter() - started
-    return min(seconds, key=seconds.get)
+        times[layout] = seconds() - started
+    return min(times, key=times.get)
 
 
 def batches(data, workers, **options):
@@ -76,7 +75,7 @@ def features(data):
     return x.clone(), y.clone()
 
 
-started = time.perf_counter()
+started = seconds()
 if kind == "classic":
     loader = batches(faces, cores, shuffle=True, drop_last=True)
     for _ in range(EPOCHS):
@@ -87,10 +86,10 @@ else:
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x)).split(BATCH):
             step(head(x[rows]), y[rows])
-trained = time.perf_counter()
+trained = seconds()
 model.eval()
 x, y = features(others)
 with torch.inference_mode():
     rmse = (head(x) - y).square().mean().sqrt().item()
-evaluated = time.perf_counter()
+evaluated = seconds()
 print(json.dumps({"trainSeconds": trained - started, "evaluateSeconds": evaluated - trained, "rmse": rmse, "layout": layout}))

@@ -1,5 +1,8 @@
 """torchvision's ResNets with the weights of src/backbones/formula.ts, for the peer programs. By itself it prints the versions."""
 import json
+import os
+import resource
+import time
 
 import numpy as np
 import torch
@@ -13,6 +16,15 @@ except RuntimeError:
     operators.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     operators.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision
+
+
+def seconds():
+    """The clock of EYEBALL_BENCH_CLOCK: "cpu" is the processor time of this process and of the ended ones that it started."""
+    if os.environ.get("EYEBALL_BENCH_CLOCK") != "cpu":
+        return time.perf_counter()
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
 
 LAYOUTS = {"eager": torch.contiguous_format, "channels_last": torch.channels_last}
 

@@ -7,10 +7,9 @@ train mode, "frozen" eval mode; what is not trained is in eval mode. Each line o
 seconds.
 """
 import sys
-import time
 
 import torch
-from networks import LAYOUTS, build
+from networks import LAYOUTS, build, seconds
 
 arch, tune, bn = sys.argv[1:4]
 batch, size, threads = map(int, sys.argv[4:7])
@@ -45,7 +44,7 @@ def step():
 
 
 for line in sys.stdin:
-    started = time.perf_counter()
+    started = seconds()
     for _ in range(int(line)):
         step()
-    print(time.perf_counter() - started, flush=True)
+    print(seconds() - started, flush=True)

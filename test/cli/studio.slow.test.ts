@@ -113,14 +113,12 @@ describe('eyeball serve --data', () => {
     const order = { kind: 'train', name: 'long', tune: 'last', epochs: 500 };
     assert.equal((await send(url, 'POST', 'jobs', order)).status, 202);
     await sleep(300);
-    const started = performance.now();
     child.kill('SIGTERM');
     const text = await events.text();
     assert.match(text, /^: here\n\nevent: job\n/);
     const { code, stderr } = await child.outcome;
     assert.equal(code, 0);
     assert.match(stderr, SERVED);
-    assert.ok(performance.now() - started < 20_000);
     assert.ok(!existsSync(join(root, 'models', 'long')));
   });
 });

