@@ -61,8 +61,8 @@ it("docs/Dockerfile's steps install the package and serve a model", async () => 
       assert.equal(status, 0, output);
     } else if (name === 'HEALTHCHECK') healthy = words.replace(/^CMD /, '');
     else if (name === 'CMD') {
-      const [command, ...args] = [...(JSON.parse(words) as string[]), '--port', `${port}`] as [string, ...string[]];
-      service = spawn(join(app, command), args, { cwd: app, env, stdio: 'ignore' });
+      const [command, ...args] = JSON.parse(words) as [string, ...string[]];
+      service = spawn(join(app, command), [...args, '--port', `${port}`], { cwd: app, env, stdio: 'ignore' });
     } else assert.ok(['FROM', 'WORKDIR', 'USER', 'EXPOSE'].includes(name), name);
   }
   assert.ok(service);
