@@ -9,9 +9,8 @@ import sharp from 'sharp';
 import { AbortedError, InputError, UsageError } from '../../src/base/errors.js';
 import type { Progress } from '../../src/base/progress.js';
 import { createRandom } from '../../src/base/random.js';
-import { drawPortrait, PORTRAIT_PX } from '../../src/demo/portraits/draw-portrait.js';
+import { describePerson, drawPortrait, type Person, PORTRAIT_PX } from '../../src/demo/portraits/draw-portrait.js';
 import { type GeneratedPortraits, generatePortraits } from '../../src/demo/portraits/generate-portraits.js';
-import { describePerson, type Person } from '../../src/demo/portraits/person.js';
 import { planPortraits } from '../../src/demo/portraits/plan-portraits.js';
 
 const people = (age: number, count: number): Person[] =>
@@ -38,7 +37,7 @@ describe('describePerson', () => {
       'ear height': ({ proportions: p }) => p.earH,
       'shoulder width': ({ proportions: p }) => Math.min(p.shoulderW, 60),
       folds: ({ marks }) => marks.folds,
-      grey: ({ hair }) => hair.grey,
+      gray: ({ hair }) => hair.gray,
     };
     for (const [name, cue] of Object.entries(cues)) {
       const means = [4, 25, 50, 85].map(age => meanOf(people(age, 200), cue));
@@ -50,8 +49,8 @@ describe('describePerson', () => {
   });
 
   it('lets no single cue give the age away', () => {
-    const grey = (age: number): number[] => people(age, 200).map(({ hair }) => hair.grey);
-    assert.ok(Math.max(...grey(50)) > Math.min(...grey(75)), 'some at 50 are greyer than some at 75');
+    const gray = (age: number): number[] => people(age, 200).map(({ hair }) => hair.gray);
+    assert.ok(Math.max(...gray(50)) > Math.min(...gray(75)), 'some at 50 are grayer than some at 75');
     const folds = (age: number): number[] => people(age, 200).map(({ marks }) => marks.folds);
     assert.ok(Math.max(...folds(35)) > Math.min(...folds(60)), 'some at 35 have deeper folds than some at 60');
   });
@@ -304,7 +303,7 @@ describe('generatePortraits', () => {
       assert.ok(thrown instanceof InputError);
       assert.match(
         thrown.message,
-        /faces\/train: expected a folder without a data set, got one that has one; remove it or/,
+        /faces\/train: expected a folder without a dataset, got one that has one; remove it or/,
       );
       return true;
     });

@@ -1,6 +1,6 @@
 import type { Random } from '../../base/random.js';
 
-/** A number that changes piecewise linearly with `x`: through the stops `[x, value]`, level before the first and after the last. */
+/** A piecewise linear function of `x` through `stops`, constant before the first and after the last. */
 export function curve(x: number, ...stops: readonly (readonly [x: number, value: number])[]): number {
   const next = stops.findIndex(([edge]) => x < edge);
   if (next === 0) return stops[0]![1];
@@ -9,23 +9,26 @@ export function curve(x: number, ...stops: readonly (readonly [x: number, value:
   return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 
-/** `value` held between `low` and `high`. */
+/** `value`, at least `low` and at most `high`. */
 export const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
 /** True with probability `share`. */
 export const chance = (random: Random, share: number): boolean => random.uniform() < share;
 
-/** A number drawn evenly between `low` and `high`. */
+/** Left (-1) or right (1). */
+export const anySide = (random: Random): 1 | -1 => (chance(random, 0.5) ? 1 : -1);
+
+/** A uniform number from `low` to `high`. */
 export const range = (random: Random, low: number, high: number): number => low + (high - low) * random.uniform();
 
-/** A normal number held to two standard deviations, so that nobody is drawn as a caricature. */
+/** A normal number, clamped to two standard deviations, so that no portrait is a caricature. */
 export const spread = (random: Random, mean: number, deviation: number): number =>
   mean + deviation * clamp(random.normal(), -2, 2);
 
 /** One of `items`, all equally likely. */
 export const oneOf = <T>(random: Random, items: readonly T[]): T => items[random.integer(items.length)]!;
 
-/** One key of `weights`, likely in proportion to its weight; negative weights count as 0. */
+/** One key of `weights`, with a probability proportional to its weight; negative weights count as 0. */
 export function weighted<K extends string>(random: Random, weights: Readonly<Record<K, number>>): K {
   const entries = Object.entries(weights) as [K, number][];
   let left = random.uniform() * entries.reduce((sum, [, weight]) => sum + Math.max(weight, 0), 0);

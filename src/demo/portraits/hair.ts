@@ -1,34 +1,12 @@
 import type { Random } from '../../base/random.js';
-import { chance, clamp, curve, oneOf, range, spread, weighted } from './chance.js';
+import { anySide, chance, clamp, curve, oneOf, range, spread, weighted } from './chance.js';
 import { along, luma, mix } from './color.js';
-import type { Looks } from './looks.js';
+import type { Looks } from './head.js';
 
-export type Cut = 'fuzz' | 'bald' | 'horseshoe' | 'buzz' | 'short' | 'curls' | 'afro' | 'bob' | 'long';
-export type Fringe = 'swept' | 'side' | 'centre' | 'bangs' | 'spiky';
-export type Extra = 'none' | 'bun' | 'ponytail' | 'pigtails' | 'tuft';
+type Cut = 'fuzz' | 'bald' | 'horseshoe' | 'buzz' | 'short' | 'curls' | 'afro' | 'bob' | 'long';
+type Extra = 'none' | 'bun' | 'ponytail' | 'pigtails' | 'tuft';
 
-/** Somebody's hair. */
-export interface Hair {
-  readonly cut: Cut;
-  readonly fringe: Fringe;
-  readonly extra: Extra;
-  readonly wavy: boolean;
-  /** Whether the hair falls over the ears. */
-  readonly overEars: boolean;
-  /** On which side the parting is: -1 left, 1 right. */
-  readonly part: 1 | -1;
-  /** How far the hair stands off the skull at the top, in units. */
-  readonly volume: number;
-  /** How far the hairline has moved back, 0 to 1; beyond 0.72 only a wreath is left. */
-  readonly recession: number;
-  /** The colour before any grey. */
-  readonly natural: string;
-  /** Share of grey, 0 to 1; 0 where it is dyed away. */
-  readonly grey: number;
-  readonly tone: string;
-  readonly light: string;
-  readonly dark: string;
-}
+export type Hair = ReturnType<typeof chooseHair>;
 
 const NATURAL = {
   black: '#1e1a1b',
@@ -42,13 +20,7 @@ const NATURAL = {
   platinum: '#ecd9a8',
 } as const;
 
-const DYES = ['#e07a9a', '#5aa6a8', '#7a68b8', '#c8443a', '#4a78b8'];
-
-function chooseColor(
-  looks: Looks,
-  depth: number,
-  random: Random,
-): Pick<Hair, 'natural' | 'grey' | 'tone' | 'light' | 'dark'> {
+function chooseColor(looks: Looks, depth: number, random: Random) {
   const fair = Math.max(0, 1 - depth * 2.4);
   const kind = weighted(random, {
     black: 0.5 + 3 * depth,
@@ -63,26 +35,26 @@ function chooseColor(
   });
   const natural = mix(NATURAL[kind], oneOf(random, ['#7a4a2a', '#2a2a3a', '#c89a5a']), range(random, 0, 0.1));
   const onset = spread(random, 47, 8);
-  const dyed =
-    looks.age > 38 &&
-    chance(random, looks.sex === 'female' ? curve(looks.age, [40, 0.35], [65, 0.25], [85, 0.05]) : 0.05);
-  const grey = dyed ? 0 : clamp((looks.hair - onset) / 20, 0, 1);
+  const dyes = looks.sex === 'female' ? curve(looks.age, [40, 0.35], [65, 0.25], [85, 0.05]) : 0.05;
+  const dyed = looks.age > 38 && chance(random, dyes);
+  const gray = dyed ? 0 : clamp((looks.hair - onset) / 20, 0, 1);
   const bright = looks.age > 15 && looks.age < 38 && chance(random, 0.05);
   const tone = bright
-    ? oneOf(random, DYES)
-    : mix(natural, along(['#8b8784', '#b9b6b2', '#e6e4e0'], grey), Math.min(grey * 1.35, 1));
+    ? oneOf(random, ['#e07a9a', '#5aa6a8', '#7a68b8', '#c8443a', '#4a78b8'])
+    : mix(natural, along(['#8b8784', '#b9b6b2', '#e6e4e0'], gray), Math.min(gray * 1.35, 1));
   const pale = luma(tone) > 0.55;
   return {
+    /** The color without gray. */
     natural,
-    grey,
+    /** Share of gray, 0 to 1; 0 in dyed hair. */
+    gray,
     tone,
     light: mix(tone, pale ? '#ffffff' : '#ffdfb8', pale ? 0.5 : 0.26),
-    dark: mix(tone, pale ? (grey > 0.4 ? '#6a6472' : '#7a4a1c') : '#0d0708', pale ? 0.46 : 0.45),
+    dark: mix(tone, pale ? (gray > 0.4 ? '#6a6472' : '#7a4a1c') : '#0d0708', pale ? 0.46 : 0.45),
   };
 }
 
-function chooseCut(looks: Looks, recession: number, depth: number, random: Random): Cut {
-  const { age, sex } = looks;
+function chooseCut({ age, sex }: Looks, recession: number, depth: number, random: Random): Cut {
   if (age < 3 && chance(random, curve(age, [1, 0.85], [2.9, 0.12]))) return 'fuzz';
   const curly = 0.35 + 1.3 * depth;
   if (sex === 'male') {
@@ -107,31 +79,21 @@ function chooseCut(looks: Looks, recession: number, depth: number, random: Rando
   });
 }
 
-/**
- * Hair for somebody with a skin of the given depth (0 light to 1 dark). Fuzz is for the first years; half of the men lose hair from
- * their thirties on, each at his own pace; grey begins about 47, eight years more or less.
- */
-export function chooseHair(looks: Looks, depth: number, random: Random): Hair {
-  const { age, sex } = looks;
-  const losing = sex === 'male' && chance(random, 0.58);
-  const recession =
-    sex === 'male'
-      ? clamp(((looks.hair - spread(random, losing ? 27 : 48, 5)) / (losing ? 32 : 90)) * spread(random, 1, 0.35), 0, 1)
-      : clamp((looks.hair - 60) / 120, 0, 0.25);
-  const cut = chooseCut(looks, recession, depth, random);
+function chooseFringe({ age, sex }: Looks, cut: Cut, recession: number, random: Random) {
   const girl = sex === 'female';
-  const fringe = weighted(random, {
+  const bangs = girl ? curve(age, [4, 1.6], [14, 0.9], [60, 0.5]) : curve(age, [3, 2.2], [12, 1], [20, 0.25]);
+  return weighted(random, {
     swept: girl ? 0.5 : 1.4,
     side: 1.6,
-    centre: cut === 'long' || cut === 'bob' ? 1.4 : 0,
-    bangs:
-      recession > 0.2 || (girl && age > 14 && cut === 'short')
-        ? 0
-        : girl
-          ? curve(age, [4, 1.6], [14, 0.9], [60, 0.5])
-          : curve(age, [3, 2.2], [12, 1], [20, 0.25]),
+    center: cut === 'long' || cut === 'bob' ? 1.4 : 0,
+    bangs: recession > 0.2 || (girl && age > 14 && cut === 'short') ? 0 : bangs,
     spiky: cut === 'short' && recession < 0.25 ? curve(age, [4, 0.4], [16, 1.2], [35, 0.5], [50, 0]) : 0,
   });
+}
+
+/** What long hair is gathered into, and what the little hair of babies and girls has. */
+function chooseExtra({ age, sex }: Looks, cut: Cut, random: Random): Extra {
+  const girl = sex === 'female';
   const gathered =
     cut === 'long'
       ? weighted(random, {
@@ -141,22 +103,37 @@ export function chooseHair(looks: Looks, depth: number, random: Random): Hair {
           pigtails: age < 12 && girl ? 2.2 : 0,
         })
       : 'none';
-  const extra: Extra =
-    cut === 'fuzz' && chance(random, 0.6)
-      ? 'tuft'
-      : girl && age < 7 && cut === 'short' && chance(random, 0.5)
-        ? 'pigtails'
-        : gathered;
-  const thin = curve(looks.hair, [50, 1], [85, 0.72]);
+  if (cut === 'fuzz' && chance(random, 0.6)) return 'tuft';
+  return girl && age < 7 && cut === 'short' && chance(random, 0.5) ? 'pigtails' : gathered;
+}
+
+/**
+ * Hair of a person with skin of the given depth (0 light to 1 dark). Babies have fuzz; half of the men lose hair from their thirties on, at
+ * different rates; gray begins at 47, plus or minus eight years.
+ */
+export function chooseHair(looks: Looks, depth: number, random: Random) {
+  const man = looks.sex === 'male';
+  const losing = man && chance(random, 0.58);
+  const recession = man
+    ? clamp(((looks.hair - spread(random, losing ? 27 : 48, 5)) / (losing ? 32 : 90)) * spread(random, 1, 0.35), 0, 1)
+    : clamp((looks.hair - 60) / 120, 0, 0.25);
+  const cut = chooseCut(looks, recession, depth, random);
+  const fringe = chooseFringe(looks, cut, recession, random);
+  const extra = chooseExtra(looks, cut, random);
+  const most = cut === 'short' ? (man ? 4 : 6) : 2;
   return {
     cut,
     fringe: cut === 'buzz' ? 'swept' : fringe,
     extra,
     wavy: chance(random, 0.4),
     overEars: (cut === 'bob' || cut === 'long') && (extra === 'none' ? chance(random, 0.75) : false),
-    part: chance(random, 0.5) ? 1 : -1,
+    /** The side of the parting. */
+    part: anySide(random),
+    /** How far the hair stands off the top of the skull, in units. */
     volume:
-      (curve(looks.bones, [1, 2], [8, 5], [18, 7]) + range(random, -1.5, cut === 'short' ? (girl ? 6 : 4) : 2)) * thin,
+      (curve(looks.bones, [1, 2], [8, 5], [18, 7]) + range(random, -1.5, most)) *
+      curve(looks.hair, [50, 1], [85, 0.72]),
+    /** How far the hairline has moved back, 0 to 1; above 0.72 most of the hair is gone. */
     recession,
     ...chooseColor(looks, depth, random),
   };
