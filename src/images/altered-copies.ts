@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
 import type { Random } from '../base/random.js';
 
-/** A way in which one photo comes to lie in a data set twice. */
+/** Alterations by which a photo gets into a data set twice. */
 export const alterationNames = ['recompressed', 'resized', 'mirrored', 'cropped'] as const;
 export type AlterationName = (typeof alterationNames)[number];
 
@@ -26,8 +26,7 @@ const alterations: Readonly<Record<AlterationName, (image: Sharp, size: Size, ra
 };
 
 /**
- * A copy of the image in `bytes` as JPEG: recompressed at quality 60, resized to 80 %, mirrored, or cropped by 5 % of each side at a random
- * place.
+ * An altered copy of the image as JPEG: recompressed at quality 60, resized to 80 %, mirrored, or a random crop of 95 % of each side.
  */
 export async function alteredCopy(bytes: Uint8Array, name: AlterationName, random: Random): Promise<Buffer> {
   const upright = await sharp(bytes).rotate().toBuffer({ resolveWithObject: true });

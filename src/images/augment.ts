@@ -21,38 +21,37 @@ import type { Graph, Value } from '../engine/graph/graph.js';
 import type { Dim } from '../engine/onnx/model.js';
 import type { Tensor } from '../engine/tensor.js';
 
-// Augmentation is part of the training graph: what happens to each image is drawn here, by the seed, as a few numbers, and the engine
-// does it. A batch of 25 takes 15 ms at 125 px and 61 ms at 224 px on two cores, three quarters of it the sampling; a training step of
+// Augmentation is part of the training graph: the parameters of each image are drawn here, by the seed, and the engine applies them. A batch of 25 takes 15 ms at 125 px and 61 ms at 224 px on two cores, three quarters of it the sampling; a training step of
 // ResNet18 takes 500 ms at 125 px.
 
-/** What `--augment` knows. */
+/** Names of the augmentations. */
 export const augmentNames = ['none', 'flip', 'face', 'photo'] as const;
 export type AugmentName = (typeof augmentNames)[number];
 
-/** The lowest and the highest number that is drawn. */
+/** Bounds of a random number. */
 type Range = readonly [number, number];
 
-/** Boxes to draw: the share of the image's area, uniform, and width through height, uniform in its logarithm. */
+/** Random boxes: share of the image's area, uniform, and aspect ratio (width / height), log-uniform. */
 interface BoxRange {
   readonly area: Range;
   readonly aspect: Range;
 }
 
-/** How images are changed at random; every number is drawn for each image anew. */
+/** Parameters of a random augmentation; each image gets its own random numbers. */
 export interface Augmentation {
-  /** How probable it is that left and right change places. */
+  /** Probability of a horizontal mirror image. */
   readonly flip: number;
-  /** The part of the image that is stretched to its whole size. */
+  /** The crop that is stretched to the image's size. */
   readonly crop: BoxRange;
-  /** Degrees, anticlockwise. */
+  /** Degrees, counterclockwise. */
   readonly rotation: Range;
   /** Factors as in torchvision's ColorJitter: 1 changes nothing. */
   readonly brightness: Range;
   readonly contrast: Range;
   readonly saturation: Range;
-  /** How probable it is that an image loses its colours. */
+  /** Probability of conversion to gray. */
   readonly gray: number;
-  /** A part that becomes gray, and how probable that is. */
+  /** A box that is filled with gray, and its probability. */
   readonly erase: BoxRange & { readonly probability: number };
 }
 
@@ -61,10 +60,9 @@ export interface Augmentation {
  *
  * Definitions are torchvision's: RandomResizedCrop (whose ratio of 3/4 to 4/3 `photo` has), ColorJitter, RandomGrayscale (0.1) and
  * RandomErasing (ratio 0.3 to 3.3, area from 0.02); erasing with a probability of 0.25 is usual with timm (`--reprob`). Their crop from
- * 8 % of the area on, and erasing up to a third of it, are made for finding things anywhere; what a number is read from must stay in
- * sight, so both are milder here. Colour factors of 0.6 to 1.4, timm's `--color-jitter 0.4`, blew out bright skin and left dark
- * images without detail where two of them met; 0.7 to 1.3 does so less. `face` is for portraits that are aligned: small turns, less
- * light, the colour of the skin left alone.
+ * 8 % of the area on, and erasing up to a third of it, are made for object recognition; for regression the relevant part must stay visible, so both are milder here. Color factors of 0.6 to 1.4, timm's `--color-jitter 0.4`, overexposed bright skin and left dark images
+ * without detail in combination; 0.7 to 1.3 does so less. `face` is for aligned portraits: small rotations, less change of brightness, no
+ * change of saturation.
  *
  * Reference: torchvision.transforms; timm, train.py
  */
@@ -113,7 +111,7 @@ export function findAugmentation(name: string): Augmentation | undefined {
   return augmentations[name as keyof typeof augmentations];
 }
 
-/** A part of an image, in shares of its width and height. */
+/** A box in an image, in shares of its width and height. */
 interface Box {
   readonly left: number;
   readonly top: number;
@@ -121,7 +119,7 @@ interface Box {
   readonly height: number;
 }
 
-/** What is done to one image, in this order: cropped, turned, mirrored, coloured, erased. */
+/** The augmentation of one image, in this order: crop, rotation, mirror, color, erase. */
 export interface Change {
   readonly crop: Box;
   readonly degrees: number;
@@ -133,7 +131,7 @@ export interface Change {
   readonly erase: Box;
 }
 
-/** The change that leaves an image as it is. */
+/** The identity. */
 export const noChange: Change = {
   crop: { left: 0, top: 0, width: 1, height: 1 },
   degrees: 0,
@@ -144,13 +142,13 @@ export const noChange: Change = {
   erase: { left: 0, top: 0, width: 0, height: 0 },
 };
 
-/** The next change that `random` has for an image. */
+/** Draws the augmentation of one image. */
 export function drawChange(augmentation: Augmentation, random: Random): Change {
   const happens = (probability: number) => random.uniform() < probability;
   const between = ([low, high]: Range) => low + random.uniform() * (high - low);
   const box = ({ area, aspect }: BoxRange): Box => {
     const share = between(area);
-    // Within the image: neither edge is above 1. torchvision draws again until it fits.
+    // Neither side exceeds 1; torchvision draws again until the box fits.
     const [low, high] = aspect.map(Math.log) as [number, number];
     const ratio = Math.exp(between([Math.max(low, Math.log(share)), Math.min(high, -Math.log(share))]));
     const width = Math.min(1, Math.sqrt(share * ratio));
@@ -168,12 +166,12 @@ export function drawChange(augmentation: Augmentation, random: Random): Change {
   };
 }
 
-/** The feeds of `buildAugmentation` for `count` images, each changed in its own way. The same `random` gives the same. */
+/** Feeds of `buildAugmentation` for `count` images, each with its own random numbers. */
 export function augmentFeeds(augmentation: Augmentation, count: number, random: Random): Record<string, Tensor> {
   return changeFeeds(Array.from({ length: count }, () => drawChange(augmentation, random)));
 }
 
-/** The feeds that make these changes, one an image. */
+/** Feeds of `buildAugmentation` for these changes, one for each image. */
 export function changeFeeds(changes: readonly Change[]): Record<string, Tensor> {
   const feed = (width: number, numbers: (change: Change) => number[]): Tensor => ({
     dtype: 'float32',
@@ -190,8 +188,8 @@ export function changeFeeds(changes: readonly Change[]): Record<string, Tensor> 
 }
 
 /**
- * Where a pixel of the result comes from, as the affine map [a, b, c, d, e, f]: the pixel at (x, y) is the image's at
- * (ax + by + c, dx + ey + f), both -1..1 from edge to edge. From the result back: mirrored, turned, cropped.
+ * The affine map [a, b, c, d, e, f] from output to input: the pixel at (x, y) is sampled at (ax + by + c, dx + ey + f), both -1..1 from
+ * edge to edge. In this direction: mirror, rotation, crop.
  */
 function placement({ crop, degrees, flip }: Change): number[] {
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
@@ -204,11 +202,10 @@ function placement({ crop, degrees, flip }: Change): number[] {
 }
 
 /**
- * Images `[N, 3, H, W]` of 0..255 (float32, red, green, blue) changed as inputs say that it adds to the graph, those of
- * `augmentFeeds`; of the same form, held in 0..255.
+ * Augments RGB images `[N, 3, H, W]`, float32 0..255, and adds the graph inputs that `augmentFeeds` feeds; same shape and range.
  *
- * Geometry is one bilinear sampling; what lies beyond the image is more of its edge. Colour follows ColorJitter in the order
- * brightness, contrast, saturation, but is held in range at the end alone.
+ * Geometry is one bilinear sampling with replicated edges. Color follows ColorJitter in the order brightness, contrast, saturation,
+ * but is clipped only at the end.
  */
 export function buildAugmentation(planes: Value): Value {
   const { graph } = planes;
@@ -217,11 +214,11 @@ export function buildAugmentation(planes: Value): Value {
   return erase(clip(color(placed), 0, 255));
 }
 
-// `[N, H * W * 2]`: where each pixel comes from, x and y side by side as GridSample takes them.
+// [N, H * W * 2]: sampling positions, x and y interleaved as GridSample expects.
 function places(graph: Graph, count: Dim, height: number, width: number): Value {
   const affine = graph.input('augment.place', 'float32', [count, 6]);
   const area = height * width;
-  // Rows of x, y, 1 for the even columns and of x, y, 1 for the odd ones, so that one product makes both.
+  // Rows x, y, 1 for the even columns and x, y, 1 for the odd ones, so that one product gives both.
   const data = new Float32Array(6 * area * 2);
   for (let pixel = 0; pixel < area; pixel++) {
     const x = (2 * (pixel % width) + 1) / width - 1;
@@ -235,7 +232,7 @@ function places(graph: Graph, count: Dim, height: number, width: number): Value 
 
 /**
  * Brightness b: x -> b x; contrast c: x -> c x + (1 - c) (mean gray of the image); saturation s: x -> s x + (1 - s) (gray of the
- * pixel); one after the other as one product and one sum for each element.
+ * pixel); composed into one product and one sum for each element.
  */
 function color(planes: Value): Value {
   const { graph } = planes;
@@ -251,16 +248,16 @@ function color(planes: Value): Value {
   return add(mul(planes, ofColor), add(mul(gray, sub(strength, ofColor)), ofMean));
 }
 
-// Pixels whose centres lie within the box become mid gray.
+// Pixels whose centers are in the box become mid gray.
 function erase(planes: Value): Value {
   const { graph } = planes;
   const [count, , height, width] = planes.shape as [Dim, number, number, number];
   const box = graph.input('augment.erase', 'float32', [count, 4]);
   const edge = (i: number) => reshape(slice(box, 1, i, i + 1), [0, 1, 1, 1]);
-  const centres = (size: number, shape: number[]) =>
+  const centers = (size: number, shape: number[]) =>
     graph.constant({ dtype: 'float32', shape, data: Float32Array.from({ length: size }, (_, i) => (i + 0.5) / size) });
-  const x = centres(width, [1, 1, 1, width]);
-  const y = centres(height, [1, 1, height, 1]);
+  const x = centers(width, [1, 1, 1, width]);
+  const y = centers(height, [1, 1, height, 1]);
   const across = and(greater(x, edge(0)), less(x, edge(2))); // [N, 1, 1, W]
   const down = and(greater(y, edge(1)), less(y, edge(3))); // [N, 1, H, 1]
   return where(and(down, across), graph.float(ERASED), planes);

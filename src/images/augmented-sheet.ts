@@ -12,12 +12,11 @@ import { readSource } from './read-source.js';
 const GAP_PX = 8;
 
 /**
- * Images as training sees them, as PNG: a row an image, at its left the image itself, beside it `versions` of it as `augmentation`
- * changes it, by `seed`.
+ * A contact sheet of augmented images as PNG: each row shows an image and `versions` random augmentations of it, by `seed`.
  *
- * @param paths Images, one or more.
- * @param sizePx Width and height at which they are trained on and shown.
- * @throws InputError for an image that cannot be read, with its path, and where there is none.
+ * @param paths One or more images.
+ * @param sizePx Width and height of the training images, at which they are shown.
+ * @throws InputError with the path of an image that cannot be read, or if there is no image.
  */
 export async function augmentedSheet(
   paths: readonly string[],
@@ -54,12 +53,12 @@ export async function augmentedSheet(
     .toBuffer();
 }
 
-/** The model from `pixels`, uint8 `[N, H, W, 3]`, and the feeds of the augmentation to `changed`, of the same form. */
+/** A model from `pixels`, uint8 `[N, H, W, 3]`, and the augmentation's feeds to `changed`, of the same type and shape. */
 function augmentationModel(sizePx: number): Uint8Array {
   const graph = new Graph();
   const pixels = graph.input('pixels', 'uint8', ['N', sizePx, sizePx, 3]);
   const planes = buildAugmentation(cast(transpose(pixels, [0, 3, 1, 2]), 'float32'));
-  // A cast cuts off, so a half makes it round.
+  // A cast truncates: adding 0.5 rounds.
   graph.output('changed', transpose(cast(add(planes, 0.5), 'uint8'), [0, 2, 3, 1]));
   return toOnnx(graph);
 }

@@ -6,14 +6,14 @@ export interface Size {
   readonly height: number;
 }
 
-// Weights are whole numbers of 2^-11, as in OpenCV: two of them and a byte fit in 30 bits, so that all arithmetic is on integers, which
-// is the same on every machine; the result is within half a level of the exact one.
+// Weights are integers in units of 2^-11, as in OpenCV: the product of two of them and a byte fits in 30 bits. Integer arithmetic gives
+// the same result on every machine, within half a level of the exact one.
 const ONE = 1 << 11;
 
 /**
- * RGB pixels `[H, W, 3]` stretched to a size that is no smaller in width or height, uint8 `[H', W', 3]`.
+ * RGB pixels `[H, W, 3]` enlarged to uint8 `[H', W', 3]`, no smaller in width or height.
  *
- * Bilinear with half-pixel centres: output i lies at (i + 0.5) W / W' - 0.5 of the input, and beyond the edge is more of the edge.
+ * Bilinear with half-pixel centers and replicated edges: output i is sampled at (i + 0.5) W / W' - 0.5 of the input.
  *
  * Reference: torch.nn.functional.interpolate(mode='bilinear', align_corners=False), to within one level
  */
@@ -32,7 +32,7 @@ export function enlarge(pixels: Uint8Array, from: Size, to: Size): Uint8Array {
     words[offsets / 4 + x] = 3 * across.first[x]!;
     words[weights / 4 + x] = (ONE - across.weight[x]!) | (across.weight[x]! << 16);
   }
-  // The two input rows around an output row, stretched in width; going down, the lower one soon becomes the upper one.
+  // The two input rows around an output row, stretched in width; the lower one becomes the next upper one.
   let upper = { row: -1, at: one };
   let lower = { row: -1, at: other };
   const fill = (line: typeof upper, row: number) => {
@@ -51,9 +51,9 @@ export function enlarge(pixels: Uint8Array, from: Size, to: Size): Uint8Array {
 }
 
 interface Taps {
-  /** For each output position the input position before it; the other one is the next. */
+  /** For each output position the input position before it; the second tap is the next one. */
   readonly first: Int32Array;
-  /** How far it is from the first to the next, 0 to ONE; 0 where there is no next. */
+  /** Weight of the second tap, 0 to ONE; 0 at the end. */
   readonly weight: Int32Array;
 }
 
@@ -70,11 +70,11 @@ function taps(from: number, to: number): Taps {
 
 interface Memory {
   readonly buffer: ArrayBuffer;
-  /** By so many pages of 64 kB; `buffer` is another one afterwards. */
+  /** Adds pages of 64 kB; `buffer` is replaced. */
   grow(pages: number): number;
 }
 
-/** What `enlarge.wat` exports; addresses are bytes of its memory. */
+/** The exports of `enlarge.wat`; addresses are bytes of its memory. */
 interface Kernel {
   readonly memory: Memory;
   stretchRow(row: number, offsets: number, weights: number, count: number, out: number): void;
@@ -90,16 +90,16 @@ let kernel: Kernel | undefined;
 
 function startKernel(): Kernel {
   const code = Uint8Array.from(atob(ENLARGE_CODE), character => character.charCodeAt(0));
-  // Node's types leave it out, those of browsers have it.
+  // Node's types lack WebAssembly, those of browsers have it.
   const { Instance, Module } = (globalThis as unknown as { WebAssembly: WebAssemblyTypes }).WebAssembly;
   return new Instance(new Module(code)).exports as Kernel;
 }
 
 const PAGE_BYTES = 65_536;
-// The kernel reads and writes a little beyond the ends.
+// The kernel reads and writes slightly beyond the ends.
 const SLACK_BYTES = 64;
 
-/** Addresses for six pieces of memory of these sizes in bytes. */
+/** Addresses of six buffers of these sizes in bytes. */
 function placed(memory: Memory, sizes: readonly number[]) {
   let end = 0;
   const places = sizes.map(size => {

@@ -1,19 +1,19 @@
 import sharp, { type OverlayOptions } from 'sharp';
 import type { Tensor } from '../engine/tensor.js';
+import { captionTile } from './contact-sheet.js';
 import type { Size } from './enlarge.js';
 import { COOL, overlayPixels, WARM } from './explanation-overlay.js';
 import { decodeImage, probeImage } from './image.js';
-import { captionTile } from './sheet.js';
 
-/** What is drawn of an explanation. */
+/** Content of an explanation image. */
 export interface DrawnExplanation {
   /** The image, encoded. */
   readonly bytes: Uint8Array;
-  /** What its parts do to the number, `[H, W]` over the whole image: above 0 they push it up. */
+  /** Attribution map `[H, W]` over the whole image: positive parts increase the prediction. */
   readonly map: Tensor<'float32'>;
-  /** The number, large. */
+  /** Large text: the prediction. */
   readonly title: string;
-  /** What is to be known of it, small; three lines at most. */
+  /** Small text, at most three lines. */
   readonly note: string;
 }
 
@@ -28,8 +28,8 @@ const GAP_PX = 16;
 const TITLE_PX = 20;
 const NOTE_PX = 13;
 /**
- * An image beside the same image in grays with what pushed its number up (warm) and down (cool) laid over it, as PNG. The strongest part
- * has the strongest colour; what does nothing has none.
+ * The image beside its gray version with the attribution map as an overlay, as PNG: warm where it increases the prediction, cool where it
+ * decreases it, opacity by magnitude.
  */
 export async function explanationPng({ bytes, map, title, note }: DrawnExplanation): Promise<Buffer> {
   const size = fitted(await probeImage(bytes));
@@ -43,11 +43,11 @@ export async function explanationPng({ bytes, map, title, note }: DrawnExplanati
     .png()
     .toBuffer();
 
-  // Narrow images leave the text its room.
+  // Narrow images still leave room for the text.
   const column = Math.max(width, MIN_COLUMN_PX);
   const right = 2 * GAP_PX + column;
   const texts: OverlayOptions[] = [];
-  /** Draws a text with its corner there, and returns where it ends. */
+  /** Draws a text with its upper left corner there, and returns its lower end. */
   const write = async (text: string, left: number, top: number, style: readonly [string, number], widthPx = column) => {
     const tile = await captionTile(text, ...style, widthPx);
     if (tile !== undefined) texts.push({ input: tile.png, left, top });
@@ -74,8 +74,7 @@ export async function explanationPng({ bytes, map, title, note }: DrawnExplanati
 }
 
 /**
- * What pushed the number up (warm) and down (cool), to be laid over the image: a transparent PNG of the image's shape, its longer edge
- * `edgePx` long.
+ * The overlay alone: a transparent PNG of the image's aspect ratio, its longer edge `edgePx`.
  */
 export async function explanationOverlay(map: Tensor<'float32'>, shape: Size, edgePx: number): Promise<Buffer> {
   const { width, height } = fitted(shape, edgePx);
@@ -84,7 +83,7 @@ export async function explanationOverlay(map: Tensor<'float32'>, shape: Size, ed
     .toBuffer();
 }
 
-/** The size with the same shape whose longer edge is `edgePx`. */
+/** The size of the same aspect ratio whose longer edge is `edgePx`. */
 function fitted({ width, height }: Size, edgePx = EDGE_PX): Size {
   const scale = edgePx / Math.max(width, height);
   const scaled = (edge: number) => Math.max(1, Math.round(scale * edge));

@@ -18,7 +18,7 @@ export function reusedBuffer<T extends Float32Array | Float64Array>(
 /**
  * The luma of RGB pixels `[H, W, 3]`, 0 to 255, `[H, W]`.
  *
- * @param out Where it goes. Default: new memory.
+ * @param out Receives the result. Default: a new array.
  * Reference: ITU-R BT.601
  */
 export function luma(pixels: Uint8Array, out: Float32Array = new Float32Array(pixels.length / 3)): Float32Array {
@@ -29,7 +29,7 @@ export function luma(pixels: Uint8Array, out: Float32Array = new Float32Array(pi
 
 const shrunkOf = reusedBuffer(Float32Array);
 
-/** A gray image `[H, W]` stretched to `[px, px]`: each new pixel is the mean of the area that it covers. */
+/** A gray image `[H, W]` resized to `[px, px]` by area averaging. */
 export function stretch(gray: Float32Array, { width, height }: Size, px: number): Float32Array {
   const down = shrunkOf(width * px);
   stretchColumns(gray, width, areas(height, px), down);
@@ -38,13 +38,13 @@ export function stretch(gray: Float32Array, { width, height }: Size, px: number)
   return out;
 }
 
-/** Stretches the columns of `from` `[H, width]`, and writes them to the rows of `to` `[width, px]`. */
+/** Resizes the columns of `from` `[H, width]` into the rows of `to` `[width, px]`. */
 function stretchColumns(from: Float32Array, width: number, { first, starts, weights }: Areas, to: Float32Array): void {
   const px = first.length;
   for (let y = 0; y < px; y++) {
     const begin = starts[y]!;
     const end = starts[y + 1]!;
-    // Three rows at a time; half the size is never more.
+    // Three rows at a time: halving never needs more.
     for (let i = begin; i < end; i += 3) {
       const a = (first[y]! + i - begin) * width;
       const b = i + 1 < end ? a + width : a;
@@ -52,7 +52,7 @@ function stretchColumns(from: Float32Array, width: number, { first, starts, weig
       const one = weights[i]!;
       const two = i + 1 < end ? weights[i + 1]! : 0;
       const three = i + 2 < end ? weights[i + 2]! : 0;
-      // What is left over from another call is finite, and counts for nothing.
+      // The content of the reused buffer is finite and is multiplied by 0.
       const before = i === begin ? 0 : 1;
       for (let x = 0, o = y; x < width; x++, o += px)
         to[o] = before * to[o]! + one * from[a + x]! + two * from[b + x]! + three * from[c + x]!;
@@ -60,13 +60,13 @@ function stretchColumns(from: Float32Array, width: number, { first, starts, weig
   }
 }
 
-/** What each of `to` pixels covers of `from` pixels. */
+/** The input pixels that each output pixel covers. */
 interface Areas {
-  /** The first pixel of each. */
+  /** First input pixel of each output pixel. */
   readonly first: Int32Array;
-  /** Where the weights of each start, and where those of the last end, `[to + 1]`. */
+  /** Offsets of each output pixel's weights, `[to + 1]`. */
   readonly starts: Int32Array;
-  /** The shares of the first and those behind it, one pixel's after another's. */
+  /** Weights of the covered pixels, of one output pixel after another. */
   readonly weights: Float64Array;
 }
 
@@ -91,10 +91,10 @@ function areas(from: number, to: number): Areas {
   return made;
 }
 
-// Images of a data set have few sizes.
+// The images of a data set have few different sizes.
 const knownAreas = new Map<string, Areas>();
 
-/** `[px, px]` at half the size, each pixel the mean of four. */
+/** `[px, px]` at half the size by averaging 2 x 2 pixels. */
 export function halve(gray: Float32Array, px: number): Float32Array {
   const half = px / 2;
   const out = new Float32Array(half * half);
@@ -110,7 +110,7 @@ export function halve(gray: Float32Array, px: number): Float32Array {
 const blurredOf = reusedBuffer(Float64Array);
 const lineOf = reusedBuffer(Float64Array);
 
-/** `[px, px]` blurred by a Gaussian of this width; beyond the edge is more of the edge. */
+/** `[px, px]` blurred by a Gaussian, with replicated edges. */
 export function blur(gray: Float32Array, px: number, sigma: number): Float32Array {
   const kernel = halfKernelOf(sigma);
   const columns = blurredOf(px * px);
@@ -120,7 +120,7 @@ export function blur(gray: Float32Array, px: number, sigma: number): Float32Arra
   return out;
 }
 
-/** Blurs the rows of `from` `[px, px]`, and writes them to the columns of `to`. */
+/** Blurs the rows of `from` `[px, px]` into the columns of `to`. */
 function blurAlong(
   from: Float32Array | Float64Array,
   to: Float32Array | Float64Array,
@@ -140,15 +140,15 @@ function blurAlong(
     }
     for (let x = 0; x < px; x++) line[reach + x] = from[at + x]!;
     for (let x = 0, o = y; x < px; x++, o += px) {
-      const centre = x + reach;
-      let sum = middle * line[centre]!;
-      for (let k = 1; k <= reach; k++) sum += kernel[k]! * (line[centre - k]! + line[centre + k]!);
+      const center = x + reach;
+      let sum = middle * line[center]!;
+      for (let k = 1; k <= reach; k++) sum += kernel[k]! * (line[center - k]! + line[center + k]!);
       to[o] = sum;
     }
   }
 }
 
-/** The weights of a Gaussian from its middle outwards. */
+/** The weights of a Gaussian from its center outwards. */
 function halfKernelOf(sigma: number): Float64Array {
   const known = knownKernels.get(sigma);
   if (known !== undefined) return known;
@@ -163,7 +163,7 @@ function halfKernelOf(sigma: number): Float64Array {
 
 const knownKernels = new Map<number, Float64Array>();
 
-/** The mirror image of `[px, px]`. */
+/** Horizontal mirror image of `[px, px]`. */
 export function mirrorGray(gray: Float32Array, px: number): Float32Array {
   const out = new Float32Array(gray.length);
   for (let row = 0; row < gray.length; row += px) for (let x = 0; x < px; x++) out[row + x] = gray[row + px - 1 - x]!;

@@ -1,12 +1,12 @@
-/** The formats that images may have. */
+/** The supported image formats. */
 export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;
 
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
-/** `bytes` from `from` on, as one character a byte. */
+/** Bytes as Latin-1 text. */
 const latin = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
 
-/** The format that the first bytes promise, undefined where it is none of IMAGE_FORMATS; a file's name says nothing. */
+/** The format by the first bytes, whatever the file's name; undefined if it is none of IMAGE_FORMATS. */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
   const head = latin(bytes, 0, 12);
@@ -14,13 +14,13 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
   if (head.startsWith('RIFF') && head.endsWith('WEBP')) return 'webp';
   if (head.startsWith('GIF87a') || head.startsWith('GIF89a')) return 'gif';
   if (/^(II[*+]\0|MM\0[*+])/.test(head)) return 'tiff';
-  // libvips knows an AVIF by these two major brands only: an animated one (avis) it does not read.
+  // libvips recognizes AVIF by these two major brands only; it does not read animated ones (avis).
   if (/^ftyp(avif|mif1)$/.test(head.slice(4, 12)) && brands(bytes).includes('avif')) return 'avif';
   return undefined;
 }
 
 /**
- * The brands in an ISO base media file's first box: the major one, a version, which matches none, and the compatible ones.
+ * The brands in the first box of an ISO base media file: the major brand, the version (matches no brand), and the compatible brands.
  *
  * Reference: ISO/IEC 14496-12, FileTypeBox
  */
@@ -29,4 +29,28 @@ function brands(bytes: Uint8Array): string[] {
   const names: string[] = [];
   for (let at = 8; at + 4 <= Math.min(size, bytes.length, 256); at += 4) names.push(latin(bytes, at, at + 4));
   return names;
+}
+
+/** Faults of images that can be decoded nevertheless. */
+export const IMAGE_WARNINGS = ['damaged', 'dark'] as const;
+
+export type ImageWarning = (typeof IMAGE_WARNINGS)[number];
+
+const WARNING_TEXTS: Readonly<Record<ImageWarning, string>> = {
+  damaged: 'damaged, and decoded as far as possible',
+  dark: 'of 16 bits with all values below 4096, and so almost black: 12-bit values should be scaled up',
+};
+
+/** The warning about one image. */
+export const warningText = (warning: ImageWarning): string => `the image is ${WARNING_TEXTS[warning]}`;
+
+/** One line for each kind of warning, with the number of images and the first three files. */
+export function warningLines(warned: readonly { readonly file: string; readonly warning: ImageWarning }[]): string[] {
+  return IMAGE_WARNINGS.flatMap(kind => {
+    const files = warned.filter(({ warning }) => warning === kind).map(({ file }) => file);
+    if (files.length === 0) return [];
+    const [count, named] = [files.length, files.slice(0, 3).join(', ')];
+    const rest = count > 3 ? `, and ${count - 3} more` : '';
+    return [`warning: ${count} image${count === 1 ? ' is' : 's are'} ${WARNING_TEXTS[kind]} (${named}${rest})`];
+  });
 }

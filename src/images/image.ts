@@ -3,34 +3,33 @@ import { Budget } from '../base/concurrency.js';
 import { InputError, reasonOf } from '../base/errors.js';
 import { resourceError } from '../base/files.js';
 import { during, type Profile } from '../base/profile.js';
-import { decodedBytes } from './decoded-bytes.js';
 import { enlarge, type Size } from './enlarge.js';
-import { IMAGE_FORMATS, type ImageFormat, sniffFormat } from './image-format.js';
-import type { ImageWarning } from './image-warning.js';
+import { IMAGE_FORMATS, type ImageFormat, type ImageWarning, sniffFormat } from './image-format.js';
 import { hasEndOfImage, jpegFrame, jpegOrientation, withEndOfImage } from './jpeg-header.js';
 import { nameContent, rawInTiff } from './name-content.js';
 import { decodeSmallJpeg, isWholeJpeg } from './small-jpeg.js';
 import { tiffBits, tiffSampleFault } from './tiff-header.js';
+import { type Raster, sceneSize } from './warp.js';
 
-// Callers have many images in flight, so one thread an image and no cache of operations, which no two images share: with 8 in
-// flight on two cores, a second thread or the cache changes the processor time of an image by less than its noise (5 %), and both cost memory.
+// Callers keep many images in flight, so one thread per image and no cache of operations: with 8 in flight on two cores, a second thread
+// or the cache changes the CPU time per image by less than noise (5 %), and both cost memory.
 sharp.concurrency(1);
 sharp.cache(false);
 
-// A second wall behind sniffFormat: libvips may load these and nothing else. SVG is for drawings of our own; no SVG from outside
-// gets here, for none of the formats that sniffFormat lets through begins like one, and libvips goes by the same first bytes.
+// A second barrier behind sniffFormat: libvips may use these loaders only. SVG is for our own drawings; no SVG from outside gets here,
+// since no format that sniffFormat accepts begins like one, and libvips decides by the same first bytes.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif', 'Svg'].map(loader => `VipsForeignLoad${loader}`),
 });
 
-/** The most pixels that an image may have; a photo of a good phone has 50 million, and a crafted file of 1 kB could claim billions. */
+/** Limit of pixels per image. Phone photos have up to 50 million; a crafted file of 1 kB could declare billions. */
 export const MAX_IMAGE_PIXELS = 100_000_000;
 
-/** What an image's header says. */
+/** The header of an image. */
 export interface ImageHeader {
   readonly format: ImageFormat;
-  /** Pixels, after the EXIF orientation is applied; of an animation's first frame. */
+  /** Pixels after EXIF orientation; of an animation's first frame. */
   readonly width: number;
   readonly height: number;
   /** Frames of an animation; 1 for a still image. */
@@ -38,23 +37,23 @@ export interface ImageHeader {
 }
 
 /**
- * The image as RGB pixels, uint8 `[H, W, 3]`, in sRGB.
+ * Decodes an image to sRGB pixels, uint8 `[H, W, 3]`.
  *
- * The whole image is stretched to the size, with linear interpolation and no crop, after its EXIF orientation is applied.
- * Transparent parts become white; animations and multi-page files give their first frame; 16 bits become the upper 8; CMYK and embedded
- * colour profiles become sRGB. A TIFF of other numbers than unsigned integers of up to 16 bits is refused. Every byte is read whatever the size, so decoding to 8 x 8 finds a damaged file as surely as any other size.
+ * After EXIF orientation, the whole image is stretched to `size` by linear interpolation, without a crop. Transparent parts become
+ * white; animations and multi-page files give their first frame; 16 bits are reduced to the upper 8; CMYK and embedded color profiles
+ * are converted to sRGB. A TIFF of samples other than unsigned integers of up to 16 bits is refused. All bytes are read whatever the
+ * size, so decoding to 8 x 8 detects a damaged file as reliably as any other size.
  *
- * @param bytes the file's content, one of IMAGE_FORMATS
- * @param profile told of decoding, which includes shrinking, and of enlarging
- * @returns not to be written to where `bytes` came from `readsForTwo`: another one may have the same
- * @throws InputError whose text is the reason as one line, without the file's name: another kind of content, a damaged file, more than
- * MAX_IMAGE_PIXELS
+ * @param bytes Content of a file in one of IMAGE_FORMATS.
+ * @param profile Receives the times of decoding, including shrinking, and of enlarging.
+ * @returns Read-only if `bytes` came from `readsForTwo`, since the pixels may be shared.
+ * @throws InputError with a one-line reason without the file's name: other content, a damaged file, or more than MAX_IMAGE_PIXELS.
  */
 export async function decodeImage(bytes: Uint8Array, size: Size, profile?: Profile): Promise<Uint8Array> {
   return (await decodeWithWarning(bytes, size, profile)).pixels;
 }
 
-/** The pixels as decodeImage gives them, and what is odd about the image, if something is. */
+/** `decodeImage`, with the image's warning if it has one. */
 export async function decodeWithWarning(
   bytes: Uint8Array,
   size: Size,
@@ -73,27 +72,49 @@ export async function decodeWithWarning(
   return { pixels: await during(profile, 'resize', () => enlarge(data, { width, height }, size)), warning };
 }
 
-/** True where all values of a 16-bit image are below 4096, those of transparency aside. */
+/** True if all values of a 16-bit image, without alpha, are below 4096. */
 async function is12In16(bytes: Uint8Array, format: ImageFormat, decoded: Uint8Array): Promise<boolean> {
   const has16Bits = format === 'png' ? bytes[24] === 16 : format === 'tiff' && tiffBits(bytes) === 16;
-  // 4095 has 15 as its upper 8 bits. Shrinking can hide bright pixels, so an image that is dark when small is looked at in full.
+  // The upper 8 bits of 4095 are 15. Shrinking can hide bright pixels, so an image that is dark when small is checked in full.
   if (!has16Bits || decoded.some(value => value > 15)) return false;
   const { channels } = await withMemory(bytes, format, () =>
     sharp(bytes, { limitInputPixels: MAX_IMAGE_PIXELS }).stats(),
   );
-  const colours = channels.length - (channels.length % 2 === 0 ? 1 : 0);
-  return channels.slice(0, colours).every(({ max }) => max < 4096);
+  const colors = channels.length - (channels.length % 2 === 0 ? 1 : 0);
+  return channels.slice(0, colors).every(({ max }) => max < 4096);
 }
 
-// A few images of 100 million pixels at a time would take gigabytes: 8 bytes a pixel where they are interlaced and have 16 bits.
+// A few concurrent images of 100 million pixels would take gigabytes: 8 bytes per pixel if they are interlaced and have 16 bits.
 const DECODING = new Budget(512 * 2 ** 20);
 const SMALL_BYTES = 2 ** 26;
 
-/** Does `work`, which decodes the image: at once where that takes little memory, else when others have freed enough. */
+/** Runs `work`, which decodes the image: immediately if that takes little memory, else within a budget of memory. */
 async function withMemory<T>(bytes: Uint8Array, format: ImageFormat, work: () => Promise<T>): Promise<T> {
   if (format === 'tiff') await refuseTiff(bytes);
-  const amount = await decodedBytes(bytes, format, () => header(bytes));
+  const amount = await decodedBytes(bytes, format);
   return await (amount <= SMALL_BYTES ? work() : DECODING.run(amount, work));
+}
+
+/** Samples per pixel of PNG's color types. Reference: PNG specification, table 11.1 */
+const PNG_SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
+
+// The decoder keeps a progressive JPEG as 16-bit coefficients.
+const PROGRESSIVE_BYTES = 2;
+
+/** Memory in bytes that decoding may take, from the file's header; 0 for images that are decoded a few lines at a time. */
+async function decodedBytes(bytes: Uint8Array, format: ImageFormat): Promise<number> {
+  if (format === 'jpeg') {
+    const { marker, width, height, components } = jpegFrame(bytes) ?? { marker: 0, width: 0, height: 0, components: 0 };
+    // SOF0 and SOF1 are sequential.
+    return marker <= 0xc1 ? 0 : width * height * components * PROGRESSIVE_BYTES;
+  }
+  if (format === 'png' && bytes.length > 25) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const samples = PNG_SAMPLES[view.getUint8(25)] ?? 4;
+    return view.getUint32(16) * view.getUint32(20) * samples * (view.getUint8(24) === 16 ? 2 : 1);
+  }
+  const { width, height, channels, depth } = await header(bytes);
+  return width * height * channels * (depth === 'uchar' ? 1 : 2);
 }
 
 async function shrunk(bytes: Uint8Array, format: ImageFormat, size: Size) {
@@ -104,14 +125,14 @@ async function shrunk(bytes: Uint8Array, format: ImageFormat, size: Size) {
   );
   const { data, info } = result;
   if (info.channels !== 3) {
-    throw new InputError(`expected a ${format} with gray or colour channels, got ${info.channels} channels`);
+    throw new InputError(`expected a ${format} with gray or color channels, got ${info.channels} channels`);
   }
   const pixels = new Uint8Array(data.buffer, data.byteOffset, data.length);
   return { data: pixels, width: info.width, height: info.height, isDamaged };
 }
 
 /**
- * The image as WebP for a page: upright by its EXIF orientation, its longer edge at most `edgePx` pixels, transparent parts white.
+ * The image as WebP for a page, upright by its EXIF orientation, its longer edge at most `edgePx`, transparent parts white.
  *
  * @throws InputError as decodeImage does
  */
@@ -132,13 +153,29 @@ export async function previewWebp(bytes: Uint8Array, edgePx: number): Promise<Bu
 }
 
 /**
- * What the image's header says; pixels are not decoded, so a file cut short may pass.
+ * The image in its own size, upright by its EXIF orientation, but with at most `MAX_SCENE_PIXELS`.
+ *
+ * @throws InputError as decodeImage does
+ */
+export async function decodeScene(bytes: Uint8Array): Promise<Raster & { readonly shrunk: number }> {
+  const size = sceneSize(await probeImage(bytes));
+  return { ...size, pixels: await decodeImage(bytes, size) };
+}
+
+export function encodePng({ pixels, width, height }: Raster): Promise<Buffer> {
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+/**
+ * Reads the image's header. Pixels are not decoded, so a truncated file may pass.
  *
  * @throws InputError as decodeImage does
  */
 export async function probeImage(bytes: Uint8Array): Promise<ImageHeader> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
-  // Most images: what sharp is set up for costs twenty times as much as reading their header.
+  // For most images: setting sharp up costs twenty times as much as reading the header.
   const size = format === 'jpeg' ? jpegSize(bytes) : undefined;
   if (size !== undefined) return { format, ...size, frames: 1 };
   try {
@@ -151,7 +188,7 @@ export async function probeImage(bytes: Uint8Array): Promise<ImageHeader> {
   }
 }
 
-/** Pixels of a JPEG that can be decoded, upright; undefined for those that sharp says what is wrong with. */
+/** Upright size of a JPEG; undefined for those that sharp reports an error for. */
 function jpegSize(bytes: Uint8Array): Size | undefined {
   const { width, height } = jpegFrame(bytes) ?? { width: 0, height: 0 };
   if (width * height === 0 || width * height > MAX_IMAGE_PIXELS) return undefined;
@@ -161,11 +198,11 @@ function jpegSize(bytes: Uint8Array): Size | undefined {
 const header = (bytes: Uint8Array): Promise<Metadata> =>
   sharp(bytes, { limitInputPixels: MAX_IMAGE_PIXELS }).metadata();
 
-/** RGB pixels, in each direction of the size wanted or, where the image has fewer, its own. */
+/** RGB pixels, in each direction of the given size or the image's own, whichever is smaller. */
 function shrink(image: Sharp, { width, height }: Size) {
-  // What sharp would have to enlarge is left to enlarge(): libvips puts an enlarged image half a pixel too far right and down, and
-  // takes five times the processor time for a small JPEG from 125 to 224 px (3.9 ms against 0.75).
-  // A Buffer, not toUint8Array: sharp 0.35.5 loses that one's memory, 0.15 MB an image of 224 px.
+  // Enlarging is left to enlarge(): libvips shifts an enlarged image by half a pixel right and down, and takes five times the CPU time for
+  // a small JPEG from 125 to 224 px (3.9 ms against 0.75).
+  // toBuffer, not toUint8Array: that leaks memory in sharp 0.35.5, 0.15 MB per image of 224 px.
   return image
     .resize(width, height, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
     .flatten({ background: '#ffffff' })
@@ -174,8 +211,8 @@ function shrink(image: Sharp, { width, height }: Size) {
 }
 
 /**
- * What `work` makes of the image. Damage in its last strip of lines, eight of those decoded, is not seen. A JPEG that lacks its last marker alone is whole. One whose data is damaged inside is decoded as far as
- * possible; one that is cut short is refused.
+ * The result of `work`. Damage in the last strip of eight decoded lines is not detected. A JPEG that lacks only its last marker is
+ * whole. One with damaged data inside is decoded as far as possible; a truncated one is refused.
  */
 async function decoded<T>(
   bytes: Uint8Array,
@@ -195,16 +232,16 @@ async function decoded<T>(
   });
 }
 
-/** @param failOn What libvips gives up at: an error, or already at a warning of the decoder. */
+/** @param failOn Whether libvips fails at errors only or at warnings of the decoder too. */
 async function open(bytes: Uint8Array, format: ImageFormat, failOn: 'error' | 'warning'): Promise<Sharp> {
   const image = sharp(bytes, { autoOrient: true, failOn, limitInputPixels: MAX_IMAGE_PIXELS });
-  // sharp brings 16-bit images with a colour profile to Display P3 and leaves them there; brought to 8 bits first, they go the
-  // way of all others. Not for all: it would switch off the decoding of large JPEGs at an eighth of their size.
-  return (await has16BitColour(bytes, format)) ? image.pipelineColourspace('srgb') : image;
+  // sharp converts 16-bit images with a color profile to Display P3; converted to 8-bit sRGB first, they are processed like all others.
+  // Not for all images: it would disable decoding large JPEGs at a reduced size.
+  return (await has16BitColor(bytes, format)) ? image.pipelineColourspace('srgb') : image;
 }
 
-async function has16BitColour(bytes: Uint8Array, format: ImageFormat): Promise<boolean> {
-  if (format === 'png') return bytes[24] === 16 && (bytes[25]! & 2) !== 0; // IHDR: bit depth, then colour type
+async function has16BitColor(bytes: Uint8Array, format: ImageFormat): Promise<boolean> {
+  if (format === 'png') return bytes[24] === 16 && (bytes[25]! & 2) !== 0; // IHDR: bit depth, then color type
   if (format !== 'tiff' && format !== 'avif') return false;
   return (await header(bytes)).space === 'rgb16';
 }
@@ -223,12 +260,12 @@ async function refuseTiff(bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * The error of libvips in our form. What libvips says is left out, and decides nothing: it has one buffer of texts for all threads, so
- * of images that fail at the same time each may get the texts of the others, or none.
+ * The InputError for an error of libvips. Its text is not used: libvips has one buffer of texts for all threads, so images that fail
+ * concurrently may get each other's texts, or none.
  */
 async function readable(thrown: unknown, bytes: Uint8Array, format: ImageFormat): Promise<InputError> {
   if (thrown instanceof InputError) return thrown;
-  // The one text that counts: whichever image it is of, there is too little memory.
+  // The exception: whichever image it is about, memory is short.
   if (/out of memory|insufficient memory/i.test(reasonOf(thrown))) throw resourceError('decoding an image', thrown);
   const { width, height } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
@@ -236,12 +273,12 @@ async function readable(thrown: unknown, bytes: Uint8Array, format: ImageFormat)
   if (width * height > MAX_IMAGE_PIXELS)
     return new InputError(`expected at most ${MAX_IMAGE_PIXELS / 1e6} million pixels, got ${width} x ${height}`);
   return new InputError(
-    `expected a whole ${format}, got one that is cut short, damaged or of a form unknown to libvips`,
+    `expected a complete ${format}, got one that is truncated, damaged or of a variant unknown to libvips`,
     {
       cause: thrown,
     },
   );
 }
 
-/** Changes when the same file may decode to other pixels: the library's version, and a number of ours. What is cached is keyed by it. */
+/** Part of cache keys: changes when the same file may decode to other pixels (libvips' version, and our own counter). */
 export const DECODER_VERSION = `libvips ${sharp.versions.vips}, 2`;

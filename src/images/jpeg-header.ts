@@ -1,10 +1,10 @@
 import type { Size } from './enlarge.js';
 
-/** A stretch of a JPEG between two markers. */
+/** A segment of a JPEG's header. */
 interface Segment {
   /** The second byte of its marker; the first is always 0xff. */
   readonly marker: number;
-  /** What stands behind its length; cut short where the file is. */
+  /** Content after the length field; truncated if the file is. */
   readonly content: DataView;
 }
 
@@ -25,7 +25,7 @@ export function* jpegSegments(bytes: Uint8Array): Generator<Segment> {
 }
 
 /**
- * What the frame header of a JPEG says: how it is coded, and its pixels; undefined where there is none, or it is cut short.
+ * The frame header of a JPEG: coding and size; undefined if it is missing or truncated.
  *
  * Reference: ITU-T T.81, B.2.2
  */
@@ -41,13 +41,13 @@ export function jpegFrame(
   return undefined;
 }
 
-/** Reference: ITU-T T.81, table B.1: from SOF0 to SOF15, without the tables and the reserved marker among them; the first two are sequential. */
+/** SOF0 to SOF15 without tables and the reserved marker; the first two are sequential. Reference: ITU-T T.81, table B.1 */
 export const isFrame = (marker: number) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 const ORIENTATION = 0x0112;
 
 /**
- * The EXIF orientation of a JPEG, 1 to 8; 1 where it has none.
+ * The EXIF orientation of a JPEG, 1 to 8; 1 if it has none.
  *
  * Reference: EXIF 2.32, 4.6.4
  */
@@ -59,7 +59,7 @@ export function jpegOrientation(bytes: Uint8Array): number {
   return 1;
 }
 
-/** In the TIFF structure of EXIF, whose own first bytes say in which order bytes stand. */
+/** The orientation in EXIF's TIFF structure, whose first bytes give the byte order. */
 function orientationIn(tiff: DataView): number {
   if (tiff.byteLength < 8) return 1;
   const little = tiff.getUint16(0) === 0x4949;
@@ -76,7 +76,7 @@ function orientationIn(tiff: DataView): number {
   return 1;
 }
 
-/** The bytes of a JPEG with its last marker, EOI, which some cameras leave out; as they are where they end with it. */
+/** The bytes of a JPEG with the last marker, EOI, appended if it is missing: some cameras omit it. */
 export function withEndOfImage(bytes: Uint8Array): Uint8Array {
   if (bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9) return bytes;
   const whole = new Uint8Array(bytes.length + 2);
@@ -85,7 +85,7 @@ export function withEndOfImage(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
-/** True where the marker EOI stands behind the header of a JPEG, be it followed by more: the file is not cut short. */
+/** True if the marker EOI follows the header of a JPEG, also before trailing bytes: the file is not truncated. */
 export function hasEndOfImage(bytes: Uint8Array): boolean {
   let start = 2;
   for (const { content } of jpegSegments(bytes)) start = content.byteOffset - bytes.byteOffset + content.byteLength;

@@ -1,4 +1,4 @@
-/** Content that people meet under an image's name, by file-type's extension for it. */
+/** Names of other content found in image files, by file-type's extension. */
 const NAMES: Readonly<Record<string, string>> = {
   avif: 'an animated AVIF',
   bmp: 'a BMP image',
@@ -11,7 +11,7 @@ const NAMES: Readonly<Record<string, string>> = {
   zip: 'a ZIP archive',
 };
 
-/** Files that hold a data set but are no table that eyeball reads, by file-type's extension: what they are, and what to do. */
+/** Names and hints for files that hold a data set in an unsupported form, by file-type's extension. */
 const CONTAINERS: Readonly<Record<string, readonly [name: string, wayOut: string]>> = {
   zip: ['a ZIP archive', 'unpack it and give the folder'],
   tar: ['a tar archive', 'unpack it (tar -xf FILE) and give the folder'],
@@ -32,7 +32,7 @@ const CONTAINERS: Readonly<Record<string, readonly [name: string, wayOut: string
 
 const LFS_POINTER = 'version https://git-lfs.github.com/spec/';
 
-/** What a file is that was given as a table and is none, and what to do; undefined for text, whatever it says. */
+/** Name and hint for a file that was given as a table and is not text; undefined for text. */
 export async function contentOfTable(
   bytes: Uint8Array,
 ): Promise<{ readonly name: string; readonly wayOut: string } | undefined> {
@@ -49,9 +49,8 @@ export async function contentOfTable(
 }
 
 /**
- * What content that is none of IMAGE_FORMATS is, in words: `an SVG drawing`, `a video (mp4)`, `text`. None of it is
- * quoted: what is meant to be an image may be a link to another file, and the words end in reports and answers
- * over HTTP.
+ * A name for content that is none of IMAGE_FORMATS: `an SVG drawing`, `a video (mp4)`, `text`. Content is never quoted: the path may be a
+ * link to a private file, and the text appears in reports and HTTP responses.
  */
 export async function nameContent(bytes: Uint8Array): Promise<string> {
   if (bytes.length === 0) return 'an empty file';
@@ -77,7 +76,7 @@ function nameMarkup(bytes: Uint8Array): string | undefined {
   return text.startsWith('<?xml') ? 'an XML document' : undefined;
 }
 
-/** The first thousand bytes as text; undefined where they are not UTF-8 or hold control characters. */
+/** The first thousand bytes as text; undefined if they are not UTF-8 or have control characters. */
 function textStart(bytes: Uint8Array): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, 1000), { stream: true });
@@ -88,15 +87,15 @@ function textStart(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The name of a camera's raw format that disguises itself as TIFF (`nef`, `dng`), undefined for a real TIFF. */
+/** The name of a camera's raw format with a TIFF header (`nef`, `dng`); undefined for a TIFF image. */
 export async function rawInTiff(bytes: Uint8Array): Promise<string | undefined> {
   const type = await typeOf(bytes);
   return type === undefined || type.ext === 'tif' ? undefined : type.ext;
 }
 
-/** What file-type takes it for; it throws at some damaged containers: then nothing is known about them. */
+/** The type by file-type, which throws at some damaged containers: then undefined. */
 async function typeOf(bytes: Uint8Array) {
-  // Loaded where something is odd: it has some thirty files.
+  // Loaded on demand: it has some thirty files.
   const { fileTypeFromBuffer } = await import('file-type');
   return fileTypeFromBuffer(bytes).catch(() => undefined);
 }

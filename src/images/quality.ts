@@ -2,24 +2,24 @@ import { median } from '../metrics/statistics.js';
 import type { Size } from './enlarge.js';
 import { reusedBuffer } from './gray.js';
 
-/** What can be said of an image's quality without a second one. */
+/** Quality measures of one image. */
 export interface QualityFacts {
-  /** Pixels of the file, after its orientation is applied. */
+  /** Pixels of the file after EXIF orientation. */
   readonly width: number;
   readonly height: number;
-  /** Mean level, 0 to 255. */
+  /** Mean luma, 0 to 255. */
   readonly brightness: number;
-  /** Standard deviation of the level. */
+  /** Standard deviation of the luma. */
   readonly contrast: number;
-  /** Share of the pixels, 0 to 1, that are as bright as can be (250 and more). */
+  /** Share of clipped pixels (luma of 250 or more), 0 to 1. */
   readonly overexposed: number;
-  /** How little blurring changes it, 0 to 1: see `blurOf`. */
+  /** Blur measure, 0 to 1; see `blurOf`. */
   readonly blur: number;
-  /** The largest difference of two colours in a pixel, but for a hundredth of the pixels. */
-  readonly colour: number;
+  /** 99th percentile of the largest difference between a pixel's channels. */
+  readonly color: number;
 }
 
-/** What may be wrong with an image. */
+/** Kinds of quality flags. */
 export type QualityKind =
   | 'blurred'
   | 'dark'
@@ -29,7 +29,7 @@ export type QualityKind =
   | 'odd size'
   | 'odd aspect';
 
-/** Something odd about an image: the number that says so, and the threshold that it lies beyond. */
+/** A measure of an image that lies beyond a threshold. */
 export interface QualityFlag {
   readonly kind: QualityKind;
   readonly value: number;
@@ -37,16 +37,16 @@ export interface QualityFlag {
 }
 
 const CLIPPED = 250;
-// Compression moves the colours of a gray image by one or two of 255.
+// Compression changes the channels of a gray image by one or two of 255.
 const GRAY_SLACK = 3;
 
 /**
- * The quality of an image, as far as one can tell at this size.
+ * Measures the quality of an image at a reduced size.
  *
- * @param pixels RGB `[H, W, 3]`, at most some hundred pixels a side
- * @param gray its luma `[H, W]`
- * @param shown the size of both
- * @param file the size of the file's image
+ * @param pixels RGB `[H, W, 3]`, at most some hundred pixels per side.
+ * @param gray Its luma `[H, W]`.
+ * @param shown The size of both.
+ * @param file The image's full size.
  */
 export function measureQuality(pixels: Uint8Array, gray: Float32Array, shown: Size, file: Size): QualityFacts {
   let sum = 0;
@@ -66,24 +66,24 @@ export function measureQuality(pixels: Uint8Array, gray: Float32Array, shown: Si
       blurOf(gray, shown.width, shown.height, 1, shown.width),
       blurOf(gray, shown.height, shown.width, shown.width, 1),
     ),
-    colour: colourOf(pixels),
+    color: colorOf(pixels),
   };
 }
 
 const lineOf = reusedBuffer(Float64Array);
-// Half the pixels that the blur spreads over, rounded down.
+// Half the blur's width, rounded down.
 const REACH = 4;
-// Every second line tells as much as all.
+// Every second line suffices.
 const LINES = 2;
 
 /**
- * How little the differences of neighbours shrink when the image is blurred along a direction: near 1 it was blurred already, near 0 all
- * that it shows is fine. 1 for an image without differences.
+ * Blur along a direction: how little the differences between neighboring pixels shrink when the image is blurred, from 0 (all detail is
+ * fine) to 1 (already blurred, or without differences).
  *
  * Reference: Crete, Dolmiere, Ladret and Nicolas, The blur effect: perception and estimation with a new no-reference perceptual blur metric,
  * SPIE 6492 (2007), with a blur of 9 pixels.
  *
- * @param gray levels of `lines` lines of `length` pixels, `step` apart along a line, the lines `next` apart
+ * @param gray Luma of `lines` lines of `length` pixels; pixels of a line are `step` apart, lines `next` apart.
  */
 function blurOf(gray: Float32Array, length: number, lines: number, step: number, next: number): number {
   const levels = lineOf(length);
@@ -93,10 +93,10 @@ function blurOf(gray: Float32Array, length: number, lines: number, step: number,
     for (let i = 0, at = line * next; i < length; i++, at += step) levels[i] = gray[at]!;
     for (let i = REACH + 1; i < length - REACH; i++) {
       const difference = Math.abs(levels[i]! - levels[i - 1]!);
-      // Of neighbours' blurred levels, sums over pixels that slide along, all but the two ends cancel.
+      // In the difference of two neighboring box sums all but the two ends cancel.
       const blurred = Math.abs(levels[i + REACH]! - levels[i - REACH - 1]!) / (2 * REACH + 1);
       differences += difference;
-      // The larger of it and 0, without a branch that nobody could foresee.
+      // max(rest, 0) without an unpredictable branch.
       const rest = difference - blurred;
       lost += (rest + Math.abs(rest)) / 2;
     }
@@ -104,9 +104,9 @@ function blurOf(gray: Float32Array, length: number, lines: number, step: number,
   return differences > 0 ? (differences - lost) / differences : 1;
 }
 
-function colourOf(pixels: Uint8Array): number {
+function colorOf(pixels: Uint8Array): number {
   const counts = new Uint32Array(256);
-  // A few thousand pixels tell whether there is colour.
+  // A few thousand pixels suffice.
   const step = 3 * Math.max(1, Math.floor(pixels.length / 3 / 4096));
   let seen = 0;
   for (let i = 0; i < pixels.length; i += step, seen++) {
@@ -123,21 +123,21 @@ function colourOf(pixels: Uint8Array): number {
   return 0;
 }
 
-/** What is measured, and when it is too much: beyond the fence that the data set gives, and beyond a floor that holds for any. */
+/** A measure with its limits: a fence relative to the data set, and an absolute floor; flags need both exceeded. */
 interface Rule {
   readonly kind: QualityKind;
   measure(facts: QualityFacts): number;
   readonly side: 'low' | 'high' | 'both';
-  /** True lays the fence by the logarithm. */
+  /** True computes the fence of the logarithm. */
   readonly log: boolean;
-  /** How far out the fence is, in robust standard deviations. */
+  /** Distance of the fence from the median in robust standard deviations. */
   readonly fence: number;
-  /** A value at least as far on the good side as this is never flagged; of 'both', a factor from the median. */
+  /** Values on the good side of this are never flagged; for 'both', a factor from the median. */
   readonly floor: number;
 }
 
 const MAD_TO_STD = 1.4826;
-// Of 10,000 faces of 125 px, 8 are beyond as blurred and 4 as dark; of those blurred by 5 pixels, nearly all.
+// Of 10,000 faces of 125 px, 8 are flagged as blurred and 4 as dark; of those blurred by 5 pixels, nearly all.
 const RULES: readonly Rule[] = [
   { kind: 'blurred', measure: facts => facts.blur, side: 'high', log: false, fence: 3, floor: 0.65 },
   { kind: 'dark', measure: facts => facts.brightness, side: 'low', log: false, fence: 3, floor: 40 },
@@ -161,14 +161,14 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** True where no pixel but a hundredth has a colour, however the file stores it. */
-export const isGray = ({ colour }: QualityFacts): boolean => colour <= GRAY_SLACK;
+/** True if at most 1 % of the pixels have a color, whatever channels the file has. */
+export const isGray = ({ color }: QualityFacts): boolean => color <= GRAY_SLACK;
 
 /**
- * What is odd about each image beside the others: beyond 3 robust standard deviations (median and median absolute deviation; 4.5 for sizes)
- * and beyond a floor, so that a data set in good order has next to no flags. Gray images are odd where most are in colour.
+ * Flags outliers of a data set: beyond 3 robust standard deviations (median and median absolute deviation; 4.5 for sizes) and beyond an
+ * absolute floor, so that a clean data set has almost no flags. Gray images are flagged if most are in color.
  *
- * @returns a list an image, in the given order
+ * @returns One list per image, in the given order.
  */
 export function qualityFlags(facts: readonly QualityFacts[]): QualityFlag[][] {
   const flags: QualityFlag[][] = facts.map(() => []);
@@ -183,7 +183,7 @@ export function qualityFlags(facts: readonly QualityFacts[]): QualityFlag[][] {
   }
   if (facts.filter(isGray).length < facts.length / 2) {
     facts.forEach((fact, i) => {
-      if (isGray(fact)) flags[i]!.push({ kind: 'grayscale', value: fact.colour, threshold: GRAY_SLACK });
+      if (isGray(fact)) flags[i]!.push({ kind: 'grayscale', value: fact.color, threshold: GRAY_SLACK });
     });
   }
   return flags;

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { EyeballError, InputError, reasonOf } from '../base/errors.js';
 import { kindOf, pathFault, READ_FLAGS } from '../base/files.js';
 
-// A video that lies among the images is not read to find out what it is.
+// A video among the images is not read to find out its type.
 const MAX_FILE_BYTES = 100 * 2 ** 20;
 const MAX_DOWNLOAD_BYTES = 50 * 2 ** 20;
 const TIMEOUT_MS = 30_000;
@@ -12,10 +12,10 @@ const TIMEOUT_MS = 30_000;
 export const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
 
 /**
- * The encoded bytes of an image: of a file (100 MB at most), of an address (50 MB and 30 s at most), or as they are. What is no regular
- * file is refused and not waited for: in a data set, a file may have been replaced by a named pipe or a link to a device.
+ * The encoded bytes of an image from a file (at most 100 MB) or a URL (at most 50 MB and 30 s); bytes are returned unchanged. Pipes and
+ * devices are refused without waiting for them.
  *
- * @throws InputError with a reason of one line, without the name of the source; ResourceError where the machine is at fault.
+ * @throws InputError with a one-line reason without the name of the source; ResourceError if the machine is at fault.
  */
 export async function readSource(source: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
   if (typeof source !== 'string') return source;
@@ -30,7 +30,7 @@ export async function readSource(source: string | Uint8Array, signal?: AbortSign
 }
 
 /**
- * The same of a source that the user named: it may be a pipe too, such as `/dev/stdin` (100 MB and 30 s at most).
+ * `readSource` for a source that the user named, which may be a pipe such as `/dev/stdin` (at most 100 MB and 30 s).
  *
  * @throws Error as readSource does.
  */
@@ -55,7 +55,7 @@ function withReason(cause: unknown, source: string): unknown {
 const openFile = promisify(open);
 const readInto = promisify(read);
 
-// Half the processor time of node:fs/promises, which counts for small images: it opens, asks and closes by way of more promises.
+// Half the CPU time of node:fs/promises, which matters for small images: that uses more promises to open, stat and close.
 async function readBytes(path: string): Promise<Uint8Array | { readonly kind: string }> {
   const file = await openFile(path, READ_FLAGS);
   try {
@@ -73,7 +73,7 @@ async function readBytes(path: string): Promise<Uint8Array | { readonly kind: st
   }
 }
 
-/** The bytes of a pipe, of which it is not known how many are to come. */
+/** The bytes of a pipe, whose length is unknown. */
 async function readStream(path: string, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -88,11 +88,11 @@ async function readStream(path: string, signal: AbortSignal): Promise<Uint8Array
 const tooLarge = (size: number) =>
   new InputError(`expected at most ${MAX_FILE_BYTES / 2 ** 20} MB, got ${Math.ceil(size / 2 ** 20)} MB`);
 
-/** What `work` gives, unless it takes longer than 30 s or `signal` is aborted. */
+/** The result of `work`, limited to 30 s and by `signal`. */
 async function inTime<T>(signal: AbortSignal | undefined, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
-  // A pipe without a writer is not even opened: nothing else ends the wait.
+  // A pipe without a writer is not even opened; only this ends the wait.
   const ended = new Promise<never>((_, reject) => {
     both.addEventListener('abort', () => reject(both.reason), { once: true });
   });

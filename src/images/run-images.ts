@@ -3,45 +3,45 @@ import { InputError } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
 import type { Tensor } from '../engine/tensor.js';
 import { decodeWithWarning } from './image.js';
-import type { ImageWarning } from './image-warning.js';
+import type { ImageWarning } from './image-format.js';
 
-/** Images to send through a model, and how. */
+/** Images to run a model on. */
 export interface ImageRun {
-  /** Computes the outputs for `pixels`, uint8 RGB `[N, H, W, 3]`, whose memory it may take over. */
+  /** Computes the outputs for `pixels`, uint8 RGB `[N, H, W, 3]`; may take over their memory. */
   compute(pixels: Tensor<'uint8'>): Promise<Record<string, Tensor>>;
   /** Width and height of the images in `pixels`. */
   readonly sizePx: number;
-  /** How many images there are; they are known by their index below it. */
+  /** Number of images; each is identified by its index. */
   readonly count: number;
-  /** The encoded bytes of an image, or undefined where there is nothing to do for it. */
+  /** The encoded bytes of an image; undefined skips it. */
   read(index: number): Promise<Uint8Array | undefined>;
   readonly signal?: AbortSignal | undefined;
   readonly profile?: Profile | undefined;
 }
 
-/** What became of some images: outputs with a row for each of `indices`, and those that are already dealt with or failed. */
+/** Results of a batch: outputs with a row for each of `indices`, and failed images. */
 export interface ImageResults {
   readonly indices: readonly number[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   readonly failed: readonly { readonly index: number; readonly reason: string }[];
-  /** Those of `indices` that are odd. */
+  /** Images among `indices` with a warning. */
   readonly warned: readonly { readonly index: number; readonly warning: ImageWarning }[];
-  /** How many images this batch settles, those without work included. */
+  /** Number of images that this batch completes, skipped ones included. */
   readonly settled: number;
 }
 
-// 12 images are a batch: more gains nothing on CPU and costs memory, fewer leaves threads waiting for each other.
+// Larger batches gain nothing on CPU and cost memory; smaller ones leave threads idle.
 const BATCH = 12;
-// Batches that are with the engine: for each of two copies of a model one that it computes and one that it goes on with.
+// Batches in the engine: for each of two copies of a model one being computed and one queued.
 const IN_ENGINE = 4;
-// Images being read and decoded at a time: as many as the engine has.
+// Images being read and decoded concurrently: as many as the engine has.
 const AHEAD = IN_ENGINE * BATCH;
 
 /**
- * Runs the model on every image, in order, a batch at a time. Reading and decoding run ahead of the engine on the thread pool,
- * four batches are always in the engine's hands, and memory is bounded by those whatever the count.
+ * Runs the model on all images, in order and in batches. Reading and decoding run ahead of the engine on the thread pool, four batches
+ * are queued in the engine, and memory is bounded whatever the count.
  *
- * @throws AbortedError once the signal is aborted; what `read` throws that is no InputError.
+ * @throws AbortedError once the signal is aborted; errors of `read` other than InputError.
  */
 export async function* runImages(run: ImageRun): AsyncGenerator<ImageResults> {
   const inEngine: Promise<ImageResults>[] = [];
@@ -49,7 +49,7 @@ export async function* runImages(run: ImageRun): AsyncGenerator<ImageResults> {
   try {
     for await (const batch of decodedBatches(run)) {
       const results = settle(run, batch);
-      // It is awaited later; a failure until then must not count as unhandled.
+      // It is awaited later; until then a failure must not count as an unhandled rejection.
       results.catch(() => {});
       inEngine.push(results);
       if (inEngine.length === IN_ENGINE) yield await inEngine.shift()!;
@@ -102,7 +102,7 @@ async function* decodedBatches({ count, read, sizePx, signal, profile }: ImageRu
       batch.pixels.push(result.pixels);
       if (result.warning !== undefined) batch.warned.push({ index: result.index, warning: result.warning });
     }
-    // Images without work are reported as often as batches are, so that progress shows them.
+    // Skipped images are reported in chunks too, for progress.
     if (batch.pixels.length === BATCH || settled === 40 * BATCH) {
       yield { ...batch, settled };
       batch = empty();

@@ -9,53 +9,51 @@ interface Pixels extends Size {
 }
 
 /**
- * The pixels of a JPEG that needs nothing but decoding: sequential, undamaged, in colour, upright, without a profile, and no larger than
- * `size` in either direction. `damaged` where the decoder warns or fails, undefined for any other: sharp decodes these, or says what is wrong
- * with them.
+ * Decodes a JPEG that needs nothing but decoding: sequential, undamaged, in color, upright, without a color profile, and no larger than
+ * `size`. Returns `damaged` if the decoder warns or fails, and undefined for any other file; those are left to sharp.
  *
- * They are sharp's to the bit, since both come from libjpeg-turbo; at 125 px they cost a fifth of the processor time, most of which goes into
- * setting sharp up.
+ * The pixels equal sharp's bit for bit, since both use libjpeg-turbo; at 125 px this takes a fifth of the CPU time, most of which is
+ * sharp's setup.
  */
 export async function decodeSmallJpeg(bytes: Uint8Array, size: Size): Promise<Pixels | 'damaged' | undefined> {
   if (!needsDecodingOnly(bytes, size)) return undefined;
   const keeps = kept.has(bytes);
   const known = kept.get(bytes);
   if (known !== undefined) return known;
-  const pixels = await decodeByTurns(bytes);
+  const pixels = await decodeInTurn(bytes);
   if (keeps) kept.set(bytes, pixels);
   return pixels;
 }
 
 const kept = new WeakMap<Uint8Array, Pixels | 'damaged' | undefined>();
 
-/** Has the pixels of a file kept for as long as `bytes` are, the same memory each time that they are decoded: nobody may write to it. */
+/** Caches the decoded pixels of a file as long as `bytes` exist. Callers share them and must not write to them. */
 export function keepPixels(bytes: Uint8Array): void {
   if (!kept.has(bytes)) kept.set(bytes, undefined);
 }
 
-// A sixth of a second of the thread, and 50 MB.
+// A sixth of a second on the main thread, and 50 MB.
 const MOST_CHECKED_PIXELS = 2 ** 24;
 
 /**
- * True where a JPEG decodes to its last block without a warning. libvips cannot say so: it looks for warnings before it decodes a strip of
- * lines, and so misses those of the last one. False for more than 16 million pixels, which would hold the thread up, and
- * for CMYK.
+ * True if a JPEG decodes to its last block without a warning. libvips cannot tell: it checks for warnings before it decodes a strip of
+ * lines, and so misses those of the last one. False for more than 16 million pixels, which would block the thread, and for CMYK.
  */
 export async function isWholeJpeg(bytes: Uint8Array): Promise<boolean> {
   const { width, height } = jpegFrame(bytes) ?? { width: 0, height: 0 };
   if (width * height > MOST_CHECKED_PIXELS) return false;
-  return typeof (await decodeByTurns(bytes)) === 'object';
+  return typeof (await decodeInTurn(bytes)) === 'object';
 }
 
-async function decodeByTurns(bytes: Uint8Array): Promise<Pixels | 'damaged' | undefined> {
+async function decodeInTurn(bytes: Uint8Array): Promise<Pixels | 'damaged' | undefined> {
   for (;;) {
     current ??= createDecoder();
     const asked = current;
     const decoder = await asked.catch(() => undefined);
-    // Others may have had it meanwhile, and it may have thrown.
+    // Another call may have replaced it in the meantime.
     if (asked !== current) continue;
     const pixels = decoder && decode(decoder, bytes);
-    // What it throws it never frees, so one that threw, at a warning even, is not used again.
+    // A decoder that threw, even at a warning, leaks memory and is not used again.
     if (typeof pixels !== 'object') current = undefined;
     return pixels;
   }
@@ -63,7 +61,7 @@ async function decodeByTurns(bytes: Uint8Array): Promise<Pixels | 'damaged' | un
 
 function decode(decoder: Decoder, bytes: Uint8Array): Pixels | 'damaged' {
   try {
-    // Without its last marker it is whole; where more is missing the decoder warns, and so throws.
+    // A missing last marker is added; if more is missing, the decoder warns and so throws.
     const whole = withEndOfImage(bytes);
     decoder.getEncodedBuffer(whole.length).set(whole);
     decoder.decode();
@@ -74,7 +72,7 @@ function decode(decoder: Decoder, bytes: Uint8Array): Pixels | 'damaged' {
   }
 }
 
-// Decoding holds up everything else, and a file may say the same pixels over and over.
+// Decoding blocks the main thread, and a file may code the same pixels repeatedly.
 const MOST_BYTES = 2 ** 18;
 
 function needsDecodingOnly(bytes: Uint8Array, { width, height }: Size): boolean {
@@ -96,7 +94,7 @@ const isProfile = (marker: number, content: DataView) =>
 
 const PACKAGE = '@cornerstonejs/codec-libjpeg-turbo-8bit';
 
-/** The package's decoder, one image at a time; what it returns lies in its own memory. */
+/** The package's decoder, for one image at a time; results are in its own memory. */
 interface Decoder {
   getEncodedBuffer(bytes: number): Uint8Array;
   decode(): void;
@@ -112,7 +110,7 @@ let current: Promise<Decoder> | undefined;
 let code: Promise<Uint8Array> | undefined;
 
 async function createDecoder(): Promise<Decoder> {
-  // It has no types.
+  // The package has no types.
   const require = createRequire(import.meta.url);
   const createModule = require(`${PACKAGE}/decodewasmjs`) as CreateModule;
   code ??= readFile(require.resolve(`${PACKAGE}/decodewasm`));

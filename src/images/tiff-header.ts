@@ -1,8 +1,8 @@
-/** The fields of a TIFF that say what its samples are. */
+/** The fields of a TIFF about its samples. */
 interface Samples {
-  /** Bits of each sample of a pixel. */
+  /** Bits of each channel. */
   readonly bits: readonly number[];
-  /** What those bits are: 1 unsigned, 2 signed, 3 floating point, 4 not said, 5 complex signed, 6 complex floating point. */
+  /** Sample format: 1 unsigned, 2 signed, 3 floating point, 4 undefined, 5 complex signed, 6 complex floating point. */
   readonly formats: readonly number[];
 }
 
@@ -17,14 +17,14 @@ const FORMAT_NAMES: Readonly<Record<number, string>> = {
   6: 'complex numbers',
 };
 
-/** Bits of a sample in the first image of a TIFF; undefined where its directory cannot be read. */
+/** Bits per sample of the first image in a TIFF; undefined if its directory cannot be read. */
 export function tiffBits(bytes: Uint8Array): number | undefined {
   return samplesOf(bytes)?.bits[0];
 }
 
 /**
- * Why the samples of a TIFF have no agreed range from black to white, as one line: they are neither unsigned integers of 1, 2, 4, 8 or 16
- * bits. Undefined where they are, and where the directory cannot be read.
+ * A one-line fault if the samples of a TIFF are not unsigned integers of 1, 2, 4, 8 or 16 bits, and so have no defined range from black to
+ * white. Undefined if they are, or if the directory cannot be read.
  */
 export function tiffSampleFault(bytes: Uint8Array): string | undefined {
   const samples = samplesOf(bytes);
@@ -56,7 +56,7 @@ function samplesOf(bytes: Uint8Array): Samples | undefined {
       const count = word(entry + 4);
       const inside = entry + (isBig ? 12 : 8);
       const at = 2 * count <= (isBig ? 8 : 4) ? inside : word(inside);
-      // One sample a channel; a count beyond all use is the mark of a damaged file.
+      // One value per channel; a huge count is a sign of a damaged file.
       return Array.from({ length: Math.min(count, 64) }, (_, i) => view.getUint16(at + 2 * i, little));
     };
     let [bits, formats] = [[1], [1]];
@@ -65,12 +65,12 @@ function samplesOf(bytes: Uint8Array): Samples | undefined {
       const tag = view.getUint16(entry, little);
       if (tag === BITS_PER_SAMPLE) bits = valuesOf(entry);
       if (tag === SAMPLE_FORMAT) formats = valuesOf(entry);
-      // Fields are in the order of their tags.
+      // Fields are sorted by tag.
       if (tag > SAMPLE_FORMAT) break;
     }
     return { bits, formats };
   } catch (thrown) {
-    // Beyond the end of the bytes.
+    // Reading beyond the end.
     if (thrown instanceof RangeError) return undefined;
     throw thrown;
   }

@@ -1,3 +1,4 @@
+import type { Tensor } from '../engine/tensor.js';
 import { type Affine, scaleOf } from './affine.js';
 import type { Size } from './enlarge.js';
 
@@ -6,10 +7,10 @@ export interface Raster extends Size {
   readonly pixels: Uint8Array;
 }
 
-/** An image and its versions of half the size, a quarter, and so on. */
+/** An image and its versions at 1/2, 1/4, ... of its size. */
 export type Pyramid = readonly [Raster, ...Raster[]];
 
-/** Halves `raster` until its shorter edge is below `smallest` pixels. */
+/** Halves `raster` while its shorter edge is at least `2 smallest` pixels. */
 export function pyramidOf(raster: Raster, smallest = 64): Pyramid {
   const levels: [Raster, ...Raster[]] = [raster];
   for (let last = raster; Math.min(last.width, last.height) >= 2 * smallest; ) {
@@ -19,7 +20,7 @@ export function pyramidOf(raster: Raster, smallest = 64): Pyramid {
   return levels;
 }
 
-/** Each pixel is the mean of four; an odd last row or column is left out. */
+/** Averages 2 x 2 pixels; an odd last row or column is dropped. */
 function halve({ pixels, width, height }: Raster): Raster {
   const [w, h] = [width >> 1, height >> 1];
   const out = new Uint8Array(w * h * 3);
@@ -37,13 +38,13 @@ function halve({ pixels, width, height }: Raster): Raster {
 }
 
 /**
- * What `image` shows through a similarity, or one that is mildly stretched in one direction, uint8 `[height, width, 3]`.
+ * Warps `image` by a similarity, or one that is mildly stretched in one direction, to uint8 `[height, width, 3]`.
  *
- * Bilinear with half-pixel centres, as `enlarge`; where the image becomes smaller, each pixel is the mean of four samples of the
- * level of the pyramid that is at most twice as fine.
+ * Bilinear with half-pixel centers, as `enlarge`; when shrinking, each pixel is the mean of four samples from the pyramid level that is at
+ * most twice as fine.
  *
- * @param toImage Takes places of the result to places of the image.
- * @param beyond The gray value outside of the image, 0 to 255; `edge` repeats its edge.
+ * @param toImage Maps points of the result to points of the image.
+ * @param beyond Gray value outside of the image, 0 to 255; `edge` replicates its edge.
  */
 export function warp(image: Pyramid, toImage: Affine, size: Size, beyond: number | 'edge'): Uint8Array {
   const shrink = scaleOf(toImage);
@@ -54,7 +55,7 @@ export function warp(image: Pyramid, toImage: Affine, size: Size, beyond: number
   const out = new Uint8Array(size.width * size.height * 3);
   const [right, bottom, rowBytes] = [width - 1, height - 1, 3 * width];
   const share = 1 / offsets.length ** 2;
-  // One loop without calls or objects, those of a destructuring included: it runs for each pixel of each look at an image.
+  // A hot loop, without calls, objects or destructuring.
   for (let y = 0, o = 0; y < size.height; y++) {
     for (let x = 0; x < size.width; x++, o += 3) {
       let red = 0.5;
@@ -98,4 +99,31 @@ export function warp(image: Pyramid, toImage: Affine, size: Size, beyond: number
     }
   }
   return out;
+}
+
+/** Largest size in pixels at which a photo is searched for faces. 16 million pixels take 48 MB, and the pyramid's other levels 16 MB. */
+export const MAX_SCENE_PIXELS = 16_000_000;
+
+/** The size at which a photo of this size is searched for faces, and the scale factor, 1 up to `MAX_SCENE_PIXELS`. */
+export function sceneSize({ width, height }: Size): Size & { readonly shrunk: number } {
+  const shrunk = Math.min(1, Math.sqrt(MAX_SCENE_PIXELS / (width * height)));
+  return {
+    width: Math.max(1, Math.round(width * shrunk)),
+    height: Math.max(1, Math.round(height * shrunk)),
+    shrunk,
+  };
+}
+
+/** Horizontal mirror images of uint8 RGB images `[N, H, W, 3]`. */
+export function mirror({ shape, data }: Tensor<'uint8'>): Tensor<'uint8'> {
+  const width = shape[2]!;
+  const out = new Uint8Array(data.length);
+  for (let row = 0; row < data.length; row += 3 * width) {
+    for (let from = row, to = row + 3 * (width - 1); to >= row; from += 3, to -= 3) {
+      out[to] = data[from]!;
+      out[to + 1] = data[from + 1]!;
+      out[to + 2] = data[from + 2]!;
+    }
+  }
+  return { dtype: 'uint8', shape, data: out };
 }

@@ -97,7 +97,7 @@ export function errorIntervals(
 }
 
 function normalInterval(values: ArrayLike<number>): Interval {
-  const centre = mean(values);
+  const center = mean(values);
   const half = (1.96 * standardDeviation(values)) / Math.sqrt(values.length);
-  return [centre - half, centre + half];
+  return [center - half, center + half];
 }

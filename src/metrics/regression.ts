@@ -70,12 +70,12 @@ export function shareWithin(yTrue: ArrayLike<number>, yPred: ArrayLike<number>, 
  */
 export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
   checkPairs('r2Score', yTrue, yPred);
-  const centre = mean(yTrue);
+  const center = mean(yTrue);
   let residual = 0;
   let total = 0;
   for (let i = 0; i < yTrue.length; i++) {
     residual += (yPred[i]! - yTrue[i]!) ** 2;
-    total += (yTrue[i]! - centre) ** 2;
+    total += (yTrue[i]! - center) ** 2;
   }
   return total === 0 ? Number.NaN : 1 - residual / total;
 }
@@ -93,19 +93,19 @@ export function regressionLine(
 ): { readonly intercept: number; readonly slope: number; readonly interval95: readonly [low: number, high: number] } {
   checkPairs('regressionLine', yTrue, yPred);
   const n = yTrue.length;
-  const [centre, height] = [mean(yTrue), mean(yPred)];
+  const [center, height] = [mean(yTrue), mean(yPred)];
   let products = 0;
   let squares = 0;
   for (let i = 0; i < n; i++) {
-    products += (yTrue[i]! - centre) * (yPred[i]! - height);
-    squares += (yTrue[i]! - centre) ** 2;
+    products += (yTrue[i]! - center) * (yPred[i]! - height);
+    squares += (yTrue[i]! - center) ** 2;
   }
   const slope = squares > 0 ? products / squares : Number.NaN;
   let sandwich = 0;
   for (let i = 0; i < n; i++) {
-    const off = yTrue[i]! - centre;
+    const off = yTrue[i]! - center;
     sandwich += (off * (yPred[i]! - height - slope * off)) ** 2;
   }
   const half = (1.96 * Math.sqrt((sandwich * n) / Math.max(1, n - 2))) / squares;
-  return { intercept: height - slope * centre, slope, interval95: [slope - half, slope + half] };
+  return { intercept: height - slope * center, slope, interval95: [slope - half, slope + half] };
 }

@@ -27,9 +27,9 @@ export function mean(values: ArrayLike<number>): number {
  */
 export function standardDeviation(values: ArrayLike<number>): number {
   checkNotEmpty('standardDeviation', values);
-  const centre = mean(values);
+  const center = mean(values);
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += (values[i]! - centre) ** 2;
+  for (let i = 0; i < values.length; i++) sum += (values[i]! - center) ** 2;
   return Math.sqrt(sum / values.length);
 }
 

@@ -3,7 +3,7 @@ import { expected, ResourceError, reasonOf, UsageError } from '../base/errors.js
 import { option } from '../base/options.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Manifest } from '../formats/manifest.js';
-import { decodeScene } from '../images/scene.js';
+import { decodeScene } from '../images/image.js';
 import { cropFacesOf, type FaceCrop } from './face-in-image.js';
 
 /** Finds and crops the faces in an encoded image. */

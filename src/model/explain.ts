@@ -1,7 +1,7 @@
 import { createRandom, type Random } from '../base/random.js';
 import { clamped, type ValueRange } from '../base/value-range.js';
 import type { Tensor } from '../engine/tensor.js';
-import { stretchMap } from '../images/stretch-map.js';
+import { stretchMap } from '../images/explanation-overlay.js';
 import { blur } from './blur.js';
 import {
   BLOCK_PX,

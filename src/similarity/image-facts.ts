@@ -8,7 +8,7 @@ import { contentHash, FeatureCache } from '../features/feature-cache.js';
 import type { Size } from '../images/enlarge.js';
 import { luma, reusedBuffer, stretch } from '../images/gray.js';
 import { DECODER_VERSION, decodeImage, decodeWithWarning, probeImage } from '../images/image.js';
-import { IMAGE_WARNINGS, type ImageWarning } from '../images/image-warning.js';
+import { IMAGE_WARNINGS, type ImageWarning } from '../images/image-format.js';
 import { measureQuality, type QualityFacts } from '../images/quality.js';
 import { readSource } from '../images/read-source.js';
 import type { ReadImage } from '../images/shared-reads.js';
@@ -38,7 +38,7 @@ const FACTS_VERSION = 4;
 const MAX_PX = 256;
 const AHEAD = 16;
 const APPENDED = 256;
-const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'colour'] as const;
+const QUALITY = ['width', 'height', 'brightness', 'contrast', 'overexposed', 'blur', 'color'] as const;
 // The last column is the warning: its position in IMAGE_WARNINGS from 1, or 0.
 const WIDTH = DESCRIPTOR_WIDTH + QUALITY.length + 1;
 

@@ -20,8 +20,8 @@ import type { NameIndex } from '../datasets/name-index.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { decodeText } from '../datasets/tables.js';
 import { extractFeatures } from '../features/extract.js';
+import { contactSheetPng, type Tile } from '../images/contact-sheet.js';
 import { qualityFlags } from '../images/quality.js';
-import { sheetPng, type Tile } from '../images/sheet.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../labels/issues.js';
 import { checkGroups, findLabelErrors, type LabelErrors } from '../labels/label-errors.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
@@ -267,7 +267,7 @@ async function suspiciousSheet(
       { path: pathOf(file), caption: `${label} → ${suggested}? (${score.toFixed(2)})`, tone: 'bad' },
       ...nearest(file).map(other => ({ path: pathOf(other.file), caption: `${other.label}` })),
     ]);
-  return await sheetPng(tiles, {
+  return await contactSheetPng(tiles, {
     columns: Math.min(NEIGHBOURS_SHOWN, neighborCount) + 1,
     tilePx: 112,
     title: 'The most suspicious labels',

@@ -5,8 +5,8 @@ import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import { expected, InputError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import type { Sample } from '../datasets/dataset.js';
-import { type ImageWarning, warningLines } from '../images/image-warning.js';
-import { thumbnail } from '../images/sheet.js';
+import { thumbnail } from '../images/contact-sheet.js';
+import { type ImageWarning, warningLines } from '../images/image-format.js';
 import { extent, mean, median, standardDeviation } from '../metrics/statistics.js';
 
 /** Where features and downloads are kept when nobody says otherwise: `$XDG_CACHE_HOME/eyeball`, else `~/.cache/eyeball`. */

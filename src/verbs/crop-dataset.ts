@@ -8,7 +8,7 @@ import type { RunContext } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { contentHash } from '../features/feature-cache.js';
-import { encodePng } from '../images/encode-png.js';
+import { encodePng } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { faceCropper } from '../model/crop-faces.js';
 

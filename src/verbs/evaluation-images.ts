@@ -1,7 +1,7 @@
 import { significant } from '../base/text.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { Suspect } from '../evaluation/suspects.js';
-import { sheetPng } from '../images/sheet.js';
+import { contactSheetPng } from '../images/contact-sheet.js';
 import type { Model } from '../model/model.js';
 import type { TrainingIndex } from '../similarity/training-index.js';
 import { withThumbnails } from './common.js';
@@ -65,5 +65,5 @@ function sheet(
   const short = (value: number) => significant(value, 3);
   const caption = ({ label, value }: Prediction) => `${short(label)} → ${short(value)}`;
   const tiles = predictions.map(p => ({ path: pathOf(p.file), caption: caption(p), tone }));
-  return sheetPng(tiles, { title, legend: 'true value → prediction' });
+  return contactSheetPng(tiles, { title, legend: 'true value → prediction' });
 }

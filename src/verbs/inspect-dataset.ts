@@ -10,10 +10,10 @@ import { significant } from '../base/text.js';
 import type { Sample, Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { histogram } from '../evaluation/groups.js';
+import { contactSheetPng, thumbnail } from '../images/contact-sheet.js';
 import { decodeWithWarning, probeImage } from '../images/image.js';
-import type { ImageWarning } from '../images/image-warning.js';
+import type { ImageWarning } from '../images/image-format.js';
 import { readSource } from '../images/read-source.js';
-import { sheetPng, thumbnail } from '../images/sheet.js';
 import { inspectPage } from '../report/inspect-page.js';
 import {
   checkOutside,
@@ -178,7 +178,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     const pathOf = (file: string) => resolve(root, file);
     await folder.write(
       'samples.png',
-      await sheetPng(
+      await contactSheetPng(
         shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` })),
         {
           title: `${shown.length} of ${usable.length} images`,
@@ -227,7 +227,7 @@ function leakageSheet({ pairs }: LeakedImages, root: string, testRoot: string): 
       { path: resolve(root, training), caption: short(trainingLabel), tone },
     ] as const;
   });
-  return sheetPng(tiles, {
+  return contactSheetPng(tiles, {
     columns: Math.min(8, tiles.length),
     title: 'Test images that repeat training images',
     legend: 'pairs: the test image with its label, then the training image with its own; red: the labels differ',

@@ -6,7 +6,7 @@ import { sha256Hex } from '../base/sha256.js';
 import type { Dataset } from '../datasets/dataset.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
-import { thumbnail } from '../images/sheet.js';
+import { thumbnail } from '../images/contact-sheet.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
 import { readPart } from '../model/model-files.js';
 import { stacked } from '../similarity/duplicates.js';

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { readBytesIfThere } from '../base/files.js';
 import { contentHash } from '../features/feature-cache.js';
+import { thumbnail } from '../images/contact-sheet.js';
 import { decodeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
-import { thumbnail } from '../images/sheet.js';
 import type { Model } from '../model/model.js';
 import { embed } from '../similarity/embedding.js';
 import { nearestNeighbors } from '../similarity/nearest-neighbors.js';

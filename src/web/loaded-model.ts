@@ -6,7 +6,7 @@ import type { RunContext } from '../base/progress.js';
 import { float32Range } from '../base/value-range.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
-import { sceneSize } from '../images/scene-size.js';
+import { sceneSize } from '../images/warp.js';
 import { checkSelfTest, selfTestPixels, unfitNetwork } from '../model/checks.js';
 import type { Explanation } from '../model/explain.js';
 import { cropFacesOf, type FaceCrop } from '../model/face-in-image.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { angleOfFace, type Face, middle } from '../../src/backbones/face-detector/face.js';
 import { loadFaceDetector } from '../../src/backbones/face-detector.js';
-import { decodeScene } from '../../src/images/scene.js';
+import { decodeScene } from '../../src/images/image.js';
 import { pyramidOf } from '../../src/images/warp.js';
 import { type PortraitScene, portraitScene } from '../images/portrait-scene.js';
 

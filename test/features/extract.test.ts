@@ -223,7 +223,7 @@ describe('extractFeatures', () => {
         ['no-label.png', '1.png', '3.png', '4.png'],
       );
       const reasons = result.skipped.map(({ reason }) => reason);
-      assert.match(reasons[1]!, /^expected a whole png, got one that is cut short, damaged/);
+      assert.match(reasons[1]!, /^expected a complete png, got one that is truncated, damaged/);
       assert.match(reasons[2]!, /^expected a photo \(/);
       assert.match(reasons[3]!, /^expected an image, got no such file$/);
       assert.ok(reasons.every(reason => !reason.includes('\n')));

@@ -32,7 +32,7 @@ const noise = (seed: number): number[] => {
   const random = createRandom(seed);
   return image(() => random.integer(256));
 };
-/** Red is the column, green the row, times ten: the colour of a pixel says where it comes from. */
+/** Red is the column, green the row, times ten: the color of a pixel says where it comes from. */
 const ramp = image((c, x, y) => [10 * x, 10 * y, 0][c]!);
 
 /** The images, each changed as its feeds say. */

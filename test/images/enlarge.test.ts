@@ -67,7 +67,7 @@ test('every pixel is the bilinear mean of its neighbours, with half-pixel centre
   }
 });
 
-test('an image of one colour keeps it exactly', () => {
+test('an image of one color keeps it exactly', () => {
   for (const level of [0, 1, 127, 254, 255]) {
     const actual = enlarge(new Uint8Array(9 * 3).fill(level), { width: 3, height: 3 }, { width: 50, height: 41 });
     assert.ok(

@@ -13,7 +13,7 @@ import { type TiffForm, tiff } from './tiff.js';
 const faces = resolve(process.env.EYEBALL_FACES ?? '../shared/data/faces');
 const allowed = 'expected a photo (jpeg, png, webp, gif, tiff, avif)';
 
-/** An image of one colour, 16 x 16. */
+/** An image of one color, 16 x 16. */
 const plain = (r: number, g: number, b: number): Sharp =>
   sharp({ create: { width: 16, height: 16, channels: 3, background: { r, g, b } } });
 
@@ -29,16 +29,16 @@ const noise = (): Sharp =>
     3,
   );
 
-/** The colour of the whole image, after checking that all of its pixels have it within `atol`. */
+/** The color of the whole image, after checking that all of its pixels have it within `atol`. */
 async function colourOf(bytes: Uint8Array, atol = 0): Promise<number[]> {
   const pixels = await decodeImage(bytes, { width: 4, height: 4 });
-  const colour = [...pixels.subarray(0, 3)];
+  const color = [...pixels.subarray(0, 3)];
   expectNumbersClose(
     pixels,
-    Array.from({ length: 48 }, (_, i) => colour[i % 3]!),
+    Array.from({ length: 48 }, (_, i) => color[i % 3]!),
     { rtol: 0, atol },
   );
-  return colour;
+  return color;
 }
 
 test('every format gives [H, W, 3] in RGB order, row by row', async () => {
@@ -177,9 +177,9 @@ test('gray becomes three equal channels', async () => {
 });
 
 test('16 bits become the upper 8, not clipped', async () => {
-  const colour = (at: number) => [0x8000, 0xffff, 0x01ff][at % 3]!;
+  const color = (at: number) => [0x8000, 0xffff, 0x01ff][at % 3]!;
   const rgb = rawImage(
-    Uint16Array.from({ length: 768 }, (_, i) => colour(i)),
+    Uint16Array.from({ length: 768 }, (_, i) => color(i)),
     16,
     16,
     3,
@@ -262,7 +262,7 @@ test('a 16-bit image whose values are all below 4096 is read as it is, with a wa
     assert.equal(await warningOf(await plain(3, 3, 3).toFormat(format).toBuffer()), undefined, format);
 });
 
-test('transparency is laid on white, at every depth and without colour', async () => {
+test('transparency is laid on white, at every depth and without color', async () => {
   // Half-transparent c over white: (c + 255) / 2.
   const rgba = Uint8Array.from({ length: 1024 }, (_, i) => [255, 0, 100, 128][i % 4]!);
   const over = (c: number) => c * (128 / 255) + 255 * (127 / 255);
@@ -310,7 +310,7 @@ test('CMYK becomes sRGB, as Adobe stores it in JPEG (inverted) and as TIFF store
   const tiff = await plain(200, 80, 40).toColourspace('cmyk').tiff({ compression: 'none' }).toBuffer();
   for (const bytes of [jpeg, tiff]) {
     assert.equal((await sharp(bytes).metadata()).space, 'cmyk');
-    // Inks cannot show every colour: near enough to tell it from an inverted one.
+    // Inks cannot show every color: near enough to tell it from an inverted one.
     expectNumbersClose(await colourOf(bytes, 2), [200, 80, 40], { rtol: 0, atol: 40 });
   }
   // Ink by ink: cyan, magenta, yellow, black, none.
@@ -338,10 +338,10 @@ test('CMYK becomes sRGB, as Adobe stores it in JPEG (inverted) and as TIFF store
   ];
   const offset = tiff.indexOf(Uint8Array.from((await cmykOf(tiff)).slice(0, 16)));
   assert.ok(offset > 0);
-  for (const [ink, colour] of inks) {
+  for (const [ink, color] of inks) {
     const printed = Buffer.from(tiff);
     for (let i = 0; i < 1024; i++) printed[offset + i] = ink[i % 4]!;
-    expectNumbersClose(await colourOf(printed), colour, { rtol: 0, atol: 36 });
+    expectNumbersClose(await colourOf(printed), color, { rtol: 0, atol: 36 });
   }
 });
 
@@ -349,7 +349,7 @@ test('CMYK becomes sRGB, as Adobe stores it in JPEG (inverted) and as TIFF store
 const cmykOf = (bytes: Uint8Array) => sharp(bytes).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer();
 
 test('an embedded wide-gamut profile is brought to sRGB at 8, 10 and 16 bits', async () => {
-  // Display P3 values of the sRGB colour (200, 80, 40): about (186, 88, 52), which is what ignoring the profile would give.
+  // Display P3 values of the sRGB color (200, 80, 40): about (186, 88, 52), which is what ignoring the profile would give.
   const p3 = () => plain(200, 80, 40).withIccProfile('p3');
   const images = {
     png: await p3().png().toBuffer(),
@@ -426,13 +426,13 @@ test('no loader but those of the allowed formats and of our own drawings is left
     const text = await failureOf(() => decodeImage(ascii(head + svg), { width: 4, height: 4 }));
     assert.match(
       text,
-      /^InputError: expected a whole (gif|jpeg|tiff|png), got one that is cut short, damaged or of a form unknown to libvips$/,
+      /^InputError: expected a complete (gif|jpeg|tiff|png), got one that is truncated, damaged or of a variant unknown to libvips$/,
     );
   }
 });
 
 const cutShort = (format: string) =>
-  `InputError: expected a whole ${format}, got one that is cut short, damaged or of a form unknown to libvips`;
+  `InputError: expected a complete ${format}, got one that is truncated, damaged or of a variant unknown to libvips`;
 
 test('a file cut short is refused whatever its format and the size wanted, in one line', async () => {
   const jpegs = { progressive: { progressive: true }, 'a line of blocks a strip': { chromaSubsampling: '4:4:4' } };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
 import type { Tensor } from '../../src/engine/tensor.js';
-import { mirror } from '../../src/images/mirror.js';
+import { mirror } from '../../src/images/warp.js';
 
 /** Images whose every number is its place. */
 function counted(shape: readonly number[]): Tensor<'uint8'> {

@@ -37,7 +37,7 @@ test('each thing that may be wrong with an image is flagged, and the images in o
 
 test('where gray or small images are the rule they are not odd', () => {
   const plain: QualityFacts = {
-    ...{ width: 30, height: 30, brightness: 120, contrast: 50, overexposed: 0, blur: 0.5, colour: 1 },
+    ...{ width: 30, height: 30, brightness: 120, contrast: 50, overexposed: 0, blur: 0.5, color: 1 },
   };
   assert.deepEqual(qualityFlags(new Array(5).fill(plain)), [[], [], [], [], []]);
   assert.deepEqual(qualityFlags([]), []);
@@ -45,7 +45,7 @@ test('where gray or small images are the rule they are not odd', () => {
 
 test('a wide spread moves the fence beyond the floor', () => {
   const of = (size: number): QualityFacts => ({
-    ...{ width: size, height: size, brightness: 120, contrast: 50, overexposed: 0, blur: 0.5, colour: 99 },
+    ...{ width: size, height: size, brightness: 120, contrast: 50, overexposed: 0, blur: 0.5, color: 99 },
   });
   const sizes = Array.from({ length: 41 }, (_, i) => 100 * 2 ** ((i - 20) / 10));
   assert.ok(qualityFlags(sizes.map(of)).every(flags => flags.length === 0));

@@ -212,7 +212,7 @@ describe('a model', () => {
     assert.match(results[1]!.error!, /^expected a photo \(/);
     assert.equal(results[2]!.error, 'expected an image, got no such file');
     assert.equal(results[3]!.error, 'expected an image, got a folder');
-    assert.match(results[4]!.error!, /^expected a whole png, got one that is cut short, damaged/);
+    assert.match(results[4]!.error!, /^expected a complete png, got one that is truncated, damaged/);
     assert.ok(!('error' in results[0]!));
   });
 

@@ -4,9 +4,9 @@ import { closeSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { standardAlignment } from '../../src/backbones/face-detector/alignment.js';
 import { openDataset } from '../../src/datasets/open-dataset.js';
+import { contactSheetPng } from '../../src/images/contact-sheet.js';
 import { readSource } from '../../src/images/read-source.js';
 import { runImages } from '../../src/images/run-images.js';
-import { sheetPng } from '../../src/images/sheet.js';
 import { readGray, readImageFacts } from '../../src/similarity/image-facts.js';
 import { cropDataset } from '../../src/verbs/crop-dataset.js';
 import { inspectDataset } from '../../src/verbs/inspect-dataset.js';
@@ -27,7 +27,7 @@ const tasks: Readonly<Record<string, (cacheDir: string) => Promise<number>>> = {
   facts: async cacheDir => (await readImageFacts(dataset, cacheDir)).skipped.length,
   gray: async () => (await Promise.all(paths.map(path => readGray(path)))).filter(gray => gray === undefined).length,
   inspect: async () => (await inspectDataset({ data })).skipped.length,
-  sheet: async () => (await sheetPng(paths.map(path => ({ path, caption: '' })))).length * 0,
+  sheet: async () => (await contactSheetPng(paths.map(path => ({ path, caption: '' })))).length * 0,
   crop: async cacheDir => (await cropDataset(dataset, standardAlignment(64), 64, cacheDir)).skipped.length,
 };
 // Loads what is loaded on the first call.

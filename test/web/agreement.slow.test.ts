@@ -209,7 +209,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     assert.equal(await call(`refusal('/files/fake.jpg')`), `${photo} an HTML page`);
     assert.equal(
       await call(`refusal('/files/cut')`),
-      'InputError: expected a whole png that this browser can decode, got one that it refuses',
+      'InputError: expected a complete png that this browser can decode, got one that it refuses',
     );
   });
 

@@ -51,8 +51,8 @@ export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Re
     const kept = reduceMean(x, axes, true); // [1, C, 1, 1]
     const mean = reshape(kept, [-1]); // [C]
     // Not the mean of the squares less the mean's square, whose rounding error makes it negative where a channel is nearly constant.
-    const centred = sub(x, kept);
-    const variance = reduceMean(square(centred), axes);
+    const centered = sub(x, kept);
+    const variance = reduceMean(square(centered), axes);
     const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));
     updates.push({ name: runningMean.name, next: mix(runningMean, mean) });
     updates.push({ name: runningVariance.name, next: mix(runningVariance, mul(variance, count / (count - 1))) });

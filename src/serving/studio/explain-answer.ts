@@ -1,8 +1,7 @@
 import { InputError } from '../../base/errors.js';
 import type { ExplainAnswer } from '../../formats/studio-protocol.js';
-import { encodePng } from '../../images/encode-png.js';
 import { explanationOverlay } from '../../images/explanation-image.js';
-import { probeImage } from '../../images/image.js';
+import { encodePng, probeImage } from '../../images/image.js';
 import { DRAWS } from '../../model/deletion.js';
 import type { Model } from '../../model/model.js';
 import { checkHeader } from '../image-queue.js';

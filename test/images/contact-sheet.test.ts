@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
-import { sheetPng, thumbnail } from '../../src/images/sheet.js';
+import { contactSheetPng, thumbnail } from '../../src/images/contact-sheet.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);
@@ -49,7 +49,7 @@ test('tiles lie in rows of the given columns, all of one size', async () => {
   const tile = { path: at('red.png'), caption: '' };
   const size = async (count: number, columns?: number) => {
     const tiles = Array.from({ length: count }, () => tile);
-    const { width, height } = await pixels(await sheetPng(tiles, { tilePx: 100, ...(columns && { columns }) }));
+    const { width, height } = await pixels(await contactSheetPng(tiles, { tilePx: 100, ...(columns && { columns }) }));
     return [width, height];
   };
   assert.deepEqual(await size(5, 2), [6 + 2 * 106, 6 + 3 * 106]);
@@ -59,7 +59,7 @@ test('tiles lie in rows of the given columns, all of one size', async () => {
 
 test('images fill their tile and captions are drawn below', async () => {
   const path = at('red.png');
-  const png = await sheetPng(
+  const png = await contactSheetPng(
     [
       { path, caption: 'true 37, predicted 41.2' },
       { path, caption: '' },
@@ -74,9 +74,9 @@ test('images fill their tile and captions are drawn below', async () => {
 
 test('a title and a legend stand above the tiles', async () => {
   const tiles = [0, 1, 2].map(() => ({ path: at('red.png'), caption: '' }));
-  const plain = await pixels(await sheetPng(tiles, { tilePx: 100 }));
+  const plain = await pixels(await contactSheetPng(tiles, { tilePx: 100 }));
   const headed = await pixels(
-    await sheetPng(tiles, { tilePx: 100, title: 'Largest errors', legend: 'true value → prediction' }),
+    await contactSheetPng(tiles, { tilePx: 100, title: 'Largest errors', legend: 'true value → prediction' }),
   );
   const added = headed.height - plain.height;
   assert.ok(added >= 35 && added <= 80, `${added} px`);
@@ -98,9 +98,9 @@ test('captions are drawn as letters on a machine without fonts, and nothing is p
   const config = at('fonts.conf');
   writeFileSync(config, '<?xml version="1.0"?><fontconfig></fontconfig>');
   const script = `
-    import { sheetPng } from ${JSON.stringify(new URL('../../src/images/sheet.js', import.meta.url).href)};
+    import { contactSheetPng } from ${JSON.stringify(new URL('../../src/images/contact-sheet.js', import.meta.url).href)};
     const tiles = ['llllll', 'MMMMMM'].map(caption => ({ path: ${JSON.stringify(at('red.png'))}, caption }));
-    process.stdout.write((await sheetPng(tiles, { tilePx: 100 })).toString('base64'));`;
+    process.stdout.write((await contactSheetPng(tiles, { tilePx: 100 })).toString('base64'));`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     env: { ...process.env, FONTCONFIG_FILE: config },
     encoding: 'utf8',
@@ -116,7 +116,7 @@ test('markup and control characters in a caption are shown, not obeyed', async (
   const path = at('red.png');
   const captions = ['<img onerror="x"> & </span>', '<b>', 'a\u0000b\u0007c', '\u0000'];
   for (const caption of captions) {
-    const png = await sheetPng([{ path, caption }], { tilePx: 100 });
+    const png = await contactSheetPng([{ path, caption }], { tilePx: 100 });
     assert.ok((await inkBelow(png, 6)) > 20, JSON.stringify(caption));
   }
 });
@@ -124,7 +124,7 @@ test('markup and control characters in a caption are shown, not obeyed', async (
 test('a long word loses its middle and a long caption its end', async () => {
   const path = at('red.png');
   const heightOf = async (caption: string) =>
-    (await pixels(await sheetPng([{ path, caption }], { tilePx: 100 }))).height;
+    (await pixels(await contactSheetPng([{ path, caption }], { tilePx: 100 }))).height;
   assert.equal(await heightOf(`${'a'.repeat(500)}1.jpg`), await heightOf('a1.jpg'));
   const threeLines = await heightOf('1\n2\n3');
   assert.ok((await heightOf('word '.repeat(10_000))) <= threeLines + 6);
@@ -133,7 +133,7 @@ test('a long word loses its middle and a long caption its end', async () => {
 test('the tone colours a line between image and caption', async () => {
   const path = at('red.png');
   const tiles = (['plain', 'good', 'bad'] as const).map(tone => ({ path, caption: 'x', tone }));
-  const { pixel } = await pixels(await sheetPng(tiles, { tilePx: 100 }));
+  const { pixel } = await pixels(await contactSheetPng(tiles, { tilePx: 100 }));
   const line = [0, 1, 2].map(i => pixel(6 + 106 * i + 50, 6 + 101));
   assert.deepEqual(line, [
     [255, 255, 255],
@@ -145,7 +145,7 @@ test('the tone colours a line between image and caption', async () => {
 test('broken, missing and vector images are grey tiles beside the others', async () => {
   const paths = ['broken.jpg', 'missing.jpg', 'drawing.svg', 'red.png'].map(at);
   const { pixel } = await pixels(
-    await sheetPng(
+    await contactSheetPng(
       paths.map(path => ({ path, caption: 'x' })),
       { tilePx: 100 },
     ),
@@ -157,7 +157,7 @@ test('broken, missing and vector images are grey tiles beside the others', async
 
 test('EXIF orientation is applied, in sheets and thumbnails', async () => {
   const isBlue = ([r, g, b]: number[]) => r! < 40 && g! < 40 && b! > 200;
-  const sheet = await pixels(await sheetPng([{ path: at('turned.jpg'), caption: '' }], { tilePx: 100 }));
+  const sheet = await pixels(await contactSheetPng([{ path: at('turned.jpg'), caption: '' }], { tilePx: 100 }));
   assert.ok(isBlue(sheet.pixel(6 + 50, 6 + 20)), String(sheet.pixel(56, 26)));
   assert.ok(!isBlue(sheet.pixel(6 + 50, 6 + 80)));
   const uri = await thumbnail(at('turned.jpg'), 40);
@@ -179,11 +179,14 @@ test('a thumbnail is a JPEG data URI, not enlarged; of a broken image a grey squ
 
 test('no tiles and options out of range are refused', async () => {
   const tile = { path: at('red.png'), caption: '' };
-  await assert.rejects(sheetPng([]), { name: 'InputError', message: 'sheetPng: expected at least one tile, got none' });
-  await assert.rejects(sheetPng([tile], { columns: 0 }), {
-    message: 'sheetPng: expected a whole number of columns from 1, got 0',
+  await assert.rejects(contactSheetPng([]), {
+    name: 'InputError',
+    message: 'contactSheetPng: expected at least one tile, got none',
   });
-  await assert.rejects(sheetPng([tile], { tilePx: 8.5 }), {
-    message: 'sheetPng: expected a whole number of pixels a tile from 16, got 8.5',
+  await assert.rejects(contactSheetPng([tile], { columns: 0 }), {
+    message: 'contactSheetPng: expected a whole number of columns from 1, got 0',
+  });
+  await assert.rejects(contactSheetPng([tile], { tilePx: 8.5 }), {
+    message: 'contactSheetPng: expected a whole number of pixels a tile from 16, got 8.5',
   });
 });

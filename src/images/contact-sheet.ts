@@ -9,20 +9,20 @@ import { readSource } from './read-source.js';
 export interface Tile {
   /** The image's path on disk. */
   readonly path: string;
-  /** Text below the image, any characters: long words lose their middle, at most three lines are shown. */
+  /** Text below the image; the middle of long words is elided, and at most three lines are shown. */
   readonly caption: string;
-  /** Colour of the caption and of a line above it: grey, green or red. Default `plain`. */
+  /** Color of the caption and of a line above it: gray, green or red. Default `plain`. */
   readonly tone?: 'plain' | 'good' | 'bad';
 }
 
 export interface SheetOptions {
-  /** Images side by side, 1 or more. Default 8, fewer where there are fewer tiles. */
+  /** Images per row, 1 or more. Default 8, or fewer if there are fewer tiles. */
   readonly columns?: number;
-  /** Edge of the square that each image is fitted into, in pixels, 16 or more. Default 160. */
+  /** Edge of each image's square in pixels, 16 or more. Default 160. */
   readonly tilePx?: number;
-  /** What the sheet shows, above the images. Default: nothing. */
+  /** Heading above the images. Default: none. */
   readonly title?: string;
-  /** How to read it, in one line below the title. Default: nothing. */
+  /** Explanation below the title, one line. Default: none. */
   readonly legend?: string;
 }
 
@@ -34,23 +34,23 @@ const MAT = '#f4f4f5';
 const FORMATS = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
 
 const { resolve } = createRequire(import.meta.url);
-// The text is drawn with a font of our own, so that a machine without fonts gets the same sheet.
+// A font of our own, so that machines without fonts draw the same sheet.
 const FONT_FILE = resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf');
 
 /**
- * A contact sheet as PNG: the images in rows, upright by their EXIF orientation, each with its caption.
+ * A contact sheet as PNG: rows of images, upright by their EXIF orientation, with captions. An image that cannot be read is a gray tile with
+ * its caption.
  *
- * An image that cannot be read is a grey tile with its caption: a sheet of suspicious files must show those too.
- * Throws InputError where there are no tiles or an option is out of range.
+ * @throws InputError if there are no tiles or an option is out of range.
  */
-export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {}): Promise<Buffer> {
+export async function contactSheetPng(tiles: readonly Tile[], options: SheetOptions = {}): Promise<Buffer> {
   const { columns = Math.min(8, tiles.length), tilePx = 160, title = '', legend = '' } = options;
-  if (tiles.length === 0) throw new InputError(expected('sheetPng', 'at least one tile', 'none'));
+  if (tiles.length === 0) throw new InputError(expected('contactSheetPng', 'at least one tile', 'none'));
   if (!Number.isInteger(columns) || columns < 1) {
-    throw new InputError(expected('sheetPng', 'a whole number of columns from 1', String(columns)));
+    throw new InputError(expected('contactSheetPng', 'a whole number of columns from 1', String(columns)));
   }
   if (!Number.isInteger(tilePx) || tilePx < 16) {
-    throw new InputError(expected('sheetPng', 'a whole number of pixels a tile from 16', String(tilePx)));
+    throw new InputError(expected('contactSheetPng', 'a whole number of pixels a tile from 16', String(tilePx)));
   }
 
   const fontPx = Math.max(9, Math.round(tilePx * 0.08));
@@ -62,7 +62,7 @@ export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {
       caption: await captionTile(caption, INK[tone], fontPx, tilePx),
     })),
   );
-  // As high as the highest caption asks for, so that rows stay aligned.
+  // The height of the tallest caption, so that rows stay aligned.
   const captionPx = Math.max(...drawn.map(({ caption }) => (caption === undefined ? 0 : caption.height + gapPx)));
   const stepX = tilePx + gapPx;
   const width = gapPx + columns * stepX;
@@ -91,13 +91,13 @@ export async function sheetPng(tiles: readonly Tile[], options: SheetOptions = {
       create: { width, height: headPx + gapPx + rows * stepY, channels: 3, background: PAPER },
     })
       .composite(layers)
-      // Of photos that is half as large as the usual, in the same time.
+      // For photos half the size of the default, in the same time.
       .png({ compressionLevel: 2, adaptiveFiltering: true })
       .toBuffer()
   );
 }
 
-/** Title and legend as images of at most `width` pixels, from above; none for an empty text. */
+/** Title and legend as images at most `width` pixels wide; none for empty texts. */
 async function headingTiles(
   title: string,
   legend: string,
@@ -108,8 +108,8 @@ async function headingTiles(
 }
 
 /**
- * The image at `path` as a JPEG data URI whose longer edge is at most `px` pixels, upright by its EXIF orientation,
- * transparent parts white. An image that cannot be read gives a grey square of `px` pixels, as in `sheetPng`.
+ * The image at `path` as a JPEG data URI, its longer edge at most `px`, upright by its EXIF orientation, transparent parts white. An image
+ * that cannot be read gives a gray square of `px` pixels, as in `contactSheetPng`.
  */
 export async function thumbnail(path: string, px: number): Promise<string> {
   const image = await read(path, image =>
@@ -126,20 +126,20 @@ async function imageTile(path: string, px: number): Promise<Pick<OverlayOptions,
   const input = await read(path, image =>
     image.resize(px, px, { fit: 'contain', background: MAT }).flatten({ background: MAT }).toColourspace('srgb').raw(),
   );
-  // Pixels as they are: what is put on the sheet need not be compressed first.
+  // Raw pixels: tiles need no compression.
   return input === undefined ? { input: plane(px, px, EMPTY) } : { input, raw: { width: px, height: px, channels: 3 } };
 }
 
-/** The image worked on by `steps`; undefined where the file is no image that eyeball reads, or is damaged. */
+/** The image processed by `steps`; undefined if the file is damaged or not a supported image. */
 async function read(path: string, steps: (image: Sharp) => Sharp): Promise<Buffer | undefined> {
   try {
     const image = sharp(await readSource(path), { failOn: 'error' });
-    // Vector formats can draw from other files; no data set has them.
+    // Vector formats could include other files, and no data set has them.
     if (!FORMATS.has((await image.metadata()).format ?? '')) return undefined;
     return await steps(image.autoOrient()).toBuffer();
   } catch (thrown) {
     if (thrown instanceof ResourceError) throw thrown;
-    // Which of the many ways of being broken it was is the business of whoever decodes it for training.
+    // The reason is reported where the image is decoded for training.
     return undefined;
   }
 }
@@ -152,20 +152,20 @@ function plane(width: number, height: number, background: string): OverlayOption
   return { create: { width, height, channels: 3, background } };
 }
 
-/** The caption as an image of at most `width` pixels and three lines, a PNG with its height; undefined where there is nothing to draw. */
+/** The caption as a PNG of at most `width` pixels and three lines, with its height; undefined if it is empty. */
 export async function captionTile(
   caption: string,
-  colour: string,
+  color: string,
   fontPx: number,
   width: number,
 ): Promise<{ readonly png: Buffer; readonly height: number } | undefined> {
-  // DejaVu Sans has digits of 0.64 em, most letters are narrower.
+  // Digits of DejaVu Sans are 0.64 em wide; most letters are narrower.
   const text = printable(caption, Math.max(5, Math.floor(width / (0.64 * fontPx))));
   if (text === '') return undefined;
   quietFontconfig();
   const { data, info } = await sharp({
     text: {
-      text: `<span foreground="${colour}">${escapeMarkup(text)}</span>`,
+      text: `<span foreground="${color}">${escapeMarkup(text)}</span>`,
       font: `DejaVu Sans ${fontPx}`,
       fontfile: FONT_FILE,
       dpi: 72,
@@ -182,29 +182,29 @@ export async function captionTile(
   return { png: await sharp(data).extract(region).png().toBuffer(), height };
 }
 
-/** `caption` without control characters (Pango refuses them), its words at most `longest` characters each. */
+/** `caption` without control characters, which Pango refuses, and with words of at most `longest` characters. */
 function printable(caption: string, longest: number): string {
   const text = caption.replace(/[^\P{C}\n]/gu, '\uFFFD').trim();
   const words = text.replace(/\S+/gu, word => {
     const letters = [...word];
     if (letters.length <= longest) return word;
-    // The dots are as wide as two letters. More of the end than of the beginning: names of files differ there.
+    // The ellipsis is as wide as two letters. More of the end is kept, where file names differ.
     const kept = longest - 2;
     const end = Math.ceil(kept * 0.6);
     return `${letters.slice(0, kept - end).join('')}\u2026${letters.slice(-end).join('')}`;
   });
-  // Three lines never hold more than 300 characters, and laying out a whole page to cut it off takes seconds.
+  // Three lines hold at most 300 characters, and laying out a long text takes seconds.
   return [...words].slice(0, 300).join('');
 }
 
-/** `text` as Pango markup that shows it as it is. */
+/** Escapes `text` for Pango markup. */
 function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /**
- * On a Linux without any font configuration Fontconfig prints an error before it draws as it should. A configuration that
- * comes with our font keeps it quiet.
+ * On Linux without a font configuration, Fontconfig prints an error before it draws correctly. The configuration of our font's package
+ * prevents that.
  */
 function quietFontconfig(): void {
   if (platform !== 'linux' || existsSync('/etc/fonts/fonts.conf')) return;

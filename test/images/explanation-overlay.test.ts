@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { stretchMap } from '../../src/images/stretch-map.js';
+import { stretchMap } from '../../src/images/explanation-overlay.js';
 import { float } from '../run-graph.js';
 
 describe('stretchMap', () => {
