@@ -2,6 +2,7 @@
 // changes that no test notices ("survivors"). Changes that cannot make a difference are listed in mutants-equivalent.json with the reason.
 //   npm run mutants                        all of MODULES; hours
 //   npm run mutants -- metrics split       modules whose path contains one of the arguments
+//   npm run mutants -- bins.ts:15          the changes of one line
 //   npm run mutants -- metrics --list      the changes, without running them
 // Exits with 1 at a survivor, and at an entry of the list that is not a change any more.
 import { spawn } from 'node:child_process';
@@ -159,24 +160,29 @@ function passes(folder, files, timeoutMs) {
 
 const given = process.argv.slice(2);
 const wanted = given.filter(arg => !arg.startsWith('--'));
-const paths = MODULES.flatMap(filesOf).filter(path => wanted.length === 0 || wanted.some(part => path.includes(part)));
+const paths = MODULES.flatMap(filesOf).filter(
+  path => wanted.length === 0 || wanted.some(part => path.includes(part.split(':')[0])),
+);
 if (paths.length === 0) throw new Error(`no module matches ${wanted.join(' ')}; they are in ${MODULES.join(', ')}`);
 const listed = JSON.parse(readFileSync(EQUIVALENT, 'utf8')).filter(({ path }) => paths.includes(path));
 const isListed = mutant =>
   listed.find(({ path, code, change }) => path === mutant.path && code === mutant.code && change === mutant.change);
 const stale = new Set(listed);
+const lines = wanted.filter(part => part.includes(':'));
+const isMeant = ({ path, line }) => lines.length === 0 || lines.some(part => `${path}:${line}`.endsWith(part));
 const mutants = paths.flatMap(path => mutantsOf(path, readFileSync(path, 'utf8')));
 const queue = mutants.filter(mutant => {
   const entry = isListed(mutant);
   stale.delete(entry);
-  return entry === undefined;
+  return entry === undefined && isMeant(mutant);
 });
+const tried = queue.length;
 if (given.includes('--list')) for (const { path, line, change } of queue) console.log(`${path}:${line}  ${change}`);
 const survivors = given.includes('--list') ? [] : await runAll();
 for (const { path, code, change } of stale)
   console.log(`${relative('.', EQUIVALENT)}: no change "${change}" of "${code}" in ${path}; remove the entry`);
 console.log(
-  `${mutants.length} changes, ${mutants.length - queue.length} listed as equivalent, ${survivors.length} survived`,
+  `${tried} changes tried, ${survivors.length} survived; ${listed.length - stale.size} entries for equivalent ones`,
 );
 if (survivors.length + stale.size > 0) process.exitCode = 1;
 

@@ -57,6 +57,15 @@ test('the regression line and the interval of its slope match least squares with
   );
 });
 
+test('the interval of a slope of three points has one degree of freedom', () => {
+  const { slope, interval95 } = regressionLine([1, 2, 4], [1, 3, 4]);
+  // The same in numpy.
+  expectNumbersClose([slope, ...interval95], [0.9285714285714289, 0.41417858258696105, 1.4429642745558968], {
+    rtol: 1e-13,
+    atol: 0,
+  });
+});
+
 test('a line through two points has an interval of no width; equal targets have no line', () => {
   assert.deepEqual(regressionLine([1, 2], [1, 3]), { intercept: -1, slope: 2, interval95: [2, 2] });
   assert.ok(Number.isNaN(regressionLine([2, 2], [1, 3]).slope));

@@ -4,9 +4,12 @@ import { extent, mean, median, quantile, standardDeviation } from '../../src/met
 
 test('mean, median and extent of a few numbers', () => {
   assert.equal(mean([1, 2, 6]), 3);
+  assert.equal(mean([6, 1, 2]), 3);
   assert.equal(median([9, 1, 2]), 2);
   assert.equal(median([4, 1, 2, 9]), 3);
   assert.deepEqual(extent([3, -1, 7, 0]), { min: -1, max: 7 });
+  assert.deepEqual(extent([5, 1]), { min: 1, max: 5 });
+  assert.deepEqual(extent([1, 5]), { min: 1, max: 5 });
 });
 
 test('the mean of equal values is that value, and their deviation is 0', () => {
@@ -26,7 +29,7 @@ test('the standard deviation divides by N, as numpy.std does', () => {
   assert.equal(standardDeviation([5]), 0);
 });
 
-test('quantiles are linear between neighbours, as numpy.quantile has them', () => {
+test('quantiles are linear between neighbors, as numpy.quantile has them', () => {
   const sorted = [1, 2, 4, 8];
   assert.deepEqual(
     [0, 0.25, 0.5, 0.9, 1].map(p => Number(quantile(sorted, p).toFixed(10))),
