@@ -94,6 +94,10 @@ describe('every command of', () => {
     // The test part has no broken files, for which commands exit with 1.
     const whole = await generatePortraits({ out: join(root, 'whole'), images: 60, testFraction: 0.5, seed: 2 });
     writeOtherForms(whole.test, cwd);
+    // docs/backbones.md's table of a random part of the images.
+    const files = readdirSync(train, { recursive: true, encoding: 'utf8' }).filter(name => /^\d+\/.+\.jpg$/.test(name));
+    const rows = files.slice(0, 40).map(name => `faces/train/${name},${name.split('/')[0]}`);
+    writeFileSync(join(cwd, 'part.csv'), `file_name,age\n${rows.join('\n')}\n`);
   });
   after(() => hub.stop());
 

@@ -1,7 +1,7 @@
-/** What went wrong, for programs: `input` the user can mend it, `usage` the call itself is wrong, the rest name their subject. */
+/** The kind of an error, for programs: `input`, which the user can correct; `usage`, wrong options; the others as their classes. */
 export type ErrorCode = 'input' | 'usage' | 'shape' | 'unsupported-op' | 'resource' | 'aborted';
 
-/** The root of every error that eyeball throws on purpose; anything else that surfaces is a bug. */
+/** The base class of all errors that eyeball throws on purpose; any other error is a bug. */
 export class EyeballError extends Error {
   readonly code: ErrorCode;
 
@@ -12,14 +12,14 @@ export class EyeballError extends Error {
   }
 }
 
-/** Something the user handed over and can mend: a file, a folder, a label, an image. The command line exits with 1. */
+/** Input that the user can correct: a file, a folder, a label, an image. The command line exits with 1. */
 export class InputError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('input', message, options);
   }
 }
 
-/** An option or a combination of options that cannot be meant. The command line exits with 2. */
+/** An invalid option, or options that cannot be combined. The command line exits with 2. */
 export class UsageError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('usage', message, options);
@@ -33,21 +33,21 @@ export class ShapeError extends EyeballError {
   }
 }
 
-/** An operation in somebody else's file that eyeball has no rule for. */
+/** An operation of a foreign ONNX file that eyeball does not support. */
 export class UnsupportedOpError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('unsupported-op', message, options);
   }
 }
 
-/** Something that the machine lacks: disk space, open files, memory, a working disk. No single file is at fault. The command line exits with 1. */
+/** A resource that the machine lacks: disk space, file descriptors, memory, a working disk. The command line exits with 1. */
 export class ResourceError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('resource', message, options);
   }
 }
 
-/** The work was given up because its AbortSignal said so. The command line exits with 130. */
+/** The operation was aborted by its AbortSignal. The command line exits with 130. */
 export class AbortedError extends EyeballError {
   constructor() {
     super('aborted', 'stopped before the end');
@@ -59,7 +59,7 @@ export function expected(where: string, what: string, got: string, wayOut?: stri
   return `${where}: expected ${what}, got ${got}${wayOut === undefined ? '' : `; ${wayOut}`}`;
 }
 
-/** A broken promise inside eyeball itself: never the user's fault, always a bug. */
+/** A violated invariant of eyeball: always a bug. */
 export function internal(message: string): Error {
   return new Error(`internal: ${message}`);
 }

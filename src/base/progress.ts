@@ -1,6 +1,6 @@
 import type { Profile } from './profile.js';
 
-/** How far a long piece of work is. */
+/** The progress of a long operation. */
 export interface Progress {
   /** What is being done, as a verb in its -ing form: `extracting features`. */
   readonly phase: string;
@@ -10,25 +10,25 @@ export interface Progress {
   readonly unit: string;
   /** The part of the phase that is under way: `epoch 3 of 30`. */
   readonly detail?: string | undefined;
-  /** How many of `done` came from a cache, so that a rate would say nothing about the work. */
+  /** How many of `done` came from a cache; a rate computed from `done` includes them. */
   readonly cached?: number | undefined;
-  /** Which stage of the whole command this is, from 1. */
+  /** The stage of the whole operation, from 1. */
   readonly stage?: { readonly number: number; readonly of: number } | undefined;
 }
 
-/** What every long operation takes: somebody to tell, and a way to be told to stop. */
+/** What every long operation takes: callbacks for progress and messages, and a signal to stop it. */
 export interface RunContext {
-  /** Called as work goes on, often; it should return at once. Default: nobody is told. */
+  /** Called often while the operation runs; it should return quickly. Default: none. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Called with a line of text where something is worth reading: a warning, the line of an epoch. Default: nobody is told. */
+  /** Called with a line of text: a warning, the result of an epoch. Default: none. */
   readonly onMessage?: ((line: string) => void) | undefined;
-  /** Once aborted, the work ends with AbortedError as soon as it can, and leaves nothing half-written. */
+  /** Once aborted, the operation fails with AbortedError as soon as it can, and leaves no partial output. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Told where the time goes. Default: nobody. */
+  /** Receives the time of each stage. Default: none. */
   readonly profile?: Profile | undefined;
 }
 
-/** The part of an operation's options that the operations below it take. Passing all options on would let any of them override a default there. */
+/** The part of an operation's options that the operations below it take. Passing all options could override a default there with `undefined`. */
 export const contextOf = ({ onProgress, onMessage, signal, profile }: RunContext): RunContext => ({
   onProgress,
   onMessage,
@@ -36,7 +36,7 @@ export const contextOf = ({ onProgress, onMessage, signal, profile }: RunContext
   profile,
 });
 
-/** A watch for each stage of a command that has `of` of them: progress that is reported to the watch of `number` carries that stage. */
+/** The contexts of the stages of an operation that has `of` of them: progress reported to the context of stage `number` has that `stage`. */
 export const stagesOf =
   (context: RunContext, of: number): ((number: number) => RunContext) =>
   number => ({

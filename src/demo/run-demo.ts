@@ -50,8 +50,7 @@ const FOLDERS = ['data', 'inspection', 'cleaning', 'cache', 'model', 'evaluation
 type MadeFiles = ReadonlyMap<string, string>;
 
 /**
- * The whole path on nobody's face: draws a data set of portraits with known faults, then inspects and cleans it, trains on it, evaluates the
- * model and predicts a few images.
+ * Runs the whole path on drawn portraits with known faults: inspects and cleans them, trains a model, evaluates it and predicts a few images.
  *
  * @throws InputError where `out` is a folder that no demo made, or cannot be written.
  *
