@@ -1,6 +1,6 @@
 import { significant } from '../base/text.js';
 import type { ImagePrediction } from '../model/model.js';
-import { unusualText } from '../report/unusual-text.js';
+import { unusualText } from '../report/prediction-text.js';
 
 /** Format of prediction lines. */
 export interface LineOptions {

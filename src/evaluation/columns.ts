@@ -1,9 +1,8 @@
-import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
-import { groupByLabel } from './groups.js';
+import { errorsOfSubset, groupByLabel, type SubsetErrors } from './groups.js';
 
-/** The images with one value in a column of the table, or with a number within a range. */
+/** The errors of the images with one value, or a range of values, in a column of the table. */
 export interface ColumnGroup extends SubsetErrors {
-  /** The text of the cells; `other` for the rarer ones together, `(none)` where the cell is empty; absent for a range. */
+  /** The text of the cells; `other` for all rarer texts, `(none)` for empty cells; absent for a range. */
   readonly value?: string;
   /** Included. */
   readonly from?: number;
@@ -11,7 +10,7 @@ export interface ColumnGroup extends SubsetErrors {
   readonly to?: number;
 }
 
-/** The errors by a column of the table beside file and number. */
+/** The errors by a column of the table other than file and target. */
 export interface ColumnErrors {
   readonly column: string;
   /** Whether groups are values, the most frequent first, or ranges of numbers, ascending. */
@@ -21,7 +20,7 @@ export interface ColumnErrors {
 }
 
 const MOST_VALUES = 12;
-// A column whose texts are mostly different from each other names images and does not group them.
+// A column whose texts mostly differ identifies images and does not group them.
 const MOST_DISTINCT = 0.5;
 
 /**

@@ -19,35 +19,34 @@ import {
 import type { IntervalScores } from '../uncertainty/intervals.js';
 import type { UnusualGrade } from '../uncertainty/unusual.js';
 import { type ColumnErrors, errorsByColumn } from './columns.js';
-import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
-import { groupByLabel } from './groups.js';
+import { errorsOfSubset, groupByLabel, type SubsetErrors } from './groups.js';
 import { errorsBySlice, type Looks, type Slice } from './slices.js';
 import { evaluationWarnings } from './warnings.js';
 
-/** What a model said about one image, beside what is true. */
+/** A model's prediction for one image, with its label. */
 export interface Prediction {
   /** The image's path as the data set names it. */
   readonly file: string;
-  /** The true number. */
+  /** The true value. */
   readonly label: number;
-  /** The predicted number. */
+  /** The predicted value. */
   readonly value: number;
-  /** The size of the error that the model expects, in the target's unit; absent where it has no intervals. */
+  /** The expected size of the error, in the target's unit; absent for models without intervals. */
   readonly scale?: number | undefined;
-  /** True where the image is unlike those that the model was trained on. */
+  /** True if the image is unlike the training images. */
   readonly unusual?: boolean | undefined;
-  /** How it is unlike them; present where `unusual` is. */
+  /** How it is unlike them; present with `unusual`. */
   readonly unlike?: UnusualGrade | undefined;
   /** The other cells of its row in the table, by column. */
   readonly columns?: Readonly<Record<string, string>> | undefined;
   readonly looks?: Looks | undefined;
 }
 
-/** The errors of the images whose true number lies from `from` (included) to `to` (excluded). */
+/** The errors of the images whose label lies from `from` (included) to `to` (excluded). */
 export interface GroupErrors extends SubsetErrors {
   readonly from: number;
   readonly to: number;
-  /** Of their intervals, as in UncertaintyEvaluation; absent where the model has none. */
+  /** Of their intervals, as in UncertaintyEvaluation; absent for models without intervals. */
   readonly coverage90?: number | null;
   readonly intervalWidth90?: number | null;
   readonly coverage80?: number | null;
@@ -60,9 +59,9 @@ export interface ErrorPair {
   readonly mae: number;
 }
 
-/** The line of predictions on truth. */
+/** The regression line of predictions on labels. */
 export interface Slope {
-  /** How much predictions rise for each 1 of truth; below 1 is regression to the mean. */
+  /** The rise of predictions per unit of the true value; below 1 is regression to the mean. */
   readonly value: number;
   readonly interval95: Interval;
 }
@@ -72,36 +71,36 @@ export interface Slope {
  * where the model has them.
  */
 export interface Evaluation extends Partial<UncertaintyEvaluation> {
-  /** Images with a prediction: the ones all numbers below are about. */
+  /** Images with a prediction, which all metrics are about. */
   readonly images: number;
   /** Files that could not be used. */
   readonly skipped: readonly Skipped[];
   readonly mse: number;
   readonly rmse: number;
   readonly mae: number;
-  /** Share of the variance explained, 1 at best; null for a single image, where it is not defined (JSON has no NaN). */
+  /** Share of the variance explained, at most 1; null where it is not defined: for a single image or equal labels. */
   readonly r2: number | null;
-  /** Share of the predictions at most 5 off, 0 to 1. */
+  /** Share of the predictions within 5 of the label, 0 to 1. */
   readonly cs5: number;
-  /** Mean of prediction - truth: above 0 the model answers too high. */
+  /** Mean of prediction - label: above 0 predictions are too high. */
   readonly bias: number;
-  /** By true number, ascending, in the groups of `groupByLabel`. */
+  /** By label, ascending, in the groups of `groupByLabel`. */
   readonly byGroup: readonly GroupErrors[];
-  /** Null where all true numbers are equal, or there are fewer than three. */
+  /** Null if all labels are equal, or there are fewer than three. */
   readonly slope: Slope | null;
-  /** By the other columns of the table; empty where there are none. */
+  /** By the other columns of the table. */
   readonly byColumn: readonly ColumnErrors[];
-  /** Of what was looked for in the images: those that are there. */
+  /** By properties of the images. */
   readonly slices: readonly Slice[];
-  /** The errors of always answering the mean, or the median, of the training labels. */
+  /** The errors of always predicting the mean, or the median, of the training labels. */
   readonly baseline: { readonly mean: ErrorPair; readonly median: ErrorPair };
-  /** 95 % bootstrap intervals: how far chance in the choice of test images moves the two numbers. */
+  /** 95 % bootstrap confidence intervals over the choice of images. */
   readonly interval95: { readonly rmse: Interval; readonly mae: Interval };
-  /** What a reader must know before believing the numbers, a sentence or two each; empty where nothing is wrong. */
+  /** Reasons not to trust these metrics, a sentence or two each. */
   readonly warnings: readonly string[];
 }
 
-/** The centre of the labels a model was trained on, which a constant answer is made from. */
+/** Mean and median of the training labels, which the baselines predict. */
 export interface TrainingLabels {
   readonly mean: number;
   readonly median: number;
@@ -120,7 +119,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * The metrics of `predictions`, by group, against a constant answer, with intervals and warnings.
+ * The metrics of `predictions`, by group, with those of the baselines, confidence intervals and warnings.
  *
  * The constant comes from the training labels, as the model itself does: the mean of the test labels would know too much.
  * Throws InputError where there are no predictions or one is not a finite number.
@@ -202,7 +201,7 @@ function slopeOf(yTrue: Float64Array, yPred: Float64Array): Slope | null {
   return Number.isNaN(slope) ? null : { value: slope, interval95 };
 }
 
-/** The errors of one constant answer. */
+/** The errors of always predicting `constant`. */
 function errorsOf(yTrue: Float64Array, constant: number): ErrorPair {
   const answers = new Float64Array(yTrue.length).fill(constant);
   return { rmse: rootMeanSquaredError(yTrue, answers), mae: meanAbsoluteError(yTrue, answers) };

@@ -1,7 +1,9 @@
 import { binOf, cut, edgesOfStep, fullest, type LabelGroup, quantileEdges, roundEdges } from '../metrics/bins.js';
+import { errorIntervals, type Interval } from '../metrics/bootstrap.js';
+import { meanAbsoluteError, meanBias, rootMeanSquaredError } from '../metrics/regression.js';
 import { extent } from '../metrics/statistics.js';
 
-/** A bar of a histogram: how many values lie from `from` (included) to `to` (excluded). */
+/** A bin of a histogram: the number of values from `from` (included) to `to` (excluded). */
 export interface HistogramBin {
   readonly from: number;
   readonly to: number;
@@ -12,7 +14,7 @@ const MAX_GROUPS = 12;
 const QUANTILE_GROUPS = 8;
 
 /**
- * The labels in groups that a person would have chosen, ascending, empty ones left out.
+ * The labels in groups with round edges, ascending, without empty groups.
  *
  * - Labels that look like ages or percentages (all within 0 to 120, at least 40 apart) go by tens: [0, 10), [10, 20) ...
  * - All others go by the smallest step of 1, 2 or 5 times a power of ten that needs at most twelve groups (so five or more
@@ -42,4 +44,35 @@ export function histogram(values: ArrayLike<number>, maxBins = 60): HistogramBin
   const counts = new Array<number>(edges.length - 1).fill(0);
   for (let i = 0; i < values.length; i++) counts[binOf(edges, values[i]!)]!++;
   return counts.map((images, i) => ({ from: edges[i]!, to: edges[i + 1]!, images }));
+}
+
+/** The errors of a subset of images. */
+export interface SubsetErrors {
+  readonly images: number;
+  readonly rmse: number;
+  readonly mae: number;
+  readonly bias: number;
+  /** 95 % confidence intervals of the two over the choice of images: the bootstrap or its closed form. */
+  readonly interval95: { readonly mae: Interval; readonly bias: Interval };
+}
+
+/** The errors of the images `indices`, at least one. */
+export function errorsOfSubset(
+  yTrue: ArrayLike<number>,
+  yPred: ArrayLike<number>,
+  indices: readonly number[],
+  seed: number,
+): SubsetErrors {
+  const trueValues = Float64Array.from(indices, i => yTrue[i]!);
+  const predicted = Float64Array.from(indices, i => yPred[i]!);
+  return {
+    images: indices.length,
+    rmse: rootMeanSquaredError(trueValues, predicted),
+    mae: meanAbsoluteError(trueValues, predicted),
+    bias: meanBias(trueValues, predicted),
+    interval95: errorIntervals(
+      trueValues.map((y, i) => predicted[i]! - y),
+      { seed },
+    ),
+  };
 }

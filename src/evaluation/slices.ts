@@ -1,6 +1,6 @@
 import { significant } from '../base/text.js';
 import { mean, standardDeviation } from '../metrics/statistics.js';
-import { errorsOfSubset, type SubsetErrors } from './group-errors.js';
+import { errorsOfSubset, type SubsetErrors } from './groups.js';
 
 /** Properties of an image that do not depend on its content. */
 export interface Looks {

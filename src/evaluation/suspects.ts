@@ -1,22 +1,22 @@
 import { type IntervalScores, intervalsAt } from '../uncertainty/intervals.js';
 import type { Prediction } from './evaluate.js';
 
-/** An image whose label lies where hardly any true number would. */
+/** An image whose label lies outside its 99 % interval. */
 export interface Suspect {
   readonly file: string;
   readonly label: number;
   readonly value: number;
-  /** The interval that holds 99 of 100 true numbers. */
+  /** The 99 % interval. */
   readonly low: number;
   readonly high: number;
 }
 
-/** The share of true numbers that intervals are asked to hold before a label outside is called suspicious. */
+/** The level of the interval outside of which a label is suspicious. */
 export const SUSPECT_LEVEL = 0.99;
 
 /**
- * The images whose label lies outside of the interval of 99 %, the farthest for its expected error first. Of a hundred right labels one
- * is here by chance; more are wrong labels, or images unlike those of the training. None where the model has no such intervals.
+ * The images whose label lies outside the 99 % interval, by distance from it in scales, descending. One of a hundred correct labels is
+ * among them; the others are wrong labels or unusual images. Empty for models without such intervals.
  */
 export function suspectsOf(predictions: readonly Prediction[], scores: IntervalScores | undefined): Suspect[] {
   const intervalOf = scores && intervalsAt(scores, SUSPECT_LEVEL);

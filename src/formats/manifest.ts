@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { expected, InputError } from '../base/errors.js';
 import type { ValueRange } from '../base/value-range.js';
 
-/** The version of the artefact's form that this eyeball writes, and the newest that it reads. */
+/** The version of the model format that this version of eyeball writes and reads. */
 export const SCHEMA_VERSION = 1;
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -67,9 +67,9 @@ const errors = z.object({ rmse: z.number(), mae: z.number() });
 
 const manifestSchema = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
-  /** What the number is, and what it is counted in (null where nobody said). */
+  /** The target's name and unit; null for no unit. */
   target: z.object({ name: z.string(), unit: z.string().nullable() }),
-  /** Images are stretched to sizePx x sizePx by this kernel, whole. */
+  /** The whole image is resized to sizePx x sizePx with this kernel, without keeping its aspect ratio. */
   input: z.object({ sizePx: z.int().positive().max(4096), kernel: z.literal('linear'), fit: z.literal('fill') }),
   backbone: z.object({
     name: z.string(),
@@ -78,14 +78,14 @@ const manifestSchema = z.object({
     sha256: z.string(),
     features: z.int().positive(),
     normalization: z.object({ scale: z.number(), mean: triple, std: triple }),
-    /** What its convolutions are computed in; left out for fp32. */
+    /** The precision of its convolutions; absent for fp32. */
     precision: z.literal('int8').optional(),
   }),
   /** Of model.onnx. */
   sha256,
-  /** How it was trained: solver, strength or learning rate, seed; `min` and `max` are what values are clamped to. */
+  /** Training settings: solver, strength or learning rate, seed; `min` and `max` clamp predictions. */
   configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-  /** What it was trained on. */
+  /** The training data. */
   dataset: z.object({
     images: z.int(),
     skipped: z.int(),
@@ -96,7 +96,7 @@ const manifestSchema = z.object({
   metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
   /** What intervals are made from; absent where images were too few to calibrate any. */
   intervals: intervalsSchema.optional(),
-  /** Where predictions were corrected by `(value - intercept) / slope`: how that line and its price were measured on held-out images. */
+  /** The bias correction `(value - intercept) / slope`, with the errors before and after it on held-out images; absent without correction. */
   biasCorrection: z
     .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
     .optional(),
@@ -108,16 +108,16 @@ const manifestSchema = z.object({
   times: z.object({ totalSeconds: z.number(), extractSeconds: z.number(), fitSeconds: z.number() }),
   /** Of training-index.safetensors. */
   trainingIndexSha256: sha256,
-  /** The value that the model must give for `selfTestPixels`, before it is clamped. */
+  /** The model's value for `selfTestPixels`, before clamping. */
   selfTest: z.object({ value: z.number() }),
 });
 
-/** `eyeball.json`: all that is known of a model beside its weights. */
+/** `eyeball.json`: the description of a model. */
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ManifestIntervals = z.infer<typeof intervalsSchema>;
 export type ManifestAlignment = z.infer<typeof faceAlignmentSchema>;
 
-/** What the values of a model are clamped to; infinite on a side without a limit. */
+/** The range that predictions are clamped to; infinite on a side without a limit. */
 export function valueRangeOf({ configuration: { min, max } }: Pick<Manifest, 'configuration'>): ValueRange {
   return {
     min: typeof min === 'number' ? min : Number.NEGATIVE_INFINITY,
@@ -125,7 +125,7 @@ export function valueRangeOf({ configuration: { min, max } }: Pick<Manifest, 'co
   };
 }
 
-/** The text of an `eyeball.json`; a list of numbers is one line. */
+/** The text of an `eyeball.json`, with each list of numbers on one line. */
 export function formatManifest(manifest: Manifest): string {
   const text = JSON.stringify(manifest, null, 2);
   const inLines = text.replace(
@@ -138,7 +138,7 @@ export function formatManifest(manifest: Manifest): string {
 /**
  * The manifest in the text of an `eyeball.json`.
  *
- * @throws InputError where it is damaged, or of a newer eyeball.
+ * @throws InputError where it is damaged, or was written by a newer version of eyeball.
  */
 export function parseManifest(text: string, where: string): Manifest {
   let json: unknown;

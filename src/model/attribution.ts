@@ -6,13 +6,13 @@ import type { OpName } from '../engine/graph/ops.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { readNetwork } from './read-network.js';
 
-/** A network that says which parts of an image make its number. */
+/** A network that computes the contribution of each part of an image to the prediction. */
 export interface AttributionModel {
-  /** `cam` where the number is linear in a map that is pooled and fine enough, `gradient` elsewhere. */
+  /** `cam` if the value is affine in a globally pooled map of sufficient resolution, else `gradient`. */
   readonly method: 'cam' | 'gradient';
   /**
    * An ONNX model from `pixels`, uint8 RGB `[2 + M, H, W, 3]` (the image, the image blurred, and M versions of it that are blurred
-   * in parts) to `map`, float32 `[H', W']`: what each place adds to the number, compared with the blurred image.
+   * in parts) to `map`, float32 `[H', W']`: the contribution of each place, compared with the blurred image.
    */
   readonly model: Uint8Array;
   /** M: 0 for `cam`, whose gradient is the same for all images. */
@@ -66,7 +66,7 @@ export function attributionModel(network: Uint8Array, sizePx: number, where: str
 /** @param rows The images whose gradients count, from the first and up to the second. */
 function build(value: Value, stage: Value, [from, to]: readonly [number, number]): Uint8Array {
   const { graph } = value;
-  // Images do not see each other, so the gradient of the sum is that of each.
+  // Images are independent, so the gradient of the sum is that of each image.
   const [gradients] = backward(reduceSum(value, [0]), [stage]) as [Value];
   const slope = reduceMean(slice(gradients, 0, from, to), [0], true); // [1, C, H', W']
   const difference = sub(slice(stage, 0, 0, 1), slice(stage, 0, 1, 2));

@@ -3,7 +3,7 @@ import { formulaUniform } from '../base/random.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../formats/manifest.js';
 
-// The arithmetic of other machines differs in the last digits of the features; a wrong model is off by whole units.
+// Machines differ in the last digits of the features; a wrong model is off by whole units.
 const SELF_TEST_TOLERANCE = 1e-2;
 // 16 steps of float32, for targets that are large beside their spread.
 const FLOAT32_STEPS = 16 * 2 ** -23;
@@ -27,21 +27,21 @@ export function checkChecksum(manifest: Manifest, sha256: string, where: string)
   );
 }
 
-/** The value that a self-test is of: before it is clamped, since many networks would come to the same limit. */
+/** The value of a self-test: before clamping, since many networks would reach the same limit. */
 export function selfTestValue({ value, unclamped = value }: Readonly<Record<string, Tensor>>): number {
   return Number(unclamped!.data[0]);
 }
 
 /**
- * Compares what a network computes for `selfTestPixels` with what it computed where it was trained.
+ * Compares the value for `selfTestPixels` with that computed after training.
  *
- * @throws Error that names both numbers where they differ by more than machines do.
+ * @throws Error with both values if they differ by more than machines do.
  */
 export function checkSelfTest({ selfTest, dataset }: Manifest, outputs: Readonly<Record<string, Tensor>>): void {
   const answer = selfTestValue(outputs);
   const slack = SELF_TEST_TOLERANCE * dataset.labels.std + FLOAT32_STEPS * Math.abs(selfTest.value);
   if (Math.abs(answer - selfTest.value) <= slack) return;
-  throw new Error(`its self-test gives ${answer} in the place of ${selfTest.value}`);
+  throw new Error(`its self-test gives ${answer} instead of ${selfTest.value}`);
 }
 
 /** The error for a network that cannot be run, or fails its self-test. */

@@ -9,7 +9,7 @@ import { cropFacesOf, type FaceCrop } from './face-in-image.js';
 /** Finds and crops the faces in an encoded image. */
 export type CropFaces = (bytes: Uint8Array) => Promise<FaceCrop[]>;
 
-/** What crops faces for the model of `manifest`; the detector is loaded when the first image comes. */
+/** Crops faces for the model of `manifest`; the detector is loaded with the first image. */
 export function faceCropper(
   { framing, input }: Pick<Manifest, 'framing' | 'input'>,
   where: string,
@@ -19,13 +19,12 @@ export function faceCropper(
   const load = async (): Promise<FaceDetector> => {
     loading ??= loadFaceDetector(options);
     const asked = loading;
-    // Another image may have it loaded again by then.
+    // Another image may have loaded it again since.
     const forget = () => {
       if (loading === asked) loading = undefined;
     };
     const detector = await asked.catch((cause: unknown) => {
       forget();
-      // Not the fault of this image.
       throw new ResourceError(`the face detector cannot be loaded: ${reasonOf(cause)}`, { cause });
     });
     if (!detector.isLost) return detector;

@@ -4,27 +4,27 @@ import type { Random } from '../base/random.js';
 export const BLOCK_PX = 8;
 /** The share of the blocks that is deleted. */
 export const DELETED = 0.1;
-/** Random draws that the marked blocks are set against. */
+/** Random draws that the marked blocks are compared with. */
 export const DRAWS = 20;
 
-/** How well an explanation tells what the model looks at, by the deletion test. */
+/** The faithfulness of an explanation by the deletion test. */
 export interface Faithfulness {
   /**
-   * The change of the number where the marked blocks are blurred, as a multiple of the mean change where as many random ones are; null
-   * where random ones change nothing.
+   * The change of the prediction when the marked blocks are blurred, divided by the mean change when as many random blocks are; null if
+   * random blocks change nothing.
    */
   readonly ratio: number | null;
-  /** The share of the random draws, 0..1, that change it less. */
+  /** The share of the random draws that change it less, 0 to 1. */
   readonly beats: number;
 }
 
 /** Blocks along an edge; those at the end may be smaller. */
 export const blocksAcross = (sizePx: number): number => Math.ceil(sizePx / BLOCK_PX);
 
-/** How many blocks are deleted: a tenth, one at least. */
+/** The number of blocks that are deleted: a tenth, at least one. */
 export const deletedBlocks = (sizePx: number): number => Math.max(1, Math.round(DELETED * blocksAcross(sizePx) ** 2));
 
-/** The blocks with the largest attributions, whatever their sign: as many as are deleted. */
+/** The blocks with the largest absolute attributions, as many as are deleted. */
 export function markedBlocks(blocks: Float32Array, sizePx: number): number[] {
   const order = [...blocks.keys()].sort((a, b) => Math.abs(blocks[b]!) - Math.abs(blocks[a]!) || a - b);
   return order.slice(0, deletedBlocks(sizePx));
@@ -74,9 +74,9 @@ export function copyRectangle(from: Uint8Array, to: Uint8Array, sizePx: number, 
 /**
  * The faithfulness of an explanation.
  *
- * @param value The model's number for the image.
- * @param marked For the image without the marked blocks.
- * @param draws For it without those of each random draw.
+ * @param value The prediction for the image.
+ * @param marked The prediction without the marked blocks.
+ * @param draws The predictions without those of each random draw.
  */
 export function faithfulnessOf(value: number, marked: number, draws: readonly number[]): Faithfulness {
   const change = Math.abs(marked - value);

@@ -7,6 +7,7 @@ import { decodeImage } from '../images/image.js';
 import { readNamedSource } from '../images/read-source.js';
 import { attributionModel } from './attribution.js';
 import { type ExplainedModel, type Explanation, explain } from './explain.js';
+import { notFinite } from './network-io.js';
 
 /** One image explained, or the reason why it is not. */
 export type ExplainedImage =
@@ -72,7 +73,7 @@ export async function* explainImages(
         const explanation = await explain(image.pixels, explained, seed);
         const { value } = explanation;
         if (Number.isFinite(value)) yield { file, value, explanation, bytes: image.bytes };
-        else yield { file, value: null, error: `expected a finite number from the network, got ${value}` };
+        else yield { file, value: null, error: notFinite(value) };
       }
       onProgress?.({ phase: 'explaining', done, total: images.length, unit: 'images' });
     }

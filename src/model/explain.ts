@@ -15,33 +15,33 @@ import {
 } from './deletion.js';
 
 /**
- * How parts of an image get their share of the number: `cam`, a class activation map; `gradient`, the gradient times the activations of
- * a stage; `occlusion`, the number where a part is hidden.
+ * The attribution method: `cam`, a class activation map; `gradient`, the gradient times the activations of a stage; `occlusion`, the
+ * change of the prediction when a part is blurred.
  */
 export type ExplainMethod = 'cam' | 'gradient' | 'occlusion';
 
-/** Why a model says a number of an image. */
+/** The explanation of a prediction. */
 export interface Explanation {
   readonly value: number;
-  /** The value before it was clamped, which the other numbers are about: beyond a limit nothing would push it. Left out where it is the same. */
+  /** The value before clamping, which is what the explanation is of; absent if it is the same. */
   readonly unclamped?: number;
-  /** The number of the blurred image, which the image is compared with. */
+  /** The prediction for the blurred image, which the image is compared with. */
   readonly baseline: number;
   readonly method: ExplainMethod;
   /**
-   * What each block of 8 x 8 px, row by row, does to the number, compared with the blurred image: above 0 it pushes it up. `[B, B]`,
-   * B the blocks along the image's edge.
+   * The contribution of each block of 8 x 8 px to the prediction, compared with the blurred image: above 0 raises it. `[B, B]`, row by
+   * row, B the number of blocks along the image's edge.
    */
   readonly blocks: Tensor<'float32'>;
   readonly faithfulness: Faithfulness;
 }
 
-/** What explaining needs of a model. */
+/** The parts of a model that explanations need. */
 export interface ExplainedModel {
   readonly sizePx: number;
-  /** What values are clamped to. Default: they are not clamped. */
+  /** The range that values are clamped to. Default: no clamping. */
   readonly range?: ValueRange | undefined;
-  /** The numbers of images, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` where there is one. */
+  /** The predictions for images, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` where there is one. */
   values(pixels: Tensor<'uint8'>): Promise<ArrayLike<number>>;
   /** Runs an attribution model (`attributionModel`); left out, images are explained by occlusion. */
   readonly attribution?:
@@ -83,7 +83,7 @@ export async function explain(pixels: Uint8Array, model: ExplainedModel, seed: n
           ),
         );
   const blocks = blocksOf(map, sizePx);
-  // The same draws for each image, so that an explanation does not depend on what else is explained.
+  // The same draws for each image, so that explanations do not depend on each other.
   const draws = randomBlocks(sizePx, createRandom(seed, 'deletion'));
   const deleted = [markedBlocks(blocks, sizePx), ...draws].map(chosen => deleteBlocks(pixels, blurred, sizePx, chosen));
   const [unclamped, baseline, marked, ...random] = await valuesOf([pixels, blurred, ...deleted], model);
@@ -121,7 +121,7 @@ function partlyBlurred({ image, blurred, sizePx }: Versions, count: number, rand
   }).flat();
 }
 
-/** What the number loses where a window is blurred: float32 `[10, 10]`. */
+/** The decrease of the prediction when a window is blurred: float32 `[10, 10]`. */
 async function occlusionMap({ image, blurred, sizePx }: Versions, model: ExplainedModel): Promise<Tensor<'float32'>> {
   const at = (place: number) => Math.round((place * sizePx) / WINDOWS);
   const half = (place: number) => Math.round(((place + 0.5) * sizePx) / WINDOWS - sizePx / WINDOWS);

@@ -5,18 +5,18 @@ import { InputError } from '../base/errors.js';
 import type { Manifest, ManifestAlignment } from '../formats/manifest.js';
 import { type Pyramid, pyramidOf, type Raster } from '../images/warp.js';
 
-/** Where a face lies in an image as people see it, its EXIF orientation applied. */
+/** The position of a face in an image, after its EXIF orientation is applied. */
 export interface FaceInImage {
-  /** The box from brows to chin and ear to ear, in pixels. */
+  /** The box of the face, from eyebrows to chin and ear to ear, in pixels. */
   readonly x: number;
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  /** How far it is turned clockwise, in degrees from -180 to 180. */
+  /** Clockwise rotation in degrees, -180 to 180. */
   readonly angle: number;
-  /** How sure the detector is, 0 to 1. */
+  /** Confidence of the detector, 0 to 1. */
   readonly score: number;
-  /** Present where the box is less than `SMALL_FACE_PX` wide: the face shows too little for its number to be worth much. */
+  /** Present if the box is narrower than `SMALL_FACE_PX`, which makes the prediction unreliable. */
   readonly small?: true;
 }
 
@@ -26,13 +26,13 @@ export interface FaceCrop {
   readonly pixels: Uint8Array;
 }
 
-/** A face whose box is less wide counts as small. */
+/** A face with a narrower box is small. */
 export const SMALL_FACE_PX = 40;
 
-/** No face where one was asked for. */
+/** An image without a face. */
 export class NoFaceError extends InputError {}
 
-/** What finds faces: see `FaceDetector.find`. */
+/** Finds faces: see `FaceDetector.find`. */
 export type FindFaces = (image: Pyramid, options?: FindOptions) => Promise<Face[]>;
 
 /**

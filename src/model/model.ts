@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { expected, ShapeError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { float32Range, isClamped } from '../base/value-range.js';
 import type { SessionOptions } from '../engine/runtime/session.js';
@@ -10,70 +9,58 @@ import { readNamedSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
 import type { ReadImage } from '../images/shared-reads.js';
 import { mirror } from '../images/warp.js';
-import { uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import type { UnusualGrade } from '../uncertainty/unusual.js';
-import { checkChecksum, checkSelfTest, selfTestPixels, unfitNetwork } from './checks.js';
+import { checkChecksum, unfitNetwork } from './checks.js';
 import { type CropFaces, faceCropper, noAlignmentError } from './crop-faces.js';
 import { type ExplainedImage, type ExplainOptions, explainImages } from './explain-images.js';
 import type { FaceInImage } from './face-in-image.js';
 import { closeNetwork, modelFolder, openNetwork, readPart } from './model-files.js';
+import { checkedRun, type ModelOutputs, predictionReader, runSelfTest } from './network-io.js';
 import { predictFaces } from './predict-faces.js';
 
-/** What a model says of one image: its value, or null and the reason why there is none. */
+/** The prediction for one image: its value, or null and an error. */
 export interface ImagePrediction {
   /** The path or address as it was given; `image 1`, `image 2`, ... for bytes. */
   readonly file: string;
   readonly value: number | null;
   readonly error?: string;
-  /** What is odd about the image, so that its value is worth less; absent where nothing is. */
+  /** A property of the image that makes its prediction unreliable; absent for most images. */
   readonly warning?: string;
   /**
-   * The ends of the interval that was asked for, in the target's unit; null where the model was calibrated on too few images for its
-   * level. Absent where a model has no intervals.
+   * The ends of the interval, in the target's unit; null if the model was calibrated on too few images for its level. Absent for models
+   * without intervals.
    */
   readonly low?: number | null;
   readonly high?: number | null;
-  /** The size of the error that is expected, in the target's unit. Absent where a model has no intervals. */
+  /** The expected size of the error, in the target's unit. Absent for models without intervals. */
   readonly scale?: number;
-  /** Present where the image is unlike those that the model was trained on: neither its value nor its interval is worth much then. */
+  /** Present if the image is unlike the training images: do not rely on its value and interval. */
   readonly unusual?: true;
   /**
-   * How it is unlike them: `kind`, it shows something else, or nothing; `source`, it may show the same, but another camera, site or crop made
-   * it. Present where `unusual` is.
+   * How it is unlike them: `kind`, it shows something else; `source`, it may show the same from another camera, site or crop. Present with
+   * `unusual`.
    */
   readonly unlike?: UnusualGrade;
-  /** How unlike they are, about 1 for images of the training data. Present where `unusual` is. */
+  /** Distance from the training images, about 1 for images like them. Present with `unusual`. */
   readonly distance?: number;
-  /** Present where the value is the mean of the image's and its mirror image's. */
+  /** Present if the value is the mean over the image and its mirror image. */
   readonly tta?: true;
-  /** The face in the image that all this is about; present where faces were asked for and one was found. */
+  /** The face that was predicted; present with the option `faces`. */
   readonly face?: FaceInImage;
-}
-
-/** What a network gives for N images. */
-export interface ModelOutputs {
-  readonly value: Tensor<'float32'>;
-  readonly features: Tensor<'float32'>;
-  readonly scale?: Tensor<'float32'>;
-  readonly distance?: Tensor<'float32'>;
-  readonly unlikeness?: Tensor<'float32'>;
-  readonly activation?: Tensor<'float32'>;
-  /** The value before it was clamped; only of models that clamp it. */
-  readonly unclamped?: Tensor<'float32'>;
 }
 
 /** A trained model, loaded. */
 export interface Model {
   readonly manifest: Manifest;
   /**
-   * The value of each image, in order; an image that cannot be read has an `error` and leaves the others alone.
+   * Predicts each image, in order; an image that cannot be read has an `error`, and the others are predicted.
    *
-   * @param options.tta True (test-time augmentation) predicts each image and its mirror image and takes the mean: twice the work.
-   * Default false. Intervals are calibrated without it; the mean errs less, so that they then hold rather more than asked.
-   * @param options.level The share of images, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
+   * @param options.tta True (test-time augmentation) predicts each image and its mirror image and takes the mean, which doubles the
+   * time. Default false. Intervals are calibrated without it and cover slightly more with it.
+   * @param options.level The coverage of the interval from `low` to `high`, above 0 and below 1. Default 0.9.
    * @param options.faces True finds the faces in each image, and crops, levels and predicts each as the images of the training show
    * theirs: a prediction a face, the largest first, 32 at most; an image without one has an `error`. Default false.
-   * @param options.read Reads images that are given by path. Default: from disk, each time anew.
+   * @param options.read Reads images that are given by path. Default: from disk.
    * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without framing.
    */
   predict(
@@ -87,15 +74,15 @@ export interface Model {
     },
   ): Promise<ImagePrediction[]>;
   /**
-   * Each image, in order, with its value, and what of it pushed the value up and down: see `Explanation`. An image that cannot be
-   * read has an `error` and leaves the others alone.
+   * Explains the prediction of each image, in order: see `Explanation`. An image that cannot be read has an `error`, and the others are
+   * explained.
    */
   explain(images: readonly (string | Uint8Array)[], options?: ExplainOptions): AsyncGenerator<ExplainedImage>;
   /**
    * The values `[N]` and features `[N, D]` of pixels, uint8 RGB `[N, H, W, 3]` at the model's input size; from models with intervals also
    * the expected size of the error, `scale` `[N]`, and the distance from the training data, `distance` `[N]`.
    *
-   * @param options.handOver True gives the pixels' memory away instead of copying it: the array is empty afterwards. Default false.
+   * @param options.handOver True transfers the pixels' memory instead of copying it: the array is empty afterwards. Default false.
    * @throws ShapeError for pixels of another shape.
    */
   run(pixels: Tensor<'uint8'>, options?: { readonly handOver?: boolean }): Promise<ModelOutputs>;
@@ -105,9 +92,9 @@ export interface Model {
    * @throws InputError where the image cannot be read or shows no face; UsageError of a model without framing.
    */
   readonly cropFaces: CropFaces;
-  /** True where the engine's thread has ended so often that the model is not loaded again: it predicts nothing from then on. */
+  /** True once the engine's thread has ended too often to be restarted: all further predictions fail. */
   readonly isLost: boolean;
-  /** Frees the model. A second call does nothing; a prediction afterwards fails with UsageError. */
+  /** Frees the model. A second call does nothing; later predictions fail with UsageError. */
   close(): Promise<void>;
 }
 
@@ -140,16 +127,10 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   }
   const { sizePx } = manifest.input;
   const session = await network.session;
-  const run: Model['run'] = async (pixels, options) => {
-    const [, ...image] = pixels.shape;
-    if (image.join() !== `${sizePx},${sizePx},3`) {
-      throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
-    }
-    return (await session.run({ pixels }, options)) as Record<string, Tensor<'float32'>> & ModelOutputs;
-  };
+  const compute = async (pixels: Tensor, options?: { readonly handOver?: boolean }) =>
+    (await session.run({ pixels }, options)) as Record<string, Tensor<'float32'>>;
   try {
-    const probe: Tensor<'uint8'> = { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data: selfTestPixels(sizePx) };
-    checkSelfTest(manifest, { ...(await run(probe)) });
+    await runSelfTest(manifest, compute);
   } catch (cause) {
     await session.close();
     throw unfitNetwork(where, cause);
@@ -159,7 +140,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   const cropper = faceCropper(manifest, where, options);
   return {
     manifest,
-    run,
+    run: checkedRun(manifest, compute),
     cropFaces: cropper.crop,
     get isLost() {
       return session.isLost;
@@ -186,15 +167,14 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
       images,
       { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile } = {},
     ) {
-      const doubt = uncertaintyOf(manifest, where, level, onMessage);
+      const reader = predictionReader(manifest, where, level, onMessage);
       if (faces && manifest.framing === undefined) throw noAlignmentError(where);
       const name = (index: number) => {
         const image = images[index]!;
         return typeof image === 'string' ? image : `image ${index + 1}`;
       };
       const out: ImagePrediction[] = [];
-      const compute = (pixels: Tensor) =>
-        session.run({ pixels }, { outputs: ['value', ...doubt.outputs], handOver: true });
+      const compute = (pixels: Tensor) => session.run({ pixels }, { outputs: reader.outputs, handOver: true });
       const run = {
         compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
         sizePx,
@@ -207,10 +187,8 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         profile,
       };
       const predictionOf = (index: number, outputs: Readonly<Record<string, Tensor>>, row: number) => {
-        const value = Number(outputs.value!.data[row]);
-        return Number.isFinite(value)
-          ? { file: name(index), value, ...doubt.of(value, outputs, row), ...(tta && { tta }) }
-          : { file: name(index), value: null, error: `expected a finite number from the network, got ${value}` };
+        const prediction = reader.read(outputs, row);
+        return { file: name(index), ...prediction, ...(tta && prediction.value !== null && { tta }) };
       };
       const tell = (done: number) => onProgress?.({ phase: 'predicting', done, total: images.length, unit: 'images' });
       let done = 0;
@@ -260,7 +238,7 @@ async function meanOf(
 }
 
 /**
- * The manifest of the model in `folder`; its network is not looked at.
+ * The manifest of the model in `folder`; its network is not read.
  *
  * @throws InputError where it is missing, damaged or of a newer eyeball.
  */

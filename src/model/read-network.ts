@@ -6,11 +6,11 @@ import { liftConstants } from '../engine/onnx/constants.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { OnnxModel, OnnxNode } from '../engine/onnx/model.js';
 
-/** A model's network as operations of ours. */
+/** A model's network as a graph of our operations. */
 export interface Network {
   /** The images as they enter it, float32 `[N, 3, H, W]` of 0..255. */
   readonly images: Value;
-  /** What it makes of them, `[N]`, before it is clamped. */
+  /** The predictions, `[N]`, before clamping. */
   readonly value: Value;
 }
 
@@ -24,7 +24,7 @@ export interface Network {
  */
 export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, where: string): Network {
   const model = liftConstants(decodeModel(bytes, where), where);
-  // Cast and transpose of bytes are not for gradients: reading starts behind them.
+  // Cast and transpose of bytes have no gradient, so reading starts behind them.
   const [turned] = following(model, 'Transpose', 'pixels');
   const [planes] = following(model, 'Cast', turned);
   const graph = new Graph();
@@ -43,7 +43,7 @@ export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, wh
   return { images, value };
 }
 
-/** What the operation `opType` makes of the value `input`. */
+/** The output of the operation `opType` on the value `input`. */
 function following({ nodes }: OnnxModel, opType: string, input: string): [output: string] {
   const takes = (node: OnnxNode) => node.domain === '' && node.opType === opType && node.inputs[0] === input;
   const output = nodes.find(takes)?.outputs[0];

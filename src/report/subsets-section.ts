@@ -1,6 +1,6 @@
 import type { ColumnErrors, ColumnGroup } from '../evaluation/columns.js';
 import type { Evaluation } from '../evaluation/evaluate.js';
-import type { SubsetErrors } from '../evaluation/group-errors.js';
+import type { SubsetErrors } from '../evaluation/groups.js';
 import { extent } from '../metrics/statistics.js';
 import { capital, type Format, formatCount } from './format.js';
 import { html, type Markup } from './html.js';

@@ -7,7 +7,7 @@ import type { Faithfulness } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
 import type { ExplainedImage } from '../model/explain-images.js';
 import type { ImagePrediction, Model } from '../model/model.js';
-import { explanationCaption } from '../report/explanation-caption.js';
+import { explanationCaption } from '../report/prediction-text.js';
 
 /** Where the image of an explanation lies, and what to think of it. */
 export interface DrawnPrediction extends ImagePrediction {

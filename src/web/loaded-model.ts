@@ -1,16 +1,17 @@
 import * as z from 'zod';
 import type { FindOptions, RunDetector } from '../backbones/face-detector/find-faces.js';
 import { findFaces } from '../backbones/face-detector/find-faces.js';
-import { expected, InputError, reasonOf, ShapeError, throwIfAborted, UsageError } from '../base/errors.js';
+import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { float32Range } from '../base/value-range.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
 import { sceneSize } from '../images/warp.js';
-import { checkSelfTest, selfTestPixels, unfitNetwork } from '../model/checks.js';
+import { unfitNetwork } from '../model/checks.js';
 import type { Explanation } from '../model/explain.js';
 import { cropFacesOf, type FaceCrop } from '../model/face-in-image.js';
-import { type Doubt, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
+import { checkedRun, type ModelOutputs, oneImage, predictionReader, runSelfTest } from '../model/network-io.js';
+import type { Doubt } from '../uncertainty/predict-uncertainty.js';
 import { fetchPart } from './fetch-part.js';
 import { hasGpu } from './has-gpu.js';
 import type { OpenImage } from './read-image.js';
@@ -20,26 +21,13 @@ import { loadRuntime, type WebRuntime, type WebRuntimeOptions, type WebSession }
 // zod would compile its checks with new Function, which a page's Content-Security-Policy forbids.
 z.config({ jitless: true });
 
-/** What a network gives for N images. */
-export interface WebModelOutputs {
-  readonly value: Tensor<'float32'>;
-  readonly features: Tensor<'float32'>;
-  readonly scale?: Tensor<'float32'>;
-  readonly distance?: Tensor<'float32'>;
-  readonly unlikeness?: Tensor<'float32'>;
-  readonly activation?: Tensor<'float32'>;
-  /** The value before it was clamped; only of models that clamp it. */
-  readonly unclamped?: Tensor<'float32'>;
-}
-
-/** What a model says of one image. */
+/** The prediction for one image. */
 export interface WebPrediction extends Doubt {
   readonly value: number;
 }
 
-/** How a model is loaded. */
 export interface WebModelOptions extends RunContext, WebRuntimeOptions {
-  /** What is to compute. Default: the GPU where the browser has one and it passes the model's self-test, otherwise WebAssembly. */
+  /** The device to compute on. Default: the GPU if the browser has one that passes the model's self-test, otherwise WebAssembly. */
   readonly device?: WebDevice | undefined;
   /**
    * The address of the face detector's network, which `predictFaces` needs: `model/face-detector.onnx` of an exported page. It is fetched
@@ -48,17 +36,17 @@ export interface WebModelOptions extends RunContext, WebRuntimeOptions {
   readonly faceDetector?: string | URL | undefined;
 }
 
-/** A model that is loaded, as it works on pixels. */
+/** A loaded model, working on pixels. */
 export interface LoadedModel {
   readonly manifest: Manifest;
   readonly device: WebDevice;
   /** Runs the network. */
-  run(pixels: Tensor<'uint8'>): Promise<WebModelOutputs>;
-  /** What it says of pixels `[sizePx, sizePx, 3]`, with intervals of `level`. */
+  run(pixels: Tensor<'uint8'>): Promise<ModelOutputs>;
+  /** Predicts pixels `[sizePx, sizePx, 3]`, with intervals of `level`. */
   predict(pixels: Uint8Array, level?: number): Promise<WebPrediction>;
   /** The faces in an image, the largest first, cropped for the model. */
   cropFaces(image: OpenImage, options?: FindOptions): Promise<FaceCrop[]>;
-  /** What of pixels `[sizePx, sizePx, 3]` pushed their value up and down. */
+  /** Explains the prediction of pixels `[sizePx, sizePx, 3]`. */
   explain(pixels: Uint8Array, seed: number): Promise<Explanation>;
   close(): Promise<void>;
 }
@@ -79,7 +67,7 @@ export async function startModel(url: string | URL, options: WebModelOptions): P
   const { signal, onMessage } = options;
   if (globalThis.crypto?.subtle === undefined)
     throw new InputError(
-      expected('this page', 'https or localhost', globalThis.location.origin, 'browsers ask for that'),
+      expected('this page', 'https or localhost', globalThis.location.origin, 'browsers require it'),
     );
   const folder = new URL(String(url).replace(/(^|\/)model\.onnx$|\/?$/, '/'), globalThis.location.href);
   const where = new URL('eyeball.json', folder);
@@ -128,8 +116,7 @@ async function start(
   try {
     const session = await runtime.createSession(network, device);
     try {
-      const { sizePx } = manifest.input;
-      checkSelfTest(manifest, await session.run(oneImage(selfTestPixels(sizePx), sizePx)));
+      await runSelfTest(manifest, pixels => session.run(pixels));
       return { runtime, session, device };
     } catch (cause) {
       await session.close();
@@ -141,12 +128,6 @@ async function start(
   }
 }
 
-const oneImage = (data: Uint8Array, sizePx: number): Tensor<'uint8'> => ({
-  dtype: 'uint8',
-  shape: [1, sizePx, sizePx, 3],
-  data,
-});
-
 interface Origins {
   /** The manifest's address. */
   readonly where: URL;
@@ -157,12 +138,7 @@ interface Origins {
 function loadedModel({ runtime, session, device }: Started, manifest: Manifest, origins: Origins): LoadedModel {
   const { sizePx } = manifest.input;
   const where = origins.where.href;
-  const run: LoadedModel['run'] = async pixels => {
-    const [, ...image] = pixels.shape;
-    if (image.join() !== `${sizePx},${sizePx},3`)
-      throw new ShapeError(expected('pixels', `[N, ${sizePx}, ${sizePx}, 3]`, `[${pixels.shape}]`));
-    return (await session.run(pixels)) as Record<string, Tensor<'float32'>> & WebModelOutputs;
-  };
+  const run = checkedRun(manifest, pixels => session.run(pixels));
   const detector = remembered(() => loadDetector(runtime, origins.faceDetector));
   const attribution = remembered(() => loadAttribution(runtime, manifest, origins));
   return {
@@ -170,11 +146,10 @@ function loadedModel({ runtime, session, device }: Started, manifest: Manifest, 
     device,
     run,
     async predict(pixels, level) {
-      const doubt = uncertaintyOf(manifest, where, level);
-      const outputs = await run(oneImage(pixels, sizePx));
-      const value = outputs.value.data[0]!;
-      if (!Number.isFinite(value)) throw new InputError(`expected a finite number from the network, got ${value}`);
-      return { value, ...doubt.of(value, { ...outputs }, 0) };
+      const reader = predictionReader(manifest, where, level);
+      const prediction = reader.read({ ...(await run(oneImage(pixels, sizePx))) }, 0);
+      if (prediction.value === null) throw new InputError(prediction.error);
+      return prediction;
     },
     async cropFaces(image, options) {
       const { framing, input } = manifest;
@@ -199,7 +174,7 @@ function loadedModel({ runtime, session, device }: Started, manifest: Manifest, 
   };
 }
 
-/** What is made when it is first asked for, and freed if it was; a failure is not kept. */
+/** A value that is created on first use and closed if it was; a failure is retried. */
 function remembered<T extends { close(): Promise<void> }>(make: () => Promise<T>) {
   let made: Promise<T> | undefined;
   return {
@@ -221,7 +196,7 @@ async function loadDetector(runtime: WebRuntime, address: string | URL | undefin
     );
   const url = new URL(address, globalThis.location.href);
   const network = await fetchPart(url, { what: 'the face detector' });
-  // On the processor wherever the model runs: so faces are cropped alike on all machines, and it is small.
+  // Always on WebAssembly: faces are cropped the same on all machines, and the network is small.
   const session = await runtime.createSession(network, 'wasm');
   const look: RunDetector = async pixels => {
     const { logits, boxes } = await session.run(pixels);
@@ -232,7 +207,7 @@ async function loadDetector(runtime: WebRuntime, address: string | URL | undefin
 
 async function loadAttribution(runtime: WebRuntime, manifest: Manifest, { where, fetchNetwork }: Origins) {
   const { attributionModel } = await import('../model/attribution.js');
-  // Loaded again rather than kept: it may have a hundred megabytes, and the browser has it in its cache.
+  // Fetched again rather than kept: it may have a hundred megabytes, and is in the browser's cache.
   const found = attributionModel(await fetchNetwork(), manifest.input.sizePx, where.href);
   if (found === undefined) return { attribution: undefined, close: async () => {} };
   const session = await runtime.createSession(found.model, 'wasm');
@@ -240,10 +215,10 @@ async function loadAttribution(runtime: WebRuntime, manifest: Manifest, { where,
   return { attribution: { ...found, map }, close: () => session.close() };
 }
 
-// A batch of a large network would take more memory than WebAssembly may have.
+// A larger batch of a large network could exceed the memory of WebAssembly.
 const AT_ONCE = 4;
 
-/** Values before they are clamped. */
+/** Values before clamping. */
 async function valuesOf({ shape, data }: Tensor<'uint8'>, run: LoadedModel['run']): Promise<Float32Array> {
   const [count, height, width] = shape as [number, number, number];
   const each = height * width * 3;

@@ -2,11 +2,12 @@ import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../formats/manifest.js';
 import type { Explanation } from '../model/explain.js';
 import type { FaceInImage } from '../model/face-in-image.js';
-import { startModel, type WebModelOptions, type WebModelOutputs, type WebPrediction } from './loaded-model.js';
+import type { ModelOutputs } from '../model/network-io.js';
+import { startModel, type WebModelOptions, type WebPrediction } from './loaded-model.js';
 import { type OpenImage, openImage, type WebImage } from './read-image.js';
 import type { WebDevice } from './runtime-files.js';
 
-/** What a model says of one face in an image. */
+/** The prediction for one face in an image. */
 export interface WebFacePrediction extends WebPrediction {
   readonly face: FaceInImage;
 }
@@ -14,13 +15,13 @@ export interface WebFacePrediction extends WebPrediction {
 /** A trained model, loaded in a browser. */
 export interface WebModel {
   readonly manifest: Manifest;
-  /** What computes. */
+  /** The device that the network runs on. */
   readonly device: WebDevice;
   /**
-   * What the model says of the image, with its interval and a warning where the image is unlike those of the training, if the model
-   * has intervals. The image stays in the browser.
+   * Predicts an image. With its interval, and with a warning if the image is unlike the training images, for models with intervals. The
+   * image stays in the browser.
    *
-   * @param options.level The share of images, above 0 and below 1, whose true number lies between `low` and `high`. Default 0.9.
+   * @param options.level The coverage of the interval from `low` to `high`, above 0 and below 1. Default 0.9.
    * @throws InputError with the reason as one line where the image cannot be read; the next one can be predicted as before.
    * @throws UsageError for a level outside 0 to 1, or of a model without intervals.
    */
@@ -39,8 +40,8 @@ export interface WebModel {
     options?: { readonly level?: number | undefined; readonly most?: number | undefined },
   ): Promise<WebFacePrediction[]>;
   /**
-   * What of the image pushed its value up and down, compared with a blurred version, and how faithful that is, as `predict --explain`
-   * has it. Takes about fifty times as long as `predict`.
+   * Explains the prediction by the parts of the image, compared with a blurred version, with a test of its faithfulness, as `predict
+   * --explain` does. Takes about fifty times as long as `predict`.
    *
    * @param options.seed Start of all random draws, a whole number. Default 0.
    * @throws InputError as `predict` does.
@@ -52,7 +53,7 @@ export interface WebModel {
    *
    * @throws ShapeError for pixels of another shape.
    */
-  run(pixels: Tensor<'uint8'>): Promise<WebModelOutputs>;
+  run(pixels: Tensor<'uint8'>): Promise<ModelOutputs>;
   /** Frees the model. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { StudioModel } from '../../src/formats/studio-protocol.js';
 import { plural } from '../../src/report/format.js';
-import { LEVEL_RANGE, levelIn } from '../../src/report/level.js';
+import { LEVEL_RANGE, levelIn } from '../../src/report/prediction-text.js';
 import { serviceUrl } from '../base/api.js';
 import { useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';

@@ -1,7 +1,7 @@
 import { useLayoutEffect, useState } from 'preact/hooks';
 import type { ExplainAnswer, SampleDetail } from '../../src/formats/studio-protocol.js';
 import { capital } from '../../src/report/format.js';
-import { unusualText } from '../../src/report/unusual-text.js';
+import { unusualText } from '../../src/report/prediction-text.js';
 import { apiUrl, ask } from '../base/api.js';
 import { useDecisions } from '../base/decisions.js';
 import { useFormat } from '../base/format.js';

@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks';
 import { plural } from '../../src/report/format.js';
-import { intervalText } from '../../src/report/level.js';
-import { unusualText } from '../../src/report/unusual-text.js';
+import { intervalText, unusualText } from '../../src/report/prediction-text.js';
 import { type TargetFormat, useFormat } from '../base/format.js';
 import type { Preview } from '../base/preview.js';
 import { explainTried, type Tried, type TriedAnswer, type TriedFace } from '../base/tries.js';

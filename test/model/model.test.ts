@@ -167,7 +167,7 @@ describe('loadModel', () => {
     assert.match(
       text,
       new RegExp(
-        `^InputError: ${join(folder, 'eyeball.json')}: expected what its network computes, got "its self-test gives [\\d.]+ in the place of [\\d.]+"; train again or fetch it again$`,
+        `^InputError: ${join(folder, 'eyeball.json')}: expected what its network computes, got "its self-test gives [\\d.]+ instead of [\\d.]+"; train again or fetch it again$`,
       ),
     );
   });

@@ -1,6 +1,6 @@
 import { COOL, overlayPixels, WARM } from '../../images/explanation-overlay.js';
 import type { Explanation } from '../../model/explain.js';
-import { explanationCaption } from '../../report/explanation-caption.js';
+import { explanationCaption } from '../../report/prediction-text.js';
 import { element } from './dom.js';
 import type { About } from './release.js';
 

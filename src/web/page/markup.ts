@@ -1,8 +1,8 @@
 import type { Manifest } from '../../formats/manifest.js';
 import { capital } from '../../report/format.js';
 import { type Content, html, trusted } from '../../report/html.js';
-import { modelLead } from '../../report/model-lead.js';
 import { EYE } from '../../report/page.js';
+import { modelLead } from '../../report/prediction-text.js';
 import { PAGE_STYLE } from '../../report/style.js';
 import { DEFAULT_LEVEL } from '../../uncertainty/predict-uncertainty.js';
 import type { WebDevice } from '../runtime-files.js';

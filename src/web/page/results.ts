@@ -1,8 +1,7 @@
 import { reasonOf } from '../../base/errors.js';
 import type { Explanation } from '../../model/explain.js';
 import { formatFor, unitSuffix } from '../../report/format.js';
-import { intervalText } from '../../report/level.js';
-import { unusualText } from '../../report/unusual-text.js';
+import { intervalText, unusualText } from '../../report/prediction-text.js';
 import type { WebPrediction } from '../loaded-model.js';
 import { element } from './dom.js';
 import { drawExplanation, explanationNote } from './explanation-view.js';
