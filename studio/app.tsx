@@ -10,7 +10,7 @@ import { TryPage } from './pages/try.js';
 import { TokenForm } from './parts/token-form.js';
 import { TopBar } from './parts/top-bar.js';
 
-/** The whole studio: its bar, how it stands with the service, and the page that the address names. */
+/** The studio: the top bar, the state of the connection, and the page of the address. */
 export function App() {
   const current = useStore(state);
   const { kind, ...connected } = useStore(connection);

@@ -1,7 +1,7 @@
 import { previewCanvas } from '../src/web/preview.js';
 import type { MadePreview, PreviewAsk } from './base/preview.js';
 
-// Images are decoded and made smaller here: a photo of 100 megapixels would hold the page up for seconds.
+// Previews are made here: decoding a photo of 100 megapixels would block the page for seconds.
 addEventListener('message', async ({ data: { id, file, edgePx } }: MessageEvent<PreviewAsk>) => {
   let made: MadePreview['made'];
   try {
@@ -12,7 +12,7 @@ addEventListener('message', async ({ data: { id, file, edgePx } }: MessageEvent<
     bitmap.close();
     made = { blob, width, height };
   } catch {
-    // Not an image, or of a kind that this browser does not show; the service says what it is.
+    // Not an image, or not supported by this browser; the service says what it is.
     made = null;
   }
   postMessage({ id, made } satisfies MadePreview);

@@ -1,4 +1,4 @@
-/** The address of the service, where the script lies. */
+/** The address of the service: the folder of this script. */
 const service = new URL('.', import.meta.url);
 
 /** The address of `path` below the service: `v1/predict`, `studio/api/state`. */
@@ -11,13 +11,13 @@ export const apiUrl = (path: string, query: Readonly<Record<string, string | num
   return url.href;
 };
 
-/** The address of an image of the data, or of the data that was measured on, its longer edge at most `edge` px. */
+/** The address of an image of the data, or of the evaluated data, its longer edge at most `edge` px. */
 export const imageUrl = (file: string, edge: number, of: 'data' | 'results' = 'data'): string =>
   apiUrl(of === 'data' ? 'image' : 'results/image', { file, edge });
 
-/** An answer of the service that is not the one wanted. */
+/** An error response of the service. */
 export class Refusal extends Error {
-  /** @param body What came with it, where that is JSON. */
+  /** @param body The body, if it is JSON. */
   constructor(
     readonly status: number,
     detail: string,
@@ -28,14 +28,14 @@ export class Refusal extends Error {
   }
 }
 
-/** No answer at all. */
+/** No response. */
 export class Unreachable extends Error {}
 
 /**
- * The answer of the service.
+ * The response of the service.
  *
  * @param url From `apiUrl` or `serviceUrl`.
- * @throws Refusal for every status of 400 and above, Unreachable where nobody answers; an abort as the browser says it.
+ * @throws Refusal for a status of 400 and above; Unreachable without a response; the browser's error for an abort.
  */
 export async function ask(url: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -60,5 +60,5 @@ export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> 
 export const sendJson = (method: 'POST' | 'PUT', url: string, body: unknown): Promise<Response> =>
   ask(url, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
-/** What to tell the reader of a failure. */
+/** The message of an error. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -4,35 +4,35 @@ import { Outbox, type Sent } from './outbox.js';
 import { Store, useStore } from './store.js';
 import { connect, connection, onDecision, refresh, state } from './studio.js';
 
-/** Something about a decision that its maker should read. */
+/** A message about a decision. */
 export interface Notice {
   readonly text: string;
 }
 
-/** How saving goes. */
+/** The state of saving. */
 export interface Saving {
   readonly waiting: number;
   /** Why the last try failed. */
   readonly trouble: string | undefined;
-  /** How many this page has saved. */
+  /** The number of decisions that this page has saved. */
   readonly saved: number;
 }
 
-/** Newer than what was fetched, by file. */
+/** Decisions that are newer than the fetched ones, by file. */
 const known = new Store<ReadonlyMap<string, ShownDecision | null>>(new Map());
 const NOTHING_YET: Saving = { waiting: 0, trouble: undefined, saved: 0 };
 export const saving = new Store<Saving>(NOTHING_YET);
 export const notice = new Store<Notice | null>(null);
 
-/** Keys of the browser's storage start so; the data set's fingerprint and the file follow. */
+/** The prefix of keys in the browser's storage; the dataset's fingerprint and the file follow. */
 const UNSENT = 'eyeball-unsent ';
 
-/** The outboxes of the data sets that this page has seen, by their fingerprints. */
+/** The outboxes by the fingerprints of their datasets. */
 const outboxes = new Map<string, Outbox>();
-/** That of the data set that the service works on. */
+/** The outbox of the current dataset. */
 let outbox: Outbox | undefined;
 
-function hear({ file, decision }: DecisionEvent): void {
+function receive({ file, decision }: DecisionEvent): void {
   known.value = new Map(known.value).set(file, decision);
 }
 
@@ -53,7 +53,7 @@ async function send(request: DecisionRequest): Promise<Sent> {
     if (status === 409) {
       const event = eventOf(error.body);
       if (event !== undefined) return { kind: 'conflict', event };
-      // The page has not heard of it yet.
+      // The service has another dataset, which the page does not know yet.
       void connect();
       return { kind: 'elsewhere' };
     }
@@ -63,13 +63,13 @@ async function send(request: DecisionRequest): Promise<Sent> {
   }
 }
 
-/** The decision that a refusal carries: as its body, or beside the reason. */
+/** The current decision in the body of a refusal. */
 function eventOf(body: unknown): DecisionEvent | undefined {
   const event = body as Partial<DecisionEvent> | undefined;
   return typeof event?.file === 'string' && event.decision !== undefined ? (event as DecisionEvent) : undefined;
 }
 
-/** Takes up the data set that the service works on now; undefined where it has none. */
+/** The outbox of the service's current dataset; undefined if there is none. */
 function open(): Outbox | undefined {
   const fingerprint = state.value?.data?.fingerprint;
   const next = fingerprint === undefined ? undefined : (outboxes.get(fingerprint) ?? create(fingerprint));
@@ -91,17 +91,17 @@ function create(fingerprint: string): Outbox {
     onChange: () => {
       if (!isShown()) return;
       saving.value = { ...saving.value, waiting: box.waiting, trouble: box.trouble };
-      // Pages show what is wanted before it is saved.
+      // Pages show decisions before they are saved.
       known.value = new Map(known.value);
     },
     onSaved: event => {
       if (!isShown()) return;
-      hear(event);
+      receive(event);
       saving.value = { ...saving.value, saved: saving.value.saved + 1 };
     },
     onConflict: (event, wanted) => {
-      if (isShown()) hear(event);
-      const text = `${event.file}: another tab decided first, ${decisionText(event.decision)}. Yours (${decisionText(wanted)}) was not saved; decide again to change it.`;
+      if (isShown()) receive(event);
+      const text = `${event.file}: another tab has decided already (${decisionText(event.decision)}). Your decision (${decisionText(wanted)}) was not saved; decide again to change it.`;
       notice.value = { text };
     },
     onRefused: (file, wanted, reason) => {
@@ -112,30 +112,30 @@ function create(fingerprint: string): Outbox {
   return box;
 }
 
-/** Tells of decisions about other data sets than this one that wait in the browser's storage. */
+/** A notice about unsaved decisions of other datasets in the browser's storage. */
 function keptForOthers(fingerprint: string): Notice | null {
   const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i)!);
   const others = keys.filter(key => key.startsWith(UNSENT) && !key.startsWith(`${UNSENT}${fingerprint} `));
   if (others.length === 0) return null;
-  const text = `Unsaved decisions about another data set: ${others.length}. They are kept in this browser and sent when the service works on that data set again.`;
+  const text = `Unsaved decisions about another dataset: ${others.length}. This browser keeps them and sends them when the service has that dataset again.`;
   return { text };
 }
 
-/** Decides about an image; saved at once, or as soon as the service can be reached. `null` takes a decision back. */
+/** Decides about an image; saved at once, or when the service is reachable. `null` takes a decision back. */
 export function decide(file: string, wanted: ShownDecision | null, fetched: ShownDecision | null): void {
   const before = known.value.has(file) ? known.value.get(file)! : fetched;
   notice.value = null;
   open()?.decide(file, wanted, before);
 }
 
-/** What is decided about an image, or wanted and not saved yet; `fetched` where nothing newer is known. */
+/** The decision about an image, saved or not; `fetched` if nothing newer is known. */
 export function decisionOf(file: string, fetched: ShownDecision | null): ShownDecision | null {
   const wanted = outbox?.wanted(file);
   if (wanted !== undefined) return wanted;
   return known.value.has(file) ? known.value.get(file)! : fetched;
 }
 
-/** Draws the component again after each decision of anybody; the answer is `decisionOf`. */
+/** `decisionOf`, with a render after each decision of any client. */
 export function useDecisions(): typeof decisionOf {
   useStore(known);
   return decisionOf;
@@ -143,16 +143,16 @@ export function useDecisions(): typeof decisionOf {
 
 let counting: ReturnType<typeof setTimeout> | undefined;
 onDecision(event => {
-  hear(event);
-  // The counts of the state follow, once for many.
+  receive(event);
+  // The counts in the state follow, once for many decisions.
   clearTimeout(counting);
   counting = setTimeout(() => refresh().catch(() => {}), 500);
 });
-// Before pages are drawn with it: those of another data set must not decide about this one.
+// Before pages are rendered: decisions of another dataset must not reach this one.
 state.subscribe(open);
 connection.subscribe(() => {
   if (connection.value.kind !== 'ready') return;
-  // What was missed is fetched anew; what is known here may be older.
+  // Everything is fetched again; decisions known here may be older.
   known.value = new Map();
   void open()?.run();
 });

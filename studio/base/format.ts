@@ -2,16 +2,16 @@ import { type Format, formatFor } from '../../src/report/format.js';
 import { useStore } from './store.js';
 import { state } from './studio.js';
 
-/** How numbers of the target are written, with its name and unit. */
+/** The format of target values, with the target's name and unit. */
 export interface TargetFormat extends Format {
   readonly name: string;
   /** ` years`, or nothing. */
   readonly unit: string;
-  /** How far a single prediction is off, with its sign: `+4.2`. */
+  /** The error of a prediction, with its sign: `+4.2`. */
   difference(value: number): string;
 }
 
-/** The format for the target of the data, or of the model where there is no data. */
+/** The format of the data's target, or of the model's without data. */
 export function useFormat(): TargetFormat {
   const { data, model } = useStore(state) ?? { data: null, model: null };
   const about = data ?? model;
@@ -20,7 +20,7 @@ export function useFormat(): TargetFormat {
   const format = formatFor(scale, unit);
   return {
     ...format,
-    name: about?.target ?? 'number',
+    name: about?.target ?? 'value',
     unit: unit === '' ? '' : ` ${unit}`,
     difference: value => `${value < 0 ? '\u2212' : '+'}${format.prediction(Math.abs(value))}`,
   };
@@ -35,7 +35,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** The number in a field; undefined where it is empty or none. */
+/** The number in a field; undefined if it is empty or not a number. */
 export function numberIn(text: string | undefined): number | undefined {
   const value = Number(text);
   return text === undefined || text.trim() === '' || !Number.isFinite(value) ? undefined : value;

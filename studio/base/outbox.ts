@@ -1,55 +1,55 @@
 import type { DecisionEvent, DecisionRequest, ShownDecision } from '../../src/formats/studio-protocol.js';
 
-/** What became of a decision that was sent. */
+/** The outcome of sending a decision. */
 export type Sent =
   | { readonly kind: 'saved'; readonly event: DecisionEvent }
-  /** Another tab has decided otherwise before. */
+  /** Another tab has already decided otherwise. */
   | { readonly kind: 'conflict'; readonly event: DecisionEvent }
   /** Sending it again would not help. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** The service answered with a fault that may pass. Other decisions may be saved meanwhile. */
+  /** A temporary error of the service. Other decisions may be saved meanwhile. */
   | { readonly kind: 'failed'; readonly reason: string }
-  /** The service did not answer, or does not answer this page. */
+  /** No response, or none for this page. */
   | { readonly kind: 'unreachable'; readonly reason: string }
-  /** The service works on another data set now. */
+  /** The service has another dataset now. */
   | { readonly kind: 'elsewhere' };
 
-/** An answer after which a decision need not be sent again. */
+/** An outcome after which a decision is not sent again. */
 type Settled = Extract<Sent, { readonly kind: 'saved' | 'conflict' | 'refused' }>;
 
 export interface OutboxOptions {
   send(request: Omit<DecisionRequest, 'fingerprint'>): Promise<Sent>;
-  /** Where decisions lie until the server has them. */
+  /** Stores decisions until the server has them. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
-  /** Keys of the storage start so; one for each data set. */
+  /** The prefix of keys in the storage; one per dataset. */
   readonly prefix: string;
-  /** Resolves after so many ms, or earlier where another try may help. */
+  /** Resolves after `ms`. */
   wait(ms: number): Promise<void>;
-  /** Called after each change of what is waiting or troubled. */
+  /** Called after each change of `waiting` or `trouble`. */
   onChange(): void;
   onSaved(event: DecisionEvent): void;
-  /** Called where the server has another decision than the one wanted, which is given up. */
+  /** Called if the server has another decision; the wanted one is given up. */
   onConflict(event: DecisionEvent, wanted: ShownDecision | null): void;
   onRefused(file: string, wanted: ShownDecision | null, reason: string): void;
 }
 
 interface Entry {
   readonly wanted: ShownDecision | null;
-  /** What the server has, as far as is known. */
+  /** The decision on the server, as far as known. */
   readonly expected: ShownDecision | null;
 }
 
-/** Whether two decisions say the same. */
+/** Whether two decisions are equal. */
 export const isSame = (a: ShownDecision | null, b: ShownDecision | null): boolean =>
   a?.kind === b?.kind && (a?.kind !== 'set' || a.value === (b as { readonly value: number }).value);
 
 /**
- * Decisions about one data set on their way to the server, one at a time, in order, again and again until it has them; one that fails lets
- * the others pass. Each lies in the storage from before it is first sent until it is acknowledged, so that closing the tab loses none.
+ * Sends the decisions about one dataset to the server, one at a time, and retries until it has them; a failing decision does not block the
+ * others. Each decision is in the storage until it is acknowledged, so that closing the tab loses none.
  */
 export class Outbox {
   private readonly entries = new Map<string, Entry>();
-  /** Why the last try failed, by file, where the server answered. */
+  /** The errors of the last tries, by file, if the server responded. */
   private readonly faults = new Map<string, string>();
   private running = false;
   private silence: string | undefined;
@@ -68,22 +68,22 @@ export class Outbox {
     }
   }
 
-  /** How many decisions the server has not acknowledged. */
+  /** The number of decisions that are not acknowledged. */
   get waiting(): number {
     return this.entries.size;
   }
 
-  /** Why a decision that waits was not saved at its last try; undefined while none failed. */
+  /** The error of the last failed try; undefined if no waiting decision has failed. */
   get trouble(): string | undefined {
     return this.silence ?? this.faults.values().next().value;
   }
 
-  /** What is wanted for a file and not acknowledged; undefined where nothing waits. */
+  /** The unacknowledged decision about a file; undefined if there is none. */
   wanted(file: string): ShownDecision | null | undefined {
     return this.entries.get(file)?.wanted;
   }
 
-  /** @param known What the server has, as far as the page knows. */
+  /** @param known The decision on the server, as far as the page knows. */
   decide(file: string, wanted: ShownDecision | null, known: ShownDecision | null): void {
     const expected = this.entries.has(file) ? this.entries.get(file)!.expected : known;
     this.put(file, { wanted, expected });
@@ -92,11 +92,11 @@ export class Outbox {
   }
 
   /**
-   * Sends what waits, such as what an earlier page left behind. Resolves when nothing waits, or the server works on another data set: what
-   * waits is then kept, and sent where this is called again.
+   * Sends the waiting decisions, such as those of an earlier page. Resolves when none is left, or when the server has another dataset: then
+   * they are kept for the next call.
    */
   async run(): Promise<void> {
-    // What runs already may be waiting.
+    // A running loop may be in its pause.
     this.hurry();
     if (this.running) return;
     this.running = true;
@@ -130,7 +130,7 @@ export class Outbox {
     }
   }
 
-  /** The file to send next: one that did not fail at its last try, else one that did, but none of `tried`. */
+  /** The next file outside `tried`; those that have not failed come first. */
   private next(tried: ReadonlySet<string>): string | undefined {
     const left = [...this.entries.keys()].filter(file => !tried.has(file));
     return left.find(file => !this.faults.has(file)) ?? left[0];
@@ -152,7 +152,7 @@ export class Outbox {
       return;
     }
     const { decision } = sent.event;
-    // The answer to an earlier try may have been lost: then the server has what is wanted, and calls it a conflict.
+    // If the response to an earlier try was lost, the server has the decision and reports a conflict.
     const isOurs = sent.kind === 'saved' || isSame(decision, tried.wanted);
     if (isOurs && !isSame(now.wanted, decision)) this.put(file, { wanted: now.wanted, expected: decision });
     else this.remove(file);
@@ -165,7 +165,7 @@ export class Outbox {
     try {
       this.options.storage.setItem(this.options.prefix + file, JSON.stringify(entry));
     } catch {
-      // A full or forbidden storage: the decision still waits in this page.
+      // The storage is full or forbidden: the decision is only in this page.
     }
   }
 
@@ -173,7 +173,7 @@ export class Outbox {
     const text = JSON.stringify(this.entries.get(file));
     this.entries.delete(file);
     const key = this.options.prefix + file;
-    // Another tab may have written its own.
+    // Another tab may have written its own decision.
     if (this.options.storage.getItem(key) === text) this.options.storage.removeItem(key);
   }
 }

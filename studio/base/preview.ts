@@ -1,17 +1,17 @@
-/** What the worker is asked for. */
+/** A request to the preview worker. */
 export interface PreviewAsk {
   readonly id: number;
   readonly file: Blob;
   readonly edgePx: number;
 }
 
-/** What it answers; null where the browser cannot show the file. */
+/** Its response; null if the browser cannot show the file. */
 export interface MadePreview {
   readonly id: number;
   readonly made: { readonly blob: Blob; readonly width: number; readonly height: number } | null;
 }
 
-/** A small version of an image, and the size of the image itself. */
+/** A preview of an image, and the size of the image itself. */
 export interface Preview {
   /** An object URL, to be revoked. */
   readonly url: string;
@@ -24,7 +24,7 @@ const waiting = new Map<number, (made: MadePreview['made']) => void>();
 let worker: Worker | undefined;
 let count = 0;
 
-/** A small version of an image, made off the page's thread; null where the browser cannot show the file. */
+/** A preview of an image, made in a worker; null if the browser cannot show the file. */
 export async function previewOf(file: Blob): Promise<Preview | null> {
   worker ??= startWorker();
   const id = count++;

@@ -4,7 +4,7 @@ import { Store } from './store.js';
 export const pageNames = ['data', 'train', 'results', 'review', 'try'] as const;
 export type PageName = (typeof pageNames)[number];
 
-/** Where the reader is: `#/data?from=20&to=30`. */
+/** The page and query of the address: `#/data?from=20&to=30`. */
 export interface Route {
   readonly page: PageName;
   readonly query: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ function routeOf(hash: string): Route {
 /** The current route. */
 export const route = new Store<Route>(routeOf(location.hash));
 
-/** A link to a page of the studio; what is empty in `query` is left out. */
+/** A link to a page of the studio; empty values of `query` are left out. */
 export function hrefTo(page: PageName, query: Readonly<Record<string, string | number | undefined>> = {}): string {
   const entries = Object.entries(query).flatMap(([key, value]) =>
     value === undefined || value === '' ? [] : [[key, `${value}`]],
@@ -29,21 +29,21 @@ export function hrefTo(page: PageName, query: Readonly<Record<string, string | n
 
 type Changes = Readonly<Record<string, string | number | undefined>>;
 
-/** Changes what is shown of the current page without a new step in the browser's history. */
+/** Changes the query of the current page without a new step in the browser's history. */
 export function replaceQuery(changes: Changes): void {
   const { page, query } = route.value;
   history.replaceState(history.state, '', hrefTo(page, { ...query, ...changes }));
   route.value = routeOf(location.hash);
 }
 
-/** The same as a step in the history: Back leads to what was shown before. */
+/** The same as a new step in the history. */
 export function pushQuery(changes: Changes): void {
   const { page, query } = route.value;
   history.pushState(PUSHED, '', hrefTo(page, { ...query, ...changes }));
   route.value = routeOf(location.hash);
 }
 
-/** Takes back what `pushQuery` added; for a page that was opened by a link, which has no step to go back, makes the changes instead. */
+/** Takes back what `pushQuery` added; makes `changes` instead if the page was opened by a link. */
 export function goBack(changes: Changes): void {
   if (history.state === PUSHED) history.back();
   else replaceQuery(changes);

@@ -1,4 +1,4 @@
-/** From numbers to pixels and back. */
+/** Maps values to pixels and back. */
 export interface Scale {
   readonly low: number;
   readonly high: number;
@@ -6,7 +6,7 @@ export interface Scale {
   fromPx(px: number): number;
 }
 
-/** A linear scale; a domain without width gets some. */
+/** A linear scale; an empty domain is widened. */
 export function scaleOf([low, high]: readonly [number, number], [from, to]: readonly [number, number]): Scale {
   const top = high > low ? high : low + 1;
   const factor = (to - from) / (top - low);

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** A value that components show and that changes from outside them. */
+/** A value outside of components that they can subscribe to. */
 export class Store<T> {
   private readonly listeners = new Set<() => void>();
 
@@ -16,20 +16,20 @@ export class Store<T> {
     for (const listener of [...this.listeners]) listener();
   }
 
-  /** Calls `listener` after each change; the answer ends that. */
+  /** Calls `listener` after each change; the result unsubscribes. */
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 }
 
-/** The store's value; the component is drawn again when it changes. */
+/** The store's value; a change renders the component again. */
 export function useStore<T>(store: Store<T>): T {
   const [, redraw] = useState(0);
   const seen = store.value;
   useEffect(() => {
     const draw = () => redraw(count => count + 1);
-    // It may have changed between the drawing and here.
+    // It may have changed since the render.
     if (!Object.is(store.value, seen)) draw();
     return store.subscribe(draw);
   }, [store]);

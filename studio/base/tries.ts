@@ -31,20 +31,20 @@ export interface TriedAnswer {
   readonly error?: string;
 }
 
-/** An image that was tried, with its answer when that is there. */
+/** A tried image, with its answer once it is known. */
 export interface Tried {
   readonly id: number;
   readonly file: Blob;
   readonly name: string;
-  /** Absent until it is made; null where the browser cannot show the file. */
+  /** Absent until it is made; null if the browser cannot show the file. */
   readonly preview?: Preview | null;
-  /** The level of its intervals, above 0 and below 1; undefined where it has none. */
+  /** The level of its intervals, above 0 and below 1; undefined without intervals. */
   readonly level: number | undefined;
   readonly answer?: TriedAnswer;
   readonly error?: string;
 }
 
-/** The newest first. They live as long as the page. */
+/** The tried images of this page, the newest first. */
 export const tries = new Store<readonly Tried[]>([]);
 
 const AT_ONCE = 4;
@@ -58,9 +58,9 @@ const change = (id: number, changes: Partial<Tried>) => {
 };
 
 /**
- * Asks the model about images, four at a time.
+ * Predicts images, four at a time.
  *
- * @param options.level The share of images that intervals are to hold, between 0 and 1; undefined leaves it to the service.
+ * @param options.level The level of the intervals, between 0 and 1. Default: that of the service.
  */
 export function tryImages(
   files: Iterable<File>,
@@ -89,7 +89,7 @@ export function tryImages(
 
 async function showPreview(id: number, file: Blob): Promise<void> {
   const preview = await previewOf(file);
-  // It may be gone already.
+  // The image may have been removed meanwhile.
   if (tries.value.some(tried => tried.id === id)) change(id, { preview });
   else if (preview) URL.revokeObjectURL(preview.url);
 }
@@ -119,9 +119,9 @@ async function predict({ id, file, name }: Tried, query: string): Promise<void> 
 }
 
 /**
- * What of an image, or of the crop of one of its faces, pushed the prediction up and down. Throws as `ask`.
+ * The explanation of an image, or of the crop of one of its faces. Throws as `ask`.
  *
- * @param face Its place among the faces of the answer; undefined for the whole image.
+ * @param face The index of the face in the answer; undefined for the whole image.
  */
 export async function explainTried(
   { file }: Tried,

@@ -11,13 +11,13 @@ export interface Undoable {
 }
 
 const MOST = 500;
-/** One list for each data set; the browser keeps it as long as the tab, over reloads too. */
+/** One list per dataset; the browser keeps it as long as the tab, also over reloads. */
 const key = () => `eyeball-undo ${state.value?.data?.fingerprint}`;
 
-/** Counts changes of what can be undone. */
+/** Increases with each change of the list. */
 export const undoChanges = new Store(0);
 
-/** The decisions of this tab that can be undone, the last one at the end. */
+/** The decisions of this tab that can be undone, the last one last. */
 export function undoables(): readonly Undoable[] {
   try {
     const list: unknown = JSON.parse(sessionStorage.getItem(key()) ?? '[]');
@@ -30,7 +30,7 @@ export function undoables(): readonly Undoable[] {
 /** Remembers a decision. */
 export const pushUndo = (undoable: Undoable): void => save([...undoables(), undoable].slice(-MOST));
 
-/** Forgets the last decision, and says what it was; undefined where there is none. */
+/** Removes and returns the last decision; undefined if there is none. */
 export function popUndo(): Undoable | undefined {
   const list = undoables();
   save(list.slice(0, -1));
@@ -41,7 +41,7 @@ function save(list: readonly Undoable[]): void {
   try {
     sessionStorage.setItem(key(), JSON.stringify(list));
   } catch {
-    // A full or forbidden storage: then there is no undo, and decisions are saved all the same.
+    // The storage is full or forbidden: there is no undo, but decisions are saved.
   }
   undoChanges.value++;
 }

@@ -2,21 +2,21 @@ import type { Opened } from '../parts/sample-view.js';
 import { goBack, pushQuery, replaceQuery, route } from './router.js';
 import { useStore } from './store.js';
 
-/** The image that is open over the page, as the address says it, and what opens another or closes it. */
+/** The image whose details are open, from the address, and functions that open another or close it. */
 export interface OpenedState {
   readonly opened: Opened | undefined;
-  /** The file that is open at this moment, be it rendered already or not: keys may follow each other faster. */
+  /** The file that is open now, even before the next render: keys can be faster. */
   latest(): string | undefined;
   /** Opens an image; Back closes it. */
   open(image: Opened): void;
-  /** Shows another image in its place, for a step to its neighbour. */
+  /** Replaces the image, for a step to the previous or next one. */
   show(image: Opened): void;
   close(): void;
 }
 
 /**
- * @param usual Where images lie whose address does not say so.
- * @param key The part of the address that names the file.
+ * @param usual The data of images whose address does not name it.
+ * @param key The query parameter with the file.
  */
 export function useOpened(usual: Opened['of'], key: 'file' | 'look' = 'file'): OpenedState {
   const { query } = useStore(route);

@@ -4,16 +4,16 @@ import { apiUrl, getJson, reasonOf } from './api.js';
 import { useStore } from './store.js';
 import { age } from './studio.js';
 
-/** The images that a query asks for; they are fetched as far as they are needed. */
+/** The images of a query, fetched as needed. */
 export interface Samples {
-  /** Undefined until it is known. */
+  /** Undefined until known. */
   readonly total: number | undefined;
-  /** What is known of all images, whatever the query. */
+  /** Whether errors and suspicion of images are known, for any query. */
   readonly known: SamplesAnswer['known'] | undefined;
   readonly fault: string | undefined;
-  /** The image at this place; undefined while it is not there. */
+  /** The image at this position; undefined until it is fetched. */
   at(place: number): StudioSample | undefined;
-  /** Fetches the images from `start` to before `end` where they are not there; the answer takes that back. */
+  /** Fetches the missing images from `start` to before `end`; the result releases them. */
   need(start: number, end: number): () => void;
 }
 
@@ -22,7 +22,7 @@ export type SamplesQuery = Readonly<Record<string, string | number | undefined>>
 const PAGE = 120;
 
 interface Fetched {
-  /** The query that this answers. */
+  /** The query, as JSON. */
   readonly asked: string;
   readonly total: number | undefined;
   readonly known: SamplesAnswer['known'] | undefined;
@@ -32,17 +32,17 @@ interface Fetched {
 
 const none = { asked: '', total: undefined, known: undefined, pages: new Map(), fault: undefined };
 
-/** Fetches pages of images while somebody needs them. */
+/** Fetches pages of images while they are needed. */
 export function useSamples(query: SamplesQuery): Samples {
   const asked = JSON.stringify(query);
   const since = useStore(age);
   const [latest, setLatest] = useState<Fetched>(none);
-  // Never the answer to another query, not even for the moment before the effect below.
+  // Not the answer to another query, even before the effect below runs.
   const fetched = latest.asked === asked ? latest : none;
-  /** How many need each page. */
+  /** Reference counts of pages. */
   const needed = useRef(new Map<number, number>());
   const running = useRef(new Map<number, AbortController>());
-  /** Pages that are as the service has them now. */
+  /** Pages that are up to date. */
   const fresh = useRef(new Set<number>());
 
   const load = useCallback(
@@ -75,7 +75,7 @@ export function useSamples(query: SamplesQuery): Samples {
     for (const stop of running.current.values()) stop.abort();
     running.current.clear();
     fresh.current.clear();
-    // The same question after a change of the data: what is shown stays until its page is there again.
+    // For the same query after a change of the data, old pages are shown until the new ones arrive.
     for (const page of new Set([0, ...needed.current.keys()])) load(page);
   }, [asked, since]);
 
@@ -93,7 +93,7 @@ export function useSamples(query: SamplesQuery): Samples {
           if (count > 0) needed.current.set(page, count);
           else {
             needed.current.delete(page);
-            // Scrolled past before it was there. The first says how many there are.
+            // Scrolled past. The first page is always needed for the total.
             if (page > 0) running.current.get(page)?.abort();
           }
         }

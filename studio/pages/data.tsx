@@ -8,15 +8,13 @@ import { useStore } from '../base/store.js';
 import { age } from '../base/studio.js';
 import { useOpened } from '../base/use-opened.js';
 import { type Samples, type SamplesQuery, useSamples } from '../base/use-samples.js';
+import { Fault, Heading } from '../parts/blocks.js';
 import { BrokenFiles } from '../parts/broken-files.js';
 import { NoticeLine } from '../parts/decision.js';
-import { Fault } from '../parts/fault.js';
-import { Choice, RangeFields, SearchField } from '../parts/fields.js';
-import { Heading } from '../parts/heading.js';
+import { Choice, Jump, type JumpTo, RangeFields, SearchField } from '../parts/fields.js';
 import { Histogram } from '../parts/histogram.js';
-import { Jump, type JumpTo } from '../parts/jump.js';
+import { EvaluateOffer, SearchOffer } from '../parts/job-start.js';
 import { NamingForm } from '../parts/naming-form.js';
-import { MeasureOffer, SearchOffer } from '../parts/offer.js';
 import { SampleTile, WaitingTile } from '../parts/sample-tile.js';
 import { SampleView } from '../parts/sample-view.js';
 import { Tiles } from '../parts/tiles.js';
@@ -34,13 +32,13 @@ const sorts = [
   ['score', 'Most suspicious first'],
   ['error', 'Largest error first'],
 ] as const;
-/** What a sort needs to be known, and what the reader does for it. */
+/** What a sort order needs. */
 const needs = {
   score: ['doubts', 'needs a search'],
-  error: ['errors', 'needs a measurement'],
+  error: ['errors', 'needs an evaluation'],
 } as const;
 
-/** The images of the data set: by number, by name, by what is known of them. */
+/** The images of the dataset, filtered and sorted. */
 export function DataPage({ data }: { readonly data: StudioData }) {
   const { query } = useStore(route);
   const format = useFormat();
@@ -105,7 +103,7 @@ export function DataPage({ data }: { readonly data: StudioData }) {
           </select>
         </div>
       </section>
-      {sort === 'error' && lacks('error') && <MeasureOffer data={data} />}
+      {sort === 'error' && lacks('error') && <EvaluateOffer data={data} />}
       {(sort === 'score' || show === 'suspicious') && lacks('score') && <SearchOffer />}
       <NoticeLine />
       <Images asked={asked} samples={samples} isFiltered={isFiltered} />
@@ -113,26 +111,26 @@ export function DataPage({ data }: { readonly data: StudioData }) {
   );
 }
 
-/** The images that are asked for, and the one of them that is open. */
+/** The images of the query, and the details of the open one. */
 function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples; readonly isFiltered: boolean }) {
   const { asked, samples, isFiltered } = props;
   const format = useFormat();
   const { opened, open, show, close } = useOpened('data');
-  // Where the open image is: known at once of one that was clicked or stepped to, and asked for of one that a link names.
+  // The position of the open image: known if it was clicked or stepped to, fetched if a link names it.
   const [reached, setReached] = useState<{ readonly file: string; readonly place: number }>();
   const asking = usePlace(asked, opened?.file);
   const place = asking ?? (reached !== undefined && reached.file === opened?.file ? reached.place : undefined);
   const [reveal, setReveal] = useState<{ readonly place: number }>();
   const [fault, setFault] = useState<string>();
   const isBroken = asked.show === 'broken';
-  // Where keys lead on from: ahead of what is shown while steps are on their way.
+  // The position from which keys step on, ahead of the shown image while requests are pending.
   const position = useRef(place);
   const underWay = useRef(0);
   useLayoutEffect(() => {
     if (underWay.current === 0) position.current = place;
   }, [place]);
   useEffect(() => {
-    // A link to an image far down leads there.
+    // A link to an image far down scrolls there.
     if (place !== undefined) setReveal({ place });
   }, [place]);
 
@@ -152,14 +150,14 @@ function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples
   const step = async (by: number) => {
     const next = (position.current ?? -1) + by;
     if (position.current === undefined || next < 0) return;
-    // At once: another key may come before the answer.
+    // Before the request: another key can come before its response.
     position.current = next;
     underWay.current++;
     try {
       const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
       if (position.current !== next) return;
       if (found[0] === undefined) {
-        // Behind the last one.
+        // After the last image.
         position.current = next - by;
         return;
       }
@@ -223,10 +221,10 @@ function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples
   );
 }
 
-/** With fewer, there is nothing to jump to. */
+/** Fewer images need no jump. */
 const MANY = 60;
 
-/** Where a file is among the images that are asked for; undefined where it is not among them, and until that is known. */
+/** The position of a file among the images of the query; undefined if it is not among them or not known yet. */
 function usePlace(asked: SamplesQuery, file: string | undefined): number | undefined {
   const url = file === undefined ? undefined : apiUrl('samples', { ...asked, file, limit: 1 });
   const since = useStore(age);
@@ -236,7 +234,7 @@ function usePlace(asked: SamplesQuery, file: string | undefined): number | undef
     const stop = new AbortController();
     getJson<SamplesAnswer>(url, stop.signal).then(
       ({ place }) => setFound({ url, place: place ?? undefined }),
-      // Without a place there are no steps to neighbours; the image itself says what is wrong.
+      // Without a position there are no steps; the details show the error.
       () => {},
     );
     return () => stop.abort();

@@ -4,21 +4,21 @@ import type { Results, StudioState } from '../../src/formats/studio-protocol.js'
 import { formatPercent, plural } from '../../src/report/format.js';
 import { apiUrl } from '../base/api.js';
 import { numberIn, useFormat } from '../base/format.js';
+import { useFetched } from '../base/hooks.js';
+import { withLabels } from '../base/labels.js';
 import { replaceQuery, route } from '../base/router.js';
 import { useStore } from '../base/store.js';
 import { age, state } from '../base/studio.js';
-import { useFetched } from '../base/use-fetched.js';
 import { useOpened } from '../base/use-opened.js';
-import { Empty, Fault } from '../parts/fault.js';
+import { Empty, Fault, Heading } from '../parts/blocks.js';
 import { RangeFields } from '../parts/fields.js';
 import { GroupTable } from '../parts/group-table.js';
-import { Heading } from '../parts/heading.js';
 import { JobStart } from '../parts/job-start.js';
-import { PointTiles } from '../parts/point-tiles.js';
+import { PointTiles } from '../parts/sample-tile.js';
 import { SampleView } from '../parts/sample-view.js';
 import { type Brush, isBrushed, isInside, Scatter } from '../parts/scatter.js';
 
-/** How good the model is: figures beside the baseline, every image as a point, the worst, and groups. */
+/** The last evaluation: figures compared with the baseline, all images as points, groups, and the largest errors. */
 export function ResultsPage() {
   const fetched = useFetched<Results>(apiUrl('results'), useStore(age));
   const { model, data } = useStore(state)!;
@@ -28,7 +28,7 @@ export function ResultsPage() {
         <Heading title="Results" />
         <Empty title="There is no model yet">
           <p>
-            <a href="#/train">Train one</a>, then it can be measured here.
+            <a href="#/train">Train one</a> to evaluate it here.
           </p>
         </Empty>
       </>
@@ -36,24 +36,25 @@ export function ResultsPage() {
   if (fetched.kind === 'ready') return <Measured results={fetched.value} model={model.name} />;
   return (
     <>
-      <Heading title="Results">Of the model {model.name}</Heading>
+      <Heading title="Results">Model {model.name}</Heading>
       {fetched.kind === 'failed' && <Fault reason={fetched.reason} />}
       {fetched.kind === 'none' && (
-        <Empty title="Not measured yet">
-          <p>{measuredWords(data)}</p>
-          <JobStart order={{ kind: 'evaluate' }} text="Measure" />
+        <Empty title="Not evaluated yet">
+          <p>{evaluationText(data)}</p>
+          <JobStart order={{ kind: 'evaluate' }} text="Evaluate" />
         </Empty>
       )}
     </>
   );
 }
 
-/** Which images a measurement uses. */
-function measuredWords(data: StudioState['data']): string {
-  if (data?.test != null) return `Each image of ${data.test} (--test) is predicted and set against its true number.`;
+/** Says which images an evaluation uses. */
+function evaluationText(data: StudioState['data']): string {
+  if (data?.test != null)
+    return `The model predicts each image of ${data.test}; the predictions are compared with the labels.`;
   return (
-    `Each of the ${plural(data?.images ?? 0, 'image')} of ${data?.shown} is predicted and set against its true number. ` +
-    'Where the model was trained on them, its errors on others are larger: start with --test to measure on others.'
+    `The model predicts the ${plural(data?.images ?? 0, 'image')} of ${data?.shown}; the predictions are compared with the labels. ` +
+    'Errors on training images are too small: start the studio with --test to evaluate on other images.'
   );
 }
 
@@ -77,7 +78,7 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
   const onBrush = (next: Brush) => replaceQuery({ ...next });
   const { opened, latest, open, show, close } = useOpened('results');
   const openFile = (file: string) => open({ file, of: 'results' });
-  // Steps go through the chosen ones where the image is one of them, else through all, the worst first.
+  // Steps go through the selected images if the image is one of them, else through all.
   const isChosen = opened?.of === 'results' && chosen.some(({ file }) => file === opened.file);
   const listed = isChosen ? chosen : worst;
   const step = (by: number) => {
@@ -95,39 +96,39 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
           <ul>
             {results.ownTraining && (
               <li>
-                These images are those of the training: errors on others are larger. Start with --test to measure on
-                others.
+                These are the training images, so the errors are too small. Start the studio with --test to evaluate on
+                other images.
               </li>
             )}
             {warnings.map(text => (
-              <li key={text}>{text}</li>
+              <li key={text}>{withLabels(text)}</li>
             ))}
           </ul>
         </div>
       )}
       <dl class="stats">
         <Figure name="RMSE" value={format.figure(results.rmse)} unit={format.unit}>
-          {versus(results.rmse, baseline.rmse)} always the mean, {format.figure(baseline.rmse)}
+          {versus(results.rmse, baseline.rmse)} the baseline (mean), {format.figure(baseline.rmse)}
         </Figure>
         <Figure name="Mean absolute error" value={format.figure(results.mae)} unit={format.unit}>
-          {versus(results.mae, baseline.mae)} always the mean, {format.figure(baseline.mae)}
+          {versus(results.mae, baseline.mae)} the baseline (mean), {format.figure(baseline.mae)}
         </Figure>
         <Figure name="R²" value={results.r2 === null ? '–' : results.r2.toFixed(2)}>
-          0: no better than the mean
+          0: no better than the baseline
         </Figure>
         <Figure name="Bias" value={format.signed(results.bias)} unit={format.unit}>
-          predicted less true, on average
+          mean of predicted minus true
         </Figure>
         {results.coverage90 !== null && (
-          <Figure name="Intervals that hold" value={formatPercent(results.coverage90)}>
-            of 90 % asked
+          <Figure name="Interval coverage" value={formatPercent(results.coverage90)}>
+            nominal 90 %
             {results.intervalWidth90 !== null && `; ${format.figure(results.intervalWidth90)}${format.unit} wide`}
           </Figure>
         )}
       </dl>
       <section aria-labelledby="scatter">
         <h2 id="scatter">True against predicted</h2>
-        <p class="note">Drag over points to see their images, or name a part below.</p>
+        <p class="note">Drag over points to select their images, or enter ranges below.</p>
         <div class="split">
           <div class="card">
             <Scatter points={points} brush={stable} onBrush={onBrush} />
@@ -149,7 +150,9 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
           <div class="chosen">
             <p class="count" role="status">
               <span>
-                {isBrushed(stable) ? `${plural(chosen.length, 'image')} chosen, the worst first` : 'Nothing chosen.'}
+                {isBrushed(stable)
+                  ? `${plural(chosen.length, 'image')} selected, largest error first`
+                  : 'No selection.'}
               </span>
               {isBrushed(stable) && (
                 <button
@@ -159,11 +162,11 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
                     onBrush({ labelFrom: undefined, labelTo: undefined, valueFrom: undefined, valueTo: undefined })
                   }
                 >
-                  Choose nothing
+                  Clear the selection
                 </button>
               )}
             </p>
-            <PointTiles key={key} points={chosen} label="Chosen images" onOpen={openFile} />
+            <PointTiles key={key} points={chosen} label="Selected images" onOpen={openFile} />
           </div>
         </div>
       </section>
@@ -172,16 +175,16 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
         <GroupTable groups={results.byGroup} />
       </section>
       <section aria-labelledby="worst">
-        <h2 id="worst">Worst first</h2>
+        <h2 id="worst">Largest errors</h2>
         <p class="note">
-          A large error is a fault of the model or of the label: <a href="#/review">review the labels</a>.
+          A large error can come from the model or from the label: <a href="#/review">review the labels</a>.
         </p>
-        <PointTiles points={worst} label="Worst first, images" onOpen={openFile} />
+        <PointTiles points={worst} label="Largest errors, images" onOpen={openFile} />
       </section>
-      <section aria-label="Measure again">
-        <JobStart order={{ kind: 'evaluate' }} text="Measure again" quiet />
+      <section aria-label="Evaluate again">
+        <JobStart order={{ kind: 'evaluate' }} text="Evaluate again" quiet />
         <p class="note">
-          The {plural(results.images, 'image')} of {results.data} are predicted again, with the model as it is now.
+          Predicts the {plural(results.images, 'image')} of {results.data} again with the current model.
         </p>
       </section>
       {opened && (

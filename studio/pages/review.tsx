@@ -1,12 +1,11 @@
 import type { Review } from '../../src/formats/studio-protocol.js';
 import { formatPercent, plural } from '../../src/report/format.js';
 import { apiUrl } from '../base/api.js';
+import { useFetched } from '../base/hooks.js';
 import { hrefTo } from '../base/router.js';
 import { useStore } from '../base/store.js';
 import { age } from '../base/studio.js';
-import { useFetched } from '../base/use-fetched.js';
-import { Empty, Fault } from '../parts/fault.js';
-import { Heading } from '../parts/heading.js';
+import { Empty, Fault, Heading } from '../parts/blocks.js';
 import { JobStart } from '../parts/job-start.js';
 import { Reviewer } from '../parts/reviewer.js';
 
@@ -18,14 +17,14 @@ export function ReviewPage() {
     return (
       <>
         <Heading title="Review">
-          {plural(items.length, 'suspicious label')}; share of labels that are wrong: {formatPercent(wrongShare)}
+          {plural(items.length, 'suspicious label')}; estimated share of wrong labels: {formatPercent(wrongShare)}
         </Heading>
         <Reviewer items={items} />
         <section class="after" aria-label="Search again">
           <p class="note">
-            Trainings use the decisions: <a href={hrefTo('train')}>train again</a> when you are through.
+            Trainings use the decisions: <a href={hrefTo('train')}>train again</a> when you are done.
           </p>
-          <JobStart order={{ kind: 'clean' }} text="Look again" quiet />
+          <JobStart order={{ kind: 'clean' }} text="Search again" quiet />
         </section>
       </>
     );
@@ -35,14 +34,14 @@ export function ReviewPage() {
       <Heading title="Review" />
       {fetched.kind === 'failed' && <Fault reason={fetched.reason} />}
       {fetched.kind === 'ready' && (
-        <Empty title="No label is suspicious">
-          <JobStart order={{ kind: 'clean' }} text="Look again" />
+        <Empty title="No suspicious labels">
+          <JobStart order={{ kind: 'clean' }} text="Search again" />
         </Empty>
       )}
       {fetched.kind === 'none' && (
-        <Empty title="Nobody has looked for wrong labels yet">
-          <p>Models that never saw an image, and the images most like it, say what its number should be.</p>
-          <JobStart order={{ kind: 'clean' }} text="Look for wrong labels" />
+        <Empty title="The labels have not been searched yet">
+          <p>Each label is compared with out-of-fold predictions and with the labels of the most similar images.</p>
+          <JobStart order={{ kind: 'clean' }} text="Search for wrong labels" />
         </Empty>
       )}
     </>

@@ -6,14 +6,13 @@ import { serviceUrl } from '../base/api.js';
 import { useFormat } from '../base/format.js';
 import { useStore } from '../base/store.js';
 import { tries, tryImages } from '../base/tries.js';
-import { Empty, Fault } from '../parts/fault.js';
-import { Heading } from '../parts/heading.js';
+import { Empty, Fault, Heading } from '../parts/blocks.js';
 import { TriedCard } from '../parts/tried-card.js';
 import { Webcam } from '../parts/webcam.js';
 
 const KINDS = 'image/jpeg,image/png,image/webp,image/gif,image/tiff,image/avif';
 
-/** Images of the reader's own: dropped, chosen or taken by the camera. */
+/** Predictions for images that the user drops, selects or takes with the camera. */
 export function TryPage({ model }: { readonly model: StudioModel | null }) {
   if (model === null)
     return (
@@ -21,7 +20,7 @@ export function TryPage({ model }: { readonly model: StudioModel | null }) {
         <Heading title="Try" />
         <Empty title="There is no model yet">
           <p>
-            <a href="#/train">Train one</a>, then it names the {useFormat().name} of any image here.
+            <a href="#/train">Train one</a> to predict the {useFormat().name} of any image here.
           </p>
         </Empty>
       </>
@@ -72,9 +71,9 @@ function Trial({ model }: { readonly model: StudioModel }) {
   return (
     <>
       <Heading title="Try">
-        {model.name} names {format.name}
-        {format.unit && ` in${format.unit}`}, learnt from {plural(model.images, 'image')}
-        {model.rmse !== null && `; RMSE ${format.figure(model.rmse)} on those held out`}
+        {model.name} predicts {format.name}
+        {format.unit && ` in${format.unit}`}; trained on {plural(model.images, 'image')}
+        {model.rmse !== null && `; RMSE ${format.figure(model.rmse)} on held-out images`}
       </Heading>
       <section class={isOver ? 'card drop over' : 'card drop'} aria-label="Images">
         <div class="row">
@@ -120,10 +119,8 @@ function Trial({ model }: { readonly model: StudioModel }) {
             )}
           </div>
         )}
-        {model.intervals && share === undefined && (
-          <Fault reason={`Intervals: expected ${LEVEL_RANGE}; until then no image is taken.`} />
-        )}
-        <p class="note">Images go to this service and nowhere else, and it keeps none of them.</p>
+        {model.intervals && share === undefined && <Fault reason={`Intervals: expected ${LEVEL_RANGE}.`} />}
+        <p class="note">Images are sent only to this service, which does not store them.</p>
       </section>
       <p class="note" role="status">
         {all.length > 0 && `${answered} of ${all.length} answered`}
@@ -138,7 +135,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
         <pre tabIndex={0}>curl -F image=@photo.jpg {serviceUrl('v1/predict')}</pre>
         <p>
-          The whole interface: <a href={serviceUrl('openapi.json')}>openapi.json</a>.
+          API description: <a href={serviceUrl('openapi.json')}>openapi.json</a>.
         </p>
       </details>
     </>

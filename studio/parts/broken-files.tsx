@@ -1,14 +1,15 @@
 import type { SamplesAnswer } from '../../src/formats/studio-protocol.js';
 import { formatCount } from '../../src/report/format.js';
 import { apiUrl } from '../base/api.js';
+import { useFetched } from '../base/hooks.js';
+import { withLabels } from '../base/labels.js';
 import { useStore } from '../base/store.js';
 import { age } from '../base/studio.js';
-import { useFetched } from '../base/use-fetched.js';
-import { Fault } from './fault.js';
+import { Fault } from './blocks.js';
 
 const MOST = 500;
 
-/** The files that cannot be used, with the reasons. */
+/** The unusable files, with the reasons. */
 export function BrokenFiles({ search }: { readonly search: string | undefined }) {
   const fetched = useFetched<SamplesAnswer>(apiUrl('samples', { show: 'broken', search, limit: MOST }), useStore(age));
   if (fetched.kind === 'failed') return <Fault reason={fetched.reason} />;
@@ -18,7 +19,7 @@ export function BrokenFiles({ search }: { readonly search: string | undefined })
     <>
       <div class="card table files">
         <table>
-          <caption class="hidden">Files that are no images</caption>
+          <caption class="hidden">Unusable files</caption>
           <thead>
             <tr>
               <th scope="col">File</th>
@@ -31,7 +32,7 @@ export function BrokenFiles({ search }: { readonly search: string | undefined })
             {broken.map(({ file, reason }) => (
               <tr key={file}>
                 <th scope="row">{file}</th>
-                <td class="text">{reason}</td>
+                <td class="text">{withLabels(reason)}</td>
               </tr>
             ))}
           </tbody>

@@ -1,7 +1,7 @@
 import type { Job } from '../../src/formats/studio-protocol.js';
 import { useFormat } from '../base/format.js';
+import { useWidth } from '../base/hooks.js';
 import { scaleOf, ticks } from '../base/scale.js';
-import { useWidth } from '../base/use-size.js';
 
 const HEIGHT = 240;
 const MARGIN = { top: 12, right: 12, bottom: 34, left: 48 };
@@ -13,7 +13,7 @@ interface Row {
   readonly val: number | null;
 }
 
-/** The RMSE by epoch, the start as epoch 0; the last row of an epoch counts. */
+/** The RMSE by epoch; epoch 0 is the state before training. */
 function rowsOf({ epochs, reference }: Pick<Job, 'epochs' | 'reference'>): Row[] {
   const start = reference?.startMse ?? null;
   return [
@@ -26,7 +26,7 @@ function rowsOf({ epochs, reference }: Pick<Job, 'epochs' | 'reference'>): Row[]
   ];
 }
 
-/** The RMSE of training and validation by epoch, beside that of always the mean: as lines, and as a table below. */
+/** The training and validation RMSE by epoch, and that of the baseline, as lines and as a table. */
 export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' | 'outcome'> }) {
   const format = useFormat();
   const [ref, width] = useWidth<HTMLDivElement>();
@@ -36,7 +36,7 @@ export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' 
   const all = [...rows.flatMap(({ train }) => (train === null ? [] : [train])), ...vals, baseline ?? Number.NaN].filter(
     Number.isFinite,
   );
-  // Which epoch is kept is known at the end: what chooses it is not always this error.
+  // The kept epoch is known at the end: it is not always chosen by this error.
   const kept = rows.find(({ epoch, val }) => epoch === job.outcome?.bestEpoch && val !== null);
   const first = rows[0]!.epoch;
   const last = rows.at(-1)!.epoch;
@@ -58,7 +58,7 @@ export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' 
         <b>RMSE by epoch{format.unit && `, in${format.unit}`}</b>
         <span class="legend">
           <span class="key train">training</span> {vals.length > 0 && <span class="key val">held-out images</span>}{' '}
-          {baseline !== undefined && <span class="key mean">always the mean, {format.figure(baseline)}</span>}
+          {baseline !== undefined && <span class="key mean">baseline (mean), {format.figure(baseline)}</span>}
         </span>
       </figcaption>
       <div ref={ref}>
@@ -139,7 +139,7 @@ export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' 
   );
 }
 
-/** On which side of its point a text has room. */
+/** The side of a point with room for a text. */
 const anchorOf = (px: number, width: number) => (px < 80 ? 'start' : px > width - 80 ? 'end' : 'middle');
 
 function summary(
@@ -152,9 +152,9 @@ function summary(
   const texts = [
     last.train === null
       ? `At the start the RMSE of the held-out images is ${figure(last.val!)}.`
-      : `After epoch ${last.epoch} the RMSE of training is ${figure(last.train)}.`,
+      : `After epoch ${last.epoch} the training RMSE is ${figure(last.train)}.`,
     kept && `Kept: epoch ${kept.epoch}, with ${figure(kept.val!)} on the held-out images.`,
-    baseline !== undefined && `Always the mean: ${figure(baseline)}.`,
+    baseline !== undefined && `Baseline (mean): ${figure(baseline)}.`,
   ];
   return texts.filter(text => text).join(' ');
 }

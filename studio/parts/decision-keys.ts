@@ -1,32 +1,32 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Store } from '../base/store.js';
 
-/** What single keys do where labels are decided. */
+/** The actions of the keyboard shortcuts. */
 export interface DecisionKeys {
   keep(): void;
   set(): void;
   drop(): void;
   undo(): void;
   move(step: number): void;
-  /** The first character of another number. */
+  /** The first character of another value. */
   type(digit: string): void;
 }
 
 const KEY = 'eyeball-review-keys';
 
-/** Whether single keys decide; off for readers whose software uses them otherwise. */
+/** Whether keyboard shortcuts are on; off for users whose assistive software needs these keys. */
 export const keysDecide = new Store(localStorage.getItem(KEY) !== 'off');
 keysDecide.subscribe(() => localStorage.setItem(KEY, keysDecide.value ? 'on' : 'off'));
 
 /**
- * Listens to single keys, wherever the focus is.
+ * Handles keyboard shortcuts, wherever the focus is.
  *
- * @param isActive False while something lies over what they decide about.
+ * @param isActive False while a dialog covers the image.
  */
 export function useDecisionKeys(keys: DecisionKeys, isActive: boolean): void {
   const latest = useRef({ keys, isActive });
   latest.current = { keys, isActive };
-  // Before the page is painted: a key may follow what is seen at once.
+  // A layout effect: a key can follow at once after the page is painted.
   useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => {
       const { keys, isActive } = latest.current;
@@ -38,17 +38,17 @@ export function useDecisionKeys(keys: DecisionKeys, isActive: boolean): void {
   }, []);
 }
 
-/** The arrows that lead on in a dialog too; the others scroll it. */
+/** The arrow keys that also work in a dialog; the others scroll it. */
 const SIDEWAYS = { ArrowLeft: -1, ArrowRight: 1 } as const;
 
-/** Whether the key meant something. In the field of the number, digits and arrows are its own; letters mean nothing there. */
+/** Handles a key; returns whether it did. In the field of the value, digits and arrows edit the field. */
 function act(keys: DecisionKeys, { key, target }: KeyboardEvent): boolean {
   const isField = target instanceof HTMLInputElement && target.type === 'number';
   if (isField && key === 'Escape') target.blur();
   const steps = document.querySelector('dialog[open]') === null ? { ...SIDEWAYS, ArrowUp: -1, ArrowDown: 1 } : SIDEWAYS;
   const step = isField ? undefined : (steps as Readonly<Record<string, number>>)[key];
   if (!keysDecide.value) {
-    // Arrows are no single keys of a reader's software.
+    // Arrow keys work in any case: assistive software does not use them.
     if (step !== undefined) keys.move(step);
     return step !== undefined;
   }

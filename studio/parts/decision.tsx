@@ -1,17 +1,18 @@
 import type { ShownDecision } from '../../src/formats/studio-protocol.js';
 import { decisionText, notice, saving } from '../base/decisions.js';
+import { withLabels } from '../base/labels.js';
 import { useStore } from '../base/store.js';
 
-/** A word in colour for a decision; nothing while it is open. */
+/** A decision as a colored word; nothing while it is open. */
 export function DecisionMark({ decision }: { readonly decision: ShownDecision | null }) {
   if (decision === null) return null;
   return <span class={`mark ${decision.kind}`}>{decisionText(decision)}</span>;
 }
 
-/** How saving goes, and what went wrong with it. */
+/** The state of saving, and its last error. */
 export function SavingLine() {
   const { waiting, trouble, saved } = useStore(saving);
-  let text = saved === 0 ? 'Each is saved at once.' : 'Saved.';
+  let text = saved === 0 ? 'Decisions are saved at once.' : 'Saved.';
   if (waiting > 0) text = 'Saving …';
   if (trouble !== undefined)
     text = `Not saved yet: ${trouble}. ${waiting === 1 ? 'One decision waits' : `${waiting} decisions wait`} in this browser and will be sent again.`;
@@ -23,14 +24,14 @@ export function SavingLine() {
   );
 }
 
-/** What another tab decided against this one, until it is read. */
+/** The last notice about a decision, until it is dismissed. */
 export function NoticeLine() {
   const told = useStore(notice);
   return (
     <div class="notice" role="alert">
       {told && (
         <p class="warning line">
-          <span>{told.text}</span>
+          <span>{withLabels(told.text)}</span>
           <button
             type="button"
             class="plain"
@@ -38,7 +39,7 @@ export function NoticeLine() {
               notice.value = null;
             }}
           >
-            Understood
+            Dismiss
           </button>
         </p>
       )}

@@ -7,14 +7,14 @@ import { popUndo, pushUndo, type Undoable, undoables, undoChanges } from '../bas
 import { keysDecide, useDecisionKeys } from './decision-keys.js';
 
 /**
- * The buttons, the field and the single keys that decide about an image.
+ * The buttons, the field and the keyboard shortcuts for the decision about an image.
  *
- * @param props.right The number that the field shows: what was set, else what is suggested, else the label.
- * @param props.fetched The decision as it was fetched.
- * @param props.isActive Whether keys are listened to.
- * @param props.isSeen False where the image cannot be shown: then keys decide nothing about it, but the buttons do.
- * @param props.onTaken Called once a decision is taken.
- * @param props.onUndone Called once one is taken back.
+ * @param props.right The initial value of the field: the set value, else the suggested one, else the label.
+ * @param props.fetched The decision as fetched.
+ * @param props.isActive Whether keyboard shortcuts are on.
+ * @param props.isSeen False if the image cannot be shown: then only the buttons work.
+ * @param props.onTaken Called after a decision.
+ * @param props.onUndone Called after an undo.
  * @param props.onMove Called with -1 or 1 for an arrow key.
  */
 export function Deeds(props: {
@@ -31,7 +31,7 @@ export function Deeds(props: {
   const { file, right, fetched, writable, isActive, isSeen, onTaken, onUndone, onMove } = props;
   const format = useFormat();
   useStore(undoChanges);
-  // What is typed is about one image and stays its own, whatever is drawn again.
+  // The text belongs to one image and survives renders.
   const [typed, setTyped] = useState<{ readonly file: string; readonly text: string }>();
   const text = typed?.file === file ? typed.text : `${right}`;
   const field = useRef<HTMLInputElement>(null);
@@ -67,7 +67,7 @@ export function Deeds(props: {
     <div class="deeds">
       {!isSeen && (
         <p class="note" role="status">
-          The image cannot be shown, so keys decide nothing about it. The buttons do.
+          The image cannot be shown. Keyboard shortcuts are off for it; use the buttons.
         </p>
       )}
       <button type="button" disabled={!writable} aria-keyshortcuts="k" onClick={keep}>
@@ -85,7 +85,7 @@ export function Deeds(props: {
           ref={field}
           type="number"
           step="any"
-          aria-label={`The right ${format.name}`}
+          aria-label={`Correct ${format.name}`}
           value={text}
           onInput={event => setTyped({ file, text: event.currentTarget.value })}
         />
@@ -103,7 +103,7 @@ export function Deeds(props: {
   );
 }
 
-/** Turns single keys on and off. */
+/** Turns keyboard shortcuts on and off. */
 export function KeysSwitch() {
   const isOn = useStore(keysDecide);
   return (
@@ -115,7 +115,7 @@ export function KeysSwitch() {
           keysDecide.value = event.currentTarget.checked;
         }}
       />{' '}
-      Keys decide
+      Keyboard shortcuts
     </label>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ExplainAnswer } from '../../src/formats/studio-protocol.js';
 import { reasonOf } from '../base/api.js';
 import type { TargetFormat } from '../base/format.js';
-import { Fault } from './fault.js';
+import { Fault } from './blocks.js';
 
 type State =
   | { readonly kind: 'none' }
@@ -12,10 +12,10 @@ type State =
   | { readonly kind: 'ready'; readonly answer: ExplainAnswer; readonly isShown: boolean };
 
 /**
- * An image, and over it what of it pushed the prediction up and down, once that is asked for. Its button shows and hides it.
+ * An image with a button that shows and hides the explanation of its prediction as an overlay.
  *
- * @param props.of Names the image; another name begins anew.
- * @param props.name What readers call the image.
+ * @param props.of The key of the image; another key resets the component.
+ * @param props.name The name of the image in texts.
  * @param props.children The image.
  */
 export function Explainable(props: {
@@ -52,8 +52,10 @@ export function Explainable(props: {
   return (
     <div class="explainable">
       <div class={shown ? 'stack explained' : 'stack'}>
-        {shown?.crop ? <img src={shown.crop} alt={`The crop of ${name} that the model saw`} /> : children}
-        {shown && <img class="overlay" src={shown.overlay} alt={`What of ${name} pushed the prediction up and down`} />}
+        {shown?.crop ? <img src={shown.crop} alt={`The crop of ${name} for the model`} /> : children}
+        {shown && (
+          <img class="overlay" src={shown.overlay} alt={`Parts of ${name} that raise or lower the prediction`} />
+        )}
       </div>
       <p class="row">
         <button type="button" aria-pressed={shown !== undefined} disabled={state.kind === 'busy'} onClick={toggle}>
@@ -62,7 +64,7 @@ export function Explainable(props: {
         </button>
         {shown && (
           <span class="legend">
-            <span class="patch up">pushes up</span> <span class="patch down">pushes down</span>
+            <span class="patch up">raises</span> <span class="patch down">lowers</span>
           </span>
         )}
       </p>
@@ -74,6 +76,6 @@ export function Explainable(props: {
 
 function wordsOf({ value, baseline, ratio, beats, draws }: ExplainAnswer, format: TargetFormat): string {
   const what = `Why ${format.prediction(value)}${format.unit}, compared with ${format.prediction(baseline)}${format.unit} for the blurred image.`;
-  if (ratio === null) return `${what} How far to trust it is not known: blurring random parts changes nothing.`;
-  return `${what} Blurring the tenth marked most changes the prediction ${ratio.toFixed(1)} times as much as a random tenth, and more than ${beats} of ${draws}.`;
+  if (ratio === null) return `${what} Its reliability is unknown: blurring random parts changes nothing.`;
+  return `${what} Blurring the most strongly marked tenth changes the prediction ${ratio.toFixed(1)} times as much as blurring a random tenth, and more than ${beats} of ${draws} random tenths.`;
 }

@@ -1,15 +1,15 @@
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import { numberIn } from '../base/format.js';
-import { useDraft } from '../base/use-draft.js';
+import { useDraft } from '../base/hooks.js';
 
-/** What joins a control to its label and its help. */
+/** The attributes that join a control to its label and its help. */
 export interface Named {
   readonly id: string;
   readonly 'aria-describedby': string;
 }
 
-/** A label with its control below it, and what it means below that. */
+/** A control with its label above and its help below. */
 export function Field(props: {
   readonly label: string;
   readonly help: string;
@@ -28,9 +28,9 @@ export function Field(props: {
 }
 
 /**
- * Two numbers, from and to; each may be empty. `onChange` comes when the reader leaves a field or presses Enter.
+ * The two ends of a range; each may be empty. `onChange` is called when a field loses the focus or on Enter.
  *
- * @param props.until What stands before the upper end: `to` where that is a part of the range, else `below`. Default `to`.
+ * @param props.until The word before the upper end: `to` if it is a part of the range, else `below`. Default: `to`.
  */
 export function RangeFields(props: {
   readonly label: string;
@@ -72,7 +72,7 @@ function NumberField(props: {
   );
 }
 
-/** One of a few, as buttons side by side. */
+/** A choice of a few options, as buttons side by side. */
 export function Choice<T extends string>(props: {
   readonly label: string;
   readonly value: T;
@@ -99,7 +99,7 @@ export function Choice<T extends string>(props: {
 
 const SEARCH_DELAY_MS = 250;
 
-/** A field to search: `onChange` comes a moment after the last key. */
+/** A search field; `onChange` is called shortly after the last key. */
 export function SearchField(props: {
   readonly label: string;
   readonly value: string;
@@ -117,5 +117,43 @@ export function SearchField(props: {
       onChange={draft.commit}
       onBlur={draft.onBlur}
     />
+  );
+}
+
+/** The target of a jump in a long list: a value, or a position from 1. */
+export type JumpTo = { readonly kind: 'value' | 'place'; readonly number: number };
+
+/** A field to jump to a value or a position. */
+export function Jump({ name, onJump }: { readonly name: string; readonly onJump: (to: JumpTo) => void }) {
+  const [text, setText] = useState('');
+  const [kind, setKind] = useState<JumpTo['kind']>('value');
+  const number = numberIn(text);
+  return (
+    <form
+      class="jump"
+      onSubmit={event => {
+        event.preventDefault();
+        if (number !== undefined) onJump({ kind, number });
+      }}
+    >
+      <select
+        aria-label="Go to"
+        value={kind}
+        onChange={event => setKind(event.currentTarget.value === 'place' ? 'place' : 'value')}
+      >
+        <option value="value">Go to {name}</option>
+        <option value="place">Go to image no.</option>
+      </select>
+      <input
+        type="number"
+        step="any"
+        aria-label={kind === 'value' ? `${name} to go to` : 'Number of the image to go to'}
+        value={text}
+        onInput={event => setText(event.currentTarget.value)}
+      />
+      <button type="submit" disabled={number === undefined}>
+        Go
+      </button>
+    </form>
   );
 }

@@ -2,7 +2,7 @@ import type { Results } from '../../src/formats/studio-protocol.js';
 import { capital, formatCount, formatPercent } from '../../src/report/format.js';
 import { useFormat } from '../base/format.js';
 
-/** Errors by true number: how large, to which side, and how often the intervals hold. */
+/** Mean error, bias and interval coverage by true value. */
 export function GroupTable({ groups }: { readonly groups: Results['byGroup'] }) {
   const format = useFormat();
   const largest = Math.max(...groups.map(({ mae }) => mae));
@@ -18,7 +18,7 @@ export function GroupTable({ groups }: { readonly groups: Results['byGroup'] }) 
             <th scope="col">Mean error</th>
             <td class="bar" />
             <th scope="col">Bias</th>
-            {hasCoverage && <th scope="col">Intervals hold</th>}
+            {hasCoverage && <th scope="col">Coverage</th>}
           </tr>
         </thead>
         <tbody>

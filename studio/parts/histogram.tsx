@@ -1,19 +1,19 @@
 import { useRef, useState } from 'preact/hooks';
 import type { StudioData } from '../../src/formats/studio-protocol.js';
 import { formatCount, plural } from '../../src/report/format.js';
+import { useWidth } from '../base/hooks.js';
 import { ticks } from '../base/scale.js';
-import { useWidth } from '../base/use-size.js';
 
 type Bins = StudioData['histogram'];
 
-/** How wide a character of a label is at most, and how far labels stand apart, in px. */
+/** The maximum width of a character of a label, and the space between labels, in px. */
 const CHARACTER_PX = 8;
 const APART_PX = 16;
 
 /**
- * How often each number is, as bars to choose a range by: click, drag, or arrow keys with Enter, and Shift to widen.
+ * The histogram of the labels. A click, a drag, or arrow keys with Enter select a range; Shift widens it.
  *
- * @param props.from Both undefined where all is shown.
+ * @param props.from Both ends are undefined if there is no selection.
  */
 export function Histogram(props: {
   readonly bins: Bins;
@@ -38,7 +38,7 @@ export function Histogram(props: {
   const select = (first: number, last: number) => {
     const low = bins[Math.min(first, last)]!.from;
     const high = bins[Math.max(first, last)]!.to;
-    // The same bars again: back to all.
+    // The same bars again clear the selection.
     if (low === from && high === to) props.onSelect(undefined, undefined);
     else props.onSelect(low, high);
   };
@@ -98,7 +98,7 @@ export function Histogram(props: {
             title={`${format(bin.from)} to ${format(bin.to)}: ${formatCount(bin.images)}`}
             onFocus={() => setAt(i)}
             onClick={event => {
-              // Of the keyboard alone: the pointer has chosen already.
+              // Only for the keyboard: pointer events have selected already.
               if (event.detail === 0) select(i, i);
             }}
           >
@@ -117,7 +117,7 @@ export function Histogram(props: {
   );
 }
 
-/** Round numbers below the bars and where they stand, as many as there is room for: each is centered and stays within the bars. */
+/** The ticks of the axis and their positions, as many as there is room for within the bars. */
 function axisOf(bins: Bins, width: number, format: (value: number) => string) {
   const [low, high] = [bins[0]?.from ?? 0, bins.at(-1)?.to ?? 0];
   if (width === 0 || high <= low) return [];

@@ -1,19 +1,19 @@
 import type { TargetFormat } from '../base/format.js';
+import { useWidth } from '../base/hooks.js';
 import { scaleOf, ticks } from '../base/scale.js';
-import { useWidth } from '../base/use-size.js';
 
 const HEIGHT = 58;
 const MIDDLE = 20;
 const SIDE = 14;
 
-/** A prediction with its interval on an axis, and the true value beside it. */
+/** A prediction, its interval and the true value on an axis. */
 export function IntervalAxis(props: {
   readonly value: number;
   readonly low: number | null;
   readonly high: number | null;
   /** The true value. */
   readonly label: number;
-  /** The values that the axis shows at least: those of the data. */
+  /** The minimum range of the axis: that of the data. */
   readonly range: readonly [number, number];
   readonly format: TargetFormat;
 }) {

@@ -3,15 +3,16 @@ import type { Job } from '../../src/formats/studio-protocol.js';
 import { formatPercent } from '../../src/report/format.js';
 import { reasonOf } from '../base/api.js';
 import { duration, useFormat } from '../base/format.js';
-import { startJob, stopJob } from '../base/jobs.js';
+import { withLabels } from '../base/labels.js';
 import { hrefTo } from '../base/router.js';
+import { startJob, stopJob } from '../base/studio.js';
+import { Fault } from './blocks.js';
 import { Curve } from './curve.js';
-import { Fault } from './fault.js';
-import { JobProgress } from './progress.js';
+import { JobProgress } from './job-start.js';
 
 const titles = { running: 'Training', done: 'Trained', failed: 'Failed', stopped: 'Stopped' } as const;
 
-/** A training: how it goes, or how it ended, with what can be done about it. */
+/** A running or ended training, with its curve, its messages and the next actions. */
 export function JobCard({ job }: { readonly job: Job }) {
   const [fault, setFault] = useState<string>();
   const [asked, setAsked] = useState<number>();
@@ -86,7 +87,7 @@ export function JobCard({ job }: { readonly job: Job }) {
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
           <ul class="messages" tabIndex={0} aria-label="Messages">
             {messages.map((message, i) => (
-              <li key={i}>{message}</li>
+              <li key={i}>{withLabels(message)}</li>
             ))}
           </ul>
         </details>
@@ -95,11 +96,11 @@ export function JobCard({ job }: { readonly job: Job }) {
   );
 }
 
-/** The error of the new model, large, beside that of always the mean. */
+/** The error of the new model, and that of the baseline (always predicting the mean). */
 function Outcome({ job: { outcome, reference, request } }: { readonly job: Job }) {
   const format = useFormat();
   if (outcome === null) return null;
-  if (outcome.rmse === null) return <p class="note">No images were held out, so nothing is known of its error.</p>;
+  if (outcome.rmse === null) return <p class="note">No images were held out, so the error is unknown.</p>;
   const baseline = reference?.baselineMse == null ? undefined : Math.sqrt(reference.baselineMse);
   const share = baseline === undefined || baseline === 0 ? undefined : 1 - outcome.rmse / baseline;
   const isTuned = request.kind === 'train' && request.tune !== 'head';
@@ -114,7 +115,7 @@ function Outcome({ job: { outcome, reference, request } }: { readonly job: Job }
       </div>
       {baseline !== undefined && (
         <div>
-          <dt>Always the mean</dt>
+          <dt>Baseline (mean)</dt>
           <dd class="big muted">
             {format.figure(baseline)}
             <small>{format.unit}</small>
@@ -130,7 +131,7 @@ function Outcome({ job: { outcome, reference, request } }: { readonly job: Job }
         <div>
           <dt>Kept</dt>
           <dd class="big">{outcome.bestEpoch === 0 ? 'the start' : `epoch ${outcome.bestEpoch}`}</dd>
-          {outcome.bestEpoch === 0 && <dd class="note">training the network made it no better</dd>}
+          {outcome.bestEpoch === 0 && <dd class="note">training the network did not improve it</dd>}
         </div>
       )}
     </dl>

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { StudioData } from '../../src/formats/studio-protocol.js';
 import { apiUrl, reasonOf, sendJson } from '../base/api.js';
-import { Fault } from './fault.js';
+import { Fault } from './blocks.js';
 
-/** Gives the target of the data a name and a unit, where neither the data nor the command line does. */
+/** Sets the name and the unit of the target, if neither the data nor the command line does. */
 export function NamingForm({ data }: { readonly data: StudioData }) {
   const { canBeNamed } = data;
   const [target, setTarget] = useState(data.target === 'value' ? '' : data.target);

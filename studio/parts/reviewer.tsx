@@ -11,12 +11,12 @@ import type { Undoable } from '../base/undo.js';
 import { useOpened } from '../base/use-opened.js';
 import { DecisionMark, NoticeLine, SavingLine } from './decision.js';
 import { Deeds, KeysSwitch } from './deeds.js';
-import { SampleImage } from './sample-image.js';
+import { SampleImage } from './sample-tile.js';
 import { SampleView } from './sample-view.js';
 
 type Item = Review['items'][number];
 
-/** One suspicious label with what speaks against it, the keys to decide, and how many are decided. */
+/** The review of suspicious labels, one at a time. */
 export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   const { query } = useStore(route);
   const writable = useStore(state)?.writable ?? false;
@@ -33,13 +33,13 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   const [told, setTold] = useState('');
   const [unseen, setUnseen] = useState<string>();
   const { opened, open, close } = useOpened('data', 'look');
-  // The first open one stays where it is when it is decided, also by another tab.
+  // The address names the image, so that a decision of another tab does not change it.
   useEffect(() => {
     if (named < 0) replaceQuery({ file: item.file });
   }, [named]);
   useAhead(items, at);
 
-  // Each image is a step in the browser's history: Back leads to the one before.
+  // Each image is a step in the browser's history.
   const show = (file: string) => pushQuery({ file });
   const move = (step: number) => {
     const next = items[at + step];
@@ -50,7 +50,7 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
     const next = order.find(other => decided(other) === null);
     const left = items.length - count - (decision === null ? 1 : 0);
     setTold(
-      `${format.label(item.label)}: ${decisionText(wanted)}. ${left === 0 ? 'All are decided.' : `${left} to go.`}`,
+      `${format.label(item.label)}: ${decisionText(wanted)}. ${left === 0 ? 'All are decided.' : `${left} left.`}`,
     );
     if (next) show(next.file);
   };
@@ -60,6 +60,7 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
     if (undone) show(file);
   };
 
+  const openFile = (file: string) => open({ file, of: 'data' });
   return (
     <div class="reviewer">
       <div class="progress">
@@ -76,53 +77,14 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
         {told}
       </p>
       <div class="split">
-        <figure class="card face">
-          <button
-            type="button"
-            class="tile"
-            aria-label={`Image ${at + 1} of ${items.length}, large, with all that is known of it`}
-            onClick={() => open({ file: item.file, of: 'data' })}
-          >
-            <SampleImage
-              file={item.file}
-              edge={EDGE_PX}
-              eager
-              alt={`Image ${at + 1} of ${items.length}`}
-              onSeen={isSeen => setUnseen(isSeen ? undefined : item.file)}
-            />
-          </button>
-          <figcaption class="pair note">
-            <span class="wrap">{item.file}</span>
-            <span>
-              {at + 1} of {items.length}
-            </span>
-          </figcaption>
-        </figure>
+        <Suspect
+          file={item.file}
+          place={`${at + 1} of ${items.length}`}
+          onOpen={openFile}
+          onSeen={isSeen => setUnseen(isSeen ? undefined : item.file)}
+        />
         <div class="card verdict">
-          <dl class="versus">
-            <div>
-              <dt>Label</dt>
-              <dd>{format.label(item.label)}</dd>
-            </div>
-            <div class="suggested">
-              <dt>Suggested</dt>
-              <dd>{format.label(item.suggested)}</dd>
-            </div>
-            <div>
-              <dt>Doubt</dt>
-              <dd>{item.score.toFixed(2)}</dd>
-            </div>
-          </dl>
-          <p class="kinds">
-            {item.kinds
-              .filter(kind => kind !== 'label')
-              .map(kind => (
-                <span key={kind} class="mark doubt">
-                  {kind}
-                </span>
-              ))}
-            <DecisionMark decision={decision} />
-          </p>
+          <Evidence item={item} decision={decision} />
           <Deeds
             file={item.file}
             right={right}
@@ -134,39 +96,8 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
             onUndone={onUndone}
             onMove={move}
           />
-          <h3>Most alike</h3>
-          <ul class="near">
-            {item.neighbours.map(({ file, label }) => (
-              <li key={file} title={file}>
-                <button type="button" class="tile" onClick={() => open({ file, of: 'data' })}>
-                  <SampleImage file={file} edge={200} alt={file} />
-                  <span class="hidden">{format.name} </span>
-                  <span>{format.label(label)}</span>
-                </button>
-              </li>
-            ))}
-          </ul>
-          <div class="steps">
-            <button
-              type="button"
-              class="plain"
-              disabled={at === 0}
-              aria-keyshortcuts="ArrowLeft"
-              onClick={() => move(-1)}
-            >
-              ← Previous
-            </button>
-            <KeysSwitch />
-            <button
-              type="button"
-              class="plain"
-              disabled={at === items.length - 1}
-              aria-keyshortcuts="ArrowRight"
-              onClick={() => move(1)}
-            >
-              Next →
-            </button>
-          </div>
+          <MostSimilar item={item} onOpen={openFile} />
+          <Steps isFirst={at === 0} isLast={at === items.length - 1} onMove={move} />
         </div>
       </div>
       {opened && <SampleView opened={opened} onClose={close} onOpen={open} />}
@@ -174,11 +105,105 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   );
 }
 
+/** The image of the label; a click opens its details. */
+function Suspect(props: {
+  readonly file: string;
+  readonly place: string;
+  readonly onOpen: (file: string) => void;
+  readonly onSeen: (isSeen: boolean) => void;
+}) {
+  const { file, place, onOpen, onSeen } = props;
+  return (
+    <figure class="card face">
+      <button type="button" class="tile" aria-label={`Open the details of image ${place}`} onClick={() => onOpen(file)}>
+        <SampleImage file={file} edge={EDGE_PX} eager alt={`Image ${place}`} onSeen={onSeen} />
+      </button>
+      <figcaption class="pair note">
+        <span class="wrap">{file}</span>
+        <span>{place}</span>
+      </figcaption>
+    </figure>
+  );
+}
+
+/** The label, the suggested value and the mislabel probability. */
+function Evidence({ item, decision }: { readonly item: Item; readonly decision: ShownDecision | null }) {
+  const format = useFormat();
+  return (
+    <>
+      <dl class="versus">
+        <div>
+          <dt>Label</dt>
+          <dd>{format.label(item.label)}</dd>
+        </div>
+        <div class="suggested">
+          <dt>Suggested</dt>
+          <dd>{format.label(item.suggested)}</dd>
+        </div>
+        <div>
+          <dt>Mislabel probability</dt>
+          <dd>{item.score.toFixed(2)}</dd>
+        </div>
+      </dl>
+      <p class="kinds">
+        {item.kinds
+          .filter(kind => kind !== 'label')
+          .map(kind => (
+            <span key={kind} class="mark doubt">
+              {kind}
+            </span>
+          ))}
+        <DecisionMark decision={decision} />
+      </p>
+    </>
+  );
+}
+
+function MostSimilar({ item, onOpen }: { readonly item: Item; readonly onOpen: (file: string) => void }) {
+  const format = useFormat();
+  return (
+    <>
+      <h3>Most similar images</h3>
+      <ul class="near">
+        {item.neighbours.map(({ file, label }) => (
+          <li key={file} title={file}>
+            <button type="button" class="tile" onClick={() => onOpen(file)}>
+              <SampleImage file={file} edge={200} alt={file} />
+              <span class="hidden">{format.name} </span>
+              <span>{format.label(label)}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** The buttons to the previous and the next image. */
+function Steps(props: {
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+  readonly onMove: (step: number) => void;
+}) {
+  const { isFirst, isLast, onMove } = props;
+  return (
+    <div class="steps">
+      <button type="button" class="plain" disabled={isFirst} aria-keyshortcuts="ArrowLeft" onClick={() => onMove(-1)}>
+        ← Previous
+      </button>
+      <KeysSwitch />
+      <button type="button" class="plain" disabled={isLast} aria-keyshortcuts="ArrowRight" onClick={() => onMove(1)}>
+        Next →
+      </button>
+    </div>
+  );
+}
+
 const EDGE_PX = 800;
-/** How many images are fetched before they are shown. */
+/** The number of images that are fetched ahead. */
 const AHEAD = 10;
 
-/** Fetches the next images, so that each is there at once when the one before it is decided. */
+/** Fetches the next images, so that they appear at once. */
 function useAhead(items: readonly Item[], at: number): void {
   useEffect(() => {
     for (const { file } of items.slice(at + 1, at + 1 + AHEAD)) new Image().src = imageUrl(file, EDGE_PX);

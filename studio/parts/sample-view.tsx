@@ -5,29 +5,27 @@ import { unusualText } from '../../src/report/prediction-text.js';
 import { apiUrl, ask } from '../base/api.js';
 import { useDecisions } from '../base/decisions.js';
 import { useFormat } from '../base/format.js';
+import { useFetched } from '../base/hooks.js';
 import { useStore } from '../base/store.js';
 import { age, state } from '../base/studio.js';
-import { useFetched } from '../base/use-fetched.js';
+import { Dialog, Fault } from './blocks.js';
 import { DecisionMark, SavingLine } from './decision.js';
 import { Deeds, KeysSwitch } from './deeds.js';
-import { Dialog } from './dialog.js';
 import { Explainable } from './explainable.js';
-import { Fault } from './fault.js';
 import { IntervalAxis } from './interval-axis.js';
-import { SampleImage } from './sample-image.js';
+import { SampleImage } from './sample-tile.js';
 
-/** An image of the data, or of the data that was measured on. */
+/** An image of the data, or of the evaluated data. */
 export interface Opened {
   readonly file: string;
   readonly of: 'data' | 'results';
 }
 
 /**
- * One image with all that is known of it: large, the true and the predicted value, the explanation, the nearest training images, the
- * columns of its row, and its decision. Every image of the studio that can be clicked opens it.
+ * The details of an image: its true value, prediction, explanation, nearest training images, columns and decision.
  *
- * @param props.onStep Leads to its neighbours in what is shown behind it; left out where there are none.
- * @param props.onOpen Opens another image in its place.
+ * @param props.onStep Shows the previous or next image of the list behind. Default: there is no list.
+ * @param props.onOpen Opens another image instead.
  */
 export function SampleView(props: {
   readonly opened: Opened;
@@ -40,7 +38,7 @@ export function SampleView(props: {
   const writable = useStore(state)?.writable ?? false;
   const format = useFormat();
   const fetched = useFetched<SampleDetail>(apiUrl('sample', { file, of }), useStore(age));
-  // While the next one is fetched, what is known is still that of the image before.
+  // While the next image is fetched, the details are still those of the previous one.
   const detail = fetched.kind === 'ready' && fetched.value.file === file ? fetched.value : undefined;
   const decision = useDecisions()(file, detail?.decision ?? null);
   const explain = async (signal: AbortSignal): Promise<ExplainAnswer> =>
@@ -71,7 +69,7 @@ export function SampleView(props: {
           <p class="note wrap">{file}</p>
         </header>
         {fetched.kind === 'failed' && <Fault reason={fetched.reason} />}
-        {fetched.kind === 'none' && <Fault reason="The data has no such image any more." />}
+        {fetched.kind === 'none' && <Fault reason="This image is no longer in the data." />}
         {detail?.error && <Fault reason={detail.error} />}
         {detail && <Known detail={detail} decision={decision} />}
         {detail?.decidable && writable && (
@@ -108,7 +106,7 @@ export function SampleView(props: {
   );
 }
 
-/** Arrow keys where no decision is taken, which has its own: listened to from the moment on that those end, so that no key is lost. */
+/** Handles arrow keys while the decision buttons, which handle them too, are absent. A layout effect: no key is lost in between. */
 function useArrows(onStep: ((step: number) => void) | undefined): void {
   useLayoutEffect(() => {
     if (onStep === undefined) return;
@@ -121,7 +119,7 @@ function useArrows(onStep: ((step: number) => void) | undefined): void {
   }, [onStep]);
 }
 
-/** The numbers of an image, and the columns of its row. */
+/** The values of an image, and the columns of its row. */
 function Known(props: { readonly detail: SampleDetail; readonly decision: SampleDetail['decision'] }) {
   const { detail, decision } = props;
   const { label, prediction, doubt, columns, decidable } = detail;
@@ -180,7 +178,7 @@ function Known(props: { readonly detail: SampleDetail; readonly decision: Sample
   );
 }
 
-/** The training images that look most like it. */
+/** The nearest training images. */
 function Nearest({ detail, onOpen }: { readonly detail: SampleDetail; readonly onOpen: (opened: Opened) => void }) {
   const format = useFormat();
   if (detail.neighbours.length === 0) return null;

@@ -2,10 +2,10 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Results } from '../../src/formats/studio-protocol.js';
 import { plural } from '../../src/report/format.js';
 import { useFormat } from '../base/format.js';
+import { useWidth } from '../base/hooks.js';
 import { type Scale, scaleOf, ticks } from '../base/scale.js';
-import { useWidth } from '../base/use-size.js';
 
-/** A part of the plot: true numbers and predicted ones; an end that is undefined is open. */
+/** A selected part of the plot, by true and predicted values; an undefined end is open. */
 export interface Brush {
   readonly labelFrom: number | undefined;
   readonly labelTo: number | undefined;
@@ -16,7 +16,7 @@ export interface Brush {
 type Points = Results['points'];
 
 const MARGIN = { top: 10, right: 10, bottom: 42, left: 52 };
-/** A shorter way than this is a click, which takes the brush away. */
+/** A shorter drag is a click, which clears the selection. */
 const CLICK_PX = 4;
 
 /** Whether a point lies in the brush. */
@@ -26,10 +26,10 @@ export const isInside = ({ label, value }: Points[number], brush: Brush): boolea
   value >= (brush.valueFrom ?? -Infinity) &&
   value <= (brush.valueTo ?? Infinity);
 
-/** Whether the brush chooses anything. */
+/** Whether there is a selection. */
 export const isBrushed = (brush: Brush): boolean => Object.values(brush).some(end => end !== undefined);
 
-/** True against predicted numbers, a point an image; dragging over it chooses some. */
+/** True against predicted values, one point per image; a drag selects points. */
 export function Scatter(props: {
   readonly points: Points;
   readonly brush: Brush;
@@ -142,7 +142,7 @@ export function Scatter(props: {
   );
 }
 
-/** One range for both axes, so that the diagonal is where a prediction is right. */
+/** The common range of both axes; correct predictions are on the diagonal. */
 function rangeOf(points: Points): [number, number] {
   let low = Infinity;
   let high = -Infinity;
@@ -155,7 +155,7 @@ function rangeOf(points: Points): [number, number] {
   return [low - pad, high + pad];
 }
 
-/** Draws all points; those outside the brush pale. 10,000 take about 10 ms. */
+/** Draws all points; those outside the selection are pale. 10,000 points take about 10 ms. */
 function draw(
   canvas: HTMLCanvasElement,
   width: number,
@@ -188,7 +188,7 @@ function draw(
   }
 }
 
-/** Changes when the reader's system goes from light to dark or back. */
+/** Whether the system's color scheme is dark. */
 function useScheme(): boolean {
   const [isDark, setIsDark] = useState(() => matchMedia('(prefers-color-scheme: dark)').matches);
   useEffect(() => {

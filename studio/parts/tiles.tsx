@@ -1,17 +1,17 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { useWidth } from '../base/use-size.js';
+import { useWidth } from '../base/hooks.js';
 
-/** Tiles a block; the blocks near the window alone are in the document. */
+/** Tiles per block; only the blocks near the window are in the document. */
 const BLOCK = 48;
-/** How far beyond the window tiles are drawn ahead. */
+/** The distance beyond the window within which tiles are rendered. */
 const AHEAD_PX = 500;
 
 /** The measures of `.tiles` in the style sheet, in rem. */
 const REM = { least: 7.5, leastNarrow: 6.2, gap: 0.75, rowGap: 0.9, line: 1.6 } as const;
 const NARROW_REM = 35;
 
-/** Where tiles lie. */
+/** The layout of tiles. */
 interface Grid {
   readonly columns: number;
   readonly rowPx: number;
@@ -29,13 +29,13 @@ function gridOf(widthPx: number, lines: number): Grid {
 }
 
 /**
- * Any number of tiles in a grid, of which those near the window are in the document.
+ * A virtualized grid of tiles.
  *
- * @param props.lines Lines of text below each image, which stay free where a tile has fewer.
- * @param props.tile Draws the tile at a place.
- * @param props.onNeed Called as places come near the window; its answer is called as they go. The same function as long as the tiles
- * are the same ones.
- * @param props.reveal A place to scroll to; each new object scrolls again.
+ * @param props.lines Lines of text below each image.
+ * @param props.tile Renders the tile at a position.
+ * @param props.onNeed Called when positions come near the window; its result is called when they leave. It must be the same function
+ * while the tiles are the same.
+ * @param props.reveal A position to scroll to; each new object scrolls again.
  */
 export function Tiles(props: {
   readonly count: number;
@@ -52,7 +52,7 @@ export function Tiles(props: {
 
   const revealed = useRef<typeof reveal>(undefined);
   useEffect(() => {
-    // Once, and not before the place is there.
+    // Once, when the position exists.
     if (reveal === undefined || grid === undefined || reveal === revealed.current || reveal.place >= count) return;
     revealed.current = reveal;
     const top = ref.current!.getBoundingClientRect().top + Math.floor(reveal.place / grid.columns) * grid.rowPx;
@@ -107,7 +107,7 @@ function Block(props: {
   );
 }
 
-/** The blocks near the window, by their index. One with the focus stays, so that the focus does. */
+/** The indices of the blocks near the window. The block with the focus stays. */
 function useShown(ref: { readonly current: HTMLElement | null }, blocks: number): ReadonlySet<number> {
   const [shown, setShown] = useState<ReadonlySet<number>>(new Set([0]));
   useEffect(() => {

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import { apiUrl, ask, Refusal, reasonOf } from '../base/api.js';
 import { connect } from '../base/studio.js';
-import { Fault } from './fault.js';
+import { Fault } from './blocks.js';
 
-/** Asks for the service's token and makes a session of it; the browser keeps a cookie that no script can read. */
+/** Exchanges the service's token for a session cookie, which no script can read. */
 export function TokenForm() {
   const [token, setToken] = useState('');
   const [fault, setFault] = useState<string>();
@@ -14,7 +14,7 @@ export function TokenForm() {
       await connect();
     } catch (error) {
       const isWrong = error instanceof Refusal && error.status === 401;
-      setFault(isWrong ? 'That is not the token of this service.' : reasonOf(error));
+      setFault(isWrong ? 'Wrong token.' : reasonOf(error));
     }
   };
   return (
@@ -25,7 +25,7 @@ export function TokenForm() {
         void enter();
       }}
     >
-      <h1>This service asks for a token</h1>
+      <h1>This service needs a token</h1>
       <label class="field">
         <span>Token</span>
         <input

@@ -12,10 +12,10 @@ const titles: Readonly<Record<PageName, string>> = {
   try: 'Try',
 };
 
-/** Which page shows a job of a kind. */
+/** The page that shows a kind of job. */
 const pageOf = { train: 'train', evaluate: 'results', clean: 'review' } as const;
 
-/** The name of what is worked with, the tabs, and what runs beside. */
+/** The name of the model, the tabs, and the running job. */
 export function TopBar({ state, page }: { readonly state: StudioState | null; readonly page: PageName }) {
   const running = useStore(job);
   const { waiting, trouble } = useStore(saving);

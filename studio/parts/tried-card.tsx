@@ -4,11 +4,10 @@ import { intervalText, unusualText } from '../../src/report/prediction-text.js';
 import { type TargetFormat, useFormat } from '../base/format.js';
 import type { Preview } from '../base/preview.js';
 import { explainTried, type Tried, type TriedAnswer, type TriedFace } from '../base/tries.js';
-import { Dialog } from './dialog.js';
+import { Dialog, Fault } from './blocks.js';
 import { Explainable } from './explainable.js';
-import { Fault } from './fault.js';
 
-/** An image that was tried: its number, or that of each face in it. It opens large, with the explanation of each number. */
+/** A tried image with its prediction, or that of each face in it. A click opens it with the explanations. */
 export function TriedCard({ tried }: { readonly tried: Tried }) {
   const format = useFormat();
   const { answer, error, name, preview, level } = tried;
@@ -32,7 +31,7 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
             {faces.map((face, i) => (
               <li key={i}>
                 {face.error === undefined ? <Answer answer={face} format={format} level={level} /> : face.error}
-                {face.small && <p class="odd">Small: its number is worth little.</p>}
+                {face.small && <p class="odd">Small face: the value is not reliable.</p>}
               </li>
             ))}
           </ol>
@@ -51,7 +50,7 @@ export function TriedCard({ tried }: { readonly tried: Tried }) {
   );
 }
 
-/** A tried image large: what is explained is the whole of it, or the crop of each face, as it was predicted. */
+/** A tried image in full size, with the explanation of each prediction. */
 function TriedLarge({ tried, onClose }: { readonly tried: Tried; readonly onClose: () => void }) {
   const { id, answer, name, preview, level } = tried;
   const format = useFormat();

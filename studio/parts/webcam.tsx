@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { reasonOf } from '../base/api.js';
-import { Fault } from './fault.js';
+import { Fault } from './blocks.js';
 
-/** The camera of this device: its image live, and a button that takes one. Nothing is sent before. */
+/** The live image of the camera, with a button that takes an image. Nothing else is sent. */
 export function Webcam({ onImage }: { readonly onImage: (file: File) => void }) {
   const [stream, setStream] = useState<MediaStream>();
   const [fault, setFault] = useState<string>();
@@ -21,8 +21,8 @@ export function Webcam({ onImage }: { readonly onImage: (file: File) => void }) 
   const open = async () => {
     setFault(undefined);
     try {
-      // Browsers offer cameras to https and to this machine alone.
-      if (navigator.mediaDevices === undefined) throw new Error('the browser offers a camera to https addresses alone');
+      // Browsers allow cameras only on https addresses and on localhost.
+      if (navigator.mediaDevices === undefined) throw new Error('browsers allow cameras only on https addresses');
       setStream(await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'user' }, audio: false }));
     } catch (error) {
       setFault(`No camera: ${reasonOf(error)}`);
@@ -54,14 +54,7 @@ export function Webcam({ onImage }: { readonly onImage: (file: File) => void }) 
     );
   return (
     <div class="webcam">
-      <video
-        ref={video}
-        autoplay
-        playsInline
-        muted
-        aria-label="What the camera sees"
-        onLoadedData={() => setIsReady(true)}
-      />
+      <video ref={video} autoplay playsInline muted aria-label="Camera image" onLoadedData={() => setIsReady(true)} />
       <p class="row">
         <button type="button" class="main" disabled={!isReady} onClick={take}>
           Take an image

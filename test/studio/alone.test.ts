@@ -35,13 +35,13 @@ describe('the studio without data', { skip: noBrowser }, () => {
     await page.goto(service.url);
     await page.getByLabel('Token').fill('guess');
     await page.keyboard.press('Enter');
-    await page.getByText('That is not the token of this service.').waitFor();
+    await page.getByText('Wrong token.').waitFor();
     await assertAccessible(page, 'the token');
     await page.getByLabel('Token').fill('sesame');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Try' }).waitFor();
     assert.equal(await page.getByRole('navigation').count(), 0);
-    await page.getByText('age names age in years, learnt from 100 images; RMSE 5.00 on those held out').waitFor();
+    await page.getByText('age predicts age in years; trained on 100 images; RMSE 5.00 on held-out images').waitFor();
 
     await page.locator('input[type=file]').setInputFiles([join(root, 'light.jpg'), join(root, 'broken.jpg')]);
     await page.getByText('2 of 2 answered').waitFor();

@@ -119,7 +119,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('heading', { name: 'Value 112' }).waitFor();
     // The field is filled also where nothing is suspicious.
-    assert.equal(await dialog.getByLabel('The right value').inputValue(), '112');
+    assert.equal(await dialog.getByLabel('Correct value').inputValue(), '112');
     await page.getByTitle('112/97.jpg', { exact: true }).waitFor();
     await dialog.getByRole('button', { name: 'Next' }).waitFor();
     await page.keyboard.press('ArrowRight');
@@ -141,10 +141,10 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.getByLabel('Sort by').selectOption('error');
     await page.getByText('The largest errors need a model').waitFor();
     await page.getByLabel('Sort by').selectOption('score');
-    await page.getByRole('button', { name: 'Look for wrong labels' }).waitFor();
+    await page.getByRole('button', { name: 'Search for wrong labels' }).waitFor();
     await page.getByLabel('Sort by').selectOption('file');
     await page.getByRole('radio', { name: 'Suspicious' }).check({ force: true });
-    await page.getByRole('button', { name: 'Look for wrong labels' }).waitFor();
+    await page.getByRole('button', { name: 'Search for wrong labels' }).waitFor();
   });
 
   it('takes a name and a unit for the value of folders, and keeps them', async () => {

@@ -51,7 +51,7 @@ describe('a page whose service works on another data set after a restart', { ski
     await page.getByText('Not saved yet: the service does not answer. One decision waits').waitFor();
 
     service = await serveFaces(second, port);
-    await page.getByRole('alert').getByText('Unsaved decisions about another data set: 1.').waitFor();
+    await page.getByRole('alert').getByText('Unsaved decisions about another dataset: 1.').waitFor();
     await page.getByText('0 of 3 decided').waitFor();
     assert.equal(existsSync(decisionsIn(second)), false);
     await page.keyboard.press('k');

@@ -83,11 +83,11 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await goTo('Train');
     await field('Name').fill('tuned');
     await page.getByLabel('Backbone').selectOption('resnet18');
-    await page.getByLabel('What is trained').selectOption('last');
+    await page.getByLabel('Trainable layers').selectOption('last');
     // What few change is folded away, with its real defaults.
     assert.ok(await page.getByLabel('Epochs').isHidden());
     await page.getByText('More settings').click();
-    await page.getByText('How often each image is seen. Default: 10.').waitFor();
+    await page.getByText('Passes over the training images. Default: 10.').waitFor();
     assert.equal(await page.getByLabel('Learning rate').getAttribute('placeholder'), '0.001');
     await field('Head').selectOption('linear');
     await page.getByLabel('Epochs').fill('500');
@@ -113,7 +113,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
 
   it('Train ends with a model, and names what is wrong with an order', LONG, async () => {
     await field('Name').fill('exact');
-    await page.getByLabel('What is trained').selectOption('head');
+    await page.getByLabel('Trainable layers').selectOption('head');
     await field('Head').selectOption('linear');
     await page.getByLabel('Backbone').selectOption('resnet18');
     assert.ok(await page.getByLabel('Epochs').isDisabled());
@@ -122,14 +122,17 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.match((await text('.outcome'))!, /held-out images[\d.]+ yearsAlways the mean[\d.]+ years/);
     await field('Name').fill('exact');
     await page.getByRole('button', { name: 'Start' }).click();
-    await page.getByRole('alert').getByText('name: expected that of a new model, got "exact", which exists').waitFor();
-    await page.getByRole('button', { name: 'Move the older model aside and start' }).waitFor();
+    await page
+      .getByRole('alert')
+      .getByText('name: the model "exact" exists; choose another name or "Move the existing model aside"')
+      .waitFor();
+    await page.getByRole('button', { name: 'Move the existing model aside and start' }).waitFor();
   });
 
   it('Results measures, and shows the faces behind a part of the plot', LONG, async () => {
     await page.getByRole('link', { name: 'See the results' }).click();
-    await page.getByText(`Each image of ${test} (--test) is predicted`).waitFor();
-    await page.getByRole('button', { name: 'Measure' }).click();
+    await page.getByText(`The model predicts each image of ${test}`).waitFor();
+    await page.getByRole('button', { name: 'Evaluate' }).click();
     await page.getByText('exact on 15 images').waitFor(LONG);
     assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) always the mean, [\d.]+/);
     // Tiles are in the document when they come near the window.
@@ -144,15 +147,15 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.mouse.down();
     await page.mouse.move(box.x + box.width - 1, box.y + box.height - 1, { steps: 3 });
     await page.mouse.up();
-    await page.getByText('15 images chosen').waitFor();
-    await page.getByRole('button', { name: 'Choose nothing' }).click();
-    await page.getByText('Nothing chosen').waitFor();
+    await page.getByText('15 images selected').waitFor();
+    await page.getByRole('button', { name: 'Clear the selection' }).click();
+    await page.getByText('No selection').waitFor();
 
     // The same by keys.
     await field('True from').focus();
     await page.keyboard.type('40');
     await page.keyboard.press('Enter');
-    await page.getByText(/\d images chosen/).waitFor();
+    await page.getByText(/\d images selected/).waitFor();
     const labels = (await page.locator('.chosen .tile .pair > span > b').allTextContents()).map(Number);
     assert.ok(labels.filter(Number.isFinite).every(label => label >= 40));
     assert.match(page.url(), /labelFrom=40/);
@@ -207,8 +210,8 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
 
   it('Review looks for wrong labels and saves what is decided', LONG, async () => {
     await goTo('Review');
-    await page.getByRole('button', { name: 'Look for wrong labels' }).click();
-    await page.getByText(/^\d+ suspicious labels?; share of labels that are wrong: /).waitFor(LONG);
+    await page.getByRole('button', { name: 'Search for wrong labels' }).click();
+    await page.getByText(/^\d+ suspicious labels?; estimated share of wrong labels: /).waitFor(LONG);
     assert.match((await text('.reviewer'))!, /0 of \d+ decided/);
     await assertAccessible(page, 'Review');
     await page.keyboard.press('d');
@@ -238,7 +241,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: /^Explain/ }).click();
     await dialog.getByText(`Why ${number}, compared with`).waitFor(LONG);
-    await dialog.getByRole('img', { name: 'pushed the prediction up and down' }).waitFor();
+    await dialog.getByRole('img', { name: 'that raise or lower the prediction' }).waitFor();
     await assertAccessible(page, 'an explanation');
     await dialog.getByRole('button', { name: 'Hide the explanation' }).click();
     await page.keyboard.press('Escape');

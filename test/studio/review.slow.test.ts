@@ -83,9 +83,9 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     assert.equal(await at(), before);
 
     // Where single keys disturb, they can be turned off.
-    await page.getByLabel('Keys decide').uncheck();
+    await page.getByLabel('Keyboard shortcuts').uncheck();
     await page.keyboard.press('k');
-    await page.getByLabel('Keys decide').check();
+    await page.getByLabel('Keyboard shortcuts').check();
     await decided(page, 4);
     await page.close();
   });
@@ -103,7 +103,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     // The last one is the least suspicious.
     await page.goto(`${service.url}#/review?file=${encodeURIComponent(files[11]!)}`);
     await page.getByText('12 of 12', { exact: true }).waitFor();
-    const field = page.getByLabel('The right age');
+    const field = page.getByLabel('Correct age');
     assert.ok(Number(await field.inputValue()) > 0);
     // What is typed is about this image alone.
     await field.fill('7');
@@ -143,7 +143,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.route('**/image*', route => route.abort());
     await page.keyboard.press('ArrowRight');
     await page.reload();
-    await page.getByText('keys decide nothing about it').waitFor();
+    await page.getByText('Keyboard shortcuts are off for it').waitFor();
     await page.keyboard.press('d');
     await page.keyboard.press('k');
     await decided(page, 4);
@@ -158,7 +158,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
 
   it('opens an image and those most alike large, with all that is known of them', async () => {
     const page = await tab();
-    await page.getByRole('button', { name: 'large, with all that is known' }).click();
+    await page.getByRole('button', { name: 'Open the details of image' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('heading', { name: /^Age \d+ years$/ }).waitFor();
     // Its keys are those of the image that lies above the others.
@@ -201,8 +201,11 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await one.keyboard.press('k');
     await saved(one);
     release();
-    await two.getByRole('alert').getByText('another tab decided first, kept. Yours (dropped) was not saved').waitFor();
-    await two.getByRole('button', { name: 'Understood' }).click();
+    await two
+      .getByRole('alert')
+      .getByText('another tab has decided already (kept). Your decision (dropped) was not saved')
+      .waitFor();
+    await two.getByRole('button', { name: 'Dismiss' }).click();
     assert.equal(onDisk().length, 8);
     await one.close();
     await two.close();

@@ -129,13 +129,7 @@ export function checkJob({ workplace, served }: JobPlace, request: JobRequest): 
     throw new Problem(422, `name: "${name}" exists and is not a model; choose another name`);
   if (force) return;
   if (existsSync(out))
-    throw new Problem(
-      422,
-      `name: the model "${name}" exists; choose another name, or set ${option('force')} to move it aside`,
-    );
+    throw new Problem(422, `name: the model "${name}" exists; choose another name or ${option('force')}`);
   if (existsSync(checkpoint))
-    throw new Problem(
-      422,
-      `name: the training of "${name}" is unfinished; set ${option('resume')} or ${option('force')}`,
-    );
+    throw new Problem(422, `name: the training of "${name}" is unfinished; ${option('resume')} or ${option('force')}`);
 }

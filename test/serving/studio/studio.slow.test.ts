@@ -455,7 +455,7 @@ describe('a studio at work', () => {
     assert.deepEqual([state.job!.state, state.job!.resumable, state.job!.error], ['stopped', true, null]);
     assert.equal(state.model, null);
     const { detail } = await answerOf(await ask('POST', 'jobs', order));
-    assert.match(detail, /^name: the training of "tuned" is unfinished; set `resume` or `force`$/);
+    assert.match(detail, /^name: the training of "tuned" is unfinished; `resume` or `force`$/);
     const done = await work({ ...order, resume: true });
     assert.equal(done.state, 'done', done.error ?? '');
     assert.deepEqual(
