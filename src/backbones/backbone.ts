@@ -2,18 +2,18 @@ import { add, cast, mul, reduceMean, transpose } from '../engine/graph/build.js'
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { BackboneOutput } from './resnet.js';
 
-/** What a frozen backbone is computed in; `auto` is int8 where it is faster here and its features agree with those of fp32. */
+/** The precision of a frozen backbone; `auto` is int8 if it is faster on this machine and its features agree with those of fp32. */
 export const precisions = ['fp32', 'int8', 'auto'] as const;
 export type Precision = (typeof precisions)[number];
 
-/** How a pixel p of 0..255 enters a network: `(p * scale - mean) / std`, with mean and std for red, green and blue. */
+/** The normalization of a pixel p, 0..255: `(p * scale - mean) / std`, with mean and std for red, green and blue. */
 export interface Normalization {
   readonly scale: number;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
 }
 
-/** ImageNet's normalisation, as torchvision and timm use it. */
+/** ImageNet's normalization, as torchvision and timm use it. */
 export const imagenetNormalization: Normalization = {
   scale: 1 / 255,
   mean: [0.485, 0.456, 0.406],
@@ -26,62 +26,62 @@ export interface LinearHead {
   readonly bias: number;
 }
 
-/** A pretrained network with its weights at hand, and what a user should know of it. */
+/** A pretrained network with its weights. */
 export interface Backbone {
   /** `face`, `resnet50`, or the name of a file. */
   readonly name: string;
-  /** Where the weights come from, for people. */
+  /** Origin of the weights, as text. */
   readonly source: string;
-  /** Licence of the weights, as an SPDX name where there is one. */
+  /** License of the weights, as an SPDX identifier where there is one. */
   readonly license: string;
   /** Hex digest of the weights; the feature cache is keyed by it. */
   readonly sha256: string;
-  /** Width and height in pixels of the images it takes, which are stretched to that size. */
+  /** Width and height of its input in pixels; images are stretched to that size. */
   readonly sizePx: number;
   readonly normalization: Normalization;
   /** D, the number of features. */
   readonly width: number;
   /**
-   * The stage whose means over all places tell images of another kind, and its channels: the last but one, since what the last one does
-   * not know hardly excites it. Left out where no stages are known.
+   * The stage whose spatial means detect out-of-distribution images, and its channels: the last but one, since unknown content barely
+   * activates the last one. Absent where no stages are known.
    */
   readonly middle?: { readonly stage: string; readonly width: number };
-  /** The network on x `[N, 3, H, W]`, normalised. */
+  /** The network on normalized x `[N, 3, H, W]`. */
   build(x: Value): BackboneOutput;
   /**
-   * The network with weights as parameters and operations that have gradients, where `build` keeps somebody else's operations as they
-   * are. Weights have the same names in both. Default: `build`.
+   * The network with parameters and operations that have gradients, where `build` keeps the operations of an ONNX file. Weights have the
+   * same names in both. Default: `build`.
    *
-   * @throws UnsupportedOpError, naming the operation, where one of them cannot be expressed so.
+   * @throws UnsupportedOpError, naming the operation, where one has no counterpart.
    */
   buildTrainable?(x: Value): BackboneOutput;
-  /** What its convolutions are computed in. Default: fp32. */
+  /** The precision of its convolutions. Default: fp32. */
   readonly precision?: 'int8';
-  /** The linear layer that comes with formula weights; Adam starts from it. */
+  /** The linear layer of formula weights, from which Adam starts. */
   readonly head?: LinearHead;
 }
 
-/** The means of the middle stage over all places, `[N, C]`; undefined where the backbone has none. */
+/** The spatial means of the middle stage, `[N, C]`; undefined where the backbone has none. */
 export function pooledMiddle({ middle }: Pick<Backbone, 'middle'>, { stages }: BackboneOutput): Value | undefined {
   const value = middle && stages.get(middle.stage);
   return value && reduceMean(value, [2, 3]); // [N, C, H, W] -> [N, C]
 }
 
-/** A graph that takes pixels, up to the backbone's features. */
+/** A graph from pixels to the backbone's features. */
 export interface PixelGraph extends BackboneOutput {
   readonly graph: Graph;
 }
 
-/** The backbone on an input `pixels`, uint8 RGB `[N, H, W, 3]`: cast, normalisation and network. */
+/** The backbone on an input `pixels`, uint8 RGB `[N, H, W, 3]`: cast, normalization and network. */
 export function buildFromPixels(backbone: Backbone): PixelGraph {
   const graph = new Graph();
   return { graph, ...backbone.build(pixelInput(graph, backbone, 'N')) };
 }
 
 /**
- * Adds the input `pixels`, uint8 RGB `[N, H, W, 3]`, to `graph`: normalised images `[N, 3, H, W]` as the backbone takes them.
+ * Adds the input `pixels`, uint8 RGB `[N, H, W, 3]`, to `graph`: normalized images `[N, 3, H, W]`.
  *
- * @param augment What becomes of the images `[N, 3, H, W]`, 0..255, before they are normalised. Default: nothing.
+ * @param augment Applied to the images `[N, 3, H, W]`, 0..255, before normalization. Default: none.
  */
 export function pixelInput(
   graph: Graph,

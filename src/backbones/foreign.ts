@@ -16,10 +16,10 @@ import { sizeOf } from '../engine/tensor.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import type { BackboneOutput } from './resnet.js';
 
-/** How somebody else's ONNX file is to be fed. */
+/** An ONNX file and its input. */
 export interface ForeignOptions {
   readonly path: string;
-  /** Width and height in pixels; needed where the file leaves them open. */
+  /** Width and height in pixels; required where the file does not fix them. */
   readonly sizePx?: number | undefined;
   /** Default: ImageNet's. */
   readonly normalization?: Normalization | undefined;
@@ -29,12 +29,11 @@ const OLDEST_OPSET = 13;
 const PREFIX = 'backbone/';
 
 /**
- * Any ONNX file as a backbone: frozen, with the file's own operations, or to be trained, where ours can express all of them. Its one
- * input must be float32 `[N, 3, H, W]`; its features are what enters its last Gemm or MatMul, else its first output, flattened to
- * `[N, D]`.
+ * Any ONNX file as a backbone: frozen with the file's own operations, or trainable if eyeball has all of them. Its one input must be
+ * float32 `[N, 3, H, W]`. Its features are the input of its last Gemm or MatMul, otherwise its first output, flattened to `[N, D]`.
  *
  * @throws InputError where the file cannot be read or has another form.
- * @throws UsageError where the size is needed, or is not the one in the file.
+ * @throws UsageError where the size is required or contradicts the file.
  */
 export async function loadForeign({ path, sizePx, normalization }: ForeignOptions): Promise<Backbone> {
   let bytes: Uint8Array;
@@ -92,24 +91,23 @@ function onlyInput(model: OnnxModel, path: string): OnnxValueInfo {
   return input;
 }
 
-function inputSize(input: OnnxValueInfo, asked: number | undefined, path: string): number {
+function inputSize(input: OnnxValueInfo, requested: number | undefined, path: string): number {
   const [height, width] = input.shape!.slice(2);
   const fixed = [height, width].filter((dim): dim is number => typeof dim === 'number');
   if (fixed.length === 2 && fixed[0] !== fixed[1]) {
     throw new InputError(expected(`${path}: "${input.name}"`, 'square images', `${width} x ${height}`));
   }
-  if (fixed[0] !== undefined && asked !== undefined && asked !== fixed[0]) {
-    throw new UsageError(expected(option('sizePx'), `${fixed[0]}, the size in ${path}`, `${asked}`));
+  if (fixed[0] !== undefined && requested !== undefined && requested !== fixed[0]) {
+    throw new UsageError(expected(option('sizePx'), `${fixed[0]}, the size in ${path}`, `${requested}`));
   }
-  const size = fixed[0] ?? asked;
-  if (size === undefined)
-    throw new UsageError(expected(option('sizePx'), `the image size for ${path}, which leaves it open`, 'none'));
+  const size = fixed[0] ?? requested;
+  if (size === undefined) throw new UsageError(`${path} does not fix the image size; set it with ${option('sizePx')}`);
   return size;
 }
 
 function featureName(model: OnnxModel, path: string): string {
-  const weighs = (node: OnnxNode) => node.domain === '' && (node.opType === 'Gemm' || node.opType === 'MatMul');
-  const last = model.nodes.findLast(weighs);
+  const isLinear = (node: OnnxNode) => node.domain === '' && (node.opType === 'Gemm' || node.opType === 'MatMul');
+  const last = model.nodes.findLast(isLinear);
   const name = last?.inputs[0] ?? model.outputs[0]?.name;
   if (name === undefined) throw new InputError(expected(path, 'an output', 'none'));
   return name;
@@ -117,7 +115,7 @@ function featureName(model: OnnxModel, path: string): string {
 
 const WIDEST = 65_536;
 
-/** The shape of the features for two images, found by running the file once. */
+/** The shape of the features of two images, measured by running the file. */
 async function measure(
   model: OnnxModel,
   input: OnnxValueInfo,
@@ -149,7 +147,7 @@ async function measure(
   return shape;
 }
 
-/** Adds what `features` needs of `model` to x's graph, with names of its own, and returns it as it stands in the file. */
+/** Adds the nodes that `features` depends on to x's graph, unchanged except for prefixed names, and returns `features`. */
 function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, shape: Shape): Value {
   const { graph } = x;
   for (const [domain, version] of model.opsets) graph.opsets.set(domain, version);
@@ -164,7 +162,7 @@ function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: stri
   return graph.foreignValue(rename(features), { dtype: 'float32', shape });
 }
 
-/** The same as operations of ours, with the weights as parameters, called as `append` calls them. */
+/** As `append`, with eyeball's operations, and the weights as parameters of the same names. */
 function appendTrainable(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, path: string): Value {
   const error = (what: string, got: string, options?: ErrorOptions) =>
     new UnsupportedOpError(

@@ -18,24 +18,24 @@ import {
 import { fetchFromHub } from './weights/hub.js';
 import { readWeights } from './weights/read-weights.js';
 
-/** What eyeball knows of a ResNet before any weights are read. */
+/** A ResNet before its weights are read. */
 export interface ResnetEntry {
   readonly plan: ResnetPlan;
-  /** Parameters, the classifier of one number included. */
+  /** Number of parameters, including a linear layer with one output. */
   readonly parameters: number;
   /** The hub's name for torchvision's IMAGENET1K_V1 weights, under the file `model.safetensors`. */
   readonly hub: string;
-  /** How the SHA-256 of torchvision's own file of those weights begins, as its name says. */
+  /** The first 8 digits of the SHA-256 of torchvision's file of those weights, from its name. */
   readonly checksum: string;
 }
 
-/** What all ResNets share: RGB images of any size from 32 px, stretched whole. */
+/** Common to all ResNets: RGB images of any size from 32 px, stretched. */
 export const resnetCommon = {
   /** Default width and height. */
   sizePx: 224,
   interpolation: 'linear',
   normalization: imagenetNormalization,
-  /** Of the ImageNet weights. */
+  /** License of the ImageNet weights. */
   license: 'BSD-3-Clause',
   source: "torchvision's IMAGENET1K_V1 weights",
 } as const;
@@ -74,10 +74,9 @@ export const resnets = {
   },
 } as const satisfies Record<string, ResnetEntry>;
 
-/** Names that `--backbone` knows; beside them it takes the path of an ONNX file. */
+/** The backbones by name; `BackboneOptions.backbone` also takes the path of an ONNX file. */
 export const backboneNames = ['face', ...Object.keys(resnets)] as const;
 
-/** Which backbone, with which weights. */
 export interface BackboneOptions {
   /** One of `backboneNames`, or the path of an ONNX file. Default: `face`. */
   readonly backbone?: string | undefined;
@@ -88,7 +87,7 @@ export interface BackboneOptions {
   /** Mean and std of red, green and blue in 0..1, for ONNX files. Default: ImageNet's. */
   readonly mean?: readonly [number, number, number] | undefined;
   readonly std?: readonly [number, number, number] | undefined;
-  /** Where downloads are kept. */
+  /** The folder for downloads. */
   readonly cacheDir: string;
 }
 
@@ -96,10 +95,10 @@ const SMALLEST_PX = 32;
 const LARGEST_PX = 2048;
 
 /**
- * The backbone that `options` ask for, with its weights read.
+ * Loads a backbone with its weights.
  *
- * @throws UsageError for an unknown name or an option that this backbone has no use for.
- * @throws InputError where weights cannot be read or fetched, or are those of another network.
+ * @throws UsageError for an unknown name or an option without effect on this backbone.
+ * @throws InputError where weights cannot be read or downloaded, or belong to another network.
  */
 export async function loadBackbone(options: BackboneOptions, context: RunContext = {}): Promise<Backbone> {
   const { backbone = 'face', weights, sizePx, mean, std } = options;
@@ -107,18 +106,19 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
     throw new UsageError(expected(option('sizePx'), `a whole number from 1 to ${LARGEST_PX}`, `${sizePx}`));
   }
   if (std?.some(value => !(value > 0))) throw new UsageError(expected(option('std'), 'numbers above 0', `${std}`));
-  const refuse = (where: string, value: unknown, why: string) => {
-    if (value !== undefined) throw new UsageError(expected(where, `nothing, for ${why}`, `${value}`, 'leave it out'));
+  const refuse = (name: string, value: unknown, reason: string) => {
+    if (value !== undefined)
+      throw new UsageError(`${name} has no effect on the backbone "${backbone}", ${reason}; remove it`);
   };
   const resnet = resnetNamed(backbone);
   const foreign = resnet === undefined && backbone !== 'face';
   if (!foreign) {
-    refuse(option('mean'), mean, `${backbone} has a normalisation of its own`);
-    refuse(option('std'), std, `${backbone} has a normalisation of its own`);
+    refuse(option('mean'), mean, 'which has its own normalization');
+    refuse(option('std'), std, 'which has its own normalization');
   }
-  if (resnet === undefined) refuse(option('weights'), weights, `${backbone} carries its own weights`);
+  if (resnet === undefined) refuse(option('weights'), weights, 'which has its own weights');
   if (backbone === 'face') {
-    if (sizePx !== undefined && sizePx !== 224) refuse(option('sizePx'), sizePx, 'face takes images of 224 px');
+    if (sizePx !== undefined && sizePx !== 224) refuse(option('sizePx'), sizePx, 'which takes images of 224 px');
     return await loadFace();
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, context);
@@ -133,10 +133,9 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
   return await loadForeign({ path: backbone, sizePx, normalization });
 }
 
-/** A ResNet's name. */
 export type ResnetName = keyof typeof resnets;
 
-/** The ResNet of this name; undefined where there is none. */
+/** `name` as that of a ResNet; undefined where it is none. */
 export const resnetNamed = (name: string): ResnetName | undefined =>
   Object.hasOwn(resnets, name) ? (name as ResnetName) : undefined;
 
@@ -147,7 +146,7 @@ async function loadResnet(name: ResnetName, options: BackboneOptions, context: R
   return { name, sizePx, normalization: resnetCommon.normalization, ...about, ...resnetBackbone(name, parameters) };
 }
 
-/** What a ResNet is with these parameters. */
+/** The fields of a ResNet backbone that depend on its parameters. */
 export function resnetBackbone(
   name: ResnetName,
   parameters: ParameterSource,

@@ -3,17 +3,17 @@ import { add, batchNormalization, conv, globalAveragePool, maxPool, relu } from 
 import type { Value } from '../engine/graph/graph.js';
 import { type Tensor, toFloat32 } from '../engine/tensor.js';
 
-/** The plan of a ResNet: which residual block, and how many in each of the four stages. */
+/** The architecture of a ResNet: the kind of residual block, and how many in each of the four stages. */
 export interface ResnetPlan {
   readonly block: 'basic' | 'bottleneck';
   readonly depths: readonly [number, number, number, number];
 }
 
-/** What a backbone makes of a batch of images. */
+/** The outputs of a backbone. */
 export interface BackboneOutput {
   /** The pooled features, `[N, D]`. */
   readonly features: Value;
-  /** The value after each stage, by its name in the paper's code, in order; what fine-tuning can start from. */
+  /** The output of each stage by name, in order; fine-tuning can start after any of them. */
   readonly stages: ReadonlyMap<string, Value>;
 }
 
@@ -26,20 +26,20 @@ export const resnetMiddle = (plan: ResnetPlan) => ({ stage: 'layer3', width: res
 /** The name of the last batch norm of a residual block. */
 export const lastNorm = (plan: ResnetPlan): string => (plan.block === 'basic' ? 'bn2' : 'bn3');
 
-/** Where the network's parameters come from: a tensor for a name and the shape it must have. */
+/** Returns the tensor of a parameter by its name and the shape it must have. */
 export type ParameterSource = (name: string, shape: readonly number[]) => Tensor<'float32'>;
 
 /**
- * The parameters of a weight file, checked one by one as they are asked for.
+ * The parameters of a weight file. Each is checked when it is used.
  *
- * @param where What errors start with: the file.
+ * @param where The file, for errors.
  * @throws InputError for a parameter that is missing or has another shape.
  */
 export function parametersFrom(tensors: ReadonlyMap<string, Tensor>, where: string): ParameterSource {
   return (name, shape) => {
     const found = tensors.get(name);
     if (found === undefined) {
-      throw new InputError(expected(where, `a tensor "${name}"`, 'none', 'is it the weight file of another network?'));
+      throw new InputError(expected(where, `a tensor "${name}"`, 'none', 'the file may belong to another network'));
     }
     if (found.shape.join() !== shape.join()) {
       throw new InputError(
@@ -47,7 +47,7 @@ export function parametersFrom(tensors: ReadonlyMap<string, Tensor>, where: stri
           `${where}: "${name}"`,
           `shape [${shape}]`,
           `[${found.shape}]`,
-          'is it the weight file of another network?',
+          'the file may belong to another network',
         ),
       );
     }
@@ -58,7 +58,7 @@ export function parametersFrom(tensors: ReadonlyMap<string, Tensor>, where: stri
 /**
  * The ResNet of `plan` on x `[N, 3, H, W]`, up to the global pooling; batch norm uses its running statistics.
  *
- * Reference: He et al., https://arxiv.org/abs/1512.03385; numbers and parameter names as torchvision.models.resnet (stride on the
+ * Reference: He et al., https://arxiv.org/abs/1512.03385; results and parameter names as torchvision.models.resnet (stride on the
  * 3 x 3 convolution of a bottleneck).
  */
 export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSource): BackboneOutput {

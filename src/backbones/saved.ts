@@ -8,23 +8,21 @@ import { loadForeign } from './foreign.js';
 import { resnetBackbone, resnetNamed } from './registry.js';
 import { type BackboneOutput, parametersFrom } from './resnet.js';
 
-/** The backbone of a saved model: what its manifest says of it, and the numbers of its network. */
+/** The backbone of a saved model: its entry in the manifest and the constants of its network. */
 export interface SavedBackbone
   extends Pick<Backbone, 'name' | 'source' | 'license' | 'sha256' | 'sizePx' | 'normalization'> {
-  /** The constants of the network, by name. */
   readonly constants: ReadonlyMap<string, Tensor>;
   /** The network's file, for errors. */
   readonly path: string;
-  /** The ONNX file that the backbone was made from; for those that are neither `face` nor a ResNet. */
+  /** The ONNX file of a backbone that is neither `face` nor a ResNet. */
   readonly file?: string | undefined;
 }
 
 /**
- * The backbone with the weights that the model was saved with. A ResNet needs nothing beside them; of others the form comes from where it
- * came from then.
+ * The backbone with the weights of a saved model. The architecture of `face` and of ONNX files comes from their original files.
  *
- * @throws UsageError where the backbone was made from an ONNX file and none is given, or one is given and it was not.
- * @throws InputError where the weights are those of another network.
+ * @throws UsageError where the ONNX file of the backbone is not given, or one is given for another backbone.
+ * @throws InputError where the weights belong to another network.
  */
 export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone> {
   const { name, source, license, sha256, sizePx, normalization, constants, path, file } = saved;
@@ -33,21 +31,21 @@ export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone>
   const isForeign = resnet === undefined && name !== 'face';
   if (!isForeign && file !== undefined)
     throw new UsageError(
-      expected(option('backbone'), `nothing beside ${option('from')}, whose model is of ${name}`, file, 'leave it out'),
+      `${option('backbone')} ${file} conflicts with ${option('from')}, whose model has the backbone ${name}; remove it`,
     );
   if (isForeign && file === undefined)
     throw new UsageError(
-      expected(option('backbone'), `the ONNX file ${name} that the model of ${option('from')} was made from`, 'none'),
+      `the model of ${option('from')} was made from the ONNX file ${name}; name that file with ${option('backbone')}`,
     );
   if (resnet !== undefined) return { ...about, ...resnetBackbone(resnet, parametersFrom(constants, path)) };
   const form = isForeign ? await loadForeign({ path: file!, sizePx, normalization }) : await loadFace();
   return { ...form, ...about, ...withConstants(form, constants, path) };
 }
 
-// A constant without a name of its own is a plain number of a formula.
+// Constants without a name of their own are numbers of a formula, not weights.
 const UNNAMED = /^constant_\d+$/;
 
-/** How `form` is built with the saved numbers in the place of its own. */
+/** The builders of `form` with the saved constants instead of its own. */
 function withConstants(
   { build, buildTrainable, sizePx }: Backbone,
   constants: ReadonlyMap<string, Tensor>,
@@ -62,14 +60,14 @@ function withConstants(
       if (saved === undefined || saved.shape.join() !== shape.join()) {
         const got = saved === undefined ? 'none' : `[${saved.shape}]`;
         throw new InputError(
-          expected(`${path}: "${name}"`, `numbers [${shape}]`, got, 'was it made from another backbone?'),
+          expected(`${path}: "${name}"`, `shape [${shape}]`, got, 'the file may belong to another backbone'),
         );
       }
       own.set(name, saved);
     }
     return made;
   };
-  // Before any work: whether the numbers fit.
+  // Checks all shapes before any work.
   replaced(build)(new Graph().input('x', 'float32', ['N', 3, sizePx, sizePx]));
   return { build: replaced(build), ...(buildTrainable && { buildTrainable: replaced(buildTrainable) }) };
 }

@@ -169,7 +169,7 @@ describe('a foreign ONNX file', () => {
     assert.equal((await loadForeign({ path: save(t, classifier(plainNames, ['N', 3, 16, 'W'])) })).sizePx, 16);
     assert.equal(
       await failureOf(() => loadForeign({ path })),
-      `UsageError: --size: expected the image size for ${path}, which leaves it open, got none`,
+      `UsageError: ${path} does not fix the image size; set it with \`sizePx\``,
     );
   });
 
@@ -338,13 +338,13 @@ describe('a foreign ONNX file', () => {
     };
     assert.equal(
       await trained({ nodes: model.nodes.map(each => (each.opType === 'Relu' ? { ...each, opType: 'Erf' } : each)) }),
-      'UnsupportedOpError: net.onnx: expected operations with a gradient for --tune all, got Erf (output "relu"); ' +
-        'keep the backbone frozen with --tune head',
+      'UnsupportedOpError: net.onnx: expected operations with a gradient for `tune: all`, got Erf (output "relu"); ' +
+        'keep the backbone frozen with `tune: head`',
     );
     assert.equal(
       await trained({ nodes: [node('GlobalAveragePool', ['x'], ['pool']), ...model.nodes.slice(3)] }),
-      'UnsupportedOpError: net.onnx: expected weights for --tune all, got none; ' +
-        'keep the backbone frozen with --tune head',
+      'UnsupportedOpError: net.onnx: expected weights for `tune: all`, got none; ' +
+        'keep the backbone frozen with `tune: head`',
     );
   });
 
@@ -382,7 +382,7 @@ describe('a foreign ONNX file', () => {
       ],
       [{ inputs: [] }, 'InputError: PATH: expected one input, got 0'],
       [{ inputs: [input('float32', ['N', 3, 16, 24])] }, 'InputError: PATH: "x": expected square images, got 24 x 16'],
-      [{}, 'UsageError: --size: expected 16, the size in PATH, got 24', 24],
+      [{}, 'UsageError: `sizePx`: expected 16, the size in PATH, got 24', 24],
       [{ nodes: [], outputs: [] }, 'InputError: PATH: expected an output, got none'],
     ];
     for (const [change, text, sizePx] of cases) {

@@ -18,34 +18,34 @@ describe('loadBackbone', () => {
   it('refuses an unknown name with the list of those it knows', async () => {
     assert.equal(
       await failure({ backbone: 'resnet20' }),
-      'UsageError: --backbone: expected face, resnet18, resnet34, resnet50, resnet101, resnet152 or an ONNX file, got "resnet20"',
+      'UsageError: `backbone`: expected face, resnet18, resnet34, resnet50, resnet101, resnet152 or an ONNX file, got "resnet20"',
     );
     for (const backbone of ['toString', ''])
-      assert.match(await failure({ backbone }), /^UsageError: --backbone: expected face, /);
+      assert.match(await failure({ backbone }), /^UsageError: `backbone`: expected face, /);
   });
 
   it('refuses options that a backbone has no use for', async () => {
     const std = [1, 1, 1] as const;
     const cases: [Partial<BackboneOptions>, string][] = [
-      [{ sizePx: 125 }, '--size: expected nothing, for face takes images of 224 px, got 125; leave it out'],
+      [{ sizePx: 125 }, '`sizePx` has no effect on the backbone "face", which takes images of 224 px; remove it'],
       [
         { backbone: 'face', weights: 'formula' },
-        '--weights: expected nothing, for face carries its own weights, got formula; leave it out',
+        '`weights` has no effect on the backbone "face", which has its own weights; remove it',
       ],
       [
         { backbone: 'net.onnx', weights: 'w.pth' },
-        '--weights: expected nothing, for net.onnx carries its own weights, got w.pth; leave it out',
+        '`weights` has no effect on the backbone "net.onnx", which has its own weights; remove it',
       ],
-      [{ mean: std }, `--mean: expected nothing, for face has a normalisation of its own, got ${std}; leave it out`],
+      [{ mean: std }, '`mean` has no effect on the backbone "face", which has its own normalization; remove it'],
       [
         { backbone: 'resnet18', mean: std },
-        `--mean: expected nothing, for resnet18 has a normalisation of its own, got ${std}; leave it out`,
+        '`mean` has no effect on the backbone "resnet18", which has its own normalization; remove it',
       ],
       [
         { backbone: 'resnet50', std, weights: 'formula' },
-        `--std: expected nothing, for resnet50 has a normalisation of its own, got ${std}; leave it out`,
+        '`std` has no effect on the backbone "resnet50", which has its own normalization; remove it',
       ],
-      [{ backbone: 'resnet18', sizePx: 31, weights: 'formula' }, '--size: expected at least 32 px, got 31'],
+      [{ backbone: 'resnet18', sizePx: 31, weights: 'formula' }, '`sizePx`: expected at least 32 px, got 31'],
     ];
     for (const [options, text] of cases) assert.equal(await failure(options), `UsageError: ${text}`);
   });
@@ -97,7 +97,7 @@ describe('loadBackbone', () => {
     const text = await failureOf(() => unreachable);
     assert.match(
       text,
-      /^\w+: timm\/resnet18\.tv_in1k: [^\n]*ECONNREFUSED[^\n]*; give a file with --weights FILE, or use --backbone face$/,
+      /^\w+: timm\/resnet18\.tv_in1k: [^\n]*ECONNREFUSED[^\n]*; give a file with `weights: FILE`, or use `backbone: face`$/,
     );
   });
 

@@ -53,11 +53,11 @@ describe('ResNet', () => {
     const kernel: Tensor = { dtype: 'float32', shape: [64, 3, 3, 3], data: new Float32Array(64 * 27) };
     const parameters = parametersFrom(new Map([['conv1.weight', kernel]]), 'w.pth');
     assert.throws(() => parameters('bn1.weight', [64]), {
-      message: 'w.pth: expected a tensor "bn1.weight", got none; is it the weight file of another network?',
+      message: 'w.pth: expected a tensor "bn1.weight", got none; the file may belong to another network',
     });
     assert.throws(() => parameters('conv1.weight', [64, 3, 7, 7]), {
       message:
-        'w.pth: "conv1.weight": expected shape [64,3,7,7], got [64,3,3,3]; is it the weight file of another network?',
+        'w.pth: "conv1.weight": expected shape [64,3,7,7], got [64,3,3,3]; the file may belong to another network',
     });
   });
 });

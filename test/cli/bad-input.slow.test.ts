@@ -330,7 +330,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'a size for face',
     () => ['train', at('good'), '--out', at('new'), '--size', '64'],
     2,
-    /--size: expected nothing, for face takes images of 224 px, got 64; leave it out/,
+    /--size has no effect on the backbone "face", which takes images of 224 px; remove it/,
   ],
 ];
 

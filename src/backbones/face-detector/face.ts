@@ -8,7 +8,7 @@ export interface Box {
   readonly height: number;
 }
 
-/** Where parts of a face lie; left and right are those of an upright image, so that the person's right eye is the left one. */
+/** The landmarks of a face. Left and right are those of an upright image: the left eye is the person's right eye. */
 export interface Landmarks {
   readonly leftEye: Point;
   readonly rightEye: Point;
@@ -23,22 +23,22 @@ export const LANDMARKS = ['leftEye', 'rightEye', 'nose', 'mouth', 'leftEar', 'ri
 
 /** A face in an image, in the image's pixels. */
 export interface Face {
-  /** From the brows to the chin and from ear to ear, upright whatever the face's angle. */
+  /** From brows to chin and from ear to ear; upright at any angle of the face. */
   readonly box: Box;
   readonly landmarks: Landmarks;
-  /** How sure the detector is, 0 to 1. */
+  /** The detector's confidence, 0 to 1. */
   readonly score: number;
 }
 
-/** How far a face is turned clockwise in the plane of the image, by its eyes, in degrees from -180 to 180. */
+/** The clockwise in-plane rotation of a face, by its eyes, in degrees from -180 to 180. */
 export function angleOfFace({ landmarks: { leftEye, rightEye } }: Pick<Face, 'landmarks'>): number {
   return (Math.atan2(rightEye.y - leftEye.y, rightEye.x - leftEye.x) * 180) / Math.PI;
 }
 
-/** The middle of a box. */
+/** The center of a box. */
 export const middle = ({ x, y, width, height }: Box): Point => ({ x: x + width / 2, y: y + height / 2 });
 
-/** A face as a similarity moves it: its box keeps its shape and stays upright. */
+/** A face under a similarity transform; its box keeps its shape and stays upright. */
 export function moveFace(face: Face, map: Affine): Face {
   const scale = scaleOf(map);
   const at = applyAffine(map, middle(face.box));
@@ -50,7 +50,6 @@ export function moveFace(face: Face, map: Affine): Face {
   };
 }
 
-/** The landmarks with each point changed. */
 export function mapLandmarks(landmarks: Landmarks, change: (point: Point, name: keyof Landmarks) => Point): Landmarks {
   const entries = LANDMARKS.map(name => [name, change(landmarks[name], name)]);
   return Object.fromEntries(entries) as unknown as Landmarks;

@@ -13,51 +13,52 @@ export type RunDetector = (pixels: Tensor<'uint8'>) => Promise<{
   readonly boxes: Float32Array;
 }>;
 
-/** The most faces that are named in an image. */
+/** The maximum number of faces returned for an image. */
 export const MOST_FACES = 32;
 
 export interface FindOptions {
-  /** The most faces to name, 1 or more. Default `MOST_FACES`. */
+  /** The maximum number of faces, 1 or more. Default `MOST_FACES`. */
   readonly most?: number | undefined;
-  /** False looks for upright faces that fill a good part of the image, two at most, at a fraction of the work. Default true. */
+  /** False finds upright faces that fill much of the image, two at most, at a fraction of the work. Default true. */
   readonly thorough?: boolean | undefined;
 }
 
-// From here on a first look is followed by a closer one, and a closer one is believed.
-const WORTH_A_LOOK = 0.3;
+// The lowest scores of candidates from the first pass, and of faces from the second.
+const CANDIDATE = 0.3;
 const FACE = 0.6;
-// Upside down a face can pass for another one, but not for a good one.
-const SURE = 0.75;
-const RARE = 0.85;
-// The edge of a closer look in widths of the face's box.
+// An upside-down face can be detected as another face, but not with a score like this.
+const CERTAIN = 0.75;
+// The factor on the score of faces that are rotated by more than 45 degrees.
+const ROTATED = 0.85;
+// The edge of a view of the second pass in widths of the face's box.
 const CLOSE = 2.5;
 const BATCH = 8;
 
 /**
  * The faces in an image, the largest first.
  *
- * The detector looks at the whole image and at overlapping tiles of it, and then at each find again: level and at the size that it
- * sees best, so that landmarks depend little on where a face was found, and upside down too, for it takes a chin for a forehead now and
- * then. Where nothing is found for sure, the image is looked at turned by a quarter, a half and three quarters.
+ * The first pass runs the detector on the whole image and on overlapping tiles. The second pass runs it on a view of each candidate,
+ * leveled and scaled to the size that it detects best, so that landmarks depend little on the first view; also upside down, since a chin
+ * is sometimes detected as a forehead. Where no face is certain, both passes are repeated on the image rotated by 90, 180 and 270 degrees.
  */
 export async function findFaces(
   image: Pyramid,
-  look: RunDetector,
+  run: RunDetector,
   { most = MOST_FACES, thorough = true }: FindOptions = {},
 ): Promise<Face[]> {
   const [{ width, height }] = image;
   const size = { width, height };
   const whole = [wholeView(size), wholeView(size, 0.4)];
   const turned = [90, 180, 270].map(degrees => wholeView(size, 0, degrees));
-  let found: Find[] = [];
+  let found: Detection[] = [];
   for (const views of thorough ? [[...whole, ...tileViews(size)], turned] : [whole]) {
-    const finds = (await lookAt(image, views, look, WORTH_A_LOOK)).flatMap((seen, i) =>
+    const candidates = (await detectIn(image, views, run, CANDIDATE)).flatMap((seen, i) =>
       seen.map(face => moveFace(face, views[i]!.toImage)),
     );
-    const likely = suppressFaces(finds, sameFace).slice(0, thorough ? 2 * most : 2);
-    const closer = await lookCloser(image, likely, thorough ? [0, 180] : [0], look);
-    found = suppressFaces([...found, ...closer], sameFace);
-    if (found.some(({ face }) => face.score >= SURE)) break;
+    const likely = suppressFaces(candidates, sameFace).slice(0, thorough ? 2 * most : 2);
+    const refined = await refine(image, likely, thorough ? [0, 180] : [0], run);
+    found = suppressFaces([...found, ...refined], sameFace);
+    if (found.some(({ face }) => face.score >= CERTAIN)) break;
   }
   const faces = found.map(({ face }) => face);
   const area = ({ box }: Face) => box.width * box.height;
@@ -66,42 +67,42 @@ export async function findFaces(
 
 const sameFace = (best: Box, other: Box): boolean => overlapOf(best, other) > 0.3 || containmentOf(best, other) > 0.7;
 
-/** A face as its own view shows it, ranked by both looks. */
-interface Find {
+/** A face of the second pass. */
+interface Detection {
   readonly face: Face;
   readonly box: Box;
   /**
-   * The product of both scores, less for faces that lie or stand on their heads, which few do. The second alone may be high for a view that a weak first find has placed wrongly: of 300 upright faces
-   * four were then taken upside down.
+   * The product of both passes' scores, lowered for faces that are rotated by more than 45 degrees, which are rare. The score of the second
+   * pass alone may be high for a view that a weak candidate has misplaced: 4 of 300 upright faces were then found upside down.
    */
   readonly score: number;
 }
 
-/** Each find as level views of its own show it, turned by each of `turns`, in degrees; finds that are no faces then are left out. */
-async function lookCloser(
+/** The second pass: each candidate in leveled views, rotated by each of `turns` in degrees; those without a face are left out. */
+async function refine(
   image: Pyramid,
-  finds: readonly Face[],
+  candidates: readonly Face[],
   turns: readonly number[],
-  look: RunDetector,
-): Promise<Find[]> {
-  const both = finds.flatMap(find => turns.map(turn => ({ find, turn })));
-  const views = both.map(({ find, turn }) =>
-    viewAround(middle(find.box), CLOSE * Math.max(find.box.width, find.box.height), angleOfFace(find) + turn),
+  run: RunDetector,
+): Promise<Detection[]> {
+  const both = candidates.flatMap(candidate => turns.map(turn => ({ candidate, turn })));
+  const views = both.map(({ candidate: { box, landmarks }, turn }) =>
+    viewAround(middle(box), CLOSE * Math.max(box.width, box.height), angleOfFace({ landmarks }) + turn),
   );
-  const seen = await lookAt(image, views, look, FACE);
-  return both.flatMap(({ find }, i) => {
+  const seen = await detectIn(image, views, run, FACE);
+  return both.flatMap(({ candidate }, i) => {
     const { toImage } = views[i]!;
-    const expected = moveFace(find, invertAffine(toImage)).box;
+    const expected = moveFace(candidate, invertAffine(toImage)).box;
     const best = seen[i]!.find(({ box }) => overlapOf(box, expected) > 0.2);
     if (best === undefined) return [];
     const face = moveFace(best, toImage);
-    const likely = Math.abs(angleOfFace(face)) <= 45 ? 1 : RARE;
-    return [{ face, box: face.box, score: likely * find.score * face.score }];
+    const likely = Math.abs(angleOfFace(face)) <= 45 ? 1 : ROTATED;
+    return [{ face, box: face.box, score: likely * candidate.score * face.score }];
   });
 }
 
-/** The faces in each view, in the detector's pixels, the highest score first. */
-async function lookAt(image: Pyramid, views: readonly View[], look: RunDetector, lowest: number): Promise<Face[][]> {
+/** The faces in each view, in the view's pixels, the highest score first. */
+async function detectIn(image: Pyramid, views: readonly View[], run: RunDetector, minScore: number): Promise<Face[][]> {
   const found: Face[][] = [];
   const each = DETECTOR_PX * DETECTOR_PX * 3;
   for (let start = 0; start < views.length; start += BATCH) {
@@ -111,11 +112,11 @@ async function lookAt(image: Pyramid, views: readonly View[], look: RunDetector,
       data.set(warp(image, toImage, { width: DETECTOR_PX, height: DETECTOR_PX }, 0), i * each);
     });
     const shape = [batch.length, DETECTOR_PX, DETECTOR_PX, 3];
-    const { logits, boxes } = await look({ dtype: 'uint8', shape, data });
+    const { logits, boxes } = await run({ dtype: 'uint8', shape, data });
     batch.forEach((_, i) => {
       const part = (all: Float32Array, numbers: number) =>
         all.subarray(i * ANCHORS.length * numbers, (i + 1) * ANCHORS.length * numbers);
-      found.push(blendFaces(decodeFaces(part(logits, 1), part(boxes, BOX_NUMBERS), ANCHORS, lowest)));
+      found.push(blendFaces(decodeFaces(part(logits, 1), part(boxes, BOX_NUMBERS), ANCHORS, minScore)));
     });
   }
   return found;

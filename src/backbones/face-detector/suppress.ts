@@ -1,13 +1,13 @@
 import type { Point } from '../../images/affine.js';
 import { type Box, type Face, mapLandmarks } from './face.js';
 
-/** The area that two boxes share, divided by that which they cover together: 0 to 1. */
+/** Intersection over union of two boxes, 0 to 1. */
 export function overlapOf(a: Box, b: Box): number {
   const shared = sharedArea(a, b);
   return shared / (a.width * a.height + b.width * b.height - shared);
 }
 
-/** The area that two boxes share, divided by that of the smaller one: 1 where one lies in the other. */
+/** The intersection of two boxes divided by the area of the smaller one: 1 where one contains the other. */
 export function containmentOf(a: Box, b: Box): number {
   return sharedArea(a, b) / Math.min(a.width * a.height, b.width * b.height);
 }
@@ -19,10 +19,10 @@ function sharedArea(a: Box, b: Box): number {
 }
 
 /**
- * One face for each group of finds that overlap, the highest score first: the mean of the group by score, with its highest score.
- * The mean wanders less than the best find alone.
+ * One face for each group of overlapping detections, the highest score first: the mean of the group weighted by score, with its highest
+ * score. The mean is more stable than the best detection alone.
  *
- * @param same Whether a find belongs to the best one of a group. Default: they share more than 0.3 of what they cover together.
+ * @param same True where a detection belongs to the group of the best one. Default: intersection over union above 0.3.
  *
  * Reference: blending in Bazarevsky et al., BlazeFace, https://arxiv.org/abs/1907.05047, section 3.4
  */
@@ -33,7 +33,7 @@ export function blendFaces(
   return grouped(faces, same).map(meanFace);
 }
 
-/** The best of each group of finds that show the same face, the highest score first. */
+/** The best detection of each group of the same face, the highest score first. */
 export function suppressFaces<T extends Scored>(faces: readonly T[], same: (best: Box, other: Box) => boolean): T[] {
   return grouped(faces, same).map(([best]) => best);
 }

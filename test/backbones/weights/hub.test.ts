@@ -14,7 +14,7 @@ import { FakeHub } from './fake-hub.js';
 import { temporaryFolder } from './files.js';
 
 const REPO = 'timm/resnet50.tv_in1k';
-const OTHER = 'give a file with --weights FILE, or use --backbone face';
+const OTHER = 'give a file with `weights: FILE`, or use `backbone: face`';
 const folder = temporaryFolder();
 const environment = { ...process.env };
 let hub: FakeHub;
@@ -225,7 +225,7 @@ test('a part whose tags were lost is not used', async () => {
 test('bytes that do not have the announced checksum never become the file', async () => {
   hub.linked = '0'.repeat(64);
   await expectFailure(
-    `${REPO}: expected model.safetensors with sha256 ${'0'.repeat(64)}, got ${hub.sha256()}; try again later, or give a file with --weights FILE`,
+    `${REPO}: expected model.safetensors with sha256 ${'0'.repeat(64)}, got ${hub.sha256()}; try again later, or give a file with \`weights: FILE\``,
   );
   assert.deepEqual(lying(), []);
 });
@@ -238,7 +238,7 @@ test("the hub's own ETag is checked where it is a SHA-256, the content host's is
   writeFileSync(cached(), 'changed');
   hub.isDirect = true;
   await expectFailure(
-    `${REPO}: expected model.safetensors with sha256 ${'0'.repeat(64)}, got ${hub.sha256()}; try again later, or give a file with --weights FILE`,
+    `${REPO}: expected model.safetensors with sha256 ${'0'.repeat(64)}, got ${hub.sha256()}; try again later, or give a file with \`weights: FILE\``,
   );
 });
 
@@ -318,7 +318,7 @@ test('a hub that cannot be reached is one line with the reason, without a second
   assert.deepEqual(lying(), []);
   await assert.rejects(fetched({ endpoint: 'http://hub.invalid', retryDelayMs: HOUR_MS }), {
     message:
-      /^timm\/resnet50\.tv_in1k: expected weights from http:\/\/hub\.invalid, got "getaddrinfo \w+ hub\.invalid"; give a file with --weights FILE, or use --backbone face$/,
+      /^timm\/resnet50\.tv_in1k: expected weights from http:\/\/hub\.invalid, got "getaddrinfo \w+ hub\.invalid"; give a file with `weights: FILE`, or use `backbone: face`$/,
   });
 });
 
@@ -445,5 +445,7 @@ test('a cache that cannot be written to is named', async () => {
   mkdirSync(cacheDir);
   writeFileSync(join(cacheDir, 'hub'), 'a file');
   const got = `"ENOTDIR: not a directory, open '${cached()}.sha256'"`;
-  await expectFailure(`${cacheDir}: expected a folder to keep downloads in, got ${got}; name another with --cache DIR`);
+  await expectFailure(
+    `${cacheDir}: expected a folder to keep downloads in, got ${got}; name another with \`cacheDir: DIR\``,
+  );
 });
