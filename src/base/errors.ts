@@ -26,7 +26,7 @@ export class UsageError extends EyeballError {
   }
 }
 
-/** Tensors whose shapes do not fit an operation; thrown while a graph is built, never while it runs. */
+/** Shapes that do not fit an operation; thrown when a graph is built, never when it runs. */
 export class ShapeError extends EyeballError {
   constructor(message: string, options?: ErrorOptions) {
     super('shape', message, options);
@@ -54,7 +54,7 @@ export class AbortedError extends EyeballError {
   }
 }
 
-/** The one form of an error text: `<where>: expected <what>, got <value>[; <way out>]`. */
+/** An error text: `<where>: expected <what>, got <value>[; <way out>]`. */
 export function expected(where: string, what: string, got: string, wayOut?: string): string {
   return `${where}: expected ${what}, got ${got}${wayOut === undefined ? '' : `; ${wayOut}`}`;
 }
@@ -64,7 +64,7 @@ export function internal(message: string): Error {
   return new Error(`internal: ${message}`);
 }
 
-/** The text of whatever was thrown, as one line. */
+/** The text of a thrown value as one line. */
 export function reasonOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return text.replace(/\s*\n\s*/g, ' ').trim();
@@ -77,7 +77,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 const MAX_NAMED = 20;
 
-/** One InputError for many faults: their count and the first twenty texts, a line each. */
+/** One InputError for several faults: the summary and the first twenty texts, one per line. */
 export function inputErrors(summary: string, faults: readonly string[]): InputError {
   const rest = faults.length - MAX_NAMED;
   const lines = faults.slice(0, MAX_NAMED);

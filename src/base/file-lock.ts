@@ -7,21 +7,21 @@ import { expected, InputError, throwIfAborted } from './errors.js';
 import { partialPath, sweepPartials } from './partials.js';
 import { MARK_PATTERN, pidOf, processMark, processRuns } from './process-mark.js';
 
-// A lock is a folder with one file, whose name is the mark of its holder and a random part. It is prepared under another name
-// and moved into place, which fails where a lock with a file in it is there. Taking over from a dead process removes the file of
-// exactly that holder, so of two processes that take over none can remove the new lock of the other.
+// A lock is a folder with one file, named by its holder's process mark and a random part. It is created under another name and
+// renamed, which fails if a non-empty lock exists. Taking over a dead process's lock removes the file of exactly that holder, so two
+// processes that take over cannot remove each other's new lock.
 const OWNER = new RegExp(`^(${MARK_PATTERN})\\.[0-9a-f]{8}$`);
 
-// The holder renews the time of its file. Only processes that cannot ask the system about it, those of other machines and
-// containers on the same disk, judge by that time.
+// The holder renews the modification time of its file. It matters only to processes on other machines or in other containers, which
+// cannot look the holder up.
 const RENEW_MS = 10_000;
 const ABANDONED_MS = 120_000;
 
-// What moving a folder onto one with a file in it, or removing that one, fails with on Linux, macOS and Windows.
+// Codes of renaming onto, or removing, a non-empty folder on Linux, macOS and Windows.
 const NOT_EMPTY = new Set(['ENOTEMPTY', 'EEXIST', 'EPERM', 'EACCES', 'EBUSY']);
 
 const LONGEST_PAUSE_MS = 50;
-// A lock without a holder that still cannot be taken has something else in it.
+// A lock without a holder that still cannot be taken holds foreign files.
 const MOST_VAIN_TRIES = 100;
 
 /** The files of the locks that this process holds. */
@@ -37,25 +37,25 @@ process.once('exit', () => {
   }
 });
 
-/** How long to wait for a lock that another process, or another part of this one, holds. */
+/** How long to wait for a held lock. */
 export interface LockOptions {
-  /** Milliseconds; 0 fails at once, Infinity waits for ever. Default 0. */
+  /** Milliseconds; 0 fails immediately, Infinity waits forever. Default 0. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A lock that is held. */
+/** A held lock. */
 export interface FileLock {
-  /** Gives the lock back; does nothing the second time. */
+  /** Releases the lock; later calls do nothing. */
   release(): Promise<void>;
 }
 
 /**
- * Takes the lock of `path`, a file or folder that need not exist: the folder `.NAME.lock` beside it, in a folder that must exist.
+ * Acquires the lock of `path`, a file or folder that need not exist: the folder `.NAME.lock` beside it, whose parent must exist.
  *
- * A lock whose process was killed is taken over at once, one of another machine or container two minutes after its last sign of life.
+ * The lock of a killed process is taken over immediately, that of another machine or container two minutes after its last renewal.
  *
- * @throws InputError where it is still held after `waitMs`; AbortedError once the signal is aborted; what the file system throws.
+ * @throws InputError if it is still held after `waitMs`; AbortedError once the signal is aborted; errors of the file system.
  */
 export async function lockFile(path: string, { waitMs = 0, signal }: LockOptions = {}): Promise<FileLock> {
   const target = resolve(path);
@@ -72,22 +72,22 @@ export async function lockFile(path: string, { waitMs = 0, signal }: LockOptions
       if (holder === undefined) throw new InputError(expected(lock, 'a lock of eyeball', 'other files', 'remove it'));
       throw new InputError(`${path}: process ${pidOf(holder)} is writing it; wait until that has ended, or stop it`);
     }
-    // Partly by chance, so that two that wait do not keep asking at the same moments.
+    // Randomized, so that two waiting processes do not retry in step.
     const pauseMs = Math.min(1.2 ** tries, LONGEST_PAUSE_MS) * (0.5 + Math.random());
     await wait(pauseMs, undefined, { signal }).catch(() => throwIfAborted(signal));
   }
 }
 
-/** Takes the lock of `path` as `lockFile` does; undefined where it is held. */
+/** Acquires the lock of `path` as `lockFile` does; undefined if it is held. */
 export async function tryLockFile(path: string): Promise<FileLock | undefined> {
   const target = resolve(path);
   const lock = join(dirname(target), `.${basename(target)}.lock`);
   await sweepPartials(dirname(target));
-  // Once more where the holder has ended.
+  // Retry if the holder has ended.
   return (await tryToTake(lock)) ?? ((await currentHolder(lock)) === undefined ? await tryToTake(lock) : undefined);
 }
 
-/** Does `work` while it holds the lock of `path`; see `lockFile`. */
+/** Runs `work` under the lock of `path`; see `lockFile`. */
 export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   const lock = await lockFile(path, options);
   try {
@@ -97,7 +97,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
   }
 }
 
-/** Undefined where the lock is there already. */
+/** Undefined if the lock is held. */
 async function tryToTake(lock: string): Promise<FileLock | undefined> {
   const owner = `${processMark()}.${randomBytes(4).toString('hex')}`;
   const prepared = partialPath(lock);
@@ -126,7 +126,7 @@ function heldLock(lock: string, file: string): FileLock {
   };
 }
 
-/** The mark of the running process that holds the lock; what one left that has ended is removed. Undefined where the lock is free. */
+/** The mark of the running process that holds the lock; undefined if it is free. Removes files of ended holders. */
 async function currentHolder(lock: string): Promise<string | undefined> {
   for (const name of (await readdir(lock).catch(missing)) ?? []) {
     const mark = OWNER.exec(name)?.[1];
@@ -139,7 +139,7 @@ async function currentHolder(lock: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** True where the holder of another machine has not renewed its file for long, by the clock of the disk that both write to. */
+/** True if a holder on another machine has stopped renewing its file, by the clock of the shared disk. */
 async function isAbandoned(file: string): Promise<boolean> {
   const probe = partialPath(dirname(file));
   await writeFile(probe, '');
@@ -148,7 +148,7 @@ async function isAbandoned(file: string): Promise<boolean> {
   return renewed !== undefined && now.mtimeMs - renewed.mtimeMs > ABANDONED_MS;
 }
 
-/** Removes the folder of a lock that has no holder any more; another process may have taken the lock since. */
+/** Removes the folder of a free lock, unless another process has acquired it meanwhile. */
 async function removeEmpty(lock: string): Promise<void> {
   await rmdir(lock).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && !NOT_EMPTY.has(cause.code!)) throw cause;

@@ -1,4 +1,4 @@
-/** Positions that become connected pair by pair. */
+/** Disjoint sets of indices (union-find); a set is identified by its smallest index. */
 export class Connections {
   private readonly parent: Int32Array;
 
@@ -6,7 +6,7 @@ export class Connections {
     this.parent = Int32Array.from({ length: count }, (_, i) => i);
   }
 
-  /** The first of all that `position` is connected with, itself included. */
+  /** The smallest index of the set of `position`. */
   firstOf(position: number): number {
     const { parent } = this;
     let i = position;
@@ -24,8 +24,7 @@ export class Connections {
 }
 
 /**
- * For each of `count` positions the first of its group, `[count]`: of those that pairs connect, directly or through others; its own
- * position where it is alone.
+ * Connected components of `count` nodes with these edges: the smallest index of each node's component, `[count]`.
  */
 export function connected(count: number, pairs: Iterable<readonly [number, number]>): number[] {
   const connections = new Connections(count);
@@ -33,7 +32,7 @@ export function connected(count: number, pairs: Iterable<readonly [number, numbe
   return Array.from({ length: count }, (_, i) => connections.firstOf(i));
 }
 
-/** The positions `[N]` by their number in `groups`, each group ascending, in the order of their first. */
+/** The indices of equal values in `groups` `[N]`: one ascending list per group, ordered by first index. */
 export function byGroup(groups: ArrayLike<number>): number[][] {
   const members = new Map<number, number[]>();
   for (let i = 0; i < groups.length; i++) {

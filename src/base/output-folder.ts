@@ -7,30 +7,30 @@ import { syncFolder } from './files.js';
 import { option } from './options.js';
 import { partialPath } from './partials.js';
 
-/** A folder of results that appears whole or not at all. Until `close` no other process can make one at its path. */
+/** A folder of results that appears atomically. Until `close` it holds the lock of its path. */
 export interface OutputFolder {
-  /** Where the results will be. */
+  /** Final path. */
   readonly path: string;
   /** Writes a file into it; `name` may lie in a sub-folder. */
   write(name: string, content: string | Uint8Array): Promise<void>;
-  /** Puts the folder in its place; an older one is moved aside first. Returns where to, if there was one. */
+  /** Moves the folder to its path; an existing one is moved aside first, and its new path is returned. */
   commit(): Promise<string | undefined>;
-  /** Ends the work, and removes what was written but not committed. */
+  /** Releases the lock and removes uncommitted files. */
   close(): Promise<void>;
 }
 
-/** What may happen to a folder that is at the path already. Default: it is an error. */
+/** What to do with an existing folder at the path. Default: an error. */
 export interface OutputFolderOptions {
   /** True moves it aside. */
   readonly force?: boolean;
-  /** True puts the results into it, in place of files of the same names; all others stay as they are. */
+  /** True moves the results into it, replacing files of the same names and keeping all others. */
   readonly merge?: boolean;
 }
 
 /**
- * Starts a folder of results at `path`. Files are written beside it and moved there by `commit`.
+ * Creates a folder of results for `path`. Files are written beside it and moved there by `commit`.
  *
- * @throws InputError, before any work is done, where `path` exists and may not, cannot be written, or is being written.
+ * @throws InputError, before any work, if `path` exists and is not allowed to, cannot be written, or is locked.
  */
 export async function createOutputFolder(
   path: string,
@@ -95,11 +95,11 @@ export async function createOutputFolder(
   };
 }
 
-// A kill in the midst of a commit leaves the complete results under one of these names, for `finishCommit`.
+// A process killed during a commit leaves the complete results under one of these names, for `finishCommit`.
 const replacement = (target: string): string => join(dirname(target), `.${basename(target)}.replacement`);
 const addition = (target: string): string => join(dirname(target), `.${basename(target)}.addition`);
 
-/** Moves `complete` to `target`; returns where a folder that was there is now. */
+/** Moves `complete` to `target`; returns the new path of a folder that was moved aside. */
 async function putInPlace(complete: string, target: string, merge: boolean): Promise<string | undefined> {
   if (!existsSync(target)) {
     await rename(complete, target);
@@ -110,7 +110,7 @@ async function putInPlace(complete: string, target: string, merge: boolean): Pro
     await mergeInto(target, addition(target));
     return undefined;
   }
-  // Node cannot exchange two folders in one step: after the second of these moves, both are whole and none is at `target`.
+  // Node cannot exchange two folders atomically: after the second of these renames, both are complete and none is at `target`.
   await rename(complete, replacement(target));
   const aside = await moveAside(target);
   try {
@@ -139,8 +139,8 @@ async function mergeInto(target: string, added: string): Promise<void> {
 }
 
 /**
- * Ends the commit at `target` that a process was killed in. Where it had not yet moved the older folder aside, that one stays.
- * Only for the holder of the lock of `target`.
+ * Completes a commit at `target` that was interrupted by a kill; if the existing folder was not moved aside yet, that one is kept.
+ * The caller holds the lock of `target`.
  */
 async function finishCommit(target: string): Promise<void> {
   if (existsSync(addition(target))) await mergeInto(target, addition(target));
@@ -150,8 +150,7 @@ async function finishCommit(target: string): Promise<void> {
 }
 
 /**
- * True where there was no folder at `path`, since a process was killed while it replaced it, and now there is: the new one.
- * For what reads results.
+ * For readers of results: completes an interrupted replacement of the folder at `path`. True if the folder was missing and is there now.
  */
 export async function recoverFolder(path: string): Promise<boolean> {
   const target = resolve(path);
@@ -160,7 +159,7 @@ export async function recoverFolder(path: string): Promise<boolean> {
   return existsSync(target);
 }
 
-/** Renames the file or folder at `path` to `PATH.old-1`, or the next number that is free; returns the new path. */
+/** Renames the file or folder at `path` to `PATH.old-1`, or the next free number; returns the new path. */
 export async function moveAside(path: string): Promise<string> {
   const names = new Set(await readdir(dirname(path)));
   let count = 1;

@@ -5,10 +5,10 @@ import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import { sha256Hex } from './sha256.js';
 
-/** What a mark looks like, as the source of a regular expression without groups. */
+/** Source of a regular expression for marks, without groups. */
 export const MARK_PATTERN = '[0-9a-f]{8}-\\d+-[0-9a-f]+';
 
-// Where the system tells start times to the second and Node tells its own, the two differ by the time that Node takes to start.
+// Start times of the system are in seconds, and differ from Node's own by its startup time.
 const START_TOLERANCE_S = 10;
 
 let own: string | undefined;
@@ -16,19 +16,18 @@ let own: string | undefined;
 /**
  * The mark of this process, as part of file names: machine, process id and start time, for example `0a1b2c3d-4711-5e6f7a8b`.
  *
- * An id alone is not enough, since ids are reused. "Machine" includes the PID namespace: each container counts ids for itself.
+ * An id alone is not enough, since ids are reused. "Machine" includes the PID namespace, since each container has its own ids.
  */
 export function processMark(): string {
   own ??= `${machine()}-${process.pid}-${linuxProcess('self')?.start ?? Math.round(performance.timeOrigin / 1000)}`;
   return own;
 }
 
-/** The process id in a mark. */
 export const pidOf = (mark: string): string => mark.split('-')[1]!;
 
 /**
- * Whether the process of this mark still runs: "no" also where its id now belongs to another process, "unknown" for a process
- * of another machine or container.
+ * Whether the process of this mark is running: "no" also if its id now belongs to another process, "unknown" for another machine or
+ * container.
  */
 export async function processRuns(mark: string): Promise<'yes' | 'no' | 'unknown'> {
   const [host, id, start] = mark.split('-');
@@ -38,7 +37,7 @@ export async function processRuns(mark: string): Promise<'yes' | 'no' | 'unknown
   const process = linuxProcess(pid);
   if (process !== undefined) return process.start === start && !process.hasEnded ? 'yes' : 'no';
   const started = await startSeconds(pid);
-  // Without a start time an id in use counts as the same process: better to wait in vain than to take a lock that is held.
+  // Without a start time an id in use counts as the same process: waiting too long is better than taking a held lock.
   const isAnother = started !== undefined && Math.abs(started - Number(start)) > START_TOLERANCE_S;
   return isAnother ? 'no' : 'yes';
 }
@@ -51,11 +50,11 @@ function isInUse(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM'; // it runs, for another user
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM'; // it belongs to another user
   }
 }
 
-/** Start of a process, different after each boot, and whether it only waits for its parent to take notice; undefined where there is no /proc. */
+/** Start of a process, unique across boots, and whether it is a zombie; undefined without /proc. */
 function linuxProcess(pid: number | 'self'): { readonly start: string; readonly hasEnded: boolean } | undefined {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   if (stat === undefined) return undefined;
@@ -65,7 +64,7 @@ function linuxProcess(pid: number | 'self'): { readonly start: string; readonly 
   return { start: digest(`${boot} ${fields[19]}`), hasEnded: fields[0] === 'Z' || fields[0] === 'X' };
 }
 
-/** When a process was started, in seconds since 1970, by the tools of macOS and Windows; undefined where they do not tell. */
+/** Start time of a process in Unix seconds, by tools of macOS and Windows; undefined if they fail. */
 async function startSeconds(pid: number): Promise<number | undefined> {
   const [command, args] =
     process.platform === 'win32'
@@ -82,7 +81,7 @@ async function startSeconds(pid: number): Promise<number | undefined> {
 
 const digest = (text: string): string => sha256Hex(text).slice(0, 8);
 
-/** What `read` returns, or undefined where the system has no such file. */
+/** The result of `read`; undefined if it throws. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

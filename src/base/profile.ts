@@ -1,24 +1,24 @@
-/** What happens to images on their way to numbers. */
+/** Activities of the image pipeline. */
 export const activities = ['read', 'decode', 'resize', 'compute', 'write'] as const;
 export type Activity = (typeof activities)[number];
 
-/** Where the time of some work went. */
+/** Measured times. */
 export interface ProfileReport {
-  /** Seconds of each step, one after another, in their order. */
+  /** Seconds of each sequential step, in order. */
   readonly steps: Readonly<Record<string, number>>;
   /**
-   * Seconds in which at least one piece of an activity was under way; several are at once. `wait`: in which images were under way and
-   * the engine had none.
+   * Seconds in which at least one task of an activity was running; activities overlap. `wait`: seconds in which the pipeline was running
+   * and the engine was idle.
    */
   readonly images: Readonly<Record<Activity | 'wait', number>>;
 }
 
-/** Finds out where the time goes. */
+/** Measures where time is spent. */
 export class Profile {
   private readonly steps = new Map<string, number>();
   private readonly busy = new Map<string, { under: number; since: number; ms: number }>();
 
-  /** Does `work`, a step of its own; steps of one name are added up. */
+  /** Runs `work` as a step; times of equal names are added. */
   async step<T>(name: string, work: () => Promise<T>): Promise<T> {
     const started = performance.now();
     try {
@@ -28,7 +28,7 @@ export class Profile {
     }
   }
 
-  /** Says that a piece of an activity, or of the way as a whole, is under way until what is returned is called. */
+  /** Marks a task of an activity, or the pipeline (`way`), as running until the returned function is called. */
   start(what: Activity | 'way'): () => void {
     const entry = this.busy.get(what) ?? { under: 0, since: 0, ms: 0 };
     this.busy.set(what, entry);
@@ -48,7 +48,7 @@ export class Profile {
   }
 }
 
-/** Does `work`, as an activity of `profile` where there is one. */
+/** Runs `work` as an activity of `profile`, if given. */
 export async function during<T>(
   profile: Profile | undefined,
   activity: Activity,
@@ -62,6 +62,6 @@ export async function during<T>(
   }
 }
 
-/** Does `work`, as a step of `profile` where there is one. */
+/** Runs `work` as a step of `profile`, if given. */
 export const step = <T>(profile: Profile | undefined, name: string, work: () => Promise<T>): Promise<T> =>
   profile === undefined ? work() : profile.step(name, work);

@@ -2,13 +2,13 @@ import type { Profile } from './profile.js';
 
 /** The progress of a long operation. */
 export interface Progress {
-  /** What is being done, as a verb in its -ing form: `extracting features`. */
+  /** Name of the phase, a verb in -ing form: `extracting features`. */
   readonly phase: string;
   readonly done: number;
   readonly total: number;
-  /** What `done` and `total` count, in the plural: `images`. */
+  /** Unit of `done` and `total`, plural: `images`. */
   readonly unit: string;
-  /** The part of the phase that is under way: `epoch 3 of 30`. */
+  /** Current part of the phase: `epoch 3 of 30`. */
   readonly detail?: string | undefined;
   /** How many of `done` came from a cache; a rate computed from `done` includes them. */
   readonly cached?: number | undefined;
@@ -43,17 +43,17 @@ export const stagesOf =
     ...contextOf(context),
     onProgress: progress => context.onProgress?.({ ...progress, stage: { number, of } }),
   });
-/** How fast a phase goes. */
+/** Speed of a phase. */
 export interface PaceReading {
-  /** Time since the phase began. */
+  /** Time since the start of the phase. */
   readonly seconds: number;
-  /** Units a second since then; 0 while nothing is done. */
+  /** Units per second since then; 0 while nothing is done. */
   readonly rate: number;
-  /** Time until the end at this rate; 0 while it is unknown. */
+  /** Estimated time to the end; 0 while unknown. */
   readonly secondsLeft: number;
 }
 
-/** Measures how fast work goes, phase by phase, from its reports of progress. */
+/** Measures the speed of each phase from progress reports. */
 export class Pace {
   private phase: string | undefined;
   private started = 0;
@@ -62,15 +62,14 @@ export class Pace {
   /** @param now The clock in ms. Default: `performance.now`. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** Whether the next report with this phase begins another one. */
+  /** Whether a report of this phase would start a new one. */
   isNew(phase: string): boolean {
     return this.phase !== phase;
   }
 
-  /** Takes a report. */
   read({ phase, done, total }: Progress): PaceReading {
     const now = this.now();
-    // A phase of the same name that starts over is another one.
+    // A restarted phase of the same name is a new one.
     if (this.phase !== phase || done < this.last) {
       this.phase = phase;
       this.started = now;
@@ -81,7 +80,7 @@ export class Pace {
     return { seconds, rate, secondsLeft: rate > 0 ? (total - done) / rate : 0 };
   }
 
-  /** Forgets the phase: the next report begins one. */
+  /** Ends the phase: the next report starts a new one. */
   end(): void {
     this.phase = undefined;
   }

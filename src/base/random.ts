@@ -1,4 +1,4 @@
-/** Seeded random numbers: the same seed gives the same numbers on every machine. */
+/** A seeded random generator with the same numbers on every machine. */
 export interface Random {
   /** The next number in [0, 1), with 32 random bits. */
   uniform(): number;
@@ -6,9 +6,9 @@ export interface Random {
   integer(n: number): number;
   /** The next standard normal number. */
   normal(): number;
-  /** The elements of `items` in a new random order; `items` stays as it is. */
+  /** A shuffled copy of `items`. */
   shuffle<T>(items: readonly T[]): T[];
-  /** A generator of its own for `name`, whose numbers do not depend on how many were drawn here. */
+  /** An independent generator for `name`, whatever was drawn here before. */
   fork(name: string): Random;
 }
 
@@ -66,8 +66,8 @@ export function createRandom(seed: number, stream = ''): Random {
 }
 
 /**
- * `count` numbers in [-1, 1) that any language can make again from `name`: an integer hash of FNV-1a(name) + i * 0x9E3779B9,
- * its upper 24 bits taken as a fraction.
+ * `count` numbers in [-1, 1) that can be reproduced from `name` in any language: the upper 24 bits of an integer hash of
+ * FNV-1a(name) + i * 0x9E3779B9.
  */
 export function formulaUniform(name: string, count: number): Float64Array {
   return fillByFormula(new Float64Array(count), name, { offset: 0, factor: 1, absolute: false });
@@ -80,7 +80,7 @@ export interface Affine {
   readonly absolute: boolean;
 }
 
-// One loop for all, without a call an element: a ResNet50 has 23 million of them.
+// One loop without a call per element: a ResNet50 has 23 million.
 export function fillByFormula<T extends Float32Array | Float64Array>(
   out: T,
   name: string,

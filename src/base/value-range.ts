@@ -1,16 +1,16 @@
 import { expected, inputErrors, UsageError } from './errors.js';
 import { option } from './options.js';
 
-/** The lowest and the highest value that a prediction can have, in the target's unit; infinite where there is no limit. */
+/** Limits of predictions in the target's unit; infinite if there is none. */
 export interface ValueRange {
   readonly min: number;
   readonly max: number;
 }
 
 /**
- * The range of these limits; undefined where there are none.
+ * The range of these limits; undefined without limits.
  *
- * @throws UsageError for a limit that is no finite number or is beyond float32, and for a `min` that is not below `max`.
+ * @throws UsageError for a limit that is not finite in float32, and for `min` not below `max`.
  */
 export function valueRange(min: number | undefined, max: number | undefined): ValueRange | undefined {
   if (min === undefined && max === undefined) return undefined;
@@ -28,21 +28,19 @@ export function valueRange(min: number | undefined, max: number | undefined): Va
   return range;
 }
 
-/** The range with limits that float32 can hold, none of them outside of `range`. */
+/** The range with its limits rounded inwards to float32. */
 export function float32Range({ min, max }: ValueRange): ValueRange {
   return { min: roundedUp(min), max: -roundedUp(-max) };
 }
 
-/** The range in words: `0 or above`, `116 or below`, `from 0 to 116`. */
+/** The range as text: `0 or above`, `116 or below`, `from 0 to 116`. */
 export function rangeText({ min, max }: ValueRange): string {
   if (min === Number.NEGATIVE_INFINITY) return `${max} or below`;
   return max === Number.POSITIVE_INFINITY ? `${min} or above` : `from ${min} to ${max}`;
 }
 
-/** True where a limit is set. */
 export const isClamped = ({ min, max }: ValueRange): boolean => Number.isFinite(min) || Number.isFinite(max);
 
-/** `value`, or the nearer end of the range where it lies outside. */
 export const clamped = (value: number, { min, max }: ValueRange): number => Math.min(Math.max(value, min), max);
 
 /**
@@ -68,12 +66,12 @@ export function checkLabelsWithin(
 const bits = new Int32Array(1);
 const float = new Float32Array(bits.buffer);
 
-/** The lowest float32 that is not below `x`. */
+/** The smallest float32 that is not below `x`. */
 function roundedUp(x: number): number {
   float[0] = x;
   const nearest = float[0];
   if (nearest >= x) return nearest;
-  // The bits of floats count upwards above 0 and downwards below; x is not 0 here, and nearest is 0 only below a tiny x.
+  // The bit patterns of floats ascend above 0 and descend below; x is not 0 here, and `nearest` is 0 only below a tiny x.
   bits[0]! += nearest >= 0 ? 1 : -1;
   return float[0];
 }

@@ -1,19 +1,19 @@
 import { extent, quantile } from './statistics.js';
 
-/** The labels from `from` (included) to `to` (excluded), and their positions in the list they came from. */
+/** A bin of labels from `from` (inclusive) to `to` (exclusive), with their indices. */
 export interface LabelGroup {
   readonly from: number;
   readonly to: number;
   readonly indices: readonly number[];
 }
 
-/** Edges from the multiple of the smallest round step at or below the minimum to the one above the maximum. */
+/** Edges at multiples of the smallest round step, from at or below the minimum to above the maximum. */
 export function roundEdges(values: ArrayLike<number>, maxBins: number): number[] {
   const { min, max } = extent(values);
   const largest = Math.max(Math.abs(min), Math.abs(max));
-  // A step of less than this cannot be inverted in float64: for such labels everything is one group around 0.
+  // A smaller step cannot be inverted in float64: such labels are one group around 0.
   if (largest < 1e-300) return edgesOfStep(1, min, max);
-  // A spread at the limit of float64's digits is none: steps that small could not be told apart.
+  // A spread at the limit of float64's precision counts as none.
   if (max - min <= largest * 1e-12) return edgesOfStep(10 ** Math.floor(Math.log10(largest)), min, max);
 
   let allWhole = true;
@@ -29,7 +29,7 @@ export function roundEdges(values: ArrayLike<number>, maxBins: number): number[]
 
 /** Multiples of `step` that enclose [min, max): the last edge is above `max`. */
 export function edgesOfStep(step: number, min: number, max: number): number[] {
-  // A step under 1 is divided by, not multiplied with: 3 / 10 is 0.3 where 3 * 0.1 is not.
+  // Division instead of multiplication by a step below 1: 3 / 10 is 0.3, and 3 * 0.1 is not.
   const inverse = Math.round(1 / step);
   const edgeAt = (k: number) => (step < 1 ? k / inverse : k * step);
   let k = Math.floor(min / step);
@@ -39,7 +39,7 @@ export function edgesOfStep(step: number, min: number, max: number): number[] {
   return edges;
 }
 
-/** Edges of `groups` groups of about equal size, rounded to two digits; equal edges are joined. */
+/** Edges of `groups` groups of about equal size, rounded to two digits; equal edges are merged. */
 export function quantileEdges(labels: ArrayLike<number>, groups: number): number[] {
   const sorted = Float64Array.from(labels).sort();
   const { min, max } = extent(sorted);
@@ -53,7 +53,7 @@ export function quantileEdges(labels: ArrayLike<number>, groups: number): number
   return edges;
 }
 
-/** `value` with two digits, rounded by `round`. */
+/** `value` rounded to two digits by `round`. */
 function roundDigits(value: number, round: (x: number) => number): number {
   if (value === 0) return 0;
   const exponent = Math.floor(Math.log10(Math.abs(value))) - 1;
@@ -62,7 +62,7 @@ function roundDigits(value: number, round: (x: number) => number): number {
     : round(value / 10 ** exponent) * 10 ** exponent;
 }
 
-/** The last place whose edge is at or below `value`. */
+/** The last index whose edge is at or below `value`. */
 export function binOf(edges: readonly number[], value: number): number {
   let low = 0;
   let high = edges.length - 2;
@@ -74,7 +74,7 @@ export function binOf(edges: readonly number[], value: number): number {
   return low;
 }
 
-/** The labels between each two neighboring edges, empty groups left out. */
+/** The labels between neighboring edges, without empty groups. */
 export function cut(labels: ArrayLike<number>, edges: readonly number[]): LabelGroup[] {
   const bins = edges.slice(1).map(() => [] as number[]);
   for (let i = 0; i < labels.length; i++) bins[binOf(edges, labels[i]!)]!.push(i);

@@ -3,24 +3,25 @@ import { createRandom } from '../base/random.js';
 import { checkPairs } from './regression.js';
 import { mean, quantile, standardDeviation } from './statistics.js';
 
-/** A lower and an upper end, both in the unit of what they bound. */
+/** Lower and upper end of an interval, in the unit of the bounded value. */
 export type Interval = readonly [low: number, high: number];
 
 export interface BootstrapOptions {
-  /** Start of the random numbers, any whole number. Default 0. */
+  /** Random seed, any integer. Default 0. */
   readonly seed?: number;
-  /** How many times the pairs are drawn anew, at least 1. Default 1000. */
+  /** Number of resamples, at least 1. Default 1000. */
   readonly resamples?: number;
-  /** The share of resamples that the interval covers, above 0 and below 1. Default 0.95. */
+  /** Confidence level, above 0 and below 1. Default 0.95. */
   readonly level?: number;
 }
 
 /**
  * Percentile bootstrap intervals of RMSE and MAE, both from the same resamples.
  *
- * They say how far the two numbers would move with another set of test images of the same kind and number, not how far
- * a single prediction may be off. The time is that of N x resamples random numbers: one to two seconds for 50,000 pairs. The
- * same seed gives the same interval. Throws InputError where the lengths differ or are 0, UsageError for options outside their range.
+ * They estimate how the two metrics vary between test sets of the same kind and size, not the error of a single prediction. This draws
+ * N x resamples random numbers: one to two seconds for 50,000 pairs. The same seed gives the same interval.
+ *
+ * @throws InputError if the lengths differ or are 0, UsageError for options out of range.
  *
  * Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
  */
@@ -64,15 +65,15 @@ export function bootstrapInterval(
   };
 }
 
-// The mean of so many is normal whatever it is of, so that drawing them anew would only cost time.
+// The mean of so many values is approximately normal, so resampling is not needed.
 const NORMAL_FROM = 2000;
 
 /**
- * 95 % intervals of the mean absolute error and of the bias of `errors` (prediction - truth): percentile bootstrap, and from 2,000
- * errors on the normal distribution that it comes to. They take milliseconds, so that every group can have them.
+ * 95 % intervals of the mean absolute error and the bias of `errors` (prediction - true value): percentile bootstrap, or the normal
+ * approximation from 2,000 errors on. They take milliseconds, so that every group can have them.
  *
  * @param errors `[N]`, N at least 1.
- * @param seed Start of the random numbers. Default 0.
+ * @param seed Random seed. Default 0.
  */
 export function errorIntervals(
   errors: ArrayLike<number>,

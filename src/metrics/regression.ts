@@ -1,7 +1,7 @@
 import { expected, InputError } from '../base/errors.js';
 import { mean } from './statistics.js';
 
-/** Throws InputError unless there is one prediction for each true value, and at least one of them. */
+/** @throws InputError if the lengths differ or are 0 */
 export function checkPairs(where: string, yTrue: ArrayLike<number>, yPred: ArrayLike<number>): void {
   if (yPred.length !== yTrue.length) {
     throw new InputError(expected(where, `${yTrue.length} predictions, one a true value`, String(yPred.length)));
@@ -24,7 +24,8 @@ function meanOfErrors(
 
 /**
  * sum((yPred - yTrue)^2) / N, in the target's unit squared.
- * Throws InputError where the lengths differ or are 0, as all metrics here do.
+ *
+ * @throws InputError if the lengths differ or are 0, as all metrics here do.
  *
  * Reference: sklearn.metrics.mean_squared_error.
  */
@@ -33,7 +34,7 @@ export function meanSquaredError(yTrue: ArrayLike<number>, yPred: ArrayLike<numb
 }
 
 /**
- * The square root of `meanSquaredError`, in the target's unit; large errors weigh more than in the MAE.
+ * The square root of `meanSquaredError`, in the target's unit; it weighs large errors more than the MAE.
  *
  * Reference: sklearn.metrics.root_mean_squared_error.
  */
@@ -50,12 +51,12 @@ export function meanAbsoluteError(yTrue: ArrayLike<number>, yPred: ArrayLike<num
   return meanOfErrors('meanAbsoluteError', yTrue, yPred, Math.abs);
 }
 
-/** sum(yPred - yTrue) / N, in the target's unit: above 0 the predictions are too high. */
+/** sum(yPred - yTrue) / N, in the target's unit; positive if predictions are too high. */
 export function meanBias(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): number {
   return meanOfErrors('meanBias', yTrue, yPred, error => error);
 }
 
-/** The share, 0 to 1, of predictions that are at most `tolerance` (in the target's unit) off. CS(5) is `shareWithin(..., 5)`. */
+/** The share, 0 to 1, of absolute errors of at most `tolerance` (in the target's unit). CS(5) is `shareWithin(..., 5)`. */
 export function shareWithin(yTrue: ArrayLike<number>, yPred: ArrayLike<number>, tolerance: number): number {
   return meanOfErrors('shareWithin', yTrue, yPred, error => (Math.abs(error) <= tolerance ? 1 : 0));
 }
@@ -63,8 +64,7 @@ export function shareWithin(yTrue: ArrayLike<number>, yPred: ArrayLike<number>, 
 /**
  * The share of the variance of `yTrue` that the predictions explain, 1 - sum((yPred - yTrue)^2) / sum((yTrue - mean)^2).
  *
- * 1 is perfect, 0 is as good as the mean of `yTrue`, below 0 is worse. NaN where all of `yTrue` are equal, a single pair included: there is
- * no variance to explain.
+ * 1 is perfect, 0 equals always predicting the mean of `yTrue`, negative is worse. NaN if all of `yTrue` are equal, or for one pair.
  *
  * Reference: sklearn.metrics.r2_score, but for equal values.
  */
@@ -81,9 +81,9 @@ export function r2Score(yTrue: ArrayLike<number>, yPred: ArrayLike<number>): num
 }
 
 /**
- * The line `yPred = intercept + slope * yTrue` with the smallest sum of squares, and the 95 % interval of its slope. A slope below 1 is
- * regression to the mean: high numbers come out too low, and low ones too high. The interval holds where the spread of errors differs
- * from number to number, too. NaN where all of `yTrue` are equal.
+ * The least-squares line `yPred = intercept + slope * yTrue`, with the 95 % interval of its slope. A slope below 1 is regression to the
+ * mean: high values are predicted too low, and low ones too high. The interval is robust to heteroscedastic errors. NaN if all of
+ * `yTrue` are equal.
  *
  * Reference: scipy.stats.linregress; interval: White 1980, https://doi.org/10.2307/1912934, with n / (n - 2) (HC1 of statsmodels).
  */

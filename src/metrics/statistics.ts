@@ -1,11 +1,11 @@
 import { expected, InputError } from '../base/errors.js';
 
-/** Throws unless there is at least one value: no statistic of nothing is a number. */
+/** @throws InputError if `values` is empty */
 function checkNotEmpty(where: string, values: ArrayLike<number>): void {
   if (values.length === 0) throw new InputError(expected(where, 'at least one value', 'none'));
 }
 
-/** The arithmetic mean, sum(x) / N, never outside the values: that of equal values is the value itself. Throws InputError where `values` is empty. */
+/** The arithmetic mean, sum(x) / N, clamped to the range of the values against rounding. @throws InputError if `values` is empty */
 export function mean(values: ArrayLike<number>): number {
   checkNotEmpty('mean', values);
   let [sum, min, max] = [0, values[0]!, values[0]!];
@@ -15,13 +15,14 @@ export function mean(values: ArrayLike<number>): number {
     if (value < min) min = value;
     if (value > max) max = value;
   }
-  // The sum is rounded: of ten times 0.1 the quotient is below 0.1.
+  // The sum is rounded: the mean of ten times 0.1 would be below 0.1.
   return Math.min(Math.max(sum / values.length, min), max);
 }
 
 /**
- * The standard deviation of the values themselves, sqrt(sum((x - mean)^2) / N); 0 for a single value.
- * Throws InputError where `values` is empty.
+ * The population standard deviation, sqrt(sum((x - mean)^2) / N); 0 for one value.
+ *
+ * @throws InputError if `values` is empty
  *
  * Reference: numpy.std with its default ddof=0.
  */
@@ -34,8 +35,9 @@ export function standardDeviation(values: ArrayLike<number>): number {
 }
 
 /**
- * The value below which a share `p` in [0, 1] of `sorted` (ascending) lies, linear between neighbours.
- * Throws InputError where `sorted` is empty.
+ * The quantile `p` in [0, 1] of `sorted` (ascending), linearly interpolated.
+ *
+ * @throws InputError if `sorted` is empty
  *
  * Reference: numpy.quantile with its default method "linear".
  */
@@ -48,12 +50,12 @@ export function quantile(sorted: ArrayLike<number>, p: number): number {
   return low + (position - below) * (high - low);
 }
 
-/** The value in the middle; the mean of the two in the middle where N is even. Throws InputError where `values` is empty. */
+/** The median; the mean of the middle two if N is even. @throws InputError if `values` is empty */
 export function median(values: ArrayLike<number>): number {
   return quantile(Float64Array.from(values).sort(), 0.5);
 }
 
-/** The lowest and the highest value. Throws InputError where `values` is empty. */
+/** The minimum and maximum. @throws InputError if `values` is empty */
 export function extent(values: ArrayLike<number>): { readonly min: number; readonly max: number } {
   checkNotEmpty('extent', values);
   let min = values[0]!;

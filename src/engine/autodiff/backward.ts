@@ -5,15 +5,15 @@ import type { OpName } from '../graph/ops.js';
 import { type GradientRule, gradientRules, unexpanded } from './rules.js';
 
 /**
- * The gradients of `loss` with respect to `parameters`, as values of the same graph, one a parameter and of its shape: reverse-mode
- * differentiation from graph to graph. Only what the parameters need is built. Conditions and whole numbers are steps of them, whose
- * slope is 0: nothing flows through what a `where` chooses by.
+ * The gradients of `loss` with respect to `parameters`, as values of the same graph, one per parameter and of its shape:
+ * reverse-mode differentiation from graph to graph. Only the gradients that the parameters need are built. Conditions and integers are
+ * step functions with slope 0: no gradient flows through the condition of a `where`.
  *
  * @param loss A scalar, shape `[]`.
  * @param parameters Values that the loss depends on.
- * @throws ShapeError where the loss is no scalar, or comes of values with named dimensions.
- * @throws UnsupportedOpError, naming the operation, where there is one without a gradient between a parameter and the loss, or a
- * parameter that the loss does not depend on.
+ * @throws ShapeError if the loss is not a scalar, or depends on values with named dimensions.
+ * @throws UnsupportedOpError that names an operation without a gradient between a parameter and the loss, or a parameter that the loss
+ * does not depend on.
  *
  * @example
  * ```ts
@@ -41,7 +41,7 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
     if (node.kind === 'foreign') throw withoutGradient(node.node.opType);
     const [output] = node.outputs;
     const upstream = gradients.get(output!.name);
-    // Nodes behind the loss are not on the path; one whose first output leads nowhere has nothing to hand on.
+    // Nodes after the loss are not on the path; a node whose first output is unused passes no gradient on.
     if (upstream === undefined) continue;
     const rule = gradientRules[node.op] as GradientRule<OpName> | 'not differentiable';
     if (rule === 'not differentiable') throw withoutGradient(node.op);
@@ -83,7 +83,7 @@ function nodesBetween(graph: Graph, from: readonly Value[], to: Value): Node[] {
   return between.reverse();
 }
 
-/** The outputs that a gradient may come from; of foreign operations, whose types nobody may know, all. */
+/** The outputs that can have a gradient; all of a foreign operation, whose types may be unknown. */
 function smoothOutputs(node: Node): readonly string[] {
   if (node.kind === 'foreign') return namesOf(node).outputs;
   return node.outputs.filter(({ dtype }) => dtype.includes('float')).map(({ name }) => name);

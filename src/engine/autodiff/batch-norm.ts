@@ -3,12 +3,12 @@ import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, square, s
 import type { Rewrite } from '../graph/copy.js';
 import type { OpNode, Value } from '../graph/graph.js';
 
-// The two ways of a batch norm in training, as rewrites of a network built with the running statistics.
+// The two modes of batch norm in training, as rewrites of a network built with running statistics.
 
 /**
- * Frozen statistics: the batch norm behind a convolution becomes a part of it, `conv(x, w * a) + b` with
- * `a = scale / sqrt(variance + epsilon)` and `b = bias - mean * a` for each channel. Weight, scale and bias are trained as before, but
- * their gradients meet in the kernel, and no activation is read for the batch norm, forward or backward. Other batch norms stay.
+ * Frozen batch norm (running statistics): a batch norm after a convolution is folded into it, `conv(x, w * a) + b` with
+ * `a = scale / sqrt(variance + epsilon)` and `b = bias - mean * a` for each channel. Weight, scale and bias stay
+ * trainable through the folded kernel, and no activation is read for the batch norm, forward or backward. Other batch norms are kept.
  */
 export const foldBatchNorm: Rewrite = (node, inputs) => {
   if (node.op !== 'BatchNormalization') return undefined;
@@ -32,9 +32,9 @@ export interface StatisticUpdate {
 /**
  * Batch statistics: mean and variance of each channel come from the batch, and the gradient goes through them.
  *
- * @param updates Receives what becomes of the running statistics: `(1 - momentum) running + momentum batch`, with the unbiased
+ * @param updates Receives the updated running statistics: `(1 - momentum) running + momentum batch`, with the unbiased
  * variance there.
- * @throws ShapeError, while the network is copied, where a channel has a single value in the batch or an unknown number of them.
+ * @throws ShapeError, while the network is copied, if a channel has one value in the batch or an unknown number of them.
  * Reference: numbers as torch.nn.BatchNorm2d in training mode.
  */
 export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Rewrite {
@@ -50,7 +50,7 @@ export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Re
     }
     const kept = reduceMean(x, axes, true); // [1, C, 1, 1]
     const mean = reshape(kept, [-1]); // [C]
-    // Not the mean of the squares less the mean's square, whose rounding error makes it negative where a channel is nearly constant.
+    // Not E[x^2] - E[x]^2, whose rounding error can make it negative for nearly constant channels.
     const centered = sub(x, kept);
     const variance = reduceMean(square(centered), axes);
     const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));

@@ -36,8 +36,8 @@ export interface Site<K extends OpName> {
 }
 
 /**
- * The gradients with respect to an operation's inputs, in their order, each as a function that builds it: only those that lead to a
- * parameter are called. One left out is an input without a gradient.
+ * Builders of the gradients with respect to an operation's inputs, in order; only those that lead to a parameter are called. An input
+ * without a builder has no gradient.
  */
 export type GradientRule<K extends OpName> = (site: Site<K>) => readonly ((() => Value) | undefined)[];
 
@@ -46,7 +46,7 @@ const count = (x: Value, axes: readonly number[]): number =>
   axes.reduce((product, axis) => product * Number(x.shape[axis]), 1);
 const asNumbers = (condition: Value): Value => cast(condition, 'float32');
 
-/** The gradient with respect to `x`, which broadcasting had stretched to the shape of `gradient`: the sum over what it stretched. */
+/** The gradient with respect to a broadcast `x`: the sum of `gradient` over the broadcast axes. */
 function unbroadcast(gradient: Value, x: Value): Value {
   const extra = gradient.shape.length - x.shape.length;
   const axes = [...gradient.shape.keys()].filter(
@@ -61,7 +61,7 @@ const slope =
   <K extends OpName>(of: (x: Value, y: Value, attributes: OpAttributes[K]) => Value): GradientRule<K> =>
   ({ inputs: [x], outputs: [y], attributes, upstream }) => [() => mul(upstream, of(x!, y!, attributes))];
 
-// Both of these may stretch x, whose axes are kept as 1 first.
+// Both broadcast x, whose reduced axes are kept as 1 first.
 const spread =
   (share: (x: Value, axes: readonly number[]) => number): GradientRule<'ReduceSum' | 'ReduceMean'> =>
   ({ inputs: [x], attributes: { axes }, upstream }) => [
@@ -73,7 +73,7 @@ const spread =
     },
   ];
 
-/** What `value` repeats, where it is only that: arithmetic repeats by itself, and a tensor of the full shape is never made. */
+/** The operand of an Expand: arithmetic broadcasts it, so the full tensor is never made. */
 export function unexpanded(value: Value): Value {
   const node = value.graph.producerOf(value);
   return node?.kind === 'op' && node.op === 'Expand' ? node.inputs[0]! : value;
@@ -89,8 +89,8 @@ const around = (x: Value, axis: number, before: number, behind: number): number[
 const lastAxis = (y: Value, axis: number): number => (axis < 0 ? axis + y.shape.length : axis);
 
 /**
- * How the gradient of each operation's output becomes that of its inputs. Total by type: an operation without a rule does not
- * compile, and one without a gradient says so.
+ * The gradient rule of each operation. Total by type: an operation without a rule does not compile, and one without a gradient is marked
+ * so.
  */
 export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not differentiable' } = {
   Conv: ({ inputs: [x, weight], attributes, upstream }) => [
@@ -98,7 +98,7 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
     () => convWeight(upstream, x!, weight!, attributes),
     () => convBias(upstream),
   ],
-  // The other way round: x and the upstream gradient are the output and the input of a convolution with this weight.
+  // Inversely: x and the upstream gradient are the output and the input of a convolution with this weight.
   ConvTranspose({ inputs: [x, weight], attributes: { outputPads: _, ...window }, upstream }) {
     return [
       () => upstream.graph.add('Conv', [upstream, weight!], window)[0]!,
@@ -121,14 +121,14 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
       () => mul(mul(product(), mul(scale, mul(rate, mul(rate, rate)))), -0.5),
     ];
   },
-  // Each gradient goes to the place where the maximum was.
+  // Each gradient goes to the position of the maximum.
   MaxPool: ({ inputs: [x], outputs: [, indices], upstream }) => [
     () => {
       const zeros = expand(x!.graph.float([0]), [count(x!, [...x!.shape.keys()])]);
       return reshape(scatterAdd(zeros, reshape(indices!, [-1]), reshape(upstream, [-1])), dims(x!));
     },
   ],
-  // Each pixel gets its share from every window it lies in: the transpose of a convolution with equal weights.
+  // Each pixel gets a share from every window that contains it: the transpose of a convolution with equal weights.
   AveragePool: ({ inputs: [x], outputs: [y], attributes, upstream }) => [
     () => {
       const { countIncludePad, ...window } = attributes;
@@ -263,7 +263,7 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
 /** 1 / sqrt(x). */
 const rsqrt = (x: Value): Value => div(x.graph.float(1), sqrt(x));
 
-/** How many pixels of the image, padding left out, each window covers: `[H', W']`. */
+/** Number of image pixels, without padding, in each window: `[H', W']`. */
 function windowCounts(
   size: readonly [number, number],
   out: readonly [number, number],

@@ -2,14 +2,14 @@ import type { DType } from '../tensor.js';
 import type { Value } from './graph.js';
 import type { OpAttributes, OpName, Window } from './ops.js';
 
-// One function an operation: the values it takes, then its options. Letters: N images, C channels, H and W image size,
+// One function per operation: its values, then its options. Letters: N images, C channels, H and W image size,
 // M filters, D width of a row.
 
 function one<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value {
   return inputs[0]!.graph.add(op, inputs, attributes)[0]!;
 }
 
-/** What a convolution or pooling may be told; one number serves both axes, `pads` is [top, left, bottom, right]. */
+/** Options of a convolution or pooling; a single number applies to both axes, `pads` is [top, left, bottom, right]. */
 export interface WindowOptions {
   readonly stride?: number;
   readonly pads?: number | Window['pads'];
@@ -86,7 +86,7 @@ export const abs = (x: Value): Value => one('Abs', [x], {});
 export const sign = (x: Value): Value => one('Sign', [x], {});
 export const identity = (x: Value): Value => one('Identity', [x], {});
 
-/** x, held between `low` and `high`. */
+/** x clipped to [low, high]. */
 export const clip = (x: Value, low: number, high: number): Value =>
   one('Clip', [x, x.graph.float(low), x.graph.float(high)], {});
 
@@ -107,7 +107,7 @@ export const where = (condition: Value, a: Value, b: Value | number): Value =>
 export const minimum = (a: Value, b: Value | number): Value => where(less(a, b), a, b);
 export const maximum = (a: Value, b: Value | number): Value => where(greater(a, b), a, b);
 
-/** `alpha * a b + beta * c`, with a `[M, K]` and b `[K, P]`, each transposed first if asked for. */
+/** `alpha * a b + beta * c`, with a `[M, K]` and b `[K, P]`, each optionally transposed first. */
 export function gemm(
   a: Value,
   b: Value,
@@ -128,17 +128,17 @@ export const matMul = (a: Value, b: Value): Value => one('MatMul', [a, b], {});
 /** x with its axes in the order of `permutation`. */
 export const transpose = (x: Value, permutation: readonly number[]): Value => one('Transpose', [x], { permutation });
 
-/** x in another shape; a 0 keeps the dimension at its place, one -1 takes what is left. */
+/** x in another shape; 0 keeps the dimension, and one -1 is inferred. */
 export const reshape = (x: Value, shape: readonly number[]): Value => one('Reshape', [x], { shape });
 
-/** The values side by side along `axis`. */
+/** Concatenation along `axis`. */
 export const concat = (values: readonly Value[], axis: number): Value => one('Concat', values, { axis });
 
 /** The part of x from `start` to before `end` along `axis`, every `step`th element. */
 export const slice = (x: Value, axis: number, start: number, end: number, step = 1): Value =>
   one('Slice', [x], { axes: [axis], starts: [start], ends: [end], steps: [step] });
 
-/** x in the opposite order along `axes`. */
+/** x reversed along `axes`. */
 export const flip = (x: Value, axes: readonly number[]): Value =>
   one('Slice', [x], {
     axes,
@@ -147,17 +147,17 @@ export const flip = (x: Value, axes: readonly number[]): Value =>
     steps: axes.map(() => -1),
   });
 
-/** x with zeros around it: as many before and behind each axis as `pads` says, all before first. */
+/** x padded with zeros; `pads` holds the counts before each axis, then those after each. */
 export const pad = (x: Value, pads: readonly number[]): Value => one('Pad', [x], { pads });
 
-/** x repeated until it has `shape`. */
+/** x broadcast to `shape`. */
 export const expand = (x: Value, shape: readonly number[]): Value => one('Expand', [x], { shape });
 
 /** `data` `[K]` with each of `updates` `[L]` added to the element that its index names. */
 export const scatterAdd = (data: Value, indices: Value, updates: Value): Value =>
   one('ScatterElements', [data, indices, updates], {});
 
-/** x `[N, C, H, W]` at the places `grid` `[N, H', W', 2]` of (x, y), each -1..1 from edge to edge, bilinear. */
+/** x `[N, C, H, W]` sampled at `grid` `[N, H', W', 2]` of (x, y), each -1..1 from edge to edge, bilinear. */
 export const gridSample = (x: Value, grid: Value): Value => one('GridSample', [x, grid], {});
 
 /** The sum over `axes`. */
@@ -167,24 +167,24 @@ export const reduceSum = (x: Value, axes: readonly number[], keepDims = false): 
 export const reduceMean = (x: Value, axes: readonly number[], keepDims = false): Value =>
   one('ReduceMean', [x], { axes, keepDims });
 
-/** x as elements of type `to`. */
+/** x cast to type `to`. */
 export const cast = (x: Value, to: DType): Value => one('Cast', [x], { to });
 
-/** How a quantised value stands for numbers: `(x - zero) * scale`, scale float32 `[]`, zero uint8 `[]`. */
+/** Quantization parameters: a value is `(x - zero) * scale`, scale float32 `[]`, zero uint8 `[]`. */
 export interface Step {
   readonly scale: Value;
   readonly zero: Value;
 }
 
-/** x as uint8 by this step. */
+/** x quantized to uint8. */
 export const quantizeLinear = (x: Value, { scale, zero }: Step): Value => one('QuantizeLinear', [x, scale, zero], {});
-/** A quantised x as float32. */
+/** A quantized x as float32. */
 export const dequantizeLinear = (x: Value, { scale, zero }: Step): Value =>
   one('DequantizeLinear', [x, scale, zero], {});
-/** The sum of two quantised values, quantised. */
+/** The quantized sum of two quantized values. */
 export const qLinearAdd = (a: Value, ofA: Step, b: Value, ofB: Step, out: Step): Value =>
   one('QLinearAdd', [a, ofA.scale, ofA.zero, b, ofB.scale, ofB.zero, out.scale, out.zero], {});
-/** The convolution of a quantised x with `weight` int8 `[M, C / group, kH, kW]` times `scales` `[M]` and `bias` int32 `[M]`, quantised. */
+/** The quantized convolution of a quantized x with `weight` int8 `[M, C / group, kH, kW]` times `scales` `[M]` and `bias` int32 `[M]`. */
 export function qLinearConv(
   x: Value,
   ofX: Step,

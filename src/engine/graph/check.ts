@@ -3,8 +3,8 @@ import { type Graph, namesOf, type OpNode } from './graph.js';
 import { type OpName, type ShapeRule, shapeRules } from './ops.js';
 
 /**
- * Fails, as a bug of ours, unless every value of `graph` is defined once and before it is used, every operation's outputs are
- * what its shape rule says, and every output exists. Run after each transformation and before a graph is written.
+ * Throws an internal error unless every value of `graph` is defined once and before its use, every operation's outputs match its shape
+ * rule, and every graph output exists. Run after each transformation and before a graph is written.
  */
 export function checkGraph(graph: Graph): void {
   const defined = new Set<string>();
@@ -25,7 +25,7 @@ export function checkGraph(graph: Graph): void {
   for (const [name, value] of graph.outputs) {
     if (!defined.has(value.name)) throw internal(`output ${name} is ${value.name}, which nothing defines`);
   }
-  // An output is a value of its own name in the file.
+  // In the file an output is a value with a name of its own.
   for (const name of graph.outputs.keys()) define(name);
 }
 

@@ -2,16 +2,15 @@ import { internal } from '../../base/errors.js';
 import { Graph, namesOf, type OpNode, type Value } from './graph.js';
 
 /**
- * What is to stand in the place of an operation: its outputs, made in the graph that is copied to from `inputs`, its inputs there.
- * Undefined copies the operation as it is.
+ * Replaces an operation: returns its outputs, built in the target graph from `inputs`. Undefined copies the operation unchanged.
  */
 export type Rewrite = (node: OpNode, inputs: readonly Value[]) => readonly Value[] | undefined;
 
 /**
- * Copies what `wanted` needs into the graph `target`, and returns the values there. Weights keep their names.
+ * Copies the subgraph of `wanted` into the graph `target`, and returns the copied values. Weights keep their names.
  *
- * @param given Values of `target` that stand for values of the source, by the name there: what lies before them is not copied.
- * So a network can be cut in two, or put behind another graph.
+ * @param given Values of `target` that replace values of the source, by their names there; operations before them are not copied. So a
+ * network can be split, or appended to another graph.
  *
  * @example
  * ```ts
@@ -64,7 +63,7 @@ export function copyGraph(
     } else {
       target.addForeign({ ...node.node, inputs: node.node.inputs.map(name => (name === '' ? '' : copyOf(name).name)) });
       for (const name of namesOf(node).outputs) {
-        // Of values between two foreign operations nobody knows the type, and nobody needs it.
+        // Types of values between two foreign operations are unknown, and not needed.
         copies.set(name, target.foreignValue(name, source.foreignTypes.get(name) ?? { dtype: 'float32', shape: [] }));
       }
     }
@@ -72,7 +71,7 @@ export function copyGraph(
   return wanted.map(({ name }) => copyOf(name));
 }
 
-/** A copy of the whole graph, under the same names of inputs and outputs. */
+/** A copy of the graph with the same names of inputs and outputs. */
 export function rewriteGraph(graph: Graph, rewrite: Rewrite): Graph {
   const target = new Graph();
   const inputs = graph.inputs.map(({ name, dtype, shape }) => [name, target.input(name, dtype, shape)] as const);

@@ -8,29 +8,29 @@ import { ruleFor } from './onnx-rules.js';
 import { type Known, Site, type Sizes } from './onnx-site.js';
 import { sizeRuleFor } from './onnx-sizes.js';
 
-/** The part of somebody else's file that is to be read. */
+/** The part of a foreign file to read. */
 export interface OnnxPart {
-  /** In the order they run; those that the wanted value does not need are not read. */
+  /** In execution order; nodes that the wanted value does not need are not read. */
   readonly nodes: readonly OnnxNode[];
   /** All constants: see `liftConstants`. */
   readonly initializers: ReadonlyMap<string, Tensor>;
-  /** The name of the value in whose place `x` stands, and of that which is wanted. */
+  /** Names of the value that `x` replaces, and of the wanted value. */
   readonly input: string;
   readonly output: string;
-  /** What errors about the bytes start with: the file's path. */
+  /** Prefix of error texts: the file's path. */
   readonly where: string;
-  /** What the initializer of this name is called in our graph. */
+  /** The name of an initializer in our graph. */
   rename(initializer: string): string;
   /** The error for an operation that cannot be read, named by `got`. */
   refuse(got: string, options: ErrorOptions): Error;
 }
 
 /**
- * Reads a part of an ONNX file into x's graph as operations of ours, all with a gradient, and returns what it makes of x. The weights
- * of convolutions, linear layers and batch norms, and the factors and summands of more than one number, become parameters; all other
- * constants stay constants. What the file holds once and uses twice is one parameter.
+ * Converts a part of an ONNX file to our operations, all with a gradient, in x's graph, and returns its output for x. Weights of
+ * convolutions, linear layers and batch norms, and factors and summands with more than one element, become parameters; other constants stay
+ * constants. A weight that is used twice is one parameter.
  *
- * @throws What `refuse` makes, for the first operation that has no rule or a form that we cannot express.
+ * @throws the error of `refuse` for the first operation without a rule or in an unsupported form.
  */
 export function fromOnnx(x: Value, part: OnnxPart): Value {
   const { graph } = x;
@@ -94,7 +94,7 @@ export function fromOnnx(x: Value, part: OnnxPart): Value {
   return value;
 }
 
-// Inputs that hold weights, and operations whose result is a weight where their input is one.
+// Inputs that hold weights, and operations whose output is a weight if their input is one.
 const weightInputs: ReadonlyMap<string, readonly number[]> = new Map([
   ['Conv', [1, 2]],
   ['Gemm', [1, 2]],
@@ -103,7 +103,7 @@ const weightInputs: ReadonlyMap<string, readonly number[]> = new Map([
 ]);
 const passing = ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose'];
 
-/** The names of the initializers that are weights, and nothing but weights, wherever they are used. */
+/** Names of initializers that are used as weights only. */
 function weightsOf(nodes: readonly OnnxNode[], initializers: OnnxPart['initializers']): ReadonlySet<string> {
   const isWeight = new Map<string, boolean>();
   for (const { opType, inputs, outputs } of nodes.toReversed()) {

@@ -3,7 +3,7 @@ import type { OnnxNode, Shape } from '../onnx/model.js';
 import type { DType, Tensor } from '../tensor.js';
 import { type OpAttributes, type OpName, shapeRules, type ValueType } from './ops.js';
 
-/** One tensor of a graph: what it is called, what it holds, and the graph it belongs to. */
+/** A value of a graph: name, type, shape, and the graph it belongs to. */
 export interface Value {
   readonly graph: Graph;
   readonly name: string;
@@ -11,7 +11,7 @@ export interface Value {
   readonly shape: Shape;
 }
 
-/** One of our own operations, with what its shape rule says of the outputs. */
+/** One of our operations, with the output types by its shape rule. */
 export interface OpNode<K extends OpName = OpName> {
   readonly kind: 'op';
   readonly op: K;
@@ -20,7 +20,7 @@ export interface OpNode<K extends OpName = OpName> {
   readonly outputs: readonly Value[];
 }
 
-/** An operation out of somebody else's file, kept as it stood there. */
+/** An operation of a foreign file, kept unchanged. */
 export interface ForeignNode {
   readonly kind: 'foreign';
   readonly node: OnnxNode;
@@ -28,7 +28,7 @@ export interface ForeignNode {
 
 export type Node = { [K in OpName]: OpNode<K> }[OpName] | ForeignNode;
 
-/** The names of the values that a node takes and makes. */
+/** Names of a node's input and output values. */
 export function namesOf(node: Node): { readonly inputs: readonly string[]; readonly outputs: readonly string[] } {
   if (node.kind === 'op')
     return { inputs: node.inputs.map(({ name }) => name), outputs: node.outputs.map(({ name }) => name) };
@@ -37,14 +37,14 @@ export function namesOf(node: Node): { readonly inputs: readonly string[]; reado
 }
 
 /**
- * A computation as a list of operations in the order they run. Values are made by `input`, `constant` and the builders of
+ * A computation as a list of operations in execution order. Values are made by `input`, `constant` and the builders of
  * `build.ts`; shapes are checked as each operation is added.
  */
 export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly constants = new Map<string, Tensor>();
-  /** The constants that training may change: weights, by name. */
+  /** Trainable constants (weights) by name. */
   readonly parameters = new Map<string, Value>();
   readonly outputs = new Map<string, Value>();
   /**
@@ -52,27 +52,27 @@ export class Graph {
    * graph can take over the version of a foreign one that it contains.
    */
   readonly opsets = new Map<string, number>([['', 17]]);
-  /** The oldest ONNX file format that holds this graph; a foreign part raises it. */
+  /** The oldest ONNX IR version for this graph; a foreign part can raise it. */
   irVersion = 8;
-  /** What readers know of the values that foreign operations made. */
+  /** Known types of the outputs of foreign operations. */
   readonly foreignTypes = new Map<string, ValueType>();
   private readonly names = new Set<string>();
   private readonly producers = new Map<string, Node>();
 
-  /** A value that is fed when the graph runs; dimensions may be names, such as `N`. */
+  /** An input; dimensions may be names, such as `N`. */
   input(name: string, dtype: DType, shape: Shape): Value {
     const value = this.value(name, { dtype, shape });
     this.inputs.push(value);
     return value;
   }
 
-  /** A value that is part of the model: a weight (then with a `name` of its own) or a plain number. */
+  /** A constant of the model: a weight (with a `name`) or plain numbers. */
   constant(tensor: Tensor, name = this.freshName('constant')): Value {
     this.constants.set(name, tensor);
     return this.value(name, tensor);
   }
 
-  /** A constant that training may change. */
+  /** A trainable constant. */
   parameter(tensor: Tensor<'float32'>, name: string): Value {
     const value = this.constant(tensor, name);
     this.parameters.set(name, value);
@@ -95,7 +95,7 @@ export class Graph {
   /**
    * Adds one operation and returns its outputs.
    *
-   * @throws ShapeError, naming the operation and the shapes, where they do not fit.
+   * @throws ShapeError that names the operation and the shapes if they do not fit.
    */
   add<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value[] {
     for (const input of inputs) {
@@ -112,7 +112,7 @@ export class Graph {
     this.push({ kind: 'foreign', node });
   }
 
-  /** True where no value is called `name`. */
+  /** True if no value has this name. */
   isFree(name: string): boolean {
     return !this.names.has(name);
   }
@@ -122,7 +122,7 @@ export class Graph {
     return this.producers.get(value.name);
   }
 
-  /** Makes the constant called `name` an input, fed from now on, and returns what it held. */
+  /** Replaces a constant by an input of the same name, and returns its tensor. */
   feed(name: string): Tensor {
     const tensor = this.constants.get(name);
     if (tensor === undefined) throw internal(`no constant called ${name}`);
@@ -132,7 +132,7 @@ export class Graph {
     return tensor;
   }
 
-  /** A value that a foreign operation made, with the type its reader knows of it. */
+  /** An output of a foreign operation, with its known type. */
   foreignValue(name: string, { dtype, shape }: ValueType): Value {
     if (!this.names.has(name)) throw internal(`no value called ${name}`);
     this.foreignTypes.set(name, { dtype, shape });

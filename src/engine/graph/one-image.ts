@@ -3,12 +3,12 @@ import type { Rewrite } from './copy.js';
 import type { OpNode } from './graph.js';
 
 /**
- * A convolution of N images as one of a single image `[1, C, H, W * N]`, which holds the N pixels of each place side by side:
- * what was the next pixel of a row lies N columns on, and so do the columns of the kernel. The numbers are the same.
+ * A convolution of N images as one of a single image `[1, C, H, W * N]`, with the N pixels of each position side by side:
+ * neighboring pixels of a row are N columns apart, and so are the columns of the kernel. The results are equal.
  *
- * The runtime multiplies the kernels by an image at a time, and where an image has fewer pixels than there are kernels it waits for
- * the kernels: 512 of 3 x 3 on 25 images of 512 channels, 4 px, take 12 ms so and 7 ms as one image, the transposes there
- * and back included. Other convolutions stay: with larger images the transposes cost as much as they save.
+ * The runtime multiplies the kernels with one image at a time, and is bound by reading the kernels if an image has fewer pixels than
+ * there are kernels: 512 kernels of 3 x 3 on 25 images of 512 channels, 4 px, take 12 ms that way and 7 ms as one image, transposes
+ * included. Other convolutions are unchanged: with larger images the transposes cost as much as they save.
  */
 export const asOneImage: Rewrite = (node, inputs) => {
   if (node.op !== 'Conv') return undefined;

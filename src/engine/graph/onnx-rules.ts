@@ -27,8 +27,8 @@ import type { Value } from './graph.js';
 import { fromBehind, type Site } from './onnx-site.js';
 import type { Window } from './ops.js';
 
-// How operations of ONNX, in their forms from operator set 13 on, become ours: those that our operations can express and that have a
-// gradient. A rule throws what `site.refuse` makes, or a ShapeError.
+// Conversion rules from ONNX operations, in their forms since operator set 13, to ours, for those that our operations can express with a
+// gradient. A rule throws the error of `site.refuse`, or a ShapeError.
 // Reference: https://onnx.ai/onnx/operators/
 
 const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined =>
@@ -45,14 +45,14 @@ const binary =
   site =>
     build(site.value(0), site.value(1));
 
-/** What of the operations on a window is common: from `kernel` on, by ONNX's attributes. */
+/** Common attributes of window operations. */
 function windowOf(site: Site, x: Value, kernel: readonly number[]): Window {
   const strides = site.integers('strides', [1, 1]);
   const dilations = site.integers('dilations', [1, 1]);
   const explicit = site.integers('pads', [0, 0, 0, 0]);
   const mode = site.attribute<string>('auto_pad', 'NOTSET');
   if (kernel.length !== 2 || x.shape.length !== 4) throw site.refuse(`on ${x.shape.length - 2} axes`);
-  // SAME: size / stride windows, rounded up; an odd pixel goes behind for UPPER, before for LOWER.
+  // SAME: size / stride windows, rounded up; an odd pixel is padded at the end for UPPER, at the start for LOWER.
   const total = kernel.map((taps, axis) => {
     const size = Number(x.shape[axis + 2]);
     const steps = Math.ceil(size / strides[axis]!) - 1;
@@ -73,18 +73,18 @@ function windowOf(site: Site, x: Value, kernel: readonly number[]): Window {
   return { kernel, strides, dilations, pads } as unknown as Window;
 }
 
-/** With ceil_mode the last window may hang over: then there are more pads behind. */
+/** With ceil_mode the last window may extend beyond the input: then the end is padded more. */
 function maxPool(site: Site): Value {
   const x = site.value(0);
   const window = windowOf(site, x, site.integers('kernel_shape', []));
-  site.ignore('storage_order'); // Of the indices, which no other operation reads.
+  site.ignore('storage_order'); // It concerns the indices, which no operation uses.
   if (site.integer('ceil_mode', 0) === 0) return x.graph.add('MaxPool', [x], window)[0]!;
   const pads = [...window.pads];
   for (const axis of [0, 1] as const) {
     const size = Number(x.shape[axis + 2]) + pads[axis]!;
     const rest = size + pads[axis + 2]! - (window.dilations[axis] * (window.kernel[axis] - 1) + 1);
     const over = Math.ceil(rest / window.strides[axis]) * window.strides[axis] - rest;
-    // A window that sees padding alone: readers differ on whether there is one.
+    // A window of padding only: implementations differ on whether it exists.
     if (over > 0 && rest + over >= size) throw site.refuse('with ceil_mode 1 and windows outside of the image');
     pads[axis + 2]! += over;
   }
@@ -107,11 +107,11 @@ const reduction =
 
 const product = (dims: readonly Dim[]): number => dims.reduce<number>((size, dim) => size * Number(dim), 1);
 
-/** x in the shape `target`, where -1 takes what is left and a named dimension, the batch, must stay in its place. */
+/** x in the shape `target`, where -1 is inferred and a named dimension, the batch, must keep its position. */
 function reshapeTo(site: Site, x: Value, target: readonly Dim[]): Value {
   const [batch, ...image] = x.shape;
   const shape = [...target];
-  // An open batch may also be what is left, if an image's numbers all stay with it.
+  // The batch may also be inferred, if each image keeps all its elements.
   if (typeof batch === 'string' && shape[0] === -1 && product(shape.slice(1)) === product(image)) shape[0] = batch;
   const spelt = shape.map((dim, axis) => (typeof dim === 'string' && dim === x.shape[axis] ? 0 : dim));
   const open = x.shape.some((dim, axis) => typeof dim === 'string' && spelt[axis] !== 0);
@@ -120,7 +120,7 @@ function reshapeTo(site: Site, x: Value, target: readonly Dim[]): Value {
   return reshape(x, spelt);
 }
 
-/** A part of x along several axes; places as ONNX counts them: from behind where negative, and cut to what there is. */
+/** A part of x along several axes; positions as in ONNX: negative ones count from the end, and all are clamped. */
 function slicePart(site: Site): Value {
   const x = site.value(0);
   const starts = site.numbers(1).map(Number);
@@ -139,7 +139,7 @@ function slicePart(site: Site): Value {
   return x.graph.add('Slice', [x], part)[0]!;
 }
 
-/** The parts of x along an axis, of the sizes given or all of one size. */
+/** Splits x along an axis into parts of the given sizes, or of equal size. */
 function split(site: Site): Value[] {
   const x = site.value(0);
   const axis = site.axis('axis', 0, x.shape.length);
@@ -274,5 +274,5 @@ const rules: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** The rule for operations called `opType`; undefined where there is none. */
+/** The rule for operations called `opType`; undefined if there is none. */
 export const ruleFor = (opType: string): Rule | undefined => own(rules, opType);

@@ -1,31 +1,31 @@
 import type { Dim, OnnxAttribute, OnnxNode } from '../onnx/model.js';
 import type { Value } from './graph.js';
 
-/** A tensor of whole numbers, or of names for numbers that are open. */
+/** A tensor of integers or names of unknown dimensions. */
 export interface Sizes {
   readonly shape: readonly number[];
   readonly data: readonly Dim[];
 }
 
-/** What is known of the values of a file, by their names there. */
+/** Known values of a file by name. */
 export interface Known {
-  /** The value in our graph; undefined for one that nothing has made. */
+  /** The value in our graph; undefined if it was not built. */
   value(name: string): Value | undefined;
-  /** The numbers of a constant, or of sizes that the file computes; undefined for any other value. */
+  /** The elements of a constant or of computed sizes; undefined for other values. */
   numbers(name: string): Sizes | undefined;
 }
 
-/** One operation of somebody else's file, as the rule that reads it sees it. Attributes that no rule has asked for are counted. */
+/** A foreign operation for its conversion rule. Attributes that the rule does not read are tracked. */
 export class Site {
   constructor(
     readonly node: OnnxNode,
     private readonly known: Known,
     private readonly attributes: Map<string, OnnxAttribute | undefined>,
-    /** The error for this operation as it stands; `what` says what of it cannot be read. */
+    /** The error for this operation; `what` names the unsupported part. */
     readonly refuse: (what: string) => Error,
   ) {}
 
-  /** True where the operation has this input. */
+  /** True if the operation has this input. */
   has(at: number): boolean {
     return (this.node.inputs[at] ?? '') !== '';
   }
@@ -36,31 +36,31 @@ export class Site {
     return value;
   }
 
-  /** All inputs that it has, which are tensors. */
+  /** All present inputs, as values. */
   get values(): Value[] {
     return this.node.inputs.flatMap((_, at) => (this.has(at) ? [this.value(at)] : []));
   }
 
-  /** The numbers of an input that is the same for all images; `fallback` where it is left out. */
+  /** The elements of a constant input; `fallback` if it is omitted. */
   numbers(at: number, fallback?: readonly number[]): readonly Dim[] {
     const numbers = this.has(at) ? this.known.numbers(this.node.inputs[at]!)?.data : fallback;
     if (numbers === undefined) throw this.refuse(`with a computed input ${at}`);
     return numbers;
   }
 
-  /** The one number of such an input. */
+  /** The only element of a constant input. */
   number(at: number, fallback?: number): number {
     const [number, ...more] = this.numbers(at, fallback === undefined ? undefined : [fallback]);
     if (typeof number !== 'number' || more.length > 0) throw this.refuse(`with more than a number as input ${at}`);
     return number;
   }
 
-  /** Such an input as axes of a value of this rank, negative ones counted from behind. */
+  /** A constant input as axes of a value of this rank; negative ones count from the end. */
   axes(at: number, rank: number): number[] {
     return this.numbers(at).map(axis => fromBehind(Number(axis), rank));
   }
 
-  /** The attribute called `name`, of the same kind as `fallback`, which stands for one left out. */
+  /** The attribute `name`, of the same type as `fallback`, its default. */
   attribute<T extends OnnxAttribute>(name: string, fallback: T): T {
     if (!this.attributes.has(name)) return fallback;
     const value = this.attributes.get(name);
@@ -83,22 +83,22 @@ export class Site {
     return fromBehind(this.integer(name, fallback), rank);
   }
 
-  /** Refuses any `name` but this one, the default. */
+  /** Refuses an attribute value other than this default. */
   only(name: string, value: number): void {
     const got = this.integer(name, value);
     if (got !== value) throw this.refuse(`with ${name} ${got}`);
   }
 
-  /** Drops attributes that say nothing of the result. */
+  /** Ignores attributes without an effect on the result. */
   ignore(...names: readonly string[]): void {
     for (const name of names) this.attributes.delete(name);
   }
 
-  /** Refuses attributes that nobody has asked for. */
+  /** Refuses attributes that the rule did not read. */
   finish(): void {
     if (this.attributes.size > 0) throw this.refuse(`with ${[...this.attributes.keys()].join(' and ')}`);
   }
 }
 
-/** An axis or a place as ONNX counts it: from behind where negative. */
+/** An axis or position as in ONNX: negative values count from the end. */
 export const fromBehind = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);

@@ -2,15 +2,15 @@ import type { Dim } from '../onnx/model.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import { fromBehind, type Site, type Sizes } from './onnx-site.js';
 
-// Files compute shapes and pads by operations of their own, on whole numbers that are the same for all images: those are computed
-// here, while the file is read. A number may be the name of an open dimension, such as the number of images.
+// Files compute shapes and pads by operations on integers that are the same for all images. They are evaluated here when the file is read.
+// An element may be the name of an unknown dimension, such as the number of images.
 
-/** `inputs` are all inputs of the operation; one left out is undefined. */
+/** `inputs` are all inputs of the operation; an omitted one is undefined. */
 type SizeRule = (site: Site, inputs: readonly (Sizes | undefined)[]) => Sizes;
 
 const numbersOf = (sizes: Sizes | undefined): number[] => (sizes?.data ?? []).map(Number);
 
-/** The places `at` of `axis`. */
+/** The elements `at` along `axis`. */
 function pick({ shape, data }: Sizes, axis: number, at: readonly number[]): Dim[] {
   const length = shape[axis]!;
   const inner = sizeOf(shape.slice(axis + 1));
@@ -20,13 +20,13 @@ function pick({ shape, data }: Sizes, axis: number, at: readonly number[]): Dim[
   ).flat(2);
 }
 
-/** x as it is, in the shape that `shapeOf` gives it. */
+/** x in the shape of `shapeOf`. */
 const reshaped =
   (shapeOf: (x: Sizes, more: number[], hasMore: boolean) => readonly number[]): SizeRule =>
   (_, [x, more]) => ({ shape: shapeOf(x!, numbersOf(more), more !== undefined), data: x!.data });
 const same = reshaped(({ shape }) => shape);
 
-/** Arithmetic, where a single number stands for as many as there are on the other side. */
+/** Elementwise arithmetic that broadcasts a single number. */
 const arithmetic =
   (compute: (a: number, b: number) => number): SizeRule =>
   (site, inputs) => {
@@ -117,6 +117,6 @@ const rules: Readonly<Record<string, SizeRule>> = {
   Div: arithmetic((a, b) => Math.trunc(a / b)),
 };
 
-/** The rule for operations called `opType` on sizes; undefined where there is none. */
+/** The rule for operations called `opType` on sizes; undefined if there is none. */
 export const sizeRuleFor = (opType: string): SizeRule | undefined =>
   Object.hasOwn(rules, opType) ? rules[opType] : undefined;

@@ -16,14 +16,14 @@ export interface Window {
   readonly dilations: readonly [number, number];
 }
 
-/** Our operations, by their ONNX names, and what each takes beside its inputs. */
+/** Our operations by their ONNX names, with their attributes. */
 export interface OpAttributes {
   Conv: Window & { readonly group: number };
-  /** `outputPads` are rows and columns added below and at the right of the output. */
+  /** `outputPads` are rows and columns added at the bottom and right of the output. */
   ConvTranspose: Window & { readonly group: number; readonly outputPads: readonly [number, number] };
   BatchNormalization: { readonly epsilon: number };
   MaxPool: Window;
-  /** `countIncludePad` true divides by the size of the kernel everywhere, padding included. */
+  /** `countIncludePad` true counts padding in the mean. */
   AveragePool: Window & { readonly countIncludePad: boolean };
   GlobalAveragePool: object;
   Relu: object;
@@ -60,19 +60,19 @@ export interface OpAttributes {
     readonly ends: readonly number[];
     readonly steps: readonly number[];
   };
-  /** Zeros added before and behind each axis: `[before of axis 0, before of axis 1, ..., behind of axis 0, ...]`. */
+  /** Zeros added before and after each axis: `[before axis 0, before axis 1, ..., after axis 0, ...]`. */
   Pad: { readonly pads: readonly number[] };
   /** Adds each update to the element of axis 0 that its index names. */
   ScatterElements: object;
-  /** Bilinear samples of x at places -1..1 from edge to edge; outside it, the nearest edge pixel. */
+  /** Bilinear samples of x at positions -1..1 from edge to edge, with replicated edges. */
   GridSample: object;
   ReduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };
   ReduceMean: { readonly axes: readonly number[]; readonly keepDims: boolean };
   Cast: { readonly to: DType };
   Identity: object;
-  /** x as uint8: `round(x / scale) + zero`, kept within 0..255. */
+  /** x as uint8: `round(x / scale) + zero`, clipped to 0..255. */
   QuantizeLinear: object;
-  /** A quantised x as float32: `(x - zero) * scale`. */
+  /** A quantized x as float32: `(x - zero) * scale`. */
   DequantizeLinear: object;
   /** Conv of uint8 x and int8 weight; x, its scale and zero, weight, its scales `[M]` and zeros, scale and zero of the output, int32 bias. */
   QLinearConv: Window & { readonly group: number };
@@ -82,7 +82,7 @@ export interface OpAttributes {
 
 export type OpName = keyof OpAttributes;
 
-/** The types of the outputs of an operation; throws ShapeError where the inputs do not fit it. */
+/** The types of the outputs of an operation; throws ShapeError if the inputs do not fit. */
 export type ShapeRule<K extends OpName> = (inputs: readonly ValueType[], attributes: OpAttributes[K]) => ValueType[];
 
 const show = (types: readonly ValueType[]) =>
@@ -154,9 +154,9 @@ function slide(op: OpName, size: Dim, axis: 0 | 1, window: Window, inputs: reado
   return Math.floor((padded - span) / window.strides[axis]) + 1;
 }
 
-/** How each operation's output follows from its inputs. Total by type: an operation without a rule does not compile. */
+/** The shape rule of each operation. Total by type: an operation without a rule does not compile. */
 export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
-  // x [N, C, H, W], weight [M, C / group, kH, kW], bias [M] or left out -> [N, M, H', W']
+  // x [N, C, H, W], weight [M, C / group, kH, kW], bias [M] or omitted -> [N, M, H', W']
   Conv(inputs, attributes) {
     const [x, weight, bias] = inputs;
     if (x?.shape.length !== 4 || weight?.shape.length !== 4)
@@ -203,14 +203,14 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [{ dtype: x.dtype, shape: x.shape }];
   },
-  // The second output says where each maximum was, as its index in the flat x.
+  // The second output is the index of each maximum in the flat x.
   MaxPool(inputs, attributes) {
     const pooled = pool('MaxPool', inputs, attributes);
     return [pooled, { dtype: 'int64', shape: pooled.shape }];
   },
   AveragePool(inputs, attributes) {
     const pooled = pool('AveragePool', inputs, attributes);
-    // ONNX has it from operator set 19 on.
+    // In ONNX since operator set 19.
     if (attributes.dilations.some(dilation => dilation !== 1))
       throw misfit('AveragePool', 'a window without dilation', inputs);
     return [pooled];
@@ -256,7 +256,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [{ dtype: a.dtype, shape: [a.shape[0]!, b.shape[1]!] }];
   },
-  // a [M, K] and b [K, P], each transposed first if it says so, and c that broadcasts to [M, P] or left out -> [M, P]
+  // a [M, K] and b [K, P], each optionally transposed, and c that broadcasts to [M, P] or omitted -> [M, P]
   Gemm(inputs, { transA, transB }) {
     const [a, b, c] = inputs;
     const [m, k] = transA ? [a?.shape[1], a?.shape[0]] : [a?.shape[0], a?.shape[1]];
@@ -275,7 +275,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [{ dtype: x.dtype, shape: permutation.map(axis => x.shape[axis]!) }];
   },
-  // A 0 keeps the dimension at its place (so a named one stays named), one -1 takes what is left.
+  // 0 keeps the dimension (so a named one stays named), and one -1 is inferred.
   Reshape(inputs, { shape }) {
     const [x] = inputs;
     if (x === undefined) throw misfit('Reshape', 'an input', inputs);
@@ -316,7 +316,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     axes.forEach((axis, i) => {
       const [start, end, step] = [starts[i]!, ends[i]!, steps[i]!];
       const size = Number(x.shape[axis]);
-      // Going down, -1 is the place before the first element; ONNX spells it otherwise.
+      // With a negative step, -1 is the position before the first element, unlike in ONNX.
       const inside = step > 0 ? start >= 0 && end <= size : step < 0 && start < size && end >= -1;
       if (!inside) throw misfit('Slice', `places ${start} to ${end} by ${step} within ${size}`, inputs);
       shape[axis] = Math.max(0, Math.ceil((end - start) / step));

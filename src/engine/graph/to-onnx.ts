@@ -5,7 +5,7 @@ import { checkGraph } from './check.js';
 import { type Graph, type Node, namesOf, type OpNode } from './graph.js';
 import type { OpAttributes, OpName, Window } from './ops.js';
 
-/** How an operation is spelt in ONNX: attributes by name, and inputs that follow its values as constants. */
+/** An operation's ONNX form: attributes by name, and constants that follow its inputs. */
 interface Spelling {
   readonly attributes?: Record<string, OnnxAttribute>;
   readonly inputs?: readonly Tensor[];
@@ -19,7 +19,7 @@ const integerTensor = (numbers: readonly number[]): Tensor<'int64'> => ({
   shape: [numbers.length],
   data: BigInt64Array.from(integers(numbers)),
 });
-// AveragePool has no dilations before operator set 19; without any the attribute is left out.
+// AveragePool has no dilations before operator set 19; the attribute is omitted if there are none.
 const poolWindow = (window: Window) => ({
   kernel_shape: integers(window.kernel),
   strides: integers(window.strides),
@@ -28,7 +28,7 @@ const poolWindow = (window: Window) => ({
 const spellWindow = (window: Window) => ({ ...poolWindow(window), dilations: integers(window.dilations) });
 const plain = (): Spelling => ({});
 
-/** `opset` is the version of the operator set that the graph is written for; a few operations are spelt anew in later ones. */
+/** `opset` is the operator set version of the graph; later versions have other forms of a few operations. */
 const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: number) => Spelling } = {
   Conv: attributes => ({ attributes: { ...spellWindow(attributes), group: BigInt(attributes.group) } }),
   ConvTranspose: attributes => ({
@@ -77,7 +77,7 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
   Concat: ({ axis }) => ({ attributes: { axis: BigInt(axis) } }),
   Expand: ({ shape }) => ({ inputs: [integerTensor(shape)] }),
   Slice: ({ axes, starts, ends, steps }) => ({
-    // An end of -1 counts from behind in ONNX; the smallest number is before the first element in every version.
+    // An end of -1 counts from the end in ONNX; the smallest integer is before the first element in every version.
     inputs: [starts, ends.map(end => (end === -1 ? -(2 ** 31) : end)), axes, steps].map(integerTensor),
   }),
   Pad: ({ pads }) => ({ inputs: [integerTensor(pads)] }),
@@ -104,7 +104,7 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
 const RUNTIME_DOMAIN = 'com.microsoft';
 
 /**
- * The bytes of `graph` as an ONNX model: what its outputs need, and nothing else. The same graph gives the same bytes.
+ * The bytes of `graph` as an ONNX model, without operations that its outputs do not need. The same graph gives the same bytes.
  *
  * @example
  * ```ts
@@ -122,7 +122,7 @@ export function toOnnx(graph: Graph, name = 'eyeball'): Uint8Array {
   const initializers = new Map([...graph.constants].filter(([constant]) => needed.has(constant)));
   const opset = graph.opsets.get('')!;
   const nodes = live.map(node => (node.kind === 'op' ? spell(node, opset, needed, initializers) : node.node));
-  // A value takes the name of the output that it is. Inputs, constants, and what is two outputs go through an Identity, which copies.
+  // A value is renamed to its output. Inputs, constants and values with two outputs get an Identity, which copies.
   const renamed = new Map<string, string>();
   for (const [output, value] of graph.outputs) {
     if (graph.producerOf(value)?.kind === 'op' && !renamed.has(value.name)) {
@@ -156,7 +156,7 @@ export function toOnnx(graph: Graph, name = 'eyeball'): Uint8Array {
   });
 }
 
-/** The nodes that the outputs need, and the names of all values that those use. */
+/** The nodes that the outputs need, and the names of all values used by them. */
 function liveness(graph: Graph): { live: Node[]; needed: Set<string> } {
   const needed = new Set([...graph.outputs.values()].map(value => value.name));
   const live = graph.nodes.toReversed().filter(node => {
@@ -171,7 +171,7 @@ function liveness(graph: Graph): { live: Node[]; needed: Set<string> } {
 function spell(node: OpNode, opset: number, needed: ReadonlySet<string>, initializers: Map<string, Tensor>): OnnxNode {
   const rule = spellings[node.op] as (attributes: object, opset: number) => Spelling;
   const { attributes = {}, inputs = [], domain = '' } = rule(node.attributes, opset);
-  // An output behind the first that nobody uses is left out: MaxPool is faster where it need not say where its maxima were.
+  // Unused outputs after the first are omitted: MaxPool is faster without indices.
   const outputs = node.outputs.filter((value, i) => i === 0 || needed.has(value.name)).map(value => value.name);
   const extra = inputs.map((tensor, i) => {
     const name = `${outputs[0]}/argument_${i}`;

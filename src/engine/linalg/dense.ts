@@ -1,6 +1,6 @@
-// Small matrices in plain JavaScript, row after row in one array: for up to a few hundred columns no engine is needed.
+// Small row-major matrices in plain JavaScript, for up to a few hundred columns.
 
-/** L `[n, n]`, lower triangular, with `L L^T = a` for symmetric positive definite a `[n, n]`, whose lower triangle is read. Of others the diagonal has 0 or NaN. */
+/** L `[n, n]`, lower triangular, with `L L^T = a` for symmetric positive definite a `[n, n]`, whose lower triangle is read. Otherwise its diagonal has 0 or NaN. */
 export function lowerFactor(a: Float64Array, n: number): Float64Array {
   const lower = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
@@ -38,13 +38,13 @@ export function solvePositive(a: Float64Array, right: Float64Array): Float64Arra
   return x;
 }
 
-/** The rows of `x` `[rows, columns]` made orthonormal in place, first to last; one that depends on those before it becomes 0. */
+/** The rows of `x` `[rows, columns]` orthonormalized in place (Gram-Schmidt); dependent rows become 0. */
 export function orthonormalizeRows(x: Float64Array, columns: number): void {
   const rows: Float64Array[] = [];
   for (let at = 0; at < x.length; at += columns) {
     const row = x.subarray(at, at + columns);
     const before = Math.sqrt(dot(row, row));
-    // Twice: once loses digits where rows are nearly alike.
+    // Twice: a single pass loses precision for nearly parallel rows.
     for (let pass = 0; pass < 2; pass++) for (const other of rows) addMultiple(row, other, -dot(row, other));
     const length = Math.sqrt(dot(row, row));
     scale(row, length > 1e-12 * before ? 1 / length : 0);
@@ -52,7 +52,7 @@ export function orthonormalizeRows(x: Float64Array, columns: number): void {
   }
 }
 
-/** The products of the rows of `a` and `b`, both `[n, columns]`: the lower triangle of `a b^T`, `[n, n]`. */
+/** The lower triangle of `a b^T` `[n, n]` for `a` and `b` `[n, columns]`. */
 export function rowProducts(a: Float64Array, b: Float64Array, columns: number): Float64Array {
   const n = a.length / columns;
   const rowOf = (x: Float64Array, i: number) => x.subarray(i * columns, (i + 1) * columns);
@@ -61,7 +61,7 @@ export function rowProducts(a: Float64Array, b: Float64Array, columns: number): 
   return out;
 }
 
-/** `x` `[rows, columns]` as `[columns, rows]`. */
+/** The transpose of `x` `[rows, columns]`. */
 export function transposed(x: Float64Array, columns: number): Float64Array {
   const rows = x.length / columns;
   const out = new Float64Array(x.length);

@@ -1,13 +1,13 @@
 import type { State } from '../runtime/session.js';
 
-/** A square matrix whose memory is with the engine while that works on it. */
+/** A square matrix whose buffer is transferred to the engine while it is used there. */
 export interface SquareMatrix {
   readonly size: number;
-  /** Row by row; empty while the matrix is lent. */
+  /** Row-major; empty while the buffer is transferred. */
   data: Float64Array;
 }
 
-/** What `use` gives while `state` has the matrix as `matrix`. The matrix is back afterwards, unchanged, without having been copied. */
+/** Runs `use` while `state` holds the matrix as `matrix`; the buffer is transferred there and back without a copy. */
 export async function lent<T>(matrix: SquareMatrix, state: State, use: () => Promise<T>): Promise<T> {
   await state.put('matrix', { dtype: 'float64', shape: [matrix.size, matrix.size], data: matrix.data });
   try {

@@ -3,10 +3,10 @@ import { attributesOf } from './decode.js';
 import type { OnnxModel, OnnxNode } from './model.js';
 
 /**
- * `model` with all its constants among the initializers, each under the name of its own: files may also make them by Constant nodes,
- * and PyTorch writes equal ones once and copies them by Identity nodes.
+ * `model` with all constants as initializers of their own names, also those of Constant nodes and of the Identity nodes by which
+ * PyTorch shares equal ones.
  *
- * @param where What errors start with: the file's path.
+ * @param where Prefix of error texts: the file's path.
  */
 export function liftConstants(model: OnnxModel, where: string): OnnxModel {
   const initializers = new Map(model.initializers);
@@ -20,7 +20,7 @@ export function liftConstants(model: OnnxModel, where: string): OnnxModel {
   return { ...model, nodes, initializers };
 }
 
-/** The tensor of a Constant, in any of its spellings but the sparse one and texts. */
+/** The tensor of a Constant node in any form other than sparse and string. */
 function constantOf(node: OnnxNode, where: string): Tensor | undefined {
   const [[name, value] = []] = attributesOf(node, where);
   if (typeof value === 'object' && 'dtype' in value) return value;

@@ -4,17 +4,17 @@ import { type Dim, dataTypes, type OnnxAttribute, type OnnxModel, type OnnxNode,
 import { type Field, integersOf, readFields } from './wire.js';
 
 const dtypeOf = new Map(Object.entries(dataTypes).map(([dtype, number]) => [number, dtype as DType]));
-/** The standard operators may also be named in full. */
+/** Alternative name of the standard operators' domain. */
 const standardDomain = (domain: string) => (domain === 'ai.onnx' ? '' : domain);
 const text = (field: Field) => new TextDecoder().decode(field.bytes);
 
 /**
  * The model in the bytes of an ONNX file. Tensors are views of `bytes` where their alignment allows it.
  *
- * @param where What errors start with: the file's path.
- * @param only Leaves out the weights of other element types, which is faster; older files then list those among the inputs.
- * @throws InputError for bytes that are no ONNX model, weights kept outside of the file, control flow, functions inside the
- *   model, and element types that eyeball has no array for.
+ * @param where Prefix of error texts: the file's path.
+ * @param only Skips weights of other element types, which is faster; older files then list those among the inputs.
+ * @throws InputError for bytes that are not an ONNX model, external weights, control flow, local functions, and unsupported element
+ *   types.
  *
  * @example
  * ```ts
@@ -119,7 +119,7 @@ function decodeValueInfo(bytes: Uint8Array, where: string): OnnxValueInfo {
 function decodeDim(bytes: Uint8Array, where: string): Dim {
   for (const field of readFields(bytes, where)) {
     if (field.number === 1) {
-      // Some exporters write a size that they do not know as -1.
+      // Some exporters write an unknown size as -1.
       const size = Number(BigInt.asIntN(64, field.integer));
       return size < 0 ? '?' : size;
     }
@@ -129,10 +129,10 @@ function decodeDim(bytes: Uint8Array, where: string): Dim {
 }
 
 /**
- * The attributes of `node` by name, those that were kept as they were read included; undefined for a kind that `OnnxAttribute` does
- * not have (texts, tensors or graphs in a list).
+ * The attributes of `node` by name, including raw ones; undefined for a type that `OnnxAttribute` lacks (lists of strings, tensors or
+ * graphs).
  *
- * @throws InputError, starting with `where`, for bytes that are no attribute.
+ * @throws InputError, starting with `where`, for invalid bytes.
  */
 export function attributesOf(node: OnnxNode, where: string): Map<string, OnnxAttribute | undefined> {
   const read = node.rawAttributes.map(raw => decodeAttribute(raw, where));
@@ -142,7 +142,7 @@ export function attributesOf(node: OnnxNode, where: string): Map<string, OnnxAtt
 function decodeAttribute(bytes: Uint8Array, where: string): [name: string, value: OnnxAttribute | undefined] {
   let name = '';
   let kind = 0;
-  // What is left out is zero or empty.
+  // Omitted fields are zero or empty.
   let float = 0;
   let integer = 0n;
   let string = '';
@@ -210,7 +210,7 @@ function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: 
   return [name, { dtype, shape, data }];
 }
 
-/** Throws InputError where the numbers of the tensor in `bytes` lie in another file: the runtime would open any path it names. */
+/** @throws InputError if the tensor's data is external: the runtime would open any path that the file names. */
 function refuseOutside(bytes: Uint8Array, what: string, where: string): void {
   for (const field of readFields(bytes, where)) {
     if (field.number === 13 || (field.number === 14 && field.integer === 1n)) {
@@ -237,7 +237,7 @@ function fromBytes(dtype: DType, raw: Uint8Array): Tensor['data'] | undefined {
   const ArrayType = arrayTypes[dtype];
   const width = ArrayType.BYTES_PER_ELEMENT;
   if (raw.byteLength % width !== 0) return undefined;
-  // A copy, where it lies at an odd place; not by slice(), which for a Buffer is another view.
+  // A copy if it is unaligned; not slice(), which for a Buffer is another view.
   const aligned = raw.byteOffset % width === 0 ? raw : new Uint8Array(raw);
   return new ArrayType(aligned.buffer as ArrayBuffer, aligned.byteOffset, raw.byteLength / width);
 }

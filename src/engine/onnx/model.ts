@@ -3,37 +3,37 @@ import type { DType, Tensor } from '../tensor.js';
 // The part of ONNX that eyeball reads and writes, as plain data.
 // Reference: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 
-/** A dimension: a number, or the name of one that is only known when the model runs (`N`). */
+/** A dimension: a number, or the name of one that is known only at run time (`N`). */
 export type Dim = number | string;
 /** The dimensions of a value, outermost first. */
 export type Shape = readonly Dim[];
 
-/** The name and type of an input or an output; `shape` is undefined where the file does not say it. */
+/** The name and type of an input or an output; `shape` is undefined if the file does not declare it. */
 export interface OnnxValueInfo {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape | undefined;
 }
 
-/** What an attribute of a node may hold here. Whole numbers are `bigint`, so that they cannot be mistaken for floats. */
+/** Attribute values. Integers are `bigint`, to distinguish them from floats. */
 export type OnnxAttribute = number | bigint | string | readonly bigint[] | readonly number[] | Tensor;
 
 /**
- * One operation. `attributes` are what eyeball writes; `rawAttributes` are AttributeProto messages kept as they were read,
- * so that what eyeball does not understand survives a round trip.
+ * One operation. `attributes` are those that eyeball writes; `rawAttributes` are unparsed AttributeProto messages, so that unknown ones
+ * survive a round trip.
  */
 export interface OnnxNode {
   readonly opType: string;
   /** Empty for the standard operators. */
   readonly domain: string;
-  /** Names of values; an empty one is an optional input left out. */
+  /** Names of values; an empty name is an omitted optional input. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
   readonly rawAttributes: readonly Uint8Array[];
 }
 
-/** A whole model of one graph. */
+/** A model with one graph. */
 export interface OnnxModel {
   readonly irVersion: number;
   /** Operator set version by domain; the standard operators have the domain ''. */
@@ -45,7 +45,7 @@ export interface OnnxModel {
   readonly outputs: readonly OnnxValueInfo[];
 }
 
-/** The number ONNX has for each element type (TensorProto.DataType). */
+/** TensorProto.DataType of each element type. */
 export const dataTypes: Readonly<Record<DType, number>> = {
   float32: 1,
   uint8: 2,

@@ -1,14 +1,14 @@
 import type { OnnxNode } from './model.js';
 
-/** What a value of a file is made of. */
+/** The part of a file that a value depends on. */
 export interface Needed {
-  /** The nodes that it needs, in their order. */
+  /** The needed nodes, in order. */
   readonly nodes: readonly OnnxNode[];
-  /** The names of all values that those use, and its own. */
+  /** Names of all values that they use, and its own. */
   readonly names: ReadonlySet<string>;
 }
 
-/** What the value `output` needs of `nodes`, which are in the order they run. */
+/** The part of `nodes`, in execution order, that `output` depends on. */
 export function neededFor(output: string, nodes: readonly OnnxNode[]): Needed {
   const names = new Set([output]);
   const needed = nodes.toReversed().filter(({ inputs, outputs }) => {

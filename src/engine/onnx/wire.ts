@@ -1,6 +1,6 @@
 import { expected, InputError } from '../../base/errors.js';
 
-// The protocol buffer wire format, as far as ONNX uses it: varints, 32- and 64-bit words, and length-prefixed bytes.
+// The part of the protocol buffer wire format that ONNX uses: varints, 32- and 64-bit words, and length-prefixed bytes.
 // Reference: https://protobuf.dev/programming-guides/encoding/
 
 const VARINT = 0;
@@ -8,12 +8,12 @@ const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 
-/** Collects the fields of one message; big byte fields are referenced, not copied, until `finish`. */
+/** Collects the fields of one message; large byte fields are not copied until `finish`. */
 export class MessageWriter {
   private readonly chunks: Uint8Array[] = [];
   private size = 0;
 
-  /** A whole number, zero included. */
+  /** An integer; zero is written too. */
   integer(field: number, value: number | bigint): this {
     return this.tag(field, VARINT).varint(BigInt(value));
   }
@@ -40,7 +40,7 @@ export class MessageWriter {
     return this;
   }
 
-  /** The message as bytes of their own. */
+  /** The encoded message. */
   finish(): Uint8Array {
     const out = new Uint8Array(this.size);
     let at = 0;
@@ -73,7 +73,7 @@ export class MessageWriter {
   }
 }
 
-/** One field as it stands in a message: `integer` for varints, `bytes` (a view) for all else. */
+/** A raw field: `integer` for varints, `bytes` (a view) for all others. */
 export interface Field {
   readonly number: number;
   readonly integer: bigint;
@@ -83,9 +83,9 @@ export interface Field {
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * The fields of the message in `bytes`, in their order.
+ * The fields of the message in `bytes`, in order.
  *
- * @throws InputError, starting with `where`, if the bytes end early or are no protocol buffer.
+ * @throws InputError, starting with `where`, if the bytes are truncated or not a protocol buffer.
  */
 export function* readFields(bytes: Uint8Array, where: string): Generator<Field> {
   const at = { offset: 0 };
@@ -119,9 +119,9 @@ export function* readFields(bytes: Uint8Array, where: string): Generator<Field> 
 }
 
 /**
- * The whole numbers of a repeated field: one, or many packed one after another.
+ * The integers of a repeated field, packed or single.
  *
- * @throws InputError, starting with `where`, if the packed bytes are no whole numbers.
+ * @throws InputError, starting with `where`, if the packed bytes are invalid.
  */
 export function integersOf(field: Field, where: string): bigint[] {
   if (field.bytes === NO_BYTES) return [field.integer];

@@ -3,7 +3,7 @@ import { flatten, weightedSum } from './flat.js';
 
 /**
  * The exponential moving average of a parameter after one more step, `decay average + (1 - decay) parameter`, as a row `[1, n]` like
- * `average` itself. It remembers about `1 / (1 - decay)` steps; there is no warm-up.
+ * `average` itself. Its memory is about `1 / (1 - decay)` steps, without warm-up.
  *
  * Reference: numbers as timm.utils.ModelEmaV2.
  */

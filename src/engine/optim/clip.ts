@@ -3,8 +3,8 @@ import type { Value } from '../graph/graph.js';
 import { flatten } from './flat.js';
 
 /**
- * The gradients, scaled down together so that the norm of all of them as one vector is at most `maxNorm` (above 0), and that norm
- * before, a scalar. Gradients within it stay as they are.
+ * The gradients scaled so that their global norm is at most `maxNorm` (above 0), and their global norm before scaling, a scalar.
+ * Gradients within the limit are unchanged.
  *
  * Reference: numbers as torch.nn.utils.clip_grad_norm_: the factor is `min(1, maxNorm / (norm + 1e-6))`.
  */
@@ -16,9 +16,9 @@ export function clipByGlobalNorm(gradients: readonly Value[], maxNorm: number): 
 }
 
 /**
- * A row times itself as a column, as a Gemm that transposes, which reads both along memory: 2 ms for 11 million numbers, against 20 ms
- * as a MatMul of the row with a column, and 4 ms as squares and their sum. The sum is float32: the norm of 2 million numbers comes out
- * 3e-5 too small, that of 11 million 3e-4.
+ * The squared norm of a row, as a Gemm that transposes, which reads both operands sequentially: 2 ms for 11 million elements, against
+ * 20 ms as a MatMul of a row and a column, and 4 ms as a sum of squares. The sum is float32: the norm of 2 million elements is 3e-5 too
+ * small, that of 11 million 3e-4.
  */
 function sumOfSquares(gradient: Value): Value {
   const row = flatten(gradient);

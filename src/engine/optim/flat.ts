@@ -1,7 +1,7 @@
 import { gemm, reshape } from '../graph/build.js';
 import type { Value } from '../graph/graph.js';
 
-// Optimizers work on weights row by row: whatever its shape, a tensor of n numbers is [1, n] here. Reshaping costs nothing.
+// Optimizers work on rows: a tensor of n elements is [1, n] here, whatever its shape. Reshaping is free.
 
 /** x as one row, `[1, n]`. */
 export const flatten = (x: Value): Value => reshape(x, [1, -1]);
@@ -10,8 +10,8 @@ export const flatten = (x: Value): Value => reshape(x, [1, -1]);
 export const shapeLike = (row: Value, like: Value): Value => reshape(row, like.shape.map(Number));
 
 /**
- * `alpha x + beta y` for rows x and y `[1, n]`, as one Gemm with the 1 x 1 matrix 1: `alpha 1 x + beta y`. The runtime fuses no
- * arithmetic, and an optimizer waits for memory, which two products and a sum go through three times: a step of Adam on the 11.2 million
+ * `alpha x + beta y` for rows x and y `[1, n]`, as one Gemm with the 1 x 1 matrix 1: `alpha 1 x + beta y`. The runtime does not fuse
+ * elementwise operations, and an optimizer is bound by memory bandwidth, which two products and a sum use three times: a step of Adam on the 11.2 million
  * weights of a ResNet18 takes 61 ms with this and 84 ms without (one thread; 63 and 80 ms on two).
  */
 export function weightedSum(alpha: number, x: Value, beta: number, y: Value): Value {

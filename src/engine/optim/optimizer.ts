@@ -3,40 +3,40 @@ import { add, div, mul, sqrt, sub } from '../graph/build.js';
 import type { Value } from '../graph/graph.js';
 import { flatten, shapeLike, weightedSum } from './flat.js';
 
-/** Parameters that are trained alike. */
+/** A parameter group. */
 export interface ParameterGroup {
-  /** Factor on the learning rate, 0 or more. */
+  /** Factor of the learning rate, 0 or more. */
   readonly learningRateScale: number;
-  /** Strength of the pull of the parameters to 0, 0 or more; typical 1e-4 (L2) to 1e-2 (decoupled). */
+  /** Weight decay, 0 or more; typical 1e-4 (L2) to 1e-2 (decoupled). */
   readonly weightDecay: number;
 }
 
-/** One parameter in the graph of a step, and what its update is made of. */
+/** Inputs of a parameter's update in the graph of a step. */
 export interface UpdateSite {
   readonly parameter: Value;
   /** Of the parameter's shape. */
   readonly gradient: Value;
   readonly slots: Readonly<Record<string, Value>>;
-  /** The numbers of `Optimizer.scalars`, shape `[]`. */
+  /** The values of `Optimizer.scalars`, shape `[]`. */
   readonly scalars: Readonly<Record<string, Value>>;
   readonly group: ParameterGroup;
 }
 
-/** How gradients change parameters. */
+/** An optimizer. */
 export interface Optimizer {
-  /** What it remembers of each parameter, by name; each is flat, `[1, n]`, and starts as zeros. */
+  /** Names of its state per parameter; each is a row `[1, n]` and starts as zeros. */
   readonly slots: readonly string[];
-  /** The numbers fed at step `step` (from 1) at this learning rate, by name; all scalars. */
+  /** The scalars fed at step `step` (from 1) at this learning rate, by name. */
   scalars(step: number, learningRate: number): Readonly<Record<string, number>>;
   /** Parameter and slots after one step, as graph operations. */
   update(site: UpdateSite): { readonly parameter: Value; readonly slots: Readonly<Record<string, Value>> };
 }
 
-/** What SGD may be told. */
+/** Options of SGD. */
 export interface SgdOptions {
-  /** Decay of the sum of gradients, in [0, 1). Default 0: no sum is kept. */
+  /** Momentum, in [0, 1). Default 0: no state. */
   readonly momentum?: number;
-  /** True looks one step ahead along the sum. Default false. */
+  /** Nesterov momentum. Default false. */
   readonly nesterov?: boolean;
 }
 
@@ -64,7 +64,7 @@ export function sgd({ momentum = 0, nesterov = false }: SgdOptions = {}): Optimi
   };
 }
 
-/** What Adam may be told; defaults as in its paper. */
+/** Options of Adam; defaults as in its paper. */
 export interface AdamOptions {
   /** Decay of the mean of gradients, in [0, 1). Default 0.9. */
   readonly beta1?: number;
@@ -92,7 +92,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
 }
 
 /**
- * Adam whose weight decay shrinks the parameter itself, by `learningRate * weightDecay` a step, however large its gradients are.
+ * Adam with decoupled weight decay: each step shrinks the parameter by `learningRate * weightDecay`, whatever its gradients are.
  *
  * Reference: Loshchilov, Hutter, https://arxiv.org/abs/1711.05101; numbers as torch.optim.AdamW.
  */
@@ -111,15 +111,15 @@ export function adamW(options: AdamOptions = {}): Optimizer {
 }
 
 /**
- * With `c = sqrt(1 - beta2^t)`: `rate = learningRate c / (1 - beta1^t)` and `epsilon = epsilon c`. The corrections for means that start
- * from 0 are in them, so that `rate mean / (sqrt(square) + epsilon)` is the whole step.
+ * With `c = sqrt(1 - beta2^t)`: `rate = learningRate c / (1 - beta1^t)` and `epsilon = epsilon c`. They include the bias corrections,
+ * so that `rate mean / (sqrt(square) + epsilon)` is the step.
  */
 function adamScalars(step: number, learningRate: number, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions) {
   const correction = Math.sqrt(1 - beta2 ** step);
   return { rate: (learningRate * correction) / (1 - beta1 ** step), epsilon: epsilon * correction };
 }
 
-/** The row to subtract, and the slots afterwards. */
+/** The row to subtract, and the updated state. */
 function adamStep(row: Value, { slots, scalars, group }: UpdateSite, { beta1 = 0.9, beta2 = 0.999 }: AdamOptions) {
   const mean = weightedSum(1 - beta1, row, beta1, slots.mean!);
   const square = weightedSum(1 - beta2, mul(row, row), beta2, slots.square!);
@@ -133,7 +133,7 @@ function decayedGradient(parameter: Value, gradient: Value, weightDecay: number)
   return weightDecay === 0 ? row : weightedSum(weightDecay, flatten(parameter), 1, row);
 }
 
-// The row takes the parameter's shape and not the other way round: reshaping what becomes an output of the graph would copy it.
+// The row is reshaped to the parameter's shape, since reshaping a graph output would copy it.
 const descend = (parameter: Value, step: Value): Value => sub(parameter, shapeLike(step, parameter));
 
 const scaled = (rate: Value, scale: number): Value => (scale === 1 ? rate : mul(rate, scale));

@@ -7,7 +7,7 @@ export const constant =
   () =>
     learningRate;
 
-/** The way from `from` to `to`, `share` (0..1) of it gone, along half a cosine: slow at both ends. */
+/** Half-cosine interpolation between `from` and `to` at `share` (0..1). */
 const anneal = (from: number, to: number, share: number): number =>
   to + ((from - to) / 2) * (1 + Math.cos(Math.PI * share));
 
@@ -16,20 +16,20 @@ const anneal = (from: number, to: number, share: number): number =>
  *
  * @param options.final Default 0.
  *
- * Reference: numbers as torch.optim.lr_scheduler.CosineAnnealingLR, which goes up again behind `steps`.
+ * Reference: numbers as torch.optim.lr_scheduler.CosineAnnealingLR, which rises again after `steps`.
  */
 export const cosine =
   ({ learningRate, steps, final = 0 }: { learningRate: number; steps: number; final?: number }): Schedule =>
   step =>
     anneal(learningRate, final, Math.min(step / steps, 1));
 
-/** What the one cycle may be told. */
+/** Options of the one-cycle schedule. */
 export interface OneCycleOptions {
   /** The highest learning rate. */
   readonly peak: number;
   /** Steps of the whole training, 1 or more. */
   readonly steps: number;
-  /** The share of the steps on which it rises, in [0, 1). Default 0.3. */
+  /** The share of steps with a rising rate, in [0, 1). Default 0.3. */
   readonly warmShare?: number;
   /** It starts at `peak / startFactor`. Default 25. */
   readonly startFactor?: number;
@@ -38,10 +38,10 @@ export interface OneCycleOptions {
 }
 
 /**
- * Up to `peak` and down to nearly nothing, each along half a cosine: the last of the steps has the lowest rate, and so have those behind.
+ * Rises to `peak` and falls to nearly 0, each along half a cosine; steps after the last keep the lowest rate.
  *
- * Reference: Smith, Topin, https://arxiv.org/abs/1708.07120; numbers as torch.optim.lr_scheduler.OneCycleLR, which cycles the momentum
- * too unless told not to.
+ * Reference: Smith, Topin, https://arxiv.org/abs/1708.07120; numbers as torch.optim.lr_scheduler.OneCycleLR, which also cycles the
+ * momentum by default.
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
 }
 
 /**
- * The schedule with its first `steps` rates (1 or more) multiplied by 1 / steps, 2 / steps, ..., 1. It does not start later for that.
+ * The schedule with its first `steps` rates (1 or more) multiplied by 1 / steps, 2 / steps, ..., 1, without a delay.
  *
  * Reference: numbers as torch.optim.lr_scheduler.LinearLR with a `start_factor` of 1 / steps and `total_iters` of steps - 1.
  */

@@ -9,44 +9,44 @@ import { averageStep } from './average.js';
 import { clipByGlobalNorm } from './clip.js';
 import type { Optimizer, ParameterGroup } from './optimizer.js';
 
-/** What one step of training is made of. */
+/** Parts of a training step. */
 export interface TrainingStepOptions {
-  /** A scalar, shape `[]`, in a graph whose weights are parameters (constants). The graph becomes that of the step. */
+  /** A scalar, shape `[]`, in a graph whose weights are parameters. The graph is turned into that of the step. */
   readonly loss: Value;
-  /** The parameters that are trained, by name, each in one group. A parameter of the graph in no group stays as it is. */
+  /** The parameters that are trained, by name, each in one group. A parameter in no group is not trained. */
   readonly groups: readonly (ParameterGroup & { readonly parameters: readonly string[] })[];
   readonly optimizer: Optimizer;
-  /** The largest norm of all gradients together, above 0. Default: none. */
+  /** Limit of the global gradient norm, above 0. Default: none. */
   readonly clipNorm?: number | undefined;
-  /** Keeps a moving average of all that changes, with this decay, in (0, 1), typical 0.999. Default: none. */
+  /** Decay of a moving average of all trained values, in (0, 1), typically 0.999. Default: none. */
   readonly averageDecay?: number | undefined;
-  /** Other constants that change with each step, each once: running statistics of batch norms. */
+  /** Other constants updated by each step: running statistics of batch norms. */
   readonly updates?: readonly { readonly name: string; readonly next: Value }[] | undefined;
-  /** More outputs, beside `loss`, by name. */
+  /** Further outputs by name. */
   readonly outputs?: Readonly<Record<string, Value>>;
 }
 
-/** A model whose every run is a step of training. */
+/** A model of which each run is a training step. */
 export interface TrainingStep {
-  /** Its outputs are `loss`, before the step, the ones that were asked for, and `next/NAME` for each NAME of the state. */
+  /** Its outputs are `loss`, before the step, the further outputs, and `next/NAME` for each NAME of the state. */
   readonly model: Uint8Array;
   /**
-   * What `createState` begins with: each parameter in its shape, and as rows `[1, n]` its slots, `NAME/SLOT`, and its average,
+   * The initial state for `createState`: each parameter in its shape, and as rows `[1, n]` its optimizer state, `NAME/SLOT`, and its average,
    * `NAME/average`, which starts as the parameter.
    */
   readonly state: Record<string, Tensor>;
-  /** The names in the state of what training is for: parameters and other constants that change. */
+  /** Names in the state of parameters and other updated constants. */
   readonly moved: readonly string[];
-  /** What is fed at step `step` (from 1) beside data and state. */
+  /** The scalars to feed at step `step` (from 1). */
   scalars(step: number, learningRate: number): Record<string, Tensor>;
 }
 
 /**
- * Turns a graph with a loss into the graph of one training step: gradients, their clipping, the optimizer, the averages. What it
- * trains becomes inputs and outputs of the model, to be run with a state:
+ * Turns a graph with a loss into the graph of one training step: gradients, clipping, optimizer, averages. Trained values become
+ * inputs and outputs of the model, which runs with a state:
  * `session.run({ ...data, ...scalars(step, learningRate) }, { state })`.
  *
- * @throws ShapeError where the loss is no scalar, UnsupportedOpError where it has no gradient; see `backward`.
+ * @throws ShapeError if the loss is not a scalar, UnsupportedOpError if it has no gradient; see `backward`.
  *
  * @example
  * ```ts
@@ -87,20 +87,20 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     Object.keys(optimizer.scalars(1, 1)).map(name => [name, graph.input(scalarName(name), 'float32', [])]),
   );
 
-  /** An input that the state feeds from now on, as a row. */
+  /** A row input that the state feeds. */
   function remember(name: string, data: Float32Array): Value {
     state[name] = tensor('float32', [1, data.length], data);
     return graph.input(name, 'float32', state[name].shape);
   }
 
-  /** Makes the constant called `name` a part of the state that becomes `next`, and keeps its average. */
+  /** Moves the constant `name` to the state with the next value `next`, and adds its average. */
   function change(name: string, next: Value): void {
     const start = graph.feed(name);
     state[name] = start;
     moved.push(name);
     graph.output(`next/${name}`, next);
     if (averageDecay === undefined) return;
-    // A copy: tensors that share memory would share it in the state too, where each is overwritten.
+    // A copy: tensors that share memory would overwrite each other in the state.
     const average = remember(`${name}/average`, Float32Array.from(start.data as Float32Array));
     graph.output(`next/${name}/average`, averageStep(average, next, averageDecay));
   }
@@ -130,5 +130,5 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   };
 }
 
-/** What the input of one of the optimizer's numbers is called. */
+/** Input name of an optimizer's scalar. */
 const scalarName = (name: string): string => `optimizer/${name}`;
