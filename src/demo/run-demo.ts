@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import { withLock } from '../base/file-lock.js';
 import { readRegularFile, replaceFile } from '../base/files.js';
+import { option } from '../base/options.js';
 import { moveAside } from '../base/output-folder.js';
 import type { RunContext } from '../base/progress.js';
 import { shellQuoted } from '../base/text.js';
@@ -16,23 +17,22 @@ import { predictImages } from '../verbs/predict-images.js';
 import { type TrainResult, trainModel } from '../verbs/train-model.js';
 import { checkImages, type GeneratedPortraits, generatePortraits } from './portraits/generate-portraits.js';
 
-/** Where the demo goes and how large it is. */
 export interface DemoOptions extends RunContext {
-  /** The folder to make. What an earlier demo made there is replaced, what others put there is kept. Default `eyeball-demo`. */
+  /** The folder to create. Files of an earlier demo there are replaced, other files are kept. Default `eyeball-demo`. */
   readonly out?: string | undefined;
-  /** Faces to draw, from 50. Default 800. */
+  /** Number of faces to draw, 50 to 99,999. Default 800. */
   readonly images?: number | undefined;
-  /** Start of all random numbers, a whole number. Default 0. */
+  /** Seed of all random numbers, a whole number. Default 0. */
   readonly seed?: number | undefined;
 }
 
-/** What each step of the demo came to. */
+/** The results of the steps. */
 export interface DemoResult {
   readonly out: string;
   readonly data: GeneratedPortraits;
   readonly inspection: InspectResult;
   readonly cleaning: CleanResult & {
-    /** Wrong labels that were planted, and how many of them are issues. */
+    /** Number of planted wrong labels, and of those that cleaning found. */
     readonly planted: number;
     readonly found: number;
   };
@@ -42,17 +42,17 @@ export interface DemoResult {
   readonly totalSeconds: number;
 }
 
-// Lists what a demo has made, so that the next one removes these files and no others.
+// Lists the files of a demo, so that the next one removes these and no others.
 const RECORD = '.eyeball-demo';
 const FOLDERS = ['data', 'inspection', 'cleaning', 'cache', 'model', 'evaluation'];
 
-/** By path below the demo's folder: size and time of the last change, as JSON. */
+/** Size and time of the last change by path in the demo's folder. */
 type MadeFiles = ReadonlyMap<string, string>;
 
 /**
- * Runs the whole path on drawn portraits with known faults: inspects and cleans them, trains a model, evaluates it and predicts a few images.
+ * Runs all steps on drawn portraits with planted faults: inspects and cleans them, trains a model, evaluates it and predicts a few images.
  *
- * @throws InputError where `out` is a folder that no demo made, or cannot be written.
+ * @throws UsageError for `images` out of range; InputError if `out` is a folder that is not of a demo, or cannot be written.
  *
  * @example
  * ```ts
@@ -83,7 +83,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
       await writeRecord(out);
       return result;
     } catch (thrown) {
-      await writeRecord(out).catch(() => {}); // the first failure is the one to tell
+      await writeRecord(out).catch(() => {}); // the first failure is the one to report
       throw thrown;
     }
   });
@@ -99,7 +99,7 @@ async function allSteps(
     context.onMessage?.(`\n${text}`);
   };
 
-  await step(`1. Drawing ${images} portraits, some with faults planted: ${join(out, 'data')}`);
+  await step(`1. Drawing ${images} portraits, some with planted faults: ${join(out, 'data')}`);
   const data = await generatePortraits({ out: join(out, 'data'), images, seed, ...context });
   const train = join(out, 'data', 'train');
   const test = join(out, 'data', 'test');
@@ -156,7 +156,7 @@ async function allSteps(
   };
 }
 
-/** How many wrong labels were planted in the training part, and how many of them cleaning doubts. */
+/** The number of wrong labels in the training part, and of those that cleaning found. */
 async function plantedAndFound(
   { train, out, truth }: GeneratedPortraits,
   { issues }: CleanResult,
@@ -168,39 +168,43 @@ async function plantedAndFound(
     .filter(({ cells }) => `${cells[kind]}` === 'wrong-label' || `${cells[kind]}` === 'conflicting-duplicate')
     .map(({ cells }) => `${cells[file]}`);
   const planted = wrong.filter(name => name.startsWith(`${folder}/`)).map(name => name.slice(folder.length + 1));
-  const doubted = new Set(issues.flatMap(({ kind, file }) => (kind === 'label' || kind === 'conflict' ? [file] : [])));
-  return { planted: planted.length, found: planted.filter(name => doubted.has(name)).length };
+  const suspicious = new Set(
+    issues.flatMap(({ kind, file }) => (kind === 'label' || kind === 'conflict' ? [file] : [])),
+  );
+  return { planted: planted.length, found: planted.filter(name => suspicious.has(name)).length };
 }
 
-/** One image each of five ages from the youngest to the oldest. */
+/** An image of each of five ages from the youngest to the oldest. */
 async function fewImages(test: string): Promise<string[]> {
   const ages = (await readdir(test)).map(Number).sort((a, b) => a - b);
   const chosen = [0.05, 0.25, 0.5, 0.75, 0.95].map(share => `${ages[Math.floor(share * ages.length)]}`);
   return await Promise.all(chosen.map(async age => join(test, age, (await readdir(join(test, age))).sort()[0]!)));
 }
 
-/** Removes what an earlier demo made and was not changed since; folders in which other files are left are moved aside. */
+/** Removes the unchanged files of an earlier demo; folders with other files are moved aside. */
 async function removeEarlier(out: string, onMessage: RunContext['onMessage']): Promise<void> {
   const record = await readRecord(out);
   if (record === undefined && existsSync(out) && (await readdir(out)).length > 0) {
-    throw new InputError(expected(out, 'a new folder or an earlier demo', 'something else', 'name another with --out'));
+    throw new InputError(
+      expected(out, 'a new folder or an earlier demo', 'another folder', `choose another ${option('out')}`),
+    );
   }
   const now = await stateOf(out);
   for (const [file, state] of record ?? []) if (now.get(file) === state) await rm(join(out, file));
   for (const name of FOLDERS) {
     const folder = join(out, name);
     if (!existsSync(folder)) continue;
-    const isOurs = (await readdir(folder, { recursive: true, withFileTypes: true })).every(entry =>
+    const isEmpty = (await readdir(folder, { recursive: true, withFileTypes: true })).every(entry =>
       entry.isDirectory(),
     );
-    if (isOurs) await rm(folder, { recursive: true });
-    else onMessage?.(`moved files in ${folder} that this command did not make to ${await moveAside(folder)}`);
+    if (isEmpty) await rm(folder, { recursive: true });
+    else onMessage?.(`moved files in ${folder} that are not of a demo to ${await moveAside(folder)}`);
   }
   await mkdir(out, { recursive: true });
   await writeRecord(out);
 }
 
-/** What the last demo in this folder made; undefined where there was none. */
+/** The files of the last demo in this folder, or undefined. */
 async function readRecord(out: string): Promise<MadeFiles | undefined> {
   const text = await readRegularFile(join(out, RECORD)).then(String, (cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { eyeball, TINY, temporaryFolder, writeImages } from './eyeball.js';
 
-// Nobody listens there: no test may reach the real hub.
+// A closed port: no test may reach the real hub.
 process.env.HF_ENDPOINT = 'http://127.0.0.1:9';
 const root = temporaryFolder();
 const at = (...parts: string[]) => join(root, ...parts);
@@ -47,7 +47,7 @@ before(async () => {
   });
 });
 
-/** The same where a file is a pipe that is never written to. */
+/** Cases in which a file is a pipe that is never written to. */
 const pipes: typeof cases = [
   ['DATA that is a pipe', () => ['inspect', pipe()], 1, /pipe: expected .*, got neither a file nor a folder/],
   [
@@ -112,7 +112,7 @@ function modelWithPipe(name: string, model = `${made++}`): string {
   return folder;
 }
 
-/** What is wrong, the arguments, the exit code and the one line on stderr. */
+/** The fault, the arguments, the exit code and the line on stderr. */
 const cases: [what: string, args: () => string[], code: number, line: RegExp][] = [
   ['a missing folder', () => train(at('nowhere')), 1, /nowhere: expected .*got/],
   ['an empty folder', () => train(at('empty')), 1, /empty: expected .*got/],
@@ -338,14 +338,14 @@ const isWindows = process.platform === 'win32';
 
 describe('bad input', () => {
   for (const [what, args, code, line] of [...cases, ...(isWindows ? [] : pipes)]) {
-    it(`${what} ends with ${code} and says so in one line`, async () => {
+    it(`${what}: exits with ${code} and one line on stderr`, async () => {
       const given = args();
       const quiet = given[0] === 'compare' ? [] : ['--quiet'];
       const outcome = await eyeball(...given, ...(code === 1 ? ['--json', ...quiet] : []));
       assert.equal(outcome.code, code, outcome.stderr);
       assert.equal(outcome.stdout, '');
       assert.match(outcome.stderr, line);
-      // Wrong usage may add where to find help.
+      // After wrong usage a second line may refer to --help.
       const lines = outcome.stderr.trimEnd().split('\n');
       if (code === 1) assert.equal(lines.length, 1, outcome.stderr);
       assert.match(lines[0]!, /^eyeball: /);

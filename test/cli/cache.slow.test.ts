@@ -27,7 +27,7 @@ async function json(...args: string[]): Promise<{ entries: Entry[]; removed: Ent
   return JSON.parse(stdout);
 }
 
-/** Makes it so many days ago that the entry was used last. */
+/** Sets the last use of an entry to this number of days ago. */
 function age({ path }: Entry, days: number): void {
   const then = Date.now() / 1000 - days * day;
   utimesSync(path, then, then);
@@ -44,7 +44,7 @@ before(async () => {
 });
 
 describe('cache', () => {
-  it('lists features by backbone, facts of images and downloads, with images, size and last use', async () => {
+  it('lists features by backbone, image facts and downloads, with images, size and last use', async () => {
     const { entries, bytes } = await json();
     const found = entries.map(({ kind, name, images }) => [kind, name.replace(/[0-9a-f]{16}/, 'KEY'), images]);
     assert.deepEqual(found.sort(), [
@@ -66,7 +66,7 @@ describe('cache', () => {
     assert.match(stdout, /\n {2}features +resnet18-features-[0-9a-f]{16} +20 +41\.4 kB +\d{4}-\d\d-\d\d \d\d:\d\d\n/);
   });
 
-  it('removes what was not used for long, and nothing that a process writes', async () => {
+  it('prunes entries by age, except those that a process is writing', async () => {
     const { entries } = await json();
     const of = (kind: string) => entries.find(entry => entry.kind === kind && !entry.name.includes('mean'))!;
     age(of('facts'), 40);
@@ -87,7 +87,7 @@ describe('cache', () => {
     assert.ok(existsSync(join(cache, 'notes.txt')));
   });
 
-  it('removes what was used last of all until the size asked for is left', async () => {
+  it('prunes the least recently used entries down to a size', async () => {
     await writeImages(join(root, 'more'), 12, 5);
     const args = ['train', join(root, 'more'), '--head', 'linear', '--quiet'];
     assert.equal((await run(...args, '--out', join(root, 'm1'), ...TINY)).code, 0);
@@ -106,11 +106,11 @@ describe('cache', () => {
     const all = await json('--prune', '--max-size', '0');
     assert.deepEqual([all.entries, all.bytes], [[], 0]);
     assert.match((await run('cache')).stdout, /^\S+eyeball: empty\n$/);
-    // What is gone is made again.
+    // Removed entries are made again.
     assert.equal((await run(...args, '--out', join(root, 'm3'), ...TINY)).code, 0);
   });
 
-  it('refuses limits without --prune, --prune without a limit, and units that it does not know', async () => {
+  it('refuses limits without --prune, --prune without a limit, and unknown units', async () => {
     const cases: readonly [readonly string[], RegExp][] = [
       [['--prune'], /--prune needs a limit; add --older-than, --max-size or both/],
       [['--older-than', '3d'], /--older-than has no effect without --prune; add it, or remove --older-than/],

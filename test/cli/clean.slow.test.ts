@@ -29,7 +29,7 @@ before(async () => {
 });
 
 describe('clean', () => {
-  it('ranks every image, draws a sheet, and offers what to decide', async () => {
+  it('ranks every image, draws a contact sheet, and writes decisions.csv', async () => {
     const { code, stdout, stderr } = await clean('--json');
     assert.equal(code, 0, stderr);
     const result = JSON.parse(stdout);
@@ -48,7 +48,7 @@ describe('clean', () => {
     assert.ok(offered.length > 0);
   });
 
-  it('takes decisions, in train, evaluate and inspect too, and keeps them settled', async () => {
+  it('reads and keeps decisions, in train, evaluate and inspect too', async () => {
     const [set, drop, keep] = table().map(({ file }) => file) as [string, string, string];
     const [open] = (parse(readFileSync(decisions), { columns: true }) as Row[])
       .map(({ file }) => file)
@@ -63,7 +63,7 @@ describe('clean', () => {
     assert.equal(code, 0, stderr);
     const result = JSON.parse(stdout);
     assert.ok(readFileSync(decisions, 'utf8').startsWith(`${text}\n`) || readFileSync(decisions, 'utf8') === text);
-    // The row that spells its name otherwise is its row.
+    // A row with another spelling of the path is the row of that image.
     assert.ok(!readFileSync(decisions, 'utf8').includes(open!));
     const { kept, set: setCount, dropped } = result.decisions;
     assert.deepEqual([kept, setCount, dropped], [1, 1, 1]);
@@ -89,7 +89,7 @@ describe('clean', () => {
     assert.equal(JSON.parse(evaluated.stdout).images, images - 1);
   });
 
-  it('decides about labels where it is told to', async () => {
+  it('decides about labels with --decide', async () => {
     const other = join(root, 'told.jsonl');
     const more = ['--decisions', join(root, 'told.csv'), '--decide', 'set', '--threshold', '0.001', '--json'];
     const { code, stdout, stderr } = await eyeball('clean', data, '--out', other, ...network, '--quiet', ...more);
@@ -102,7 +102,7 @@ describe('clean', () => {
     assert.deepEqual(Object.keys(JSON.parse(line!)), ['file', 'label', 'suggested', 'score', 'kinds']);
   });
 
-  it('never replaces what is not its own', async () => {
+  it('never replaces a file that it did not write', async () => {
     const mine = join(root, 'mine.csv');
     writeFileSync(mine, 'file_name,age\na.jpg,3\n');
     const args = ['clean', data, '--out', mine, ...network, '--quiet'];
@@ -117,7 +117,7 @@ describe('clean', () => {
     assert.ok(existsSync(mine));
   });
 
-  it('never replaces an image that is no sheet of its own', async () => {
+  it('never replaces an image that is not its contact sheet', async () => {
     const [table, image] = [join(root, 'photo.csv'), join(root, 'photo.png')];
     writeFileSync(image, 'mine');
     const args = ['clean', data, '--out', table, ...network, '--quiet'];
@@ -130,7 +130,7 @@ describe('clean', () => {
     assert.ok(existsSync(table) && existsSync(image));
   });
 
-  it('refuses decisions about images that are gone, where a model would be trained on them', async () => {
+  it('keeps decisions about missing images, which inspect refuses', async () => {
     const gone = join(root, 'gone.csv');
     writeFileSync(gone, 'file,decision,value\n9/none.jpg,drop,\n');
     const { code, stderr } = await eyeball('inspect', data, '--decisions', gone);
@@ -145,7 +145,7 @@ describe('clean', () => {
     assert.ok(readFileSync(gone, 'utf8').startsWith('file,decision,value\n9/none.jpg,drop,\n'));
   });
 
-  it('says what it cannot do', async () => {
+  it('refuses invalid options and too few images', async () => {
     const cases: readonly [string[], number, RegExp][] = [
       [['clean', data], 2, /required option '--out <file>' not specified/],
       [['clean', data, '--out', 'labels.txt'], 2, /--out: expected a file \.csv or \.jsonl, got labels\.txt/],
@@ -177,7 +177,7 @@ describe('clean', () => {
 });
 
 describe('clean --prove', () => {
-  it('plants labels and copies, finds them, and trains on four versions of the labels', async () => {
+  it('finds planted labels and copies, and trains on four versions of the labels', async () => {
     const { code, stdout, stderr } = await eyeball('clean', data, '--prove', '--noise', '0.1', ...network, '--json');
     assert.equal(code, 0, stderr);
     const { runs, mean, duplicates, wonBack } = JSON.parse(stdout);
@@ -189,7 +189,7 @@ describe('clean --prove', () => {
     assert.deepEqual(Object.keys(wonBack), ['dropped', 'set']);
   });
 
-  it('leaves nothing of a run that was killed after the next one', async () => {
+  it('removes the files of a killed run in the next one', async () => {
     const [cache, temporary] = [join(root, 'killed-cache'), join(root, 'killed-temporary')];
     mkdirSync(temporary);
     const args = ['clean', data, '--prove', ...TINY, '--cache', cache, '--quiet'];

@@ -24,7 +24,7 @@ before(async () => {
 });
 
 describe('train', () => {
-  it('prints the keys that scripts rely on and makes a whole artefact', async () => {
+  it('prints the keys that scripts rely on and writes the model folder', async () => {
     const { code, stdout, stderr } = await eyeball('train', train, '--out', model, ...TINY, '--cache', cache, '--json');
     assert.equal(code, 0, stderr);
     const result = json(stdout);
@@ -85,7 +85,7 @@ describe('train', () => {
     assert.ok(readFileSync(join(again, 'model.onnx')).equals(readFileSync(join(model, 'model.onnx'))));
   });
 
-  it('runs the classic loop, and keeps the losses by epoch', async () => {
+  it('trains with --solver adam, and keeps the losses by epoch', async () => {
     const args = ['--solver', 'adam', '--epochs', '2', '--batch', '10', '--cache', cache];
     const { code, stdout, stderr } = await eyeball('train', train, '--out', adam, ...TINY, ...args, '--json');
     assert.equal(code, 0, stderr);
@@ -99,7 +99,7 @@ describe('train', () => {
       'learningRate',
       'seconds',
     ]);
-    // A head is trained in seconds: its epochs are in events.jsonl, not on the terminal.
+    // A head is trained in seconds, so its epochs are in events.jsonl only.
     assert.doesNotMatch(stderr, /: loss /);
     const events = readFileSync(join(adam, 'events.jsonl'), 'utf8').trim().split('\n').map(json);
     assert.deepEqual(events, epochs);
@@ -120,7 +120,7 @@ describe('train', () => {
     assert.equal(readFileSync(join(`${out}.old-1`, 'eyeball.json'), 'utf8'), first);
   });
 
-  it('ends with 130 on Ctrl-C, and a kill at any moment costs nothing that was done', async () => {
+  it('exits with 130 on Ctrl-C, and keeps cached features after a kill', async () => {
     const data = join(root, 'many');
     await writeImages(data, 400, 2);
     const tail = [
@@ -223,7 +223,7 @@ describe('evaluate', () => {
     assert.match(stderr, /expected a new folder, got one that exists/);
   });
 
-  it('keeps aside what somebody else put at its default place', async () => {
+  it('moves other files at its default place aside', async () => {
     const other = join(root, 'other');
     await mkdir(`${other}-evaluation`);
     writeFileSync(join(`${other}-evaluation`, 'notes.txt'), 'mine');
@@ -233,7 +233,7 @@ describe('evaluate', () => {
     assert.equal(readFileSync(join(`${other}-evaluation.old-1`, 'notes.txt'), 'utf8'), 'mine');
   });
 
-  it('calls out a model that says nearly the same for every image', async () => {
+  it('warns of a model that predicts nearly the same value for every image', async () => {
     const same = join(root, 'same');
     await writeImages(same, 30, 3);
     const args = ['--solver', 'adam', '--epochs', '1', '--lr', '1e-9', '--cache', cache, '--quiet'];
@@ -263,13 +263,13 @@ describe('predict', () => {
     const plain = await predict('--level', '0.5');
     assert.ok(plain.prediction.low < plain.prediction.high);
     const { method, prediction } = await predict('--level', '0.5', '--explain', join(root, 'why'));
-    // What else the file computes, scale and distance, has no part in it.
+    // The other outputs of the file, scale and distance, have no influence.
     assert.equal(method, 'gradient');
     assert.deepEqual(prediction, plain.prediction);
     assert.notDeepEqual((await predict()).prediction, plain.prediction);
   });
 
-  it('prints a line an image, and still does the others where one is broken', async () => {
+  it('prints a line per image, also if one of them cannot be read', async () => {
     const [first, second] = readdirSync(join(test, '10'));
     const broken = join(train, '10', 'broken.jpg');
     const images = [join(test, '10', first!), broken, join(test, '10', second ?? first!)];
@@ -287,7 +287,7 @@ describe('predict', () => {
     assert.deepEqual(Object.keys(result[1]), ['file', 'value', 'error']);
   });
 
-  it('writes a row an image to a CSV file, and replaces no other file', async () => {
+  it('writes a row per image to a CSV file, and replaces no other file', async () => {
     const broken = join(train, '10', 'broken.jpg');
     const csv = join(root, 'predictions.csv');
     for (const _ of [1, 2]) {
@@ -310,7 +310,7 @@ describe('predict', () => {
     assert.equal(readFileSync(csv, 'utf8'), 'mine\n');
   });
 
-  it('gives intervals at any level, and none at one that needs more images than there were', async () => {
+  it('gives intervals at any level for which there are enough calibration images', async () => {
     const image = join(test, '10', readdirSync(join(test, '10'))[0]!);
     const at = async (level: string) => {
       const { stdout, stderr } = await eyeball('predict', model, image, '--level', level, '--json');
@@ -323,7 +323,7 @@ describe('predict', () => {
     assert.match((await eyeball('predict', model, image)).stdout, /\t-?[\d.]+\t-?[\d.]+ to -?[\d.]+/);
   });
 
-  it('agrees with evaluate, takes folders and addresses', async () => {
+  it('agrees with evaluate, and reads folders and URLs', async () => {
     const out = join(root, 'all');
     assert.equal((await eyeball('evaluate', model, test, '--out', out, '--quiet')).code, 0);
     const rows = readFileSync(join(out, 'predictions.csv'), 'utf8').trim().split('\n').slice(1);
@@ -352,7 +352,7 @@ describe('predict', () => {
 });
 
 describe('compare', () => {
-  it('sets what train and evaluate wrote side by side', async () => {
+  it('compares the results of train and evaluate', async () => {
     assert.equal((await eyeball('evaluate', model, test, '--quiet')).code, 0);
     assert.equal((await eyeball('evaluate', adam, test, '--quiet')).code, 0);
     const { code, stdout, stderr } = await eyeball('compare', model, adam, '--json');
@@ -374,7 +374,7 @@ describe('compare', () => {
       assert.ok(times.totalSeconds >= times.fitSeconds + times.extractSeconds, JSON.stringify(times));
       assert.ok(sizeBytes > 40e6);
     }
-    // A part of the test images is other data, and a model that was trained anew has not been measured.
+    // A part of the test images is other data, and a model that is trained anew has no evaluation.
     assert.equal((await eyeball('evaluate', adam, test, '--quiet', '--limit', '30')).code, 0);
     assert.match((await eyeball('compare', model, adam)).stdout, /^warning: .* evaluated on different test data/m);
     const args = ['--seed', '1', '--cache', cache, '--quiet', '--force'];
@@ -384,7 +384,7 @@ describe('compare', () => {
 });
 
 describe('inspect', () => {
-  it('prints the keys that scripts rely on and writes a page and a sheet', async () => {
+  it('prints the keys that scripts rely on and writes a page and a contact sheet', async () => {
     const out = join(root, 'look');
     const { code, stdout, stderr } = await eyeball('inspect', train, '--out', out, '--json');
     assert.equal(code, 0, stderr);
@@ -405,7 +405,7 @@ describe('inspect', () => {
     assert.match(readFileSync(join(out, 'inspect.html'), 'utf8'), /10\/<wbr>broken\.jpg/);
   });
 
-  it('counts the images that show no colour, however they are stored', async () => {
+  it('counts images without color, in any storage format', async () => {
     const data = join(root, 'gray', '1');
     await mkdir(data, { recursive: true });
     const gray = sharp({ create: { width: 40, height: 40, channels: 3, background: '#808080' } });
@@ -416,7 +416,7 @@ describe('inspect', () => {
     assert.equal(json(stdout).grayscale, 2);
   });
 
-  it('shows a histogram and what is broken', async () => {
+  it('shows a histogram and unreadable files', async () => {
     const { stdout } = await eyeball('inspect', train, '--quiet');
     assert.match(stdout, /^120 images: 120 jpeg; \d+ grayscale$/m);
     assert.match(stdout, /█/);

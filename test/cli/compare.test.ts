@@ -23,7 +23,7 @@ function saveRun(name: string, configuration: Manifest['configuration']): string
 describe('eyeball compare', () => {
   const runs = [0, 1, 2, 3, 4].map(i => saveRun(`r${i}`, { strength: 10 ** -i }));
 
-  it('shows up to four models as columns, then what differs, then what is the same', async () => {
+  it('shows up to four models as columns, then differing settings, then equal ones', async () => {
     const { code, stdout, stderr } = await eyeball('compare', ...runs.slice(0, 2));
     assert.equal(code, 0, stderr);
     const [a, b] = runs;
@@ -50,7 +50,7 @@ describe('eyeball compare', () => {
     });
   });
 
-  it('puts columns that do not fit below', async () => {
+  it('wraps columns that do not fit', async () => {
     const long = [0, 1].map(i => saveRun(`${'long-'.repeat(12)}${i}`, { strength: 10 ** -i }));
     const { stdout } = await eyeball('compare', ...long);
     const lines = stdout.split('\n');
@@ -58,11 +58,11 @@ describe('eyeball compare', () => {
     assert.ok(lines.findIndex(line => line.endsWith(long[1]!)) > lines.findIndex(line => line.endsWith(long[0]!)) + 3);
   });
 
-  it('says that nothing differs of a model beside itself', async () => {
+  it('finds no difference between a model and itself', async () => {
     assert.match((await eyeball('compare', runs[0]!, runs[0]!)).stdout, /^no setting differs$/m);
   });
 
-  it('prints nothing but one line of error where a model cannot be read, or there is only one', async () => {
+  it('prints one line of error if a model cannot be read, or there is only one', async () => {
     const failed = await eyeball('compare', runs[0]!, join(root, 'none'), '--json');
     assert.deepEqual([failed.code, failed.stdout], [1, '']);
     assert.match(failed.stderr, /^eyeball: .*none: expected the folder of a model, got none; make one with [^\n]*\n$/);

@@ -6,7 +6,7 @@ import { FakeHub } from '../backbones/weights/fake-hub.js';
 import { formulaWeights } from '../backbones/weights/formula-weights.js';
 import { start, temporaryFolder, userEnv, writeImages } from './eyeball.js';
 
-/** What only commands without `--cache` take: the default places of a user whose home is empty. */
+/** The default places, of a user with an empty home folder. */
 describe('the command without --cache', () => {
   const home = temporaryFolder();
   const data = join(home, 'faces');
@@ -30,7 +30,7 @@ describe('the command without --cache', () => {
     assert.equal(hub.takeSeen().join(), 'hub,content');
   });
 
-  it('cleans with ImageNet weights of the hub, which it has by now', async () => {
+  it('cleans with the cached ImageNet weights', async () => {
     const out = join(home, 'look', 'labels.csv');
     await run('clean', data, '--out', out, '--backbone', 'resnet18', '--size', '32');
     assert.ok(existsSync(out));

@@ -9,30 +9,33 @@ describe('demo', () => {
   const root = temporaryFolder();
   const out = join(root, 'demo');
 
-  it('goes the whole way offline, names what to open, and learns', async () => {
+  it('runs all steps offline, names the files to open, and is better than the baseline', async () => {
     const { code, stdout, stderr } = await eyeball('demo', '--out', out, '--images', '150');
     assert.equal(code, 0, stderr);
     const named = [...stdout.matchAll(/^ {2}(\S+\.(?:html|png|csv))/gm)].map(match => match[1]!);
     assert.ok(named.length >= 4, stdout);
     for (const path of named) assert.ok(existsSync(path), path);
-    const [, rmse, , constant] = /RMSE ([\d.]+) and MAE ([\d.]+) years; always predicting the mean: ([\d.]+)/.exec(
+    const [, rmse, , baseline] = /RMSE ([\d.]+) and MAE ([\d.]+) years; always predicting the mean: ([\d.]+)/.exec(
       stdout,
     )!;
-    assert.ok(Number(rmse) < 0.75 * Number(constant), `${rmse} against ${constant}`);
+    assert.ok(Number(rmse) < 0.75 * Number(baseline), `${rmse} against ${baseline}`);
     assert.match(stdout, /npx eyeball-ml train DATA --out my-model/);
   });
 
-  it('refuses a folder that no demo made', async () => {
+  it('refuses a folder that is not of a demo', async () => {
     const other = join(root, 'mine');
     mkdirSync(other);
     writeFileSync(join(other, 'keep.txt'), 'mine');
     const refused = await eyeball('demo', '--out', other);
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /mine: expected a new folder or an earlier demo, got something else/);
+    assert.match(
+      refused.stderr,
+      /mine: expected a new folder or an earlier demo, got another folder; choose another --out/,
+    );
     assert.ok(existsSync(join(other, 'keep.txt')));
   });
 
-  it('replaces what an earlier demo made, and keeps what was added or changed', async () => {
+  it('replaces the files of an earlier demo, and keeps added and changed ones', async () => {
     const added = join('data', 'train', '37', 'mine.jpg');
     const changed = join('cleaning', 'decisions.csv');
     for (const file of ['notes.txt', added, changed]) {
@@ -44,7 +47,7 @@ describe('demo', () => {
     assert.equal(JSON.parse(stdout).data.images, 60);
     const kept = ['notes.txt', added.replace('data', 'data.old-1'), changed.replace('cleaning', 'cleaning.old-1')];
     for (const file of kept) assert.equal(readFileSync(join(out, file), 'utf8'), 'mine', file);
-    assert.match(stderr, /moved files in \S*data that this command did not make to \S*data\.old-1/);
+    assert.match(stderr, /moved files in \S*data that are not of a demo to \S*data\.old-1/);
     const made = ['cache', 'cleaning', 'data', 'evaluation', 'inspection', 'model'];
     const others = ['.eyeball-demo', 'cleaning.old-1', 'data.old-1', 'notes.txt'];
     assert.deepEqual(readdirSync(out).sort(), [...made, ...others].sort());

@@ -8,7 +8,7 @@ import { eyeball, temporaryFolder } from './eyeball.js';
 describe('export', () => {
   const root = temporaryFolder();
 
-  it('makes a folder of what a page needs, and names its files and their sizes', async t => {
+  it('writes the files of a page, and prints their names and sizes', async t => {
     const model = await saveSampleModel(t);
     const out = join(root, 'page');
     const { code, stdout, stderr } = await eyeball('export', model, '--web', out, '--json');
@@ -60,12 +60,12 @@ describe('export', () => {
     );
     assert.match(
       forced.stdout,
-      /\nwarning: too large for Cloudflare Pages,[^\n]* up to 25 MiB: runtime\/ort-wasm-simd-threaded\.asyncify\.wasm\. --device wasm leaves [^\n]*\n$/,
+      /\nwarning: too large for Cloudflare Pages,[^\n]* limit is 25 MiB: runtime\/ort-wasm-simd-threaded\.asyncify\.wasm\. --device wasm omits [^\n]*\n$/,
     );
     assert.ok(existsSync(`${out}.old-1`));
   });
 
-  it('leaves out the runtime of devices that the page does not compute on', async t => {
+  it('omits the runtime of other devices', async t => {
     const model = await saveSampleModel(t);
     for (const [device, left, out] of [
       ['wasm', 'ort-wasm-simd-threaded', 'asyncify'],
@@ -88,7 +88,7 @@ describe('export', () => {
     assert.match(stderr, /--device.*cuda.*auto, wasm, webgpu/);
   });
 
-  it('has one version for one model, and another for another', async t => {
+  it('gives the page a version that depends on the model', async t => {
     const model = await saveSampleModel(t);
     const version = async (name: string) =>
       JSON.parse((await eyeball('export', model, '--web', join(root, name), '--json')).stdout).version as string;
@@ -99,7 +99,7 @@ describe('export', () => {
     assert.notEqual(await version('third'), first);
   });
 
-  it('refuses a model that is damaged or not there, and a call without --web', async t => {
+  it('refuses a damaged or missing model, and a call without --web', async t => {
     const out = join(root, 'none');
     const model = await saveSampleModel(t);
     truncateSync(join(model, 'model.onnx'), 100);

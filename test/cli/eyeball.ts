@@ -9,7 +9,7 @@ import { createRandom } from '../../src/base/random.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-/** What a run of the command left behind. */
+/** Exit code and output of a process. */
 export interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
@@ -34,27 +34,27 @@ export function start(
   return Object.assign(child, { outcome });
 }
 
-/** The environment of a user outside of CI, with this home folder and nothing set for caches. */
+/** The environment of a user outside of CI, with this home folder and no cache variables. */
 export const userEnv = (home: string): NodeJS.ProcessEnv => ({ HOME: home, XDG_CACHE_HOME: undefined, CI: undefined });
 
-/** Runs `eyeball` with these arguments to its end. */
+/** Runs `eyeball` with these arguments until it exits. */
 export const eyeball = (...args: string[]): Promise<Outcome> => start(args).outcome;
 
-/** What the service says on stderr from its start to its end. */
+/** The whole stderr of a service that was stopped. */
 export const SERVED =
   /^ {2}http:\/\/\S+ {2}in a browser: [\s\S]*\nCtrl-C stops it\.\nstopping: answering accepted requests\n$/;
 
 /** A fast backbone: a small ResNet on tiny images. */
 export const TINY = ['--backbone', 'resnet18', '--weights', 'formula', '--size', '32'];
 
-/** A folder that is gone when the tests of this file are over. */
+/** A folder that is removed when the process exits. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'eyeball-test-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Writes `count` images of 40 x 40 px into folders named by a number from 0 to 90 that their brightness follows. */
+/** Writes `count` images of 40 x 40 px into folders named by labels from 0 to 90, to which their brightness is proportional. */
 export async function writeImages(folder: string, count: number, seed = 0): Promise<void> {
   const random = createRandom(seed, 'images');
   for (let i = 0; i < count; i++) {

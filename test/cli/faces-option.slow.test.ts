@@ -14,7 +14,7 @@ const train = (data: string, out: string, ...more: string[]) => {
 };
 
 before(async () => {
-  // Scenes whose number is their face's age, and one without a face.
+  // Scenes labeled with the age of their face, and one without a face.
   for (let age = 10; age < 90; age += 10) {
     const faces = [
       { age, x: 150 + age, y: 150, px: 160 },
@@ -28,7 +28,7 @@ before(async () => {
 });
 
 describe('--faces', () => {
-  it('trains on the largest face of each scene, and predicts and evaluates by the same framing', async () => {
+  it('trains on the largest face of each scene, and predicts and evaluates with the same face alignment', async () => {
     const trained = await train('scenes', 'model', '--faces', '--json', '--quiet');
     assert.equal(trained.code, 0, trained.stderr);
     const { images, skipped } = JSON.parse(trained.stdout);
@@ -37,7 +37,7 @@ describe('--faces', () => {
     const { framing, configuration } = JSON.parse(readFileSync(at('model', 'eyeball.json'), 'utf8'));
     assert.equal(configuration.faces, true);
     assert.deepEqual([framing.widthPx, framing.heightPx], [32, 32]);
-    // As they were cropped, give or take what the detector errs on a face of 32 px.
+    // As they were cropped, within the error of the detector on a face of 32 px.
     for (const [name, [x, y]] of Object.entries({ leftEye: [0.303, 0.294], mouth: [0.5, 0.719] })) {
       const [u, v] = framing.landmarks[name];
       assert.ok(Math.hypot(u - x!, v - y!) < 0.05, `${name}: ${u} ${v}`);
@@ -62,7 +62,7 @@ describe('--faces', () => {
     assert.deepEqual([JSON.parse(evaluated.stdout).images, JSON.parse(evaluated.stdout).skipped.length], [8, 1]);
   });
 
-  it('is refused where a model knows no faces, where none is found, and beside --explain', async () => {
+  it('is refused for a model without faces, if no face is found, and with --explain', async () => {
     const { code, stderr } = await train('plain', 'no-faces', '--quiet');
     assert.equal(code, 0, stderr);
     const cases: [args: string[], code: number, line: RegExp][] = [

@@ -28,7 +28,7 @@ const skipped = (t: TestContext): boolean => {
   return reason !== undefined;
 };
 
-/** Leaves so many bytes free on the disk. */
+/** Fills the disk up to this number of free bytes. */
 function fill(freeBytes: number): void {
   const file = openSync(join(disk, 'filler'), 'a');
   const block = Buffer.alloc(64 * 1024);
@@ -41,7 +41,7 @@ function fill(freeBytes: number): void {
   closeSync(file);
 }
 
-/** What lies on the disk, the filler aside, with the content of each file. */
+/** The files on the disk except the filler, with their contents. */
 function content(): [string, string][] {
   const entries = readdirSync(disk, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile());
   return entries
@@ -51,7 +51,7 @@ function content(): [string, string][] {
     .map(path => [path.slice(disk.length), readFileSync(path).toString('base64')]);
 }
 
-/** Runs a command on the full disk: it fails with one line that says so, and everything that was there is as it was. */
+/** Runs a command on the full disk: it fails with one line that names the reason, and changes no existing file. */
 async function expectRefused(line: RegExp, ...args: string[]): Promise<void> {
   const before = content();
   const { code, stderr } = await eyeball(...args, '--quiet');
@@ -74,7 +74,7 @@ after(() => {
 });
 
 describe('on a full disk', () => {
-  it('the cache: says so, and keeps what it had', async t => {
+  it('the cache reports it, and keeps its entries', async t => {
     if (skipped(t)) return;
     await writeImages(join(root, 'more'), 200, 3);
     const on = ['--cache', join(disk, 'cache')];
@@ -94,7 +94,7 @@ describe('on a full disk', () => {
     rmSync(join(disk, 'cache'), { recursive: true });
   });
 
-  it('the model: the older one stays', async t => {
+  it('an existing model stays', async t => {
     if (skipped(t)) return;
     const out = join(disk, 'model');
     makeOlder(out);
@@ -105,7 +105,7 @@ describe('on a full disk', () => {
     rmSync(out, { recursive: true });
   });
 
-  it('the checkpoint of a run: an earlier one stays', async t => {
+  it('an existing checkpoint stays', async t => {
     if (skipped(t)) return;
     fill(2_000_000);
     const line =
@@ -119,7 +119,7 @@ describe('on a full disk', () => {
     rmSync(join(disk, 'filler'));
   });
 
-  it('an exported page: the older one stays', async t => {
+  it('an existing exported page stays', async t => {
     if (skipped(t)) return;
     const page = join(disk, 'page');
     makeOlder(page);
@@ -128,7 +128,7 @@ describe('on a full disk', () => {
     rmSync(page, { recursive: true });
   });
 
-  it('decisions: the file stays as it was', async t => {
+  it('an existing decisions file stays', async t => {
     if (skipped(t)) return;
     const decisions = join(disk, 'decisions.csv');
     writeFileSync(decisions, `file,decision,value,label\n${'gone.jpg,keep,,1\n'.repeat(2000)}`);
@@ -138,7 +138,7 @@ describe('on a full disk', () => {
   });
 });
 
-/** A folder that is there already. */
+/** An existing folder. */
 function makeOlder(folder: string): void {
   mkdirSync(folder);
   writeFileSync(join(folder, 'older.txt'), 'older');

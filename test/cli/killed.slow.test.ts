@@ -9,7 +9,7 @@ import { eyeball, start, TINY, temporaryFolder, writeImages } from './eyeball.js
 
 const root = temporaryFolder();
 const data = join(root, 'data');
-// The head is ridge, whose fit is over at once; all the time goes into tuning.
+// The ridge head is fitted at once, so that kills hit fine-tuning.
 const common = ['--cache', join(root, 'cache'), '--head', 'linear', '--quiet', '--checkpoint-every', '0'];
 const cases: readonly [string, readonly string[]][] = [
   [
@@ -28,9 +28,9 @@ before(async () => {
   await writeImages(data, 20);
 });
 
-describe('a process that is killed while it tunes', () => {
+describe('a process that is killed while fine-tuning', () => {
   for (const [at, [what, options]] of cases.entries()) {
-    it(`${what}, goes on with --resume and ends in the same model.onnx`, async () => {
+    it(`${what}, resumes and ends in the same model.onnx`, async () => {
       const args = (out: string) => ['train', data, '--out', join(root, out), ...options, ...common];
       const undisturbed = await eyeball(...args(`undisturbed-${at}`));
       assert.equal(undisturbed.code, 0, undisturbed.stderr);
@@ -55,7 +55,7 @@ describe('a process that is killed while it tunes', () => {
       const epochs = (out: string) =>
         readFileSync(join(root, out, 'events.jsonl'), 'utf8').replace(/,"seconds":[^}]*/g, '');
       assert.equal(epochs(name), epochs(`undisturbed-${at}`));
-      // Nothing is left of the killed ones beside it.
+      // Killed runs leave no files beside it.
       assert.deepEqual(
         readdirSync(root).filter(file => file.includes(name)),
         [name],

@@ -1,4 +1,4 @@
-// Slow: trains on data sets with one odd image each.
+// Slow: trains on datasets with one odd image each.
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ describe('odd images', () => {
     `warning: 4 images are ${dark} (200/dark-0.tif, 200/dark-1.tif, 200/dark-2.tif, and 1 more)`,
   ];
 
-  it('are told by train, also from the cache, evaluate, inspect and clean', async () => {
+  it('are reported by train, also from the cache, evaluate, inspect and clean', async () => {
     const cache = ['--cache', join(root, 'cache')];
     const commands = [
       ['train', data, '--out', join(root, 'model'), ...TINY, ...cache],
@@ -58,7 +58,7 @@ describe('odd images', () => {
     }
   });
 
-  it('are told beside their predictions', async () => {
+  it('are reported with their predictions', async () => {
     const files = ['200/dark-0.tif', '200/float.tif', '300/damaged.jpg', '300/webcam.jpg'];
     const { code, stdout } = await eyeball(
       'predict',
@@ -80,8 +80,8 @@ describe('odd images', () => {
   });
 });
 
-describe('data as people have it', () => {
-  it('a folder of images to predict is read by the rule of training: no files of systems', async () => {
+describe('untidy data', () => {
+  it('a folder of images to predict is read as in training, without system files', async () => {
     const folder = join(root, 'photos');
     mkdirSync(join(folder, '@eaDir'), { recursive: true });
     cpSync(join(data, '300', 'webcam.jpg'), join(folder, 'a.jpg'));
@@ -98,7 +98,7 @@ describe('data as people have it', () => {
     );
   });
 
-  it('a table says on stderr what was assumed, and takes --skip-missing', async () => {
+  it('assumptions about a table are printed on stderr; --skip-missing works', async () => {
     const folder = join(root, 'table');
     cpSync(data, folder, { recursive: true });
     const dark = [0, 1, 2, 3].map(i => `200\\DARK-${i}.TIF;${i},5`);
@@ -120,7 +120,7 @@ describe('data as people have it', () => {
     assert.match(stderr, /2 images have no row and are not used \(200\/float\.tif, 300\/webcam\.jpg\)/);
   });
 
-  it('numbers are taken from paths with --label-from-path', async () => {
+  it('labels are taken from paths with --label-from-path', async () => {
     const { code, stdout, stderr } = await eyeball('inspect', root, '--label-from-path', '^table/(\\d+)/', '--json');
     assert.equal(code, 0, stderr);
     assert.equal((JSON.parse(stdout) as { labels: { max: number } }).labels.max, 300);

@@ -13,8 +13,8 @@ const predictions: readonly ImagePrediction[] = [
   { file: 'party.jpg', value: 41, low: 30, high: 52, face: { ...face, width: 80, height: 90, small: undefined } },
 ] as readonly ImagePrediction[];
 
-describe('lines of predictions', () => {
-  it('are aligned for a person, with the unit', () => {
+describe('prediction lines', () => {
+  it('are aligned on a terminal, with the unit', () => {
     const lineOf = predictionLines({ unit: 'years', fileWidth: widthOf(predictions.map(({ file }) => file)) });
     assert.deepEqual(predictions.map(lineOf), [
       'a.jpg            37.2123 years  29.11 to 46',
@@ -25,7 +25,7 @@ describe('lines of predictions', () => {
     ]);
   });
 
-  it('have tabs and numbers alone for a program', () => {
+  it('are separated by tabs, without units, elsewhere', () => {
     assert.deepEqual(predictions.slice(0, 4).map(predictionLines()), [
       'a.jpg\t37.2123\t29.11 to 46',
       'photos/ben.jpg\t4',
@@ -34,7 +34,7 @@ describe('lines of predictions', () => {
     ]);
   });
 
-  it('do not become as wide as the longest path of all', () => {
+  it('are not widened by a very long path', () => {
     assert.equal(widthOf(['a'.repeat(500), 'b.jpg']), 60);
     assert.equal(widthOf([]), 0);
   });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Progress } from '../../src/base/progress.js';
 import { ProgressLines } from '../../src/cli/progress-lines.js';
 
-/** Lines of reports that come at these seconds; the clock is a number. */
+/** The lines for reports at these seconds, by a simulated clock. */
 function linesOf(reports: readonly (readonly [number, Partial<Progress>])[]): (string | undefined)[] {
   let now = 0;
   const lines = new ProgressLines(() => now);
@@ -14,7 +14,7 @@ function linesOf(reports: readonly (readonly [number, Partial<Progress>])[]): (s
 }
 
 describe('progress without a terminal', () => {
-  it('is a line in five seconds at most, whatever is reported', () => {
+  it('is at most one line in five seconds', () => {
     const reports = Array.from({ length: 1000 }, (_, i) => [i / 50, { done: i, total: 10_000 }] as const);
     assert.deepEqual(
       linesOf(reports).filter(line => line !== undefined),
@@ -26,7 +26,7 @@ describe('progress without a terminal', () => {
     );
   });
 
-  it('says nothing of phases that end within five seconds, however many they are', () => {
+  it('has no lines for phases of less than five seconds', () => {
     const phases = Array.from({ length: 30 }, (_, i) => [
       [i / 10, { phase: `phase ${i}`, done: 0 }] as const,
       [i / 10 + 0.05, { phase: `phase ${i}`, done: 100 }] as const,
@@ -34,7 +34,7 @@ describe('progress without a terminal', () => {
     assert.deepEqual(new Set(linesOf(phases)), new Set([undefined]));
   });
 
-  it('names the stage, the part of the phase, and how long a long phase took', () => {
+  it('has the stage, the part of the phase, and the time of a long phase', () => {
     const stage = { number: 2, of: 3 };
     const phase = 'mlp head';
     assert.deepEqual(
@@ -55,7 +55,7 @@ describe('progress without a terminal', () => {
     assert.deepEqual(linesOf([[6, { done: 12 }]]), ['predicting: 12 of 100 images']);
   });
 
-  it('gives no rate for what comes from the cache alone', () => {
+  it('gives no rate for cached results', () => {
     assert.deepEqual(
       linesOf([
         [0, { done: 0 }],

@@ -38,7 +38,7 @@ async function firstLine(child: ChildProcess & { readonly outcome: Promise<{ std
   return text.slice(0, text.indexOf('\n'));
 }
 
-/** Sends an image; the status, or the code of the error that the connection met. */
+/** Sends an image and returns the status, or the code of the connection's error. */
 function send(url: string, agent: Agent, body: Buffer = IMAGE): Promise<number | string> {
   return new Promise(resolve => {
     const headers = { 'Content-Type': 'image/jpeg', 'Content-Length': body.length };
@@ -52,7 +52,7 @@ function send(url: string, agent: Agent, body: Buffer = IMAGE): Promise<number |
   });
 }
 
-/** What comes back on a connection for `head`, until it is closed. */
+/** The response to `head`, up to the end of the connection. */
 async function raw(url: string, ...pieces: readonly (string | Buffer)[]): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let text = '';
@@ -67,7 +67,7 @@ async function raw(url: string, ...pieces: readonly (string | Buffer)[]): Promis
 
 describe('eyeball serve', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    it(`answers all that it accepted when ${signal} comes under load, and ends with 0`, async () => {
+    it(`answers accepted requests after ${signal} under load, and exits with 0`, async () => {
       const { child, url } = await serve();
       const agent = new Agent({ keepAlive: true, maxSockets: 16 });
       const answers: (number | string)[] = [];
@@ -87,7 +87,7 @@ describe('eyeball serve', () => {
       const { code, stderr } = await child.outcome;
       assert.equal(code, 0, stderr);
       assert.match(stderr, SERVED);
-      // Each client met a closed port at last, and nothing else before.
+      // The only error of each client is the closed port at the end.
       assert.deepEqual(
         answers.filter(answer => answer !== 200),
         Array(16).fill('ECONNREFUSED'),
@@ -95,7 +95,7 @@ describe('eyeball serve', () => {
       agent.destroy();
     });
 
-  it('answers on a port what it refuses, while the body is still coming, and goes on', async () => {
+  it('refuses a request before its body has arrived, and keeps serving', async () => {
     const { child, url } = await serve('--max-body', '1', '--body-timeout', '1');
     const head = (lines: string) =>
       `POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n${lines}\r\n\r\n`;
@@ -124,7 +124,7 @@ describe('eyeball serve', () => {
     assert.match(stderr, SERVED);
   });
 
-  it('refuses what is no request in the form of its other refusals', async t => {
+  it('refuses invalid HTTP messages in the form of its other errors', async t => {
     const { child, url } = await serve();
     t.after(() => child.kill('SIGKILL'));
     const host = 'Host: localhost\r\n';
@@ -148,7 +148,7 @@ describe('eyeball serve', () => {
       assert.equal(problem.status, status);
       assert.match(problem.detail, detail);
     }
-    // The same behind an answered request on one connection.
+    // The same after a valid request on the connection.
     for (const [head, status] of [...cases, ['CONNECT a:1 HTTP/1.1\r\n\r\n', 405]] as const) {
       const socket = connect(Number(new URL(url).port), '127.0.0.1');
       socket.write(`GET /healthz HTTP/1.1\r\n${host}\r\n`);
@@ -158,7 +158,7 @@ describe('eyeball serve', () => {
       assert.match(String(second), new RegExp(`^HTTP/1\\.1 ${status} `), head.slice(0, 40));
       socket.destroy();
     }
-    // A body that turns out to be no HTTP, after its request was refused, gets no second answer.
+    // An invalid body gets no second response after its request was refused.
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.write(`POST /v1/predict HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n`);
     let text = String((await once(socket, 'data'))[0]);
@@ -182,7 +182,7 @@ describe('eyeball serve', () => {
     assert.equal((await child.outcome).code, 0);
   });
 
-  it('says what keeps it from starting', async () => {
+  it('reports why it cannot start', async () => {
     const { child, url } = await serve();
     const port = new URL(url).port;
     const cases: readonly [string[], number, string][] = [

@@ -13,7 +13,7 @@ import { image } from '../features/images.js';
 import { saveSampleModel } from '../model/sample-model.js';
 import { eyeball } from './eyeball.js';
 
-/** Six images in folders by number, each also mirrored: in a folder `mirrored` of the same form. */
+/** Six images in folders by label, and their mirror images in a folder `mirrored` of the same form. */
 async function saveImages(t: TestContext): Promise<{ readonly plain: string; readonly mirrored: string }> {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 6; i++) {
@@ -28,7 +28,7 @@ async function saveImages(t: TestContext): Promise<{ readonly plain: string; rea
 const valuesOf = (predictions: readonly { value: number | null }[]) => predictions.map(({ value }) => value!);
 
 describe('test-time augmentation', () => {
-  it('is the mean of what the model says of an image and of its mirror image', async t => {
+  it('is the mean of the predictions for an image and its mirror image', async t => {
     const { plain, mirrored } = await saveImages(t);
     const model = await saveSampleModel(t);
     const values = valuesOf(await predictImages({ model, images: [plain] }));
@@ -41,7 +41,7 @@ describe('test-time augmentation', () => {
     assert.ok(both.every(({ tta }) => tta === true));
   });
 
-  it('says so of each value, and nothing of an image that cannot be read', async t => {
+  it('is noted for each value, but not for an image that cannot be read', async t => {
     const model = await loadModel(await saveSampleModel(t));
     const [good, broken] = await model.predict([await image(0), Buffer.from('broken')], { tta: true });
     const [without] = await model.predict([await image(0)], { tta: false });
@@ -75,7 +75,7 @@ describe('test-time augmentation', () => {
     assert.doesNotMatch(readFileSync(join(`${out}-plain`, 'report.html'), 'utf8'), /mirror image/);
   });
 
-  it('is a warning of compare where only some results have it', async t => {
+  it('makes compare warn if only some results have it', async t => {
     const { plain } = await saveImages(t);
     const models = [await saveSampleModel(t), await saveSampleModel(t)];
     await evaluateModel({ model: models[0]!, data: plain, tta: true });

@@ -12,7 +12,7 @@ const model = (name: string) => readFileSync(join(root, name, 'model.onnx'));
 
 before(() => writeImages(data, 60));
 
-/** The arguments that train a small network from a stage on, saved after every step. */
+/** Arguments for fine-tuning a small network from a stage on, with a checkpoint after every step. */
 const training = (out: string, ...more: string[]) => [
   ...['train', data, '--out', join(root, out), ...TINY, '--cache', cache, '--head', 'linear', '--epochs', '3'],
   ...['--batch', '9', '--checkpoint-every', '0', ...more],
@@ -25,7 +25,7 @@ async function done(...args: string[]): Promise<string> {
 }
 
 describe('train --tune', () => {
-  it('makes a whole artefact of a tuned network, which evaluate, predict and compare take', async () => {
+  it('writes a fine-tuned model that evaluate, predict and compare read', async () => {
     const { code, stdout, stderr } = await eyeball(...training('last', '--tune', 'last', '--json'));
     assert.equal(code, 0, stderr);
     const result = JSON.parse(stdout);
@@ -45,21 +45,21 @@ describe('train --tune', () => {
     await done('compare', join(root, 'last'), join(root, 'last'));
   });
 
-  it('writes what augmentation does and how a learning rate was found', async () => {
+  it('writes a sheet of augmented images and the curve of the learning rate', async () => {
     const stderr = await done(...training('found', '--tune', 'all', '--augment', 'face', '--find-lr', '--bn', 'batch'));
     assert.match(stderr, /found a learning rate of [\d.e-]+: see learning-rate\.svg/);
     const files = readdirSync(join(root, 'found'));
     for (const name of ['augmented.png', 'learning-rate.svg']) assert.ok(files.includes(name), name);
   });
 
-  it('trains from a stage that is named, and says which there are', async () => {
+  it('trains from a named stage on, and lists the stages if the name is unknown', async () => {
     await done(...training('layer3', '--unfreeze', 'layer3'));
     const { code, stderr } = await eyeball(...training('none', '--unfreeze', 'layer9'));
     assert.equal(code, 2);
     assert.equal(stderr, 'eyeball: --unfreeze: expected stem, layer1, layer2, layer3, layer4, got "layer9"\n');
   });
 
-  it('stopped by Ctrl-C saves itself, is not started over by mistake, and goes on', async () => {
+  it('saves a checkpoint on Ctrl-C, does not overwrite it without --resume, and resumes', async () => {
     await done(...training('whole', '--tune', 'last', '--augment', 'flip'));
     const args = training('stopped', '--tune', 'last', '--augment', 'flip');
     const checkpoint = join(root, 'stopped.checkpoint.safetensors');
@@ -84,7 +84,7 @@ describe('train --tune', () => {
     assert.ok(model('stopped').equals(model('whole')));
   });
 
-  it('that has ended is not started again by --resume, unless its settings are others', async () => {
+  it('does nothing with --resume after the end, unless settings differ', async () => {
     const args = training('whole', '--tune', 'last', '--augment', 'flip', '--resume');
     const before = readFileSync(join(root, 'whole', 'eyeball.json'));
     const { code, stderr, stdout } = await eyeball(...args);
@@ -100,7 +100,7 @@ describe('train --tune', () => {
     );
   });
 
-  it('killed between its last two steps leaves one model', async () => {
+  it('leaves one model when killed between its last two steps', async () => {
     const args = training('late', '--tune', 'last', '--augment', 'flip');
     const checkpoint = join(root, 'late.checkpoint.safetensors');
     const child = start([...args, '--epochs', '2']);
@@ -113,7 +113,7 @@ describe('train --tune', () => {
     assert.ok(!existsSync(join(root, 'late.old-1')));
   });
 
-  it('ends a learning rate of a million with an error that says what to do, or a model that is no worse', async () => {
+  it('reports a diverging learning rate, or keeps a model that is no worse', async () => {
     const { code, stderr } = await eyeball(...training('wild', '--tune', 'last', '--lr', '1e6'));
     if (code === 0) assert.match(stderr, /epoch 0 of 3|held out/);
     else assert.match(stderr, /expected a finite loss, got (NaN|-?Infinity); try a lower --lr/);

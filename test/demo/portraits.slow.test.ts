@@ -22,7 +22,7 @@ const meanOf = <T>(items: readonly T[], value: (item: T) => number): number =>
 const AGES = [1, 3, 6, 10, 15, 20, 30, 45, 60, 75, 90];
 
 describe('describePerson', () => {
-  it('gives beards to grown men alone', () => {
+  it('gives beards only to men of 18 or more', () => {
     for (let age = 1; age <= 17; age++) {
       for (const { beard } of people(age, 60)) assert.equal(beard, undefined, `a beard at ${age}`);
     }
@@ -31,7 +31,7 @@ describe('describePerson', () => {
     assert.ok(grown.every(({ beard, looks }) => beard === undefined || looks.sex === 'male'));
   });
 
-  it('lets every cue follow the age on the average', () => {
+  it('makes every cue follow the age on average', () => {
     const cues: Record<string, (person: Person) => number> = {
       'relative eye height': ({ proportions: p }) => -p.eyeH / (p.chinY - p.skullY),
       'ear height': ({ proportions: p }) => p.earH,
@@ -48,14 +48,14 @@ describe('describePerson', () => {
     }
   });
 
-  it('lets no single cue give the age away', () => {
+  it('makes no single cue determine the age', () => {
     const gray = (age: number): number[] => people(age, 200).map(({ hair }) => hair.gray);
     assert.ok(Math.max(...gray(50)) > Math.min(...gray(75)), 'some at 50 are grayer than some at 75');
     const folds = (age: number): number[] => people(age, 200).map(({ marks }) => marks.folds);
     assert.ok(Math.max(...folds(35)) > Math.min(...folds(60)), 'some at 35 have deeper folds than some at 60');
   });
 
-  it('keeps the parts of a face where they belong', () => {
+  it('keeps the parts of a face in order and apart', () => {
     for (const age of AGES) {
       for (const { proportions: p, pose } of people(age, 100)) {
         const turn = Math.abs(pose.turn[0]) * 1.3;
@@ -68,21 +68,21 @@ describe('describePerson', () => {
           order.toSorted((a, b) => a - b),
           `order from top to bottom at ${age}`,
         );
-        assert.ok(p.mouthY - p.noseY > 5 && p.chinY - p.mouthY > 8, `room round the mouth at ${age}`);
+        assert.ok(p.mouthY - p.noseY > 5 && p.chinY - p.mouthY > 8, `space around the mouth at ${age}`);
       }
     }
   });
 });
 
 describe('drawPortrait', () => {
-  it('depends on age and generator alone', () => {
+  it('depends only on the age and the random numbers', () => {
     const draw = (age: number, seed: number): string => drawPortrait(age, createRandom(seed, 'portrait'));
     assert.equal(draw(30, 1), draw(30, 1));
     assert.notEqual(draw(30, 1), draw(30, 2));
     assert.notEqual(draw(30, 1), draw(31, 1));
   });
 
-  it('writes sound SVG without text: no bad numbers, every reference defined once', () => {
+  it('writes valid SVG without text, with finite numbers and unique ids', () => {
     for (const age of [...AGES, 0.5, 100]) {
       for (let seed = 0; seed < 40; seed++) {
         const svg = drawPortrait(age, createRandom(seed));
@@ -95,7 +95,7 @@ describe('drawPortrait', () => {
     }
   });
 
-  it('fills a square of 125 px without a transparent spot', async () => {
+  it('fills a square of 125 px without transparency', async () => {
     for (const age of [2, 40, 88]) {
       const svg = drawPortrait(age, createRandom(age));
       const image = sharp(new TextEncoder().encode(svg), { failOn: 'warning' });
@@ -112,7 +112,7 @@ describe('planPortraits', () => {
     assert.notDeepEqual(planPortraits(300, 0.2, 5), planPortraits(300, 0.2, 6));
   });
 
-  it('has people of every decade in both parts', () => {
+  it('has every decade in both parts', () => {
     for (const part of ['train/', 'test/']) {
       const files = planPortraits(300, 0.2, 1).filter(({ file }) => file.startsWith(part));
       const decades = new Set(files.map(({ age }) => Math.floor((age - 1) / 10)));
@@ -121,7 +121,7 @@ describe('planPortraits', () => {
     }
   });
 
-  it('plants every fault even in the smallest data set, and none in the test part', () => {
+  it('plants every fault even in the smallest dataset, and none in the test part', () => {
     const plan = planPortraits(50, 0.2, 0);
     assert.equal(plan.length, 50);
     const train = plan.filter(({ file }) => file.startsWith('train/'));
@@ -130,7 +130,7 @@ describe('planPortraits', () => {
     assert.ok(plan.every(({ file, kind }) => file.startsWith('train/') || kind === 'plain'));
   });
 
-  it('labels wrongly by ten years or more, where it does, and nowhere else', () => {
+  it('has wrong labels at least ten years off, and correct ones elsewhere', () => {
     const plan = planPortraits(2000, 0.2, 3);
     const off = { wrong: 0, conflicting: 0 };
     for (const { age, label, kind, file } of plan) {
@@ -155,7 +155,7 @@ describe('generatePortraits', () => {
   let scratch: string;
   let result: GeneratedPortraits;
   let rows: Row[];
-  const told: Progress[] = [];
+  const reports: Progress[] = [];
   const ofKind = (kind: string): Row[] => rows.filter(row => row.kind === kind);
   const bytesOf = (file: string): Promise<Buffer> => readFile(join(result.out, file));
   const strictly = async (file: string): Promise<unknown> =>
@@ -166,7 +166,7 @@ describe('generatePortraits', () => {
   before(async () => {
     scratch = await mkdtemp(join(tmpdir(), 'eyeball-portraits-'));
     const out = join(scratch, 'deep', 'faces');
-    result = await generatePortraits({ out, images: 200, seed: 7, onProgress: progress => told.push(progress) });
+    result = await generatePortraits({ out, images: 200, seed: 7, onProgress: progress => reports.push(progress) });
     rows = parse(await readFile(result.truth), { columns: true }) as Row[];
   });
   after(() => rm(scratch, { recursive: true, force: true }));
@@ -179,7 +179,7 @@ describe('generatePortraits', () => {
     for (const { file, label } of rows) assert.match(file, new RegExp(`^(train|test)/${label}/\\d{5}\\.jpg$`));
   });
 
-  it('sums up what it has written', () => {
+  it('counts the files that it has written', () => {
     assert.deepEqual([result.images, result.trainImages, result.testImages], [200, 160, 40]);
     assert.equal(result.folders, new Set(rows.map(({ file }) => file.replace(/\/[^/]+$/, ''))).size);
     for (const [kind, count] of Object.entries(result.kinds)) {
@@ -188,15 +188,15 @@ describe('generatePortraits', () => {
     }
   });
 
-  it('tells of every file as it goes', () => {
+  it('reports progress for every file', () => {
     assert.deepEqual(
-      told.map(({ done }) => done),
+      reports.map(({ done }) => done),
       Array.from({ length: 200 }, (_, i) => i + 1),
     );
-    assert.deepEqual(told[0], { phase: 'drawing faces', done: 1, total: 200, unit: 'images' });
+    assert.deepEqual(reports[0], { phase: 'drawing faces', done: 1, total: 200, unit: 'images' });
   });
 
-  it('writes JPEGs of 125 px that decode strictly, unless they are meant to be broken', async () => {
+  it('writes valid JPEGs of 125 px, except for broken files', async () => {
     for (const { file, kind } of rows) {
       if (kind === 'truncated' || kind === 'not-an-image' || kind === 'empty') {
         await assert.rejects(strictly(file), /./, `${kind} ${file} decodes`);
@@ -215,7 +215,7 @@ describe('generatePortraits', () => {
     assert.match((await bytesOf(ofKind('not-an-image')[0]!.file)).toString(), /^<!doctype html>/);
   });
 
-  it('takes the colours of grayscale images alone', async () => {
+  it('removes the colors of grayscale images only', async () => {
     const saturation = async (file: string): Promise<number> => {
       const { channels } = await sharp(await bytesOf(file))
         .toColourspace('srgb')
@@ -231,7 +231,7 @@ describe('generatePortraits', () => {
     assert.ok(meanOf(plain, value => value) > 5);
   });
 
-  it('repeats originals in duplicates: alike to the eye, other bytes', async () => {
+  it('writes duplicates that look like their originals and have other bytes', async () => {
     const thumbnail = async (file: string): Promise<Buffer> =>
       sharp(await bytesOf(file))
         .resize(32, 32)
@@ -249,7 +249,7 @@ describe('generatePortraits', () => {
       assert.notDeepEqual(await bytesOf(file), await bytesOf(of));
       const copy = await thumbnail(file);
       assert.ok(distance(copy, await thumbnail(of)) < 4, `${file} looks like ${of}`);
-      assert.ok(distance(copy, stranger) > 12, `${file} looks like nobody else`);
+      assert.ok(distance(copy, stranger) > 12, `${file} differs from another portrait`);
     }
     assert.ok(rows.every(({ of, kind }) => (of !== '') === kind.endsWith('duplicate')));
   });
@@ -260,7 +260,7 @@ describe('generatePortraits', () => {
     assert.deepEqual(await readFile(again.truth), await readFile(result.truth));
   });
 
-  it('splits as it is told', async () => {
+  it('splits by testFraction', async () => {
     const { trainImages, testImages } = await generatePortraits({
       out: join(scratch, 'half'),
       images: 60,
@@ -270,7 +270,7 @@ describe('generatePortraits', () => {
     assert.deepEqual([trainImages, testImages], [30, 30]);
   });
 
-  it('stops when aborted and leaves nothing behind, but for what was there before', async () => {
+  it('removes what it has written when it is aborted, and nothing else', async () => {
     const stop = async (out: string): Promise<void> => {
       const controller = new AbortController();
       const onProgress = ({ done }: Progress): void => {
@@ -288,7 +288,7 @@ describe('generatePortraits', () => {
     assert.deepEqual(await readdir(kept), ['notes.md']);
   });
 
-  it('refuses a folder that cannot be written or that holds a data set', async () => {
+  it('refuses a folder that cannot be written or has a dataset', async () => {
     const file = join(scratch, 'a-file');
     await writeFile(file, '');
     await assert.rejects(generatePortraits({ out: join(file, 'faces'), images: 50, seed: 0 }), thrown => {
@@ -307,7 +307,7 @@ describe('generatePortraits', () => {
       );
       return true;
     });
-    assert.equal((await readdir(result.train)).length > 50, true, 'the data set that was there still is');
+    assert.equal((await readdir(result.train)).length > 50, true, 'the existing dataset stays');
   });
 
   it('refuses numbers out of range by name', async () => {

@@ -21,6 +21,7 @@ export interface GeneratePortraitsOptions extends RunContext {
   readonly testFraction?: number;
 }
 
+/** A dataset of drawn portraits. */
 export interface GeneratedPortraits {
   /** Absolute paths of the dataset and its two parts. */
   readonly out: string;

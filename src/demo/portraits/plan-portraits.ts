@@ -1,25 +1,37 @@
 import { createRandom, type Random } from '../../base/random.js';
 
-/** The number of files with each fault among a thousand of the training part; at least one. */
-const FAULTS_PER_1000 = {
-  /** Without colors, otherwise intact. */
-  grayscale: 30,
-  /** In the folder of another age, at least ten years off. */
-  'wrong-label': 40,
-  /** An original again, compressed more or somewhat smaller. */
-  duplicate: 25,
-  /** A duplicate with a label at least ten years off. */
-  'conflicting-duplicate': 10,
-  /** A JPEG without its end. */
-  truncated: 5,
-  /** A web page named .jpg. */
-  'not-an-image': 4,
-  /** No bytes. */
-  empty: 3,
-} as const;
+/**
+ * The fault of a file:
+ * - `plain`: none;
+ * - `grayscale`: an image without colors;
+ * - `wrong-label`: an image in the folder of another age, at least ten years off;
+ * - `duplicate`: an original, compressed more or somewhat smaller;
+ * - `conflicting-duplicate`: a duplicate with a label at least ten years off;
+ * - `truncated`: a JPEG without its end;
+ * - `not-an-image`: a web page named .jpg;
+ * - `empty`: a file without bytes.
+ */
+export type PortraitKind =
+  | 'plain'
+  | 'grayscale'
+  | 'wrong-label'
+  | 'duplicate'
+  | 'conflicting-duplicate'
+  | 'truncated'
+  | 'not-an-image'
+  | 'empty';
+type Fault = Exclude<PortraitKind, 'plain'>;
 
-type Fault = keyof typeof FAULTS_PER_1000;
-export type PortraitKind = 'plain' | Fault;
+/** The number of files with each fault among a thousand of the training part; at least one. */
+const FAULTS_PER_1000: Readonly<Record<Fault, number>> = {
+  grayscale: 30,
+  'wrong-label': 40,
+  duplicate: 25,
+  'conflicting-duplicate': 10,
+  truncated: 5,
+  'not-an-image': 4,
+  empty: 3,
+};
 export const portraitKinds: readonly PortraitKind[] = ['plain', ...(Object.keys(FAULTS_PER_1000) as Fault[])];
 
 export interface PlannedPortrait {
