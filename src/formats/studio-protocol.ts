@@ -1,18 +1,17 @@
 import * as z from 'zod';
 import type { Prediction } from './http.js';
 
-// What the studio's pages and its server say to each other, below /studio/api. Files are named by their path in the data set; the
-// pages import types from here and nothing else. Refusals are problem+json, as everywhere in the service.
+// The API of the studio's pages, below /studio/api. Files are named by their path in the dataset. Errors are problem+json.
 
-/** GET state: what is there to work with. */
+/** GET state. */
 export interface StudioState {
-  /** The model that `serve` was given or the studio trained last; null where there is none. */
+  /** The served model; null if there is none. */
   readonly model: StudioModel | null;
-  /** The data set; null where `serve` got no `--data`: then only Try is there. */
+  /** The dataset; null without `--data`: then there is only the page Try. */
   readonly data: StudioData | null;
-  /** The job that runs or ran last; null before the first. */
+  /** The running or last job; null before the first. */
   readonly job: Job | null;
-  /** Whether another job may be started or decisions be taken: false where the data's decisions file cannot be written. */
+  /** Whether jobs and decisions are possible: false if the decisions file cannot be written. */
   readonly writable: boolean;
 }
 
@@ -23,21 +22,21 @@ export interface StudioModel {
   readonly unit: string | null;
   readonly images: number;
   readonly backbone: string;
-  /** RMSE on the images held out in training; null where there were none. */
+  /** RMSE on the held-out images; null if there were none. */
   readonly rmse: number | null;
   readonly intervals: boolean;
-  /** Whether `/v1/predict?faces=true` can be asked. */
+  /** Whether `/v1/predict?faces=true` is possible. */
   readonly faces: boolean;
 }
 
 export interface StudioData {
   /** As the user wrote it. */
   readonly shown: string;
-  /** The data that models are measured on, as the user wrote it; null where that is this data. */
+  /** The test data, as the user wrote it; null if there is none. */
   readonly test: string | null;
   readonly target: string;
   readonly unit: string | null;
-  /** Which of the two PUT naming takes: those that neither the data nor the command line names. */
+  /** Which of the two PUT naming accepts: those that neither the data nor the command line sets. */
   readonly canBeNamed: { readonly target: boolean; readonly unit: boolean };
   readonly images: number;
   readonly skipped: number;
@@ -45,26 +44,26 @@ export interface StudioData {
   readonly histogram: readonly { readonly from: number; readonly to: number; readonly images: number }[];
   /** The decisions file. */
   readonly decisionsFile: string;
-  /** Which data set and decisions file these are, as a SHA-256 in hex: see `workplaceFingerprint`. Each decision names it. */
+  /** SHA-256, in hex, of the dataset and the path of the decisions file; each decision names it. */
   readonly fingerprint: string;
-  /** Counts one up with every decision of anybody. */
+  /** The number of decisions of all clients. */
   readonly revision: number;
   readonly decided: { readonly kept: number; readonly set: number; readonly dropped: number };
 }
 
-/** A decision about a label, as the pages show it. */
+/** A decision about a label. */
 export type ShownDecision =
   | { readonly kind: 'keep' }
   | { readonly kind: 'set'; readonly value: number }
   | { readonly kind: 'drop' };
 
-/** One image of the data set. */
+/** An image of the dataset. */
 export interface StudioSample {
   readonly file: string;
   /** The label in the data, before decisions. */
   readonly label: number;
   readonly decision: ShownDecision | null;
-  /** Of the last evaluation; absent before it, and for images that it could not read. */
+  /** Of the last evaluation; absent before it, and for unreadable images. */
   readonly value?: number;
   readonly low?: number | null;
   readonly high?: number | null;
@@ -76,14 +75,14 @@ export interface StudioSample {
 
 /** The query of GET samples. */
 export const samplesQuery = z.strictObject({
-  /** Labels from `from`, included, to `to`, excluded, as the histogram's bars are; included too where both are the same. */
+  /** Labels from `from` (included) to `to` (excluded, as for the histogram's bars; included if both are equal). */
   from: z.coerce.number().optional(),
   to: z.coerce.number().optional(),
-  /** Part of the file's path, upper and lower case alike. */
+  /** Part of the file's path, case-insensitive. */
   search: z.string().max(200).optional(),
   show: z.enum(['all', 'decided', 'suspicious', 'broken']).default('all'),
   sort: z.enum(['file', 'label', '-label', 'score', 'error']).default('file'),
-  /** Where in the order of the answer a file is, or with `sort=label` and `-label` the first label that reaches a value: see `place`. */
+  /** Sets `place` of the answer: of a file, or with `sort=label` and `-label` of the first label that reaches a value. */
   file: z.string().max(4096).optional(),
   value: z.coerce.number().optional(),
   offset: z.coerce.number().int().min(0).default(0),
@@ -93,9 +92,9 @@ export const samplesQuery = z.strictObject({
 /** GET samples: one page of them. With `show=broken` `samples` is empty and `broken` has the page. */
 export interface SamplesAnswer {
   readonly total: number;
-  /** From 0: where the `file` or `value` of the query is; null where it is not among them. Absent where the query has neither. */
+  /** The index of the query's `file` or `value`, from 0; null if it is not among the images; absent if the query has neither. */
   readonly place?: number | null;
-  /** Whether anything is known to sort by errors, and by suspicion. */
+  /** Whether sorting by errors and by suspicion is possible. */
   readonly known: { readonly errors: boolean; readonly doubts: boolean };
   readonly samples: readonly StudioSample[];
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
@@ -122,25 +121,25 @@ export const jobRequest = z.discriminatedUnion('kind', [
     learningRate: z.number().positive().max(10).optional(),
     batch: z.number().int().min(1).max(1024).optional(),
     augment: z.enum(['none', 'flip', 'face', 'photo']).default('none'),
-    /** The lowest and the highest value that is possible. */
+    /** The lowest and the highest possible value. */
     min: z.number().optional(),
     max: z.number().optional(),
     seed: z.number().int().min(0).default(0),
-    /** Goes on from the checkpoint of a run of this name that was stopped. */
+    /** Resumes the stopped run of this name from its checkpoint. */
     resume: z.boolean().default(false),
-    /** Moves an older model of this name aside. */
+    /** Moves an existing model of this name aside. */
     force: z.boolean().default(false),
   }),
-  /** Measures the model on `--test` data, or on the data where there is none. */
+  /** Evaluates the model on the test data, or on the data without test data. */
   z.strictObject({ kind: z.literal('evaluate') }),
-  /** Looks for wrong labels. */
+  /** Searches for wrong labels. */
   z.strictObject({ kind: z.literal('clean'), seed: z.number().int().min(0).default(0) }),
 ]);
 export type JobRequest = z.infer<typeof jobRequest>;
-/** What a page sends: fields with defaults may be left out. */
+/** A request for a job, in which fields with defaults are optional. */
 export type JobOrder = z.input<typeof jobRequest>;
 
-/** A piece of long work. */
+/** A training, an evaluation or a label search. */
 export interface Job {
   readonly id: number;
   readonly request: JobRequest;
@@ -150,16 +149,16 @@ export interface Job {
   /** `extracting features`; null before the first progress and after the end. */
   readonly progress: {
     readonly phase: string;
-    /** The part of the phase that is under way: `epoch 3 of 30`. */
+    /** The current part of the phase: `epoch 3 of 30`. */
     readonly detail?: string | undefined;
     readonly done: number;
     readonly total: number;
     readonly unit: string;
-    /** Of this phase, a second; null while it is too early to say. */
+    /** Units of this phase per second; null until it can be estimated. */
     readonly rate: number | null;
     readonly secondsLeft: number | null;
   } | null;
-  /** How far the whole job is; null before the first progress and after the end. */
+  /** The progress of the whole job; null before the first progress and after the end. */
   readonly overall: {
     /** `Training the head`: step `at` of `of`. */
     readonly step: string;
@@ -167,44 +166,44 @@ export interface Job {
     readonly of: number;
     /** From 0 to 1; it never falls. */
     readonly share: number;
-    /** Of the whole job; null while it is too early to say. */
+    /** Of the whole job; null until it can be estimated. */
     readonly secondsLeft: number | null;
   } | null;
-  /** Of training by gradients, one an epoch so far. */
+  /** One entry per epoch of gradient descent. */
   readonly epochs: readonly {
     readonly epoch: number;
     readonly trainMse: number;
     readonly valMse: number | null;
     readonly seconds: number;
   }[];
-  /** What the errors of the epochs are to be compared with; null before it is known, and of other jobs. */
+  /** Reference errors for those of the epochs; null until known, and for other jobs. */
   readonly reference: {
-    /** Of always predicting the mean of the training labels, on the held-out images; null where nothing is held out. */
+    /** Of the baseline (always predicting the mean of the training labels) on the held-out images; null if there are none. */
     readonly baselineMse: number | null;
-    /** Of the start, where the network is trained after its head: epoch 0. */
+    /** Before fine-tuning: epoch 0. */
     readonly startMse: number | null;
   } | null;
-  /** What a training came to; null before its end, and of other jobs. */
+  /** The outcome of a training; null before its end, and for other jobs. */
   readonly outcome: {
-    /** On the held-out images; null where there were none. */
+    /** On the held-out images; null if there were none. */
     readonly rmse: number | null;
-    /** The epoch whose weights were kept, 0 the start; null where none was trained. */
+    /** The epoch of the kept weights, 0 for the start; null without epochs. */
     readonly bestEpoch: number | null;
   } | null;
-  /** The last 50 lines worth reading. */
+  /** The last 50 messages. */
   readonly messages: readonly string[];
   /** Why it failed, in one line. */
   readonly error: string | null;
-  /** Whether a stopped or failed training can go on (`resume: true` with the same fields). */
+  /** Whether the training can be resumed (`resume: true` with the same fields). */
   readonly resumable: boolean;
 }
 
-/** GET recipe: what a training does where nothing is entered, and what to know before it. */
+/** GET recipe: the defaults of a training. */
 export interface TrainingAdvice {
-  /** By what is trained: the head, or the network. */
+  /** For training only the head, and for fine-tuning. */
   readonly head: { readonly epochs: number; readonly learningRate: number; readonly batch: number };
   readonly network: { readonly epochs: number; readonly learningRate: number; readonly batch: number };
-  /** Whether most images show one face; null until that is known, which a `state` event tells. */
+  /** Whether most images show one face; null until known: then a `state` event follows. */
   readonly showsFaces: boolean | null;
 }
 
@@ -230,7 +229,7 @@ export const labelSearchSchema = z.object({
 // DELETE jobs/:id: stops it (204); it ends as 'stopped' soon after.
 
 // GET events: server-sent events. `job` with a Job, at the start and as it changes (at most 4 a second); `decision` with DecisionEvent for
-// every decision of anybody; `state` without data when state, results or review have to be fetched anew. A comment every 15 s keeps it open.
+// each decision of any client; `state` without data when state, results and review must be fetched again. A comment every 15 s keeps it open.
 
 /** The data of a `decision` event. */
 export interface DecisionEvent {
@@ -241,7 +240,7 @@ export interface DecisionEvent {
 
 /** GET results: the last evaluation of the model; 404 before the first. */
 export interface Results {
-  /** The data that was measured on, as the user wrote it, and whether it is the data of the training too. */
+  /** The evaluated data, as the user wrote it, and whether the model was trained on it. */
   readonly data: string;
   readonly ownTraining: boolean;
   readonly images: number;
@@ -250,7 +249,7 @@ export interface Results {
   /** Null for a single image. */
   readonly r2: number | null;
   readonly bias: number;
-  /** Of always saying the mean. */
+  /** Of always predicting the mean. */
   readonly baseline: { readonly rmse: number; readonly mae: number };
   readonly coverage90: number | null;
   readonly intervalWidth90: number | null;
@@ -262,9 +261,9 @@ export interface Results {
     readonly bias: number;
     readonly coverage90: number | null;
   }[];
-  /** What readers should know: leakage, too few images. */
+  /** For example leakage, or too few images. */
   readonly warnings: readonly string[];
-  /** Every image that was measured. */
+  /** All evaluated images. */
   readonly points: readonly {
     readonly file: string;
     readonly label: number;
@@ -284,15 +283,15 @@ export interface Review {
     readonly suggested: number;
     readonly score: number;
     readonly kinds: readonly string[];
-    /** The nearest images as the model sees them. */
+    /** The most similar images, by the model's features. */
     readonly neighbours: readonly { readonly file: string; readonly label: number }[];
     readonly decision: ShownDecision | null;
   }[];
 }
 
-/** PUT decision: decides about one image, or takes the decision back with null. Saved when the answer (DecisionEvent) comes. */
+/** PUT decision: decides about an image; null takes a decision back. It is saved when the answer (DecisionEvent) is sent. */
 export const decisionRequest = z.strictObject({
-  /** Of the data that the decision is about, from the state: 409, without a DecisionEvent, where other data is served. */
+  /** The fingerprint in the state: 409, without a DecisionEvent, if the service has another dataset. */
   fingerprint: z.string('expected the fingerprint of the data in the state').max(64),
   file: z.string().min(1).max(4096),
   decision: z
@@ -302,7 +301,7 @@ export const decisionRequest = z.strictObject({
       z.strictObject({ kind: z.literal('drop') }),
     ])
     .nullable(),
-  /** What the page believes to be decided so far: 409, with the DecisionEvent that is true, where another tab has decided otherwise. */
+  /** The current decision, as far as the page knows: 409, with the current DecisionEvent, if it is another one. */
   expected: z
     .discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('keep') }),
@@ -317,26 +316,26 @@ export type DecisionRequest = z.infer<typeof decisionRequest>;
 export const explainQuery = z.strictObject({
   /** Explains the crop of this face, in the order of `/v1/predict?faces=true`, not the whole image. */
   face: z.coerce.number().int().min(0).max(63).optional(),
-  /** An image of the data, or of the data that was measured on. */
+  /** An image of the data, or of the evaluated data. */
   file: z.string().min(1).max(4096).optional(),
   of: z.enum(['data', 'results']).default('data'),
 });
 
-/** POST explain: what of an image, or of the crop of a face, pushed its prediction up and down. One at a time. */
+/** POST explain: which parts of an image or of a face raise and lower its prediction. One at a time. */
 export interface ExplainAnswer {
-  /** The prediction that is explained. */
+  /** The explained prediction. */
   readonly value: number;
-  /** That of the blurred image, which it is compared with. */
+  /** The prediction for the blurred image. */
   readonly baseline: number;
   readonly method: 'cam' | 'gradient' | 'occlusion';
-  /** How many times as much blurring the tenth that is marked most does as blurring a random one; null where those do nothing. */
+  /** The effect of blurring the most strongly marked tenth, relative to a random tenth; null if random ones have no effect. */
   readonly ratio: number | null;
-  /** More than how many of `draws` random tenths it does. */
+  /** The number of `draws` random tenths with a smaller effect. */
   readonly beats: number;
   readonly draws: number;
-  /** A transparent PNG to lay over the image or the crop, as a data URI: warm pushed up, cool down. */
+  /** A transparent PNG overlay of the image or the crop, as a data URI: warm raises, cool lowers. */
   readonly overlay: string;
-  /** The crop as the model saw it, as a data URI; null where the whole image is explained. */
+  /** The crop for the model, as a data URI; null for the whole image. */
   readonly crop: string | null;
 }
 
@@ -346,7 +345,7 @@ export const sampleQuery = z.strictObject({
   of: z.enum(['data', 'results']).default('data'),
 });
 
-/** GET sample: all that is known of one image of the data, or of the data that was measured on. */
+/** GET sample: the details of an image of the data, or of the evaluated data. */
 export interface SampleDetail {
   readonly file: string;
   readonly label: number;
@@ -355,7 +354,7 @@ export interface SampleDetail {
   /** Whether its label can be decided about: images of `--test` cannot. */
   readonly decidable: boolean;
   readonly decision: ShownDecision | null;
-  /** By the model of now, its interval at 90 %; null without a model. */
+  /** By the current model, with the 90 % interval; null without a model. */
   readonly prediction: {
     readonly value: number;
     readonly low: number | null;
@@ -364,20 +363,20 @@ export interface SampleDetail {
     /** How; present where `unusual` is true. */
     readonly unlike?: NonNullable<Prediction['unlike']>;
   } | null;
-  /** Why there is no prediction though there is a model. */
+  /** The reason why the model has no prediction. */
   readonly error: string | null;
-  /** Of the last search for wrong labels; null before it, and for images it did not see. */
+  /** Of the last search for wrong labels; null before it, and for images outside of it. */
   readonly doubt: { readonly suggested: number; readonly score: number; readonly kinds: readonly string[] } | null;
-  /** The training images most like it to the model, itself left out. */
+  /** The most similar other training images, by the model's features. */
   readonly neighbours: readonly {
     readonly file: string;
     readonly label: number;
-    /** Whether the file is an image of the data, which can be opened. */
+    /** Whether the file is an image of the data. */
     readonly isData: boolean;
-    /** A small version as a data URI; null where the file is gone or has changed since the training. */
+    /** A thumbnail as a data URI; null if the file is gone or has changed since the training. */
     readonly thumbnail: string | null;
   }[];
 }
 
-// POST session with the bearer token: 204 and a cookie (HttpOnly, SameSite=Strict), so that <img> and events can ask too. Where the service
-// has no token the pages need none; GET state answers 401 where one is needed and not there.
+// POST session with the bearer token: 204 and a cookie (HttpOnly, SameSite=Strict), for <img> and event streams. Without a token of the
+// service no session is needed; otherwise GET state answers 401 without it.
