@@ -32,6 +32,7 @@ export type { QualityKind } from './images/quality.js';
 export type { ReadImage } from './images/shared-reads.js';
 export type { Issue, IssueKind, RankedSample } from './labels/issues.js';
 export type { Interval } from './metrics/bootstrap.js';
+export type { LabelStatistics } from './metrics/statistics.js';
 export type { CropFaces } from './model/crop-faces.js';
 export type { Faithfulness } from './model/deletion.js';
 export type { ExplainMethod, Explanation } from './model/explain.js';
@@ -39,13 +40,15 @@ export type { ExplainedImage, ExplainOptions } from './model/explain-images.js';
 export type { FaceCrop, FaceInImage } from './model/face-in-image.js';
 export { type ImagePrediction, loadModel, type Model } from './model/model.js';
 export type { ModelOutputs } from './model/network-io.js';
+export type { Leakage, LeakedImages, LeakedPair } from './model/training-leaks.js';
 export type { Leak } from './similarity/leakage.js';
+export type { TrainingReference } from './training/fit-model.js';
 export type { LossName } from './training/loss.js';
 export type { RecipeOptions } from './training/recipe.js';
+export type { TrainingOptions } from './training/training-plan.js';
 export type { Coverage, KeptErrors, UncertaintyEvaluation } from './uncertainty/coverage.js';
 export type { UnusualGrade } from './uncertainty/unusual.js';
 export { type CleanOptions, type CleanResult, cleanDataset } from './verbs/clean-dataset.js';
-export type { LabelStatistics } from './verbs/common.js';
 export {
   type ComparedModel,
   type CompareOptions,
@@ -66,6 +69,4 @@ export {
 } from './verbs/manage-cache.js';
 export { type PredictOptions, predictImages } from './verbs/predict-images.js';
 export { type ProofRun, type ProveOptions, type ProveResult, proveCleaning } from './verbs/prove-cleaning.js';
-export { type TrainingReference, type TrainOptions, type TrainResult, trainModel } from './verbs/train-model.js';
-export type { Leakage, LeakedImages, LeakedPair } from './verbs/training-leaks.js';
-export type { TrainingOptions } from './verbs/training-plan.js';
+export { type TrainOptions, type TrainResult, trainModel } from './verbs/train-model.js';

@@ -64,3 +64,6 @@ export function versions(): Record<string, string> {
     onnxruntime: versionOf('onnxruntime-node/package.json'),
   };
 }
+
+/** The most memory this process has held so far, its threads included, in bytes. */
+export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;

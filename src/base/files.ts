@@ -1,6 +1,7 @@
 import { closeSync, constants, type Dirent, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { mkdir, open, rename, rm, utimes, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { EyeballError, InputError, ResourceError, reasonOf } from './errors.js';
 import { option } from './options.js';
 import { partialPath, sweepPartials } from './partials.js';
@@ -172,4 +173,9 @@ export async function cachedJson<T>(path: string, parse: (json: unknown) => T, m
     );
   }
   return made;
+}
+
+/** The default folder of features and downloads: `$XDG_CACHE_HOME/eyeball`, else `~/.cache/eyeball`. */
+export function defaultCacheDir(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'eyeball');
 }

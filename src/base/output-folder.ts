@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { expected, InputError, reasonOf } from './errors.js';
 import { type FileLock, lockFile, withLock } from './file-lock.js';
 import { syncFolder } from './files.js';
@@ -167,4 +167,15 @@ export async function moveAside(path: string): Promise<string> {
   const aside = `${path}.old-${count}`;
   await rename(path, aside);
   return aside;
+}
+/**
+ * Refuses an output folder that the input is in, or is: it would be moved aside with what is read from it.
+ *
+ * @throws InputError
+ */
+export function checkOutside(out: string, input: string): void {
+  const [made, read] = [resolve(out), resolve(input)];
+  if (read !== made && !read.startsWith(made + sep)) return;
+  const got = read === made ? 'the folder of the input' : `one that ${input} lies in`;
+  throw new InputError(expected(out, 'a folder for results', got, 'choose another'));
 }

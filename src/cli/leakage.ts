@@ -1,4 +1,4 @@
-import type { LeakedImages } from '../verbs/training-leaks.js';
+import type { LeakedImages } from '../model/training-leaks.js';
 
 const NAMED = 5;
 

@@ -212,3 +212,13 @@ function quietFontconfig(): void {
     process.env.FONTCONFIG_FILE = resolve('dejavu-fonts-ttf/fontconfig/57-dejavu-sans.conf');
   }
 }
+
+/** The samples with small versions of their images, for pages. */
+export async function withThumbnails<T extends { readonly file: string }>(
+  samples: readonly T[],
+  pathOf: (file: string) => string,
+): Promise<(T & { dataUri: string })[]> {
+  return await Promise.all(
+    samples.map(async sample => ({ ...sample, dataUri: await thumbnail(pathOf(sample.file), 160) })),
+  );
+}

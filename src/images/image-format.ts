@@ -54,3 +54,16 @@ export function warningLines(warned: readonly { readonly file: string; readonly 
     return [`warning: ${count} image${count === 1 ? ' is' : 's are'} ${WARNING_TEXTS[kind]} (${named}${rest})`];
   });
 }
+
+/** Reports the images with warnings, one line for each kind. */
+export function reportWarnings(
+  samples: readonly { readonly file: string }[],
+  facts: readonly ({ readonly warning?: ImageWarning | undefined } | undefined)[],
+  onMessage: ((line: string) => void) | undefined,
+): void {
+  const warned = samples.flatMap(({ file }, i) => {
+    const warning = facts[i]?.warning;
+    return warning === undefined ? [] : [{ file, warning }];
+  });
+  for (const line of warningLines(warned)) onMessage?.(line);
+}

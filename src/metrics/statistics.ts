@@ -66,3 +66,17 @@ export function extent(values: ArrayLike<number>): { readonly min: number; reado
   }
   return { min, max };
 }
+
+/** Labels in five numbers. */
+export interface LabelStatistics {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly median: number;
+  readonly std: number;
+}
+
+/** The labels of a data set in five numbers. */
+export function labelStatistics(labels: ArrayLike<number>): LabelStatistics {
+  return { ...extent(labels), mean: mean(labels), median: median(labels), std: standardDeviation(labels) };
+}

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { BackboneOptions } from '../backbones/registry.js';
+import { loadBackbone } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
-import { readRegularFile, replaceFile } from '../base/files.js';
+import { defaultCacheDir, readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
 import { moveAside } from '../base/output-folder.js';
 import { type RunContext, stagesOf } from '../base/progress.js';
@@ -21,12 +22,12 @@ import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.j
 import { decodeText } from '../datasets/tables.js';
 import { extractFeatures } from '../features/extract.js';
 import { contactSheetPng, type Tile } from '../images/contact-sheet.js';
-import { qualityFlags } from '../images/quality.js';
+import { reportWarnings } from '../images/image-format.js';
+import { type QualityFlag, qualityFlags } from '../images/quality.js';
 import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '../labels/issues.js';
 import { checkGroups, findLabelErrors, type LabelErrors } from '../labels/label-errors.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
-import { groupedAt, groupSamples } from '../similarity/group-samples.js';
-import { backboneOf, defaultCacheDir, tellWarnings } from './common.js';
+import { type GroupedSamples, groupedAt, groupSamples } from '../similarity/group-samples.js';
 
 /** Which data to look through, and for what. */
 export interface CleanOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
@@ -75,10 +76,10 @@ const SHOWN = 24;
 const NEIGHBOURS_SHOWN = 6;
 
 /**
- * Looks for wrong labels, duplicates and bad images: a ranked table of all images, a sheet of the most suspicious ones beside their nearest
- * neighbours, and a decisions file that `train`, `evaluate` and `inspect` take. No image is touched, and what was decided stays so.
+ * Finds wrong labels, duplicates and bad images: a ranked table of all images, a contact sheet of the most suspicious ones beside their
+ * nearest neighbors, and a decisions file that `train`, `evaluate` and `inspect` take. No image is changed, and earlier decisions stay.
  *
- * @throws InputError where the data cannot be used, has fewer than 10 images, or `out` is somebody else's file.
+ * @throws InputError where the data cannot be used, has fewer than 10 images, or `out` is a file of another program.
  *
  * @example
  * ```ts
@@ -90,42 +91,66 @@ const NEIGHBOURS_SHOWN = 6;
  * ```
  */
 export async function cleanDataset(options: CleanOptions): Promise<CleanResult> {
-  const started = performance.now();
-  const {
-    data,
-    target,
-    labelFrom,
-    labelFromPath,
-    skipMissing,
-    limit,
-    out,
-    threshold = 0.5,
-    decide,
-    seed = 0,
-    cacheDir = defaultCacheDir(),
-    signal,
-    onMessage,
-  } = options;
-  const stage = stagesOf(options, 3);
-  if (!(threshold > 0 && threshold <= 1)) {
-    throw new UsageError(expected(option('threshold'), 'a probability above 0, up to 1', `${threshold}`));
-  }
-  const isCsv = out.endsWith('.csv');
-  if (!isCsv && !out.endsWith('.jsonl')) throw new UsageError(expected(option('out'), 'a file .csv or .jsonl', out));
-  const sheet = out.replace(/\.\w+$/, '.png');
-  const foreign = await foreignFiles(out, sheet);
-  if (foreign.length > 0 && !options.force) {
-    const wayOut = `choose another ${option('out')}, or add ${option('force', true)} to move it aside`;
-    throw new InputError(expected(foreign[0]!, 'a new file or one of eyeball clean', 'another file', wayOut));
-  }
-  const decisionsFile = options.decisions ?? join(dirname(out), 'decisions.csv');
-  if (resolve(decisionsFile) === resolve(out)) {
-    throw new UsageError(expected(option('out'), 'a file apart from the decisions', out));
-  }
+  const startedMs = performance.now();
+  const { data, target, labelFrom, labelFromPath, skipMissing, limit, signal, onMessage } = options;
+  const outputs = await outputsOf(options);
+  const { out, sheet, decisionsFile } = outputs;
   const decided = existsSync(decisionsFile) ? await readDecisions(decisionsFile) : undefined;
   const all = await openDataset({ data, target, labelFrom, labelFromPath, skipMissing, limit, onMessage, signal });
   const { dataset, before } = settle(all, decided, onMessage);
-  const backbone = await backboneOf(options, cacheDir, stage(1));
+  const found = await findIssues(dataset, new Set(before?.byFile.keys()), options);
+  const dropped = all.samples
+    .filter(({ file }) => before?.byFile.get(file)?.kind === 'drop')
+    .map(({ file, label }): RankedSample => ({ file, label, suggested: label, score: 0, kinds: ['settled'] }));
+  throwIfAborted(signal);
+  await writeOutputs(outputs, { ...found, table: [...found.ranked, ...dropped], files: decidableFiles(all) }, options);
+  const { images, skipped, backbone, wrongShare, issues } = found;
+  const decisions = countDecisions(await readDecisions(decisionsFile));
+  const totalSeconds = (performance.now() - startedMs) / 1000;
+  const { seed = 0 } = options;
+  return { images, skipped, backbone, wrongShare, issues, decisions, seed, totalSeconds, out, sheet, decisionsFile };
+}
+
+/** Where the results go. */
+interface Outputs {
+  readonly out: string;
+  readonly sheet: string;
+  readonly decisionsFile: string;
+  /** Files there that are not of `clean`; moved aside first. */
+  readonly foreign: readonly string[];
+}
+
+async function outputsOf({ out, threshold = 0.5, force = false, decisions }: CleanOptions): Promise<Outputs> {
+  if (!(threshold > 0 && threshold <= 1)) {
+    throw new UsageError(expected(option('threshold'), 'a probability above 0, up to 1', `${threshold}`));
+  }
+  if (!/\.(csv|jsonl)$/.test(out)) throw new UsageError(expected(option('out'), 'a file .csv or .jsonl', out));
+  const sheet = out.replace(/\.\w+$/, '.png');
+  const foreign = await foreignFiles(out, sheet);
+  if (foreign.length > 0 && !force) {
+    const wayOut = `choose another ${option('out')}, or add ${option('force', true)} to move it aside`;
+    throw new InputError(expected(foreign[0]!, 'a new file or one of eyeball clean', 'another file', wayOut));
+  }
+  const decisionsFile = decisions ?? join(dirname(out), 'decisions.csv');
+  if (resolve(decisionsFile) === resolve(out)) {
+    throw new UsageError(expected(option('out'), 'a file apart from the decisions', out));
+  }
+  return { out, sheet, decisionsFile, foreign };
+}
+
+/** What the search found. */
+interface Found extends Pick<CleanResult, 'images' | 'skipped' | 'backbone' | 'wrongShare' | 'issues'> {
+  /** All images, the most suspicious first. */
+  readonly ranked: readonly RankedSample[];
+  /** PNG. */
+  readonly suspiciousSheet: Buffer;
+}
+
+async function findIssues(dataset: Dataset, settled: ReadonlySet<string>, options: CleanOptions): Promise<Found> {
+  const { data, seed = 0, threshold = 0.5, cacheDir = defaultCacheDir(), onMessage } = options;
+  const stage = stagesOf(options, 3);
+  const { weights, sizePx, mean, std } = options;
+  const backbone = await loadBackbone({ backbone: options.backbone, weights, sizePx, mean, std, cacheDir }, stage(1));
   // Before the features, which take longest: too few groups are refused.
   const grouped = await groupSamples(dataset, cacheDir, stage(1));
   checkGroups(data, grouped);
@@ -136,67 +161,61 @@ export async function cleanDataset(options: CleanOptions): Promise<CleanResult> 
       const what = `at least ${FEWEST_IMAGES} images that can be read`;
       throw new InputError(expected(data, what, `${samples.length}`, 'look through so few by eye'));
     }
-    const pathOf = (file: string) => resolve(dataset.root, file);
     const { groups, facts, duplicates } = groupedAt(grouped, dataset, extraction.positions);
-    tellWarnings(samples, facts, onMessage);
+    reportWarnings(samples, facts, onMessage);
     const labels = Float64Array.from(samples, ({ label }) => label);
     const conflicting = (least: number) => conflictingSamples(duplicates, labels, least);
-    const doubts = await findLabelErrors({ rows, labels, groups, conflicting, seed }, stage(3));
-    // An image without facts could not be read a second time.
-    const known = facts.flatMap((fact, i) => (fact === undefined ? [] : [{ i, fact }]));
-    const flags = qualityFlags(known.map(({ fact }) => fact.quality));
-    const quality = samples.map((): (typeof flags)[number] => []);
-    known.forEach(({ i }, at) => {
-      quality[i] = flags[at]!;
-    });
-    const settled = new Set(before?.byFile.keys());
-    const { issues, ranked } = rankIssues({ samples, ...doubts, duplicates, quality, settled, threshold });
-    const dropped = all.samples
-      .filter(({ file }) => before?.byFile.get(file)?.kind === 'drop')
-      .map(({ file, label }): RankedSample => ({ file, label, suggested: label, score: 0, kinds: ['settled'] }));
-    const table = [...ranked, ...dropped];
-    const offered = ranked.filter(({ kinds }) => kinds.some(kind => kind === 'label' || kind === 'conflict'));
-    const nearest = nearestSamples(samples, doubts);
+    const errors = await findLabelErrors({ rows, labels, groups, conflicting, seed }, stage(3));
+    const quality = qualityOf(facts);
+    const { issues, ranked } = rankIssues({ samples, ...errors, duplicates, quality, settled, threshold });
+    const nearest = nearestSamples(samples, errors);
     options.onRanked?.(ranked, nearest);
-    const png = await suspiciousSheet(ranked, nearest, doubts.neighborCount, pathOf);
-    throwIfAborted(signal);
-    try {
-      for (const file of foreign) onMessage?.(`moved the older ${file} to ${await moveAside(file)}`);
-      await replaceFile(out, isCsv ? rankedCsv(table) : rankedJsonl(table));
-      await replaceFile(sheet, png);
-      await changeDecisionsFile(decisionsFile, () =>
-        addDecisions(decisionsFile, decidableFiles(all), offered, row =>
-          row.kinds.includes('label') ? (decide ?? '') : '',
-        ),
-      );
-    } catch (cause) {
-      if (cause instanceof InputError) throw cause;
-      throw new InputError(expected(out, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
-    }
-    const after = await readDecisions(decisionsFile);
-    const count = (kind: Decision['kind']) =>
-      [...after.byFile.values()].filter(decision => decision.kind === kind).length;
-    return {
-      images: samples.length,
-      skipped,
-      backbone: backbone.name,
-      wrongShare: doubts.share,
-      issues,
-      decisions: {
-        kept: count('keep'),
-        set: count('set'),
-        dropped: count('drop'),
-        open: after.named.size - after.byFile.size,
-      },
-      seed,
-      totalSeconds: (performance.now() - started) / 1000,
-      out,
-      sheet,
-      decisionsFile,
-    };
+    const pathOf = (file: string) => resolve(dataset.root, file);
+    const sheet = await suspiciousSheet(ranked, nearest, errors.neighborCount, pathOf);
+    const about = { images: samples.length, skipped, backbone: backbone.name, wrongShare: errors.share };
+    return { ...about, issues, ranked, suspiciousSheet: sheet };
   } finally {
     await extraction.close();
   }
+}
+
+/** The faults of each image's quality; none for an image without facts, which could not be read a second time. */
+function qualityOf(facts: GroupedSamples['facts']): QualityFlag[][] {
+  const known = facts.filter(fact => fact !== undefined);
+  const flags = qualityFlags(known.map(({ quality }) => quality)).values();
+  return facts.map(fact => (fact === undefined ? [] : flags.next().value!));
+}
+
+interface Written extends Found {
+  /** The rows of the table. */
+  readonly table: readonly RankedSample[];
+  /** The files that decisions can be about. */
+  readonly files: NameIndex;
+}
+
+async function writeOutputs(
+  outputs: Outputs,
+  { ranked, table, files, suspiciousSheet }: Written,
+  options: CleanOptions,
+) {
+  const { out, sheet, decisionsFile, foreign } = outputs;
+  const { decide, onMessage } = options;
+  const offered = ranked.filter(({ kinds }) => kinds.some(kind => kind === 'label' || kind === 'conflict'));
+  const decision = ({ kinds }: RankedSample) => (kinds.includes('label') ? (decide ?? '') : '');
+  try {
+    for (const file of foreign) onMessage?.(`moved the older ${file} to ${await moveAside(file)}`);
+    await replaceFile(out, out.endsWith('.csv') ? rankedCsv(table) : rankedJsonl(table));
+    await replaceFile(sheet, suspiciousSheet);
+    await changeDecisionsFile(decisionsFile, () => addDecisions(decisionsFile, files, offered, decision));
+  } catch (cause) {
+    if (cause instanceof InputError) throw cause;
+    throw new InputError(expected(out, 'a file that can be written', `"${reasonOf(cause)}"`), { cause });
+  }
+}
+
+function countDecisions({ byFile, named }: Decisions): CleanResult['decisions'] {
+  const count = (kind: Decision['kind']) => [...byFile.values()].filter(decision => decision.kind === kind).length;
+  return { kept: count('keep'), set: count('set'), dropped: count('drop'), open: named.size - byFile.size };
 }
 
 /** Adds rows to the decisions file, which is made if it is not there; what it says by now stays as it is. */

@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import { runConcurrently } from '../base/concurrency.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
-import { readIfThere } from '../base/files.js';
+import { defaultCacheDir, readIfThere } from '../base/files.js';
 import { option } from '../base/options.js';
-import { createOutputFolder } from '../base/output-folder.js';
+import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
-import type { Skipped } from '../datasets/dataset.js';
+import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { copiesFor } from '../engine/runtime/session.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
@@ -17,21 +17,27 @@ import { type Suspect, suspectsOf } from '../evaluation/suspects.js';
 import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
 import { formatMetrics, METRICS_FILE } from '../formats/metrics.js';
+import { reportWarnings } from '../images/image-format.js';
 import { isGray } from '../images/quality.js';
-import { readsForTwo } from '../images/shared-reads.js';
+import { type ReadImage, readsForTwo } from '../images/shared-reads.js';
 import { modelCard } from '../model/card.js';
+import { cropDataset } from '../model/crop-dataset.js';
 import { noAlignmentError } from '../model/crop-faces.js';
-import { loadModel } from '../model/model.js';
+import { loadModel, type Model } from '../model/model.js';
 import { checkOrder, modelFolder } from '../model/model-files.js';
+import {
+  findTrainingLeaks,
+  indexOfModel,
+  type Leakage,
+  leakageOf,
+  leakedImages,
+  PAIR_PX,
+} from '../model/training-leaks.js';
+import { trainingImage } from '../model/training-neighbors.js';
 import { predictionsCsv } from '../report/csv.js';
+import { type EvaluationImages, evaluationImages } from '../report/evaluation-images.js';
 import { type ImageFacts, readImageFacts } from '../similarity/image-facts.js';
-import type { TrainingIndex } from '../similarity/training-index.js';
 import { intervalsAt } from '../uncertainty/intervals.js';
-import { defaultCacheDir, tellWarnings } from './common.js';
-import { cropDataset } from './crop-dataset.js';
-import { evaluationImages } from './evaluation-images.js';
-import { findTrainingLeaks, indexOfModel, type Leakage, leakageOf, leakedImages, PAIR_PX } from './training-leaks.js';
-import { trainingImage } from './training-neighbours.js';
 
 /** Which model to measure, on which data. */
 export interface EvaluateModelOptions extends RunContext, OpenDatasetOptions {
@@ -67,7 +73,7 @@ export interface EvaluateModelResult extends Evaluation {
 }
 
 /**
- * Measures a model on labelled images and writes a report.
+ * Measures a model on labeled images and writes a report.
  *
  * @throws InputError where the model or the data cannot be used, or `out` exists.
  *
@@ -80,181 +86,204 @@ export interface EvaluateModelResult extends Evaluation {
  * ```
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateModelResult> {
-  const started = performance.now();
-  const {
-    data,
-    labelFrom,
-    labelFromPath,
-    skipMissing,
-    decisions,
-    limit,
-    tta = false,
-    seed = 0,
-    force = false,
-    cacheDir = defaultCacheDir(),
-    signal,
-    onMessage,
-  } = options;
+  const startedMs = performance.now();
   checkOrder(options.model, options.data, 'DATA');
   const home = modelFolder(options.model);
   const out = options.out ?? evaluationFolder(home);
   checkApart(out, home, 'the model');
   checkApart(out, options.data, 'the data');
-  // Earlier results at the default place are replaced, file by file: what else lies there stays.
+  const { force = false, onMessage, signal } = options;
+  // Earlier results at the default place are replaced, file by file: other files stay.
   const merge = !force && options.out === undefined && existsSync(join(out, METRICS_FILE));
   const folder = await createOutputFolder(out, { force, merge });
   try {
     const epochs = await readEpochs(home);
-    const { profile } = options;
-    const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
-    try {
-      const { manifest } = model;
-      const target = options.target ?? columnOf(manifest.target.name);
-      const opened = await step(profile, 'listing', () =>
-        openDataset({ data, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal }),
-      );
-      const { framing, input } = manifest;
-      if (options.faces && framing === undefined) throw noAlignmentError(options.model);
-      const dataset =
-        options.faces && framing !== undefined
-          ? await cropDataset(opened, framing, input.sizePx, cacheDir, contextOf(options))
-          : opened;
-      const pathOf = (file: string) => resolve(dataset.root, file);
-      const { samples } = dataset;
-      const paths = samples.map(({ file }) => pathOf(file));
-      const index = await indexOfModel(home, manifest);
-      const { from } = manifest.configuration;
-      if (from !== undefined)
-        options.onMessage?.(
-          `warning: the model goes on from ${from}; images that ${from} was trained on are not looked for`,
-        );
-      const trained = (index: TrainingIndex) => async (file: string) =>
-        (await trainingImage(index, home, index.files.indexOf(file), PAIR_PX)).dataUri;
-      const read = readsForTwo();
-      const predicted = async (context: RunContext) => {
-        // Cropped already, where faces were asked for.
-        const asked = { ...context, tta, read };
-        const answers = await step(profile, 'predictions', () => model.predict(paths, asked));
-        const answered: Prediction[] = [];
-        const positions: number[] = [];
-        const skipped: Skipped[] = [...dataset.skipped];
-        for (const [i, { value, error, scale, unusual, unlike }] of answers.entries()) {
-          if (value === null) {
-            skipped.push({ file: samples[i]!.file, reason: error ?? '' });
-            continue;
-          }
-          answered.push({ ...samples[i]!, value, scale, unusual, unlike });
-          positions.push(i);
-        }
-        if (answered.length === 0) {
-          const { file, reason } = skipped.at(-1)!;
-          const got = `none of ${samples.length}; ${file}: ${reason}`;
-          throw new InputError(expected(options.data, 'at least one image that can be read', got));
-        }
-        const suspects = suspectsOf(answered, manifest.intervals);
-        const draw = () => evaluationImages(answered, suspects, pathOf, { model, home, index });
-        return { answered, positions, skipped, suspects, images: await step(profile, 'images', draw) };
-      };
-      const lookedAt = async (context: RunContext) => {
-        const { facts } = await readImageFacts(dataset, cacheDir, context, read);
-        return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, context)) };
-      };
-      // What draws takes a third of a second to load: beside the engine's work.
-      const page = import('../report/evaluation-page.js');
-      page.catch(() => {});
-      const [{ answered, positions, skipped, suspects, images }, { facts, leaks }] = await runConcurrently(
-        contextOf(options),
-        predicted,
-        'training images',
-        lookedAt,
-      );
-      tellWarnings(dataset.samples, facts, onMessage);
-      const predictions = answered.map((prediction, i) => ({ ...prediction, looks: looksOf(facts[positions[i]!]) }));
-      const { labels: trainingLabels } = manifest.dataset;
-      const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);
-      const evaluation = evaluate(predictions, {
-        trainingLabels,
-        skipped,
-        seed,
-        intervals: manifest.intervals,
-        sizePx: manifest.input.sizePx,
-      });
-      const { name, unit } = manifest.target;
-      const totalSeconds = (performance.now() - started) / 1000;
-      const about = {
-        model: home,
-        modelSha256: manifest.sha256,
-        data: options.data,
-        fingerprint: fingerprint(predictions),
-        tta,
-      };
-      await folder.write(METRICS_FILE, formatMetrics({ ...about, ...evaluation, leakage, suspects }));
-      await folder.write('model-card.md', modelCard(manifest, { data: basename(resolve(options.data)), evaluation }));
-      await folder.write(
-        'predictions.csv',
-        predictionsCsv(predictions, manifest.intervals && intervalsAt(manifest.intervals, 0.9)),
-      );
-      await folder.write('best.png', images.bestSheet);
-      await folder.write('worst.png', images.worstSheet);
-      const { evaluationPage } = await page;
-      await folder.write(
-        'report.html',
-        evaluationPage({
-          title: basename(resolve(home)),
-          target: name,
-          unit: unit ?? undefined,
-          evaluation,
-          predictions,
-          trainingLabels,
-          leakage,
-          leakedImages: index && leakage ? await leakedImages(leakage, pathOf, trained(index)) : [],
-          best: images.best,
-          worst: images.worst,
-          suspects: images.suspects,
-          suspectCount: suspects.length,
-          epochs,
-          keptEpoch: numberOf(manifest.configuration.bestEpoch),
-          loss: textOf(manifest.configuration.loss),
-          made: [
-            ['model', home],
-            ['data', options.data],
-            ['backbone', `${manifest.backbone.name} (${manifest.backbone.source})`],
-            ['input size', `${manifest.input.sizePx} px`],
-            ...Object.entries(manifest.configuration)
-              .filter(([, value]) => value !== null)
-              .map(([key, value]) => [key, String(value)] as const),
-            ['trained on', `${manifest.dataset.images} images, ${manifest.createdAt.slice(0, 10)}`],
-            ['intervals', intervalsText(manifest)],
-            ...(tta ? [['predictions', 'mean of each image and its mirror image (tta)'] as const] : []),
-            ['evaluated in', `${totalSeconds.toFixed(1)} s`],
-            ['bootstrap seed', seed],
-            [
-              'versions',
-              Object.entries(manifest.versions)
-                .map(pair => pair.join(' '))
-                .join(', '),
-            ],
-          ],
-        }),
-      );
-      throwIfAborted(signal);
-      const aside = await folder.commit();
-      if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
-      return {
-        ...evaluation,
-        ...(leakage && { leakage }),
-        suspects,
-        out,
-        tta,
-        seed,
-        totalSeconds: (performance.now() - started) / 1000,
-      };
-    } finally {
-      await model.close();
-    }
+    const measured = await measure(home, options);
+    const seconds = () => (performance.now() - startedMs) / 1000;
+    await writeResults(folder, measured, { home, epochs, options, seconds: seconds() });
+    throwIfAborted(signal);
+    const aside = await folder.commit();
+    if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
+    const { evaluation, leakage, suspects } = measured;
+    const { tta = false, seed = 0 } = options;
+    return { ...evaluation, ...(leakage && { leakage }), suspects, out, tta, seed, totalSeconds: seconds() };
   } finally {
     await folder.close();
   }
+}
+
+/** An evaluation, with what its report shows. */
+interface Measured {
+  readonly manifest: Manifest;
+  readonly predictions: readonly Prediction[];
+  readonly evaluation: Evaluation;
+  readonly suspects: readonly Suspect[];
+  readonly leakage: Leakage | undefined;
+  readonly images: EvaluationImages;
+  readonly leakedImages: Awaited<ReturnType<typeof leakedImages>>;
+}
+
+/** Predicts the data and compares with its labels; meanwhile looks for images of the training among them. */
+async function measure(home: string, options: EvaluateModelOptions): Promise<Measured> {
+  const { profile, seed = 0, onMessage } = options;
+  const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
+  try {
+    const { manifest } = model;
+    const dataset = await datasetOf(manifest, options);
+    const { samples } = dataset;
+    const pathOf = (file: string) => resolve(dataset.root, file);
+    const index = await indexOfModel(home, manifest);
+    tellOrigin(manifest, onMessage);
+    const read = readsForTwo();
+    const predicted = async (context: RunContext) => {
+      const answered = await predictSamples(model, dataset, { ...context, tta: options.tta ?? false, read });
+      if (answered.predictions.length === 0) throw nothingRead(options.data, samples.length, answered.skipped);
+      const suspects = suspectsOf(answered.predictions, manifest.intervals);
+      const draw = () => evaluationImages(answered.predictions, suspects, pathOf, { model, home, index });
+      return { ...answered, suspects, images: await step(profile, 'images', draw) };
+    };
+    const compared = async (context: RunContext) => {
+      const { facts } = await readImageFacts(dataset, options.cacheDir ?? defaultCacheDir(), context, read);
+      return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, context)) };
+    };
+    // The page's plots take a third of a second to load: done while the engine computes.
+    import('../report/evaluation-page.js').catch(() => {});
+    const [{ predictions: answers, positions, skipped, suspects, images }, { facts, leaks }] = await runConcurrently(
+      contextOf(options),
+      predicted,
+      'training images',
+      compared,
+    );
+    reportWarnings(samples, facts, onMessage);
+    const predictions = answers.map((answer, i) => ({ ...answer, looks: looksOf(facts[positions[i]!]) }));
+    const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);
+    const evaluation = evaluate(predictions, {
+      trainingLabels: manifest.dataset.labels,
+      skipped,
+      seed,
+      intervals: manifest.intervals,
+      sizePx: manifest.input.sizePx,
+    });
+    const ofTraining = async (file: string) =>
+      (await trainingImage(index!, home, index!.files.indexOf(file), PAIR_PX)).dataUri;
+    const pairs = leakage === undefined ? [] : await leakedImages(leakage, pathOf, ofTraining);
+    return { manifest, predictions, evaluation, suspects, leakage, images, leakedImages: pairs };
+  } finally {
+    await model.close();
+  }
+}
+
+async function datasetOf(manifest: Manifest, options: EvaluateModelOptions): Promise<Dataset> {
+  const { data, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal, profile } = options;
+  const target = options.target ?? columnOf(manifest.target.name);
+  const opened = await step(profile, 'listing', () =>
+    openDataset({ data, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal }),
+  );
+  const { framing, input } = manifest;
+  if (!options.faces) return opened;
+  if (framing === undefined) throw noAlignmentError(options.model);
+  return await cropDataset(opened, framing, input.sizePx, options.cacheDir ?? defaultCacheDir(), contextOf(options));
+}
+
+/** The predictions of a data set's images: of those that can be read, with their positions in it, and the others. */
+async function predictSamples(
+  model: Model,
+  { root, samples, skipped: unread }: Dataset,
+  options: RunContext & { readonly tta: boolean; readonly read: ReadImage },
+) {
+  const paths = samples.map(({ file }) => resolve(root, file));
+  const answers = await step(options.profile, 'predictions', () => model.predict(paths, options));
+  const predictions: Prediction[] = [];
+  const positions: number[] = [];
+  const skipped: Skipped[] = [...unread];
+  for (const [i, { value, error, scale, unusual, unlike }] of answers.entries()) {
+    if (value === null) {
+      skipped.push({ file: samples[i]!.file, reason: error ?? '' });
+      continue;
+    }
+    predictions.push({ ...samples[i]!, value, scale, unusual, unlike });
+    positions.push(i);
+  }
+  return { predictions, positions, skipped };
+}
+
+function nothingRead(data: string, count: number, skipped: readonly Skipped[]): InputError {
+  const { file, reason } = skipped.at(-1)!;
+  return new InputError(expected(data, 'at least one image that can be read', `none of ${count}; ${file}: ${reason}`));
+}
+
+function tellOrigin({ configuration: { from } }: Manifest, onMessage: RunContext['onMessage']): void {
+  if (from === undefined) return;
+  onMessage?.(`warning: the model goes on from ${from}; images that ${from} was trained on are not looked for`);
+}
+
+/** What the results say beside what was measured. */
+interface About {
+  readonly home: string;
+  readonly epochs: Awaited<ReturnType<typeof readEpochs>>;
+  readonly options: EvaluateModelOptions;
+  readonly seconds: number;
+}
+
+async function writeResults(folder: OutputFolder, measured: Measured, about: About): Promise<void> {
+  const { manifest, predictions, evaluation, suspects, leakage, images } = measured;
+  const { home, epochs, options, seconds } = about;
+  const metrics = {
+    model: home,
+    modelSha256: manifest.sha256,
+    data: options.data,
+    fingerprint: fingerprint(predictions),
+    tta: options.tta ?? false,
+    ...evaluation,
+    leakage,
+    suspects,
+  };
+  const at90 = manifest.intervals && intervalsAt(manifest.intervals, 0.9);
+  await folder.write(METRICS_FILE, formatMetrics(metrics));
+  await folder.write('model-card.md', modelCard(manifest, { data: basename(resolve(options.data)), evaluation }));
+  await folder.write('predictions.csv', predictionsCsv(predictions, at90));
+  await folder.write('best.png', images.bestSheet);
+  await folder.write('worst.png', images.worstSheet);
+  const { evaluationPage } = await import('../report/evaluation-page.js');
+  const page = evaluationPage({
+    title: basename(resolve(home)),
+    target: manifest.target.name,
+    unit: manifest.target.unit ?? undefined,
+    evaluation,
+    predictions,
+    trainingLabels: manifest.dataset.labels,
+    leakage,
+    leakedImages: measured.leakedImages,
+    best: images.best,
+    worst: images.worst,
+    suspects: images.suspects,
+    suspectCount: suspects.length,
+    epochs,
+    keptEpoch: numberOf(manifest.configuration.bestEpoch),
+    loss: textOf(manifest.configuration.loss),
+    made: madeOf(manifest, about, seconds),
+  });
+  await folder.write('report.html', page);
+}
+
+/** How the results were made, for the end of the page. */
+function madeOf(manifest: Manifest, { home, options }: About, seconds: number): (readonly [string, string | number])[] {
+  const { backbone, input, configuration, dataset, createdAt } = manifest;
+  const settings = Object.entries(configuration).filter(([, value]) => value !== null);
+  const packages = Object.entries(manifest.versions).map(pair => pair.join(' '));
+  return [
+    ['model', home],
+    ['data', options.data],
+    ['backbone', `${backbone.name} (${backbone.source})`],
+    ['input size', `${input.sizePx} px`],
+    ...settings.map(([key, value]) => [key, String(value)] as const),
+    ['trained on', `${dataset.images} images, ${createdAt.slice(0, 10)}`],
+    ['intervals', intervalsText(manifest)],
+    ...(options.tta ? [['predictions', 'mean of each image and its mirror image (tta)'] as const] : []),
+    ['evaluated in', `${seconds.toFixed(1)} s`],
+    ['bootstrap seed', options.seed ?? 0],
+    ['versions', packages.join(', ')],
+  ];
 }
 
 /** What slices are made by. */

@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { faceDetectorNetwork } from '../backbones/face-detector.js';
 import { readIfThere } from '../base/files.js';
-import { createOutputFolder } from '../base/output-folder.js';
+import { checkOutside, createOutputFolder } from '../base/output-folder.js';
 import type { RunContext } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
 import type { Manifest } from '../formats/manifest.js';
@@ -16,7 +16,6 @@ import { cardPage } from '../report/card-page.js';
 import { pagePolicy, STARTER, webPage } from '../web/page/markup.js';
 import { FACE_DETECTOR, MODEL_FOLDER, type Release, RUNTIME_FOLDER } from '../web/page/release.js';
 import { type ExportDevice, RUNTIME_FILES, type WebDevice } from '../web/runtime-files.js';
-import { checkOutside } from './common.js';
 import { webRuntimeFolder } from './web-runtime.js';
 
 /** Which model to export, and where to. */

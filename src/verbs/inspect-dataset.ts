@@ -2,28 +2,22 @@ import { basename, resolve } from 'node:path';
 import { mapAhead } from '../base/concurrency.js';
 import { eyeballVersion } from '../base/environment.js';
 import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
+import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
-import { createOutputFolder } from '../base/output-folder.js';
+import { checkOutside, createOutputFolder } from '../base/output-folder.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { significant } from '../base/text.js';
 import type { Sample, Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { histogram } from '../evaluation/groups.js';
-import { contactSheetPng, thumbnail } from '../images/contact-sheet.js';
+import { contactSheetPng, thumbnail, withThumbnails } from '../images/contact-sheet.js';
 import { decodeWithWarning, probeImage } from '../images/image.js';
-import type { ImageWarning } from '../images/image-format.js';
+import { type ImageWarning, reportWarnings } from '../images/image-format.js';
 import { readSource } from '../images/read-source.js';
+import { type LabelStatistics, labelStatistics } from '../metrics/statistics.js';
+import { compareDatasets, type LeakedImages, leakedImages, PAIR_PX } from '../model/training-leaks.js';
 import { inspectPage } from '../report/inspect-page.js';
-import {
-  checkOutside,
-  defaultCacheDir,
-  type LabelStatistics,
-  labelStatistics,
-  tellWarnings,
-  withThumbnails,
-} from './common.js';
-import { compareDatasets, type LeakedImages, leakedImages, PAIR_PX } from './training-leaks.js';
 
 /** Which data to look at. */
 export interface InspectOptions extends RunContext, OpenDatasetOptions {
@@ -151,7 +145,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
       const got = `none of ${samples.length}; ${last.file}: ${last.reason}`;
       throw new InputError(expected(options.data, 'at least one image that can be read', got));
     }
-    tellWarnings(usable, warnings, onMessage);
+    reportWarnings(usable, warnings, onMessage);
     const labels = Float64Array.from(usable, sample => sample.label);
     const statistics = labelStatistics(labels);
     if (statistics.std === 0 && usable.length > 1)

@@ -3,10 +3,9 @@ import { readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { tryLockFile } from '../base/file-lock.js';
-import { pathFault, resourceError } from '../base/files.js';
+import { defaultCacheDir, pathFault, resourceError } from '../base/files.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
 import { HASH_BYTES, isBeingWritten, RECORD_BYTES, segmentNames } from '../features/segments.js';
-import { defaultCacheDir } from './common.js';
 
 /** What the folders of a cache hold: their names. */
 export const CACHE_KINDS = ['features', 'facts', 'faces', 'hub', 'int8', 'framing', 'duplicates'] as const;

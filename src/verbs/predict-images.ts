@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
-import { createOutputFolder } from '../base/output-folder.js';
+import { checkOutside, createOutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { listFiles } from '../datasets/listing.js';
@@ -12,7 +12,6 @@ import { isUrl } from '../images/read-source.js';
 import { loadModel } from '../model/model.js';
 import { checkOrder } from '../model/model-files.js';
 import { ANSWER_COLUMNS, answersCsv } from '../report/csv.js';
-import { checkOutside } from './common.js';
 import { type DrawnPrediction, explainInto } from './explain-images.js';
 
 /** Which images to predict, with which model. */

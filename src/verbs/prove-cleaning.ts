@@ -2,7 +2,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import type { BackboneOptions } from '../backbones/registry.js';
+import { loadBackbone } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
+import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
 import { contextOf, type RunContext } from '../base/progress.js';
@@ -22,10 +24,9 @@ import { mean, standardDeviation } from '../metrics/statistics.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../similarity/duplicates.js';
 import { type GroupedSamples, groupedAt, groupSamples } from '../similarity/group-samples.js';
 import { readGray, readImageFacts } from '../similarity/image-facts.js';
+import { fitHeads } from '../training/fit-model.js';
 import { predictRows } from '../training/out-of-fold.js';
-import { backboneOf, defaultCacheDir } from './common.js';
-import { fitHeads } from './fit-model.js';
-import { planTraining } from './training-plan.js';
+import { planTraining } from '../training/training-plan.js';
 
 /** On which data cleaning is put to the proof, and how hard. */
 export interface ProveOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
@@ -103,7 +104,17 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
   if (!(Number.isInteger(runs) && runs > 0))
     throw new UsageError(expected(option('runs'), 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
-  const backbone = await backboneOf(options, cacheDir, context);
+  const backbone = await loadBackbone(
+    {
+      backbone: options.backbone,
+      weights: options.weights,
+      sizePx: options.sizePx,
+      mean: options.mean,
+      std: options.std,
+      cacheDir,
+    },
+    context,
+  );
   const grouped = await groupSamples(dataset, cacheDir, context);
   checkGroups(options.data, grouped);
   const extraction = await extractFeatures(dataset, backbone, cacheDir, context);

@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardAlignment } from '../backbones/face-detector/alignment.js';
-import type { BackboneOptions } from '../backbones/registry.js';
+import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
 import { runConcurrently } from '../base/concurrency.js';
-import { versions } from '../base/environment.js';
+import { peakRssBytes } from '../base/environment.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
+import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
-import { createOutputFolder, moveAside, type OutputFolder } from '../base/output-folder.js';
+import { checkOutside, createOutputFolder, moveAside, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
 import { type RunContext, stagesOf } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
@@ -15,34 +16,30 @@ import { checkLabelsWithin } from '../base/value-range.js';
 import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { checkResolution } from '../datasets/label.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
-import { splitByQuantile } from '../datasets/split.js';
-import { createSession } from '../engine/runtime/session.js';
+import { type Split, splitByQuantile } from '../datasets/split.js';
 import { type Extraction, extractFeatures } from '../features/extract.js';
 import { backboneAt } from '../features/precision.js';
-import { type Epoch, EVENTS_FILE, formatEvents, parseEvents } from '../formats/events.js';
-import { formatManifest, type Manifest, SCHEMA_VERSION } from '../formats/manifest.js';
+import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
+import type { Manifest } from '../formats/manifest.js';
+import { reportWarnings } from '../images/image-format.js';
 import { readsForTwo } from '../images/shared-reads.js';
-import { buildModel } from '../model/build-model.js';
-import { modelCard } from '../model/card.js';
-import { selfTestPixels, selfTestValue } from '../model/checks.js';
+import { type LabelStatistics, labelStatistics } from '../metrics/statistics.js';
+import { cropDataset } from '../model/crop-dataset.js';
 import { type EarlierModel, openEarlierModel } from '../model/earlier-model.js';
+import { checkSameRun, finishedModel } from '../model/finished-run.js';
+import { optionsFrom, originOf, splitFrom } from '../model/go-on-from.js';
+import { cachedAlignment } from '../model/measure-alignment.js';
 import { readPart } from '../model/model-files.js';
-import { groupedAt, groupSamples, reportGroups } from '../similarity/group-samples.js';
-import { embeddingsOfRows, encodeTrainingIndex, TRAINING_INDEX } from '../similarity/training-index.js';
+import { saveModel } from '../model/save-model.js';
+import { type GroupedSamples, groupedAt, groupSamples, reportGroups } from '../similarity/group-samples.js';
+import { embeddingsOfRows, encodeTrainingIndex } from '../similarity/training-index.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
-import { fineTuneRecipe } from '../training/fine-tune.js';
+import { fitModel, type ModelFit, type Start, type TrainingReference, tuningSettings } from '../training/fit-model.js';
 import type { HeadData } from '../training/head.js';
-import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
+import { planTraining, type TrainingOptions, type TrainingPlan } from '../training/training-plan.js';
 import { type TunedPart, tunedPart } from '../training/tuned-network.js';
 import { tunedTable } from '../training/tuned-table.js';
-import { calibrate } from '../uncertainty/calibrate.js';
-import { backboneOf, checkOutside, defaultCacheDir, labelStatistics, peakRssBytes, tellWarnings } from './common.js';
-import { cropDataset } from './crop-dataset.js';
-import { checkSameRun, finishedModel } from './finished-run.js';
-import { fitHeads, headToTune, type ModelFit, type TuneContext, tuneBackbone } from './fit-model.js';
-import { optionsFrom, originOf, splitFrom } from './go-on-from.js';
-import { cachedAlignment } from './measure-alignment.js';
-import { planTraining, type TrainingOptions, type TrainingPlan } from './training-plan.js';
+import { calibrate, type Uncertainty } from '../uncertainty/calibrate.js';
 
 /** What to train on, and how. */
 export interface TrainOptions
@@ -74,14 +71,6 @@ export interface TrainOptions
    * Default false: either is an error.
    */
   readonly force?: boolean | undefined;
-}
-
-/** What the errors of epochs are to be compared with, on the held-out images. */
-export interface TrainingReference {
-  /** Mean squared error of always predicting the mean of the training labels; null where nothing is held out. */
-  readonly baselineMse: number | null;
-  /** That of the model before the backbone is trained; null where it stays as it is. */
-  readonly startMse: number | null;
 }
 
 /** What training came to; the keys of `train --json`. */
@@ -121,9 +110,9 @@ export interface TrainResult {
 }
 
 /**
- * Trains a model on a folder of images and saves it. The features of a frozen backbone are computed once an image, and a head is
- * fitted on them; with `tune`, the upper stages of the backbone are then trained together with it. With `from` all of that starts from
- * a model, and no image that it was trained on is held out.
+ * Trains a model on a folder of images and saves it. The features of a frozen backbone are computed once an image, and a head is fitted on
+ * them; with `tune`, the upper stages of the backbone are then trained together with it. With `from`, all of that starts from a model, and
+ * no image that it was trained on is held out.
  *
  * @throws InputError for data, weights or an output that cannot be used, a loss that is not finite, a checkpoint of another run.
  * @throws UsageError for options that cannot be meant.
@@ -138,237 +127,404 @@ export interface TrainResult {
  * ```
  */
 export async function trainModel(given: TrainOptions): Promise<TrainResult> {
-  const started = performance.now();
-  const { options, manifest: origin } = await optionsFrom(given);
-  const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
-  const plan = planTraining(options);
-  const stage = stagesOf(options, plan.tune === 'head' ? 3 : 4);
-  const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
-  checkCheckpoint(checkpoint, { force, resume });
-  checkOutside(out, options.data);
-  if (options.from !== undefined) checkOutside(out, options.from);
-  const goesOn = resume && existsSync(checkpoint);
-  const finished = resume && !goesOn && !force ? await finishedModel(out) : undefined;
+  const run = await startRun(given);
   // It is locked until the end, so one process at a time saves to the checkpoint.
-  const folder = await createOutputFolder(out, { force: force || goesOn || finished !== undefined });
+  const folder = await createOutputFolder(run.out, { force: run.replaces });
+  const closing: (() => Promise<void>)[] = [];
   try {
-    const { profile } = options;
-    const opened = await step(profile, 'listing', () => openDataset(options));
-    checkResolution(
-      options.data,
-      Float64Array.from(opened.samples, ({ label }) => label),
-    );
-    if (plan.range !== undefined) checkLabelsWithin(opened.samples, plan.range);
-    const asked = {
-      ...(options.faces && { faces: true }),
-      ...limitsOf(options),
-      ...originOf(options.from, origin),
-      ...decisionsText(opened, options.onMessage),
-    };
-    const earlier = origin && (await openEarlierModel(options.from!, origin, options.backbone));
-    const loaded =
-      earlier?.backbone ?? (await step(profile, 'backbone', () => backboneOf(options, cacheDir, stage(1))));
-    const { sizePx } = loaded;
-    const dataset = options.faces
-      ? await cropDataset(opened, standardAlignment(sizePx), sizePx, cacheDir, stage(1))
-      : opened;
-    const precision = plan.tune === 'head' ? plan.precision : 'fp32';
-    const closing: (() => Promise<void>)[] = [];
-    try {
-      const read = readsForTwo();
-      const extracted = async (context: RunContext) => {
-        const backbone = await step(profile, 'precision', () =>
-          backboneAt(precision, loaded, dataset, cacheDir, context),
-        );
-        // Refused before the work: a stage that is not there.
-        const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
-        const extraction = await step(profile, 'features', () =>
-          extractFeatures(dataset, backbone, cacheDir, context, { read, middle: true }),
-        );
-        closing.push(() => extraction.close());
-        return { backbone, part, extraction };
-      };
-      const [{ backbone, part, extraction }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
-        groupSamples(dataset, cacheDir, context, read),
-      );
-      const { samples, rows, middle, skipped, fingerprint } = extraction;
-      if (samples.length < 2) {
-        throw new InputError(expected(options.data, 'at least 2 images that can be read', `${samples.length}`));
-      }
-      const labels = Float64Array.from(samples, sample => sample.label);
-      const statistics = labelStatistics(labels);
-      if (statistics.std === 0)
-        options.onMessage?.(`warning: every label is ${statistics.min}; the model can only learn that number`);
-      const usable = { ...dataset, samples };
-      const { groups, facts, duplicates } = groupedAt(all, dataset, extraction.positions);
-      tellWarnings(samples, facts, options.onMessage);
-      if (validation > 0) reportGroups(duplicates, options);
-      const splitOf = async (earlier: EarlierModel | undefined) =>
-        earlier === undefined
-          ? { split: splitByQuantile(labels, validation, seed, groups), start: undefined }
-          : await splitFrom(earlier, usable, facts, { labels, groups, fingerprint, validation, seed }, stage(1));
-      const fitStarted = performance.now();
-      if (finished !== undefined && part !== undefined) {
-        checkSameRun(out, finished, {
-          target: { name: dataset.target, unit: options.unit ?? null },
-          ...{ sizePx: backbone.sizePx, backbone: backbone.name, backboneSha256: backbone.sha256, data: fingerprint },
-          configuration: { ...tuningSettings(plan, part), validation, seed, ...asked },
-        });
-        options.onMessage?.(`${out}: this run is done already`);
-        return await finishedResult(out, finished, extraction, started);
-      }
-      const { split, start } = await splitOf(earlier);
-      const baselineMse = baselineOf(labels, split);
-      options.onReference?.({ baselineMse, startMse: null });
-      const mirror =
-        plan.augment === 'flip'
-          ? await extractFeatures({ ...dataset, samples }, backbone, cacheDir, stage(2), { mirrored: true })
-          : undefined;
-      if (mirror !== undefined) closing.push(() => mirror.close());
-      const data: HeadData = { rows, middle, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
-      const onEpoch = part === undefined ? options.onEpoch : undefined;
-      const fitting = { ...stage(2), onEpoch };
-      let fits = await step(profile, 'head', async () =>
-        part === undefined
-          ? await fitHeads(data, backbone, plan, seed, start, fitting)
-          : [await headToTune(data, backbone, plan, seed, start, fitting)],
-      );
-      if (part !== undefined) {
-        options.onReference?.({ baselineMse, startMse: fits[0]!.validationMse });
-        const identity = {
-          data: fingerprint,
-          backbone: backbone.sha256,
-          sizePx: backbone.sizePx,
-          normalization: JSON.stringify(backbone.normalization),
-          validation,
-          held: sha256Hex(split.validation.join()).slice(0, 16),
-          seed,
-          tune: part.lowest,
-          bn: part.batchNorm,
-          augment: plan.augment,
-          loss: plan.loss,
-          head: fits[0]!.name,
-          balance: plan.balance,
-          rateDecay: plan.rateDecay,
-          ...limitsOf(options),
-          ...originOf(options.from, origin),
-        };
-        // Not the head that ridge has refitted on all: held-out images that it has seen could not judge the epochs.
-        const tuning: TuneContext = { backbone, dataset, extraction, data, part, head: fits[0]!.held, plan, seed };
-        const saving = { path: checkpoint, everySeconds: options.checkpointSeconds ?? 60, resume, identity };
-        if (!resume) await setAside(checkpoint, options.onMessage);
-        const tuned = () => tuneBackbone(tuning, saving, cacheDir, folder, { ...stage(3), onEpoch: options.onEpoch });
-        fits = [await step(profile, 'tuning', tuned), ...fits];
-      }
-      const [taken] = fits as [ModelFit];
-      const fitSeconds = (performance.now() - fitStarted) / 1000;
-      const calibrationStarted = performance.now();
-      const { correctBias = false, signal } = options;
-      const calibrated = async (context: RunContext) => {
-        const result = await step(profile, 'intervals', async () => {
-          const { tuned } = taken;
-          const table = tuned === undefined ? data : await tunedTable(data, usable, backbone, tuned, context);
-          return await calibrate(table, taken, { correctBias, seed, middleStage: backbone.middle?.stage }, context);
-        });
-        return { ...result, calibrateSeconds: (performance.now() - calibrationStarted) / 1000 };
-      };
-      const [{ head, calibration, intervals, biasCorrection, calibrateSeconds }, framing] = await runConcurrently(
-        stage(part === undefined ? 3 : 4),
-        calibrated,
-        'framing of faces',
-        context => cachedAlignment({ ...usable, fingerprint }, cacheDir, context),
-      );
-      throwIfAborted(signal);
-
-      // A trained backbone makes other features of them than those at hand.
-      const looks = part === undefined ? await embeddingsOfRows(rows, signal) : undefined;
-      const index = encodeTrainingIndex(
-        relative(resolve(out), dataset.root),
-        samples,
-        facts,
-        duplicates.thresholds,
-        looks,
-      );
-      const network = buildModel(backbone, head, taken.tuned, calibration);
-      const held = split.validation.length;
-      const validationMse = biasCorrection === undefined ? taken.validationMse : biasCorrection.after.rmse ** 2;
-      const metrics = validationMse === null ? null : measured(held, validationMse);
-      const times = timesOf(extraction, fitSeconds, started);
-      const manifest: Manifest = {
-        schemaVersion: SCHEMA_VERSION,
-        target: { name: dataset.target, unit: options.unit ?? null },
-        input: { sizePx: backbone.sizePx, kernel: 'linear', fit: 'fill' },
-        backbone: describe(backbone),
-        sha256: sha256Hex(network),
-        trainingIndexSha256: sha256Hex(index),
-        configuration: {
-          tune: part?.lowest ?? 'head',
-          ...taken.configuration,
-          validation,
-          seed,
-          ...asked,
-        },
-        dataset: { images: samples.length, skipped: skipped.length, fingerprint, labels: statistics },
-        metrics: { validation: metrics },
-        intervals,
-        biasCorrection,
-        framing,
-        times,
-        versions: versions(),
-        createdAt: new Date().toISOString(),
-        selfTest: { value: await selfTest(network, backbone.sizePx) },
-      };
-      await folder.write('model.onnx', network);
-      await folder.write(TRAINING_INDEX, index);
-      await folder.write('eyeball.json', formatManifest(manifest));
-      await folder.write('README.md', modelCard(manifest));
-      await folder.write(EVENTS_FILE, formatEvents(taken.epochs));
-      if (taken.epochs.length > 0) await writeTensorboard(folder, taken.epochs);
-      if (part === undefined) await setAside(checkpoint, options.onMessage);
-      if (!goesOn || !(await isSameModel(out, manifest.sha256))) {
-        const aside = await folder.commit();
-        if (aside !== undefined) options.onMessage?.(`moved the older ${out} to ${aside}`);
-      }
-      if (part !== undefined) await removeCheckpoint(checkpoint);
-      return {
-        images: samples.length,
-        skipped,
-        backbone: backbone.name,
-        precision: backbone.precision ?? 'fp32',
-        features: backbone.width,
-        tune: part?.lowest ?? 'head',
-        heads: fits.map(({ name, validationMse }) => ({
-          name,
-          rmse: validationMse === null ? null : Math.sqrt(validationMse),
-        })),
-        epochs: taken.epochs,
-        bestEpoch: taken.bestEpoch,
-        validation: metrics,
-        ...times,
-        calibrateSeconds,
-        imagesPerSecond: extraction.samples.length / extraction.seconds,
-        cachedImages: extraction.cached,
-        computeShare: taken.computeShare,
-        peakRssBytes: peakRssBytes(),
-        model: out,
-      };
-    } finally {
-      for (const close of closing) await close();
-    }
+    const source = await openSource(run);
+    const table = await tableOf(source, run, closing);
+    const finished = await finishedResult(source, table, run);
+    if (finished !== undefined) return finished;
+    const split = await splitOf(source, table, run);
+    const fitted = await fit(table, split, run, closing);
+    const calibrated = await calibrateAndAlign(table, fitted, run);
+    const manifest = await save(folder, { source, table, fitted, calibrated }, run);
+    await commit(folder, manifest, table, run);
+    return resultOf(manifest, table, fitted, calibrated, run);
   } finally {
+    for (const close of closing) await close();
     await folder.close();
   }
 }
 
-/** Mean squared error, on the held-out labels, of the mean of the others; null where nothing is held out. */
-function baselineOf(
-  labels: Float64Array,
-  { train, validation }: { readonly train: readonly number[]; readonly validation: readonly number[] },
-): number | null {
-  if (validation.length === 0) return null;
-  const mean = train.reduce((sum, i) => sum + labels[i]!, 0) / train.length;
-  return validation.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / validation.length;
+/** What the options of a run come to before any image is read. */
+interface Run {
+  /** With those that the model of `from` gives. */
+  readonly options: TrainOptions;
+  readonly out: string;
+  readonly seed: number;
+  /** Share of the images held out. */
+  readonly validation: number;
+  readonly cacheDir: string;
+  readonly plan: TrainingPlan;
+  /** The manifest of the model that it goes on from. */
+  readonly origin: Manifest | undefined;
+  readonly checkpoint: string;
+  /** Whether it goes on from that checkpoint. */
+  readonly resumes: boolean;
+  /** The manifest of the finished model of this run, where `resume` finds one in the place of a checkpoint. */
+  readonly finished: Manifest | undefined;
+  /** Whether something at `out` is replaced. */
+  readonly replaces: boolean;
+  /** The context of a stage, from 1: progress carries the stage's number. */
+  stage(number: number): RunContext;
+  /** Of `performance.now()`. */
+  readonly startedMs: number;
 }
+
+async function startRun(given: TrainOptions): Promise<Run> {
+  const startedMs = performance.now();
+  const { options, manifest: origin } = await optionsFrom(given);
+  const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
+  const plan = planTraining(options);
+  const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
+  checkCheckpoint(checkpoint, { force, resume });
+  checkOutside(out, options.data);
+  if (options.from !== undefined) checkOutside(out, options.from);
+  const resumes = resume && existsSync(checkpoint);
+  const finished = resume && !resumes && !force ? await finishedModel(out) : undefined;
+  const replaces = force || resumes || finished !== undefined;
+  const stage = stagesOf(options, plan.tune === 'head' ? 3 : 4);
+  return {
+    options,
+    out,
+    seed,
+    validation,
+    cacheDir,
+    plan,
+    origin,
+    checkpoint,
+    resumes,
+    finished,
+    replaces,
+    stage,
+    startedMs,
+  };
+}
+
+/** What is trained on, and with which network. */
+interface Source {
+  readonly dataset: Dataset;
+  /** In fp32. */
+  readonly backbone: Backbone;
+  readonly earlier: EarlierModel | undefined;
+  /** Settings that decide the outcome, for the manifest. */
+  readonly settings: Manifest['configuration'];
+}
+
+async function openSource({ options, cacheDir, plan, origin, stage }: Run): Promise<Source> {
+  const { profile, onMessage } = options;
+  const opened = await step(profile, 'listing', () => openDataset(options));
+  checkResolution(
+    options.data,
+    Float64Array.from(opened.samples, ({ label }) => label),
+  );
+  if (plan.range !== undefined) checkLabelsWithin(opened.samples, plan.range);
+  const settings = {
+    ...(options.faces && { faces: true }),
+    ...limitsOf(options),
+    ...originOf(options.from, origin),
+    ...decisionsText(opened, onMessage),
+  };
+  const earlier = origin && (await openEarlierModel(options.from!, origin, options.backbone));
+  const { backbone: name, weights, sizePx: size, mean, std } = options;
+  const asked = { backbone: name, weights, sizePx: size, mean, std, cacheDir };
+  const backbone = earlier?.backbone ?? (await step(profile, 'backbone', () => loadBackbone(asked, stage(1))));
+  const { sizePx } = backbone;
+  const dataset = options.faces
+    ? await cropDataset(opened, standardAlignment(sizePx), sizePx, cacheDir, stage(1))
+    : opened;
+  return { dataset, backbone, earlier, settings };
+}
+
+/** The features of the images that could be read, their labels, and which of them belong together. */
+interface Table extends GroupedSamples {
+  /** Its samples are the rows. */
+  readonly dataset: Dataset;
+  /** In the precision of the plan. */
+  readonly backbone: Backbone;
+  /** The part of it that is fine-tuned. */
+  readonly part: TunedPart | undefined;
+  readonly extraction: Extraction;
+  readonly labels: Float64Array;
+  readonly statistics: LabelStatistics;
+}
+
+async function tableOf({ dataset, backbone: loaded }: Source, run: Run, closing: Closing): Promise<Table> {
+  const { options, cacheDir, plan, stage } = run;
+  const { profile, onMessage } = options;
+  const read = readsForTwo();
+  const extracted = async (context: RunContext) => {
+    const precision = plan.tune === 'head' ? plan.precision : 'fp32';
+    const backbone = await step(profile, 'precision', () => backboneAt(precision, loaded, dataset, cacheDir, context));
+    // Refused before the work: a stage that the backbone lacks.
+    const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
+    const extraction = await step(profile, 'features', () =>
+      extractFeatures(dataset, backbone, cacheDir, context, { read, middle: true }),
+    );
+    closing.push(() => extraction.close());
+    return { backbone, part, extraction };
+  };
+  const [{ backbone, part, extraction }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
+    groupSamples(dataset, cacheDir, context, read),
+  );
+  const { samples } = extraction;
+  if (samples.length < 2) {
+    throw new InputError(expected(options.data, 'at least 2 images that can be read', `${samples.length}`));
+  }
+  const labels = Float64Array.from(samples, sample => sample.label);
+  const statistics = labelStatistics(labels);
+  if (statistics.std === 0)
+    onMessage?.(`warning: every label is ${statistics.min}; the model can only predict that value`);
+  const grouped = groupedAt(all, dataset, extraction.positions);
+  reportWarnings(samples, grouped.facts, onMessage);
+  if (run.validation > 0) reportGroups(grouped.duplicates, options);
+  return { ...grouped, dataset: { ...dataset, samples }, backbone, part, extraction, labels, statistics };
+}
+
+/** Which rows are held out, and what fitting starts from where it goes on from a model. */
+interface StartedSplit {
+  readonly split: Split;
+  readonly start: Start | undefined;
+}
+
+async function splitOf({ earlier }: Source, table: Table, { validation, seed, stage }: Run): Promise<StartedSplit> {
+  const { dataset, labels, groups, facts, extraction } = table;
+  if (earlier === undefined) return { split: splitByQuantile(labels, validation, seed, groups), start: undefined };
+  const { fingerprint } = extraction;
+  return await splitFrom(earlier, dataset, facts, { labels, groups, fingerprint, validation, seed }, stage(1));
+}
+
+/** What was fitted; the best fit first. */
+interface Fitted {
+  readonly fits: readonly [ModelFit, ...ModelFit[]];
+  readonly data: HeadData;
+  readonly fitSeconds: number;
+}
+
+async function fit(table: Table, { split, start }: StartedSplit, run: Run, closing: Closing): Promise<Fitted> {
+  const startedMs = performance.now();
+  const { options, seed, cacheDir, plan, stage } = run;
+  const { dataset, backbone, part, extraction, labels, groups } = table;
+  const { rows, middle } = extraction;
+  const mirror =
+    plan.augment === 'flip'
+      ? await extractFeatures(dataset, backbone, cacheDir, stage(2), { mirrored: true })
+      : undefined;
+  if (mirror !== undefined) closing.push(() => mirror.close());
+  const data: HeadData = { rows, middle, mirrored: mirror?.rows, labels, groups, range: plan.range, ...split };
+  const { onEpoch, onReference, resume = false, checkpointSeconds = 60 } = options;
+  const saving = {
+    path: run.checkpoint,
+    everySeconds: checkpointSeconds,
+    resume,
+    identity: identityOf(table, split, run),
+  };
+  if (part !== undefined && !resume) await setAside(run.checkpoint, options.onMessage);
+  const fits = await fitModel(
+    { dataset, backbone, extraction, data, part, plan, start, seed, saving, cacheDir },
+    {
+      heads: { ...stage(2), onEpoch: part === undefined ? onEpoch : undefined },
+      tuning: { ...stage(3), onEpoch },
+      onReference,
+    },
+  );
+  const [best, ...others] = fits as [ModelFit, ...ModelFit[]];
+  return { fits: [best, ...others], data, fitSeconds: (performance.now() - startedMs) / 1000 };
+}
+
+/** What a checkpoint must agree with to be resumed. */
+function identityOf(
+  { backbone, extraction, part }: Table,
+  split: Split,
+  { options, plan, seed, validation, origin }: Run,
+) {
+  return {
+    data: extraction.fingerprint,
+    backbone: backbone.sha256,
+    sizePx: backbone.sizePx,
+    normalization: JSON.stringify(backbone.normalization),
+    validation,
+    held: sha256Hex(split.validation.join()).slice(0, 16),
+    seed,
+    tune: part?.lowest ?? 'head',
+    bn: part?.batchNorm ?? 'frozen',
+    augment: plan.augment,
+    loss: plan.loss,
+    balance: plan.balance,
+    rateDecay: plan.rateDecay,
+    ...limitsOf(options),
+    ...originOf(options.from, origin),
+  };
+}
+
+/** Intervals and the rest of what is known of errors; how the images show faces. */
+interface Calibrated {
+  readonly uncertainty: Uncertainty;
+  readonly alignment: Manifest['framing'];
+  readonly calibrateSeconds: number;
+}
+
+async function calibrateAndAlign(table: Table, { fits: [best], data }: Fitted, run: Run): Promise<Calibrated> {
+  const startedMs = performance.now();
+  const { options, seed, cacheDir, plan, stage } = run;
+  const { profile, correctBias = false, signal } = options;
+  const { dataset, backbone, extraction } = table;
+  const calibrated = async (context: RunContext) => {
+    const uncertainty = await step(profile, 'intervals', async () => {
+      const { tuned } = best;
+      const seen = tuned === undefined ? data : await tunedTable(data, dataset, backbone, tuned, context);
+      return await calibrate(seen, best, { correctBias, seed, middleStage: backbone.middle?.stage }, context);
+    });
+    return { uncertainty, calibrateSeconds: (performance.now() - startedMs) / 1000 };
+  };
+  const [result, alignment] = await runConcurrently(
+    stage(plan.tune === 'head' ? 3 : 4),
+    calibrated,
+    'face alignment',
+    context => cachedAlignment({ ...dataset, fingerprint: extraction.fingerprint }, cacheDir, context),
+  );
+  throwIfAborted(signal);
+  return { ...result, alignment };
+}
+
+/** What the stages of a training gave. */
+interface Parts {
+  readonly source: Source;
+  readonly table: Table;
+  readonly fitted: Fitted;
+  readonly calibrated: Calibrated;
+}
+
+async function save(folder: OutputFolder, { source, table, fitted, calibrated }: Parts, run: Run): Promise<Manifest> {
+  const { options, out, seed, validation } = run;
+  const { dataset, backbone, part, extraction, statistics, facts, duplicates } = table;
+  const {
+    fits: [best],
+    data,
+    fitSeconds,
+  } = fitted;
+  const { uncertainty, alignment } = calibrated;
+  // A trained backbone gives other features than those at hand.
+  const embeddings = part === undefined ? await embeddingsOfRows(extraction.rows, options.signal) : undefined;
+  const root = relative(resolve(out), dataset.root);
+  const { biasCorrection } = uncertainty;
+  const mse = biasCorrection === undefined ? best.validationMse : biasCorrection.after.rmse ** 2;
+  const manifest = await saveModel(folder, {
+    target: { name: dataset.target, unit: options.unit ?? null },
+    backbone,
+    fitted: best,
+    uncertainty,
+    index: encodeTrainingIndex(root, dataset.samples, facts, duplicates.thresholds, embeddings),
+    configuration: { tune: part?.lowest ?? 'head', ...best.configuration, validation, seed, ...source.settings },
+    dataset: {
+      images: dataset.samples.length,
+      skipped: extraction.skipped.length,
+      fingerprint: extraction.fingerprint,
+      labels: statistics,
+    },
+    metrics: { validation: mse === null ? null : { images: data.validation.length, mse, rmse: Math.sqrt(mse) } },
+    framing: alignment,
+    times: { extractSeconds: extraction.seconds, fitSeconds, totalSeconds: secondsSince(run.startedMs) },
+  });
+  if (best.rateSearch !== undefined) {
+    const { learningRatePlot } = await import('../report/plots.js');
+    const { points, suggestion } = best.rateSearch;
+    await folder.write('learning-rate.svg', learningRatePlot([...points], suggestion));
+  }
+  return manifest;
+}
+
+/** Puts the model in its place, unless a killed run has done so, and removes the checkpoint. */
+async function commit(folder: OutputFolder, manifest: Manifest, { part }: Table, run: Run): Promise<void> {
+  const { out, checkpoint, resumes, options } = run;
+  if (part === undefined) await setAside(checkpoint, options.onMessage);
+  if (!resumes || !(await isSameModel(out, manifest.sha256))) {
+    const aside = await folder.commit();
+    if (aside !== undefined) options.onMessage?.(`moved the older ${out} to ${aside}`);
+  }
+  if (part !== undefined) await removeCheckpoint(checkpoint);
+}
+
+function resultOf(
+  { metrics }: Manifest,
+  { backbone, part, extraction }: Table,
+  { fits, fitSeconds }: Fitted,
+  { calibrateSeconds }: Calibrated,
+  run: Run,
+): TrainResult {
+  const [best] = fits;
+  const rmseOf = ({ validationMse }: ModelFit) => (validationMse === null ? null : Math.sqrt(validationMse));
+  return {
+    ...about(extraction, run),
+    backbone: backbone.name,
+    precision: backbone.precision ?? 'fp32',
+    features: backbone.width,
+    tune: part?.lowest ?? 'head',
+    heads: fits.map(fit => ({ name: fit.name, rmse: rmseOf(fit) })),
+    epochs: best.epochs,
+    bestEpoch: best.bestEpoch,
+    validation: metrics.validation,
+    fitSeconds,
+    calibrateSeconds,
+    computeShare: best.computeShare,
+  };
+}
+
+/**
+ * The result of a run that `resume` finds finished; undefined where there is work to do.
+ *
+ * @throws InputError where the model at `out` is of another run.
+ */
+async function finishedResult({ settings }: Source, table: Table, run: Run): Promise<TrainResult | undefined> {
+  const { options, out, plan, finished, seed, validation } = run;
+  const { dataset, backbone, part, extraction } = table;
+  if (finished === undefined || part === undefined) return undefined;
+  checkSameRun(out, finished, {
+    target: { name: dataset.target, unit: options.unit ?? null },
+    ...{
+      sizePx: backbone.sizePx,
+      backbone: backbone.name,
+      backboneSha256: backbone.sha256,
+      data: extraction.fingerprint,
+    },
+    configuration: { ...tuningSettings(plan, part), validation, seed, ...settings },
+  });
+  options.onMessage?.(`${out}: this run is done already`);
+  const { configuration, metrics, times } = finished;
+  return {
+    ...about(extraction, run),
+    backbone: finished.backbone.name,
+    precision: finished.backbone.precision ?? 'fp32',
+    features: finished.backbone.features,
+    tune: `${configuration.tune}`,
+    heads: [{ name: `tuned from ${configuration.tune} on`, rmse: metrics.validation?.rmse ?? null }],
+    epochs: parseEvents(await readPart(out, EVENTS_FILE, 'utf8'), join(out, EVENTS_FILE)),
+    bestEpoch: Number(configuration.bestEpoch),
+    validation: metrics.validation,
+    fitSeconds: times.fitSeconds,
+    calibrateSeconds: 0,
+    computeShare: null,
+  };
+}
+
+/** What a result says of images, time and memory. */
+const about = ({ samples, skipped, seconds, cached }: Extraction, { out, startedMs }: Run) => ({
+  images: samples.length,
+  skipped,
+  extractSeconds: seconds,
+  totalSeconds: secondsSince(startedMs),
+  imagesPerSecond: samples.length / seconds,
+  cachedImages: cached,
+  peakRssBytes: peakRssBytes(),
+  model: out,
+});
+
+const secondsSince = (startedMs: number): number => (performance.now() - startedMs) / 1000;
+
+/** Closes what the stages opened, at the end of the run. */
+type Closing = (() => Promise<void>)[];
 
 /** What was decided about images and labels, for the manifest, and said. */
 function decisionsText({ decisions }: Dataset, onMessage: RunContext['onMessage']): { decisions?: string } {
@@ -408,95 +564,9 @@ async function setAside(checkpoint: string, onMessage: RunContext['onMessage']):
   }
 }
 
-/** What a plan says of fine-tuning, as a manifest says it; a learning rate that is looked for is not known before. */
-function tuningSettings(plan: TrainingPlan, part: TunedPart): Manifest['configuration'] {
-  const { loss, balance, augment, rateDecay } = plan;
-  const { learningRate, ...recipe } = fineTuneRecipe(plan.recipe);
-  const head = plan.heads[0] === 'mlp' ? 'mlp' : 'linear';
-  const about = { tune: part.lowest, head, loss, balance, bn: part.batchNorm, augment, rateDecay };
-  return { ...about, ...recipe, ...(!plan.findRate && { learningRate }) };
-}
-
-/** What training came to where the model was there already. */
-async function finishedResult(
-  out: string,
-  { backbone, configuration, metrics, times }: Manifest,
-  { samples, skipped, seconds, cached }: Extraction,
-  started: number,
-): Promise<TrainResult> {
-  const { validation } = metrics;
-  return {
-    images: samples.length,
-    skipped,
-    backbone: backbone.name,
-    precision: backbone.precision ?? 'fp32',
-    features: backbone.features,
-    tune: `${configuration.tune}`,
-    heads: [{ name: `tuned from ${configuration.tune} on`, rmse: validation?.rmse ?? null }],
-    epochs: parseEvents(await readPart(out, EVENTS_FILE, 'utf8'), join(out, EVENTS_FILE)),
-    bestEpoch: Number(configuration.bestEpoch),
-    validation,
-    extractSeconds: seconds,
-    fitSeconds: times.fitSeconds,
-    calibrateSeconds: 0,
-    totalSeconds: (performance.now() - started) / 1000,
-    imagesPerSecond: samples.length / seconds,
-    cachedImages: cached,
-    computeShare: null,
-    peakRssBytes: peakRssBytes(),
-    model: out,
-  };
-}
-
 /** True where the model of this checksum lies there already: the run had been stopped between its last two steps. */
 async function isSameModel(out: string, sha256: string): Promise<boolean> {
   const path = join(out, 'model.onnx');
   if (!existsSync(path)) return false;
   return sha256Hex(await readPart(out, 'model.onnx', null)) === sha256;
 }
-
-async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]): Promise<void> {
-  let wallTimeSeconds = Date.now() / 1000 - epochs.reduce((sum, { seconds }) => sum + seconds, 0);
-  const name = tensorboardFileName(Math.floor(wallTimeSeconds));
-  const events = epochs.map(({ epoch, seconds, ...values }) => {
-    wallTimeSeconds += seconds;
-    const known = Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== null);
-    return { step: epoch, wallTimeSeconds, scalars: Object.fromEntries(known) };
-  });
-  await folder.write(name, encodeTensorboard(events));
-}
-
-const measured = (images: number, mse: number) => ({ images, mse, rmse: Math.sqrt(mse) });
-
-function describe({ name, source, license, sha256, width, normalization, precision }: Backbone): Manifest['backbone'] {
-  const { scale, mean, std } = normalization;
-  return {
-    name,
-    source,
-    license,
-    sha256,
-    features: width,
-    normalization: { scale, mean: [...mean], std: [...std] },
-    ...(precision && { precision }),
-  };
-}
-
-async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
-  const session = await createSession(network);
-  const data = selfTestPixels(sizePx);
-  const outputs = await session.run({ pixels: { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data } });
-  await session.close();
-  const answer = selfTestValue(outputs);
-  if (!Number.isFinite(answer)) {
-    throw new InputError(
-      expected('the trained model', 'finite numbers', `${answer}`, 'are the labels within the range of float32?'),
-    );
-  }
-  return answer;
-}
-
-const timesOf = (extraction: Extraction, fitSeconds: number, started: number) => ({
-  extractSeconds: extraction.seconds,
-  fitSeconds,
-  totalSeconds: (performance.now() - started) / 1000,
-});

@@ -249,13 +249,13 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'steps for ridge',
     () => train(at('good'), '--solver', 'ridge', '--epochs', '3'),
     2,
-    /--epochs: expected nothing, for ridge is exact, got 3; leave it out, or add --head mlp or --solver adam/,
+    /--epochs has no effect on a head fitted by ridge; remove it, or add --head mlp or --solver adam/,
   ],
   [
     'augmentation of a frozen backbone',
     () => train(at('good'), '--augment', 'face'),
     2,
-    /--augment: expected nothing, for the backbone is frozen and its features are cached, got face; add --tune last or --tune all/,
+    /--augment has no effect on a frozen backbone, whose features are cached; add --tune last or --tune all, or take --augment flip/,
   ],
   [
     'an unknown augmentation',
@@ -267,7 +267,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'two learning rates',
     () => train(at('good'), '--tune', 'last', '--lr', '0.1', '--find-lr'),
     2,
-    /--lr: expected nothing, for --find-lr looks for it, got 0\.1; leave one of them out/,
+    /--lr has no effect with --find-lr, which searches for it; remove one of them/,
   ],
   [
     'a stage that is not there',
@@ -279,7 +279,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'checkpoints of a frozen backbone',
     () => train(at('good'), '--checkpoint-every', '0'),
     2,
-    /--checkpoint-every: expected nothing, for the backbone is frozen, got 0; add --tune last or --tune all/,
+    /--checkpoint-every has no effect on a frozen backbone; add --tune last or --tune all/,
   ],
   [
     'a share of a stage above 1',

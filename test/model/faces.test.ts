@@ -104,7 +104,7 @@ describe('predicting faces', () => {
     const model = await loadModel(folder, { threads: 1 });
     t.after(() => model.close());
     const message =
-      `--faces: expected a model that knows how its images show faces, got ${join(folder, 'eyeball.json')}, which does not; ` +
+      `\`faces\`: expected a model that knows how its images show faces, got ${join(folder, 'eyeball.json')}, which does not; ` +
       'train it again, on images of one face each';
     const image = await portraitScene({ width: 60, height: 60, faces: [] });
     await assert.rejects(model.predict([image], { faces: true }), { name: 'UsageError', message });

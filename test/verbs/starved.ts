@@ -7,8 +7,8 @@ import { openDataset } from '../../src/datasets/open-dataset.js';
 import { contactSheetPng } from '../../src/images/contact-sheet.js';
 import { readSource } from '../../src/images/read-source.js';
 import { runImages } from '../../src/images/run-images.js';
+import { cropDataset } from '../../src/model/crop-dataset.js';
 import { readGray, readImageFacts } from '../../src/similarity/image-facts.js';
-import { cropDataset } from '../../src/verbs/crop-dataset.js';
 import { inspectDataset } from '../../src/verbs/inspect-dataset.js';
 import { failureOf } from '../datasets/temp.js';
 

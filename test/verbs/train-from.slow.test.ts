@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { loadModel, readManifest } from '../../src/model/model.js';
-import { type TrainingReference, type TrainOptions, trainModel } from '../../src/verbs/train-model.js';
+import type { TrainingReference } from '../../src/training/fit-model.js';
+import { type TrainOptions, trainModel } from '../../src/verbs/train-model.js';
 import { temporaryFolder, writeImages } from '../cli/eyeball.js';
 import { failureOf } from '../datasets/temp.js';
 
@@ -105,7 +106,7 @@ describe('train from a model', () => {
     assert.match(await failure({ data: table, from: model }), /images to hold out .*, got none; add others$/);
     assert.match(
       await failure({ from: mlp, seed: 5 }),
-      /^InputError: --from: expected images to hold out that its model was not trained on, got none; add others, or --seed 0 --val 0\.25$/,
+      /^InputError: `from`: expected images to hold out that its model was not trained on, got none; add others, or `seed: 0` `validation: 0`\.25$/,
     );
   });
 
@@ -113,9 +114,9 @@ describe('train from a model', () => {
     const beside = 'nothing beside --from, whose model says it';
     assert.match(
       await failure({ from: mlp, weights: 'formula' }),
-      new RegExp(`^UsageError: --weights: expected ${beside}`),
+      new RegExp(`^UsageError: \`weights\`: expected ${beside}`),
     );
-    assert.match(await failure({ from: mlp, sizePx: 64 }), new RegExp(`^UsageError: --size: expected ${beside}`));
+    assert.match(await failure({ from: mlp, sizePx: 64 }), new RegExp(`^UsageError: \`sizePx\`: expected ${beside}`));
     assert.match(
       await failure({ from: mlp, backbone: 'face' }),
       /^UsageError: .*backbone.* face conflicts with .*from/,

@@ -119,13 +119,14 @@ describe('trainModel on a frozen backbone', () => {
     const text = await failure({ solver: 'adam', learningRate: 1e30, loss: 'mse' });
     assert.match(
       text,
-      /^InputError: adam: epoch 2 of 5, step 1: expected a finite loss, got Infinity; try a lower --lr than 1e\+30, /,
+      /^InputError: adam: epoch 2 of 5, step 1: expected a finite loss, got Infinity; try a lower `learningRate` than 1e\+30, /,
     );
     const far = await train({ solver: 'adam', learningRate: 1e6, epochs: 2, batch: 6 });
     assert.ok(far.validation!.rmse > 1e4, 'its validation says so');
     // Tuning starts from the fitted head, and that is kept.
     const tuned = await train({ ...quick, learningRate: 1e6 }).catch((thrown: Error) => thrown);
-    if (tuned instanceof Error) assert.match(tuned.message, /try a lower --lr than \d+, --clip 1, or --find-lr$/);
+    if (tuned instanceof Error)
+      assert.match(tuned.message, /try a lower `learningRate` than \d+, `clip: 1`, or `findRate`$/);
     else assert.equal(tuned.bestEpoch, 0);
   });
 });
@@ -195,15 +196,15 @@ describe('trainModel with --tune', () => {
     const watch = { onProgress: (at: unknown) => progress.push(at) };
     assert.equal(
       await failure({ unfreeze: 'layer9', ...watch }),
-      'UsageError: --unfreeze: expected stem, layer1, layer2, layer3, layer4, got "layer9"',
+      'UsageError: `unfreeze`: expected stem, layer1, layer2, layer3, layer4, got "layer9"',
     );
     assert.equal(
       await failure({ ...face, tune: 'last', batchNorm: 'batch', ...watch }),
-      'UsageError: --bn: expected frozen, got batch, but face has no batch norm; leave it out',
+      'UsageError: `batchNorm`: expected frozen, got batch, but face has no batch norm; leave it out',
     );
     assert.match(
       await failure({ ...face, unfreeze: 'layer4', ...watch }),
-      /^UsageError: --unfreeze: expected stage1, stage2, stage3, stage4, stage5, got "layer4"$/,
+      /^UsageError: `unfreeze`: expected stage1, stage2, stage3, stage4, stage5, got "layer4"$/,
     );
     assert.deepEqual(progress, []);
   });
@@ -323,7 +324,7 @@ describe('trainModel with --tune', () => {
     writeFileSync(path, network);
     assert.equal(
       await failure({ backbone: path, weights: undefined, sizePx: undefined, tune: 'last' }),
-      'UsageError: --tune: expected head or all for foreign, whose stages eyeball does not know, got "last"',
+      'UsageError: `tune`: expected head or all for foreign, whose stages eyeball does not know, got "last"',
     );
   });
 });

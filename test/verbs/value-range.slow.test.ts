@@ -125,11 +125,11 @@ describe('train with --min and --max', () => {
     const failure = (options: Partial<TrainOptions>) => failureOf(() => train(options));
     assert.match(
       await failure({ min: 10, max: 80 }),
-      /^InputError: \d+ of 60 labels lie outside of the range that was asked for\n {2}0\/\d+\.jpg: expected a label from 10 to 80, got 0; mend the label, or change --min or --max\n/,
+      /^InputError: \d+ of 60 labels lie outside of the range that was asked for\n {2}0\/\d+\.jpg: expected a label from 10 to 80, got 0; mend the label, or change `min` or `max`\n/,
     );
     assert.equal(
       await failure({ min: 90, max: 0 }),
-      'UsageError: --min: expected a number below --max 0, by a step of float32 or more, got 90',
+      'UsageError: `min`: expected a number below `max: 0`, by a step of float32 or more, got 90',
     );
     const { code, stderr } = await eyeball('train', data, '--out', join(root, 'none'), '--min', 'NaN');
     assert.equal(code, 2);

@@ -3,9 +3,9 @@ import { InputError } from '../../base/errors.js';
 import type { TrainingAdvice } from '../../formats/studio-protocol.js';
 import { decodeImage } from '../../images/image.js';
 import { readSource } from '../../images/read-source.js';
+import { measureAlignment } from '../../model/measure-alignment.js';
 import { fineTuneRecipe } from '../../training/fine-tune.js';
 import { headRecipe } from '../../training/fit-head.js';
-import { measureAlignment } from '../../verbs/measure-alignment.js';
 import type { Workplace } from './workplace.js';
 
 const DECODED_SIZE = { width: 8, height: 8 } as const;

@@ -2,7 +2,7 @@ import { AbortedError, EyeballError } from '../../base/errors.js';
 import { Pace, type Progress, type RunContext } from '../../base/progress.js';
 import type { Epoch } from '../../formats/events.js';
 import type { Job, JobRequest } from '../../formats/studio-protocol.js';
-import type { TrainingReference } from '../../verbs/train-model.js';
+import type { TrainingReference } from '../../training/fit-model.js';
 import { Problem, shuttingDown } from '../problem.js';
 import { JobPace, stepsOf } from './job-pace.js';
 

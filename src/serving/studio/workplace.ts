@@ -12,7 +12,7 @@ import { codeOf } from '../../datasets/listing.js';
 import { openDataset } from '../../datasets/open-dataset.js';
 import { type HistogramBin, histogram } from '../../evaluation/groups.js';
 import { type Naming, namingSchema } from '../../formats/studio-protocol.js';
-import { labelStatistics } from '../../verbs/common.js';
+import { labelStatistics } from '../../metrics/statistics.js';
 import { Problem } from '../problem.js';
 import type { Served } from '../served-model.js';
 import { DecisionStore } from './decision-store.js';

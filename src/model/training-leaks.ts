@@ -8,11 +8,11 @@ import type { Prediction } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
 import { thumbnail } from '../images/contact-sheet.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
-import { readPart } from '../model/model-files.js';
 import { stacked } from '../similarity/duplicates.js';
 import { type ImageFacts, readGray, readImageFacts } from '../similarity/image-facts.js';
 import { findLeaks, type Leak } from '../similarity/leakage.js';
 import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex, trainingPath } from '../similarity/training-index.js';
+import { readPart } from './model-files.js';
 
 /** A test image and the training image that it repeats. */
 export interface LeakedPair {

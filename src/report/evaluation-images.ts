@@ -1,11 +1,10 @@
 import { significant } from '../base/text.js';
 import type { Prediction } from '../evaluation/evaluate.js';
 import type { Suspect } from '../evaluation/suspects.js';
-import { contactSheetPng } from '../images/contact-sheet.js';
+import { contactSheetPng, withThumbnails } from '../images/contact-sheet.js';
 import type { Model } from '../model/model.js';
+import { type TrainingNeighbour, withTrainingNeighbours } from '../model/training-neighbors.js';
 import type { TrainingIndex } from '../similarity/training-index.js';
-import { withThumbnails } from './common.js';
-import { type TrainingNeighbour, withTrainingNeighbours } from './training-neighbours.js';
 
 interface Shown {
   /** A small version as a data URI. */

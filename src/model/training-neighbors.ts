@@ -4,10 +4,10 @@ import { contentHash } from '../features/feature-cache.js';
 import { thumbnail } from '../images/contact-sheet.js';
 import { decodeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
-import type { Model } from '../model/model.js';
 import { embed } from '../similarity/embedding.js';
 import { nearestNeighbors } from '../similarity/nearest-neighbors.js';
 import { type TrainingIndex, trainingPath } from '../similarity/training-index.js';
+import type { Model } from './model.js';
 
 /** A training image that looks like another image to the model. */
 export interface TrainingNeighbour {

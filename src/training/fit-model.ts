@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { option } from '../base/options.js';
-import type { OutputFolder } from '../base/output-folder.js';
+import { step } from '../base/profile.js';
 import type { RunContext } from '../base/progress.js';
 import { significant } from '../base/text.js';
 import type { Dataset } from '../datasets/dataset.js';
@@ -12,7 +12,7 @@ import type { Manifest } from '../formats/manifest.js';
 import { findAugmentation } from '../images/augment.js';
 import { augmentedSheet } from '../images/augmented-sheet.js';
 import { rootMeanSquaredError } from '../metrics/regression.js';
-import { findLearningRate } from '../training/find-rate.js';
+import { type FoundRate, findLearningRate } from './find-rate.js';
 import {
   type FineTuneOptions,
   fineTune,
@@ -20,22 +20,31 @@ import {
   fineTuneProblem,
   fineTuneRecipe,
   type TunedInput,
-} from '../training/fine-tune.js';
-import { classicSettings, continueHead, fitClassicHead, fitHead, headRecipe } from '../training/fit-head.js';
-import { type Head, type HeadData, linearHead } from '../training/head.js';
-import { predictRows } from '../training/out-of-fold.js';
-import type { Refit } from '../training/refit.js';
-import { fitRidge, refitRidge } from '../training/ridge.js';
-import { stageWidth } from '../training/tuned-network.js';
-import type { Start } from './go-on-from.js';
+} from './fine-tune.js';
+import { classicSettings, continueHead, fitClassicHead, fitHead, headRecipe } from './fit-head.js';
+import { type Head, type HeadData, linearHead } from './head.js';
+import { predictRows } from './out-of-fold.js';
+import type { Refit } from './refit.js';
+import { fitRidge, refitRidge } from './ridge.js';
 import type { TrainingPlan } from './training-plan.js';
+import { stageWidth, type TunedPart } from './tuned-network.js';
+
+/** Where a training starts that goes on from a model. */
+export interface Start {
+  /** The model's head; undefined where it has been fitted on images that are held out now. */
+  readonly head: Head | undefined;
+  /** Whether the model has been trained on some of the images: what is fitted on a part of them must not start from it. */
+  readonly knowsImages: boolean;
+  /** Whether its backbone has been trained. */
+  readonly isTuned: boolean;
+}
 
 /** Somebody to tell, of epochs too. */
 export interface EpochContext extends RunContext {
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
 }
 
-/** A fitted head, or a tuned network with its head. */
+/** A fitted head, or a fine-tuned network with its head. */
 export interface ModelFit {
   readonly name: string;
   readonly head: Head;
@@ -50,6 +59,75 @@ export interface ModelFit {
   readonly validationMse: number | null;
   readonly computeShare: number | null;
   readonly configuration: Manifest['configuration'];
+  /** A contact sheet, PNG, of augmented images; absent where none are augmented. */
+  readonly augmentedSheet?: Buffer;
+  /** The search for a learning rate; absent where it was given. */
+  readonly rateSearch?: FoundRate;
+}
+
+/** What is fitted on what: the features of a data set, what of the network is trained, and how. */
+export interface FitRequest {
+  /** Its samples are the rows of `extraction`. */
+  readonly dataset: Dataset;
+  readonly backbone: Backbone;
+  readonly extraction: Extraction;
+  readonly data: HeadData;
+  /** The part of the backbone that is fine-tuned; undefined where it stays frozen. */
+  readonly part: TunedPart | undefined;
+  readonly plan: TrainingPlan;
+  readonly start: Start | undefined;
+  readonly seed: number;
+  /** The checkpoint of fine-tuning: its file, how often it is written, and what identifies the run. */
+  readonly saving: FineTuneOptions['checkpoint'];
+  readonly cacheDir: string;
+}
+
+/** The errors that those of the epochs are compared with, on the held-out images. */
+export interface TrainingReference {
+  /** Mean squared error of always predicting the mean of the training labels; null where nothing is held out. */
+  readonly baselineMse: number | null;
+  /** That of the model before its backbone is trained; null where the backbone stays frozen. */
+  readonly startMse: number | null;
+}
+
+/** The contexts of both stages of a fit, and who learns what its errors are compared with. */
+export interface FitContexts {
+  readonly heads: EpochContext;
+  readonly tuning: EpochContext;
+  readonly onReference?: ((reference: TrainingReference) => void) | undefined;
+}
+
+/**
+ * Fits what the plan says: the heads on frozen features and, with `part`, then the upper stages of the backbone with one of them.
+ *
+ * @returns The best fit on the held-out images first; a fine-tuned network before the head that it started with.
+ */
+export async function fitModel(request: FitRequest, { heads, tuning, onReference }: FitContexts): Promise<ModelFit[]> {
+  const { data, backbone, plan, seed, start, part } = request;
+  const baselineMse = baselineOf(data);
+  onReference?.({ baselineMse, startMse: null });
+  const { profile } = heads;
+  if (part === undefined) return await step(profile, 'head', () => fitHeads(data, backbone, plan, seed, start, heads));
+  const first = await step(profile, 'head', () => headToTune(data, backbone, plan, seed, start, heads));
+  onReference?.({ baselineMse, startMse: first.validationMse });
+  // Not the head that ridge has refitted on all rows: the held-out images could not choose the epoch then.
+  return [await step(profile, 'tuning', () => tuneBackbone({ ...request, part, first }, tuning)), first];
+}
+
+/** Mean squared error, on the held-out labels, of the mean of the others; null where nothing is held out. */
+function baselineOf({ labels, train, validation }: HeadData): number | null {
+  if (validation.length === 0) return null;
+  const mean = train.reduce((sum, i) => sum + labels[i]!, 0) / train.length;
+  return validation.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / validation.length;
+}
+
+/** The settings of fine-tuning in a manifest, but for what only the run finds: a learning rate that is searched for, the best epoch. */
+export function tuningSettings(plan: TrainingPlan, part: TunedPart): Manifest['configuration'] {
+  const { loss, balance, augment, rateDecay } = plan;
+  const { learningRate, ...recipe } = fineTuneRecipe(plan.recipe);
+  const head = plan.heads[0] === 'mlp' ? 'mlp' : 'linear';
+  const about = { tune: part.lowest, head, loss, balance, bn: part.batchNorm, augment, rateDecay };
+  return { ...about, ...recipe, ...(!plan.findRate && { learningRate }) };
 }
 
 /**
@@ -159,7 +237,7 @@ function earlierHead(
 }
 
 /** The head that fine-tuning starts with: that of the model that it goes on from where it can, else one that is fitted first. */
-export async function headToTune(
+async function headToTune(
   data: HeadData,
   backbone: Backbone,
   plan: TrainingPlan,
@@ -178,26 +256,19 @@ export async function headToTune(
   return { name: `${kind} of the model`, head, held: head, validationMse, ...none };
 }
 
-export interface TuneContext {
-  readonly backbone: Backbone;
-  readonly dataset: Dataset;
-  readonly extraction: Extraction;
-  readonly data: HeadData;
-  readonly part: FineTuneOptions['part'];
-  readonly head: Head;
-  readonly plan: TrainingPlan;
-  readonly seed: number;
+interface TuneRequest extends FitRequest {
+  readonly part: TunedPart;
+  /** The fit of the head that fine-tuning starts with. */
+  readonly first: ModelFit;
 }
 
 /** Trains the upper stages with the head that was fitted on the frozen ones. */
-export async function tuneBackbone(
-  { backbone, dataset, extraction, data, part, head, plan, seed }: TuneContext,
-  saving: FineTuneOptions['checkpoint'],
-  cacheDir: string,
-  folder: OutputFolder,
+async function tuneBackbone(
+  { backbone, dataset, extraction, data, part, first, plan, seed, saving, cacheDir }: TuneRequest,
   context: EpochContext,
 ): Promise<ModelFit> {
   const { samples } = extraction;
+  const head = first.held;
   const paths = samples.map(({ file }) => resolve(dataset.root, file));
   const { augment, loss, balance, rateDecay } = plan;
   // Frozen stages are run once an image (and once its mirror image), unless what enters them is another image each time.
@@ -220,19 +291,16 @@ export async function tuneBackbone(
     const asked = { backbone, part, input, head, loss, labels, train, validation, balance, rateDecay, seed };
     let recipe = fineTuneRecipe(plan.recipe);
     const augmentation = findAugmentation(augment);
-    if (augmentation !== undefined) {
-      const sheet = await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, sizePx: backbone.sizePx });
-      await folder.write('augmented.png', sheet);
-    }
+    const sheet =
+      augmentation && (await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, sizePx: backbone.sizePx }));
+    let rateSearch: FoundRate | undefined;
     if (plan.findRate) {
       const tuning = { ...asked, ...recipe, checkpoint: saving };
-      const found = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), context);
-      recipe = { ...recipe, learningRate: found.suggestion };
-      const { learningRatePlot } = await import('../report/plots.js');
-      await folder.write('learning-rate.svg', learningRatePlot([...found.points], found.suggestion));
-      context.onMessage?.(`found a learning rate of ${found.suggestion}: see learning-rate.svg`);
+      rateSearch = await findLearningRate(fineTuneProblem(tuning), fineTuneFitOptions(tuning), context);
+      recipe = { ...recipe, learningRate: rateSearch.suggestion };
+      context.onMessage?.(`found a learning rate of ${rateSearch.suggestion}: see learning-rate.svg`);
     }
-    const checkpoint = { ...saving, identity: { ...saving.identity, ...recipe } };
+    const checkpoint = { ...saving, identity: { ...saving.identity, head: first.name, ...recipe } };
     const { head: tunedHead, fit } = await fineTune(
       { ...asked, ...recipe, checkpoint, onEpoch: context.onEpoch },
       context,
@@ -256,6 +324,8 @@ export async function tuneBackbone(
         ...recipe,
         bestEpoch: fit.epoch,
       },
+      ...(sheet && { augmentedSheet: sheet }),
+      ...(rateSearch && { rateSearch }),
     };
   } finally {
     for (const stage of stages) await stage.close();

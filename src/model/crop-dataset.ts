@@ -10,7 +10,7 @@ import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { contentHash } from '../features/feature-cache.js';
 import { encodePng } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
-import { faceCropper } from '../model/crop-faces.js';
+import { faceCropper } from './crop-faces.js';
 
 // Goes up when crops of the same image become others.
 const CROP_VERSION = 1;

@@ -1,10 +1,10 @@
 import type { Precision } from '../backbones/backbone.js';
 import { expected, UsageError } from '../base/errors.js';
-import { option } from '../base/options.js';
+import { type OptionKey, option } from '../base/options.js';
 import { type ValueRange, valueRange } from '../base/value-range.js';
 import type { AugmentName } from '../images/augment.js';
-import type { LossName } from '../training/loss.js';
-import type { RecipeOptions } from '../training/recipe.js';
+import type { LossName } from './loss.js';
+import type { RecipeOptions } from './recipe.js';
 
 /** What is trained, and how. */
 export interface TrainingOptions extends RecipeOptions {
@@ -91,31 +91,28 @@ function recipeOf(options: TrainingOptions): RecipeOptions {
 }
 
 /**
- * What the options ask for.
+ * The plan that options describe.
  *
- * @throws UsageError for a value out of its range, and for options that have no use beside the others.
+ * @throws UsageError for a value out of its range, and for an option that has no effect beside the others.
  */
 export function planTraining(options: TrainingOptions): TrainingPlan {
   checkRanges(options);
-  const { unfreeze, head, solver, balance = false, augment = 'none', findRate = false } = options;
+  const { unfreeze, balance = false, augment = 'none', findRate = false } = options;
   if (unfreeze !== undefined && options.tune !== undefined) {
-    refuse(option('unfreeze'), `${option('tune', options.tune)} says which stages are trained`, unfreeze);
+    noEffect('unfreeze', `beside ${option('tune', options.tune)}`, 'remove one of them');
   }
   if (unfreeze === 'head' || unfreeze === 'last' || unfreeze === 'all') {
-    throw new UsageError(
-      expected(option('unfreeze'), 'the name of a stage', `"${unfreeze}"`, `take ${option('tune', unfreeze)}`),
-    );
+    const wayOut = `take ${option('tune', unfreeze)}`;
+    throw new UsageError(expected(option('unfreeze'), 'the name of a stage', `"${unfreeze}"`, wayOut));
   }
-  if (options.validation === 0 && options.patience != null) {
-    refuse(option('patience'), `nothing is held out to measure on (${option('validation', 0)})`, options.patience);
+  if (options.validation === 0) {
+    const nothingHeld = `with ${option('validation', 0)}, which holds out no images`;
+    if (options.patience != null) noEffect('patience', nothingHeld);
+    if (options.correctBias) noEffect('correctBias', nothingHeld);
   }
-  if (options.validation === 0 && options.correctBias) {
-    refuse(option('correctBias'), `nothing is held out to measure on (${option('validation', 0)})`, 'it');
-  }
-  const tune = unfreeze ?? options.tune ?? 'head';
-  const recipe = recipeOf(options);
   const range = valueRange(options.min, options.max);
-  const rest = {
+  const tune = unfreeze ?? options.tune ?? 'head';
+  const common = {
     tune,
     precision: options.precision ?? 'fp32',
     balance,
@@ -124,71 +121,65 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     batchNorm: options.batchNorm ?? 'frozen',
     rateDecay: options.rateDecay ?? (options.weights === 'formula' ? 1 : 0.3),
     ...(range !== undefined && { range }),
-    recipe,
+    recipe: recipeOf(options),
   };
-  if (tune !== 'head') {
-    if (solver !== undefined) refuse(option('solver'), 'a backbone is trained by gradients', solver);
-    if (rest.precision === 'int8')
-      refuse(option('precision'), 'a backbone that is trained is computed in fp32', 'int8');
-    if (findRate && options.learningRate !== undefined) {
-      refuse(
-        option('learningRate'),
-        `${option('findRate')} looks for it`,
-        options.learningRate,
-        'leave one of them out',
-      );
-    }
-    const loss = options.loss ?? (head === 'linear' ? 'mse' : 'distribution');
-    const first = head === 'linear' && loss === 'mse' ? 'ridge' : (head ?? 'mlp');
-    return { ...rest, heads: [first], loss, headRecipe: {} };
-  }
+  return { ...common, ...(tune === 'head' ? planOfHeads(options) : planOfTuning(options)) };
+}
 
-  const frozen = 'the backbone is frozen';
-  const beside = `add ${option('tune', 'last')} or ${option('tune', 'all')}`;
-  if (options.batchNorm !== undefined) refuse(option('batchNorm'), frozen, options.batchNorm, beside);
-  if (augment !== 'none' && augment !== 'flip') {
-    refuse(
-      option('augment'),
-      `${frozen} and its features are cached`,
-      augment,
-      `${beside}; or take ${option('augment', 'flip')}`,
-    );
+type HeadPlan = Pick<TrainingPlan, 'heads' | 'loss' | 'headRecipe'>;
+
+/** Fine-tuning starts with one head, fitted with the defaults. */
+function planOfTuning({ head, solver, loss: given, precision, findRate, learningRate }: TrainingOptions): HeadPlan {
+  if (solver !== undefined) noEffect('solver', 'while a backbone is fine-tuned');
+  if (precision === 'int8') noEffect('precision', 'while a backbone is fine-tuned, which is computed in fp32');
+  if (findRate && learningRate !== undefined) {
+    noEffect('learningRate', `with ${option('findRate')}, which searches for it`, 'remove one of them');
   }
-  if (options.rateDecay !== undefined) refuse(option('rateDecay'), frozen, options.rateDecay, beside);
-  if (findRate) refuse(option('findRate'), frozen, 'it', beside);
-  if (options.resume) refuse(option('resume'), `${frozen} and all that takes time is cached`, 'it', beside);
-  if (options.checkpointSeconds !== undefined)
-    refuse(option('checkpointSeconds'), frozen, options.checkpointSeconds, beside);
+  const loss = given ?? (head === 'linear' ? 'mse' : 'distribution');
+  const first = head === 'linear' && loss === 'mse' ? 'ridge' : (head ?? 'mlp');
+  return { heads: [first], loss, headRecipe: {} };
+}
+
+function planOfHeads(options: TrainingOptions): HeadPlan {
+  const { head, solver, augment = 'none' } = options;
+  const addTune = `add ${option('tune', 'last')} or ${option('tune', 'all')}`;
+  const frozen = 'on a frozen backbone';
+  if (augment !== 'none' && augment !== 'flip') {
+    noEffect('augment', `${frozen}, whose features are cached`, `${addTune}, or take ${option('augment', 'flip')}`);
+  }
+  for (const key of ['batchNorm', 'rateDecay', 'findRate', 'resume', 'checkpointSeconds'] as const) {
+    if (options[key] !== undefined && options[key] !== false) noEffect(key, frozen, addTune);
+  }
   if (head === 'mlp' && solver !== undefined) {
-    refuse(option('solver'), 'it is of a linear head', solver, `leave it out, or choose an ${option('optimizer')}`);
+    noEffect('solver', 'on an MLP head', `remove it, or choose an ${option('optimizer')}`);
   }
   const heads = headsOf(options);
-  const [only] = heads;
-  if (heads.length === 1 && only === 'ridge') {
-    for (const [key, value] of Object.entries(recipe)) {
-      refuse(
-        option(key as keyof RecipeOptions),
-        'ridge is exact',
-        value,
-        `leave it out, or add ${option('head', 'mlp')} or ${option('solver', 'adam')}`,
-      );
-    }
-    if (options.loss !== undefined && options.loss !== 'mse')
-      refuse(option('loss'), 'ridge is of squares', options.loss);
-    if (augment !== 'none')
-      refuse(option('augment'), 'ridge sees each image once', augment, `add ${option('head', 'mlp')}`);
-    if (balance) refuse(option('balance'), 'ridge counts all images the same', 'it', `add ${option('head', 'mlp')}`);
+  const recipe = recipeOf(options);
+  if (heads.length === 1 && heads[0] === 'ridge') checkRidge(options, recipe);
+  if (heads[0] === 'classic') checkClassic(options, recipe);
+  return { heads, loss: options.loss ?? (heads.includes('mlp') ? 'distribution' : 'mse'), headRecipe: recipe };
+}
+
+/** Ridge is exact least squares on all rows alike: it has no steps, no other loss and no weights of rows. */
+function checkRidge({ loss, augment = 'none', balance }: TrainingOptions, recipe: RecipeOptions): void {
+  const onRidge = 'on a head fitted by ridge';
+  const addMlp = `remove it, or add ${option('head', 'mlp')}`;
+  for (const key of Object.keys(recipe)) {
+    noEffect(key as keyof RecipeOptions, onRidge, `${addMlp} or ${option('solver', 'adam')}`);
   }
-  if (only === 'classic') {
-    const known = ['epochs', 'learningRate', 'batch', 'patience'];
-    for (const [key, value] of Object.entries(recipe)) {
-      if (!known.includes(key)) refuse(option(key as keyof RecipeOptions), 'adam is the classic loop', value);
-    }
-    if (options.loss === 'distribution')
-      refuse(option('loss'), 'the classic loop has one output', 'distribution', `leave out ${option('solver')}`);
+  if (loss !== undefined && loss !== 'mse') noEffect('loss', `${onRidge}, which minimizes squared errors`);
+  if (augment !== 'none') noEffect('augment', onRidge, addMlp);
+  if (balance) noEffect('balance', onRidge, addMlp);
+}
+
+/** The classic loop has a constant learning rate and one output. */
+function checkClassic({ loss }: TrainingOptions, recipe: RecipeOptions): void {
+  const known = ['epochs', 'learningRate', 'batch', 'patience'];
+  const withAdam = `with ${option('solver', 'adam')}`;
+  for (const key of Object.keys(recipe)) {
+    if (!known.includes(key)) noEffect(key as keyof RecipeOptions, withAdam);
   }
-  const loss = options.loss ?? (heads.includes('mlp') ? 'distribution' : 'mse');
-  return { ...rest, heads, loss, headRecipe: recipe };
+  if (loss === 'distribution') noEffect('loss', `${withAdam}, whose head has one output`, `remove ${option('solver')}`);
 }
 
 /** Naming a head, a solver or a loss fits that alone. */
@@ -203,8 +194,8 @@ function headsOf({ head, solver, loss, balance, validation = 0.1 }: TrainingOpti
   return validation === 0 ? ['ridge'] : ['ridge', 'mlp'];
 }
 
-function refuse(where: string, why: string, got: unknown, wayOut = 'leave it out'): never {
-  throw new UsageError(expected(where, `nothing, for ${why}`, `${got}`, wayOut));
+function noEffect(key: OptionKey, where: string, wayOut = 'remove it'): never {
+  throw new UsageError(`${option(key)} has no effect ${where}; ${wayOut}`);
 }
 
 function checkRanges(options: TrainingOptions): void {

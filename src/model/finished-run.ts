@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import type { Manifest } from '../formats/manifest.js';
-import { readManifest } from '../model/model.js';
+import { readManifest } from './model.js';
 
 /** What decides the outcome of a run, as a manifest says it. */
 export type RunSettings = Pick<Manifest, 'target' | 'configuration'> & {

@@ -1,38 +1,26 @@
 import { basename, resolve } from 'node:path';
+import type { BackboneOptions } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type Split, splitByQuantile } from '../datasets/split.js';
 import type { Manifest } from '../formats/manifest.js';
-import type { EarlierModel } from '../model/earlier-model.js';
-import { readManifest } from '../model/model.js';
-import { modelFolder } from '../model/model-files.js';
 import type { ImageFacts } from '../similarity/image-facts.js';
-import type { Head } from '../training/head.js';
+import type { Start } from '../training/fit-model.js';
+import type { TrainingOptions } from '../training/training-plan.js';
+import type { EarlierModel } from './earlier-model.js';
+import { readManifest } from './model.js';
+import { modelFolder } from './model-files.js';
 import { findTrainingLeaks, indexOfModel } from './training-leaks.js';
 
-/** Options of a training that depend on the model it starts from. */
-export interface OriginOptions {
+/** The options of a training that the model it goes on from answers too. */
+interface FromOptions
+  extends Pick<BackboneOptions, 'weights' | 'sizePx' | 'mean' | 'std'>,
+    Pick<TrainingOptions, 'min' | 'max'> {
   readonly from?: string | undefined;
-  readonly weights?: string | undefined;
-  readonly sizePx?: number | undefined;
-  readonly mean?: readonly number[] | undefined;
-  readonly std?: readonly number[] | undefined;
   readonly faces?: boolean | undefined;
   readonly unit?: string | undefined;
-  readonly min?: number | undefined;
-  readonly max?: number | undefined;
-}
-
-/** Where a training starts that goes on from a model. */
-export interface Start {
-  /** The model's head; undefined where it has been fitted on images that are held out now. */
-  readonly head: Head | undefined;
-  /** Whether the model has been trained on some of the images: what is fitted on a part of them must not start from it. */
-  readonly knowsImages: boolean;
-  /** Whether its backbone has been trained. */
-  readonly isTuned: boolean;
 }
 
 /**
@@ -41,7 +29,7 @@ export interface Start {
  *
  * @throws UsageError for options that say what the model's backbone is.
  */
-export async function optionsFrom<T extends OriginOptions>(options: T): Promise<{ options: T; manifest?: Manifest }> {
+export async function optionsFrom<T extends FromOptions>(options: T): Promise<{ options: T; manifest?: Manifest }> {
   const { from, weights, sizePx, mean, std } = options;
   if (from === undefined) return { options };
   const own = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { planTraining, type TrainingOptions, type TrainingPlan } from '../../src/verbs/training-plan.js';
+import { planTraining, type TrainingOptions, type TrainingPlan } from '../../src/training/training-plan.js';
 import { failureOf } from '../datasets/temp.js';
 
 const plain: TrainingPlan = {
@@ -111,92 +111,85 @@ describe('planTraining', () => {
   });
 });
 
-const beside = 'add --tune last or --tune all';
-const exact = 'leave it out, or add --head mlp or --solver adam';
+const beside = 'add `tune: last` or `tune: all`';
+const onRidge = 'has no effect on a head fitted by ridge; remove it, or add `head: mlp`';
 const refusals: readonly [TrainingOptions, string][] = [
-  [{ validation: 1 }, '--val: expected a share from 0 to below 1, got 1'],
-  [{ validation: -0.1 }, '--val: expected a share from 0 to below 1, got -0.1'],
-  [{ validation: Number.NaN }, '--val: expected a share from 0 to below 1, got NaN'],
-  [{ learningRate: 0 }, '--lr: expected a number above 0, got 0'],
-  [{ learningRate: Number.POSITIVE_INFINITY }, '--lr: expected a number above 0, got Infinity'],
-  [{ clip: -1 }, '--clip: expected a number above 0, got -1'],
-  [{ weightDecay: -1 }, '--weight-decay: expected a number of 0 or above, got -1'],
-  [{ warmUp: -1 }, '--warm-up: expected a number of epochs, 0 or above, got -1'],
-  [{ ema: 1 }, '--ema: expected a decay between 0 and 1, got 1'],
-  [{ ema: 0 }, '--ema: expected a decay between 0 and 1, got 0'],
-  [{ tune: 'last', rateDecay: 0 }, '--rate-decay: expected a share above 0, up to 1, got 0'],
-  [{ tune: 'last', rateDecay: 1.5 }, '--rate-decay: expected a share above 0, up to 1, got 1.5'],
-  [{ tune: 'last', checkpointSeconds: -1 }, '--checkpoint-every: expected a number of seconds, 0 or above, got -1'],
-  [{ epochs: 0 }, '--epochs: expected a whole number above 0, got 0'],
-  [{ batch: 2.5 }, '--batch: expected a whole number above 0, got 2.5'],
-  [{ patience: -1 }, '--patience: expected a whole number above 0, got -1'],
+  [{ validation: 1 }, '`validation`: expected a share from 0 to below 1, got 1'],
+  [{ validation: -0.1 }, '`validation`: expected a share from 0 to below 1, got -0.1'],
+  [{ validation: Number.NaN }, '`validation`: expected a share from 0 to below 1, got NaN'],
+  [{ learningRate: 0 }, '`learningRate`: expected a number above 0, got 0'],
+  [{ learningRate: Number.POSITIVE_INFINITY }, '`learningRate`: expected a number above 0, got Infinity'],
+  [{ clip: -1 }, '`clip`: expected a number above 0, got -1'],
+  [{ weightDecay: -1 }, '`weightDecay`: expected a number of 0 or above, got -1'],
+  [{ warmUp: -1 }, '`warmUp`: expected a number of epochs, 0 or above, got -1'],
+  [{ ema: 1 }, '`ema`: expected a decay between 0 and 1, got 1'],
+  [{ ema: 0 }, '`ema`: expected a decay between 0 and 1, got 0'],
+  [{ tune: 'last', rateDecay: 0 }, '`rateDecay`: expected a share above 0, up to 1, got 0'],
+  [{ tune: 'last', rateDecay: 1.5 }, '`rateDecay`: expected a share above 0, up to 1, got 1.5'],
+  [{ tune: 'last', checkpointSeconds: -1 }, '`checkpointSeconds`: expected a number of seconds, 0 or above, got -1'],
+  [{ epochs: 0 }, '`epochs`: expected a whole number above 0, got 0'],
+  [{ batch: 2.5 }, '`batch`: expected a whole number above 0, got 2.5'],
+  [{ patience: -1 }, '`patience`: expected a whole number above 0, got -1'],
   [
     { validation: 0, patience: 2, head: 'mlp' },
-    '--patience: expected nothing, for nothing is held out to measure on (--val 0), got 2; leave it out',
+    '`patience` has no effect with `validation: 0`, which holds out no images; remove it',
+  ],
+  [
+    { validation: 0, correctBias: true },
+    '`correctBias` has no effect with `validation: 0`, which holds out no images; remove it',
   ],
 
+  [{ tune: 'all', unfreeze: 'layer3' }, '`unfreeze` has no effect beside `tune: all`; remove one of them'],
+  [{ unfreeze: 'head' }, '`unfreeze`: expected the name of a stage, got "head"; take `tune: head`'],
+  [{ unfreeze: 'last' }, '`unfreeze`: expected the name of a stage, got "last"; take `tune: last`'],
+  [{ unfreeze: 'all' }, '`unfreeze`: expected the name of a stage, got "all"; take `tune: all`'],
+  [{ tune: 'last', solver: 'ridge' }, '`solver` has no effect while a backbone is fine-tuned; remove it'],
   [
-    { tune: 'all', unfreeze: 'layer3' },
-    '--unfreeze: expected nothing, for --tune all says which stages are trained, got layer3; leave it out',
-  ],
-  [{ unfreeze: 'head' }, '--unfreeze: expected the name of a stage, got "head"; take --tune head'],
-  [{ unfreeze: 'last' }, '--unfreeze: expected the name of a stage, got "last"; take --tune last'],
-  [{ unfreeze: 'all' }, '--unfreeze: expected the name of a stage, got "all"; take --tune all'],
-  [
-    { tune: 'last', solver: 'ridge' },
-    '--solver: expected nothing, for a backbone is trained by gradients, got ridge; leave it out',
+    { tune: 'last', precision: 'int8' },
+    '`precision` has no effect while a backbone is fine-tuned, which is computed in fp32; remove it',
   ],
   [
     { tune: 'last', findRate: true, learningRate: 0.1 },
-    '--lr: expected nothing, for --find-lr looks for it, got 0.1; leave one of them out',
+    '`learningRate` has no effect with `findRate`, which searches for it; remove one of them',
   ],
 
-  [{ batchNorm: 'frozen' }, `--bn: expected nothing, for the backbone is frozen, got frozen; ${beside}`],
   [
     { augment: 'face' },
-    `--augment: expected nothing, for the backbone is frozen and its features are cached, got face; ${beside}; or take --augment flip`,
+    `\`augment\` has no effect on a frozen backbone, whose features are cached; ${beside}, or take \`augment: flip\``,
   ],
-  [{ rateDecay: 0.5 }, `--rate-decay: expected nothing, for the backbone is frozen, got 0.5; ${beside}`],
-  [{ findRate: true }, `--find-lr: expected nothing, for the backbone is frozen, got it; ${beside}`],
-  [
-    { resume: true },
-    `--resume: expected nothing, for the backbone is frozen and all that takes time is cached, got it; ${beside}`,
-  ],
-  [{ checkpointSeconds: 5 }, `--checkpoint-every: expected nothing, for the backbone is frozen, got 5; ${beside}`],
+  ...Object.entries({ batchNorm: 'frozen', rateDecay: 0.5, findRate: true, resume: true, checkpointSeconds: 5 }).map(
+    ([key, value]): [TrainingOptions, string] => [
+      { [key]: value },
+      `\`${key}\` has no effect on a frozen backbone; ${beside}`,
+    ],
+  ),
   ...(['ridge', 'adam'] as const).map((solver): [TrainingOptions, string] => [
     { head: 'mlp', solver },
-    `--solver: expected nothing, for it is of a linear head, got ${solver}; leave it out, or choose an --optimizer`,
+    '`solver` has no effect on an MLP head; remove it, or choose an `optimizer`',
   ]),
-  [{ solver: 'ridge', loss: 'mae' }, '--loss: expected nothing, for ridge is of squares, got mae; leave it out'],
   [
-    { solver: 'ridge', balance: true },
-    '--balance: expected nothing, for ridge counts all images the same, got it; add --head mlp',
+    { solver: 'ridge', loss: 'mae' },
+    '`loss` has no effect on a head fitted by ridge, which minimizes squared errors; remove it',
   ],
+  [{ solver: 'ridge', augment: 'flip' }, `\`augment\` ${onRidge}`],
+  [{ solver: 'ridge', balance: true }, `\`balance\` ${onRidge}`],
   [
     { solver: 'adam', loss: 'distribution' },
-    '--loss: expected nothing, for the classic loop has one output, got distribution; leave out --solver',
+    '`loss` has no effect with `solver: adam`, whose head has one output; remove `solver`',
   ],
-  ...flagsOf(whole).map(([flag, options, value]): [TrainingOptions, string] => [
-    { ...options, solver: 'ridge' },
-    `${flag}: expected nothing, for ridge is exact, got ${value}; ${exact}`,
+  ...Object.entries(whole).map(([key, value]): [TrainingOptions, string] => [
+    { [key]: value, solver: 'ridge' },
+    `\`${key}\` ${onRidge} or \`solver: adam\``,
   ]),
-  ...flagsOf(whole)
-    .filter(([flag]) => !['--epochs', '--lr', '--batch', '--patience'].includes(flag))
-    .map(([flag, options, value]): [TrainingOptions, string] => [
-      { ...options, solver: 'adam' },
-      `${flag}: expected nothing, for adam is the classic loop, got ${value}; leave it out`,
+  ...Object.entries(whole)
+    .filter(([key]) => !['epochs', 'learningRate', 'batch', 'patience'].includes(key))
+    .map(([key, value]): [TrainingOptions, string] => [
+      { [key]: value, solver: 'adam' },
+      `\`${key}\` has no effect with \`solver: adam\`; remove it`,
     ]),
-  [{ head: 'linear', epochs: 3 }, `--epochs: expected nothing, for ridge is exact, got 3; ${exact}`],
-  [{ validation: 0, epochs: 3 }, `--epochs: expected nothing, for ridge is exact, got 3; ${exact}`],
+  [{ head: 'linear', epochs: 3 }, `\`epochs\` ${onRidge} or \`solver: adam\``],
+  [{ validation: 0, epochs: 3 }, `\`epochs\` ${onRidge} or \`solver: adam\``],
 ];
-
-/** Each option of a recipe alone. */
-function flagsOf(recipe: typeof whole): [flag: string, options: TrainingOptions, value: unknown][] {
-  return Object.entries(recipe).map(([key, value]) => {
-    const flag = key === 'learningRate' ? '--lr' : `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
-    return [flag, { [key]: value }, value];
-  });
-}
 
 describe('planTraining refuses', () => {
   for (const [options, text] of refusals) {
