@@ -73,7 +73,7 @@ thead th { color: var(--muted); font-size: 0.85rem; white-space: nowrap; }
 th:first-child, td.text, th.text { text-align: left; }
 tbody th { font-weight: 400; }
 tbody tr { border-top: 1px solid var(--line); }
-tbody th { min-width: 5rem; overflow-wrap: break-word; }
+tbody th { min-width: 6.5rem; overflow-wrap: break-word; }
 td.text, .files tbody th { min-width: 12rem; overflow-wrap: break-word; }
 td.bar, th.bar { text-align: left; width: 30%; min-width: 6rem; padding-left: 0; }
 .bar i { display: block; height: 0.55rem; margin-top: 0.5rem; border-radius: 0.2rem; background: var(--accent); min-width: 1px; }

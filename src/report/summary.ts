@@ -44,7 +44,7 @@ export function summarize(evaluation: Evaluation, { target, unit, trainingLabels
   sentences.push(
     Math.abs(bias) > 0.1 * mae
       ? `On average its predictions are ${format.quantity(Math.abs(bias))} too ${bias > 0 ? 'high' : 'low'}.`
-      : 'On average they are neither too high nor too low.',
+      : 'On average its predictions are neither too high nor too low.',
   );
   return sentences.join(' ');
 }
