@@ -32,6 +32,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+it('docs/serve.md shows docs/Dockerfile', () => {
+  assert.equal(
+    /```dockerfile\n([\s\S]*?)```/.exec(readFileSync('docs/serve.md', 'utf8'))?.[1],
+    readFileSync('docs/Dockerfile', 'utf8'),
+  );
+});
+
 it("docs/Dockerfile's steps install the package and serve a model", async () => {
   const root = temporaryFolder();
   const [context, app, home] = ['context', 'app', 'home'].map(name => join(root, name)) as [string, string, string];
