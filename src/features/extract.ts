@@ -17,58 +17,57 @@ import { runImages } from '../images/run-images.js';
 import type { ReadImage } from '../images/shared-reads.js';
 import { contentHash, FeatureCache, type FeatureRows, type RowType } from './feature-cache.js';
 
-/** What the backbone makes of a data set: a row for each of `samples`, which are the images that could be read. */
+/** The features of a data set: one row for each of `samples`, the images that could be decoded. */
 export interface Extraction<D extends RowType = 'float32'> {
   readonly samples: readonly Sample[];
-  /** Where they are among those of the data set. */
+  /** Their positions in the data set. */
   readonly positions: readonly number[];
   readonly skipped: readonly Skipped[];
-  /** One row a sample, on disk until `close`. */
+  /** One row per sample, on disk until `close`. */
   readonly rows: FeatureRows<D>;
-  /** Of each sample the means of the backbone's middle stage; only where they were asked for and it has one. */
+  /** The means of the backbone's middle stage per sample; only where requested and where it has one. */
   readonly middle?: FeatureRows | undefined;
-  /** Changes with any file name, label or image. */
+  /** Depends on all file names, labels and images. */
   readonly fingerprint: string;
-  /** Images that were in the cache already. */
+  /** Images found in the cache. */
   readonly cached: number;
   readonly seconds: number;
   close(): Promise<void>;
 }
 
-// Goes up when our graphs of the same weights come to other numbers; what is cached is keyed by it.
+// Part of the cache key: increase it when graphs of the same weights give other values.
 const GRAPH_VERSION = 1;
 
-/** Which of a backbone's values is kept of each image, and as what. */
+/** The backbone value that is cached for each image. */
 interface Layer<D extends RowType> {
-  /** Part of the cache's key. */
+  /** Part of the cache key. */
   readonly name: string;
   readonly dtype: D;
   readonly width: number;
-  /** What the progress is called. */
+  /** The phase of the progress. */
   readonly phase: string;
   readonly mirrored: boolean;
   /**
-   * True caches the means of the middle stage too, whenever the network runs: the next who needs them shall find them. `needed`: it runs
-   * where they alone are missing.
+   * True also caches the means of the middle stage whenever the network runs, for later use. `needed`: the network runs even where only
+   * these are missing.
    */
   readonly middle?: boolean | 'needed';
-  /** Picks it from the backbone: `[N, width]`. */
+  /** The value, `[N, width]`. */
   pick(output: BackboneOutput): Value;
 }
 
-/** What else may be asked for. */
 export interface ExtractOptions {
-  /** True takes each image's mirror image. Default false. */
+  /** Mirrors each image. Default: false. */
   readonly mirrored?: boolean | undefined;
   /** Reads the files. Default: `readSource`. */
   readonly read?: ReadImage | undefined;
-  /** True asks for the means of the middle stage as well. Default false. */
+  /** Also returns the means of the middle stage. Default: false. */
   readonly middle?: boolean | undefined;
 }
 
 /**
- * The value of every image at the end of `stage`, as `extractFeatures` does it for features: `[C, H, W]` flat, as float16, for it
- * is large: half the disk, and an error of a two-thousandth at most, which nobody can see beside what training changes.
+ * The output of `stage` for every image, like `extractFeatures`: `[C, H, W]` flattened, as float16, which halves the disk space at a relative
+ * error of at most 1/2000.
  */
 export function extractStage(
   dataset: Dataset,
@@ -84,11 +83,10 @@ export function extractStage(
 }
 
 /**
- * The backbone's features of every image of `dataset`, each image computed once ever: rows go to a cache in `cacheDir` that is
- * keyed by the image's content, the backbone's weights and the preprocessing. Killed anywhere, the next call goes on from there,
- * with the same result; an image that cannot be decoded is skipped, with its reason.
+ * The backbone's features of every image of `dataset`, cached in `cacheDir` by the content of the image, the weights and the preprocessing.
+ * After a kill the next call continues with the same result. An image that cannot be decoded is skipped with a reason.
  *
- * @throws InputError where no image at all can be decoded, or the cache cannot be written.
+ * @throws InputError where no image can be decoded, or the cache cannot be written.
  */
 export function extractFeatures(
   dataset: Dataset,
@@ -138,7 +136,7 @@ async function extract<D extends RowType>(
       signal,
       profile,
       async compute(pixels) {
-        // Where the cache has every image the network is never loaded.
+        // The network is not loaded where every image is cached.
         const copies = copiesFor(samples.length - cached);
         session ??= createSession(layerModel(backbone, layer), { handOver: true, copies });
         return await (await session).run({ pixels }, { handOver: true });
@@ -154,23 +152,13 @@ async function extract<D extends RowType>(
     });
     for await (const { indices, outputs, failed, settled } of results) {
       if (indices.length > 0) {
-        const rows = outputs.layer!.data as ArrayOf<D>;
-        const means = beside && (outputs.middle!.data as Float32Array);
-        const bad = `expected finite features from the network ${backbone.name}, got others`;
-        const good = indices.flatMap((index, row) => {
-          if (
-            isFiniteRow(rows, row, layer) &&
-            (!means || isFiniteRow(means, row, { width: beside!.width, dtype: 'float32' }))
-          )
-            return [row];
-          reasons.set(index, bad);
-          return [];
-        });
-        const nameOf = (row: number) => hashes[indices[row]!]!;
-        await during(profile, 'write', async () => {
-          await appendMissing(cache, rows, good, nameOf);
-          if (beside && means) await appendMissing(beside, means, good, nameOf);
-        });
+        const batch = {
+          hashes: indices.map(index => hashes[index]!),
+          rows: outputs.layer!.data as ArrayOf<D>,
+          means: beside && (outputs.middle!.data as Float32Array),
+        };
+        for (const row of await during(profile, 'write', () => cacheBatch(batch, cache, beside)))
+          reasons.set(indices[row]!, `expected finite features from the network ${backbone.name}, got others`);
       }
       for (const { index, reason } of failed) reasons.set(index, reason);
       done += settled;
@@ -211,7 +199,7 @@ async function extract<D extends RowType>(
     await close();
     throw thrown;
   } finally {
-    // One that could not be loaded has been reported already.
+    // A session that could not be loaded has been reported.
     await session?.then(
       loaded => loaded.close(),
       () => undefined,
@@ -219,31 +207,56 @@ async function extract<D extends RowType>(
   }
 }
 
-/** True where row `row` of `rows` `[N, width]` holds finite numbers alone. */
+/** The outputs of the network for some images, `[N, width]`. */
+interface Batch<D extends RowType> {
+  readonly hashes: readonly string[];
+  readonly rows: ArrayOf<D>;
+  readonly means: Float32Array | undefined;
+}
+
+/** Appends the finite rows of a batch to the caches, where they are missing; returns the others. */
+async function cacheBatch<D extends RowType>(
+  { hashes, rows, means }: Batch<D>,
+  cache: FeatureCache<D>,
+  beside: FeatureCache | undefined,
+): Promise<number[]> {
+  const isUsable = (row: number) => isFiniteRow(rows, row, cache) && (!beside || isFiniteRow(means!, row, beside));
+  const all = hashes.map((_, row) => row);
+  const good = all.filter(isUsable);
+  await appendMissing(cache, rows, good, hashes);
+  if (beside) await appendMissing(beside, means!, good, hashes);
+  return all.filter(row => !good.includes(row));
+}
+
+/** True where all values of row `row` of `rows` `[N, width]` are finite. */
 function isFiniteRow<D extends RowType>(
   rows: ArrayOf<D>,
   row: number,
   { width, dtype }: { readonly width: number; readonly dtype: D },
 ): boolean {
-  // Of a half, an exponent of ones alone says infinite or no number.
+  // A float16 with all exponent bits set is infinite or NaN.
   const finite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
   return rows.subarray(row * width, (row + 1) * width).every(finite);
 }
 
-/** Adds those of the rows `good` of `rows` `[N, width]` to the cache that it does not have. */
+/** Appends the rows `good` of `rows` `[N, width]` that are missing to the cache. */
 async function appendMissing<D extends RowType>(
   cache: FeatureCache<D>,
   rows: ArrayOf<D>,
   good: readonly number[],
-  nameOf: (row: number) => string,
+  hashes: readonly string[],
 ): Promise<void> {
   const { width } = cache;
-  const missing = good.filter(row => !cache.has(nameOf(row)));
+  const missing = good.filter(row => !cache.has(hashes[row]!));
   const data = new (rows.constructor as new (length: number) => ArrayOf<D>)(missing.length * width);
   missing.forEach((row, at) => {
     data.set(rows.subarray(row * width, (row + 1) * width), at * width);
   });
-  if (missing.length > 0) await cache.append(missing.map(nameOf), data);
+  if (missing.length > 0)
+    await cache.append(
+      missing.map(row => hashes[row]!),
+      data,
+    );
 }
 
 function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {

@@ -5,36 +5,62 @@ import { crc32 } from 'node:zlib';
 import { expected, InputError, internal, reasonOf } from '../base/errors.js';
 import { touch } from '../base/files.js';
 import { option } from '../base/options.js';
+import type { Random } from '../base/random.js';
 import { sha256Hex } from '../base/sha256.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
 import { HASH_BYTES, joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
 
-// How often a listing is read that changes all the time; rows that are not found then are computed again.
+// Attempts to read a folder that keeps changing; rows that are not found are computed again.
 const MOST_TRIES = 5;
 
-/** What an image is known by in the cache: 128 bits of the SHA-256 of its file, in hex. */
+/** The cache key of an image: 128 bits of the SHA-256 of its file, in hex. */
 export function contentHash(bytes: Uint8Array): string {
   return sha256Hex(bytes).slice(0, 2 * HASH_BYTES);
 }
 
-/** What numbers a row holds; float16 as its bits. */
+/** The type of the values of a row; float16 as its bits. */
 export type RowType = 'float32' | 'float16';
 
-/** Rows of a data set, on disk: `length` rows of `width` numbers. */
+/** The feature rows of a data set on disk: `length` rows of `width` values. */
 export interface FeatureRows<D extends RowType = 'float32'> {
   readonly length: number;
   readonly width: number;
-  /** The rows of these indices, one after another: `[indices.length, width]`. */
+  /** The rows `indices`: `[indices.length, width]`. */
   read(indices: ArrayLike<number>): ArrayOf<D>;
 }
 
-/** Those of `rows` at `positions`, as rows of their own. */
+/** The rows at `positions` as a table. */
 export function rowsAt<D extends RowType>(rows: FeatureRows<D>, positions: readonly number[]): FeatureRows<D> {
   return {
     length: positions.length,
     width: rows.width,
     read: indices => rows.read(Array.from(indices, index => positions[index]!)),
   };
+}
+
+/** Rows of images, and of their mirrored versions where those are cached too. */
+export interface MirroredRows<D extends RowType = 'float32'> {
+  readonly rows: FeatureRows<D>;
+  /** Of the same images in the same order. */
+  readonly mirrored?: FeatureRows<D> | undefined;
+}
+
+/** The rows `indices`; with `random` and mirrored rows, each row or its mirrored version with probability 1/2. */
+export function readEither<D extends RowType>(
+  { rows, mirrored }: MirroredRows<D>,
+  indices: readonly number[],
+  random: Random | undefined,
+): ArrayOf<D> {
+  if (mirrored === undefined || random === undefined) return rows.read(indices);
+  const { width } = rows;
+  const places = indices.map((_, place) => place);
+  const chosen = places.filter(() => random.uniform() < 0.5);
+  const out = rows.read(indices);
+  const other = mirrored.read(chosen.map(place => indices[place]!));
+  chosen.forEach((place, i) => {
+    out.set(other.subarray(i * width, (i + 1) * width) as never, place * width);
+  });
+  return out;
 }
 
 interface Place {
@@ -45,7 +71,7 @@ interface Place {
   verified: boolean;
 }
 
-/** Features on disk by the content of their image. Rows never lie in memory as a whole. */
+/** Features on disk by the content of their image; never all in memory. */
 export class FeatureCache<D extends RowType = 'float32'> {
   private readonly rowBytes: number;
   private readonly places = new Map<string, Place>();
@@ -55,15 +81,15 @@ export class FeatureCache<D extends RowType = 'float32'> {
   private constructor(
     private readonly folder: string,
     readonly width: number,
-    private readonly dtype: D,
+    readonly dtype: D,
   ) {
     this.rowBytes = width * arrayTypes[dtype].BYTES_PER_ELEMENT;
   }
 
   /**
-   * Opens the cache in `folder`, made if it is not there, for rows of `width` numbers of type `dtype`.
+   * Opens or creates the cache in `folder` for rows of `width` values of type `dtype`.
    *
-   * @throws InputError where the folder cannot be made or read.
+   * @throws InputError where the folder cannot be created or read.
    */
   static async open<D extends RowType>(folder: string, width: number, dtype: D): Promise<FeatureCache<D>> {
     const cache = new FeatureCache(folder, width, dtype);
@@ -71,7 +97,7 @@ export class FeatureCache<D extends RowType = 'float32'> {
       await mkdir(folder, { recursive: true });
       await touch(folder);
       await joinSegments(folder, cache.rowBytes);
-      // Another process may join segments meanwhile: those that were listed have gone then, and their rows are in a new one.
+      // Another process may join segments at the same time: listed ones are then gone, and their rows are in a new one.
       for (let tries = 1; !(await cache.openSegments()); tries++) if (tries === MOST_TRIES) break;
     } catch (cause) {
       cache.closeDescriptors();
@@ -90,7 +116,7 @@ export class FeatureCache<D extends RowType = 'float32'> {
     return cache;
   }
 
-  /** True where the image's row is here and whole. A row that does not match its checksum is forgotten. */
+  /** True where the image has an intact row. A row that does not match its checksum is removed from the index. */
   has(hash: string): boolean {
     const place = this.places.get(hash);
     if (place === undefined) return false;
@@ -102,12 +128,12 @@ export class FeatureCache<D extends RowType = 'float32'> {
     return place.verified;
   }
 
-  /** Adds the rows `[hashes.length, width]` of these images; they survive a kill once this has resolved. */
+  /** Appends the rows `[hashes.length, width]` of these images; they survive a kill once this has resolved. */
   async append(hashes: readonly string[], rows: ArrayOf<D>): Promise<void> {
     if (rows.length !== hashes.length * this.width) throw internal(`${rows.length} numbers for ${hashes.length} rows`);
     try {
       if (this.own === undefined) {
-        // The folder may have been pruned meanwhile.
+        // The folder may have been pruned.
         await mkdir(this.folder, { recursive: true });
         this.own = { ...(await startSegment(this.folder)), count: 0 };
       }
@@ -138,7 +164,7 @@ export class FeatureCache<D extends RowType = 'float32'> {
     }
   }
 
-  /** The rows of these images in their order; each must be here. */
+  /** The rows of these images in their order; each must be cached. */
   rows(hashes: readonly string[]): FeatureRows<D> {
     const { width, rowBytes, dtype } = this;
     const places = hashes.map(hash => this.places.get(hash) ?? missing(hash));
@@ -148,12 +174,12 @@ export class FeatureCache<D extends RowType = 'float32'> {
       read(indices) {
         const out = new arrayTypes[dtype](indices.length * width) as ArrayOf<D>;
         for (let i = 0; i < indices.length; ) {
-          // Neighbours on disk are read at once.
+          // Adjacent rows on disk are read together.
           const first = places[indices[i]!]!;
           let run = 1;
           while (i + run < indices.length && follows(first, run, places[indices[i + run]!]!)) run++;
           const target = new Uint8Array(out.buffer, i * rowBytes, run * rowBytes);
-          if (!readAt(first.rows, target, first.row * rowBytes)) throw internal('a cached row has gone');
+          if (!readAt(first.rows, target, first.row * rowBytes)) throw internal('a cached row is gone');
           i += run;
         }
         return out;
@@ -161,13 +187,13 @@ export class FeatureCache<D extends RowType = 'float32'> {
     };
   }
 
-  /** Closes the files. Rows handed out cannot be read afterwards. */
+  /** Closes the files; rows cannot be read afterwards. */
   async close(): Promise<void> {
     await this.own?.close();
     this.closeDescriptors();
   }
 
-  /** False where a segment has gone while it was opened. */
+  /** False where a segment disappeared while it was opened. */
   private async openSegments(): Promise<boolean> {
     this.closeDescriptors();
     this.places.clear();
@@ -208,7 +234,7 @@ function missing(hash: string): never {
   throw internal(`no cached row for ${hash}`);
 }
 
-/** Fills `target` from `position` on; false where the file ends before. */
+/** Fills `target` from `position` on; false where the file ends early. */
 function readAt(descriptor: number, target: Uint8Array, position: number): boolean {
   let done = 0;
   while (done < target.byteLength) {

@@ -15,21 +15,21 @@ import { decodeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { findQuantization, int8Build, LEAST_AGREEMENT, measureSpeedup, networkOf } from './quantize-backbone.js';
 
-// On half of them ranges are taken, the other half judges. Chosen by a hash of their names: an image that is added to a thousand
-// changes the choice once in ten times, evenly spaced ones would change each time, and with them all features in the cache.
+// Images used: half for the ranges, half to measure the agreement. They are chosen by a hash of their names, so that an image added to 1,000
+// changes the choice in one of ten cases only; any change invalidates all cached features.
 const SAMPLE = 96;
 const FEWEST = 32;
 const LEAST_SPEEDUP = 1.1;
-// Goes up when the same weights and images come to other numbers; what is cached is keyed by it.
+// Part of the cache key: increase it when the same weights and images give other values.
 const QUANTIZER_VERSION = 2;
 
 /**
- * The backbone as `precision` asks for: for int8 its convolutions, residual sums and pooling in 8 bits, calibrated on 48 images of the
- * data set. The same backbone and images give the same one; how was found out is kept in `cacheDir`.
+ * The backbone at `precision`: for int8 its convolutions, residual sums and pooling in 8 bits, calibrated on 48 images of the data set.
+ * Deterministic for the same backbone and images; the calibration is cached in `cacheDir`.
  *
- * @returns With `auto` the backbone as it was where int8 gains nothing or costs too much; the reason is said to `onMessage`.
- * @throws InputError for int8 on fewer than 32 images that can be read, a network without convolutions, or values in it that are
- * not finite; UnsupportedOpError for one with operations that ours cannot express.
+ * @returns With `auto` the given backbone where int8 is not faster or not accurate enough; `onMessage` gets the reason.
+ * @throws InputError for int8 on fewer than 32 readable images, a network without convolutions, or values in it that are not finite;
+ * UnsupportedOpError for a network with operations that eyeball's graphs do not have.
  */
 export async function backboneAt(
   precision: Precision,
@@ -95,7 +95,7 @@ async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunCo
       return await decodeImage(await readSource(resolve(root, file)), { width: sizePx, height: sizePx });
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;
-      // Why it cannot be read, extraction says.
+      // Feature extraction reports the reason.
       return undefined;
     }
   };

@@ -10,15 +10,14 @@ import { type Calibration, calibrations, type Range, Seen } from '../engine/quan
 import { type Watched, watch as watchValue } from '../engine/quantize/watch.js';
 import { createSession, type Session } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
-import { type Agreement, featureAgreement } from './feature-agreement.js';
 
-/** How a backbone is computed in 8 bits, and what that costs. */
+/** The quantization of a backbone, and its effect on the features. */
 export interface Quantization {
-  /** How ranges were taken: the calibration whose features agreed best. */
+  /** The range calibration with the best agreement. */
   readonly calibration: Calibration;
-  /** With the features in fp32, on images that were not calibrated on. */
+  /** With the features in fp32, on images not used for calibration. */
   readonly agreement: Agreement;
-  /** Images that ranges were taken from. */
+  /** Number of calibration images. */
   readonly images: number;
   /** The range of each value, by its name in the network. */
   readonly ranges: Readonly<Record<string, Range>>;
@@ -26,17 +25,17 @@ export interface Quantization {
   readonly keep: readonly string[];
 }
 
-/** Below this mean agreement first and last convolution are tried in fp32, and `auto` takes fp32. */
+/** Below this mean agreement the first and last convolution are tried in fp32, and `auto` uses fp32. */
 export const LEAST_AGREEMENT = 0.95;
 const BATCH = 8;
-// Where all values are watched their memory is not used again: with few images at a time less of it is touched for the first time.
+// With all values as outputs the runtime reuses no buffers, so small batches are faster.
 const WATCHED_BATCH = 2;
 
 /**
- * The best way to compute the backbone in 8 bits: on the first half of `pixels`, uint8 `[N, H, W, 3]`, ranges are taken, on the second the
- * features are compared. Deterministic.
+ * The best quantization of the backbone: ranges are from the first half of `pixels`, uint8 `[N, H, W, 3]`, and features are compared on the
+ * second. Deterministic.
  *
- * @param network The backbone's: see `networkOf`.
+ * @param network By `networkOf(backbone)`.
  * @throws InputError where values in the network are not finite.
  */
 export async function findQuantization(
@@ -45,41 +44,41 @@ export async function findQuantization(
   pixels: Tensor<'uint8'>,
   context: RunContext = {},
 ): Promise<Quantization> {
-  const [calibrating, judging] = halves(pixels);
-  const { seen, wanted } = await look(backbone, network, calibrating, judging, context);
+  const [calibrating, comparing] = halves(pixels);
+  const { seen, reference } = await observe(backbone, network, calibrating, comparing, context);
 
   const attempt = async (calibration: Calibration, keep: readonly string[]): Promise<Quantization> => {
     throwIfAborted(context.signal);
     const ranges = Object.fromEntries([...seen].map(([name, value]) => [name, value.range(calibration)]));
-    const got = await featuresOf(featureModel(backbone, int8Build(network, { ranges, keep })), judging);
-    const agreement = featureAgreement(wanted, got.features, backbone.width);
+    const quantized = await featuresOf(featureModel(backbone, int8Build(network, { ranges, keep })), comparing);
+    const agreement = featureAgreement(reference, quantized.features, backbone.width);
     return { calibration, agreement, images: calibrating.shape[0]!, ranges, keep };
   };
   const better = (a: Quantization, b: Quantization) => (b.agreement.mean > a.agreement.mean ? b : a);
-  // All at once: while one is computed the next is built.
+  // Concurrent: one is built while another is computed.
   const best = (await Promise.all(calibrations.map(calibration => attempt(calibration, [])))).reduce(better);
   if (best.agreement.mean >= LEAST_AGREEMENT) return best;
   const { convolutions } = network;
   return better(best, await attempt(best.calibration, [convolutions[0]!, convolutions.at(-1)!]));
 }
 
-/** Images a second in int8 over those in fp32, on this machine. */
+/** The speedup of int8 over fp32 on this machine. */
 export async function measureSpeedup(
   backbone: Backbone,
   network: BackboneNetwork,
   quantization: Quantization,
   pixels: Tensor<'uint8'>,
 ): Promise<number> {
-  const [judging] = halves(pixels);
+  const [comparing] = halves(pixels);
   const fp32 = await featuresOf(
     featureModel(backbone, x => backbone.build(x)),
-    judging,
+    comparing,
   );
-  const int8 = await featuresOf(featureModel(backbone, int8Build(network, quantization)), judging);
+  const int8 = await featuresOf(featureModel(backbone, int8Build(network, quantization)), comparing);
   return fp32.leastMs / int8.leastMs;
 }
 
-/** The network in 8 bits as a backbone builds it; of its stages only the middle one is known, and none can be trained. */
+/** The `build` of the quantized backbone; its only known stage is the middle one, and it cannot be trained. */
 export const int8Build =
   (network: BackboneNetwork, { ranges, keep }: Pick<Quantization, 'ranges' | 'keep'>): Backbone['build'] =>
   x => {
@@ -88,15 +87,15 @@ export const int8Build =
     return { features, stages: new Map(middle === undefined ? [] : [[network.middle!, middle]]) };
   };
 
-/** The network of a backbone: its outputs are the features, and the value of its middle stage where it has one. */
+/** The network of a backbone; its outputs are the features and, where it has one, the middle stage. */
 export interface BackboneNetwork extends Quantizable {
   readonly middle?: string | undefined;
 }
 
 /**
- * The backbone's network on normalised images, in our own operations.
+ * The backbone's network on normalized images, in operations of eyeball's graphs.
  *
- * @throws InputError where it has no convolutions; UnsupportedOpError, by name, for an operation of somebody else's that ours cannot express.
+ * @throws InputError where it has no convolutions; UnsupportedOpError for a foreign operation without an equivalent.
  */
 export function networkOf(backbone: Backbone): BackboneNetwork {
   const graph = new Graph();
@@ -115,14 +114,14 @@ export function networkOf(backbone: Backbone): BackboneNetwork {
   );
 }
 
-/** What the values of the network are on the images `calibrating`, and the features of the images `judging`, both in fp32. */
-async function look(
+/** Observes the values of the network on the images `calibrating`, and computes the features of the images `comparing`, both in fp32. */
+async function observe(
   backbone: Backbone,
   network: BackboneNetwork,
   calibrating: Tensor<'uint8'>,
-  judging: Tensor<'uint8'>,
+  comparing: Tensor<'uint8'>,
   { onProgress, signal }: RunContext,
-): Promise<{ readonly seen: ReadonlyMap<string, Seen>; readonly wanted: Float32Array }> {
+): Promise<{ readonly seen: ReadonlyMap<string, Seen>; readonly reference: Float32Array }> {
   const graph = new Graph();
   const x = pixelInput(graph, backbone, 'N');
   const values = copyGraph([...network.ranged, ...network.outputs], graph, new Map([[network.input.name, x]]));
@@ -151,7 +150,7 @@ async function look(
           );
       onProgress?.({ phase: 'calibrating int8', done: done + count, total, unit: 'images' });
     }
-    return { seen, wanted: (await run(session, judging, WATCHED_BATCH)).features };
+    return { seen, reference: (await run(session, comparing, WATCHED_BATCH)).features };
   } finally {
     await session.close();
   }
@@ -163,7 +162,7 @@ function featureModel(backbone: Backbone, build: Backbone['build']): Uint8Array 
   return toOnnx(graph);
 }
 
-/** The first and the second half of the images; the first is the larger one. */
+/** The two halves of the images; the first is the larger one for an odd number. */
 function halves(pixels: Tensor<'uint8'>): [Tensor<'uint8'>, Tensor<'uint8'>] {
   const second = Math.floor(pixels.shape[0]! / 2);
   const first = pixels.shape[0]! - second;
@@ -173,7 +172,7 @@ function halves(pixels: Tensor<'uint8'>): [Tensor<'uint8'>, Tensor<'uint8'>] {
 interface Features {
   /** `[N, D]`. */
   readonly features: Float32Array;
-  /** The least time that a batch took: others' work only makes it longer. */
+  /** The least time of a batch, since other work on the machine can only add to it. */
   readonly leastMs: number;
 }
 
@@ -212,4 +211,36 @@ function images({ shape, data }: Tensor<'uint8'>, from: number, count: number): 
     shape: [count, ...shape.slice(1)],
     data: data.slice(from * each, (from + count) * each),
   };
+}
+
+/** The cosine similarity of two sets of features of the same images, 1 for equal ones. */
+export interface Agreement {
+  readonly mean: number;
+  /** The mean over the worst 1 % of the images, at least one. */
+  readonly worst: number;
+}
+
+/**
+ * The cosine similarity of each image's features after centering both by the mean of `reference`: without it two different faces have 0.96.
+ *
+ * @param reference `[N, D]`, flat, as `other`.
+ */
+export function featureAgreement(reference: Float32Array, other: Float32Array, width: number): Agreement {
+  const count = reference.length / width;
+  const mean = new Float64Array(width);
+  for (let i = 0; i < reference.length; i++) mean[i % width]! += reference[i]! / count;
+  const cosines = Float64Array.from({ length: count }, (_, row) => {
+    let [product, a2, b2] = [0, 0, 0];
+    for (let d = 0; d < width; d++) {
+      const a = reference[row * width + d]! - mean[d]!;
+      const b = other[row * width + d]! - mean[d]!;
+      product += a * b;
+      a2 += a * a;
+      b2 += b * b;
+    }
+    // Features equal to the mean have no direction.
+    return a2 === 0 && b2 === 0 ? 1 : product / Math.max(Math.sqrt(a2 * b2), Number.MIN_VALUE);
+  }).sort();
+  const meanOf = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  return { mean: meanOf(cosines), worst: meanOf(cosines.subarray(0, Math.max(1, Math.floor(count / 100)))) };
 }

@@ -8,13 +8,13 @@ import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
 import { blocks, type Standardization, standardize, type TargetScale } from './standardization.js';
 
-/** How rows enter the sums: as standardised features z and labels y. */
+/** The scale of the summed rows: standardized features z and labels y. */
 export interface RowScale {
   readonly standardization: Standardization;
   readonly target: TargetScale;
 }
 
-/** All that least squares, and the Gaussian of the features, need of rows. */
+/** The sums over rows that least squares and the Gaussian of the features need. */
 export interface RowSums {
   count: number;
   /** Sum of `z^T z`, `[D, D]`. */
@@ -27,7 +27,7 @@ export interface RowSums {
   labelSquares: number;
 }
 
-/** The sums of no rows. */
+/** Sums over no rows. */
 export const noRows = (width: number): RowSums => ({
   count: 0,
   gram: { size: width, data: new Float64Array(width ** 2) },
@@ -38,9 +38,9 @@ export const noRows = (width: number): RowSums => ({
 });
 
 /**
- * Adds the rows `indices` to `sums`, in float64 over blocks of rows: float32 sums of 1,024 products keep six digits.
+ * Adds the rows `indices` to `sums`, in float32 within blocks of 1,024 rows, which keeps six digits, and in float64 over blocks.
  *
- * @param tick Told the number of rows after each block.
+ * @param tick Called with the number of rows after each block.
  */
 export async function addRows(
   sums: RowSums,
@@ -85,7 +85,7 @@ export async function addRows(
   }
 }
 
-/** Makes `sums` those of no rows. */
+/** Sets `sums` to 0. */
 export function clearSums(sums: RowSums): void {
   for (const array of [sums.gram.data, sums.features, sums.products]) array.fill(0);
   sums.count = 0;
@@ -93,7 +93,7 @@ export function clearSums(sums: RowSums): void {
   sums.labelSquares = 0;
 }
 
-/** Turns the sums of `part` of the rows behind `all` into those of the others. */
+/** Replaces the sums of a part of the rows by those of the others: `part = all - part`. */
 export function turnToRest(part: RowSums, all: RowSums): void {
   takeFrom(all.gram.data, part.gram.data);
   takeFrom(all.features, part.features);
@@ -103,7 +103,6 @@ export function turnToRest(part: RowSums, all: RowSums): void {
   part.labelSquares = all.labelSquares - part.labelSquares;
 }
 
-/** `part = all - part`. */
 function takeFrom(all: Float64Array, part: Float64Array): void {
   for (let i = 0; i < part.length; i++) part[i] = all[i]! - part[i]!;
 }

@@ -8,23 +8,22 @@ import { syncFolder } from '../base/files.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
 import { MARK_PATTERN, processMark, processRuns } from '../base/process-mark.js';
 
-// A cache folder holds segments, two files each: NAME.rows, the features one row after another, and NAME.index, a record for each
-// row: 16 bytes of the image's SHA-256 and the row's CRC-32. A process appends to a segment of its own, rows before records,
-// and never to one that it found: so any kill leaves at most a row that no record names, and two processes cannot harm each other.
-// The name of a segment begins with the mark of the process that made it; one of joined segments has no mark. NAME.writing, an empty
-// file, is beside it until it is complete.
+// A cache folder has segments of two files each: NAME.rows, the concatenated feature rows, and NAME.index, a record per row: 16 bytes of the
+// image's SHA-256 and the CRC-32 of the row. A process appends to a segment of its own, rows before records, and never to an existing one: a
+// kill leaves at most rows without a record, and processes cannot damage each other's data. The name of a segment begins with the mark of the
+// process that writes it; one of joined segments has no mark. NAME.writing, an empty file, exists until the segment is complete.
 export const HASH_BYTES = 16;
 export const RECORD_BYTES = HASH_BYTES + 4;
 
 const MARKED = new RegExp(`^(${MARK_PATTERN})\\.[0-9a-f]{16}$`);
 
-/** Each is an open file for as long as the cache is. */
+/** Each takes an open file. */
 const MOST_SEGMENTS = 8;
 const BLOCK_BYTES = 4 * 2 ** 20;
-/** A segment of another machine or container counts as finished a week after it was begun. */
+/** A segment of another machine or container counts as finished a week after its start. */
 const ABANDONED_MS = 7 * 24 * 3600 * 1000;
 
-/** Paths, without an ending, of the segments that this process writes. */
+/** Paths, without extension, of the segments that this process writes. */
 const writing = new Set<string>();
 
 /** A segment that is being written. */
@@ -53,15 +52,15 @@ export async function startSegment(folder: string): Promise<OwnSegment> {
   };
 }
 
-/** The names of the segments in `folder`, without an ending. */
+/** The names of the segments in `folder`, without extension. */
 export async function segmentNames(folder: string): Promise<string[]> {
   const files = new Set(await readdir(folder));
   const names = [...files].filter(file => file.endsWith('.index')).map(file => file.slice(0, -'.index'.length));
-  // Half a segment, whose rows are gone, is none.
+  // An index without rows is not a segment.
   return names.filter(name => files.has(`${name}.rows`)).sort();
 }
 
-/** Whether a process is writing the segment, or may be. */
+/** True where a process writes the segment, or may write it. */
 export async function isBeingWritten(folder: string, name: string): Promise<boolean> {
   const mark = MARKED.exec(name)?.[1];
   if (mark === undefined || !existsSync(join(folder, `${name}.writing`))) return false;
@@ -72,19 +71,19 @@ export async function isBeingWritten(folder: string, name: string): Promise<bool
 }
 
 /**
- * Joins the segments of `folder` that no process writes, where there are more than eight: into one, but for one that is larger than all
- * others together. Rows of `rowBytes` bytes keep their bytes; damaged ones and second ones of an image are left out. Safe beside
- * other processes and kills: a segment is removed once its rows are on disk in another. Does nothing where the folder cannot be written.
+ * Joins the finished segments of `folder` into one where there are more than eight, except one that is larger than all others together. Rows,
+ * of `rowBytes` bytes, are copied; damaged and repeated ones are dropped. Safe with other processes and kills: a segment is removed once its
+ * rows are on disk in another. Does nothing where the folder cannot be written.
  */
 export async function joinSegments(folder: string, rowBytes: number): Promise<void> {
   if ((await segmentNames(folder)).length <= MOST_SEGMENTS) return;
   let lock: FileLock | undefined;
   try {
     lock = await tryLockFile(folder);
-    // Else another process is at it.
+    // Otherwise another process joins them.
     if (lock !== undefined) await joinFinished(folder, rowBytes);
   } catch (thrown) {
-    // No room, or no right to write: the segments are as good as they were.
+    // The disk is full or read-only: the segments stay as they are.
     if (typeof (thrown as NodeJS.ErrnoException).code !== 'string') throw thrown;
   } finally {
     await lock?.release();
@@ -124,7 +123,7 @@ async function joinFinished(folder: string, rowBytes: number): Promise<void> {
   await removeOrphans(folder);
 }
 
-/** Writes the whole rows of the segments, one an image, and their records; returns how many they are. */
+/** Copies the intact rows of the segments, one per image, with their records; returns their number. */
 async function copyRows(
   segments: readonly string[],
   to: { readonly rows: string; readonly index: string },
@@ -173,7 +172,7 @@ async function copyRows(
   return records.length;
 }
 
-/** Removes what a kill left of a segment that has no index, or none yet. */
+/** Removes the files of killed writers that have no index. */
 async function removeOrphans(folder: string): Promise<void> {
   const files = new Set(await readdir(folder));
   for (const file of files) {

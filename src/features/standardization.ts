@@ -3,22 +3,22 @@ import type { Value } from '../engine/graph/graph.js';
 import { mean, standardDeviation } from '../metrics/statistics.js';
 import type { FeatureRows } from './feature-cache.js';
 
-/** How features are brought to one scale before a head: `(root(x) - mean) / std`, with mean and std `[D]`. */
+/** The standardization of features before a head: `(root(x) - mean) / std`, with mean and std `[D]`. */
 export interface Standardization {
   readonly mean: Float32Array;
   readonly std: Float32Array;
 }
 
-// Keeps the slope of the root finite at 0, where most features behind a ReLU lie; features are of order 0.1 to 10.
+// Keeps the slope of the root finite at 0, where many features after a ReLU are; others are of order 0.1 to 10.
 const ROOT_FLOOR = 1e-3;
 
-/** The signed root of a feature, `x / sqrt(|x| + 0.001)`: what is skewed becomes nearly normal. */
+/** The signed square root of a feature, `x / sqrt(|x| + 0.001)`, which makes skewed features nearly normal. */
 const signedRoot = (x: number): number => x / Math.sqrt(Math.abs(x) + ROOT_FLOOR);
 
 /**
- * Features `[N, D]` on one scale: `[N, D]`.
+ * Features `[N, D]`, signed-square-root transformed and standardized.
  *
- * @param names Of the two constants in the graph. Default: new ones.
+ * @param names Names of the two constants in the graph. Default: generated.
  */
 export function standardize(
   features: Value,
@@ -41,7 +41,7 @@ export function* blocks(indices: readonly number[]): Generator<readonly number[]
 /**
  * Mean and standard deviation of the signed roots of each feature over the rows `indices`; a constant feature has std 1.
  *
- * @param tick Told the number of rows after each block.
+ * @param tick Called with the number of rows after each block.
  */
 export function measureRows(
   rows: FeatureRows,
@@ -68,10 +68,10 @@ export function measureRows(
   return { mean, std };
 }
 
-/** Where labels lie, so that a head can work in standard deviations. */
+/** Location and scale of the labels; heads work in standard deviations. */
 export interface TargetScale {
   readonly mean: number;
-  /** 1 where all labels are the same. */
+  /** 1 where all labels are equal. */
   readonly std: number;
 }
 

@@ -4,8 +4,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { buildHead, type Head } from '../training/head.js';
 import type { Calibration } from '../uncertainty/calibration-set.js';
 import { buildScale } from '../uncertainty/error-scale.js';
-import { buildDistance } from '../uncertainty/ppca.js';
-import { buildActivation } from '../uncertainty/unlikeness.js';
+import { buildActivation, buildDistance } from '../uncertainty/ppca.js';
 
 /**
  * The bytes of `model.onnx`: pixels, uint8 RGB `[N, H, W, 3]`, to `value` float32 `[N]` and `features` float32 `[N, D]`; cast,

@@ -1,7 +1,7 @@
 import { expected, ShapeError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../formats/manifest.js';
-import { type Doubt, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
+import { type PredictionUncertainty, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
 import { checkSelfTest, selfTestPixels } from './checks.js';
 
 /** The outputs of a model's network for N images. */
@@ -54,7 +54,9 @@ export const oneImage = (data: Uint8Array, sizePx: number): Tensor<'uint8'> => (
 });
 
 /** The prediction for one image, or the reason why there is none. */
-export type ReadPrediction = ({ readonly value: number } & Doubt) | { readonly value: null; readonly error: string };
+export type ReadPrediction =
+  | ({ readonly value: number } & PredictionUncertainty)
+  | { readonly value: null; readonly error: string };
 
 /** Why an image has no prediction: its value is not finite. */
 export const notFinite = (value: number): string => `expected a finite number from the network, got ${value}`;

@@ -5,12 +5,12 @@ import type { Graph, Value } from '../engine/graph/graph.js';
 import { adam } from '../engine/optim/optimizer.js';
 import { constant } from '../engine/optim/schedule.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
+import { readEither } from '../features/feature-cache.js';
 import { measureRows, targetScale } from '../features/standardization.js';
 import { extent } from '../metrics/statistics.js';
 import { type Fit, type FitOptions, fit } from './fit.js';
 import { buildHead, type Head, type HeadData, type Layer, startLayer, withParameters } from './head.js';
 import { balanceWeights, binsOf, buildLoss, type LossName, selectionMetric } from './loss.js';
-import { readEither } from './mirrored.js';
 import type { Problem } from './problem.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 

@@ -23,8 +23,7 @@ import {
 } from './fine-tune.js';
 import { classicSettings, continueHead, fitClassicHead, fitHead, headRecipe } from './fit-head.js';
 import { type Head, type HeadData, linearHead } from './head.js';
-import { predictRows } from './out-of-fold.js';
-import type { Refit } from './refit.js';
+import { predictRows, type Refit } from './out-of-fold.js';
 import { fitRidge, refitRidge } from './ridge.js';
 import type { TrainingPlan } from './training-plan.js';
 import { stageWidth, type TunedPart } from './tuned-network.js';

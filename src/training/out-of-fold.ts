@@ -4,6 +4,7 @@ import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from '../features/feature-cache.js';
+import type { RowScale, RowSums } from '../features/row-sums.js';
 import { blocks } from '../features/standardization.js';
 import { buildHead, type Head, type HeadData } from './head.js';
 
@@ -68,4 +69,19 @@ export async function predictRows(head: Head, rows: FeatureRows, indices: readon
     await session.close();
   }
   return { value, outputs };
+}
+
+/** The rows of all folds but one, as rows (`data`, its training rows) and as sums. */
+export interface FoldData {
+  readonly data: HeadData;
+  readonly sums: RowSums;
+  /** Of all rows: a shift or scale of all labels changes no prediction of least squares. */
+  readonly scale: RowScale;
+}
+
+/** Fits heads on the rows of all folds but one. */
+export interface Refit {
+  fit(fold: FoldData, context: RunContext): Promise<Head>;
+  /** Frees the buffers of the fits. */
+  close?(): Promise<void>;
 }

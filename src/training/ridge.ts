@@ -6,8 +6,7 @@ import { addRows, noRows, type RowScale, type RowSums } from '../features/row-su
 import { measureRows, targetScale } from '../features/standardization.js';
 import { mean } from '../metrics/statistics.js';
 import { type Head, type HeadData, linearHead } from './head.js';
-import { predictRows } from './out-of-fold.js';
-import type { Refit } from './refit.js';
+import { predictRows, type Refit } from './out-of-fold.js';
 
 /** A ridge head and how it was chosen. */
 export interface RidgeFit {

@@ -1,7 +1,7 @@
 import type { RunContext } from '../base/progress.js';
 import type { Manifest, ManifestIntervals } from '../formats/manifest.js';
 import type { Head, HeadData } from '../training/head.js';
-import type { Refit } from '../training/refit.js';
+import type { Refit } from '../training/out-of-fold.js';
 import { type Calibration, calibrateCross, calibrateSplit, canSplit } from './calibration-set.js';
 import { fewestScores } from './conformal.js';
 import { correctHead, measureBias } from './correct-bias.js';

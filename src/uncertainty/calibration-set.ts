@@ -4,11 +4,9 @@ import type { FeatureRows } from '../features/feature-cache.js';
 import { addRows, clearSums, noRows, type RowScale, turnToRest } from '../features/row-sums.js';
 import { measureRows, targetScale } from '../features/standardization.js';
 import type { Head, HeadData } from '../training/head.js';
-import { type HeadPredictions, outOfFold, predictRows } from '../training/out-of-fold.js';
-import type { Refit } from '../training/refit.js';
+import { type HeadPredictions, outOfFold, predictRows, type Refit } from '../training/out-of-fold.js';
 import { type ErrorScale, type ErrorSignals, fitErrorScale, scalesOf } from './error-scale.js';
-import { distancesOf, fitPpca, type Ppca } from './ppca.js';
-import { activationsOf, gaussiansOf } from './unlikeness.js';
+import { activationsOf, distancesOf, fitPpca, gaussiansOf, type Ppca } from './ppca.js';
 
 /** The uncertainty outputs of a model, and the predictions for images that its head was not fitted on. */
 export interface Calibration {

@@ -1,37 +1,37 @@
 import { significant } from '../base/text.js';
+import { cut, edgesOfStep, fullest, type LabelGroup, quantileEdges, roundEdges } from '../metrics/bins.js';
 import type { Interval } from '../metrics/bootstrap.js';
 import { extent, median } from '../metrics/statistics.js';
 import { checkLevel, conformalRank, fewestScores, roundUp, type ScoreTable, scoreAt, scoreTable } from './conformal.js';
-import { strataOf } from './strata.js';
 
 /**
- * The images whose true number lies from `from` (included) to `to` (excluded, but for the last). The first begins at the lowest number that was
- * calibrated on and the last ends at the highest: nothing is known of numbers beyond.
+ * The images whose true value is from `from` (inclusive) to `to` (exclusive, but for the last group). The first begins at the lowest
+ * calibrated value, the last ends at the highest.
  */
 export interface IntervalGroup {
   readonly from: number;
   readonly to: number;
   readonly images: number;
-  /** Where the errors of the group lie, in scales: above 0 its predictions are too low. */
+  /** The shift of the group's errors, in scales: above 0 its predictions are too low. */
   readonly centre: number;
   /**
-   * One a level of IntervalScores: an interval at that level has the numbers y of the group with `|y - value - centre scale| <= factor
+   * One per level of IntervalScores: the interval at that level contains the values y of the group with `|y - value - centre scale| <= factor
    * scale`; null where the group is too small for it.
    */
   readonly factors: readonly (number | null)[];
 }
 
-/** Where intervals end at the latest, in the target's unit; infinite where there is no end. */
+/** The limits that no interval exceeds, in the target's unit; infinite for none. */
 export interface IntervalEnds {
   readonly low: number;
   readonly high: number;
 }
 
-/** What intervals at any level are made from. */
+/** The calibration that gives intervals at any level. */
 export interface IntervalScores {
-  /** Ascending; 0.01 apart, and finer at the upper end. */
+  /** Ascending in steps of 0.01, finer at the upper end. */
   readonly levels: readonly number[];
-  /** By true number, ascending, side by side over all numbers; none where images are too few for more than one. */
+  /** By true value, ascending and adjacent; none where there are too few images for two. */
   readonly groups: readonly IntervalGroup[];
   /** Scores `|y - value| / scale` of all images. */
   readonly pooled: ScoreTable;
@@ -39,13 +39,13 @@ export interface IntervalScores {
   readonly ends?: IntervalEnds | undefined;
 }
 
-/** Share of the range of the labels that intervals reach beyond it at the most. */
+/** How far intervals may extend beyond the labels, as a share of their range. */
 const BEYOND_LABELS = 0.1;
 
 /**
- * Where intervals end: at the limits of the values that are possible; on a side without one, a tenth of the labels' range beyond the labels.
+ * The limits of intervals: those of the possible values, or, on a side without one, a tenth of the labels' range beyond the labels.
  *
- * @param labels `[N]`, those that the model was trained on, held-out ones included.
+ * @param labels `[N]`, of the training and the held-out images.
  */
 export function intervalEnds(
   labels: ArrayLike<number>,
@@ -62,29 +62,28 @@ export function intervalEnds(
 const NO_LIMITS = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 const LEVELS = [...Array.from({ length: 98 }, (_, i) => (i + 1) / 100), 0.985, 0.99, 0.995, 0.999];
-// The finite-sample correction widens the interval of 100 images by one in a hundred of them; of 50 by two.
+// The finite-sample correction adds 1 % of the images for 100 of them, 2 % for 50.
 const FEWEST_IN_GROUP = 100;
-// Share of its median error that a group's scores are moved by. All of it moves neighbours so far apart that what lies between them
-// widens the hull: on faces 90 % are 21.0 years wide then, 20.6 so.
-const MOVED = 0.5;
-// A factor from n images holds somewhat more or fewer of all others: with the level raised by so many standard deviations of that,
-// it holds as many as asked in three of four calibrations.
-const SURE = 0.67;
-// The factors of the groups depend on each other; after a few rounds they stay.
+// The share of a group's median error that its scores are shifted by. With all of it, neighboring groups move so far apart that the hull
+// widens: 90 % intervals on faces are 21.0 years wide, against 20.6.
+const SHIFT = 0.5;
+// The coverage of a factor from n images varies: with the level raised by this many standard deviations, it reaches the requested one in
+// three of four calibrations.
+const MARGIN = 0.67;
+// The factors of the groups depend on each other, and converge in a few rounds.
 const ROUNDS = 4;
 
 /**
- * Calibration of intervals on images that the model never saw: by true number, in groups as `strataOf` makes them, neighbours joined
- * until each has 100 images. Predictions shrink to the mean, so that one factor for all images would hold far fewer of the rare
- * numbers than of the others.
+ * Calibrates intervals on images that the model was not fitted on, by groups of the true value (`strataOf`), joined until each has 100
+ * images. Predictions shrink to the mean, so one factor for all images would cover rare values far less often than the others.
  *
  * @param yTrue `[N]`, finite; N at least 1.
- * @param value `[N]`: what the model says, in the target's unit.
- * @param scale `[N]`, above 0: the size of the error that is expected of each image, in the target's unit.
- * @param ends Where intervals end; values count as the nearer end where they lie outside, as `intervalsAt` takes them. Default: nowhere.
+ * @param value `[N]`: the predictions, in the target's unit.
+ * @param scale `[N]`, above 0: the expected size of each error, in the target's unit.
+ * @param ends The limits of the intervals; values beyond them are clamped, here and in `intervalsAt`. Default: none.
  * @throws InputError where a score is not finite.
- * Reference: Lei et al. 2018, https://arxiv.org/abs/1604.04173; by true number: Vovk 2012, label-conditional conformal predictors,
- * https://arxiv.org/abs/1209.2673; a margin so that it holds for most calibrations: proposition 2 there
+ * Reference: Lei et al. 2018, https://arxiv.org/abs/1604.04173; by true value: Vovk 2012, label-conditional conformal predictors,
+ * https://arxiv.org/abs/1209.2673; the margin: proposition 2 there
  */
 export function calibrateIntervals(
   yTrue: ArrayLike<number>,
@@ -95,18 +94,18 @@ export function calibrateIntervals(
   const inside = Float64Array.from(value, each => within(ends, each));
   const errors = Float64Array.from(yTrue, (y, i) => (y - inside[i]!) / scale[i]!);
   const pooled = scoreTable(errors.map(Math.abs));
-  const cut = joined(strataOf(yTrue));
-  if (cut.length === 1) return { levels: LEVELS, groups: [], pooled, ends };
+  const strata = joined(strataOf(yTrue));
+  if (strata.length === 1) return { levels: LEVELS, groups: [], pooled, ends };
   const { min, max } = extent(yTrue);
-  const groups = cut.map(({ from, indices }, i) => ({
+  const groups = strata.map(({ from, indices }, i) => ({
     from: i === 0 ? min : from,
-    to: cut[i + 1]?.from ?? max,
+    to: strata[i + 1]?.from ?? max,
     images: indices.length,
-    centre: Number((MOVED * median(indices.map(at => errors[at]!))).toPrecision(4)),
+    centre: Number((SHIFT * median(indices.map(at => errors[at]!))).toPrecision(4)),
   }));
-  // needs[g][i]: the factor of group g at which its part of the interval of image i reaches the true number, or goes beyond it.
+  // needs[g][i]: the factor of group g from which its part of the interval of image i reaches the true value or beyond.
   const needs = groups.map(group => Float64Array.from(yTrue, (y, i) => needOf(group, y, inside[i]!, scale[i]!)));
-  const byLevel = LEVELS.map(level => factorsAt(level, cut, needs));
+  const byLevel = LEVELS.map(level => factorsAt(level, strata, needs));
   return {
     levels: LEVELS,
     groups: groups.map((group, g) => ({ ...group, factors: byLevel.map(factors => factors[g]!) })),
@@ -115,7 +114,7 @@ export function calibrateIntervals(
   };
 }
 
-/** `x`, or the nearer end where it lies beyond. */
+/** `x`, clamped to the ends. */
 const within = (ends: IntervalEnds | undefined, x: number): number =>
   ends === undefined ? x : Math.min(Math.max(x, ends.low), ends.high);
 
@@ -127,8 +126,8 @@ function needOf({ from, to, centre }: Omit<IntervalGroup, 'factors'>, y: number,
 }
 
 /**
- * The least factor of each group with which the hulls hold `level` of its images, finite-sample correction and a margin for the
- * chance of this calibration included. The hull that a group needs may be there through others already, so each is found given the others, a few times over.
+ * The least factor of each group with which the hulls cover `level` of its images, with finite-sample correction and margin. Other groups may
+ * already cover an image, so each factor is found given the others, in a few rounds.
  */
 function factorsAt(
   level: number,
@@ -141,7 +140,7 @@ function factorsAt(
       const reached = (at: number) =>
         factors.some((factor, other) => other !== g && factor !== null && needs[other]![at]! <= factor);
       const sorted = Float64Array.from(indices, at => (round > 0 && reached(at) ? 0 : needs[g]![at]!)).sort();
-      const raised = level + SURE * Math.sqrt((level * (1 - level)) / sorted.length);
+      const raised = level + MARGIN * Math.sqrt((level * (1 - level)) / sorted.length);
       const needed = raised < 1 ? sorted[conformalRank(sorted.length, raised) - 1] : undefined;
       factors[g] = needed === undefined ? null : roundUp(needed);
     });
@@ -149,12 +148,12 @@ function factorsAt(
   return factors;
 }
 
-/** Groups of 100 or more: each takes its upper neighbours until it has as many, the last one what is left. */
+/** Groups of 100 or more: each is joined with the next ones until it has as many, the last with what is left. */
 function joined(groups: readonly { readonly from: number; readonly indices: readonly number[] }[]) {
   const out: { from: number; indices: number[] }[] = [];
   for (const { from, indices } of groups) {
     const last = out.at(-1);
-    // Not by spread: a group of a whole data set would be too many arguments.
+    // concat, since spreading a large group would exceed the number of arguments.
     if (last !== undefined && last.indices.length < FEWEST_IN_GROUP) last.indices = last.indices.concat(indices);
     else out.push({ from, indices: [...indices] });
   }
@@ -166,15 +165,14 @@ function joined(groups: readonly { readonly from: number; readonly indices: read
   return out;
 }
 
-/** The interval of an image from its value and its scale, in the target's unit. */
+/** The interval of an image from its value and scale, in the target's unit. */
 export type IntervalOf = (value: number, scale: number) => Interval;
 
 /**
- * The intervals that hold a new image's true number with a probability of `level`, for images of the kind that was calibrated on, and
- * not only over all but in each group of true numbers: an interval is the hull of all numbers whose score the images of their own
- * group do not rule out. Between two levels of `scores` the upper one counts. Where a group has too few images for the level, all
- * images together give one factor, and the promise is of all together; undefined where they too are too few. No interval reaches beyond
- * the ends of `scores`: a value beyond one counts as that end, and the interval then lies on this side of it.
+ * Intervals that contain the true value of a new image of the calibrated kind with probability `level`, overall and in each group of true
+ * values: an interval is the hull of all values whose score the images of their own group do not rule out. Between two levels of `scores`
+ * the upper one counts. Where a group has too few images for the level, one factor from all images is used, which holds overall alone;
+ * undefined where all are too few. Intervals are clamped to the ends of `scores`, and so are values.
  *
  * @throws UsageError unless `level` lies between 0 and 1.
  */
@@ -221,13 +219,32 @@ function openIntervalsAt({ levels, groups, pooled }: IntervalScores, level: numb
   };
 }
 
-/** The sentence for a level that needs more images than were calibrated on. */
+/** The message for a level that needs more calibration images. */
 export function tooFewFor({ pooled }: IntervalScores, level: number): string {
   return (
     `${percent(level)} intervals need ${fewestScores(level)} calibration images or more, and the model has ${pooled.images}: ` +
-    'none are given; ask for a lower level, or train on more images'
+    'none are given; use a lower level, or train on more images'
   );
 }
 
-/** A share in per cent with as many digits as it needs: `90 %`, `99.5 %`. */
+/** A share in percent: `90 %`, `99.5 %`. */
 const percent = (share: number): string => `${significant(100 * share, 6)} %`;
+
+const MAX_STRATA = 12;
+const QUANTILE_STRATA = 8;
+
+/**
+ * The non-empty strata of labels that intervals are calibrated by, ascending: by tens where all labels are within 0 to 120 and span 40 or
+ * more; else at most twelve of one round width; eight quantiles where one of those would have more than half of the labels. They determine
+ * the bytes of a model, so they are separate from the groups of reports (`groupByLabel`).
+ *
+ * @throws InputError where there are no labels.
+ */
+export function strataOf(labels: ArrayLike<number>): LabelGroup[] {
+  const { min, max } = extent(labels);
+  if (min >= 0 && max <= 120 && max - min >= 40) return cut(labels, edgesOfStep(10, min, max));
+  const even = cut(labels, roundEdges(labels, MAX_STRATA));
+  if (fullest(even) * 2 <= labels.length) return even;
+  const quantiles = cut(labels, quantileEdges(labels, QUANTILE_STRATA));
+  return fullest(quantiles) < fullest(even) ? quantiles : even;
+}

@@ -1,3 +1,4 @@
+import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { add, concat, matMul, maximum, mul, reduceSum, slice, sqrt, square, sub } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -12,11 +13,11 @@ import {
 import { lent } from '../engine/linalg/square-matrix.js';
 import { createSession, createState } from '../engine/runtime/session.js';
 import type { FeatureRows } from '../features/feature-cache.js';
-import type { RowSums } from '../features/row-sums.js';
-import { blocks, type Standardization, standardize } from '../features/standardization.js';
+import { addRows, clearSums, noRows, type RowSums, turnToRest } from '../features/row-sums.js';
+import { blocks, measureRows, type Standardization, standardize } from '../features/standardization.js';
 
 /**
- * A Gaussian of standardised features z `[D]`: free in a subspace of Q dimensions, and with one variance in all others.
+ * A Gaussian density of standardized features z `[D]`: free in a subspace of Q dimensions, with one variance in all others.
  *
  * Reference: Tipping, Bishop 1999, https://doi.org/10.1111/1467-9868.00196
  */
@@ -24,26 +25,25 @@ export interface Ppca {
   readonly standardization: Standardization;
   /** An orthonormal basis of the subspace, `[D, Q]`. */
   readonly basis: Float32Array;
-  /** What z is multiplied with so that its part in the subspace has variance 1 everywhere, `[D, Q]`. */
+  /** The map `[D, Q]` to the subspace with variance 1 in each direction. */
   readonly whitening: Float32Array;
   /** Of each dimension outside the subspace. */
   readonly variance: number;
 }
 
 const DIMENSIONS = 64;
-// A dimension for ten rows: more would be fitted to the rows themselves.
+// One dimension per ten rows: more would overfit.
 const ROWS_A_DIMENSION = 10;
-// The subspace only has to hold most of what varies, and is the worse for it by as much in all rows: 6 rounds turn eigenvalues twice apart
-// by a factor of sixty.
+// The subspace needs to contain most of the variance only: 6 rounds separate eigenvalues a factor of two apart by sixty.
 const ROUNDS = 6;
-// Columns turn towards each other a little in each; making them orthogonal takes longer than a round.
+// Orthonormalization takes longer than a round, and columns converge slowly.
 const ROUNDS_APART = 3;
-// Share of the mean variance that every dimension has at least: features that never varied in training may do so later.
+// Least variance of a dimension as a share of the mean: features that are constant in training may vary later.
 const LEAST_VARIANCE = 1e-3;
 
 /**
- * The Gaussian of the rows behind `sums`. The subspace is that of the largest eigenvalues, 64 or one for ten rows, by orthogonal iteration;
- * what the distance needs of it is a Cholesky decomposition, so no single eigenvector matters.
+ * The Gaussian of the rows behind `sums`. The subspace is that of the largest eigenvalues, at most 64, by orthogonal iteration; the distance
+ * needs a Cholesky decomposition in it and no single eigenvector.
  *
  * Reference: Golub, Van Loan, Matrix Computations, 8.2.4 (orthogonal iteration)
  */
@@ -59,7 +59,7 @@ export async function fitPpca(
 
   const graph = new Graph();
   const matrix = graph.input('matrix', 'float64', [width, width]);
-  // The basis as rows here: the matrix is symmetric.
+  // The basis is stored as rows; the matrix is symmetric.
   graph.output('product', matMul(graph.input('basis', 'float64', [size, width]), matrix));
   const session = await createSession(toOnnx(graph), { handOver: true, arena: false });
   const state = await createState({});
@@ -75,7 +75,7 @@ export async function fitPpca(
       const feeds = { basis: { dtype: 'float64', shape: [size, width], data: basis } } as const;
       return (await session.run(feeds, { state })).product!.data as Float64Array;
     };
-    // The first rounds go by without making rows orthonormal, so those they start from need not be.
+    // The start need not be orthonormal.
     const random = createRandom(0, 'ppca');
     let basis: Float64Array = Float64Array.from({ length: size * width }, () => random.normal());
     for (let round = 1; round <= ROUNDS; round++) {
@@ -101,8 +101,8 @@ export async function fitPpca(
 }
 
 /**
- * Adds the distance of features `[N, D]` from the Gaussian to their graph, `[N]`: the root of the squared Mahalanobis distance over D,
- * so about 1 for what it was fitted on, whatever D is.
+ * Adds the distance `[N]` of features `[N, D]` from the Gaussian to their graph: the root of the squared Mahalanobis distance divided by D,
+ * about 1 for the data it was fitted on.
  */
 export function buildDistance(features: Value, { standardization, basis, whitening, variance }: Ppca): Value {
   const { graph } = features;
@@ -113,7 +113,7 @@ export function buildDistance(features: Value, { standardization, basis, whiteni
   const both = square(matMul(z, concat([matrix(basis), matrix(whitening)], 1))); // [N, 2 Q]
   const inside = reduceSum(slice(both, 1, 0, size), [1]);
   const white = reduceSum(slice(both, 1, size, 2 * size), [1]);
-  // Rounding may take the rest a little below 0.
+  // Rounding may make it slightly negative.
   const outside = maximum(sub(reduceSum(square(z), [1]), inside), 0);
   return sqrt(mul(add(white, mul(outside, 1 / variance)), 1 / width));
 }
@@ -136,4 +136,53 @@ export async function distancesOf(ppca: Ppca, rows: FeatureRows, indices: readon
     await session.close();
   }
   return out;
+}
+
+/** Adds the activation of images, the L2 norm `[N]` of their features `[N, D]`, to the graph. */
+export const buildActivation = (features: Value): Value => sqrt(reduceSum(square(features), [1]));
+
+/** The activations of the rows `indices`, `[indices.length]`. */
+export function activationsOf(rows: FeatureRows, indices: readonly number[]): Float64Array {
+  const { width } = rows;
+  const out = new Float64Array(indices.length);
+  let at = 0;
+  for (const block of blocks(indices)) {
+    const data = rows.read(block);
+    for (let row = 0; row < block.length; row++) {
+      let sum = 0;
+      for (let i = row * width; i < (row + 1) * width; i++) sum += data[i]! ** 2;
+      out[at++] = Math.sqrt(sum);
+    }
+  }
+  return out;
+}
+
+/** Gaussians of all rows, and of the rows without a part. */
+export interface Gaussians {
+  readonly all: Ppca;
+  without(part: readonly number[]): Promise<Ppca>;
+}
+
+/** The Gaussians of the rows `indices`. */
+export async function gaussiansOf(
+  rows: FeatureRows,
+  indices: readonly number[],
+  context: RunContext,
+): Promise<Gaussians> {
+  // The sums need labels, the Gaussian does not.
+  const labels = new Float64Array(rows.length);
+  const standardization = measureRows(rows, indices);
+  const scale = { standardization, target: { mean: 0, std: 1 } };
+  const sums = noRows(rows.width);
+  await addRows(sums, rows, labels, indices, scale, context);
+  const others = noRows(rows.width);
+  return {
+    all: await fitPpca(sums, standardization),
+    async without(part) {
+      clearSums(others);
+      await addRows(others, rows, labels, part, scale, context);
+      turnToRest(others, sums);
+      return await fitPpca(others, standardization);
+    },
+  };
 }

@@ -6,11 +6,11 @@ import { checkLevel } from './conformal.js';
 import { intervalsAt, tooFewFor } from './intervals.js';
 import { type UnusualGrade, unusualGrade } from './unusual.js';
 
-/** The level of intervals where nobody asks for another. */
+/** The default level of intervals. */
 export const DEFAULT_LEVEL = 0.9;
 
-/** What a prediction says of its doubt. */
-export interface Doubt {
+/** The uncertainty of a prediction. */
+export interface PredictionUncertainty {
   readonly low?: number | null;
   readonly high?: number | null;
   readonly scale?: number;
@@ -19,17 +19,17 @@ export interface Doubt {
   readonly distance?: number;
 }
 
-/** How a model's outputs become intervals and warnings. */
+/** Computes the uncertainty of a model's predictions from its outputs. */
 export interface UncertaintyOf {
-  /** The outputs that this needs beside `value`. */
+  /** The outputs it needs in addition to `value`. */
   readonly outputs: readonly string[];
-  of(value: number, outputs: Readonly<Record<string, Tensor>>, row: number): Doubt;
+  of(value: number, outputs: Readonly<Record<string, Tensor>>, row: number): PredictionUncertainty;
 }
 
 /**
- * What the model of `manifest` can say of its doubt at `level`: nothing, where it has no intervals.
+ * The uncertainty by the model of `manifest`, with intervals at `level`; empty for a model without intervals.
  *
- * @throws UsageError for a level outside 0 to 1, and for one that is asked of a model without intervals.
+ * @throws UsageError for a level outside 0 to 1, and for a level with a model without intervals.
  */
 export function uncertaintyOf(
   { intervals }: Pick<Manifest, 'intervals'>,
@@ -55,12 +55,12 @@ export function uncertaintyOf(
   };
 }
 
-/** How outputs tell that an image is unusual. */
+/** Out-of-distribution detection by the outputs. */
 function unusualOf({ stage, ...limits }: ManifestIntervals['unusual']) {
   const name = stage === null ? 'distance' : 'unlikeness';
   return {
     outputs: [name, 'activation'],
-    of(output: (name: string) => number): Pick<Doubt, 'unusual' | 'unlike' | 'distance'> {
+    of(output: (name: string) => number): Pick<PredictionUncertainty, 'unusual' | 'unlike' | 'distance'> {
       const distance = output(name);
       const unlike = unusualGrade({ unlikeness: distance, activation: output('activation') }, limits);
       return unlike === undefined ? {} : { unusual: true, unlike, distance };

@@ -7,7 +7,7 @@ export type { Faithfulness } from '../model/deletion.js';
 export type { ExplainMethod, Explanation } from '../model/explain.js';
 export type { FaceInImage } from '../model/face-in-image.js';
 export type { ModelOutputs as WebModelOutputs } from '../model/network-io.js';
-export type { Doubt } from '../uncertainty/predict-uncertainty.js';
+export type { PredictionUncertainty } from '../uncertainty/predict-uncertainty.js';
 export type { UnusualGrade } from '../uncertainty/unusual.js';
 export type { WebModelOptions, WebPrediction } from './loaded-model.js';
 export type { WebImage } from './read-image.js';

@@ -11,7 +11,7 @@ import { unfitNetwork } from '../model/checks.js';
 import type { Explanation } from '../model/explain.js';
 import { cropFacesOf, type FaceCrop } from '../model/face-in-image.js';
 import { checkedRun, type ModelOutputs, oneImage, predictionReader, runSelfTest } from '../model/network-io.js';
-import type { Doubt } from '../uncertainty/predict-uncertainty.js';
+import type { PredictionUncertainty } from '../uncertainty/predict-uncertainty.js';
 import { fetchPart } from './fetch-part.js';
 import { hasGpu } from './has-gpu.js';
 import type { OpenImage } from './read-image.js';
@@ -22,7 +22,7 @@ import { loadRuntime, type WebRuntime, type WebRuntimeOptions, type WebSession }
 z.config({ jitless: true });
 
 /** The prediction for one image. */
-export interface WebPrediction extends Doubt {
+export interface WebPrediction extends PredictionUncertainty {
   readonly value: number;
 }
 

@@ -7,8 +7,8 @@ import { loadBackbone } from '../../src/backbones/registry.js';
 import { openDataset } from '../../src/datasets/open-dataset.js';
 import { relu } from '../../src/engine/graph/build.js';
 import type { Value } from '../../src/engine/graph/graph.js';
-import { featureAgreement } from '../../src/features/feature-agreement.js';
 import { backboneAt } from '../../src/features/precision.js';
+import { featureAgreement } from '../../src/features/quantize-backbone.js';
 import { temporaryFolder, writeImages } from '../cli/eyeball.js';
 import { failureOf } from '../datasets/temp.js';
 

@@ -155,7 +155,7 @@ describe('a save that fails', () => {
     const path = join(tempFolder(t, { file: 'x' }), 'file', 'run');
     assert.match(
       await failureOf(() => saveCheckpoint(path, sampleCheckpoint(1, 1))),
-      /^InputError: .*file\/run: expected a checkpoint that can be written, got "(ENOTDIR|EEXIST): .*"; make room/,
+      /^InputError: .*file\/run: expected a checkpoint that can be written, got "(ENOTDIR|EEXIST): .*"; free disk space/,
     );
   });
 });

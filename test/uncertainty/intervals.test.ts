@@ -170,7 +170,7 @@ describe('intervals', () => {
     assert.equal(intervalsAt(scores, 0.99), undefined);
     assert.equal(
       tooFewFor(scores, 0.99),
-      '99 % intervals need 99 calibration images or more, and the model has 30: none are given; ask for a lower level, or train on more images',
+      '99 % intervals need 99 calibration images or more, and the model has 30: none are given; use a lower level, or train on more images',
     );
   });
 });

@@ -65,7 +65,7 @@ describe('the doubt of a prediction', () => {
     const { of } = uncertaintyOf({ intervals }, 'm', 0.99, line => messages.push(line));
     assert.deepEqual(of(10, outputs, 0), { low: null, high: null, scale: 2 });
     assert.deepEqual(messages, [
-      'warning: 99 % intervals need 99 calibration images or more, and the model has 19: none are given; ask for a lower level, or train on more images',
+      'warning: 99 % intervals need 99 calibration images or more, and the model has 19: none are given; use a lower level, or train on more images',
     ]);
   });
 
