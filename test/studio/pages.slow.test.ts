@@ -119,7 +119,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.ok(await page.getByLabel('Epochs').isDisabled());
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('heading', { name: 'Trained: exact' }).waitFor(LONG);
-    assert.match((await text('.outcome'))!, /held-out images[\d.]+ yearsAlways the mean[\d.]+ years/);
+    assert.match((await text('.outcome'))!, /held-out images[\d.]+ yearsBaseline \(mean\)[\d.]+ years/);
     await field('Name').fill('exact');
     await page.getByRole('button', { name: 'Start' }).click();
     await page
@@ -134,7 +134,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByText(`The model predicts each image of ${test}`).waitFor();
     await page.getByRole('button', { name: 'Evaluate' }).click();
     await page.getByText('exact on 15 images').waitFor(LONG);
-    assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) always the mean, [\d.]+/);
+    assert.match((await text('.stats'))!, /RMSE[\d.]+ years\d+ % (below|above) the baseline \(mean\), [\d.]+/);
     // Tiles are in the document when they come near the window.
     await page.locator('#worst').scrollIntoViewIfNeeded();
     await page.locator('#worst ~ .tile-blocks li').nth(14).waitFor({ state: 'attached' });
