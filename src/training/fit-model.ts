@@ -59,7 +59,7 @@ export interface ModelFit {
   readonly computeShare: number | null;
   readonly configuration: Manifest['configuration'];
   /** A contact sheet, PNG, of augmented images; absent where none are augmented. */
-  readonly augmentedSheet?: Buffer;
+  readonly augmentedSheet?: Uint8Array;
   /** The search for a learning rate; absent where it was given. */
   readonly rateSearch?: FoundRate;
 }
