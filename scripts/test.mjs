@@ -24,7 +24,8 @@ if (files.length === 0) {
   process.exit(1);
 }
 const reporter = fileURLToPath(new URL('reporter.mjs', import.meta.url));
-const args = ['--test', '--test-concurrency=2', `--test-reporter=${reporter}`, ...files];
+// A file that hangs fails after 15 minutes; the longest takes ten.
+const args = ['--test', '--test-concurrency=2', '--test-timeout=900000', `--test-reporter=${reporter}`, ...files];
 const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
 process.exit(status ?? 1);
 

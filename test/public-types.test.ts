@@ -10,7 +10,14 @@ function exportsOf(index: string): Map<string, string> {
   const text = readFileSync(index, 'utf8');
   for (const [, list, from] of text.matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)'/g)) {
     const file = join(dirname(index), from!.replace(/\.js$/, '.d.ts'));
-    for (const name of list!.split(',')) names.set(name.replace('type ', '').trim(), file);
+    for (const name of list!.split(','))
+      names.set(
+        name
+          .replace('type ', '')
+          .trim()
+          .replace(/ as \w+$/, ''),
+        file,
+      );
   }
   for (const [, from] of text.matchAll(/export \* from '([^']+)'/g)) {
     const file = join(dirname(index), from!.replace(/\.js$/, '.d.ts'));

@@ -134,7 +134,7 @@ describe('predict with explanations', () => {
     mkdirSync(join(root, 'why'));
     const { code, stderr } = await eyeball('predict', 'none', 'none.png', '--seed', '1');
     assert.equal(code, 2);
-    assert.equal(stderr, 'eyeball: `seed`: expected `explain` beside it, got none\n');
+    assert.equal(stderr, 'eyeball: --seed: expected --explain beside it, got none\n');
   });
 
   it('is --explain of predict', async t => {
