@@ -40,9 +40,7 @@ export async function optionsFrom<T extends FromOptions>(options: T): Promise<{ 
   ] as const;
   for (const [key, value] of own) {
     if (value !== undefined)
-      throw new UsageError(
-        expected(option(key), `nothing beside ${option('from')}, whose model says it`, `${value}`, 'leave it out'),
-      );
+      throw new UsageError(`${option(key)} has no effect with ${option('from')}, whose model sets it; remove it`);
   }
   const manifest = await readManifest(modelFolder(from));
   const { target, configuration } = manifest;

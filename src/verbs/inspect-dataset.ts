@@ -4,11 +4,11 @@ import { eyeballVersion } from '../base/environment.js';
 import { expected, InputError, throwIfAborted, UsageError } from '../base/errors.js';
 import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
-import { checkOutside, createOutputFolder } from '../base/output-folder.js';
+import { checkOutside, createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { significant } from '../base/text.js';
-import type { Sample, Skipped } from '../datasets/dataset.js';
+import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { histogram } from '../evaluation/groups.js';
 import { contactSheetPng, thumbnail, withThumbnails } from '../images/contact-sheet.js';
@@ -72,143 +72,144 @@ const SAMPLES = 40;
  * ```
  */
 export async function inspectDataset(options: InspectOptions): Promise<InspectResult> {
-  const {
-    out,
-    seed = 0,
-    force = false,
-    against,
-    labelFrom,
-    labelFromPath,
-    skipMissing,
-    decisions,
-    limit,
-    cacheDir = defaultCacheDir(),
-    onProgress,
-    onMessage,
-  } = options;
+  const { data, out, force = false, against, cacheDir = defaultCacheDir(), onMessage, signal } = options;
   if (options.cacheDir !== undefined && against === undefined)
-    throw new UsageError(
-      expected(option('cacheDir'), `${option('against')} beside it`, 'none', 'facts of images are kept for that alone'),
-    );
-  if (out !== undefined) checkOutside(out, options.data);
+    throw new UsageError(`${option('cacheDir')} has no effect without ${option('against')}; remove it`);
+  if (out !== undefined) checkOutside(out, data);
   const folder = out === undefined ? undefined : await createOutputFolder(out, { force });
   try {
     const dataset = await openDataset(options);
-    const { root, samples, skipped: unlabelled, target } = dataset;
-    const test =
-      against === undefined
-        ? undefined
-        : await openDataset({
-            data: against,
-            target: options.target,
-            labelFrom,
-            labelFromPath,
-            skipMissing,
-            decisions,
-            limit,
-            onMessage,
-            signal: options.signal,
-          });
-    const usable: Sample[] = [];
-    const warnings: { readonly warning: ImageWarning | undefined }[] = [];
-    const skipped = [...unlabelled];
-    const sizes = new Counter();
-    const formats = new Counter();
-    let grayscale = 0;
-    let done = 0;
-    const look = async (index: number) => {
-      try {
-        const bytes = await readSource(resolve(root, samples[index]!.file));
-        const header = await probeImage(bytes);
-        // Only decoding finds an image that ends early.
-        const { pixels, warning } = await decodeWithWarning(bytes, { width: GLANCE_PX, height: GLANCE_PX });
-        return { ...header, grayscale: isGray(pixels), warning };
-      } catch (thrown) {
-        if (!(thrown instanceof InputError)) throw thrown;
-        return thrown.message;
-      }
-    };
-    for await (const seen of mapAhead(samples.length, AHEAD, look, options.signal)) {
-      const sample = samples[done++]!;
-      if (typeof seen === 'string') skipped.push({ file: sample.file, reason: seen });
-      else {
-        usable.push(sample);
-        warnings.push({ warning: seen.warning });
-        sizes.count(`${seen.width} ${seen.height}`);
-        formats.count(seen.format);
-        if (seen.grayscale) grayscale++;
-      }
-      onProgress?.({ phase: 'looking at images', done, total: samples.length, unit: 'images' });
-    }
-    if (usable.length === 0) {
-      const last = skipped.at(-1)!;
-      const got = `none of ${samples.length}; ${last.file}: ${last.reason}`;
-      throw new InputError(expected(options.data, 'at least one image that can be read', got));
-    }
-    reportWarnings(usable, warnings, onMessage);
+    const test = await testDataset(options);
+    const { usable, ...read } = await readImages(dataset, options);
     const labels = Float64Array.from(usable, sample => sample.label);
     const statistics = labelStatistics(labels);
     if (statistics.std === 0 && usable.length > 1)
-      onMessage?.(`warning: every label is ${statistics.min}; a model can only learn that number`);
-    const leakage =
-      test && (await compareDatasets({ ...dataset, samples: usable }, test, cacheDir, contextOf(options)));
+      onMessage?.(`warning: every label is ${statistics.min}; a model can only learn to predict that value`);
+    const readable = { ...dataset, samples: usable };
+    const leakage = test && (await compareDatasets(readable, test, cacheDir, contextOf(options)));
     const result: InspectResult = {
       images: usable.length,
-      skipped,
+      ...read,
       labels: statistics,
       histogram: histogram(labels),
-      sizes: sizes.entries().map(([size, images]) => {
-        const [width, height] = size.split(' ').map(Number) as [number, number];
-        return { width, height, images };
-      }),
-      formats: formats.entries().map(([format, images]) => ({ format, images })),
-      grayscale,
       ...(leakage && { leakage }),
     };
     if (folder === undefined) return result;
-
-    const chosen = createRandom(seed, 'samples').shuffle(usable).slice(0, SAMPLES);
-    const shown = chosen.toSorted((a, b) => a.label - b.label);
-    const pathOf = (file: string) => resolve(root, file);
-    await folder.write(
-      'samples.png',
-      await contactSheetPng(
-        shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` })),
-        {
-          title: `${shown.length} of ${usable.length} images`,
-          legend: `drawn at random, in the order of their ${target}`,
-        },
-      ),
-    );
-    if (test !== undefined && leakage !== undefined && leakage.pairs.length > 0)
-      await folder.write('leakage.png', await leakageSheet(leakage, dataset.root, test.root));
-    const page = inspectPage({
-      title: basename(resolve(options.data)),
-      target,
-      ...result,
-      samples: await withThumbnails(shown, pathOf),
-      leakedImages:
-        test && leakage
-          ? await leakedImages(
-              leakage,
-              file => resolve(test.root, file),
-              file => thumbnail(pathOf(file), PAIR_PX),
-            )
-          : [],
-      made: [
-        ['data', options.data],
-        ['samples drawn with seed', seed],
-        ['eyeball', eyeballVersion()],
-      ],
-    });
-    await folder.write('inspect.html', page);
-    throwIfAborted(options.signal);
+    await writePage(folder, result, { dataset: readable, test, options });
+    throwIfAborted(signal);
     const aside = await folder.commit();
     if (aside !== undefined) onMessage?.(`moved the older ${out} to ${aside}`);
     return { ...result, out: folder.path };
   } finally {
     await folder?.close();
   }
+}
+
+/** The data to compare with, in the form of the options; undefined without `against`. */
+async function testDataset(options: InspectOptions): Promise<Dataset | undefined> {
+  const { against, target, labelFrom, labelFromPath, skipMissing, decisions, limit, onMessage, signal } = options;
+  if (against === undefined) return undefined;
+  const form = { target, labelFrom, labelFromPath, skipMissing, decisions, limit };
+  return await openDataset({ data: against, ...form, onMessage, signal });
+}
+
+interface ReadImages extends Pick<InspectResult, 'skipped' | 'sizes' | 'formats' | 'grayscale'> {
+  /** The samples whose images can be read. */
+  readonly usable: readonly Sample[];
+}
+
+/** Decodes every image. */
+async function readImages(
+  { root, samples, skipped: unlabeled }: Dataset,
+  options: InspectOptions,
+): Promise<ReadImages> {
+  const usable: Sample[] = [];
+  const warnings: { readonly warning: ImageWarning | undefined }[] = [];
+  const skipped = [...unlabeled];
+  const sizes = new Counter();
+  const formats = new Counter();
+  let grayscale = 0;
+  let done = 0;
+  const read = async (index: number) => {
+    try {
+      const bytes = await readSource(resolve(root, samples[index]!.file));
+      const header = await probeImage(bytes);
+      // Only decoding finds an image that ends early.
+      const { pixels, warning } = await decodeWithWarning(bytes, { width: GLANCE_PX, height: GLANCE_PX });
+      return { ...header, grayscale: isGray(pixels), warning };
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) throw thrown;
+      return thrown.message;
+    }
+  };
+  for await (const image of mapAhead(samples.length, AHEAD, read, options.signal)) {
+    const sample = samples[done++]!;
+    if (typeof image === 'string') skipped.push({ file: sample.file, reason: image });
+    else {
+      usable.push(sample);
+      warnings.push({ warning: image.warning });
+      sizes.count(`${image.width} ${image.height}`);
+      formats.count(image.format);
+      if (image.grayscale) grayscale++;
+    }
+    options.onProgress?.({ phase: 'looking at images', done, total: samples.length, unit: 'images' });
+  }
+  if (usable.length === 0) {
+    const last = skipped.at(-1)!;
+    const got = `none of ${samples.length}; ${last.file}: ${last.reason}`;
+    throw new InputError(expected(options.data, 'at least one image that can be read', got));
+  }
+  reportWarnings(usable, warnings, options.onMessage);
+  return {
+    usable,
+    skipped,
+    sizes: sizes.entries().map(([size, images]) => {
+      const [width, height] = size.split(' ').map(Number) as [number, number];
+      return { width, height, images };
+    }),
+    formats: formats.entries().map(([format, images]) => ({ format, images })),
+    grayscale,
+  };
+}
+
+/** What the page is of. */
+interface Inspected {
+  /** Its images can be read. */
+  readonly dataset: Dataset;
+  readonly test: Dataset | undefined;
+  readonly options: InspectOptions;
+}
+
+/** Writes the page and its contact sheets. */
+async function writePage(folder: OutputFolder, result: InspectResult, inspected: Inspected): Promise<void> {
+  const { dataset, test, options } = inspected;
+  const { root, samples, target } = dataset;
+  const { seed = 0 } = options;
+  const chosen = createRandom(seed, 'samples').shuffle(samples).slice(0, SAMPLES);
+  const shown = chosen.toSorted((a, b) => a.label - b.label);
+  const pathOf = (file: string) => resolve(root, file);
+  const tiles = shown.map(({ file, label }) => ({ path: pathOf(file), caption: `${label}` }));
+  const title = `${shown.length} of ${samples.length} images`;
+  const legend = `drawn at random, in the order of their ${target}`;
+  await folder.write('samples.png', await contactSheetPng(tiles, { title, legend }));
+  const { leakage } = result;
+  if (test !== undefined && leakage !== undefined && leakage.pairs.length > 0)
+    await folder.write('leakage.png', await leakageSheet(leakage, root, test.root));
+  const ofTest = (file: string) => resolve(test!.root, file);
+  const page = inspectPage({
+    title: basename(resolve(options.data)),
+    target,
+    ...result,
+    samples: await withThumbnails(shown, pathOf),
+    leakedImages:
+      leakage === undefined ? [] : await leakedImages(leakage, ofTest, file => thumbnail(pathOf(file), PAIR_PX)),
+    made: [
+      ['data', options.data],
+      ['samples drawn with seed', seed],
+      ['eyeball', eyeballVersion()],
+    ],
+  });
+  await folder.write('inspect.html', page);
 }
 
 /** The pairs of images side by side, the test image first: at most forty of them. */

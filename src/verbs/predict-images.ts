@@ -62,22 +62,12 @@ export async function predictImages(options: PredictOptions): Promise<DrawnPredi
     for (const [key, value] of [
       ['seed', seed],
       ['force', force],
-    ] as const) {
-      if (value !== undefined) throw new UsageError(expected(option(key), `${option('explain')} beside it`, 'none'));
-    }
-  } else if (faces) {
-    throw new UsageError(
-      expected(
-        option('faces'),
-        `no ${option('explain')} beside it`,
-        `"${explain}"`,
-        'it explains whole images, not their faces',
-      ),
-    );
-  } else if (tta) {
-    throw new UsageError(
-      expected(option('tta'), `no ${option('explain')} beside it`, `"${explain}"`, 'it explains one image, not two'),
-    );
+    ] as const)
+      if (value !== undefined)
+        throw new UsageError(`${option(key)} has no effect without ${option('explain')}; remove it`);
+  } else if (faces || tta) {
+    const why = `an explanation is of one whole image; remove one of them`;
+    throw new UsageError(`${option(faces ? 'faces' : 'tta')} cannot be used with ${option('explain')}: ${why}`);
   }
   if (explain !== undefined) {
     for (const image of options.images) if (!isUrl(image)) checkOutside(explain, image);

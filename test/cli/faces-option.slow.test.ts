@@ -79,7 +79,7 @@ describe('--faces', () => {
       [
         ['predict', at('no-faces'), at('scenes', '30'), '--faces', '--explain', at('why')],
         2,
-        /--faces: expected no --explain beside it, got ".*why"; it explains whole images, not their faces/,
+        /--faces cannot be used with --explain: an explanation is of one whole image; remove one of them/,
       ],
       [
         ['train', at('plain'), '--out', at('new'), ...TINY, '--cache', at('cache'), '--faces'],

@@ -120,21 +120,21 @@ describe('predict with explanations', () => {
     const options = { model: 'none', images: ['none.png'] };
     assert.equal(
       await failureOf(() => predictImages({ ...options, explain: 'why', tta: true })),
-      'UsageError: `tta`: expected no `explain` beside it, got "why"; it explains one image, not two',
+      'UsageError: `tta` cannot be used with `explain`: an explanation is of one whole image; remove one of them',
     );
     assert.equal(
       await failureOf(() => predictImages({ ...options, seed: 1 })),
-      'UsageError: `seed`: expected `explain` beside it, got none',
+      'UsageError: `seed` has no effect without `explain`; remove it',
     );
     assert.equal(
       await failureOf(() => predictImages({ ...options, force: true })),
-      'UsageError: `force`: expected `explain` beside it, got none',
+      'UsageError: `force` has no effect without `explain`; remove it',
     );
     const root = tempFolder(t);
     mkdirSync(join(root, 'why'));
     const { code, stderr } = await eyeball('predict', 'none', 'none.png', '--seed', '1');
     assert.equal(code, 2);
-    assert.equal(stderr, 'eyeball: --seed: expected --explain beside it, got none\n');
+    assert.equal(stderr, 'eyeball: --seed has no effect without --explain; remove it\n');
   });
 
   it('is --explain of predict', async t => {

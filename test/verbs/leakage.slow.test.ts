@@ -139,7 +139,7 @@ describe('inspection', () => {
   it('refuses a cache without another data set', async () => {
     assert.equal(
       await failureOf(() => inspectDataset({ data: train, target: 'age', cacheDir })),
-      'UsageError: `cacheDir`: expected `against` beside it, got none; facts of images are kept for that alone',
+      'UsageError: `cacheDir` has no effect without `against`; remove it',
     );
   });
 });
