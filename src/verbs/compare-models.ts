@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, InputError, inputErrors, reasonOf, UsageError } from '../base/errors.js';
-import { readIfThere } from '../base/files.js';
+import { readRegularFile } from '../base/files.js';
 import type { Manifest } from '../formats/manifest.js';
 import { METRICS_FILE, type Metrics, parseMetrics } from '../formats/metrics.js';
 import { readManifest } from '../model/model.js';
@@ -132,9 +133,12 @@ async function sizeOfNetwork(path: string): Promise<number> {
 
 async function readFigures(home: string): Promise<MeasuredErrors | undefined> {
   const path = join(evaluationFolder(home), METRICS_FILE);
-  const text = await readIfThere(path);
-  if (text === undefined) return undefined;
-  const metrics = parseMetrics(text, path);
+  if (!existsSync(path)) return undefined;
+  const bytes = await readRegularFile(path).catch((cause: unknown) => {
+    const wayOut = 'evaluate again, or remove the folder';
+    throw new InputError(expected(path, 'the results of eyeball evaluate', `"${reasonOf(cause)}"`, wayOut), { cause });
+  });
+  const metrics = parseMetrics(bytes.toString(), path);
   return Object.fromEntries(FIGURES.map(key => [key, metrics[key]])) as MeasuredErrors;
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import { runConcurrently } from '../base/concurrency.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
-import { defaultCacheDir, readIfThere } from '../base/files.js';
+import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
 import { createOutputFolder, type OutputFolder } from '../base/output-folder.js';
 import { step } from '../base/profile.js';
@@ -24,7 +24,7 @@ import { modelCard } from '../model/card.js';
 import { cropDataset } from '../model/crop-dataset.js';
 import { noAlignmentError } from '../model/crop-faces.js';
 import { loadModel, type Model } from '../model/model.js';
-import { checkOrder, modelFolder } from '../model/model-files.js';
+import { checkOrder, modelFolder, readPart } from '../model/model-files.js';
 import {
   findTrainingLeaks,
   indexOfModel,
@@ -338,6 +338,5 @@ const columnOf = (target: string): string | undefined => (target === 'value' ? u
  */
 export async function readEpochs(home: string): Promise<Epoch[]> {
   const path = join(home, EVENTS_FILE);
-  const text = await readIfThere(path);
-  return text === undefined ? [] : parseEvents(text, path);
+  return existsSync(path) ? parseEvents(await readPart(home, EVENTS_FILE, 'utf8'), path) : [];
 }

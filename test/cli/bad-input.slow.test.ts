@@ -87,6 +87,12 @@ const pipes: typeof cases = [
     new RegExp(`${name}: expected a file of the model, got "a pipe"`),
   ]),
   [
+    'events.jsonl that is a pipe',
+    () => ['evaluate', modelWithPipe('events.jsonl'), at('good')],
+    1,
+    /events\.jsonl: expected a file of the model, got "a pipe"/,
+  ],
+  [
     'metrics.json that is a pipe',
     () => ['compare', at('model'), modelWithPipe('../measured-evaluation/metrics.json', 'measured')],
     1,

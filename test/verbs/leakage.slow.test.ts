@@ -90,7 +90,7 @@ describe('evaluation', () => {
     assert.match(page, /2 images of 6 \(33 %\)/);
     assert.equal(shownPairs(page).match(/<img src="data:image\/jpeg/g)?.length, 4);
     assert.match(shownPairs(page), /<span>test 99<\/span><span>training 11<\/span>/);
-    assert.match(shownPairs(page), /likeness 1\.000.*likeness (?:1\.000|0\.99\d)/s);
+    assert.match(shownPairs(page), /similarity 1\.000.*similarity (?:1\.000|0\.99\d)/s);
   });
 
   it('goes without where the index was removed, and refuses one that was changed', async () => {
