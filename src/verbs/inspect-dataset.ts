@@ -84,7 +84,7 @@ export async function inspectDataset(options: InspectOptions): Promise<InspectRe
     const labels = Float64Array.from(usable, sample => sample.label);
     const statistics = labelStatistics(labels);
     if (statistics.std === 0 && usable.length > 1)
-      onMessage?.(`warning: every label is ${statistics.min}; a model can only learn to predict that value`);
+      onMessage?.(`warning: every label is ${statistics.min}; a model can only predict that value`);
     const readable = { ...dataset, samples: usable };
     const leakage = test && (await compareDatasets(readable, test, cacheDir, contextOf(options)));
     const result: InspectResult = {

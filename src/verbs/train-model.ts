@@ -141,7 +141,7 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
     const calibrated = await calibrateAndAlign(table, fitted, run);
     const manifest = await save(folder, { source, table, fitted, calibrated }, run);
     await commit(folder, manifest, table, run);
-    return resultOf(manifest, table, fitted, calibrated, run);
+    return trainedResult(manifest, table, fitted, calibrated, run);
   } finally {
     for (const close of closing) await close();
     await folder.close();
@@ -447,7 +447,7 @@ async function commit(folder: OutputFolder, manifest: Manifest, { part }: Table,
   if (part !== undefined) await removeCheckpoint(checkpoint);
 }
 
-function resultOf(
+function trainedResult(
   { metrics }: Manifest,
   { backbone, part, extraction }: Table,
   { fits, fitSeconds }: Fitted,
@@ -456,8 +456,7 @@ function resultOf(
 ): TrainResult {
   const [best] = fits;
   const rmseOf = ({ validationMse }: ModelFit) => (validationMse === null ? null : Math.sqrt(validationMse));
-  return {
-    ...about(extraction, run),
+  return resultOf(extraction, run, {
     backbone: backbone.name,
     precision: backbone.precision ?? 'fp32',
     features: backbone.width,
@@ -469,7 +468,7 @@ function resultOf(
     fitSeconds,
     calibrateSeconds,
     computeShare: best.computeShare,
-  };
+  });
 }
 
 /**
@@ -493,8 +492,7 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
   });
   options.onMessage?.(`${out}: this run is done already`);
   const { configuration, metrics, times } = finished;
-  return {
-    ...about(extraction, run),
+  return resultOf(extraction, run, {
     backbone: finished.backbone.name,
     precision: finished.backbone.precision ?? 'fp32',
     features: finished.backbone.features,
@@ -506,20 +504,34 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
     fitSeconds: times.fitSeconds,
     calibrateSeconds: 0,
     computeShare: null,
-  };
+  });
 }
 
-/** What a result says of images, time and memory. */
-const about = ({ samples, skipped, seconds, cached }: Extraction, { out, startedMs }: Run) => ({
-  images: samples.length,
-  skipped,
-  extractSeconds: seconds,
-  totalSeconds: secondsSince(startedMs),
-  imagesPerSecond: samples.length / seconds,
-  cachedImages: cached,
-  peakRssBytes: peakRssBytes(),
-  model: out,
-});
+/** What of a result the model itself says. */
+type ModelResult = Pick<
+  TrainResult,
+  'backbone' | 'precision' | 'features' | 'tune' | 'heads' | 'epochs' | 'bestEpoch' | 'validation'
+> &
+  Pick<TrainResult, 'fitSeconds' | 'calibrateSeconds' | 'computeShare'>;
+
+/** The result with images, time and memory, its keys in the order of `train --json`. */
+function resultOf({ samples, skipped, seconds, cached }: Extraction, run: Run, model: ModelResult): TrainResult {
+  const { fitSeconds, calibrateSeconds, computeShare, ...about } = model;
+  return {
+    images: samples.length,
+    skipped,
+    ...about,
+    extractSeconds: seconds,
+    fitSeconds,
+    totalSeconds: secondsSince(run.startedMs),
+    calibrateSeconds,
+    imagesPerSecond: samples.length / seconds,
+    cachedImages: cached,
+    computeShare,
+    peakRssBytes: peakRssBytes(),
+    model: run.out,
+  };
+}
 
 const secondsSince = (startedMs: number): number => (performance.now() - startedMs) / 1000;
 

@@ -49,7 +49,9 @@ export async function openImage(image: WebImage): Promise<OpenImage> {
   const claimed = headerSize(head, format);
   if (claimed !== undefined) refuseHuge(claimed);
   const bitmap = await createImageBitmap(image).catch((cause: unknown) => {
-    throw new InputError(`expected a whole ${format} that this browser can decode, got one that it refuses`, { cause });
+    throw new InputError(`expected a complete ${format} that this browser can decode, got one that it refuses`, {
+      cause,
+    });
   });
   refuseHuge(bitmap);
   return opened(bitmap, format === 'jpeg' ? jpegOrientation(head) : undefined);

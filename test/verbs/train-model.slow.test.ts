@@ -96,7 +96,7 @@ describe('trainModel on a frozen backbone', () => {
     for (const [i, file] of files.entries()) copyFileSync(join(root, 'any', file), join(same, '7', `${i}.jpg`));
     for (const head of [undefined, 'mlp'] as const) {
       const { messages, out } = await train({ data: same, head });
-      assert.equal(messages[0], 'warning: every label is 7; the model can only learn that number');
+      assert.equal(messages[0], 'warning: every label is 7; the model can only predict that value');
       const { rmse } = await evaluateModel({ model: out, data: same, out: `${out}-measured` });
       assert.ok(rmse < 0.5, `${head}: ${rmse}`);
     }

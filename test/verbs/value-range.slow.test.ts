@@ -88,7 +88,7 @@ describe('train with --min and --max', () => {
     assert.deepEqual(intervals!.ends, { low: 0, high: 90 });
     assert.match(
       readFileSync(join(out, 'README.md'), 'utf8'),
-      /Values and the ends of intervals are clamped: each is from 0 to 90\./,
+      /Predictions and the ends of intervals are clamped: each is from 0 to 90\./,
     );
     const plain = await readManifest(await train());
     assert.ok(metrics.validation!.mse <= plain.metrics.validation!.mse);
