@@ -38,7 +38,7 @@ export interface Start {
   readonly isTuned: boolean;
 }
 
-/** Somebody to tell, of epochs too. */
+/** A run context that also reports epochs. */
 export interface EpochContext extends RunContext {
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
 }

@@ -84,7 +84,7 @@ const recipeKeys = [
   'patience',
 ] as const satisfies readonly (keyof RecipeOptions)[];
 
-/** The recipe among the options, without what nobody set. */
+/** The recipe among the options, without those that are not set. */
 function recipeOf(options: TrainingOptions): RecipeOptions {
   const entries = recipeKeys.map(key => [key, options[key]] as const);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));

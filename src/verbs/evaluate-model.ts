@@ -299,7 +299,7 @@ function intervalsText({ intervals }: Manifest): string {
   return `conformal, on ${pooled.images} ${method === 'split' ? 'held-out images' : `images by ${folds} cross-fitted heads`}`;
 }
 
-/** Where the results of evaluating the model in the folder `home` lie when nobody says otherwise: `<model>-evaluation`. */
+/** The default folder of the results of evaluating the model in the folder `home`: `<model>-evaluation`. */
 export function evaluationFolder(home: string): string {
   return `${/^\.*[/\\]*$/.test(home) ? resolve(home) : home.replace(/[/\\]+$/, '')}-evaluation`;
 }
