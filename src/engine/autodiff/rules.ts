@@ -10,9 +10,11 @@ import {
   gemm,
   greater,
   less,
+  matMul,
   mul,
   pad,
   pow,
+  reduceMean,
   reduceSum,
   reshape,
   scatterAdd,
@@ -79,6 +81,16 @@ export function unexpanded(value: Value): Value {
   return node?.kind === 'op' && node.op === 'Expand' ? node.inputs[0]! : value;
 }
 
+/** x with its last two axes exchanged; where x is such a value itself, what it was made from. */
+function turned(x: Value): Value {
+  const axes = [...x.shape.keys()];
+  const exchanged = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
+  const node = x.graph.producerOf(x);
+  const isTurned =
+    node?.kind === 'op' && node.op === 'Transpose' && node.attributes.permutation.join() === exchanged.join();
+  return isTurned ? node.inputs[0]! : transpose(x, exchanged);
+}
+
 const around = (x: Value, axis: number, before: number, behind: number): number[] => {
   const pads = new Array<number>(2 * x.shape.length).fill(0);
   pads[axis] = before;
@@ -121,6 +133,24 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
       () => mul(mul(product(), mul(scale, mul(rate, mul(rate, rate)))), -0.5),
     ];
   },
+  // With x^ = (x - mean) r of each row: y = x^ scale + bias, and r is the third output.
+  LayerNormalization({ inputs, outputs, upstream }) {
+    const [x, scale] = inputs as [Value, Value];
+    const [, mean, r] = outputs as [Value, Value, Value];
+    const rows = [...x.shape.keys()].slice(0, -1);
+    const last = [rows.length];
+    const normalized = () => mul(sub(x, mean), r);
+    return [
+      () => {
+        const scaled = mul(upstream, scale);
+        const hat = normalized();
+        const along = mul(hat, reduceMean(mul(scaled, hat), last, true));
+        return mul(sub(sub(scaled, reduceMean(scaled, last, true)), along), r);
+      },
+      () => reduceSum(mul(upstream, normalized()), rows),
+      () => reduceSum(upstream, rows),
+    ];
+  },
   // Each gradient goes to the position of the maximum.
   MaxPool: ({ inputs: [x], outputs: [, indices], upstream }) => [
     () => {
@@ -157,6 +187,8 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
   // y is above 0 exactly where x was.
   Relu: slope((_, y) => asNumbers(cast(y, 'bool'))),
   Sigmoid: slope((_, y) => mul(y, sub(y.graph.float(1), y))),
+  Tanh: slope((_, y) => sub(y.graph.float(1), mul(y, y))),
+  Erf: slope(x => mul(exp(mul(mul(x, x), -1)), 2 / Math.sqrt(Math.PI))),
   HardSigmoid: slope((x, y, { alpha }) => mul(asNumbers(and(greater(y, 0), less(y, 1))), x.graph.float(alpha))),
   // 0 up to -3, 1 from 3 on, and x / 3 + 1 / 2 between.
   HardSwish: slope(x =>
@@ -197,10 +229,19 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
     () => unbroadcast(where(condition!, upstream, 0), a!),
     () => unbroadcast(where(condition!, upstream.graph.float(0), upstream), b!),
   ],
-  MatMul: ({ inputs: [a, b], upstream }) => [
-    () => gemm(upstream, b!, { transB: true }),
-    () => gemm(a!, upstream, { transA: true }),
-  ],
+  MatMul({ inputs, upstream }) {
+    const [a, b] = inputs as [Value, Value];
+    const flat = (x: Value) => (x.shape.length === 2 ? x : reshape(x, [-1, Number(x.shape.at(-1))]));
+    return [
+      () =>
+        upstream.shape.length === 2 ? gemm(upstream, b, { transB: true }) : unbroadcast(matMul(upstream, turned(b)), a),
+      // One matrix for all rows of a: its gradient is one product of all rows.
+      () =>
+        b.shape.length === 2
+          ? gemm(flat(a), flat(upstream), { transA: true })
+          : unbroadcast(matMul(turned(a), upstream), b),
+    ];
+  },
   Gemm({ inputs: [a, b, c], attributes: { alpha, beta, transA, transB }, upstream }) {
     return [
       () =>

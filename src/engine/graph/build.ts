@@ -69,8 +69,24 @@ export const batchNormalization = (
   epsilon = 1e-5,
 ): Value => one('BatchNormalization', [x, scale, bias, mean, variance], { epsilon });
 
+/** Each row of x `[..., D]` minus its mean, over its standard deviation, times `scale` plus `bias`, both `[D]`. */
+export const layerNormalization = (x: Value, scale: Value, bias: Value, epsilon = 1e-5): Value =>
+  one('LayerNormalization', [x, scale, bias], { epsilon });
+
 export const relu = (x: Value): Value => one('Relu', [x], {});
 export const sigmoid = (x: Value): Value => one('Sigmoid', [x], {});
+export const tanh = (x: Value): Value => one('Tanh', [x], {});
+/** The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x. */
+export const erf = (x: Value): Value => one('Erf', [x], {});
+/** `x * (1 + erf(x / sqrt(2))) / 2`. */
+export const gelu = (x: Value): Value => mul(mul(x, add(erf(div(x, Math.SQRT2)), 1)), 0.5);
+/** `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`, the approximation of `gelu`. */
+export const geluTanh = (x: Value): Value =>
+  mul(mul(x, 0.5), add(tanh(mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI))), 1));
+/** `x * sigmoid(1.702 x)`. */
+export const quickGelu = (x: Value): Value => mul(x, sigmoid(mul(x, 1.702)));
+/** `x * sigmoid(x)`. */
+export const silu = (x: Value): Value => mul(x, sigmoid(x));
 /** `x * max(0, min(1, x / 6 + 1 / 2))`. */
 export const hardSwish = (x: Value): Value => one('HardSwish', [x], {});
 /** `max(0, min(1, alpha * x + beta))`. */
@@ -122,7 +138,7 @@ export function gemm(
   return one('Gemm', c === undefined ? [a, b] : [a, b, c], { alpha, beta, transA, transB });
 }
 
-/** The matrix product of a `[M, K]` and b `[K, P]`: `[M, P]`. */
+/** The matrix product of a `[..., M, K]` and b `[..., K, P]`, whose first axes broadcast: `[..., M, P]`. */
 export const matMul = (a: Value, b: Value): Value => one('MatMul', [a, b], {});
 
 /** x with its axes in the order of `permutation`. */

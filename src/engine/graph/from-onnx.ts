@@ -100,6 +100,7 @@ const weightInputs: ReadonlyMap<string, readonly number[]> = new Map([
   ['Gemm', [1, 2]],
   ['MatMul', [0, 1]],
   ['BatchNormalization', [1, 2]],
+  ['LayerNormalization', [1, 2]],
 ]);
 const passing = ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose'];
 

@@ -5,10 +5,14 @@ import {
   batchNormalization,
   concat,
   div,
+  erf,
   exp,
+  gelu,
+  geluTanh,
   gemm,
   hardSigmoid,
   hardSwish,
+  layerNormalization,
   log,
   logSoftmax,
   matMul,
@@ -18,9 +22,11 @@ import {
   relu,
   reshape,
   sigmoid,
+  slice,
   softmax,
   sqrt,
   sub,
+  tanh,
   transpose,
 } from './build.js';
 import type { Value } from './graph.js';
@@ -154,6 +160,16 @@ function split(site: Site): Value[] {
   });
 }
 
+/** The part of x at one constant position of an axis, which falls away. */
+function gather(site: Site): Value {
+  const x = site.value(0);
+  const axis = site.axis('axis', 0, x.shape.length);
+  const [index, ...more] = site.numbers(1);
+  if (typeof index !== 'number' || more.length > 0) throw site.refuse('of more than one position');
+  const at = fromBehind(index, Number(x.shape[axis]));
+  return reshapeTo(site, slice(x, axis, at, at + 1), x.shape.toSpliced(axis, 1));
+}
+
 const rules: Readonly<Record<string, Rule>> = {
   Conv(site) {
     const [x, weight, ...bias] = site.values as [Value, Value, ...Value[]];
@@ -166,6 +182,12 @@ const rules: Readonly<Record<string, Rule>> = {
     site.only('training_mode', 0);
     site.ignore('momentum');
     return batchNormalization(x, scale, bias, mean, variance, site.attribute('epsilon', 1e-5));
+  },
+  LayerNormalization(site) {
+    const [x, scale, bias] = site.values as [Value, Value, Value];
+    site.ignore('stash_type');
+    if (site.axis('axis', -1, x.shape.length) !== x.shape.length - 1) throw site.refuse('along more than one axis');
+    return layerNormalization(x, scale, bias ?? mul(scale, 0), site.attribute('epsilon', 1e-5));
   },
   MaxPool: maxPool,
   AveragePool(site) {
@@ -183,6 +205,9 @@ const rules: Readonly<Record<string, Rule>> = {
     return sub(relu(x), mul(relu(mul(x, -1)), site.attribute('alpha', 0.01)));
   },
   Sigmoid: unary(sigmoid),
+  Tanh: unary(tanh),
+  Erf: unary(erf),
+  Gelu: site => (site.attribute<string>('approximate', 'none') === 'tanh' ? geluTanh : gelu)(site.value(0)),
   HardSigmoid: site => hardSigmoid(site.value(0), site.attribute('alpha', 0.2), site.attribute('beta', 0.5)),
   HardSwish: unary(hardSwish),
   Softmax: site => softmax(site.value(0), site.integer('axis', -1)),
@@ -249,6 +274,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   Concat: site => concat(site.values, site.axis('axis', 0, site.value(0).shape.length)),
   Slice: slicePart,
+  Gather: gather,
   Split: split,
   Pad(site) {
     const x = site.value(0);

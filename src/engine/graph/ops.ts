@@ -22,12 +22,17 @@ export interface OpAttributes {
   /** `outputPads` are rows and columns added at the bottom and right of the output. */
   ConvTranspose: Window & { readonly group: number; readonly outputPads: readonly [number, number] };
   BatchNormalization: { readonly epsilon: number };
+  /** Along the last axis. The second and third output are the mean and 1 / standard deviation of each row, `[..., 1]`. */
+  LayerNormalization: { readonly epsilon: number };
   MaxPool: Window;
   /** `countIncludePad` true counts padding in the mean. */
   AveragePool: Window & { readonly countIncludePad: boolean };
   GlobalAveragePool: object;
   Relu: object;
   Sigmoid: object;
+  Tanh: object;
+  /** The error function. */
+  Erf: object;
   HardSigmoid: { readonly alpha: number; readonly beta: number };
   HardSwish: object;
   Softmax: { readonly axis: number };
@@ -203,6 +208,21 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [{ dtype: x.dtype, shape: x.shape }];
   },
+  // x [..., D], scale and bias [D] -> x's shape, and the mean and 1 / standard deviation of each row
+  LayerNormalization(inputs) {
+    const [x, ...parameters] = inputs;
+    const width = x?.shape.at(-1);
+    if (
+      typeof width !== 'number' ||
+      parameters.length !== 2 ||
+      parameters.some(p => p.shape.length !== 1 || p.shape[0] !== width)
+    ) {
+      throw misfit('LayerNormalization', '[..., D] and two of [D]', inputs);
+    }
+    const { dtype, shape } = x!;
+    const statistic: ValueType = { dtype, shape: [...shape.slice(0, -1), 1] };
+    return [{ dtype, shape }, statistic, statistic];
+  },
   // The second output is the index of each maximum in the flat x.
   MaxPool(inputs, attributes) {
     const pooled = pool('MaxPool', inputs, attributes);
@@ -222,6 +242,8 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   },
   Relu: sameAsInput('Relu'),
   Sigmoid: sameAsInput('Sigmoid'),
+  Tanh: sameAsInput('Tanh'),
+  Erf: sameAsInput('Erf'),
   HardSigmoid: sameAsInput('HardSigmoid'),
   HardSwish: sameAsInput('HardSwish'),
   Softmax: alongAxis('Softmax'),
@@ -248,13 +270,16 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const [either] = broadcast('Where')([a, b]) as [ValueType];
     return broadcast('Where')([{ ...condition, dtype: either.dtype }, either]);
   },
-  // [M, K] and [K, P] -> [M, P]
+  // [..., M, K] and [..., K, P], whose first axes broadcast -> [..., M, P]
   MatMul(inputs) {
     const [a, b] = inputs;
-    if (a?.shape.length !== 2 || b?.shape.length !== 2 || a.shape[1] !== b.shape[0] || a.dtype !== b.dtype) {
-      throw misfit('MatMul', '[M, K] and [K, P]', inputs);
+    const fits = a !== undefined && b !== undefined && a.shape.length >= 2 && b.shape.length >= 2;
+    if (!fits || a.shape.at(-1) !== b.shape.at(-2) || a.dtype !== b.dtype) {
+      throw misfit('MatMul', '[..., M, K] and [..., K, P]', inputs);
     }
-    return [{ dtype: a.dtype, shape: [a.shape[0]!, b.shape[1]!] }];
+    const [left, right] = [a, b].map(type => ({ ...type, shape: type.shape.slice(0, -2) }));
+    const [stack] = broadcast('MatMul')([left!, right!]);
+    return [{ dtype: a.dtype, shape: [...stack!.shape, a.shape.at(-2)!, b.shape.at(-1)!] }];
   },
   // a [M, K] and b [K, P], each optionally transposed, and c that broadcasts to [M, P] or omitted -> [M, P]
   Gemm(inputs, { transA, transB }) {

@@ -39,6 +39,7 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
     },
   }),
   BatchNormalization: ({ epsilon }) => ({ attributes: { epsilon } }),
+  LayerNormalization: ({ epsilon }) => ({ attributes: { axis: -1n, epsilon } }),
   MaxPool: attributes => ({ attributes: spellWindow(attributes) }),
   AveragePool: attributes => ({
     attributes: {
@@ -49,6 +50,8 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
   GlobalAveragePool: plain,
   Relu: plain,
   Sigmoid: plain,
+  Tanh: plain,
+  Erf: plain,
   HardSigmoid: attributes => ({ attributes: { ...attributes } }),
   HardSwish: plain,
   Softmax: ({ axis }) => ({ attributes: { axis: BigInt(axis) } }),
@@ -172,7 +175,8 @@ function spell(node: OpNode, opset: number, needed: ReadonlySet<string>, initial
   const rule = spellings[node.op] as (attributes: object, opset: number) => Spelling;
   const { attributes = {}, inputs = [], domain = '' } = rule(node.attributes, opset);
   // Unused outputs after the first are omitted: MaxPool is faster without indices.
-  const outputs = node.outputs.filter((value, i) => i === 0 || needed.has(value.name)).map(value => value.name);
+  const named = node.outputs.map((value, i) => (i === 0 || needed.has(value.name) ? value.name : ''));
+  const outputs = named.slice(0, named.findLastIndex(name => name !== '') + 1);
   const extra = inputs.map((tensor, i) => {
     const name = `${outputs[0]}/argument_${i}`;
     initializers.set(name, tensor);

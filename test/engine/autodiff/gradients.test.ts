@@ -249,7 +249,13 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
     { shapes: [[2, 3, 4, 5]], build: x => x.graph.add('GlobalAveragePool', [x], {})[0]! },
   ],
   Relu: [elementwise(build.relu, offKinks)],
-  Sigmoid: [elementwise(build.sigmoid)],
+  LayerNormalization: [1e-5, 0.1].map(epsilon => ({
+    shapes: [[2, 3, 7], [7], [7]],
+    build: (x, scale, bias) => build.layerNormalization(x!, scale!, bias!, epsilon),
+  })),
+  Sigmoid: [elementwise(build.sigmoid), elementwise(build.silu), elementwise(build.quickGelu)],
+  Tanh: [elementwise(build.tanh), elementwise(build.geluTanh)],
+  Erf: [elementwise(build.erf), elementwise(build.gelu)],
   HardSigmoid: [
     elementwise(build.hardSigmoid, offKinksWide),
     elementwise(x => build.hardSigmoid(x, 0.5, 0.2), offKinks),
@@ -300,6 +306,28 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | Case[] | Ref
         [4, 1],
       ],
       build: (a, b) => build.matMul(a!, b!),
+    },
+    ...[
+      [
+        [2, 3, 5],
+        [5, 4],
+      ],
+      [
+        [2, 2, 3, 4],
+        [2, 2, 4, 3],
+      ],
+      [
+        [3, 1, 2, 3],
+        [2, 3, 2],
+      ],
+    ].map(shapes => ({ shapes, build: (a: Value, b: Value) => build.matMul(a, b) })),
+    // A transposed weight, as in a linear layer.
+    {
+      shapes: [
+        [2, 3, 5],
+        [4, 5],
+      ],
+      build: (a, b) => build.matMul(a!, build.transpose(b!, [1, 0])),
     },
   ],
   Gemm: [

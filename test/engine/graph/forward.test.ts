@@ -371,7 +371,24 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
     },
   ],
   Relu: [elementwise(build.relu, x => Math.max(x, 0))],
-  Sigmoid: [elementwise(build.sigmoid, x => 1 / (1 + Math.exp(-x)))],
+  LayerNormalization: [1e-5, 0.1].map(epsilon => ({
+    shapes: [[2, 3, 7], [7], [7]],
+    build: (x, scale, bias) => build.layerNormalization(x!, scale!, bias!, epsilon),
+    reference: (x, scale, bias) => reference.layerNormalization(x!, scale!, bias!, epsilon),
+  })),
+  Sigmoid: [
+    elementwise(build.sigmoid, x => 1 / (1 + Math.exp(-x))),
+    elementwise(build.silu, x => x / (1 + Math.exp(-x))),
+    elementwise(build.quickGelu, x => x / (1 + Math.exp(-1.702 * x))),
+  ],
+  Tanh: [
+    elementwise(build.tanh, Math.tanh),
+    elementwise(build.geluTanh, x => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
+  ],
+  Erf: [
+    elementwise(build.erf, reference.erf),
+    elementwise(build.gelu, x => 0.5 * x * (1 + reference.erf(x / Math.SQRT2))),
+  ],
   HardSigmoid: [
     elementwise(build.hardSigmoid, x => Math.min(Math.max(x / 6 + 0.5, 0), 1), wide),
     elementwise(
@@ -455,6 +472,24 @@ const cases: { readonly [K in OpName]: readonly [Case, ...Case[]] | readonly Cas
       build: (a, b) => build.matMul(a!, b!),
       reference: (a, b) => reference.matMul(a!, b!),
     },
+    ...[
+      [
+        [2, 3, 5],
+        [5, 4],
+      ],
+      [
+        [2, 3, 4, 5],
+        [2, 3, 5, 2],
+      ],
+      [
+        [3, 1, 4, 5],
+        [2, 5, 2],
+      ],
+    ].map(shapes => ({
+      shapes,
+      build: (a: Value, b: Value) => build.matMul(a, b),
+      reference: (a: Plain, b: Plain) => reference.matMul(a, b),
+    })),
   ],
   Gemm: [
     ...[false, true].flatMap(transA =>

@@ -81,7 +81,10 @@ describe('a file that we wrote', () => {
     'AveragePool without its padding': x => build.averagePool(x, 2, { stride: 2, pads: [1, 0, 0, 1] }),
     GlobalAveragePool: build.globalAveragePool,
     Relu: build.relu,
+    LayerNormalization: x => build.layerNormalization(x, weight(x, [6], 'scale'), weight(x, [6], 'bias'), 1e-3),
     Sigmoid: build.sigmoid,
+    Tanh: build.tanh,
+    Erf: build.erf,
     HardSigmoid: x => build.hardSigmoid(x, 0.3, 0.4),
     HardSwish: build.hardSwish,
     Softmax: x => build.softmax(x, 1),
@@ -97,6 +100,7 @@ describe('a file that we wrote', () => {
     Mul: x => build.mul(build.mul(x, weight(x, [4, 1, 1], 'w')), 3),
     Div: x => build.div(x, positive(x)),
     MatMul: x => build.matMul(rows(x), weight(x, [144, 3], 'w')),
+    'MatMul of stacks': x => build.matMul(build.matMul(x, build.transpose(x, [0, 1, 3, 2])), weight(x, [6, 3], 'w')),
     Gemm: x =>
       build.gemm(rows(x), weight(x, [3, 144], 'w'), { c: weight(x, [3], 'b'), alpha: 0.5, beta: 2, transB: true }),
     Transpose: x => build.transpose(x, [0, 2, 3, 1]),
@@ -179,6 +183,12 @@ describe('a file of others', () => {
       node('BatchNormalization', ['x', 'a', 'b', 'c', 'd'], { momentum: 0.9, training_mode: 0n, epsilon: 1e-2 }),
       { a: four('a'), b: four('b'), c: four('c'), d: float([4], [0.1, 0.2, 0.3, 0.4]) },
       [14, 17, 18],
+    ],
+    'Gather, the last of an axis': [node('Gather', ['x', 'i'], { axis: 2n }), { i: integer(-1) }],
+    'LayerNormalization without a bias': [
+      node('LayerNormalization', ['x', 's'], { axis: -1n }),
+      { s: random([6]) },
+      [17, 18],
     ],
     'HardSigmoid with defaults': [node('HardSigmoid', ['x'])],
     'LeakyRelu with defaults': [node('LeakyRelu', ['x'])],
@@ -321,7 +331,7 @@ describe('a file of others', () => {
       [],
       'Gelu of com.microsoft (output "y")',
     ],
-    'the first one': [[node('Erf', ['x'], {}, ['e']), node('Relu', ['e'])], {}, [], 'Erf (output "e")'],
+    'the first one': [[node('Softplus', ['x'], {}, ['e']), node('Relu', ['e'])], {}, [], 'Softplus (output "e")'],
     'a name of JavaScript': [node('constructor', ['x']), {}, [], 'constructor (output "y")'],
     'an attribute nobody asked for': [node('Relu', ['x'], { slope: 1 }), {}, [], 'Relu with slope (output "y")'],
     'an attribute of another kind': [
@@ -336,11 +346,23 @@ describe('a file of others', () => {
       [],
       'AveragePool with ceil_mode 1 (output "y")',
     ],
-    'a product of more axes': [
+    'products of other stacks': [
       node('MatMul', ['x', 'w']),
-      { w: random([6, 6]) },
+      { w: random([5, 6, 6]) },
       [],
-      'MatMul of [N, 4, 6, 6] and [6, 6] (output "y")',
+      'MatMul of [N, 4, 6, 6] and [5, 6, 6] (output "y")',
+    ],
+    'several positions': [
+      node('Gather', ['x', 'i'], { axis: 1n }),
+      { i: integers(0, 2) },
+      [],
+      'Gather of more than one position (output "y")',
+    ],
+    'an image of several': [
+      node('Gather', ['x', 'i'], { axis: 0n }),
+      { i: integer(0) },
+      [],
+      'Gather of [N, 4, 6, 6] and [] (output "y")',
     ],
     'one image at a time': [
       node('Reshape', ['x', 'shape']),

@@ -110,6 +110,14 @@ describe('shape rules', () => {
       ['N', 2],
     );
     assert.deepEqual(
+      shapeOf((a, b) => build.matMul(a!, b!), ['N', 5, 'K'], ['K', 2]),
+      ['N', 5, 2],
+    );
+    assert.deepEqual(
+      shapeOf((a, b) => build.matMul(a!, b!), ['N', 3, 5, 4], [1, 3, 4, 2]),
+      ['N', 3, 5, 2],
+    );
+    assert.deepEqual(
       shapeOf(x => build.reduceSum(x, [0]), ['N', 3]),
       [3],
     );
@@ -386,6 +394,15 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
       'Where: expected shapes that broadcast, got float32 [3] and float32 [2]',
     ),
   ],
+  LayerNormalization: [
+    misfit(
+      (x, scale, bias) => build.layerNormalization(x!, scale!, bias!),
+      [['N', 4, 8], [8], [4]],
+      'LayerNormalization: expected [..., D] and two of [D], got float32 [N, 4, 8] and float32 [8] and float32 [4]',
+    ),
+  ],
+  Tanh: takesAnything,
+  Erf: takesAnything,
   MatMul: [
     misfit(
       build.matMul,
@@ -393,16 +410,20 @@ const misfits: { readonly [K in OpName]: readonly Misfit[] } = {
         ['N', 3],
         [4, 2],
       ],
-      'MatMul: expected [M, K] and [K, P], got float32 [N, 3] and float32 [4, 2]',
+      'MatMul: expected [..., M, K] and [..., K, P], got float32 [N, 3] and float32 [4, 2]',
     ),
-    misfit(build.matMul, [[3], [3, 2]], 'MatMul: expected [M, K] and [K, P], got float32 [3] and float32 [3, 2]'),
+    misfit(
+      build.matMul,
+      [[3], [3, 2]],
+      'MatMul: expected [..., M, K] and [..., K, P], got float32 [3] and float32 [3, 2]',
+    ),
     misfit(
       build.matMul,
       [
         [2, 3],
         ['float64', [3, 2]],
       ],
-      'MatMul: expected [M, K] and [K, P], got float32 [2, 3] and float64 [3, 2]',
+      'MatMul: expected [..., M, K] and [..., K, P], got float32 [2, 3] and float64 [3, 2]',
     ),
   ],
   Gemm: [

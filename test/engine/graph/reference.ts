@@ -155,13 +155,40 @@ export function gridSample(x: Plain, grid: Plain): Plain {
   });
 }
 
-/** a [M, K] and b [K, P] */
-export const matMul = (a: Plain, b: Plain): Plain =>
-  fill([a.shape[0]!, b.shape[1]!], ([i, j]) => {
-    let sum = 0;
-    for (let k = 0; k < a.shape[1]!; k++) sum += get(a, [i!, k]) * get(b, [k, j!]);
-    return sum;
-  });
+/** a [..., M, K] and b [..., K, P]: the sums along K of the products of [..., M, K, 1] and [..., 1, K, P]. */
+export function matMul(a: Plain, b: Plain): Plain {
+  const [m, k, p] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
+  const left = { ...a, shape: [...a.shape.slice(0, -2), m, k, 1] };
+  const right = { ...b, shape: [...b.shape.slice(0, -2), 1, k, p] };
+  const products = broadcast(left, right, (x, y) => x * y);
+  const summed = sumOver(products, [products.shape.length - 2]);
+  return { ...summed, shape: [...products.shape.slice(0, -3), m, p] };
+}
+
+/** The error function by its series, for small x. */
+export function erf(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let n = 1; n < 60; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+/** Each row of x [..., D] minus its mean, over its standard deviation, times `scale`, plus `bias`. */
+export function layerNormalization(x: Plain, scale: Plain, bias: Plain, epsilon: number): Plain {
+  const axis = x.shape.length - 1;
+  const mean = (values: Plain) => map(sumOver(values, [axis]), sum => sum / x.shape[axis]!);
+  const centered = broadcast(x, mean(x), (value, of) => value - of);
+  const variance = mean(map(centered, value => value * value));
+  const rows = broadcast(centered, variance, (value, of) => value / Math.sqrt(of + epsilon));
+  return broadcast(
+    broadcast(rows, scale, (value, by) => value * by),
+    bias,
+    (value, more) => value + more,
+  );
+}
 
 /** x with its axes in the order of `permutation`. */
 export const transpose = (x: Plain, permutation: readonly number[]): Plain =>
