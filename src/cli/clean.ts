@@ -125,7 +125,7 @@ function summary({
     `table: ${files.out}; contact sheet: ${files.sheet}`,
     `decisions: ${files.decisionsFile} (${decisions.kept} kept, ${decisions.set} set, ${decisions.dropped} dropped, ${decisions.open} open)`,
     decisions.open > 0
-      ? `next: view the contact sheet, fill in keep, set or drop there, then npx eyeball-ml train DATA --decisions ${shellQuoted(files.decisionsFile)}`
+      ? `next: view the contact sheet, fill in the column decision (keep, set or drop), then npx eyeball-ml train DATA --decisions ${shellQuoted(files.decisionsFile)}`
       : `next: npx eyeball-ml train DATA --decisions ${shellQuoted(files.decisionsFile)}`,
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import type { DemoResult } from '../demo/run-demo.js';
 import { duration } from './duration.js';
@@ -36,6 +36,14 @@ Examples:
 
 function summary({ out, data, cleaning, training, evaluation, predictions, totalSeconds }: DemoResult): string {
   const { rmse, mae, baseline } = evaluation;
+  const files = [
+    [join(out, 'evaluation', 'report.html'), 'report: plots, errors by group, best and worst predictions'],
+    [join(out, 'inspection', 'inspect.html'), 'dataset: labels, sizes, samples, unreadable files'],
+    [cleaning.sheet, 'most suspicious labels, beside their nearest neighbors'],
+    [join(out, 'evaluation', 'worst.png'), 'contact sheet of the worst predictions'],
+    [join(out, 'data', basename(data.truth)), 'planted faults'],
+  ] as const;
+  const width = Math.max(...files.map(([file]) => file.length));
   return [
     '',
     ...predictions.map(
@@ -47,11 +55,7 @@ function summary({ out, data, cleaning, training, evaluation, predictions, total
     `Of ${cleaning.planted} planted wrong labels, ${cleaning.found} were found and dropped before training.`,
     '',
     'Open:',
-    `  ${join(out, 'evaluation', 'report.html')}    report: plots, errors by group, best and worst predictions`,
-    `  ${join(out, 'inspection', 'inspect.html')}    dataset: labels, sizes, samples, unreadable files`,
-    `  ${cleaning.sheet}    most suspicious labels, beside their nearest neighbors`,
-    `  ${join(out, 'evaluation', 'worst.png')}      contact sheet of the worst predictions`,
-    `  ${data.truth}    planted faults`,
+    ...files.map(([file, content]) => `  ${file.padEnd(width)}  ${content}`),
     '',
     'On your own images, in folders named by their label:',
     '  npx eyeball-ml inspect DATA --out look',

@@ -21,9 +21,14 @@ const FLAGS: Readonly<Partial<Record<OptionKey, string>>> = {
 export const flagOf = (key: OptionKey): string =>
   FLAGS[key] ?? `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
 
-/** Spells the options in a text of `base/options` as flags: `` `solver: ridge` `` becomes `--solver ridge`. */
+/**
+ * Spells a message for a terminal: options of `base/options` as flags, so that `` `solver: ridge` `` becomes `--solver ridge`, and commands as
+ * they are typed, so that `eyeball train` becomes `npx eyeball-ml train`.
+ */
 export const withFlags = (text: string): string =>
-  text.replace(/`([a-z][A-Za-z]*)(?:: ([^`]+))?`/g, (_, key: string, value: string | undefined) => {
-    const flag = flagOf(key as OptionKey);
-    return value === undefined || value === 'true' ? flag : `${flag} ${value}`;
-  });
+  text
+    .replace(/`([a-z][A-Za-z]*)(?:: ([^`]+))?`/g, (_, key: string, value: string | undefined) => {
+      const flag = flagOf(key as OptionKey);
+      return value === undefined || value === 'true' ? flag : `${flag} ${value}`;
+    })
+    .replace(/\beyeball (train|evaluate|clean)\b/g, 'npx eyeball-ml $1');

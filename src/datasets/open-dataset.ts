@@ -40,7 +40,7 @@ const SPLITS = ['train', 'training', 'test', 'validation', 'val'];
  *
  * The first matching form is used:
  * 1. with `labelFrom` or `labelFromPath`, every file below the folder whose base name or path matches and gives a number;
- * 2. a table file (CSV or JSONL): a column `file_name` (or file, filename, path, image) and a numeric one; paths are
+ * 2. a table file (CSV or JSONL): a column `file_name` (or file, filename, path, image, photo) and a numeric one; paths are
  *    relative to the table's folder and may leave it (`../x.jpg`) or be absolute;
  * 3. a folder with `metadata.csv` or `metadata.jsonl`, the Hugging Face imagefolder form: the same, but files lie inside;
  * 4. a folder whose sub-folders have such tables: all of them together;

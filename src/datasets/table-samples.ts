@@ -196,7 +196,7 @@ function findFileColumn({ shown, columns, rows }: Table): number {
   }
   const what = `a column ${FILE_COLUMNS[0]} (or ${FILE_COLUMNS.slice(1).join(', ')})`;
   const got = rows.length === 0 && columns.length === 0 ? 'no row' : `the columns ${list(columns)}`;
-  throw new InputError(expected(shown, what, got, 'name the column that holds the files so'));
+  throw new InputError(expected(shown, what, got, `rename the column of file names to ${FILE_COLUMNS[0]}`));
 }
 
 function findLabelColumn({ shown, columns, rows }: Table, fileColumn: number, target: string | undefined): number {

@@ -8,7 +8,7 @@ import { splitRecords } from './csv-text.js';
 import { pathError } from './listing.js';
 
 /** Names of the column of files, in order of preference; `file_name` is Hugging Face's. */
-export const FILE_COLUMNS = ['file_name', 'file', 'filename', 'path', 'image'];
+export const FILE_COLUMNS = ['file_name', 'file', 'filename', 'path', 'image', 'photo'];
 
 /** A row of a table. */
 export interface Row {

@@ -59,6 +59,9 @@ export function formatPercent(share: number): string {
   return `${minus(String(Math.round(share * 100)))} %`;
 }
 
+/** The name of an option as words: `weight decay` for `weightDecay`. */
+export const wordsOf = (key: string): string => key.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`);
+
 /** `text` with its first letter large: `Age`. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -63,7 +63,7 @@ export function inspectPage(options: InspectPageOptions): string {
   }));
   return page({
     title,
-    kind: 'Data set',
+    kind: 'Dataset',
     lead: `${plural(images, 'image')} labeled with ${target}`,
     main: [
       contents(options, format),

@@ -1,5 +1,5 @@
 import type { Skipped } from '../datasets/dataset.js';
-import { formatCount, plural } from './format.js';
+import { formatCount, plural, wordsOf } from './format.js';
 import { type Content, html, imageUri, type Markup, trusted } from './html.js';
 
 /** One headline number. */
@@ -43,7 +43,7 @@ ${note === undefined || note === '' ? '' : html`<p class="note">${note}</p>\n`}$
 export function statTiles(stats: readonly Stat[]): Markup {
   return html`<dl class="stats">${stats.map(
     ({ name, value, unit, notes = [] }) => html`
-<div class="card"><dt>${name}</dt><dd class="big">${value}${unit === undefined ? '' : html` <small>${unit}</small>`}</dd>${notes.map(
+<div class="card"><dt>${wordsOf(name)}</dt><dd class="big">${value}${unit === undefined ? '' : html` <small>${unit}</small>`}</dd>${notes.map(
       note => html`<dd class="note">${note}</dd>`,
     )}</div>`,
   )}
@@ -101,8 +101,9 @@ ${rest > 0 && html`<p class="note">and ${formatCount(rest)} more</p>`}`,
   );
 }
 
+/** How a result was made: settings by their names in words. */
 export function madeSection(made: MadeBy): Markup | '' {
   if (made.length === 0) return '';
-  const rows = made.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>\n`);
+  const rows = made.map(([name, value]) => html`<dt>${wordsOf(name)}</dt><dd>${value}</dd>\n`);
   return section('How this was made', '', html`<dl class="card made">${rows}</dl>`);
 }

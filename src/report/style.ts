@@ -47,7 +47,7 @@ section > h2 + .note { margin-top: -0.75rem; max-width: 46rem; }
 }
 .warning ul { padding-left: 1.1rem; }
 .warning li { margin-top: 0.35rem; max-width: 60rem; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(25rem, 100%), 1fr)); gap: 1rem; align-items: start; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(25rem, 100%), 1fr)); gap: 1rem; }
 .plots figure { min-width: 0; }
 figcaption h3 { margin-bottom: 0.1rem; }
 .plots figcaption { margin-bottom: 0.75rem; }

@@ -18,7 +18,7 @@ export function suspectsSection(
   const expected = Math.round((1 - SUSPECT_LEVEL) * images);
   const note =
     `${plural(count, 'label')} of ${formatCount(images)} ${count === 1 ? 'lies' : 'lie'} outside the ${formatPercent(SUSPECT_LEVEL)} interval of the prediction; ` +
-    `about ${formatCount(expected)} correct ${expected === 1 ? 'label' : 'labels'} would. Check these labels, or search the whole data set with eyeball clean.`;
+    `about ${formatCount(expected)} correct ${expected === 1 ? 'label' : 'labels'} would. Check these labels, or search the whole dataset with npx eyeball-ml clean.`;
   const suspects = shown.map(({ dataUri, file, label, value, low, high }) => ({
     dataUri,
     file,

@@ -1,3 +1,5 @@
+import { wordsOf } from '../../src/report/format.js';
+
 /** The labels of the training form, by the API's option. Error messages name them too. */
 export const LABELS = {
   name: 'Name',
@@ -39,6 +41,3 @@ export const withLabels = (text: string): string =>
     const choices = (CHOICES as Readonly<Record<string, Readonly<Record<string, string>>>>)[key];
     return `"${label}: ${choices?.[value] ?? value}"`;
   });
-
-/** `weightDecay` as `weight decay`. */
-const wordsOf = (key: string): string => key.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`);

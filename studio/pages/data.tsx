@@ -26,9 +26,9 @@ const shows = [
   ['broken', 'Broken'],
 ] as const;
 const sorts = [
-  ['file', 'File'],
-  ['label', 'Label, lowest first'],
-  ['-label', 'Label, highest first'],
+  ['file', 'By file name'],
+  ['label', 'By label, lowest first'],
+  ['-label', 'By label, highest first'],
   ['score', 'Most suspicious first'],
   ['error', 'Largest error first'],
 ] as const;

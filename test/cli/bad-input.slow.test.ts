@@ -96,7 +96,7 @@ const pipes: typeof cases = [
     'metrics.json that is a pipe',
     () => ['compare', at('model'), modelWithPipe('../measured-evaluation/metrics.json', 'measured')],
     1,
-    /metrics\.json: expected the results of eyeball evaluate, got "a pipe"/,
+    /metrics\.json: expected the results of npx eyeball-ml evaluate, got "a pipe"/,
   ],
 ];
 
@@ -238,7 +238,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'a folder of images as the model',
     () => ['predict', at('good'), at('good')],
     1,
-    /good: expected the folder of a model, got one without eyeball\.json; make one with eyeball train/,
+    /good: expected the folder of a model, got one without eyeball\.json; make one with npx eyeball-ml train/,
   ],
   [
     'an empty folder to predict',

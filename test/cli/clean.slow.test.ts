@@ -110,7 +110,7 @@ describe('clean', () => {
     assert.equal(code, 1);
     assert.equal(
       stderr,
-      `eyeball: ${mine}: expected a new file or one of eyeball clean, got another file; choose another --out, or add --force to move it aside\n`,
+      `eyeball: ${mine}: expected a new file or one of npx eyeball-ml clean, got another file; choose another --out, or add --force to move it aside\n`,
     );
     assert.equal((await eyeball(...args, '--force', '--decisions', join(root, 'none.csv'))).code, 0);
     assert.equal(readFileSync(`${mine}.old-1`, 'utf8'), 'file_name,age\na.jpg,3\n');
@@ -123,7 +123,10 @@ describe('clean', () => {
     const args = ['clean', data, '--out', table, ...network, '--quiet'];
     const { code, stderr } = await eyeball(...args);
     assert.equal(code, 1);
-    assert.match(stderr, /photo\.png: expected a new file or one of eyeball clean, got another file; choose another/);
+    assert.match(
+      stderr,
+      /photo\.png: expected a new file or one of npx eyeball-ml clean, got another file; choose another/,
+    );
     assert.equal(readFileSync(image, 'utf8'), 'mine');
     assert.equal((await eyeball(...args, '--force', '--decisions', join(root, 'none.csv'))).code, 0);
     assert.equal(readFileSync(`${image}.old-1`, 'utf8'), 'mine');

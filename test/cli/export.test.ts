@@ -112,7 +112,7 @@ describe('export', () => {
     const missing = join(root, 'nowhere');
     assert.equal(
       (await eyeball('export', missing, '--web', out)).stderr,
-      `eyeball: ${missing}: expected the folder of a model, got none; make one with eyeball train\n`,
+      `eyeball: ${missing}: expected the folder of a model, got none; make one with npx eyeball-ml train\n`,
     );
     assert.equal((await eyeball('export', model)).code, 2);
     assert.ok(!existsSync(out));

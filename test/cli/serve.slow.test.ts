@@ -190,7 +190,7 @@ describe('eyeball serve', () => {
       [
         [join(root, 'none'), '--port', '0'],
         1,
-        `${join(root, 'none')}: expected the folder of a model, got none; make one with eyeball train`,
+        `${join(root, 'none')}: expected the folder of a model, got none; make one with npx eyeball-ml train`,
       ],
       [[], 2, 'expected the folder of a model, or --data; see npx eyeball-ml serve --help'],
       [[model, '--unit', 'years'], 2, '--unit has no effect without --data; remove it'],

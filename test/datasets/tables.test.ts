@@ -238,7 +238,7 @@ test('a file that is no table is refused with what is wrong about it', async t =
     [
       'c.csv',
       'name,age\nx,1\n',
-      ': expected a column file_name (or file, filename, path, image), got the columns "name", "age"; name the column that holds the files so',
+      ': expected a column file_name (or file, filename, path, image, photo), got the columns "name", "age"; rename the column of file names to file_name',
     ],
     ['d.csv', 'file,age,age\nx,1,2\n', ':1: expected columns of different names, got "age" twice; rename one of them'],
     [
