@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RunContext } from '../base/progress.js';
 import { float32Range, isClamped } from '../base/value-range.js';
-import type { SessionOptions } from '../engine/runtime/session.js';
+import type { Session, SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
 import { warningText } from '../images/image-format.js';
@@ -49,6 +49,24 @@ export interface ImagePrediction {
   readonly face?: FaceInImage;
 }
 
+/** Options of `Model.predict`. */
+export interface PredictOptions extends RunContext {
+  readonly level?: number | undefined;
+  readonly tta?: boolean | undefined;
+  readonly faces?: boolean | undefined;
+  readonly read?: ReadImage | undefined;
+  readonly onPrediction?: ((prediction: ImagePrediction) => void) | undefined;
+}
+
+/** What a prediction needs of a loaded model. */
+interface LoadedModel {
+  readonly manifest: Manifest;
+  /** Path of its manifest, for errors. */
+  readonly where: string;
+  readonly session: Session;
+  readonly crop: CropFaces;
+}
+
 /** A trained model, loaded. */
 export interface Model {
   readonly manifest: Manifest;
@@ -63,16 +81,7 @@ export interface Model {
    * @param options.read Reads images that are given by path. Default: from disk.
    * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without framing.
    */
-  predict(
-    images: readonly (string | Uint8Array)[],
-    options?: RunContext & {
-      readonly level?: number | undefined;
-      readonly tta?: boolean | undefined;
-      readonly faces?: boolean | undefined;
-      readonly read?: ReadImage | undefined;
-      readonly onPrediction?: ((prediction: ImagePrediction) => void) | undefined;
-    },
-  ): Promise<ImagePrediction[]>;
+  predict(images: readonly (string | Uint8Array)[], options?: PredictOptions): Promise<ImagePrediction[]>;
   /**
    * Explains the prediction of each image, in order: see `Explanation`. An image that cannot be read has an `error`, and the others are
    * explained.
@@ -163,63 +172,67 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
         images,
         context,
       ),
-    async predict(
-      images,
-      { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile } = {},
-    ) {
-      const reader = predictionReader(manifest, where, level, onMessage);
-      if (faces && manifest.framing === undefined) throw noAlignmentError(where);
-      const name = (index: number) => {
-        const image = images[index]!;
-        return typeof image === 'string' ? image : `image ${index + 1}`;
-      };
-      const out: ImagePrediction[] = [];
-      const compute = (pixels: Tensor) => session.run({ pixels }, { outputs: reader.outputs, handOver: true });
-      const run = {
-        compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
-        sizePx,
-        count: images.length,
-        read: (index: number) => {
-          const image = images[index]!;
-          return typeof image === 'string' && read ? read(image, signal) : readNamedSource(image, signal);
-        },
-        signal,
-        profile,
-      };
-      const predictionOf = (index: number, outputs: Readonly<Record<string, Tensor>>, row: number) => {
-        const prediction = reader.read(outputs, row);
-        return { file: name(index), ...prediction, ...(tta && prediction.value !== null && { tta }) };
-      };
-      const tell = (done: number) => onProgress?.({ phase: 'predicting', done, total: images.length, unit: 'images' });
-      let done = 0;
-      if (faces) {
-        for await (const { index, found, reason } of predictFaces(run, cropper.crop)) {
-          const rows: ImagePrediction[] = found.map(({ face, outputs, row }) => ({
-            ...predictionOf(index, outputs, row),
-            face,
-          }));
-          if (reason !== undefined) rows.push({ file: name(index), value: null, error: reason });
-          for (const row of rows) {
-            onPrediction?.(row);
-            out.push(row);
-          }
-          tell(++done);
-        }
-        return out;
-      }
-      for await (const { indices, outputs, failed, warned, settled } of runImages(run)) {
-        indices.forEach((index, row) => {
-          out[index] = predictionOf(index, outputs, row);
-        });
-        for (const { index, warning } of warned) out[index] = { ...out[index]!, warning: warningText(warning) };
-        for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
-        for (let index = done; index < done + settled; index++) onPrediction?.(out[index]!);
-        done += settled;
-        tell(done);
-      }
-      return out;
-    },
+    predict: (images, options = {}) => predictWith({ manifest, where, session, crop: cropper.crop }, images, options),
   };
+}
+
+/** See `Model.predict`. */
+async function predictWith(
+  { manifest, where, session, crop }: LoadedModel,
+  images: readonly (string | Uint8Array)[],
+  { tta = false, faces = false, level, read, onProgress, onMessage, onPrediction, signal, profile }: PredictOptions,
+): Promise<ImagePrediction[]> {
+  const reader = predictionReader(manifest, where, level, onMessage);
+  if (faces && manifest.framing === undefined) throw noAlignmentError(where);
+  const name = (index: number) => {
+    const image = images[index]!;
+    return typeof image === 'string' ? image : `image ${index + 1}`;
+  };
+  const out: ImagePrediction[] = [];
+  const compute = (pixels: Tensor) => session.run({ pixels }, { outputs: reader.outputs, handOver: true });
+  const run = {
+    compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
+    sizePx: manifest.input.sizePx,
+    count: images.length,
+    read: (index: number) => {
+      const image = images[index]!;
+      return typeof image === 'string' && read ? read(image, signal) : readNamedSource(image, signal);
+    },
+    signal,
+    profile,
+  };
+  const predictionOf = (index: number, outputs: Readonly<Record<string, Tensor>>, row: number) => {
+    const prediction = reader.read(outputs, row);
+    return { file: name(index), ...prediction, ...(tta && prediction.value !== null && { tta }) };
+  };
+  const tell = (done: number) => onProgress?.({ phase: 'predicting', done, total: images.length, unit: 'images' });
+  let done = 0;
+  if (faces) {
+    for await (const { index, found, reason } of predictFaces(run, crop)) {
+      const rows: ImagePrediction[] = found.map(({ face, outputs, row }) => ({
+        ...predictionOf(index, outputs, row),
+        face,
+      }));
+      if (reason !== undefined) rows.push({ file: name(index), value: null, error: reason });
+      for (const row of rows) {
+        onPrediction?.(row);
+        out.push(row);
+      }
+      tell(++done);
+    }
+    return out;
+  }
+  for await (const { indices, outputs, failed, warned, settled } of runImages(run)) {
+    indices.forEach((index, row) => {
+      out[index] = predictionOf(index, outputs, row);
+    });
+    for (const { index, warning } of warned) out[index] = { ...out[index]!, warning: warningText(warning) };
+    for (const { index, reason } of failed) out[index] = { file: name(index), value: null, error: reason };
+    for (let index = done; index < done + settled; index++) onPrediction?.(out[index]!);
+    done += settled;
+    tell(done);
+  }
+  return out;
 }
 
 /** The mean of each output over several versions of the same images. */

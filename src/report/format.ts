@@ -60,7 +60,7 @@ export function formatPercent(share: number): string {
 }
 
 /** The name of an option as words: `weight decay` for `weightDecay`. */
-export const wordsOf = (key: string): string => key.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`);
+export const wordsOf = (key: string): string => key.replace(/(?<=[a-z])[A-Z]/g, letter => ` ${letter.toLowerCase()}`);
 
 /** `text` with its first letter large: `Age`. */
 export function capital(text: string): string {

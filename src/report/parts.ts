@@ -43,7 +43,7 @@ ${note === undefined || note === '' ? '' : html`<p class="note">${note}</p>\n`}$
 export function statTiles(stats: readonly Stat[]): Markup {
   return html`<dl class="stats">${stats.map(
     ({ name, value, unit, notes = [] }) => html`
-<div class="card"><dt>${wordsOf(name)}</dt><dd class="big">${value}${unit === undefined ? '' : html` <small>${unit}</small>`}</dd>${notes.map(
+<div class="card"><dt>${name}</dt><dd class="big">${value}${unit === undefined ? '' : html` <small>${unit}</small>`}</dd>${notes.map(
       note => html`<dd class="note">${note}</dd>`,
     )}</div>`,
   )}

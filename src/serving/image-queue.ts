@@ -38,106 +38,106 @@ const AHEAD = 2 * BATCH;
 /**
  * A queue that decodes images on the thread pool and computes them in batches of 25. With fewer than 50 images, a batch is half of them, so
  * that one half is decoded while the other is computed. An idle engine gets a smaller batch once its first image has waited for `batchMs`.
- *
- * @param onBatch Called with the size of each batch.
  */
-export function createImageQueue(
-  { manifest, run }: Pick<Model, 'manifest' | 'run'>,
-  { imagePixels, batchMs }: Pick<Limits, 'imagePixels' | 'batchMs'>,
-  onBatch: (images: number) => void,
-): ImageQueue {
-  const { sizePx } = manifest.input;
-  const waiting: (Job & { readonly bytes: Uint8Array })[] = [];
-  const ready: Decoded[] = [];
-  let decoding = 0;
-  // All images of the queue, including those in the engine.
-  let present = 0;
-  let inEngine = 0;
-  let timer: NodeJS.Timeout | undefined;
+export class BatchQueue implements ImageQueue {
+  readonly #model: Pick<Model, 'manifest' | 'run'>;
+  readonly #limits: Pick<Limits, 'imagePixels' | 'batchMs'>;
+  readonly #onBatch: (images: number) => void;
+  readonly #waiting: (Job & { readonly bytes: Uint8Array })[] = [];
+  readonly #ready: Decoded[] = [];
+  #decoding = 0;
+  /** All images of the queue, including those in the engine. */
+  #present = 0;
+  #inEngine = 0;
+  #timer: NodeJS.Timeout | undefined;
 
-  async function decode(bytes: Uint8Array): Promise<Uint8Array> {
-    await checkHeader(bytes, imagePixels);
-    return decodeImage(bytes, { width: sizePx, height: sizePx });
+  /** @param onBatch Called with the size of each batch. */
+  constructor(
+    model: Pick<Model, 'manifest' | 'run'>,
+    limits: Pick<Limits, 'imagePixels' | 'batchMs'>,
+    onBatch: (images: number) => void,
+  ) {
+    this.#model = model;
+    this.#limits = limits;
+    this.#onBatch = onBatch;
   }
 
-  function advance(): void {
-    send();
-    while (waiting.length > 0 && decoding + ready.length < AHEAD) {
-      const { bytes, ...job } = waiting.shift()!;
-      decoding++;
-      decode(bytes)
-        .then(
-          pixels => {
-            ready.push({ ...job, pixels, since: performance.now() });
-          },
-          reason => {
-            present--;
-            job.reject(reason);
-          },
-        )
-        .finally(() => {
-          decoding--;
-          advance();
-        });
+  add(bytes: Uint8Array): Promise<ImageRow> {
+    return new Promise((resolve, reject) => {
+      this.#present++;
+      this.#waiting.push({ bytes, resolve, reject });
+      this.#advance();
+    });
+  }
+
+  addPixels(pixels: Uint8Array): Promise<ImageRow> {
+    return new Promise((resolve, reject) => {
+      this.#present++;
+      this.#ready.push({ pixels, since: performance.now(), resolve, reject });
+      this.#advance();
+    });
+  }
+
+  #advance(): void {
+    this.#send();
+    while (this.#waiting.length > 0 && this.#decoding + this.#ready.length < AHEAD) {
+      const { bytes, ...job } = this.#waiting.shift()!;
+      void this.#decode(bytes, job);
     }
   }
 
-  function send(): void {
-    const full = Math.max(1, Math.min(BATCH, Math.ceil(present / 2)));
-    while (inEngine < 2 && ready.length >= full) compute(ready.splice(0, full));
-    if (inEngine > 0 || ready.length === 0) return;
-    const left = ready[0]!.since + batchMs - performance.now();
-    if (left <= 0) compute(ready.splice(0, BATCH));
-    else if (timer === undefined) {
-      timer = setTimeout(() => {
-        timer = undefined;
-        advance();
+  async #decode(bytes: Uint8Array, job: Job): Promise<void> {
+    const { sizePx } = this.#model.manifest.input;
+    this.#decoding++;
+    try {
+      await checkHeader(bytes, this.#limits.imagePixels);
+      const pixels = await decodeImage(bytes, { width: sizePx, height: sizePx });
+      this.#ready.push({ ...job, pixels, since: performance.now() });
+    } catch (reason) {
+      this.#present--;
+      job.reject(reason);
+    }
+    this.#decoding--;
+    this.#advance();
+  }
+
+  #send(): void {
+    const ready = this.#ready;
+    const full = Math.max(1, Math.min(BATCH, Math.ceil(this.#present / 2)));
+    while (this.#inEngine < 2 && ready.length >= full) void this.#compute(ready.splice(0, full));
+    if (this.#inEngine > 0 || ready.length === 0) return;
+    const left = ready[0]!.since + this.#limits.batchMs - performance.now();
+    if (left <= 0) void this.#compute(ready.splice(0, BATCH));
+    else
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#advance();
       }, Math.ceil(left));
-    }
   }
 
-  function compute(batch: readonly Decoded[]): void {
+  async #compute(batch: readonly Decoded[]): Promise<void> {
+    const { sizePx } = this.#model.manifest.input;
     const each = sizePx * sizePx * 3;
     const data = new Uint8Array(batch.length * each);
     batch.forEach(({ pixels }, i) => {
       data.set(pixels, i * each);
     });
     const pixels: Tensor<'uint8'> = { dtype: 'uint8', shape: [batch.length, sizePx, sizePx, 3], data };
-    inEngine++;
-    onBatch(batch.length);
-    run(pixels, { handOver: true })
-      .then(
-        outputs => {
-          batch.forEach(({ resolve }, row) => {
-            resolve({ outputs: { ...outputs }, row });
-          });
-        },
-        reason => {
-          for (const { reject } of batch) reject(reason);
-        },
-      )
-      .finally(() => {
-        inEngine--;
-        advance();
-        // Last: the clients that were just answered will send as many images again.
-        present -= batch.length;
+    this.#inEngine++;
+    this.#onBatch(batch.length);
+    try {
+      const outputs = await this.#model.run(pixels, { handOver: true });
+      batch.forEach(({ resolve }, row) => {
+        resolve({ outputs: { ...outputs }, row });
       });
+    } catch (reason) {
+      for (const { reject } of batch) reject(reason);
+    }
+    this.#inEngine--;
+    this.#advance();
+    // Last: the clients that were just answered will send as many images again.
+    this.#present -= batch.length;
   }
-
-  return {
-    add: bytes =>
-      new Promise((resolve, reject) => {
-        present++;
-        waiting.push({ bytes, resolve, reject });
-        advance();
-      }),
-    addPixels: pixels =>
-      new Promise((resolve, reject) => {
-        present++;
-        ready.push({ pixels, since: performance.now(), resolve, reject });
-        advance();
-      }),
-  };
 }
 
 /**

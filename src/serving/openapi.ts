@@ -27,6 +27,18 @@ const { $schema: _, ...predictQuery } = z.toJSONSchema(http.predictQuery, { io: 
 const binary = { type: 'string', format: 'binary' };
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
+const PREDICT_BODY = {
+  required: true,
+  content: {
+    'multipart/form-data': {
+      schema: { type: 'object', properties: { image: { type: 'array', items: binary } }, required: ['image'] },
+    },
+    'image/*': { schema: binary },
+    'application/octet-stream': { schema: binary },
+    'application/json': { schema: ref('PredictJson') },
+  },
+};
+
 /** The schemas by the names under which `ref` finds them. */
 function schemasByName(): Record<string, object> {
   const named = z.registry<{ id: string }>();
@@ -45,49 +57,6 @@ function schemasByName(): Record<string, object> {
  * @param guarded Whether `/v1/predict` and `/metrics` need a bearer token.
  */
 export function openApiDocument(guarded: boolean): object {
-  const security = guarded ? { security: [{ bearer: [] }] } : {};
-  const responses = (description: string, type: string, schema: object, ...errors: number[]) => ({
-    200: { description, content: { [type]: { schema } } },
-    ...Object.fromEntries(
-      [...OF_ALL, ...errors]
-        .filter(status => status !== 401 || guarded)
-        .map(status => [
-          status,
-          { description: ERRORS[status]!, content: { 'application/problem+json': { schema: ref('Problem') } } },
-        ]),
-    ),
-  });
-  const predict = {
-    summary: 'Predict a value for each image',
-    ...security,
-    parameters: Object.entries(predictQuery.properties ?? {}).map(([name, schema]) => ({
-      name,
-      in: 'query',
-      required: false,
-      schema,
-    })),
-    requestBody: {
-      required: true,
-      content: {
-        'multipart/form-data': {
-          schema: {
-            type: 'object',
-            properties: { image: { type: 'array', items: binary } },
-            required: ['image'],
-          },
-        },
-        'image/*': { schema: binary },
-        'application/octet-stream': { schema: binary },
-        'application/json': { schema: ref('PredictJson') },
-      },
-    },
-    responses: responses(
-      'A prediction or an error per image; with faces=true, a prediction per face.',
-      'application/json',
-      { anyOf: [ref('PredictAnswer'), ref('FacesAnswer')] },
-      ...[401, 413, 415, 422, 429, 503],
-    ),
-  };
   return {
     openapi: '3.1.0',
     info: { title: 'eyeball', version: eyeballVersion() },
@@ -95,39 +64,57 @@ export function openApiDocument(guarded: boolean): object {
       ...(guarded && { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }),
       schemas: schemasByName(),
     },
-    paths: {
-      '/v1/predict': { post: predict },
-      '/healthz': {
-        get: { summary: 'Liveness', responses: responses('The process runs.', 'application/json', ref('State')) },
-      },
-      '/readyz': {
-        get: {
-          summary: 'Readiness',
-          responses: responses('The service accepts images.', 'application/json', ref('State'), 503),
-        },
-      },
-      '/metrics': {
-        get: {
-          summary: 'Metrics for Prometheus',
-          ...security,
-          responses: responses('The Prometheus text format.', 'text/plain', { type: 'string' }, 401),
-        },
-      },
-      '/openapi.json': {
-        get: {
-          summary: 'This description',
-          responses: responses('OpenAPI 3.1.', 'application/json', { type: 'object' }),
-        },
-      },
-      '/': {
-        get: {
-          summary: 'The studio: pages to try the model, and to work on a dataset if there is one',
-          responses: {
-            ...responses('HTML.', 'text/html', { type: 'string' }, 404),
-            304: { description: 'The page matches If-None-Match.' },
-          },
-        },
+    paths: pathsOf(guarded),
+  };
+}
+
+function pathsOf(guarded: boolean): object {
+  const security = guarded ? { security: [{ bearer: [] }] } : {};
+  const responses = (description: string, type: string, schema: object, ...errors: number[]) => ({
+    200: { description, content: { [type]: { schema } } },
+    ...errorResponses(errors.filter(status => status !== 401 || guarded)),
+  });
+  const get = (summary: string, answers: object) => ({ get: { summary, responses: answers } });
+  return {
+    '/v1/predict': {
+      post: {
+        summary: 'Predict a value for each image',
+        ...security,
+        parameters: Object.entries(predictQuery.properties ?? {}).map(([name, schema]) => ({
+          name,
+          in: 'query',
+          required: false,
+          schema,
+        })),
+        requestBody: PREDICT_BODY,
+        responses: responses(
+          'A prediction or an error per image; with faces=true, a prediction per face.',
+          'application/json',
+          { anyOf: [ref('PredictAnswer'), ref('FacesAnswer')] },
+          ...[401, 413, 415, 422, 429, 503],
+        ),
       },
     },
+    '/healthz': get('Liveness', responses('The process runs.', 'application/json', ref('State'))),
+    '/readyz': get('Readiness', responses('The service accepts images.', 'application/json', ref('State'), 503)),
+    '/metrics': {
+      get: {
+        summary: 'Metrics for Prometheus',
+        ...security,
+        responses: responses('The Prometheus text format.', 'text/plain', { type: 'string' }, 401),
+      },
+    },
+    '/openapi.json': get('This description', responses('OpenAPI 3.1.', 'application/json', { type: 'object' })),
+    '/': get('The studio: pages to try the model, and to work on a dataset if there is one', {
+      ...responses('HTML.', 'text/html', { type: 'string' }, 404),
+      304: { description: 'The page matches If-None-Match.' },
+    }),
   };
+}
+
+function errorResponses(statuses: readonly number[]): object {
+  const content = { 'application/problem+json': { schema: ref('Problem') } };
+  return Object.fromEntries(
+    [...OF_ALL, ...statuses].map(status => [status, { description: ERRORS[status]!, content }]),
+  );
 }

@@ -1,6 +1,6 @@
 import type { Model } from '../model/model.js';
 import { type UncertaintyOf, uncertaintyOf } from '../uncertainty/predict-uncertainty.js';
-import { createFaceFinder, createImageQueue, type FaceRow, type ImageQueue } from './image-queue.js';
+import { BatchQueue, createFaceFinder, type FaceRow, type ImageQueue } from './image-queue.js';
 import type { Limits } from './limits.js';
 
 /** A model that is served. */
@@ -46,7 +46,7 @@ export class ServedModel {
   /** Serves this model from now on. */
   replace(served: Served): void {
     this.close();
-    const queue = createImageQueue(served.model, this.limits, this.onBatch);
+    const queue = new BatchQueue(served.model, this.limits, this.onBatch);
     const findFaces = createFaceFinder(served.model, this.limits, queue);
     const uncertainty = uncertaintyOf(served.model.manifest, 'the model');
     this.holder = { shared: { ...served, queue, uncertainty, findFaces }, leases: 0, isReplaced: false };

@@ -120,15 +120,13 @@ function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples
   const [reached, setReached] = useState<{ readonly file: string; readonly place: number }>();
   const asking = usePlace(asked, opened?.file);
   const place = asking ?? (reached !== undefined && reached.file === opened?.file ? reached.place : undefined);
+  const step = useSteps(asked, place, (file, place) => {
+    setReached({ file, place });
+    show({ file, of: 'data' });
+  });
   const [reveal, setReveal] = useState<{ readonly place: number }>();
   const [fault, setFault] = useState<string>();
   const isBroken = asked.show === 'broken';
-  // The position from which keys step on, ahead of the shown image while requests are pending.
-  const position = useRef(place);
-  const underWay = useRef(0);
-  useLayoutEffect(() => {
-    if (underWay.current === 0) position.current = place;
-  }, [place]);
   useEffect(() => {
     // A link to an image far down scrolls there.
     if (place !== undefined) setReveal({ place });
@@ -147,42 +145,13 @@ function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples
       setFault(`No image has ${format.name} ${format.label(number)} or ${sort === 'label' ? 'more' : 'less'}.`);
     else setReveal({ place });
   };
-  const step = async (by: number) => {
-    const next = (position.current ?? -1) + by;
-    if (position.current === undefined || next < 0) return;
-    // Before the request: another key can come before its response.
-    position.current = next;
-    underWay.current++;
-    try {
-      const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
-      if (position.current !== next) return;
-      if (found[0] === undefined) {
-        // After the last image.
-        position.current = next - by;
-        return;
-      }
-      setReached({ file: found[0].file, place: next });
-      show({ file: found[0].file, of: 'data' });
-    } finally {
-      underWay.current--;
-    }
-  };
-
   return (
     <section aria-label="Images">
       <div class="count spread row">
         <p role="status">
           {samples.total === undefined ? 'Loading …' : plural(samples.total, isBroken ? 'file' : 'image')}
         </p>
-        {isFiltered && (
-          <button
-            type="button"
-            class="plain"
-            onClick={() => replaceQuery({ from: undefined, to: undefined, search: undefined, show: undefined })}
-          >
-            Show all
-          </button>
-        )}
+        {isFiltered && <ShowAll />}
         {!isBroken && (samples.total ?? 0) > MANY && (
           <Jump name={format.name} onJump={to => void jump(to).catch(() => {})} />
         )}
@@ -219,6 +188,49 @@ function Images(props: { readonly asked: SamplesQuery; readonly samples: Samples
       )}
     </section>
   );
+}
+
+function ShowAll() {
+  const clear = () => replaceQuery({ from: undefined, to: undefined, search: undefined, show: undefined });
+  return (
+    <button type="button" class="plain" onClick={clear}>
+      Show all
+    </button>
+  );
+}
+
+/**
+ * A function that steps to a neighbor of the open image.
+ *
+ * @param place The position of the open image.
+ * @param onFound Called with the neighbor, unless another step came in between.
+ */
+function useSteps(asked: SamplesQuery, place: number | undefined, onFound: (file: string, place: number) => void) {
+  // The position from which keys step on, ahead of the shown image while requests are pending.
+  const position = useRef(place);
+  const underWay = useRef(0);
+  useLayoutEffect(() => {
+    if (underWay.current === 0) position.current = place;
+  }, [place]);
+  return async (by: number) => {
+    const next = (position.current ?? -1) + by;
+    if (position.current === undefined || next < 0) return;
+    // Before the request: another key can come before its response.
+    position.current = next;
+    underWay.current++;
+    try {
+      const { samples: found } = await getJson<SamplesAnswer>(apiUrl('samples', { ...asked, offset: next, limit: 1 }));
+      if (position.current !== next) return;
+      if (found[0] === undefined) {
+        // After the last image.
+        position.current = next - by;
+        return;
+      }
+      onFound(found[0].file, next);
+    } finally {
+      underWay.current--;
+    }
+  };
 }
 
 /** Fewer images need no jump. */

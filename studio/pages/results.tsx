@@ -33,7 +33,7 @@ export function ResultsPage() {
         </Empty>
       </>
     );
-  if (fetched.kind === 'ready') return <Measured results={fetched.value} model={model.name} />;
+  if (fetched.kind === 'ready') return <Evaluation results={fetched.value} model={model.name} />;
   return (
     <>
       <Heading title="Results">Model {model.name}</Heading>
@@ -58,24 +58,24 @@ function evaluationText(data: StudioState['data']): string {
   );
 }
 
-function Measured({ results, model }: { readonly results: Results; readonly model: string }) {
+/** The results of an evaluation. */
+function Evaluation({ results, model }: { readonly results: Results; readonly model: string }) {
   const { query } = useStore(route);
   const format = useFormat();
-  const { points, baseline, warnings } = results;
-  const brush: Brush = {
-    labelFrom: numberIn(query.labelFrom),
-    labelTo: numberIn(query.labelTo),
-    valueFrom: numberIn(query.valueFrom),
-    valueTo: numberIn(query.valueTo),
-  };
-  const key = JSON.stringify(brush);
-  const stable = useMemo(() => brush, [key]);
-  const worst = useMemo(() => [...points].sort((a, b) => offBy(b) - offBy(a)), [points]);
-  const chosen = useMemo(
-    () => (isBrushed(stable) ? worst.filter(point => isInside(point, stable)) : []),
-    [worst, stable],
+  const { points } = results;
+  // The same object while the query is the same, since points are drawn again for another one.
+  const { labelFrom, labelTo, valueFrom, valueTo } = query;
+  const brush = useMemo<Brush>(
+    () => ({
+      labelFrom: numberIn(labelFrom),
+      labelTo: numberIn(labelTo),
+      valueFrom: numberIn(valueFrom),
+      valueTo: numberIn(valueTo),
+    }),
+    [labelFrom, labelTo, valueFrom, valueTo],
   );
-  const onBrush = (next: Brush) => replaceQuery({ ...next });
+  const worst = useMemo(() => [...points].sort((a, b) => offBy(b) - offBy(a)), [points]);
+  const chosen = useMemo(() => (isBrushed(brush) ? worst.filter(point => isInside(point, brush)) : []), [worst, brush]);
   const { opened, latest, open, show, close } = useOpened('results');
   const openFile = (file: string) => open({ file, of: 'results' });
   // Steps go through the selected images if the image is one of them, else through all.
@@ -91,85 +91,9 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
       <Heading title="Results">
         {model} on {plural(results.images, 'image')} of {results.data}
       </Heading>
-      {(warnings.length > 0 || results.ownTraining) && (
-        <div class="warning">
-          <ul>
-            {results.ownTraining && (
-              <li>
-                These are the training images, so the errors are too small. Start the studio with --test to evaluate on
-                other images.
-              </li>
-            )}
-            {warnings.map(text => (
-              <li key={text}>{withLabels(text)}</li>
-            ))}
-          </ul>
-        </div>
-      )}
-      <dl class="stats">
-        <Figure name="RMSE" value={format.figure(results.rmse)} unit={format.unit}>
-          {versus(results.rmse, baseline.rmse)} the baseline (mean), {format.figure(baseline.rmse)}
-        </Figure>
-        <Figure name="Mean absolute error" value={format.figure(results.mae)} unit={format.unit}>
-          {versus(results.mae, baseline.mae)} the baseline (mean), {format.figure(baseline.mae)}
-        </Figure>
-        <Figure name="R²" value={results.r2 === null ? '–' : results.r2.toFixed(2)}>
-          0: no better than the baseline
-        </Figure>
-        <Figure name="Bias" value={format.signed(results.bias)} unit={format.unit}>
-          mean of predicted minus true
-        </Figure>
-        {results.coverage90 !== null && (
-          <Figure name="Interval coverage" value={formatPercent(results.coverage90)}>
-            nominal 90 %
-            {results.intervalWidth90 !== null && `; ${format.figure(results.intervalWidth90)}${format.unit} wide`}
-          </Figure>
-        )}
-      </dl>
-      <section aria-labelledby="scatter">
-        <h2 id="scatter">True against predicted</h2>
-        <p class="note">Drag over points to select their images, or enter ranges below.</p>
-        <div class="split">
-          <div class="card">
-            <Scatter points={points} brush={stable} onBrush={onBrush} />
-            <div class="controls">
-              <RangeFields
-                label="True"
-                from={brush.labelFrom}
-                to={brush.labelTo}
-                onChange={(labelFrom, labelTo) => replaceQuery({ labelFrom, labelTo })}
-              />
-              <RangeFields
-                label="Predicted"
-                from={brush.valueFrom}
-                to={brush.valueTo}
-                onChange={(valueFrom, valueTo) => replaceQuery({ valueFrom, valueTo })}
-              />
-            </div>
-          </div>
-          <div class="chosen">
-            <p class="count" role="status">
-              <span>
-                {isBrushed(stable)
-                  ? `${plural(chosen.length, 'image')} selected, largest error first`
-                  : 'No selection.'}
-              </span>
-              {isBrushed(stable) && (
-                <button
-                  type="button"
-                  class="plain"
-                  onClick={() =>
-                    onBrush({ labelFrom: undefined, labelTo: undefined, valueFrom: undefined, valueTo: undefined })
-                  }
-                >
-                  Clear the selection
-                </button>
-              )}
-            </p>
-            <PointTiles key={key} points={chosen} label="Selected images" onOpen={openFile} />
-          </div>
-        </div>
-      </section>
+      <Warnings results={results} />
+      <Figures results={results} />
+      <Selection points={points} brush={brush} chosen={chosen} onOpen={openFile} />
       <section aria-labelledby="groups">
         <h2 id="groups">By true {format.name}</h2>
         <GroupTable groups={results.byGroup} />
@@ -191,6 +115,108 @@ function Measured({ results, model }: { readonly results: Results; readonly mode
         <SampleView opened={opened} onClose={close} onStep={opened.of === 'results' ? step : undefined} onOpen={open} />
       )}
     </>
+  );
+}
+
+function Warnings({ results: { warnings, ownTraining } }: { readonly results: Results }) {
+  if (warnings.length === 0 && !ownTraining) return null;
+  return (
+    <div class="warning">
+      <ul>
+        {ownTraining && (
+          <li>
+            These are the training images, so the errors are too small. Start the studio with --test to evaluate on
+            other images.
+          </li>
+        )}
+        {warnings.map(text => (
+          <li key={text}>{withLabels(text)}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** The metrics, compared with the baseline. */
+function Figures({ results }: { readonly results: Results }) {
+  const format = useFormat();
+  const { baseline } = results;
+  return (
+    <dl class="stats">
+      <Figure name="RMSE" value={format.figure(results.rmse)} unit={format.unit}>
+        {versus(results.rmse, baseline.rmse)} the baseline (mean), {format.figure(baseline.rmse)}
+      </Figure>
+      <Figure name="Mean absolute error" value={format.figure(results.mae)} unit={format.unit}>
+        {versus(results.mae, baseline.mae)} the baseline (mean), {format.figure(baseline.mae)}
+      </Figure>
+      <Figure name="R²" value={results.r2 === null ? '–' : results.r2.toFixed(2)}>
+        0: no better than the baseline
+      </Figure>
+      <Figure name="Bias" value={format.signed(results.bias)} unit={format.unit}>
+        mean of predicted minus true
+      </Figure>
+      {results.coverage90 !== null && (
+        <Figure name="Interval coverage" value={formatPercent(results.coverage90)}>
+          nominal 90 %
+          {results.intervalWidth90 !== null && `; ${format.figure(results.intervalWidth90)}${format.unit} wide`}
+        </Figure>
+      )}
+    </dl>
+  );
+}
+
+/** All images as points, and those of the brush as tiles. */
+function Selection(props: {
+  readonly points: Results['points'];
+  readonly brush: Brush;
+  readonly chosen: Results['points'];
+  readonly onOpen: (file: string) => void;
+}) {
+  const { points, brush, chosen, onOpen } = props;
+  const onBrush = (next: Brush) => replaceQuery({ ...next });
+  return (
+    <section aria-labelledby="scatter">
+      <h2 id="scatter">True against predicted</h2>
+      <p class="note">Drag over points to select their images, or enter ranges below.</p>
+      <div class="split">
+        <div class="card">
+          <Scatter points={points} brush={brush} onBrush={onBrush} />
+          <div class="controls">
+            <RangeFields
+              label="True"
+              from={brush.labelFrom}
+              to={brush.labelTo}
+              onChange={(labelFrom, labelTo) => replaceQuery({ labelFrom, labelTo })}
+            />
+            <RangeFields
+              label="Predicted"
+              from={brush.valueFrom}
+              to={brush.valueTo}
+              onChange={(valueFrom, valueTo) => replaceQuery({ valueFrom, valueTo })}
+            />
+          </div>
+        </div>
+        <div class="chosen">
+          <p class="count" role="status">
+            <span>
+              {isBrushed(brush) ? `${plural(chosen.length, 'image')} selected, largest error first` : 'No selection.'}
+            </span>
+            {isBrushed(brush) && (
+              <button
+                type="button"
+                class="plain"
+                onClick={() =>
+                  onBrush({ labelFrom: undefined, labelTo: undefined, valueFrom: undefined, valueTo: undefined })
+                }
+              >
+                Clear the selection
+              </button>
+            )}
+          </p>
+          <PointTiles key={JSON.stringify(brush)} points={chosen} label="Selected images" onOpen={onOpen} />
+        </div>
+      </div>
+    </section>
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Ref } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { StudioModel } from '../../src/formats/studio-protocol.js';
 import { plural } from '../../src/report/format.js';
@@ -25,15 +26,15 @@ export function TryPage({ model }: { readonly model: StudioModel | null }) {
         </Empty>
       </>
     );
-  return <Trial model={model} />;
+  return <TryForm model={model} />;
 }
 
-function Trial({ model }: { readonly model: StudioModel }) {
+/** Takes images, and shows their predictions. */
+function TryForm({ model }: { readonly model: StudioModel }) {
   const format = useFormat();
   const all = useStore(tries);
   const [faces, setFaces] = useState(model.faces);
   const [level, setLevel] = useState('90');
-  const [isOver, setIsOver] = useState(false);
   const share = levelIn(level);
   const take = (files: Iterable<File>) => {
     if (model.intervals && share === undefined) return levelField.current?.focus();
@@ -43,30 +44,8 @@ function Trial({ model }: { readonly model: StudioModel }) {
     });
   };
   const levelField = useRef<HTMLInputElement>(null);
-  const latest = useRef(take);
-  latest.current = take;
+  const isOver = useDrop(take);
   const answered = all.filter(({ answer, error }) => answer !== undefined || error !== undefined).length;
-
-  useEffect(() => {
-    const over = (event: DragEvent) => {
-      event.preventDefault();
-      setIsOver(true);
-    };
-    const leave = () => setIsOver(false);
-    const drop = (event: DragEvent) => {
-      event.preventDefault();
-      setIsOver(false);
-      latest.current(event.dataTransfer?.files ?? []);
-    };
-    addEventListener('dragover', over);
-    addEventListener('dragleave', leave);
-    addEventListener('drop', drop);
-    return () => {
-      removeEventListener('dragover', over);
-      removeEventListener('dragleave', leave);
-      removeEventListener('drop', drop);
-    };
-  }, []);
 
   return (
     <>
@@ -96,20 +75,7 @@ function Trial({ model }: { readonly model: StudioModel }) {
         {(model.faces || model.intervals) && (
           <div class="row">
             {model.intervals && (
-              <label class="switch">
-                Intervals of
-                <input
-                  ref={levelField}
-                  class="percent"
-                  aria-invalid={share === undefined}
-                  type="number"
-                  min="1"
-                  max="99"
-                  value={level}
-                  onInput={event => setLevel(event.currentTarget.value)}
-                />
-                %
-              </label>
+              <LevelField field={levelField} level={level} isValid={share !== undefined} onChange={setLevel} />
             )}
             {model.faces && (
               <label class="switch">
@@ -140,4 +106,57 @@ function Trial({ model }: { readonly model: StudioModel }) {
       </details>
     </>
   );
+}
+
+function LevelField(props: {
+  readonly field: Ref<HTMLInputElement>;
+  readonly level: string;
+  readonly isValid: boolean;
+  readonly onChange: (level: string) => void;
+}) {
+  const { field, level, isValid, onChange } = props;
+  return (
+    <label class="switch">
+      Intervals of
+      <input
+        ref={field}
+        class="percent"
+        aria-invalid={!isValid}
+        type="number"
+        min="1"
+        max="99"
+        value={level}
+        onInput={event => onChange(event.currentTarget.value)}
+      />
+      %
+    </label>
+  );
+}
+
+/** Calls `onFiles` for files that are dropped on the page; true while some are dragged over it. */
+function useDrop(onFiles: (files: Iterable<File>) => void): boolean {
+  const [isOver, setIsOver] = useState(false);
+  const latest = useRef(onFiles);
+  latest.current = onFiles;
+  useEffect(() => {
+    const over = (event: DragEvent) => {
+      event.preventDefault();
+      setIsOver(true);
+    };
+    const leave = () => setIsOver(false);
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      setIsOver(false);
+      latest.current(event.dataTransfer?.files ?? []);
+    };
+    addEventListener('dragover', over);
+    addEventListener('dragleave', leave);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('dragleave', leave);
+      removeEventListener('drop', drop);
+    };
+  }, []);
+  return isOver;
 }

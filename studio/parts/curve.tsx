@@ -32,16 +32,41 @@ export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' 
   const [ref, width] = useWidth<HTMLDivElement>();
   const rows = rowsOf(job);
   const baseline = job.reference?.baselineMse == null ? undefined : Math.sqrt(job.reference.baselineMse);
-  const vals = rows.flatMap(({ val }) => (val === null ? [] : [val]));
-  const all = [...rows.flatMap(({ train }) => (train === null ? [] : [train])), ...vals, baseline ?? Number.NaN].filter(
-    Number.isFinite,
-  );
   // The kept epoch is known at the end: it is not always chosen by this error.
   const kept = rows.find(({ epoch, val }) => epoch === job.outcome?.bestEpoch && val !== null);
-  const first = rows[0]!.epoch;
-  const last = rows.at(-1)!.epoch;
+  return (
+    <figure class="curve">
+      <figcaption class="pair">
+        <b>RMSE by epoch{format.unit && `, in${format.unit}`}</b>
+        <span class="legend">
+          <span class="key train">training</span>{' '}
+          {rows.some(({ val }) => val !== null) && <span class="key val">held-out images</span>}{' '}
+          {baseline !== undefined && <span class="key mean">baseline (mean), {format.figure(baseline)}</span>}
+        </span>
+      </figcaption>
+      <div ref={ref}>
+        <Lines rows={rows} kept={kept} baseline={baseline} width={width} />
+      </div>
+      <EpochTable rows={rows} />
+    </figure>
+  );
+}
+
+/** The lines of the errors in a box of `width` px, 200 at least. */
+function Lines(props: {
+  readonly rows: readonly Row[];
+  readonly kept: Row | undefined;
+  readonly baseline: number | undefined;
+  readonly width: number;
+}) {
+  const { rows, kept, baseline } = props;
+  const format = useFormat();
+  const width = Math.max(props.width, 200);
+  const errors = rows.flatMap(({ train, val }) => [train, val]);
+  const all = [...errors, baseline].filter(value => value != null && Number.isFinite(value)) as number[];
+  const [first, last] = [rows[0]!.epoch, rows.at(-1)!.epoch];
   const pad = (Math.max(...all) - Math.min(...all)) * 0.08 || 0.5;
-  const x = scaleOf([first, Math.max(last, first + 1)], [MARGIN.left, Math.max(width, 200) - MARGIN.right]);
+  const x = scaleOf([first, Math.max(last, first + 1)], [MARGIN.left, width - MARGIN.right]);
   const y = scaleOf([Math.min(...all) - pad, Math.max(...all) + pad], [HEIGHT - MARGIN.bottom, MARGIN.top]);
   const line = (pick: (row: Row) => number | null) =>
     rows
@@ -50,92 +75,76 @@ export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' 
         return value === null || !Number.isFinite(value) ? [] : [`${x.toPx(row.epoch)},${y.toPx(value)}`];
       })
       .join(' ');
-  const epochTicks = ticks(x.low, x.high, Math.max(2, Math.min(8, width / 70))).filter(Number.isInteger);
+  const epochTicks = ticks(x.low, x.high, Math.max(2, Math.min(8, props.width / 70))).filter(Number.isInteger);
+  const across = { x1: MARGIN.left, x2: width - MARGIN.right };
 
   return (
-    <figure class="curve">
-      <figcaption class="pair">
-        <b>RMSE by epoch{format.unit && `, in${format.unit}`}</b>
-        <span class="legend">
-          <span class="key train">training</span> {vals.length > 0 && <span class="key val">held-out images</span>}{' '}
-          {baseline !== undefined && <span class="key mean">baseline (mean), {format.figure(baseline)}</span>}
-        </span>
-      </figcaption>
-      <div ref={ref}>
-        <svg
-          width={Math.max(width, 200)}
-          height={HEIGHT}
-          role="img"
-          aria-label={summary(rows, kept, baseline, format.figure)}
-        >
-          <g class="axis">
-            {ticks(y.low, y.high, 4).map(tick => (
-              <g key={tick}>
-                <line x1={MARGIN.left} x2={Math.max(width, 200) - MARGIN.right} y1={y.toPx(tick)} y2={y.toPx(tick)} />
-                <text x={MARGIN.left - 8} y={y.toPx(tick)} dy="0.32em" text-anchor="end">
-                  {format.label(tick)}
-                </text>
-              </g>
-            ))}
-            {epochTicks.map(tick => (
-              <text key={tick} x={x.toPx(tick)} y={HEIGHT - MARGIN.bottom + 18} text-anchor="middle">
-                {tick}
-              </text>
-            ))}
+    <svg width={width} height={HEIGHT} role="img" aria-label={summary(rows, kept, baseline, format.figure)}>
+      <g class="axis">
+        {ticks(y.low, y.high, 4).map(tick => (
+          <g key={tick}>
+            <line {...across} y1={y.toPx(tick)} y2={y.toPx(tick)} />
+            <text x={MARGIN.left - 8} y={y.toPx(tick)} dy="0.32em" text-anchor="end">
+              {format.label(tick)}
+            </text>
           </g>
-          <polyline class="train" points={line(({ train }) => train)} />
-          <polyline class="val" points={line(({ val }) => val)} />
-          {rows.length === 1 && <circle class="val" cx={x.toPx(first)} cy={y.toPx(all[0]!)} r="3" />}
-          {baseline !== undefined && (
-            <line
-              class="mean"
-              x1={MARGIN.left}
-              x2={Math.max(width, 200) - MARGIN.right}
-              y1={y.toPx(baseline)}
-              y2={y.toPx(baseline)}
-            />
-          )}
-          {kept && (
-            <g>
-              <circle class="val" cx={x.toPx(kept.epoch)} cy={y.toPx(kept.val!)} r="4.5" />
-              <text
-                class="kept"
-                x={x.toPx(kept.epoch)}
-                y={y.toPx(kept.val!) - 10}
-                text-anchor={anchorOf(x.toPx(kept.epoch), width)}
-              >
-                kept: {kept.epoch === 0 ? 'the start' : `epoch ${kept.epoch}`}
-              </text>
-            </g>
-          )}
-        </svg>
-      </div>
-      <details>
-        <summary>As a table</summary>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
-        <div class="table long" tabIndex={0}>
-          <table>
-            <caption class="hidden">RMSE by epoch</caption>
-            <thead>
-              <tr>
-                <th scope="col">Epoch</th>
-                <th scope="col">Training</th>
-                <th scope="col">Validation</th>
+        ))}
+        {epochTicks.map(tick => (
+          <text key={tick} x={x.toPx(tick)} y={HEIGHT - MARGIN.bottom + 18} text-anchor="middle">
+            {tick}
+          </text>
+        ))}
+      </g>
+      <polyline class="train" points={line(({ train }) => train)} />
+      <polyline class="val" points={line(({ val }) => val)} />
+      {rows.length === 1 && <circle class="val" cx={x.toPx(first)} cy={y.toPx(all[0]!)} r="3" />}
+      {baseline !== undefined && <line class="mean" {...across} y1={y.toPx(baseline)} y2={y.toPx(baseline)} />}
+      {kept && (
+        <g>
+          <circle class="val" cx={x.toPx(kept.epoch)} cy={y.toPx(kept.val!)} r="4.5" />
+          <text
+            class="kept"
+            x={x.toPx(kept.epoch)}
+            y={y.toPx(kept.val!) - 10}
+            text-anchor={anchorOf(x.toPx(kept.epoch), props.width)}
+          >
+            kept: {kept.epoch === 0 ? 'the start' : `epoch ${kept.epoch}`}
+          </text>
+        </g>
+      )}
+    </svg>
+  );
+}
+
+function EpochTable({ rows }: { readonly rows: readonly Row[] }) {
+  const format = useFormat();
+  const figure = (value: number | null) => (value === null ? '–' : format.figure(value));
+  return (
+    <details>
+      <summary>As a table</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
+      <div class="table long" tabIndex={0}>
+        <table>
+          <caption class="hidden">RMSE by epoch</caption>
+          <thead>
+            <tr>
+              <th scope="col">Epoch</th>
+              <th scope="col">Training</th>
+              <th scope="col">Validation</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ epoch, train, val }) => (
+              <tr key={epoch}>
+                <th scope="row">{epoch === 0 ? '0, the start' : epoch}</th>
+                <td>{figure(train)}</td>
+                <td>{figure(val)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ epoch, train, val }) => (
-                <tr key={epoch}>
-                  <th scope="row">{epoch === 0 ? '0, the start' : epoch}</th>
-                  <td>{train === null ? '–' : format.figure(train)}</td>
-                  <td>{val === null ? '–' : format.figure(val)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </details>
-    </figure>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
   );
 }
 

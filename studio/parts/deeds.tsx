@@ -1,3 +1,4 @@
+import type { Ref } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { ShownDecision } from '../../src/formats/studio-protocol.js';
 import { decide, decisionOf } from '../base/decisions.js';
@@ -29,7 +30,6 @@ export function Deeds(props: {
   readonly onMove: (step: number) => void;
 }) {
   const { file, right, fetched, writable, isActive, isSeen, onTaken, onUndone, onMove } = props;
-  const format = useFormat();
   useStore(undoChanges);
   // The text belongs to one image and survives renders.
   const [typed, setTyped] = useState<{ readonly file: string; readonly text: string }>();
@@ -73,26 +73,16 @@ export function Deeds(props: {
       <button type="button" disabled={!writable} aria-keyshortcuts="k" onClick={keep}>
         Keep <kbd>K</kbd>
       </button>
-      <form
-        class="set"
-        onSubmit={event => {
-          event.preventDefault();
+      <SetForm
+        field={field}
+        text={text}
+        writable={writable}
+        onInput={text => setTyped({ file, text })}
+        onSubmit={() => {
           set();
           field.current?.blur();
         }}
-      >
-        <input
-          ref={field}
-          type="number"
-          step="any"
-          aria-label={`Correct ${format.name}`}
-          value={text}
-          onInput={event => setTyped({ file, text: event.currentTarget.value })}
-        />
-        <button type="submit" class="main" disabled={!writable || numberIn(text) === undefined} aria-keyshortcuts="s">
-          Set <kbd>S</kbd>
-        </button>
-      </form>
+      />
       <button type="button" disabled={!writable} aria-keyshortcuts="d" onClick={drop}>
         Drop <kbd>D</kbd>
       </button>
@@ -100,6 +90,38 @@ export function Deeds(props: {
         Undo <kbd>U</kbd>
       </button>
     </div>
+  );
+}
+
+function SetForm(props: {
+  readonly field: Ref<HTMLInputElement>;
+  readonly text: string;
+  readonly writable: boolean;
+  readonly onInput: (text: string) => void;
+  readonly onSubmit: () => void;
+}) {
+  const { field, text, writable, onInput, onSubmit } = props;
+  const format = useFormat();
+  return (
+    <form
+      class="set"
+      onSubmit={event => {
+        event.preventDefault();
+        onSubmit();
+      }}
+    >
+      <input
+        ref={field}
+        type="number"
+        step="any"
+        aria-label={`Correct ${format.name}`}
+        value={text}
+        onInput={event => onInput(event.currentTarget.value)}
+      />
+      <button type="submit" class="main" disabled={!writable || numberIn(text) === undefined} aria-keyshortcuts="s">
+        Set <kbd>S</kbd>
+      </button>
+    </form>
   );
 }
 

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { StudioData } from '../../src/formats/studio-protocol.js';
 import { formatCount, plural } from '../../src/report/format.js';
@@ -23,7 +24,6 @@ export function Histogram(props: {
   readonly onSelect: (from: number | undefined, to: number | undefined) => void;
 }) {
   const { bins, from, to, format } = props;
-  const [dragged, setDragged] = useState<readonly [number, number]>();
   const [at, setAt] = useState(0);
   const [bars, width] = useWidth<HTMLDivElement>();
   const anchor = useRef(0);
@@ -42,11 +42,10 @@ export function Histogram(props: {
     if (low === from && high === to) props.onSelect(undefined, undefined);
     else props.onSelect(low, high);
   };
-  const binAt = (x: number) => {
-    const { left, width } = bars.current!.getBoundingClientRect();
-    return Math.min(bins.length - 1, Math.max(0, Math.floor(((x - left) / width) * bins.length)));
-  };
-  const span = (i: number): [number, number] => [Math.min(anchor.current, i), Math.max(anchor.current, i)];
+  const { dragged, handlers } = useDrag(bars, bins.length, anchor, end => {
+    setAt(end);
+    select(anchor.current, end);
+  });
 
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, Home: -bins.length, End: bins.length }[event.key];
@@ -57,7 +56,7 @@ export function Histogram(props: {
     setAt(next);
     (bars.current!.children[next] as HTMLElement).focus();
     if (event.shiftKey) {
-      const [low, high] = span(next);
+      const [low, high] = span(anchor.current, next);
       props.onSelect(bins[low]!.from, bins[high]!.to);
     } else anchor.current = next;
   };
@@ -65,45 +64,19 @@ export function Histogram(props: {
   return (
     <div class="histogram">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: dragging over the buttons; they themselves take keys */}
-      <div
-        class={isAll && !dragged ? 'bars' : 'bars partly'}
-        ref={bars}
-        onKeyDown={onKeyDown}
-        onPointerDown={event => {
-          if (event.button !== 0) return;
-          anchor.current = binAt(event.clientX);
-          setDragged([anchor.current, anchor.current]);
-          bars.current!.setPointerCapture(event.pointerId);
-        }}
-        onPointerMove={event => {
-          if (dragged) setDragged(span(binAt(event.clientX)));
-        }}
-        onPointerUp={event => {
-          if (!dragged) return;
-          setDragged(undefined);
-          const end = binAt(event.clientX);
-          setAt(end);
-          select(anchor.current, end);
-        }}
-        onPointerCancel={() => setDragged(undefined)}
-      >
+      <div class={isAll && !dragged ? 'bars' : 'bars partly'} ref={bars} onKeyDown={onKeyDown} {...handlers}>
         {bins.map((bin, i) => (
-          <button
+          <Bar
             key={bin.from}
-            type="button"
-            tabIndex={i === Math.min(at, bins.length - 1) ? 0 : -1}
-            class={isChosen(i) ? 'chosen' : ''}
-            aria-pressed={!isAll && isChosen(i)}
-            aria-label={`${format(bin.from)} to ${format(bin.to)}: ${plural(bin.images, 'image')}`}
-            title={`${format(bin.from)} to ${format(bin.to)}: ${formatCount(bin.images)}`}
+            share={bin.images / most}
+            range={`${format(bin.from)} to ${format(bin.to)}`}
+            images={bin.images}
+            isReached={i === Math.min(at, bins.length - 1)}
+            isChosen={isChosen(i)}
+            isPressed={!isAll && isChosen(i)}
             onFocus={() => setAt(i)}
-            onClick={event => {
-              // Only for the keyboard: pointer events have selected already.
-              if (event.detail === 0) select(i, i);
-            }}
-          >
-            <i style={{ height: `${(100 * bin.images) / most}%` }} />
-          </button>
+            onSelect={() => select(i, i)}
+          />
         ))}
       </div>
       <div class="ends" aria-hidden="true">
@@ -114,6 +87,76 @@ export function Histogram(props: {
         ))}
       </div>
     </div>
+  );
+}
+
+const span = (one: number, other: number) => [Math.min(one, other), Math.max(one, other)] as const;
+
+/**
+ * The bars of a drag while it lasts, and the handlers of its pointer.
+ *
+ * @param anchor Where it began.
+ * @param onEnd Called with the bar where it ends.
+ */
+function useDrag(
+  bars: RefObject<HTMLDivElement | null>,
+  count: number,
+  anchor: { current: number },
+  onEnd: (end: number) => void,
+) {
+  const [dragged, setDragged] = useState<readonly [number, number]>();
+  const barAt = (event: PointerEvent) => {
+    const { left, width } = bars.current!.getBoundingClientRect();
+    return Math.min(count - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * count)));
+  };
+  const handlers = {
+    onPointerDown(event: PointerEvent) {
+      if (event.button !== 0) return;
+      anchor.current = barAt(event);
+      setDragged(span(anchor.current, anchor.current));
+      bars.current!.setPointerCapture(event.pointerId);
+    },
+    onPointerMove(event: PointerEvent) {
+      if (dragged) setDragged(span(anchor.current, barAt(event)));
+    },
+    onPointerUp(event: PointerEvent) {
+      if (!dragged) return;
+      setDragged(undefined);
+      onEnd(barAt(event));
+    },
+    onPointerCancel: () => setDragged(undefined),
+  };
+  return { dragged, handlers };
+}
+
+/** @param props.isReached Whether the Tab key leads to this bar. */
+function Bar(props: {
+  readonly share: number;
+  readonly range: string;
+  readonly images: number;
+  readonly isReached: boolean;
+  readonly isChosen: boolean;
+  readonly isPressed: boolean;
+  readonly onFocus: () => void;
+  readonly onSelect: () => void;
+}) {
+  const { share, range, images, isReached, isChosen, isPressed, onFocus, onSelect } = props;
+  return (
+    <button
+      type="button"
+      tabIndex={isReached ? 0 : -1}
+      class={isChosen ? 'chosen' : ''}
+      aria-pressed={isPressed}
+      aria-label={`${range}: ${plural(images, 'image')}`}
+      title={`${range}: ${formatCount(images)}`}
+      onFocus={onFocus}
+      onClick={event => {
+        // Only for the keyboard: pointer events have selected already.
+        if (event.detail === 0) onSelect();
+      }}
+    >
+      <i style={{ height: `${100 * share}%` }} />
+    </button>
   );
 }
 

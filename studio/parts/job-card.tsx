@@ -81,18 +81,22 @@ export function JobCard({ job }: { readonly job: Job }) {
         </p>
       )}
       {(epochs.length > 0 || reference?.startMse != null) && <Curve job={job} />}
-      {messages.length > 0 && (
-        <details open={epochs.length === 0}>
-          <summary>Messages</summary>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
-          <ul class="messages" tabIndex={0} aria-label="Messages">
-            {messages.map((message, i) => (
-              <li key={i}>{withLabels(message)}</li>
-            ))}
-          </ul>
-        </details>
-      )}
+      {messages.length > 0 && <Messages messages={messages} isOpen={epochs.length === 0} />}
     </section>
+  );
+}
+
+function Messages({ messages, isOpen }: { readonly messages: Job['messages']; readonly isOpen: boolean }) {
+  return (
+    <details open={isOpen}>
+      <summary>Messages</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach it */}
+      <ul class="messages" tabIndex={0} aria-label="Messages">
+        {messages.map((message, i) => (
+          <li key={i}>{withLabels(message)}</li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -63,21 +63,13 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   const openFile = (file: string) => open({ file, of: 'data' });
   return (
     <div class="reviewer">
-      <div class="progress">
-        <p class="pair">
-          <b>
-            {formatCount(count)} of {formatCount(items.length)} decided
-          </b>
-          <SavingLine />
-        </p>
-        <progress aria-label="Decided" value={count} max={items.length} />
-      </div>
+      <Progress count={count} of={items.length} />
       <NoticeLine />
       <p class="hidden" role="status">
         {told}
       </p>
       <div class="split">
-        <Suspect
+        <LabeledImage
           file={item.file}
           place={`${at + 1} of ${items.length}`}
           onOpen={openFile}
@@ -105,8 +97,22 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
   );
 }
 
+function Progress({ count, of }: { readonly count: number; readonly of: number }) {
+  return (
+    <div class="progress">
+      <p class="pair">
+        <b>
+          {formatCount(count)} of {formatCount(of)} decided
+        </b>
+        <SavingLine />
+      </p>
+      <progress aria-label="Decided" value={count} max={of} />
+    </div>
+  );
+}
+
 /** The image of the label; a click opens its details. */
-function Suspect(props: {
+function LabeledImage(props: {
   readonly file: string;
   readonly place: string;
   readonly onOpen: (file: string) => void;

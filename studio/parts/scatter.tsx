@@ -61,10 +61,6 @@ export function Scatter(props: {
       onBrush({ labelFrom: undefined, labelTo: undefined, valueFrom: undefined, valueTo: undefined });
       return;
     }
-    const round = (scale: Scale, px: number) => {
-      const value = Math.min(scale.high, Math.max(scale.low, scale.fromPx(px)));
-      return Number(value.toPrecision(4));
-    };
     onBrush({
       labelFrom: round(x, Math.min(x0, x1)),
       labelTo: round(x, Math.max(x0, x1)),
@@ -72,13 +68,6 @@ export function Scatter(props: {
       valueTo: round(y, Math.min(y0, y1)),
     });
   };
-  const box = isBrushed(brush) && {
-    left: x.toPx(Math.max(brush.labelFrom ?? low, low)),
-    right: x.toPx(Math.min(brush.labelTo ?? high, high)),
-    top: y.toPx(Math.min(brush.valueTo ?? high, high)),
-    bottom: y.toPx(Math.max(brush.valueFrom ?? low, low)),
-  };
-
   return (
     <div
       class="scatter"
@@ -108,37 +97,52 @@ export function Scatter(props: {
         role="img"
         aria-label={`True against predicted ${format.name} of ${plural(points.length, 'image')}; the fields below choose a part`}
       >
-        <g class="axis">
-          {ticks(low, high, width < 420 ? 5 : 8).map(tick => (
-            <g key={tick}>
-              <text x={x.toPx(tick)} y={height - MARGIN.bottom + 18} text-anchor="middle">
-                {format.label(tick)}
-              </text>
-              <text x={MARGIN.left - 8} y={y.toPx(tick)} dy="0.32em" text-anchor="end">
-                {format.label(tick)}
-              </text>
-              <line x1={MARGIN.left} x2={Math.max(width, 120) - MARGIN.right} y1={y.toPx(tick)} y2={y.toPx(tick)} />
-            </g>
-          ))}
-          <text class="name" x={Math.max(width, 120) - MARGIN.right} y={height - 6} text-anchor="end">
-            true {format.name} →
-          </text>
-          <text class="name" transform={`translate(13 ${MARGIN.top}) rotate(-90)`} text-anchor="end">
-            predicted →
-          </text>
-        </g>
+        <Axes x={x} y={y} width={Math.max(width, 120)} height={height} />
         <line class="ideal" x1={x.toPx(low)} y1={y.toPx(low)} x2={x.toPx(high)} y2={y.toPx(high)} />
-        {box && (
-          <rect
-            class="brush"
-            x={box.left}
-            y={box.top}
-            width={Math.max(0, box.right - box.left)}
-            height={Math.max(0, box.bottom - box.top)}
-          />
-        )}
+        {isBrushed(brush) && <BrushBox x={x} y={y} brush={brush} />}
       </svg>
     </div>
+  );
+}
+
+function BrushBox({ x, y, brush }: { readonly x: Scale; readonly y: Scale; readonly brush: Brush }) {
+  const left = x.toPx(Math.max(brush.labelFrom ?? x.low, x.low));
+  const right = x.toPx(Math.min(brush.labelTo ?? x.high, x.high));
+  const top = y.toPx(Math.min(brush.valueTo ?? y.high, y.high));
+  const bottom = y.toPx(Math.max(brush.valueFrom ?? y.low, y.low));
+  return <rect class="brush" x={left} y={top} width={Math.max(0, right - left)} height={Math.max(0, bottom - top)} />;
+}
+
+/** The value at a position, within the axis, to four digits. */
+function round(scale: Scale, px: number): number {
+  const value = Math.min(scale.high, Math.max(scale.low, scale.fromPx(px)));
+  return Number(value.toPrecision(4));
+}
+
+/** Both axes, which have the same range. */
+function Axes(props: { readonly x: Scale; readonly y: Scale; readonly width: number; readonly height: number }) {
+  const { x, y, width, height } = props;
+  const format = useFormat();
+  return (
+    <g class="axis">
+      {ticks(x.low, x.high, width < 420 ? 5 : 8).map(tick => (
+        <g key={tick}>
+          <text x={x.toPx(tick)} y={height - MARGIN.bottom + 18} text-anchor="middle">
+            {format.label(tick)}
+          </text>
+          <text x={MARGIN.left - 8} y={y.toPx(tick)} dy="0.32em" text-anchor="end">
+            {format.label(tick)}
+          </text>
+          <line x1={MARGIN.left} x2={width - MARGIN.right} y1={y.toPx(tick)} y2={y.toPx(tick)} />
+        </g>
+      ))}
+      <text class="name" x={width - MARGIN.right} y={height - 6} text-anchor="end">
+        true {format.name} →
+      </text>
+      <text class="name" transform={`translate(13 ${MARGIN.top}) rotate(-90)`} text-anchor="end">
+        predicted →
+      </text>
+    </g>
   );
 }
 

@@ -5,6 +5,8 @@ import { sizeOf, type Tensor } from '../tensor.js';
 import type { CreateReply, Reply, Request, RunReply } from './session-worker.js';
 import { checkTelemetryIsOff } from './telemetry.js';
 
+type CreateRequest = Extract<Request, { readonly kind: 'create' }>;
+
 /** How a model is run. */
 export interface SessionOptions {
   /** Threads that one run computes on, 1 or more. Default: the cores this process may use, shared among the copies. */
@@ -143,83 +145,120 @@ export async function createSession(
   // Small buffers of Node's share their memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
   const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
-  // Of all threads together: one that was started again knows none of the sessions before.
+  // Of all threads together: one that was started again has no earlier sessions.
   const id = ++lastSession;
-  const request = { kind: 'create', id, model, threads, device, spin, prepare, arena } as const;
-  const load = async (thread: number): Promise<Copy> => {
-    // The last one is asked last: the others get copies of the model's memory before it is given away.
-    const { sha256 } = (await ask(request, thread === copies - 1 ? buffers : [], thread)) as CreateReply;
-    return { sha256, thread, host: hostOf(thread), underWay: 0 };
-  };
-  const isHere = ({ thread, host }: Copy) => host !== undefined && hostOf(thread) === host;
-  const unload = async (copy: Copy) => {
-    if (isHere(copy)) await ask({ kind: 'close', id }, [], copy.thread);
-  };
-  // A file can be read again; bytes are not kept for that.
-  const canReload = () => typeof model === 'string' && restarts < MOST_RESTARTS;
-  const reload = async (copy: Copy) => {
-    restarts++;
-    const { sha256, host } = await load(copy.thread);
-    copy.host = host;
-    if (sha256 === copy.sha256) return;
-    await unload(copy);
-    copy.host = undefined;
-    throw new InputError(expected(`${model}`, 'the file that was loaded before', 'another one', 'load it again'));
-  };
-  /** Loads the copy again where its thread has ended: other runs of it wait for that. */
-  const revive = async (copy: Copy) => {
-    if (copy.reloading === undefined && !canReload())
-      throw new Error('expected an engine with the model, got one whose thread has ended');
-    copy.reloading ??= reload(copy).finally(() => {
-      copy.reloading = undefined;
-    });
-    await copy.reloading;
-  };
-  const asked = await Promise.allSettled(Array.from({ length: copies }, (_, thread) => load(thread)));
-  const loaded = asked.flatMap(copy => (copy.status === 'fulfilled' ? [copy.value] : []));
-  const failed = asked.find(copy => copy.status === 'rejected');
-  if (failed !== undefined) {
-    await Promise.allSettled(loaded.map(unload));
-    throw failed.reason;
-  }
+  const loaded = new Copies({ kind: 'create', id, model, threads, device, spin, prepare, arena });
+  const sha256 = await loaded.load(copies, buffers);
   let computeMs = 0;
   let closed: Promise<unknown> | undefined;
   return {
-    sha256: loaded[0]!.sha256,
+    sha256,
     get isLost() {
-      return !canReload() && loaded.some(copy => copy.reloading === undefined && !isHere(copy));
+      return loaded.isLost;
     },
     get computeMs() {
       return computeMs;
     },
     async run(feeds, { outputs, handOver = false, state, suffix = '' } = {}) {
       if (closed !== undefined) throw new UsageError('expected a model that is loaded, got one that was closed');
-      // Node loses a message with memory that was handed over before, without a word: nobody would ever answer.
+      // Node drops a message with memory that was handed over before, without an error: the run would never end.
       for (const [name, { shape, data }] of Object.entries(feeds)) {
         if (data.length !== sizeOf(shape))
           throw internal(`${data.length} elements fed to ${name} for shape [${shape}]`);
       }
       if (state !== undefined && copies > 1) throw internal('a state, which one thread has, for a model in several');
       const buffers = handOver ? Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer) : [];
-      const copy = loaded.reduce((least, other) => (other.underWay < least.underWay ? other : least));
-      const request = { kind: 'run', id, feeds, outputs, state: state?.id, suffix } as const;
-      copy.underWay++;
-      try {
-        // Without a pause where it is there: a run must be asked for before a close that follows.
-        if (!isHere(copy)) await revive(copy);
-        const reply = (await ask(request, buffers, copy.thread)) as RunReply;
-        computeMs += reply.computeMs;
-        return reply.outputs;
-      } finally {
-        copy.underWay--;
-      }
+      const reply = await loaded.run({ kind: 'run', id, feeds, outputs, state: state?.id, suffix }, buffers);
+      computeMs += reply.computeMs;
+      return reply.outputs;
     },
     async close() {
-      closed ??= Promise.all(loaded.map(unload));
+      closed ??= loaded.unload();
       await closed;
     },
   };
 }
+
+/** The copies of one model, each in a thread of its own. */
+class Copies {
+  readonly #request: CreateRequest;
+  #copies: readonly Copy[] = [];
+
+  constructor(request: CreateRequest) {
+    this.#request = request;
+  }
+
+  /** Loads `count` copies, transferring `buffers`. Returns the SHA-256 of the file. If one fails, the others are freed. */
+  async load(count: number, buffers: readonly ArrayBuffer[]): Promise<string | undefined> {
+    // The last one is requested last: the others get copies of the model's memory before it is transferred.
+    const loads = Array.from({ length: count }, (_, thread) => this.#load(thread, thread === count - 1 ? buffers : []));
+    const results = await Promise.allSettled(loads);
+    this.#copies = results.flatMap(copy => (copy.status === 'fulfilled' ? [copy.value] : []));
+    const failed = results.find(copy => copy.status === 'rejected');
+    if (failed === undefined) return this.#copies[0]!.sha256;
+    await Promise.allSettled(this.#copies.map(copy => this.#unload(copy)));
+    throw failed.reason;
+  }
+
+  /** True if a thread has ended and its copy cannot be loaded again. */
+  get isLost(): boolean {
+    return !this.#canReload && this.#copies.some(copy => copy.reloading === undefined && !isHere(copy));
+  }
+
+  /** Runs on the copy with the fewest runs under way. */
+  async run(request: Extract<Request, { kind: 'run' }>, buffers: readonly ArrayBuffer[]): Promise<RunReply> {
+    const copy = this.#copies.reduce((least, other) => (other.underWay < least.underWay ? other : least));
+    copy.underWay++;
+    try {
+      // No await if the copy is there: a run must be requested before a close that follows.
+      if (!isHere(copy)) await this.#revive(copy);
+      return (await ask(request, buffers, copy.thread)) as RunReply;
+    } finally {
+      copy.underWay--;
+    }
+  }
+
+  unload(): Promise<unknown> {
+    return Promise.all(this.#copies.map(copy => this.#unload(copy)));
+  }
+
+  /** A file can be read again; bytes are not kept for that. */
+  get #canReload(): boolean {
+    return typeof this.#request.model === 'string' && restarts < MOST_RESTARTS;
+  }
+
+  async #load(thread: number, buffers: readonly ArrayBuffer[] = []): Promise<Copy> {
+    const { sha256 } = (await ask(this.#request, buffers, thread)) as CreateReply;
+    return { sha256, thread, host: hostOf(thread), underWay: 0 };
+  }
+
+  async #unload(copy: Copy): Promise<void> {
+    if (isHere(copy)) await ask({ kind: 'close', id: this.#request.id }, [], copy.thread);
+  }
+
+  /** Loads a copy whose thread has ended again, once for all runs that wait for it. */
+  async #revive(copy: Copy): Promise<void> {
+    if (copy.reloading === undefined && !this.#canReload)
+      throw new Error('expected an engine with the model, got one whose thread has ended');
+    copy.reloading ??= this.#reload(copy).finally(() => {
+      copy.reloading = undefined;
+    });
+    await copy.reloading;
+  }
+
+  async #reload(copy: Copy): Promise<void> {
+    restarts++;
+    const { sha256, host } = await this.#load(copy.thread);
+    copy.host = host;
+    if (sha256 === copy.sha256) return;
+    await this.#unload(copy);
+    copy.host = undefined;
+    const where = `${this.#request.model}`;
+    throw new InputError(expected(where, 'the file that was loaded before', 'another one', 'load it again'));
+  }
+}
+
+const isHere = ({ thread, host }: Copy): boolean => host !== undefined && hostOf(thread) === host;
 
 // A model on which the engine's thread ends again and again is not loaded for ever.
 const MOST_RESTARTS = 8;
@@ -253,12 +292,12 @@ const hostOf = (index: number): Thread | undefined => threads[index];
 let lastSession = 0;
 let lastTicket = 0;
 
-function ask(request: Request, transfer: ArrayBuffer[] = [], thread = 0): Promise<unknown> {
+function ask(request: Request, transfer: readonly ArrayBuffer[] = [], thread = 0): Promise<unknown> {
   threads[thread] ??= startThread(thread);
   const { worker, pending } = threads[thread];
   const ticket = ++lastTicket;
   // First, for it throws where something cannot be sent: then there is no answer to wait for.
-  worker.postMessage({ ticket, request }, transfer);
+  worker.postMessage({ ticket, request }, [...transfer]);
   worker.ref();
   return new Promise<unknown>((resolve, reject) => pending.set(ticket, { resolve, reject }));
 }
