@@ -8,21 +8,37 @@ import { lastNorm, type ParameterSource, type ResnetPlan } from './resnet.js';
  */
 export function formulaParameters(plan: ResnetPlan): ParameterSource {
   const last = `${lastNorm(plan)}.weight`;
+  return formulaSource((name, shape) =>
+    name.endsWith(last) ? { ...near(0.25), factor: 0.1 * 0.25 } : ruleOf(name, shape),
+  );
+}
+
+/**
+ * Weights of the other networks by the same formula: linear layers uniform within sqrt(3 / fan-in), the scales of branches (`gamma`)
+ * near a quarter.
+ */
+export const networkFormula = (): ParameterSource =>
+  formulaSource((name, shape) =>
+    name.endsWith('gamma') ? { ...near(0.25), factor: 0.1 * 0.25 } : ruleOf(name, shape),
+  );
+
+const near = (offset: number): Affine => ({ offset, factor: 0.1, absolute: false });
+
+function ruleOf(name: string, shape: readonly number[]): Affine {
+  if (shape.length === 4) return { ...near(0), factor: Math.sqrt(6 / sizeOf(shape.slice(1))) };
+  if (shape.length === 2) return { ...near(0), factor: Math.sqrt(3 / shape[1]!) };
+  if (name.endsWith('running_var')) return { offset: 1, factor: 0.5, absolute: true };
+  return near(name.endsWith('.weight') ? 1 : 0);
+}
+
+function formulaSource(ruleFor: (name: string, shape: readonly number[]) => Affine): ParameterSource {
   // Training builds a network several times.
   const cached = new Map<string, Tensor<'float32'>>();
   return (name, shape) => {
     const before = cached.get(name);
     if (before !== undefined) return before;
-    let rule: Affine = { offset: 0, factor: 0.1, absolute: false };
-    if (shape.length === 4) rule = { ...rule, factor: Math.sqrt(6 / sizeOf(shape.slice(1))) };
-    else if (name.endsWith('running_var')) rule = { offset: 1, factor: 0.5, absolute: true };
-    else if (name.endsWith(last)) rule = { ...rule, offset: 0.25, factor: 0.1 * 0.25 };
-    else if (name.endsWith('.weight')) rule = { ...rule, offset: 1 };
-    const made: Tensor<'float32'> = {
-      dtype: 'float32',
-      shape,
-      data: fillByFormula(new Float32Array(sizeOf(shape)), name, rule),
-    };
+    const data = fillByFormula(new Float32Array(sizeOf(shape)), name, ruleFor(name, shape));
+    const made: Tensor<'float32'> = { dtype: 'float32', shape, data };
     cached.set(name, made);
     return made;
   };

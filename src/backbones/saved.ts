@@ -2,9 +2,11 @@ import { expected, InputError, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { Tensor } from '../engine/tensor.js';
+import { architectureNamed } from './architectures.js';
 import type { Backbone } from './backbone.js';
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
+import { networkBackbone } from './network.js';
 import { resnetBackbone, resnetNamed } from './registry.js';
 import { type BackboneOutput, parametersFrom } from './resnet.js';
 
@@ -14,7 +16,7 @@ export interface SavedBackbone
   readonly constants: ReadonlyMap<string, Tensor>;
   /** The network's file, for errors. */
   readonly path: string;
-  /** The ONNX file of a backbone that is neither `face` nor a ResNet. */
+  /** The ONNX file of a backbone that is neither `face` nor a network that eyeball builds. */
   readonly file?: string | undefined;
 }
 
@@ -28,7 +30,8 @@ export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone>
   const { name, source, license, sha256, sizePx, normalization, constants, path, file } = saved;
   const about = { name, source, license, sha256, sizePx, normalization };
   const resnet = resnetNamed(name);
-  const isForeign = resnet === undefined && name !== 'face';
+  const network = architectureNamed(name);
+  const isForeign = resnet === undefined && network === undefined && name !== 'face';
   if (!isForeign && file !== undefined)
     throw new UsageError(
       `${option('backbone')} ${file} conflicts with ${option('from')}, whose model has the backbone ${name}; remove it`,
@@ -38,6 +41,7 @@ export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone>
       `the model of ${option('from')} was made from the ONNX file ${name}; name that file with ${option('backbone')}`,
     );
   if (resnet !== undefined) return { ...about, ...resnetBackbone(resnet, parametersFrom(constants, path)) };
+  if (network !== undefined) return { ...about, ...networkBackbone(network, parametersFrom(constants, path)) };
   const form = isForeign ? await loadForeign({ path: file!, sizePx, normalization }) : await loadFace();
   return { ...form, ...about, ...withConstants(form, constants, path) };
 }

@@ -23,6 +23,8 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
  */
 export class FakeHub {
   content: Buffer = Buffer.of();
+  /** Content by the path in the repository, for more than one file. */
+  readonly files = new Map<string, Buffer>();
   /** The content host's ETag; by default the content's MD5. Looks like a SHA-256 on the real hub, and is none. */
   etag: string | undefined;
   /** What the hub says of the content: SHA-256 by default, null for nothing. */
@@ -82,6 +84,8 @@ export class FakeHub {
       answer(request, response);
       return;
     }
+    const [, file = ''] = /\/resolve\/[^/]+\/(.*)$/.exec(request.url!) ?? [];
+    this.content = this.files.get(file) ?? this.content;
     if (this.linked !== null) {
       response.setHeader('x-linked-etag', `"${this.linked ?? this.sha256()}"`);
       response.setHeader('x-linked-size', this.content.length);
