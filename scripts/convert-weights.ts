@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { FACE_SHA256 } from '../src/backbones/face.js';
 import { BOX_NUMBERS, DETECTOR_PX } from '../src/backbones/face-detector/decode-faces.js';
+import { OBJECTS_SHA256 } from '../src/backbones/objects.js';
 import { shippedWeights } from '../src/backbones/shipped-weights.js';
 import { writeSafetensors } from '../src/backbones/weights/safetensors.js';
 import { sha256Hex } from '../src/base/sha256.js';
@@ -13,7 +14,7 @@ import { add, cast, concat, mul, reshape, transpose } from '../src/engine/graph/
 import { Graph, type Value } from '../src/engine/graph/graph.js';
 import { toOnnx } from '../src/engine/graph/to-onnx.js';
 import { float16ToNumber, type Tensor } from '../src/engine/tensor.js';
-import { buildTfjs, readTfjsModel, type TfjsModel } from './tfjs.js';
+import { buildTfjs, kernelOf, readTfjsModel, type TfjsModel } from './tfjs.js';
 
 interface Source {
   /** The name of its files in `models` of the package. */
@@ -26,6 +27,7 @@ interface Source {
 
 const sources: Readonly<Record<keyof typeof shippedWeights, Source>> = {
   'face.safetensors': { model: 'faceres', sha256: FACE_SHA256, convert: faceWeights },
+  'objects.safetensors': { model: 'centernet', sha256: OBJECTS_SHA256, convert: objectsWeights },
   'face-detector.onnx': {
     model: 'blazeface',
     sha256: 'dc9a97fdc50bc43216554bdd69aa3e7b9361a519ee7bdd996a2f69a98a6f9b72',
@@ -36,6 +38,8 @@ const sources: Readonly<Record<keyof typeof shippedWeights, Source>> = {
 const NOTICE = `Weights converted from those in the npm package @vladmandic/human 3.3.6, https://github.com/vladmandic/human:
 
 - face.safetensors: HSE FaceRes by Andrey Savchenko, https://github.com/HSE-asavchenko/HSE_FaceRec_tf, which names no license.
+- objects.safetensors: MobileNetV3 of a CenterNet by https://github.com/610265158/mobilenetv3_centernet, trained on COCO from an
+  ImageNet checkpoint.
 - face-detector.onnx: BlazeFace by Google, from MediaPipe, https://github.com/google-ai-edge/mediapipe, Apache License 2.0,
   https://www.apache.org/licenses/LICENSE-2.0.
 
@@ -53,6 +57,28 @@ function faceWeights(model: TfjsModel): Uint8Array {
     const tensor = x.graph.constants.get(name) as Tensor<'float32'>;
     return [name, toFloat16(name === FIRST_KERNEL ? reverseChannels(tensor) : tensor)];
   });
+  return writeSafetensors(new Map(tensors));
+}
+
+// The names of the parts of a block in TensorFlow's graph, with their names in eyeball's.
+const OBJECTS_NAME =
+  /^(?:tower_0\/)?(?:MobilenetV3\/(?:(Conv)|expanded_conv(?:_(\d+))?\/(expand|depthwise|project|squeeze_excite\/Conv|squeeze_excite\/Conv_1))|(extern1))\/(.*)$/;
+
+/** The parameters of the `objects` backbone as safetensors of float16, as the package has them, in the layout of eyeball's graph. */
+function objectsWeights(model: TfjsModel): Uint8Array {
+  const parts: Record<string, string> = {
+    'squeeze_excite/Conv': 'squeeze.reduce',
+    'squeeze_excite/Conv_1': 'squeeze.expand',
+  };
+  const tensors: [string, Tensor][] = [];
+  for (const [name, tensor] of model.weights) {
+    const [, stem, number = '0', part, head, leaf = ''] = OBJECTS_NAME.exec(name) ?? [];
+    const isWeight = leaf.endsWith('weights');
+    if (!isWeight && !/(bn_offset|biases)$/.test(leaf)) continue;
+    const where = stem ? 'stem' : head ? 'head' : `block${number}.${parts[part!] ?? part}`;
+    const own = isWeight ? kernelOf(tensor, leaf.startsWith('depthwise')) : tensor;
+    tensors.push([`${where}.${isWeight ? 'weight' : 'bias'}`, toFloat16(own)]);
+  }
   return writeSafetensors(new Map(tensors));
 }
 

@@ -144,14 +144,11 @@ function padsOf(site: Site, input: Value, kernel: readonly [number, number], str
   return [top, left, down - top, across - left];
 }
 
-function convolve(site: Site, depthwise: boolean): Value {
-  const input = site.input(0);
-  const { shape, data } = weightOf(site, 1);
+/**
+ * A kernel in eyeball's layout: `[kH, kW, C, M]` to `[M, C, kH, kW]`, a depthwise one `[kH, kW, C, m]` to `[C * m, 1, kH, kW]`.
+ */
+export function kernelOf({ shape, data }: Tensor<'float32'>, depthwise: boolean): Tensor<'float32'> {
   const [kH, kW, from, to] = shape as [number, number, number, number];
-  const stride = stepOf(site, 'strides');
-  // Depthwise: [kH, kW, C, m] -> [C * m, 1, kH, kW]; otherwise [kH, kW, C, M] -> [M, C, kH, kW].
-  const filters = depthwise ? from * to : to;
-  const perGroup = depthwise ? 1 : from;
   const out = new Float32Array(data.length);
   for (let k = 0; k < kH * kW; k++) {
     for (let c = 0; c < from; c++) {
@@ -161,10 +158,16 @@ function convolve(site: Site, depthwise: boolean): Value {
       }
     }
   }
-  const kernel = input.graph.parameter(
-    { dtype: 'float32', shape: [filters, perGroup, kH, kW], data: out },
-    site.node.input![1]!,
-  );
+  const channels = depthwise ? [from * to, 1] : [to, from];
+  return { dtype: 'float32', shape: [...channels, kH, kW], data: out };
+}
+
+function convolve(site: Site, depthwise: boolean): Value {
+  const input = site.input(0);
+  const weight = weightOf(site, 1);
+  const [kH, kW, from] = weight.shape as [number, number, number, number];
+  const stride = stepOf(site, 'strides');
+  const kernel = input.graph.parameter(kernelOf(weight, depthwise), site.node.input![1]!);
   return conv(input, kernel, {
     stride,
     pads: padsOf(site, input, [kH, kW], stride),

@@ -20,10 +20,28 @@ export const imagenetNormalization: Normalization = {
   std: [0.229, 0.224, 0.225],
 };
 
+/** Pixels as they are, 0..255. */
+export const identityNormalization: Normalization = { scale: 1, mean: [0, 0, 0], std: [1, 1, 1] };
+
 /** A linear layer on features x `[N, D]`: `x * weight + bias`, weight `[D]`. */
 export interface LinearHead {
   readonly weight: Float32Array;
   readonly bias: number;
+}
+
+/** How a map `[N, C, H, W]` becomes features: its mean, its standard deviation, or the means of 2 x 2 or 3 x 3 regions. */
+export const pools = ['mean', 'std', 'grid2', 'grid3'] as const;
+export type Pool = (typeof pools)[number];
+
+/** Features of one kind: a backbone's own (`map` is `last`), or one of its maps, pooled. */
+export interface FeatureBlock {
+  /** The name of the backbone. */
+  readonly backbone: string;
+  readonly map: string;
+  /** Of `last` always `mean`. */
+  readonly pool: Pool;
+  /** Number of features. */
+  readonly width: number;
 }
 
 /** A pretrained network with its weights. */
@@ -59,6 +77,9 @@ export interface Backbone {
   readonly precision?: 'int8';
   /** The linear layer of formula weights, from which Adam starts. */
   readonly head?: LinearHead;
+  /** The blocks that its features consist of, and the backbones they come from; absent where they are a backbone's own. */
+  readonly blocks?: readonly FeatureBlock[];
+  readonly parts?: readonly Backbone[];
 }
 
 /** The spatial means of the middle stage, `[N, C]`; undefined where the backbone has none. */
@@ -94,8 +115,8 @@ export function pixelInput(
   return normalize(augment(cast(transpose(pixels, [0, 3, 1, 2]), 'float32')), normalization);
 }
 
-// (p * scale - mean) / std as one product and one sum.
-function normalize(planes: Value, { scale, mean, std }: Normalization): Value {
+/** Normalized planes `[N, 3, H, W]`: `(p * scale - mean) / std` as one product and one sum. */
+export function normalize(planes: Value, { scale, mean, std }: Normalization): Value {
   const channels = (numbers: number[]) =>
     planes.graph.constant({ dtype: 'float32', shape: [3, 1, 1], data: Float32Array.from(numbers) });
   const factor = std.map(s => scale / s);

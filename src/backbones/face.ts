@@ -61,14 +61,17 @@ function buildFaceRes(x: Value, parameters: ParameterSource): BackboneOutput {
 
   let value = activate(convolution(x, 'conv1/convolution/merged_input', [32, 3, 3, 3], 2), 'conv1');
   let blocks = 0;
+  const maps = new Map<string, Value>();
   const stages = STAGES.map((widths, stage): [string, Value] => {
     widths.forEach((to, i) => {
       value = block(value, ++blocks, to, i === 0 && stage > 0 ? 2 : 1);
+      if (i < widths.length - 1 && blocks % 2 === 1) maps.set(`pw${blocks}`, value);
     });
+    maps.set(`stage${stage + 1}`, value);
     return [`stage${stage + 1}`, value];
   });
   const pooled = globalAveragePool(value);
   const hidden = matMul(pooled, parameter('feats/kernel', [1024, 256]));
   const features = concat([pooled, relu(add(hidden, parameter('feats/bias', [256])))], 1);
-  return { features, stages: new Map(stages) };
+  return { features, stages: new Map(stages), maps };
 }

@@ -7,6 +7,7 @@ import { type Backbone, imagenetNormalization, type Normalization } from './back
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
 import { formulaHead, formulaParameters } from './formula.js';
+import { loadObjects } from './objects.js';
 import {
   buildResnet,
   type ParameterSource,
@@ -74,11 +75,14 @@ export const resnets = {
   },
 } as const satisfies Record<string, ResnetEntry>;
 
+/** The name of the choice among the backbones that need no download. */
+export const AUTO = 'auto';
+
 /** The backbones by name; `BackboneOptions.backbone` also takes the path of an ONNX file. */
-export const backboneNames = ['face', ...Object.keys(resnets)] as const;
+export const backboneNames = [AUTO, 'face', 'objects', ...Object.keys(resnets)] as const;
 
 export interface BackboneOptions {
-  /** One of `backboneNames`, or the path of an ONNX file. Default: `face`. */
+  /** One of `backboneNames`, the path of an ONNX file, or several joined by commas. Default: `auto`, the better of `face` and `objects`, or both. */
   readonly backbone?: string | undefined;
   /** For ResNets: a weight file, a hub name such as `timm/resnet50.tv_in1k`, or `formula`. Default: the hub's ImageNet weights. */
   readonly weights?: string | undefined;
@@ -95,7 +99,42 @@ const SMALLEST_PX = 32;
 const LARGEST_PX = 2048;
 
 /**
- * Loads a backbone with its weights.
+ * Loads the backbones that an option names: `auto` is `face` and `objects`; several names are joined by commas.
+ *
+ * @throws UsageError for an unknown name, one that is given twice, an option without effect, or backbones of different input sizes.
+ * @throws InputError where weights cannot be read or downloaded, or belong to another network.
+ */
+export async function loadBackbones(
+  options: BackboneOptions,
+  context: RunContext = {},
+): Promise<[Backbone, ...Backbone[]]> {
+  const { backbone = AUTO, weights, sizePx, mean, std } = options;
+  if (backbone === AUTO) {
+    for (const [key, value] of Object.entries({ weights, sizePx, mean, std })) {
+      if (value !== undefined)
+        throw new UsageError(
+          `${option(key as 'weights')} has no effect with ${option('backbone', AUTO)}; remove it, or name a backbone`,
+        );
+    }
+    return [await loadFace(), await loadObjects()];
+  }
+  const names = backbone.split(',').map(name => name.trim());
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined || names.includes(AUTO) !== false)
+    throw new UsageError(expected(option('backbone'), 'different names of backbones', `"${backbone}"`));
+  const loaded: Backbone[] = [];
+  for (const name of names) loaded.push(await loadBackbone({ ...options, backbone: name }, context));
+  const [first, ...others] = loaded as [Backbone, ...Backbone[]];
+  const other = others.find(({ sizePx }) => sizePx !== first.sizePx);
+  if (other !== undefined) {
+    const sizes = `${first.sizePx} px of ${first.name} and ${other.sizePx} px of ${other.name}`;
+    throw new UsageError(expected(option('backbone'), 'backbones of one input size', sizes, `set ${option('sizePx')}`));
+  }
+  return [first, ...others];
+}
+
+/**
+ * Loads one backbone with its weights.
  *
  * @throws UsageError for an unknown name or an option without effect on this backbone.
  * @throws InputError where weights cannot be read or downloaded, or belong to another network.
@@ -111,7 +150,7 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
       throw new UsageError(`${name} has no effect on the backbone "${backbone}", ${reason}; remove it`);
   };
   const resnet = resnetNamed(backbone);
-  const foreign = resnet === undefined && backbone !== 'face';
+  const foreign = resnet === undefined && backbone !== 'face' && backbone !== 'objects';
   if (!foreign) {
     refuse(option('mean'), mean, 'which has its own normalization');
     refuse(option('std'), std, 'which has its own normalization');
@@ -120,6 +159,11 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
   if (backbone === 'face') {
     if (sizePx !== undefined && sizePx !== 224) refuse(option('sizePx'), sizePx, 'which takes images of 224 px');
     return await loadFace();
+  }
+  if (backbone === 'objects') {
+    if (sizePx !== undefined && sizePx < SMALLEST_PX)
+      throw new UsageError(expected(option('sizePx'), `at least ${SMALLEST_PX} px`, `${sizePx}`));
+    return await loadObjects(sizePx);
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, context);
   if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {

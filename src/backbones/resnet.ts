@@ -15,6 +15,8 @@ export interface BackboneOutput {
   readonly features: Value;
   /** The output of each stage by name, in order; fine-tuning can start after any of them. */
   readonly stages: ReadonlyMap<string, Value>;
+  /** Maps `[N, C, H, W]` by name, in order, whose pooled values can be features. Default: `stages`. */
+  readonly maps?: ReadonlyMap<string, Value> | undefined;
 }
 
 /** D, the width of the features. */

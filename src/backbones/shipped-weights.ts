@@ -6,6 +6,7 @@ import { sha256OfFile } from './weights/file.js';
 /** The weight files of the package and their SHA-256. `scripts/convert-weights.ts` makes them when eyeball is built. */
 export const shippedWeights = {
   'face.safetensors': 'fb60eb0ce9adc9784b5314be167c9925497ccbbd1a163b77aaaa036f7ec57a41',
+  'objects.safetensors': 'cb28fd8b243e0ad7fb3bae57c65227741de88b83e2a7764bc3a76b826c2043b7',
   'face-detector.onnx': 'bc52cba8f5f28a5bf25020b80278ba177e69e63010efcc8b87e6246a06c59fca',
 } as const;
 

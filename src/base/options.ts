@@ -20,6 +20,7 @@ export const optionKeys = [
   'epochs',
   'explain',
   'faces',
+  'features',
   'findRate',
   'force',
   'from',

@@ -85,3 +85,22 @@ export class Pace {
     this.phase = undefined;
   }
 }
+
+/** The context of one of several equal tasks: progress is that of all as one phase, and messages, which the first fit has given, are left out. */
+export const foldContext = (
+  { signal, onProgress }: RunContext,
+  phase: string,
+  fold: number,
+  folds: number,
+): RunContext => ({
+  signal,
+  onProgress: ({ done, total, unit, stage }) =>
+    onProgress?.({
+      phase,
+      detail: `fold ${fold + 1} of ${folds}`,
+      done: fold * total + done,
+      total: folds * total,
+      unit,
+      stage,
+    }),
+});

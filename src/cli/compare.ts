@@ -78,7 +78,7 @@ const resultTexts: Readonly<Record<string, (model: ComparedModel) => string>> = 
   bias: ({ evaluation }) => (evaluation === null ? NONE : signed(evaluation.bias)),
   'test images': ({ evaluation }) => `${evaluation?.images ?? NONE}`,
   'validation RMSE': ({ validation }) => show(validation?.rmse),
-  'held out': ({ validation }) => `${validation?.images ?? NONE}`,
+  'held out': ({ validation }) => (validation?.folds === undefined ? `${validation?.images ?? NONE}` : NONE),
   epochs: ({ epochs }) => (epochs === 0 ? NONE : `${epochs}`),
   'training time': ({ times }) => seconds(times.totalSeconds),
   '  features': ({ times }) => seconds(times.extractSeconds),

@@ -97,7 +97,7 @@ export function backboneOptions(command: Command): Command {
   return command
     .option(
       '--backbone <name>',
-      'pretrained network: face, resnet18, resnet34, resnet50, resnet101, resnet152, or an ONNX file (default: face)',
+      'pretrained network: face, objects, resnet18, resnet34, resnet50, resnet101, resnet152, an ONNX file, several joined by commas, or auto: face and objects, as far as they help (default: auto)',
     )
     .option(
       '--weights <source>',

@@ -31,6 +31,7 @@ interface Flags extends DataFlags, BackboneFlags, MessageFlags, ProfileFlags {
   readonly faces?: boolean;
   readonly tune?: 'head' | 'last' | 'all';
   readonly unfreeze?: string;
+  readonly features?: string;
   readonly precision?: Precision;
   readonly head?: 'linear' | 'mlp';
   readonly solver?: 'ridge' | 'adam';
@@ -53,7 +54,7 @@ interface Flags extends DataFlags, BackboneFlags, MessageFlags, ProfileFlags {
   readonly min?: number;
   readonly max?: number;
   readonly correctBias?: boolean;
-  readonly val: number;
+  readonly val?: number;
   readonly seed: number;
   readonly resume?: boolean;
   readonly checkpointEvery?: number;
@@ -82,7 +83,11 @@ export function trainCommand(terminal: Terminal): Command {
   backboneOptions(
     command
       .optionsGroup('Backbone:')
-      .option('--from <model>', 'continue from this model: its backbone, head, unit and limits'),
+      .option('--from <model>', 'continue from this model: its backbone, head, unit and limits')
+      .option(
+        '--features <names>',
+        'features of the backbone: last, its own; stages, means and standard deviations of all its maps too; names joined by +, such as stage3+stage4:std; or auto, those that predict the labels best (default: auto with --backbone auto, else last)',
+      ),
   ).addOption(
     new Option(
       '--precision <p>',
@@ -94,13 +99,14 @@ export function trainCommand(terminal: Terminal): Command {
   gradientOptions(command.optionsGroup('Gradient training (MLP head, --solver adam, --tune):'));
   seedOption(command.optionsGroup('Validation and seed:'))
     .addOption(
-      new Option('--val <fraction>', 'share of the images held out for validation, 0 to below 1')
-        .argParser(number)
-        .default(0.1),
+      new Option(
+        '--val <fraction>',
+        'share of the images held out for validation, 0 to below 1 (default: 0.1 with --tune, --unfreeze, --patience or --solver adam, else 0: cross-validation measures on all images)',
+      ).argParser(number),
     )
     .option(
       '--correct-bias',
-      'correct regression to the mean, estimated on the held-out images; increases the error, by an amount that is printed',
+      'correct regression to the mean, estimated on images that the head was not fitted on; increases the error, by an amount that is printed',
     );
   profileOption(messageOptions(command.optionsGroup('Messages:'))).addHelpText(
     'after',
@@ -142,7 +148,7 @@ function headOptions(command: Command): void {
     .addOption(
       new Option(
         '--head <kind>',
-        'linear, or MLP with one hidden layer (default: the one with the smaller error on the held-out images)',
+        'linear, or MLP with one hidden layer (default: the weighted mean of both with the smallest cross-validated error)',
       ).choices(['linear', 'mlp']),
     )
     .addOption(
@@ -230,7 +236,10 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
   const lines = [`trained on ${images} images in ${duration(result.totalSeconds)} (${what}, seed ${seed}): ${model}`];
   if (validation !== null) {
     lines.push(
-      `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} on ${validation.images} held-out images`,
+      `RMSE ${validation.rmse.toPrecision(3)}${unit ? ` ${unit}` : ''} ` +
+        (validation.folds === undefined
+          ? `on ${validation.images} held-out images`
+          : `by ${validation.folds}-fold cross-validation on ${validation.images} images`),
     );
   }
   lines.push(timesLine(result));

@@ -153,3 +153,19 @@ export function columnGroups(samples: readonly Sample[]): number[] {
     return first.get(name)!;
   });
 }
+
+/** Folds of a cross-validation. */
+const FOLDS = 5;
+
+/** Five folds of all samples, or as many as there are groups; no group is in two folds. */
+export function crossFolds(
+  labels: Float64Array,
+  seed: number,
+  groups: ArrayLike<number> = labels.map((_, i) => i),
+): number[][] {
+  const count = Math.min(FOLDS, new Set(Array.from(groups)).size);
+  // A single group cannot be kept in one fold.
+  return count < 2
+    ? folds(labels, Math.min(FOLDS, labels.length), Array.from(labels.keys()), seed)
+    : folds(labels, count, groups, seed);
+}

@@ -29,6 +29,29 @@ export interface FeatureRows<D extends RowType = 'float32'> {
   read(indices: ArrayLike<number>): ArrayOf<D>;
 }
 
+/** The columns in `ranges` of each row, one after the other, as a table. */
+export function columnsAt(
+  rows: FeatureRows,
+  ranges: readonly { readonly from: number; readonly to: number }[],
+): FeatureRows {
+  const width = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+  return {
+    length: rows.length,
+    width,
+    read(indices) {
+      const data = rows.read(indices);
+      const out = new Float32Array(indices.length * width);
+      for (let row = 0, at = 0; row < indices.length; row++) {
+        for (const { from, to } of ranges) {
+          out.set(data.subarray(row * rows.width + from, row * rows.width + to), at);
+          at += to - from;
+        }
+      }
+      return out;
+    },
+  };
+}
+
 /** The rows at `positions` as a table. */
 export function rowsAt<D extends RowType>(rows: FeatureRows<D>, positions: readonly number[]): FeatureRows<D> {
   return {

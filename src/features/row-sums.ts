@@ -6,13 +6,26 @@ import { addTo, gram } from '../engine/linalg/gram.js';
 import type { SquareMatrix } from '../engine/linalg/square-matrix.js';
 import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from './feature-cache.js';
-import { blocks, type Standardization, standardize, type TargetScale } from './standardization.js';
+import {
+  blocks,
+  measureRows,
+  type Standardization,
+  standardize,
+  type TargetScale,
+  targetScale,
+} from './standardization.js';
 
 /** The scale of the summed rows: standardized features z and labels y. */
 export interface RowScale {
   readonly standardization: Standardization;
   readonly target: TargetScale;
 }
+
+/** The scale of the rows `indices`. */
+export const scaleOf = (rows: FeatureRows, labels: Float64Array, indices: readonly number[]): RowScale => ({
+  standardization: measureRows(rows, indices),
+  target: targetScale(labels, indices),
+});
 
 /** The sums over rows that least squares and the Gaussian of the features need. */
 export interface RowSums {

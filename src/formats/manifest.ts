@@ -80,6 +80,11 @@ const manifestSchema = z.object({
     normalization: z.object({ scale: z.number(), mean: triple, std: triple }),
     /** The precision of its convolutions; absent for fp32. */
     precision: z.literal('int8').optional(),
+    /** The blocks of features that were chosen, in order, and the backbones they come from; absent where they are a backbone's own. */
+    blocks: z.array(z.string()).optional(),
+    parts: z
+      .array(z.object({ name: z.string(), source: z.string(), license: z.string(), sha256: z.string() }))
+      .optional(),
   }),
   /** Of model.onnx. */
   sha256,
@@ -92,8 +97,10 @@ const manifestSchema = z.object({
     fingerprint: z.string(),
     labels: z.object({ min: z.number(), max: z.number(), mean: z.number(), median: z.number(), std: z.number() }),
   }),
-  /** On the images held out of training. */
-  metrics: z.object({ validation: z.object({ images: z.int(), mse: z.number(), rmse: z.number() }).nullable() }),
+  /** On images held out of training, or on all in `folds` folds, each by heads that were fitted without it. */
+  metrics: z.object({
+    validation: z.object({ images: z.int(), folds: z.int().optional(), mse: z.number(), rmse: z.number() }).nullable(),
+  }),
   /** What intervals are made from; absent where images were too few to calibrate any. */
   intervals: intervalsSchema.optional(),
   /** The bias correction `(value - intercept) / slope`, with the errors before and after it on held-out images; absent without correction. */

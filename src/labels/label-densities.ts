@@ -96,7 +96,7 @@ async function predict(
   name: string,
   fitOn: (part: HeadData) => Promise<Head>,
   { onProgress, signal }: RunContext,
-  collect: (predictions: FoldPredictions) => void = () => {},
+  collect: (predictions: FoldPredictions<Head>) => void = () => {},
 ): Promise<Float64Array> {
   const expected = new Float64Array(places.length);
   let done = 0;
@@ -115,11 +115,15 @@ async function predict(
 const KERNEL_BINS = 2;
 
 /** The density of each label by a head over bins: the probability of the bins around it per unit. */
-function binDensities({ indices, head, outputs }: FoldPredictions, places: Float64Array, density: Float64Array): void {
+function binDensities(
+  { indices, head, outputs }: FoldPredictions<Head>,
+  places: Float64Array,
+  density: Float64Array,
+): void {
   const bins = head.bins!;
   const step = bins[1]! - bins[0]!;
   indices.forEach((index, row) => {
-    const logits = outputs.subarray(row * bins.length, (row + 1) * bins.length);
+    const logits = outputs!.subarray(row * bins.length, (row + 1) * bins.length);
     const top = Math.max(...logits);
     let [all, around, weights] = [0, 0, 0];
     logits.forEach((logit, bin) => {

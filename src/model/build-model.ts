@@ -1,7 +1,7 @@
 import { type Backbone, buildFromPixels, pooledMiddle } from '../backbones/backbone.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import type { Tensor } from '../engine/tensor.js';
-import { buildHead, type Head } from '../training/head.js';
+import { buildModelHead, type ModelHead } from '../training/head.js';
 import type { Calibration } from '../uncertainty/calibration-set.js';
 import { buildScale } from '../uncertainty/error-scale.js';
 import { buildActivation, buildDistance } from '../uncertainty/ppca.js';
@@ -18,20 +18,20 @@ import { buildActivation, buildDistance } from '../uncertainty/ppca.js';
  */
 export function buildModel(
   backbone: Backbone,
-  head: Head,
+  head: ModelHead,
   tuned: Readonly<Record<string, Tensor>> = {},
   calibration?: Pick<Calibration, 'ppca' | 'errorScale' | 'middle'>,
 ): Uint8Array {
   const { graph, ...made } = buildFromPixels(backbone);
   const { features } = made;
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
-  const output = buildHead(features, head);
+  const output = buildModelHead(features, head);
   graph.output('value', output.value);
   if (head.range !== undefined) graph.output('unclamped', output.unclamped);
   graph.output('features', features);
   if (calibration !== undefined) {
     const distance = buildDistance(features, calibration.ppca);
-    graph.output('scale', buildScale(output, distance, head, calibration.errorScale));
+    graph.output('scale', buildScale(output, distance, calibration.errorScale));
     graph.output('distance', distance);
     const means = calibration.middle && pooledMiddle(backbone, made);
     if (means !== undefined) graph.output('unlikeness', buildDistance(means, calibration.middle!));

@@ -17,7 +17,7 @@ export function modelCard(manifest: Manifest, test?: TestFigures): string {
   const validation =
     metrics.validation === null
       ? 'No images were held out, so the error was not measured.'
-      : `On ${metrics.validation.images} images held out of training: RMSE ${significant(metrics.validation.rmse, 4)}${unit}. ` +
+      : `${metrics.validation.folds === undefined ? `On ${metrics.validation.images} images held out of training` : `By ${metrics.validation.folds}-fold cross-validation on ${metrics.validation.images} images`}: RMSE ${significant(metrics.validation.rmse, 4)}${unit}. ` +
         `The baseline (always predicting the mean) has ${significant(labels.std, 4)}${unit} on the training labels.` +
         (isChosen ? ' The same images chose the epoch: expect a slightly larger error on others.' : '');
   return `---
@@ -55,7 +55,7 @@ the model reproduces errors in these labels.
 
 ## How it was made
 
-Backbone ${backbone.name}${backbone.precision === undefined ? '' : ` in ${backbone.precision}`}, ${tuningOf(configuration)}; pretrained weights: ${backbone.source}. License of the weights: ${backbone.license}.
+Backbone ${backbone.name}${backbone.precision === undefined ? '' : ` in ${backbone.precision}`}, ${tuningOf(configuration)}${backbone.blocks === undefined ? '' : `, features ${backbone.blocks.join(', ')}`}; pretrained weights: ${backbone.source}. License of the weights: ${backbone.license}.
 ${headOf(configuration)}
 
 All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.

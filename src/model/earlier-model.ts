@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
+import { combineBlocks, parseBlocks, THUMBNAIL, thumbnailBackbone } from '../backbones/feature-blocks.js';
+import { loadBackbone } from '../backbones/registry.js';
 import { loadSavedBackbone } from '../backbones/saved.js';
 import { expected, InputError } from '../base/errors.js';
 import { sha256Hex } from '../base/sha256.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { Manifest } from '../formats/manifest.js';
-import { type Head, readHead } from '../training/head.js';
+import { type ModelHead, readHead } from '../training/head.js';
 import { checkChecksum } from './checks.js';
 import { modelFolder, readPart } from './model-files.js';
 
@@ -16,20 +18,21 @@ export interface EarlierModel {
   /** With the weights of the model; its checksum differs from that of the backbone's origin where they do. */
   readonly backbone: Backbone;
   /** Without the range that its values are clamped to. */
-  readonly head: Head;
+  readonly head: ModelHead;
 }
 
 /**
  * Takes the model in `folder` apart.
  *
- * @param file The ONNX file that its backbone was made from, where it was.
+ * @param options.file The ONNX file that its backbone was made from, where it was.
+ * @param options.cacheDir The folder for downloads.
  * @throws InputError where a file is missing or changed, or the model is in int8: its weights are rounded.
  * @throws UsageError where `file` is missing or of no use.
  */
 export async function openEarlierModel(
   path: string,
   manifest: Manifest,
-  file: string | undefined,
+  { file, cacheDir }: { readonly file: string | undefined; readonly cacheDir: string },
 ): Promise<EarlierModel> {
   const folder = modelFolder(path);
   const where = join(folder, 'model.onnx');
@@ -46,6 +49,35 @@ export async function openEarlierModel(
     throw new InputError(expected(where, 'a head whose layers have names', 'none', 'train it again'));
   // Features of a trained backbone are not those of its origin, and are cached apart.
   const sha256 = configuration.tune === 'head' ? about.sha256 : manifest.sha256;
-  const backbone = await loadSavedBackbone({ ...about, sha256, sizePx: input.sizePx, constants, path: where, file });
+  const backbone =
+    about.blocks === undefined
+      ? await loadSavedBackbone({ ...about, sha256, sizePx: input.sizePx, constants, path: where, file })
+      : await loadParts(manifest, about.blocks, { folder, cacheDir });
   return { folder, manifest, backbone, head };
+}
+
+/** The backbones whose blocks are the features of a model. They were not trained, so they are loaded as they were then. */
+async function loadParts(
+  { backbone: { parts = [] }, input }: Manifest,
+  blocks: readonly string[],
+  { folder, cacheDir }: { readonly folder: string; readonly cacheDir: string },
+): Promise<Backbone> {
+  const loaded: Backbone[] = [];
+  for (const { name, sha256 } of parts) {
+    const backbone =
+      name === THUMBNAIL
+        ? thumbnailBackbone(input.sizePx)
+        : await loadBackbone({ backbone: name, sizePx: input.sizePx, cacheDir });
+    if (backbone.sha256 !== sha256)
+      throw new InputError(
+        expected(
+          `${folder}: backbone ${name}`,
+          'the weights that the model was trained with',
+          'others',
+          'train it again',
+        ),
+      );
+    loaded.push(backbone);
+  }
+  return combineBlocks(loaded, parseBlocks(blocks.join('+'), loaded));
 }

@@ -7,7 +7,7 @@ import type { Dataset } from '../datasets/dataset.js';
 import { type Split, splitByQuantile } from '../datasets/split.js';
 import type { Manifest } from '../formats/manifest.js';
 import type { ImageFacts } from '../similarity/image-facts.js';
-import type { Start } from '../training/fit-model.js';
+import type { Start } from '../training/model-fit.js';
 import type { TrainingOptions } from '../training/training-plan.js';
 import type { EarlierModel } from './earlier-model.js';
 import { readManifest } from './model.js';

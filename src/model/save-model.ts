@@ -1,4 +1,5 @@
 import type { Backbone } from '../backbones/backbone.js';
+import { blockName } from '../backbones/feature-blocks.js';
 import { versions } from '../base/environment.js';
 import { expected, InputError } from '../base/errors.js';
 import type { OutputFolder } from '../base/output-folder.js';
@@ -7,7 +8,7 @@ import { createSession } from '../engine/runtime/session.js';
 import { type Epoch, EVENTS_FILE, formatEvents } from '../formats/events.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION } from '../formats/manifest.js';
 import { TRAINING_INDEX } from '../similarity/training-index.js';
-import type { ModelFit } from '../training/fit-model.js';
+import type { ModelFit } from '../training/model-fit.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
 import type { Uncertainty } from '../uncertainty/calibrate.js';
 import { buildModel } from './build-model.js';
@@ -61,7 +62,8 @@ export async function saveModel(folder: OutputFolder, parts: ModelParts): Promis
   return manifest;
 }
 
-function describe({ name, source, license, sha256, width, normalization, precision }: Backbone): Manifest['backbone'] {
+function describe({ blocks, parts, ...backbone }: Backbone): Manifest['backbone'] {
+  const { name, source, license, sha256, width, normalization, precision } = backbone;
   const { scale, mean, std } = normalization;
   return {
     name,
@@ -71,6 +73,8 @@ function describe({ name, source, license, sha256, width, normalization, precisi
     features: width,
     normalization: { scale, mean: [...mean], std: [...std] },
     ...(precision && { precision }),
+    ...(blocks && { blocks: blocks.map(blockName) }),
+    ...(parts && { parts: parts.map(({ name, source, license, sha256 }) => ({ name, source, license, sha256 })) }),
   };
 }
 

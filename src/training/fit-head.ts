@@ -6,7 +6,7 @@ import { adam } from '../engine/optim/optimizer.js';
 import { constant } from '../engine/optim/schedule.js';
 import { type Tensor, tensor } from '../engine/tensor.js';
 import { readEither } from '../features/feature-cache.js';
-import { measureRows, targetScale } from '../features/standardization.js';
+import { measureRows, type Standardization, targetScale } from '../features/standardization.js';
 import { extent } from '../metrics/statistics.js';
 import { type Fit, type FitOptions, fit } from './fit.js';
 import { buildHead, type Head, type HeadData, type Layer, startLayer, withParameters } from './head.js';
@@ -15,15 +15,20 @@ import type { Problem } from './problem.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 
 const HIDDEN = 256;
-/** Dropout rates of the inputs of each layer of an MLP. */
-const DROPOUT = [0.2, 0.5];
+/** Dropout rate of the inputs of layer i of an MLP: half, but for few features, of which each counts. */
+const dropoutOf = (i: number, width: number): number => (i > 0 || width >= MANY_FEATURES ? 0.5 : 0.2);
+const MANY_FEATURES = 256;
 
-/** An untrained head on standardized features of these rows, its layers initialized as torch.nn.Linear is. */
+/**
+ * An untrained head on standardized features of these rows, its layers initialized as torch.nn.Linear is.
+ *
+ * @param standardization Default: of the training rows.
+ */
 export function startHead(
   { rows, labels, train, range }: HeadData,
   { kind, loss, seed }: Pick<HeadOptions, 'kind' | 'loss' | 'seed'>,
+  standardization: Standardization = measureRows(rows, train),
 ): Head {
-  const standardization = measureRows(rows, train);
   const trainLabels = train.map(i => labels[i]!);
   const bins = loss === 'distribution' ? binsOf(trainLabels) : undefined;
   const outputs = bins?.length ?? 1;
@@ -108,7 +113,7 @@ export function buildTrainedHead(features: Value, head: Head, count: number | 'N
   const masks = head.layers.map(({ weight }, i) => {
     if (!dropped) return undefined;
     const mask = features.graph.input(`dropout.${i}`, 'uint8', [count, weight.shape[0]!]);
-    return mul(cast(mask, 'float32'), 1 / (1 - DROPOUT[i]!));
+    return mul(cast(mask, 'float32'), 1 / (1 - dropoutOf(i, weight.shape[0]!)));
   });
   return buildHead(features, head, masks);
 }
@@ -119,7 +124,8 @@ export function dropoutFeeds(head: Head, count: number, random: Random | undefin
   const masks = head.layers.map(({ weight }, i): [string, Tensor] => {
     const width = weight.shape[0]!;
     const data = new Uint8Array(count * width);
-    for (let at = 0; at < data.length; at++) data[at] = random.uniform() < DROPOUT[i]! ? 0 : 1;
+    const rate = dropoutOf(i, width);
+    for (let at = 0; at < data.length; at++) data[at] = random.uniform() < rate ? 0 : 1;
     return [`dropout.${i}`, { dtype: 'uint8', shape: [count, width], data }];
   });
   return Object.fromEntries(masks);
@@ -164,6 +170,8 @@ export interface HeadOptions extends RecipeOptions {
   readonly loss: LossName;
   readonly balance?: boolean | undefined;
   readonly seed: number;
+  /** Which weights are kept: those of the best epoch on the validation rows, or those of the last. Default: `best`. */
+  readonly keep?: 'best' | 'last' | undefined;
   readonly onEpoch?: FitOptions['onEpoch'];
 }
 
@@ -175,22 +183,23 @@ export function headRecipe(options: RecipeOptions, rows: number, goesOn = false)
 
 /**
  * Trains a head on standardized features and keeps the weights of the best epoch on the validation rows. An MLP has a hidden layer of 256
- * and dropout of 0.2 before and 0.5 after it.
+ * and dropout before and after it.
  *
  * @param options.start The initial head. Default: an untrained one.
+ * @param options.standardization Of an untrained head. Default: of the training rows.
  */
 export async function fitHead(
   data: HeadData,
-  options: HeadOptions & { readonly start?: Head | undefined },
+  options: HeadOptions & { readonly start?: Head | undefined; readonly standardization?: Standardization | undefined },
   context: RunContext = {},
 ): Promise<{ head: Head; fit: Fit }> {
-  const { kind, loss, seed, balance = false, onEpoch } = options;
-  const { start = startHead(data, { kind, loss, seed }) } = options;
+  const { kind, loss, seed, balance = false, keep = 'best', onEpoch } = options;
+  const { start = startHead(data, { kind, loss, seed }, options.standardization) } = options;
   const result = await fit(
     headProblem(data, start, loss, balance),
     {
       ...fitOptionsOf(headRecipe(options, data.train.length, options.start !== undefined)),
-      keep: selectionMetric(loss),
+      keep: keep === 'last' ? 'last' : selectionMetric(loss),
       seed,
       name: `${kind} head`,
       onEpoch,

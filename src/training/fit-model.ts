@@ -1,13 +1,9 @@
 import { resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
-import { option } from '../base/options.js';
 import { step } from '../base/profile.js';
 import type { RunContext } from '../base/progress.js';
-import { significant } from '../base/text.js';
 import type { Dataset } from '../datasets/dataset.js';
-import type { Tensor } from '../engine/tensor.js';
 import { type Extraction, extractStage } from '../features/extract.js';
-import type { Epoch } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
 import { findAugmentation } from '../images/augment.js';
 import { augmentedSheet } from '../images/augmented-sheet.js';
@@ -21,48 +17,14 @@ import {
   fineTuneRecipe,
   type TunedInput,
 } from './fine-tune.js';
+import { fitAverage } from './fit-average.js';
 import { classicSettings, continueHead, fitClassicHead, fitHead, headRecipe } from './fit-head.js';
-import { type Head, type HeadData, linearHead } from './head.js';
+import { type Head, type HeadData, isAverage, linearHead } from './head.js';
+import type { EpochContext, ModelFit, Start } from './model-fit.js';
 import { predictRows, type Refit } from './out-of-fold.js';
 import { fitRidge, refitRidge } from './ridge.js';
 import type { TrainingPlan } from './training-plan.js';
 import { stageWidth, type TunedPart } from './tuned-network.js';
-
-/** Where a training starts that goes on from a model. */
-export interface Start {
-  /** The model's head; undefined where it has been fitted on images that are held out now. */
-  readonly head: Head | undefined;
-  /** Whether the model has been trained on some of the images: what is fitted on a part of them must not start from it. */
-  readonly knowsImages: boolean;
-  /** Whether its backbone has been trained. */
-  readonly isTuned: boolean;
-}
-
-/** A run context that also reports epochs. */
-export interface EpochContext extends RunContext {
-  readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
-}
-
-/** A fitted head, or a fine-tuned network with its head. */
-export interface ModelFit {
-  readonly name: string;
-  readonly head: Head;
-  /** The head as it was fitted without the held-out images. */
-  readonly held: Head;
-  /** Fits such a head again without a fold; left out where the backbone was trained too. */
-  readonly refit?: Refit | undefined;
-  /** What training moved of the backbone. */
-  readonly tuned?: Readonly<Record<string, Tensor>>;
-  readonly epochs: readonly Epoch[];
-  readonly bestEpoch: number | null;
-  readonly validationMse: number | null;
-  readonly computeShare: number | null;
-  readonly configuration: Manifest['configuration'];
-  /** A contact sheet, PNG, of augmented images; absent where none are augmented. */
-  readonly augmentedSheet?: Uint8Array;
-  /** The search for a learning rate; absent where it was given. */
-  readonly rateSearch?: FoundRate;
-}
 
 /** What is fitted on what: the features of a data set, what of the network is trained, and how. */
 export interface FitRequest {
@@ -129,11 +91,7 @@ export function tuningSettings(plan: TrainingPlan, part: TunedPart): Manifest['c
   return { ...about, ...recipe, ...(!plan.findRate && { learningRate }) };
 }
 
-/**
- * The heads that the plan asks for, the best on the held-out images first.
- *
- * @param start Whose head those that are trained by gradients go on from, where it has their form.
- */
+/** The heads of the plan on frozen features, the one that is taken first. */
 export async function fitHeads(
   data: HeadData,
   backbone: Backbone,
@@ -142,23 +100,13 @@ export async function fitHeads(
   start: Start | undefined,
   context: EpochContext,
 ): Promise<ModelFit[]> {
-  const fits: ModelFit[] = [];
-  for (const kind of plan.heads) {
-    const { refit, ...fit } = await fitOne(kind, data, backbone, plan, seed, start, context);
+  if (!plan.heads.includes('classic')) {
+    const fits = await fitAverage(data, plan, seed, start, context);
     // Features of a backbone that was trained on these images are too good on each, whichever fold is left out.
-    fits.push(start?.isTuned && start.knowsImages ? fit : { ...fit, refit });
+    return start?.isTuned && start.knowsImages ? fits.map(({ folds: _, ...fit }) => fit) : fits;
   }
-  if (fits.length < 2) return fits;
-  const error = ({ validationMse }: ModelFit) => validationMse ?? 0;
-  const ranked = fits.toSorted((a, b) => error(a) - error(b));
-  const rmse = (fit: ModelFit) => significant(Math.sqrt(error(fit)), 3);
-  const [best, other] = ranked as [ModelFit, ModelFit];
-  const why =
-    best.validationMse === null
-      ? `nothing was held out to compare by (${option('validation', 0)})`
-      : `RMSE ${rmse(best)} against ${rmse(other)} on ${data.validation.length} held-out images`;
-  context.onMessage?.(`took the ${best.name} head, not the ${other.name} one: ${why}`);
-  return ranked;
+  const { refit, ...fit } = await fitOne('classic', data, backbone, plan, seed, start, context);
+  return [start?.isTuned && start.knowsImages ? fit : { ...fit, refit }];
 }
 
 async function fitOne(
@@ -169,7 +117,7 @@ async function fitOne(
   seed: number,
   start: Start | undefined,
   context: EpochContext,
-): Promise<ModelFit> {
+): Promise<ModelFit & { readonly held: Head }> {
   if (kind === 'ridge') {
     const { head, onTrain, strength, validationMse } = await fitRidge(data, context);
     const refit = refitRidge(strength);
@@ -228,7 +176,7 @@ function earlierHead(
   context: RunContext,
 ): Head | undefined {
   if (start === undefined) return undefined;
-  const found = start.head && continueHead(start.head, data, form);
+  const found = start.head && !isAverage(start.head) ? continueHead(start.head, data, form) : undefined;
   if (found !== undefined) return found;
   const why = start.head === undefined ? 'is fitted to images that are held out' : 'has another form';
   context.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
@@ -243,10 +191,10 @@ async function headToTune(
   seed: number,
   start: Start | undefined,
   context: EpochContext,
-): Promise<ModelFit> {
+): Promise<ModelFit & { readonly held: Head }> {
   const [kind] = plan.heads as [TrainingPlan['heads'][number]];
   const head = earlierHead(start, data, { kind: kind === 'mlp' ? 'mlp' : 'linear', loss: plan.loss }, context);
-  if (head === undefined) return (await fitHeads(data, backbone, plan, seed, undefined, context))[0]!;
+  if (head === undefined) return await fitOne(kind, data, backbone, plan, seed, undefined, context);
   const { labels, validation } = data;
   const { value } = await predictRows(head, data.rows, validation);
   const truth = validation.map(i => labels[i]!);
@@ -258,7 +206,7 @@ async function headToTune(
 interface TuneRequest extends FitRequest {
   readonly part: TunedPart;
   /** The fit of the head that fine-tuning starts with. */
-  readonly first: ModelFit;
+  readonly first: ModelFit & { readonly held: Head };
 }
 
 /** Trains the upper stages with the head that was fitted on the frozen ones. */

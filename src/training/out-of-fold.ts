@@ -6,20 +6,30 @@ import { createSession } from '../engine/runtime/session.js';
 import type { FeatureRows } from '../features/feature-cache.js';
 import type { RowScale, RowSums } from '../features/row-sums.js';
 import { blocks } from '../features/standardization.js';
-import { buildHead, type Head, type HeadData } from './head.js';
+import {
+  buildHead,
+  buildModelHead,
+  type HeadData,
+  type HeadOutput,
+  isAverage,
+  type ModelHead,
+  type Prediction,
+} from './head.js';
 
 /** The predictions of a head for N rows. */
 export interface HeadPredictions {
   /** `[N]`, in the target's unit. */
   readonly value: Float32Array;
-  /** The last layer's outputs: `[N, 1]`, or one logit per bin, `[N, B]`. */
-  readonly outputs: Float32Array;
+  /** The standard deviation of the distribution over bins, `[N]`; undefined for heads without bins. */
+  readonly spread: Float32Array | undefined;
+  /** The last layer's outputs, `[N, 1]`, or one logit per bin, `[N, B]`; undefined for an average. */
+  readonly outputs: Float32Array | undefined;
 }
 
 /** The predictions for the rows `indices` by a head that was fitted without them. */
-export interface FoldPredictions extends HeadPredictions {
+export interface FoldPredictions<H extends ModelHead> extends HeadPredictions {
   readonly indices: readonly number[];
-  readonly head: Head;
+  readonly head: H;
 }
 
 /**
@@ -29,12 +39,12 @@ export interface FoldPredictions extends HeadPredictions {
  * @param fitOn Fits a head on the `train` rows of its argument, which has no `validation` rows.
  * @throws AbortedError once `signal` is aborted.
  */
-export async function* outOfFold(
+export async function* outOfFold<H extends ModelHead>(
   data: Pick<HeadData, 'rows' | 'mirrored' | 'labels'>,
   folds: readonly (readonly number[])[],
-  fitOn: (data: HeadData, fold: number) => Promise<Head>,
+  fitOn: (data: HeadData, fold: number) => Promise<H>,
   { signal }: RunContext = {},
-): AsyncGenerator<FoldPredictions> {
+): AsyncGenerator<FoldPredictions<H>> {
   for (const [fold, indices] of folds.entries()) {
     throwIfAborted(signal);
     const train = folds.flatMap((other, at) => (at === fold ? [] : other)).sort((a, b) => a - b);
@@ -44,14 +54,23 @@ export async function* outOfFold(
 }
 
 /** The predictions of `head` for the rows `indices`, which are read in blocks. */
-export async function predictRows(head: Head, rows: FeatureRows, indices: readonly number[]): Promise<HeadPredictions> {
+export async function predictRows(
+  head: ModelHead,
+  rows: FeatureRows,
+  indices: readonly number[],
+): Promise<HeadPredictions> {
   const graph = new Graph();
-  const output = buildHead(graph.input('features', 'float32', ['N', rows.width]), head);
-  graph.output('outputs', output.outputs);
-  graph.output('value', output.value);
-  const each = head.layers.at(-1)!.bias.data.length;
-  const value = new Float32Array(indices.length);
-  const outputs = new Float32Array(indices.length * each);
+  const features = graph.input('features', 'float32', ['N', rows.width]);
+  const built: Prediction & Partial<HeadOutput> = isAverage(head)
+    ? buildModelHead(features, head)
+    : buildHead(features, head);
+  const wanted = { value: built.value, spread: built.spread, outputs: built.outputs };
+  const found = Object.entries(wanted).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+  const parts = found.map(({ name, value }) => {
+    graph.output(name, value);
+    const width = value.shape.length === 1 ? 1 : Number(value.shape[1]);
+    return { name, width, data: new Float32Array(indices.length * width) };
+  });
   const session = await createSession(toOnnx(graph), { handOver: true });
   try {
     let at = 0;
@@ -61,27 +80,37 @@ export async function predictRows(head: Head, rows: FeatureRows, indices: readon
         { features: { dtype: 'float32', shape, data: rows.read(block) } },
         { handOver: true },
       );
-      value.set(run.value!.data as Float32Array, at);
-      outputs.set(run.outputs!.data as Float32Array, at * each);
+      for (const { name, width, data } of parts) data.set(run[name]!.data as Float32Array, at * width);
       at += block.length;
     }
   } finally {
     await session.close();
   }
-  return { value, outputs };
+  const dataOf = (wanted: string) => parts.find(({ name }) => name === wanted)?.data;
+  return { value: dataOf('value')!, spread: dataOf('spread'), outputs: dataOf('outputs') };
+}
+
+/** A head, and the rows that it was fitted without. */
+export interface FoldHead {
+  readonly rows: readonly number[];
+  readonly head: ModelHead;
 }
 
 /** The rows of all folds but one, as rows (`data`, its training rows) and as sums. */
 export interface FoldData {
+  /** The number of the fold that is left out, from 0. */
+  readonly fold: number;
   readonly data: HeadData;
   readonly sums: RowSums;
   /** Of all rows: a shift or scale of all labels changes no prediction of least squares. */
   readonly scale: RowScale;
 }
 
-/** Fits heads on the rows of all folds but one. */
+/** Gives heads that were fitted on the rows of all folds but one. */
 export interface Refit {
-  fit(fold: FoldData, context: RunContext): Promise<Head>;
+  /** The folds, together all rows. Default: any. */
+  readonly folds?: readonly (readonly number[])[] | undefined;
+  fit(fold: FoldData, context: RunContext): Promise<ModelHead>;
   /** Frees the buffers of the fits. */
   close?(): Promise<void>;
 }

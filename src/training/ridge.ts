@@ -2,7 +2,7 @@ import { throwIfAborted } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createPositiveSolver, type PositiveSolver, type PositiveSystem } from '../engine/linalg/cholesky.js';
-import { addRows, noRows, type RowScale, type RowSums } from '../features/row-sums.js';
+import { addRows, clearSums, noRows, type RowScale, type RowSums, turnToRest } from '../features/row-sums.js';
 import { measureRows, targetScale } from '../features/standardization.js';
 import { mean } from '../metrics/statistics.js';
 import { type Head, type HeadData, linearHead } from './head.js';
@@ -59,6 +59,58 @@ export async function fitRidge(
     const validationMse = mean(validation.map((row, i) => (value[i]! - labels[row]!) ** 2));
     await addRows(sums, rows, labels, validation, scale, { tick });
     return { head: await ridgeHead(sums, scale, strength, solver, range), onTrain, strength, validationMse };
+  } finally {
+    await solver.close();
+  }
+}
+
+/** Ridge heads of a cross-validation. */
+export interface CrossRidge {
+  /** Fitted on all training rows. */
+  readonly head: Head;
+  readonly strength: number;
+  /** One a fold, fitted without its rows. */
+  readonly foldHeads: readonly Head[];
+}
+
+/**
+ * The same minimum on all training rows, its strength chosen on them, and on those outside of each of the `folds`, at that strength.
+ *
+ * @param folds Training rows, each in one fold.
+ */
+export async function crossFitRidge(
+  { rows, labels, train, range }: HeadData,
+  folds: readonly (readonly number[])[],
+  scale: RowScale,
+  { onProgress, signal }: RunContext = {},
+): Promise<CrossRidge> {
+  const total = 2 * train.length;
+  let done = 0;
+  const tick = (count: number) => {
+    throwIfAborted(signal);
+    done += count;
+    onProgress?.({ phase: 'fitting the ridge head', done, total, unit: 'rows' });
+  };
+  const sums = noRows(rows.width);
+  await addRows(sums, rows, labels, train, scale, { tick });
+  const solver = await createPositiveSolver(rows.width);
+  try {
+    const [strength, { solution }] = await solver.on(sums.gram, solve =>
+      bestStrength(async strength => {
+        throwIfAborted(signal);
+        return await scoredFit(sums, strength, solve);
+      }),
+    );
+    // One buffer for all folds: to allocate and touch a new one takes longer than to compute the sums.
+    const others = noRows(rows.width);
+    const foldHeads: Head[] = [];
+    for (const fold of folds) {
+      clearSums(others);
+      await addRows(others, rows, labels, fold, scale, { tick });
+      turnToRest(others, sums);
+      foldHeads.push(await ridgeHead(others, scale, strength, solver, range));
+    }
+    return { head: headOf(solution, scale, range), strength, foldHeads };
   } finally {
     await solver.close();
   }

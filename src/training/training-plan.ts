@@ -1,4 +1,6 @@
 import type { Precision } from '../backbones/backbone.js';
+import { LAST } from '../backbones/feature-blocks.js';
+import { AUTO } from '../backbones/registry.js';
 import { expected, UsageError } from '../base/errors.js';
 import { type OptionKey, option } from '../base/options.js';
 import { type ValueRange, valueRange } from '../base/value-range.js';
@@ -14,6 +16,11 @@ export interface TrainingOptions extends RecipeOptions {
   readonly unfreeze?: string | undefined;
   /** One linear layer, or two. Default: with a frozen backbone the better of both on the held-out images, else `mlp`. */
   readonly head?: 'linear' | 'mlp' | undefined;
+  /**
+   * The features of the backbone: `last`, its own; `stages`, these with the means and standard deviations of all its maps; `auto`, those that
+   * predict the labels best; or names joined by `+`, such as `stage3+stage4:std`. Default: `auto` with the backbone `auto`, else `last`.
+   */
+  readonly features?: string | undefined;
   /** What a frozen backbone is computed in; see `backboneAt`. Default `fp32`. */
   readonly precision?: Precision | undefined;
   /** For a linear head on frozen features. `ridge`: the exact optimum. `adam`: the classic loop. */
@@ -30,9 +37,13 @@ export interface TrainingOptions extends RecipeOptions {
   readonly rateDecay?: number | undefined;
   /** True looks for a learning rate first, for `tune` and `unfreeze`. Default false. */
   readonly findRate?: boolean | undefined;
-  /** Of the backbone: from these the rate decay's default follows. */
+  /** Of the backbone: from these the defaults of features and rate decay follow. */
+  readonly backbone?: string | undefined;
   readonly weights?: string | undefined;
-  /** Share of the images held out to measure, in [0, 1); ridge is fitted on all of them afterwards. Default 0.1. */
+  /**
+   * Share of the images held out to measure, in [0, 1): no head is fitted on them, but for one fitted by ridge before fine-tuning. Default: 0.1 where
+   * the backbone is trained, and with `patience` or the solver `adam`; else 0, since cross-validation measures on all images.
+   */
   readonly validation?: number | undefined;
   /**
    * The lowest and the highest value that is possible, in the target's unit: predictions and the ends of intervals are clamped to them.
@@ -56,7 +67,11 @@ export interface TrainingPlan {
   /** `head`, `last`, `all` or the name of a stage. */
   readonly tune: string;
   readonly precision: Precision;
-  /** The heads to fit on frozen features; of two the better is taken. */
+  /** `last`, `stages`, `auto`, or names of blocks. */
+  readonly features: string;
+  /** Share of the images held out. */
+  readonly validation: number;
+  /** The heads to fit on frozen features; of two the weighted mean is taken. */
   readonly heads: readonly ('ridge' | 'classic' | 'linear' | 'mlp')[];
   readonly loss: LossName;
   readonly balance: boolean;
@@ -105,16 +120,19 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     const wayOut = `take ${option('tune', unfreeze)}`;
     throw new UsageError(expected(option('unfreeze'), 'the name of a stage', `"${unfreeze}"`, wayOut));
   }
+  const range = valueRange(options.min, options.max);
+  const tune = unfreeze ?? options.tune ?? 'head';
+  const needsHeldOut = tune !== 'head' || options.patience != null || options.solver === 'adam';
   if (options.validation === 0) {
     const nothingHeld = `with ${option('validation', 0)}, which holds out no images`;
     if (options.patience != null) noEffect('patience', nothingHeld);
-    if (options.correctBias) noEffect('correctBias', nothingHeld);
+    if (options.correctBias && needsHeldOut) noEffect('correctBias', nothingHeld);
   }
-  const range = valueRange(options.min, options.max);
-  const tune = unfreeze ?? options.tune ?? 'head';
   const common = {
     tune,
+    validation: options.validation ?? (needsHeldOut ? 0.1 : 0),
     precision: options.precision ?? 'fp32',
+    features: options.features ?? (tune === 'head' && (options.backbone ?? AUTO) === AUTO ? 'auto' : LAST),
     balance,
     augment,
     findRate,
@@ -129,8 +147,17 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
 type HeadPlan = Pick<TrainingPlan, 'heads' | 'loss' | 'headRecipe'>;
 
 /** Fine-tuning starts with one head, fitted with the defaults. */
-function planOfTuning({ head, solver, loss: given, precision, findRate, learningRate }: TrainingOptions): HeadPlan {
+function planOfTuning({
+  head,
+  solver,
+  loss: given,
+  precision,
+  features,
+  findRate,
+  learningRate,
+}: TrainingOptions): HeadPlan {
   if (solver !== undefined) noEffect('solver', 'while a backbone is fine-tuned');
+  if (features !== undefined) noEffect('features', 'while a backbone is fine-tuned, whose own features are trained');
   if (precision === 'int8') noEffect('precision', 'while a backbone is fine-tuned, which is computed in fp32');
   if (findRate && learningRate !== undefined) {
     noEffect('learningRate', `with ${option('findRate')}, which searches for it`, 'remove one of them');
@@ -183,15 +210,14 @@ function checkClassic({ loss }: TrainingOptions, recipe: RecipeOptions): void {
 }
 
 /** Naming a head, a solver or a loss fits that alone. */
-function headsOf({ head, solver, loss, balance, validation = 0.1 }: TrainingOptions): TrainingPlan['heads'] {
+function headsOf({ head, solver, loss, balance }: TrainingOptions): TrainingPlan['heads'] {
   if (solver === 'ridge') return ['ridge'];
   if (head === 'mlp') return ['mlp'];
   if (solver === 'adam') return ['classic'];
   if (head === 'linear') return loss === undefined || loss === 'mse' ? ['ridge'] : ['linear'];
   if (loss === 'mse') return ['ridge'];
   if (loss !== undefined || balance) return ['mlp'];
-  // Without held-out images there is nothing to choose by, and ridge needs none.
-  return validation === 0 ? ['ridge'] : ['ridge', 'mlp'];
+  return ['ridge', 'mlp'];
 }
 
 function noEffect(key: OptionKey, where: string, wayOut = 'remove it'): never {

@@ -1,7 +1,7 @@
 import type { RunContext } from '../base/progress.js';
 import type { Manifest, ManifestIntervals } from '../formats/manifest.js';
-import type { Head, HeadData } from '../training/head.js';
-import type { Refit } from '../training/out-of-fold.js';
+import type { HeadData, ModelHead } from '../training/head.js';
+import type { FoldHead, Refit } from '../training/out-of-fold.js';
 import { type Calibration, calibrateCross, calibrateSplit, canSplit } from './calibration-set.js';
 import { fewestScores } from './conformal.js';
 import { correctHead, measureBias } from './correct-bias.js';
@@ -11,9 +11,11 @@ import { unusualLimits } from './unusual.js';
 /** A fitted model, as far as calibration needs it. */
 export interface Fitted {
   /** The head that the model keeps. */
-  readonly head: Head;
+  readonly head: ModelHead;
   /** The head fitted without the held-out images. */
-  readonly held: Head;
+  readonly held: ModelHead;
+  /** Heads that were fitted without the images of a fold each; together the folds hold all images. Default: none. */
+  readonly folds?: readonly FoldHead[] | undefined;
   /** Fits such a head without a fold. Left out where the backbone was trained on the images. */
   readonly refit?: Refit | undefined;
 }
@@ -21,7 +23,7 @@ export interface Fitted {
 /** A head, calibrated. */
 export interface Uncertainty {
   /** The head that the model keeps, its bias corrected where that was requested. */
-  readonly head: Head;
+  readonly head: ModelHead;
   /** Left out, like `intervals`, for fewer than 9 calibration images. */
   readonly calibration?: Calibration | undefined;
   readonly intervals?: ManifestIntervals | undefined;
@@ -41,8 +43,8 @@ export interface CalibrateOptions {
 const FEWEST = fewestScores(0.9);
 
 /**
- * Corrects the bias of a fitted head, if requested, and calibrates its prediction intervals and out-of-distribution limits: by
- * cross-validation of the head on all rows, or on the held-out rows where there are 3,000 or the backbone was trained.
+ * Corrects the bias of a fitted head, if requested, and calibrates its prediction intervals and out-of-distribution limits: by the heads of
+ * its folds, by cross-validation on all rows, or on the held-out rows where there are 3,000 or the backbone was trained.
  *
  * @param table Features by the model's own backbone: `tunedTable` where it was trained.
  * @throws InputError where the predictions rise too little with the target to be corrected.
@@ -53,8 +55,9 @@ export async function calibrate(
   { correctBias, seed, middleStage }: CalibrateOptions,
   context: RunContext = {},
 ): Promise<Uncertainty> {
-  const biasCorrection = correctBias ? await measureBias(table, fitted.held, context) : undefined;
-  const correct = (head: Head) => (biasCorrection === undefined ? head : correctHead(head, biasCorrection));
+  const unseen = fitted.folds ?? [{ rows: table.validation, head: fitted.held }];
+  const biasCorrection = correctBias ? await measureBias(table, unseen, context) : undefined;
+  const correct = (head: ModelHead) => (biasCorrection === undefined ? head : correctHead(head, biasCorrection));
   const head = correct(fitted.head);
   const calibration = await calibrationOf(table, fitted, correct, seed, context);
   if (calibration === undefined) return { head, biasCorrection };
@@ -63,12 +66,12 @@ export async function calibrate(
 
 async function calibrationOf(
   table: HeadData,
-  { held, refit }: Fitted,
-  correct: (head: Head) => Head,
+  { held, refit, folds }: Fitted,
+  correct: (head: ModelHead) => ModelHead,
   seed: number,
   context: RunContext,
 ): Promise<Calibration | undefined> {
-  const onHeldOut = refit === undefined || canSplit(table);
+  const onHeldOut = folds === undefined && (refit === undefined || canSplit(table));
   const images = onHeldOut ? table.validation.length : table.labels.length;
   if (images < FEWEST) {
     context.onMessage?.(
@@ -77,11 +80,14 @@ async function calibrationOf(
     return undefined;
   }
   if (onHeldOut) return await calibrateSplit(table, correct(held), context);
-  const corrected: Refit = { fit: async (fold, of) => correct(await refit.fit(fold, of)) };
+  const corrected: Refit =
+    folds === undefined
+      ? { fit: async (fold, of) => correct(await refit!.fit(fold, of)) }
+      : { folds: folds.map(({ rows }) => rows), fit: async ({ fold }) => correct(folds[fold]!.head) };
   try {
     return await calibrateCross(table, corrected, seed, context);
   } finally {
-    await refit.close?.();
+    await refit?.close?.();
   }
 }
 

@@ -1,10 +1,8 @@
-import type { RunContext } from '../base/progress.js';
-import { folds } from '../datasets/split.js';
-import type { FeatureRows } from '../features/feature-cache.js';
-import { addRows, clearSums, noRows, type RowScale, turnToRest } from '../features/row-sums.js';
-import { measureRows, targetScale } from '../features/standardization.js';
-import type { Head, HeadData } from '../training/head.js';
-import { type HeadPredictions, outOfFold, predictRows, type Refit } from '../training/out-of-fold.js';
+import { foldContext, type RunContext } from '../base/progress.js';
+import { crossFolds } from '../datasets/split.js';
+import { addRows, clearSums, noRows, scaleOf, turnToRest } from '../features/row-sums.js';
+import type { HeadData, ModelHead } from '../training/head.js';
+import { outOfFold, predictRows, type Refit } from '../training/out-of-fold.js';
 import { type ErrorScale, type ErrorSignals, fitErrorScale, scalesOf } from './error-scale.js';
 import { activationsOf, distancesOf, fitPpca, gaussiansOf, type Ppca } from './ppca.js';
 
@@ -30,23 +28,8 @@ export interface Calibration {
 
 /** Held-out rows that suffice alone: the coverage of 90 % intervals is then 89 to 91 % in 19 of 20 trainings. */
 const ENOUGH_HELD_OUT = 3000;
-const FOLDS = 5;
-
 /** True where the held-out rows suffice for calibration, so that no head is fitted again. */
 export const canSplit = ({ validation }: Pick<HeadData, 'validation'>): boolean => validation.length >= ENOUGH_HELD_OUT;
-
-/** Five folds of all rows, or as many as there are groups; no group is in two folds. */
-export function calibrationFolds(
-  labels: Float64Array,
-  seed: number,
-  groups: ArrayLike<number> = labels.map((_, i) => i),
-): number[][] {
-  const count = Math.min(FOLDS, new Set(Array.from(groups)).size);
-  // A single group cannot be kept in one fold.
-  return count < 2
-    ? folds(labels, Math.min(FOLDS, labels.length), Array.from(labels.keys()), seed)
-    : folds(labels, count, groups, seed);
-}
 
 /**
  * Calibration on the held-out rows, by a head that was fitted without them.
@@ -55,7 +38,7 @@ export function calibrationFolds(
  */
 export async function calibrateSplit(
   { rows, middle: means, labels, train, validation }: Omit<HeadData, 'mirrored'>,
-  head: Head,
+  head: ModelHead,
   context: RunContext = {},
 ): Promise<Calibration> {
   const scale = scaleOf(rows, labels, train);
@@ -65,7 +48,7 @@ export async function calibrateSplit(
   const distance = Float64Array.from(await distancesOf(ppca, rows, validation));
   const predictions = await predictRows(head, rows, validation);
   const value = Float64Array.from(predictions.value);
-  const spread = spreadsOf(predictions, head);
+  const spread = predictions.spread && Float64Array.from(predictions.spread);
   const label = Float64Array.from(validation, row => labels[row]!);
   const middle = means && (await gaussiansOf(means, train, context)).all;
   const unlikeness = middle ? Float64Array.from(await distancesOf(middle, means!, validation)) : distance;
@@ -88,7 +71,7 @@ export async function calibrateCross(
   context: RunContext = {},
 ): Promise<Calibration> {
   const { rows, middle: means, labels } = data;
-  const parts = calibrationFolds(labels, seed, data.groups);
+  const parts = refit.folds ?? crossFolds(labels, seed, data.groups);
   const scale = scaleOf(rows, labels, [...labels.keys()]);
   const { standardization } = scale;
   const all = noRows(rows.width);
@@ -105,13 +88,15 @@ export async function calibrateCross(
     clearSums(others);
     await addRows(others, rows, labels, parts[fold]!, scale, context);
     turnToRest(others, all);
-    return await refit.fit({ data: part, sums: others, scale }, foldContext(context, fold, parts.length));
+    return await refit.fit(
+      { fold, data: part, sums: others, scale },
+      foldContext(context, 'calibrating intervals', fold, parts.length),
+    );
   };
   for await (const predictions of outOfFold(data, parts, fitOn, context)) {
-    const { indices, head } = predictions;
+    const { indices, spread: spreads } = predictions;
     const apart = await distancesOf(await fitPpca(others, standardization), rows, indices);
     const unlike = middle && (await distancesOf(await middle.without(indices), means!, indices));
-    const spreads = spreadsOf(predictions, head);
     if (spreads !== undefined) spread ??= new Float64Array(labels.length);
     indices.forEach((row, i) => {
       value[row] = predictions.value[i]!;
@@ -125,25 +110,6 @@ export async function calibrateCross(
   return { ...about, label: labels, ...scaled(labels, { value, distance, spread }) };
 }
 
-/** Reports the fits of all folds as one phase, without their messages, which the fit of the final head has given. */
-const foldContext = ({ signal, onProgress }: RunContext, fold: number, folds: number): RunContext => ({
-  signal,
-  onProgress: ({ done, total, unit, stage }) =>
-    onProgress?.({
-      phase: 'calibrating intervals',
-      detail: `fold ${fold + 1} of ${folds}`,
-      done: fold * total + done,
-      total: folds * total,
-      unit,
-      stage,
-    }),
-});
-
-const scaleOf = (rows: FeatureRows, labels: Float64Array, indices: readonly number[]): RowScale => ({
-  standardization: measureRows(rows, indices),
-  target: targetScale(labels, indices),
-});
-
 function scaled(
   label: Float64Array,
   signals: ErrorSignals & Pick<Calibration, 'value' | 'distance'>,
@@ -152,21 +118,4 @@ function scaled(
   const errors = label.map((y, i) => value[i]! - y);
   const errorScale = fitErrorScale(errors, signals);
   return { errorScale, value, distance, scale: scalesOf(errorScale, signals) };
-}
-
-/** The standard deviation of each distribution over bins, `[N]`; undefined for a head with a single output. */
-function spreadsOf({ value, outputs }: HeadPredictions, { bins }: Head): Float64Array | undefined {
-  if (bins === undefined) return undefined;
-  const count = bins.length;
-  return Float64Array.from(value, (center, row) => {
-    const logits = outputs.subarray(row * count, (row + 1) * count);
-    const largest = logits.reduce((most, logit) => Math.max(most, logit));
-    let [weights, squares] = [0, 0];
-    logits.forEach((logit, bin) => {
-      const weight = Math.exp(logit - largest);
-      weights += weight;
-      squares += weight * (bins[bin]! - center) ** 2;
-    });
-    return Math.sqrt(squares / weights);
-  });
 }

@@ -4,7 +4,7 @@ import type { RunContext } from '../base/progress.js';
 import { significant } from '../base/text.js';
 import type { Manifest } from '../formats/manifest.js';
 import { meanAbsoluteError, regressionLine, rootMeanSquaredError } from '../metrics/regression.js';
-import type { Head, HeadData } from '../training/head.js';
+import { type HeadData, type HeadMember, isAverage, type ModelHead } from '../training/head.js';
 import { predictRows } from '../training/out-of-fold.js';
 
 /** The regression line of predictions on targets: `value = intercept + slope * target`. */
@@ -17,36 +17,46 @@ export interface BiasLine {
 const LEAST_SLOPE = 0.1;
 
 /**
- * The bias of `head` on the held-out rows, with the errors before and after its correction.
+ * The bias of predictions for rows that their heads were not fitted on, with the errors before and after its correction.
  *
+ * @param folds Rows with a head each that was fitted without them.
  * @throws InputError where the line rises by less than 0.1.
  */
 export async function measureBias(
-  { rows, labels, validation }: Pick<HeadData, 'rows' | 'labels' | 'validation'>,
-  head: Head,
+  { rows, labels }: Pick<HeadData, 'rows' | 'labels'>,
+  folds: readonly { readonly rows: readonly number[]; readonly head: ModelHead }[],
   { onMessage }: RunContext = {},
 ): Promise<NonNullable<Manifest['biasCorrection']>> {
-  const yTrue = Float64Array.from(validation, row => labels[row]!);
-  const predict = async (of: Head) => (await predictRows(of, rows, validation)).value;
+  const yTrue = Float64Array.from(folds.flatMap(fold => fold.rows.map(row => labels[row]!)));
+  const predict = async (change: (head: ModelHead) => ModelHead) => {
+    const out = new Float64Array(yTrue.length);
+    let at = 0;
+    for (const fold of folds) {
+      out.set((await predictRows(change(fold.head), rows, fold.rows)).value, at);
+      at += fold.rows.length;
+    }
+    return out;
+  };
   // The line applies to values before they are clamped.
-  const line = fitBiasLine(yTrue, await predict({ ...head, range: undefined }));
+  const line = fitBiasLine(yTrue, await predict(head => ({ ...head, range: undefined })));
+  const which = `${yTrue.length} images that the head was not fitted on`;
   if (line === undefined) {
-    const what = 'predictions that rise by 0.1 or more per 1 of the target on the held-out images';
+    const what = `predictions that rise by 0.1 or more per 1 of the target on ${which}`;
     throw new InputError(
       expected(option('correctBias'), what, 'a flatter line', 'remove it, and check the data first'),
     );
   }
-  const errors = (value: Float32Array) => ({
+  const errors = (value: Float64Array) => ({
     rmse: rootMeanSquaredError(yTrue, value),
     mae: meanAbsoluteError(yTrue, value),
   });
-  const before = errors(await predict(head));
-  const after = errors(await predict(correctHead(head, line)));
+  const before = errors(await predict(head => head));
+  const after = errors(await predict(head => correctHead(head, line)));
   onMessage?.(
-    `corrected the bias: predictions rose by ${significant(line.slope, 3)} per 1 of the target; on the ${validation.length} held-out images ` +
+    `corrected the bias: predictions rose by ${significant(line.slope, 3)} per 1 of the target; on ${which} ` +
       `RMSE changes from ${significant(before.rmse, 3)} to ${significant(after.rmse, 3)} and MAE from ${significant(before.mae, 3)} to ${significant(after.mae, 3)}`,
   );
-  return { ...line, images: validation.length, before, after };
+  return { ...line, images: yTrue.length, before, after };
 }
 
 /**
@@ -60,7 +70,15 @@ export function fitBiasLine(yTrue: ArrayLike<number>, yPred: ArrayLike<number>):
 }
 
 /** The head whose value is `(value - intercept) / slope`: its bins or target scale change, so the graph has no operation more. */
-export function correctHead(head: Head, { intercept, slope }: BiasLine): Head {
+export function correctHead<H extends ModelHead>(head: H, line: BiasLine): H {
+  if (!isAverage(head)) return { ...head, ...correctMember(head, line) };
+  return {
+    ...head,
+    members: head.members.map(({ share, head }) => ({ share, head: correctMember(head, line) })),
+  };
+}
+
+function correctMember<H extends HeadMember>(head: H, { intercept, slope }: BiasLine): H {
   const correct = (value: number) => (value - intercept) / slope;
   if (head.bins !== undefined) return { ...head, bins: head.bins.map(correct) };
   const { mean, std } = head.target ?? { mean: 0, std: 1 };

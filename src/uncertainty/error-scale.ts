@@ -1,8 +1,8 @@
-import { add, clip, div, exp, log, mul, reduceSum, softmax, sqrt, square, sub } from '../engine/graph/build.js';
+import { add, clip, div, exp, log, mul, square, sub } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import { solvePositive } from '../engine/linalg/dense.js';
 import { extent, mean, median, standardDeviation } from '../metrics/statistics.js';
-import type { Head, HeadOutput } from '../training/head.js';
+import type { Prediction } from '../training/head.js';
 
 /** The signals that predict the size of an error, one per image each. */
 export interface ErrorSignals {
@@ -115,24 +115,13 @@ function standardOf(signal: ArrayLike<number>): Standard {
   return { mean: center, std, low: (min - center) / std, high: (max - center) / std };
 }
 
-/** Adds the scale `[N]` to the graph of a head's output and the distance `[N]`. */
-export function buildScale(output: HeadOutput, distance: Value, head: Head, scale: ErrorScale): Value {
+/** Adds the scale `[N]` to the graph of a prediction and the distance `[N]`. */
+export function buildScale({ value, spread }: Prediction, distance: Value, scale: ErrorScale): Value {
   const hold = (x: Value, { mean, std, low, high }: Standard) => clip(div(sub(x, mean), std), low, high);
-  const v = hold(output.value, scale.value);
+  const v = hold(value, scale.value);
   const signals = [v, square(v), hold(distance, scale.distance)];
-  if (scale.logSpread !== undefined) {
-    signals.push(hold(log(add(buildSpread(output, head), scale.floor)), scale.logSpread));
-  }
+  if (scale.logSpread !== undefined) signals.push(hold(log(add(spread!, scale.floor)), scale.logSpread));
   return exp(signals.reduce((sum, signal, i) => add(mul(signal, scale.weights[i]!), sum), constantLike(v, scale.bias)));
 }
 
 const constantLike = (value: Value, number: number): Value => value.graph.float(number);
-
-/** Adds the standard deviation `[N]` of a head's distribution over bins, in the target's unit. */
-export function buildSpread({ outputs }: HeadOutput, { bins }: Head): Value {
-  const shares = softmax(outputs);
-  const centers = outputs.graph.float(bins!);
-  const center = reduceSum(mul(shares, centers), [1], true); // [N, 1]
-  // Around the center, since a difference of squares would lose its digits in float32.
-  return sqrt(reduceSum(mul(shares, square(sub(centers, center))), [1]));
-}

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { LAST } from '../backbones/feature-blocks.js';
 import type { BackboneOptions } from '../backbones/registry.js';
-import { loadBackbone } from '../backbones/registry.js';
+import { AUTO, loadBackbones } from '../backbones/registry.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import { defaultCacheDir, readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
@@ -20,7 +21,6 @@ import {
 import type { NameIndex } from '../datasets/name-index.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { decodeText } from '../datasets/tables.js';
-import { extractFeatures } from '../features/extract.js';
 import { contactSheetPng, type Tile } from '../images/contact-sheet.js';
 import { reportWarnings } from '../images/image-format.js';
 import { type QualityFlag, qualityFlags } from '../images/quality.js';
@@ -28,6 +28,7 @@ import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '.
 import { checkGroups, findLabelErrors, type LabelErrors } from '../labels/label-errors.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { type GroupedSamples, groupedAt, groupSamples } from '../similarity/group-samples.js';
+import { extractChosen } from '../training/choose-features.js';
 
 /** Which data to look through, and for what. */
 export interface CleanOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
@@ -150,11 +151,13 @@ async function findIssues(dataset: Dataset, settled: ReadonlySet<string>, option
   const { data, seed = 0, threshold = 0.5, cacheDir = defaultCacheDir(), onMessage } = options;
   const stage = stagesOf(options, 3);
   const { weights, sizePx, mean, std } = options;
-  const backbone = await loadBackbone({ backbone: options.backbone, weights, sizePx, mean, std, cacheDir }, stage(1));
+  const name = options.backbone ?? AUTO;
+  const backbones = await loadBackbones({ backbone: name, weights, sizePx, mean, std, cacheDir }, stage(1));
   // Before the features, which take longest: too few groups are refused.
   const grouped = await groupSamples(dataset, cacheDir, stage(1));
   checkGroups(data, grouped);
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, stage(2));
+  const features = name === AUTO ? 'auto' : LAST;
+  const { backbone, extraction } = await extractChosen(dataset, backbones, features, cacheDir, stage(2));
   try {
     const { samples, rows, skipped } = extraction;
     if (samples.length < FEWEST_IMAGES) {

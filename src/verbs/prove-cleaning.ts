@@ -1,8 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
+import { LAST } from '../backbones/feature-blocks.js';
 import type { BackboneOptions } from '../backbones/registry.js';
-import { loadBackbone } from '../backbones/registry.js';
+import { AUTO, loadBackbones } from '../backbones/registry.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
@@ -11,9 +12,8 @@ import { contextOf, type RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
-import { folds, splitByQuantile } from '../datasets/split.js';
+import { folds } from '../datasets/split.js';
 import type { ErrorPair } from '../evaluation/evaluate.js';
-import { extractFeatures } from '../features/extract.js';
 import { type FeatureRows, rowsAt } from '../features/feature-cache.js';
 import { alterationNames, alteredCopy } from '../images/altered-copies.js';
 import { readSource } from '../images/read-source.js';
@@ -24,6 +24,7 @@ import { mean, standardDeviation } from '../metrics/statistics.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../similarity/duplicates.js';
 import { type GroupedSamples, groupedAt, groupSamples } from '../similarity/group-samples.js';
 import { readGray, readImageFacts } from '../similarity/image-facts.js';
+import { extractChosen } from '../training/choose-features.js';
 import { fitHeads } from '../training/fit-model.js';
 import { predictRows } from '../training/out-of-fold.js';
 import { planTraining } from '../training/training-plan.js';
@@ -104,9 +105,10 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
   if (!(Number.isInteger(runs) && runs > 0))
     throw new UsageError(expected(option('runs'), 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
-  const backbone = await loadBackbone(
+  const { backbone: name = AUTO } = options;
+  const backbones = await loadBackbones(
     {
-      backbone: options.backbone,
+      backbone: name,
       weights: options.weights,
       sizePx: options.sizePx,
       mean: options.mean,
@@ -117,7 +119,8 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
   );
   const grouped = await groupSamples(dataset, cacheDir, context);
   checkGroups(options.data, grouped);
-  const extraction = await extractFeatures(dataset, backbone, cacheDir, context);
+  const features = name === AUTO ? 'auto' : LAST;
+  const { backbone, extraction } = await extractChosen(dataset, backbones, features, cacheDir, context);
   try {
     const { samples, rows } = extraction;
     if (samples.length < FEWEST_IMAGES) {
@@ -184,7 +187,7 @@ async function proveOnce(proof: ProofContext, context: RunContext): Promise<Proo
   const testLabels = test!.map(i => labels[i]!);
   const errorsOf = async (positions: readonly number[], given: Float64Array): Promise<ErrorPair> => {
     const some = { rows: rowsAt(trainRows, positions), labels: Float64Array.from(positions, i => given[i]!) };
-    const data = { ...some, ...splitByQuantile(some.labels, 0.1, seed) };
+    const data = { ...some, train: positions.map((_, at) => at), validation: [] };
     const [best] = await fitHeads(data, backbone, planTraining({}), seed, undefined, { signal: context.signal });
     const { value } = await predictRows(best!.head, rows, test!);
     return { rmse: rootMeanSquaredError(testLabels, value), mae: meanAbsoluteError(testLabels, value) };

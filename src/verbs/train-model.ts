@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardAlignment } from '../backbones/face-detector/alignment.js';
-import { type BackboneOptions, loadBackbone } from '../backbones/registry.js';
+import { LAST } from '../backbones/feature-blocks.js';
+import { type BackboneOptions, loadBackbones } from '../backbones/registry.js';
 import { runConcurrently } from '../base/concurrency.js';
 import { peakRssBytes } from '../base/environment.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
@@ -34,8 +35,10 @@ import { saveModel } from '../model/save-model.js';
 import { type GroupedSamples, groupedAt, groupSamples, reportGroups } from '../similarity/group-samples.js';
 import { embeddingsOfRows, encodeTrainingIndex } from '../similarity/training-index.js';
 import { removeCheckpoint } from '../training/checkpoint.js';
-import { fitModel, type ModelFit, type Start, type TrainingReference, tuningSettings } from '../training/fit-model.js';
+import { bestBackbone, type ChosenFeatures, chooseFeatures, type FeatureChoice } from '../training/choose-features.js';
+import { fitModel, type TrainingReference, tuningSettings } from '../training/fit-model.js';
 import type { HeadData } from '../training/head.js';
+import type { ModelFit, Start } from '../training/model-fit.js';
 import { planTraining, type TrainingOptions, type TrainingPlan } from '../training/training-plan.js';
 import { type TunedPart, tunedPart } from '../training/tuned-network.js';
 import { tunedTable } from '../training/tuned-table.js';
@@ -83,6 +86,8 @@ export interface TrainResult {
   readonly precision: 'fp32' | 'int8';
   /** D, the width of the features. */
   readonly features: number;
+  /** How features compared, where they were chosen; null otherwise. */
+  readonly choice: FeatureChoice | null;
   /** What was trained: the head alone, or the backbone from this stage on. */
   readonly tune: string;
   /** The heads that were fitted, and what the held-out images said of each; the first is the one that was taken. */
@@ -91,8 +96,15 @@ export interface TrainResult {
   readonly epochs: readonly Epoch[];
   /** The epoch whose weights were taken; null for ridge. */
   readonly bestEpoch: number | null;
-  /** What the held-out images said of the model fitted without them; null where there were none. */
-  readonly validation: { readonly images: number; readonly mse: number; readonly rmse: number } | null;
+  /**
+   * The error on the held-out images of the model fitted without them; with `folds`, by cross-validation on all images; null where there was neither.
+   */
+  readonly validation: {
+    readonly images: number;
+    readonly folds?: number | undefined;
+    readonly mse: number;
+    readonly rmse: number;
+  } | null;
   readonly extractSeconds: number;
   readonly fitSeconds: number;
   /** What calibrating the intervals took. */
@@ -176,8 +188,9 @@ interface Run {
 async function startRun(given: TrainOptions): Promise<Run> {
   const startedMs = performance.now();
   const { options, manifest: origin } = await optionsFrom(given);
-  const { out, seed = 0, validation = 0.1, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
+  const { out, seed = 0, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
   const plan = planTraining(options);
+  const { validation } = plan;
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   checkCheckpoint(checkpoint, { force, resume });
   checkOutside(out, options.data);
@@ -206,8 +219,8 @@ async function startRun(given: TrainOptions): Promise<Run> {
 /** What is trained on, and with which network. */
 interface Source {
   readonly dataset: Dataset;
-  /** In fp32. */
-  readonly backbone: Backbone;
+  /** In fp32; the features are taken from them. */
+  readonly backbones: readonly [Backbone, ...Backbone[]];
   readonly earlier: EarlierModel | undefined;
   /** Settings that decide the outcome, for the manifest. */
   readonly settings: Manifest['configuration'];
@@ -227,15 +240,18 @@ async function openSource({ options, cacheDir, plan, origin, stage }: Run): Prom
     ...originOf(options.from, origin),
     ...decisionsText(opened, onMessage),
   };
-  const earlier = origin && (await openEarlierModel(options.from!, origin, options.backbone));
+  const earlier = origin && (await openEarlierModel(options.from!, origin, { file: options.backbone, cacheDir }));
   const { backbone: name, weights, sizePx: size, mean, std } = options;
   const asked = { backbone: name, weights, sizePx: size, mean, std, cacheDir };
-  const backbone = earlier?.backbone ?? (await step(profile, 'backbone', () => loadBackbone(asked, stage(1))));
-  const { sizePx } = backbone;
+  const backbones =
+    earlier === undefined
+      ? await step(profile, 'backbone', () => loadBackbones(asked, stage(1)))
+      : ([earlier.backbone] as const);
+  const [{ sizePx }] = backbones;
   const dataset = options.faces
     ? await cropDataset(opened, standardAlignment(sizePx), sizePx, cacheDir, stage(1))
     : opened;
-  return { dataset, backbone, earlier, settings };
+  return { dataset, backbones, earlier, settings };
 }
 
 /** The features of the images that could be read, their labels, and which of them belong together. */
@@ -247,27 +263,47 @@ interface Table extends GroupedSamples {
   /** The part of it that is fine-tuned. */
   readonly part: TunedPart | undefined;
   readonly extraction: Extraction;
+  /** How features compared, where they were chosen. */
+  readonly choice: FeatureChoice | undefined;
   readonly labels: Float64Array;
   readonly statistics: LabelStatistics;
 }
 
-async function tableOf({ dataset, backbone: loaded }: Source, run: Run, closing: Closing): Promise<Table> {
+async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closing: Closing): Promise<Table> {
   const { options, cacheDir, plan, stage } = run;
   const { profile, onMessage } = options;
   const read = readsForTwo();
   const extracted = async (context: RunContext) => {
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
-    const backbone = await step(profile, 'precision', () => backboneAt(precision, loaded, dataset, cacheDir, context));
+    // A model's own features, where training continues from it.
+    const features = earlier === undefined ? plan.features : LAST;
+    const chosen: ChosenFeatures = await step(profile, 'choice', async () =>
+      plan.tune === 'head'
+        ? await chooseFeatures(dataset, backbones, features, cacheDir, { read }, context)
+        : { backbone: await bestBackbone(dataset, backbones, cacheDir, context) },
+    );
+    if (chosen.extraction !== undefined && precision === 'fp32') {
+      const { backbone, extraction, choice } = chosen;
+      closing.push(() => extraction.close());
+      return { backbone, part: undefined, extraction, choice };
+    }
+    await chosen.extraction?.close();
+    const backbone = await step(profile, 'precision', () =>
+      backboneAt(precision, chosen.backbone, dataset, cacheDir, context),
+    );
     // Refused before the work: a stage that the backbone lacks.
     const part = plan.tune === 'head' ? undefined : tunedPart(backbone, plan.tune, plan.batchNorm);
     const extraction = await step(profile, 'features', () =>
       extractFeatures(dataset, backbone, cacheDir, context, { read, middle: true }),
     );
     closing.push(() => extraction.close());
-    return { backbone, part, extraction };
+    return { backbone, part, extraction, choice: chosen.choice };
   };
-  const [{ backbone, part, extraction }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
-    groupSamples(dataset, cacheDir, context, read),
+  const [{ backbone, part, extraction, choice }, all] = await runConcurrently(
+    stage(1),
+    extracted,
+    'duplicates',
+    context => groupSamples(dataset, cacheDir, context, read),
   );
   const { samples } = extraction;
   if (samples.length < 2) {
@@ -280,7 +316,7 @@ async function tableOf({ dataset, backbone: loaded }: Source, run: Run, closing:
   const grouped = groupedAt(all, dataset, extraction.positions);
   reportWarnings(samples, grouped.facts, onMessage);
   if (run.validation > 0) reportGroups(grouped.duplicates, options);
-  return { ...grouped, dataset: { ...dataset, samples }, backbone, part, extraction, labels, statistics };
+  return { ...grouped, dataset: { ...dataset, samples }, backbone, part, extraction, choice, labels, statistics };
 }
 
 /** Which rows are held out, and what fitting starts from where it goes on from a model. */
@@ -411,6 +447,10 @@ async function save(folder: OutputFolder, { source, table, fitted, calibrated }:
   const root = relative(resolve(out), dataset.root);
   const { biasCorrection } = uncertainty;
   const mse = biasCorrection === undefined ? best.validationMse : biasCorrection.after.rmse ** 2;
+  const measured =
+    data.validation.length > 0
+      ? { images: data.validation.length }
+      : { images: data.train.length, folds: best.folds?.length ?? 0 };
   const manifest = await saveModel(folder, {
     target: { name: dataset.target, unit: options.unit ?? null },
     backbone,
@@ -424,7 +464,7 @@ async function save(folder: OutputFolder, { source, table, fitted, calibrated }:
       fingerprint: extraction.fingerprint,
       labels: statistics,
     },
-    metrics: { validation: mse === null ? null : { images: data.validation.length, mse, rmse: Math.sqrt(mse) } },
+    metrics: { validation: mse === null ? null : { ...measured, mse, rmse: Math.sqrt(mse) } },
     framing: alignment,
     times: { extractSeconds: extraction.seconds, fitSeconds, totalSeconds: secondsSince(run.startedMs) },
   });
@@ -449,7 +489,7 @@ async function commit(folder: OutputFolder, manifest: Manifest, { part }: Table,
 
 function trainedResult(
   { metrics }: Manifest,
-  { backbone, part, extraction }: Table,
+  { backbone, part, extraction, choice }: Table,
   { fits, fitSeconds }: Fitted,
   { calibrateSeconds }: Calibrated,
   run: Run,
@@ -460,6 +500,7 @@ function trainedResult(
     backbone: backbone.name,
     precision: backbone.precision ?? 'fp32',
     features: backbone.width,
+    choice: choice ?? null,
     tune: part?.lowest ?? 'head',
     heads: fits.map(fit => ({ name: fit.name, rmse: rmseOf(fit) })),
     epochs: best.epochs,
@@ -496,6 +537,7 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
     backbone: finished.backbone.name,
     precision: finished.backbone.precision ?? 'fp32',
     features: finished.backbone.features,
+    choice: null,
     tune: `${configuration.tune}`,
     heads: [{ name: `tuned from ${configuration.tune} on`, rmse: metrics.validation?.rmse ?? null }],
     epochs: parseEvents(await readPart(out, EVENTS_FILE, 'utf8'), join(out, EVENTS_FILE)),
@@ -510,7 +552,7 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
 /** What of a result the model itself says. */
 type ModelResult = Pick<
   TrainResult,
-  'backbone' | 'precision' | 'features' | 'tune' | 'heads' | 'epochs' | 'bestEpoch' | 'validation'
+  'backbone' | 'precision' | 'features' | 'choice' | 'tune' | 'heads' | 'epochs' | 'bestEpoch' | 'validation'
 > &
   Pick<TrainResult, 'fitSeconds' | 'calibrateSeconds' | 'computeShare'>;
 

@@ -12,16 +12,25 @@ const failure = (options: Partial<BackboneOptions>) => failureOf(() => load(opti
 
 describe('loadBackbone', () => {
   it('knows face and the ResNets', () => {
-    assert.deepEqual(backboneNames, ['face', 'resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152']);
+    assert.deepEqual(backboneNames, [
+      'auto',
+      'face',
+      'objects',
+      'resnet18',
+      'resnet34',
+      'resnet50',
+      'resnet101',
+      'resnet152',
+    ]);
   });
 
   it('refuses an unknown name with the list of those it knows', async () => {
     assert.equal(
       await failure({ backbone: 'resnet20' }),
-      'UsageError: `backbone`: expected face, resnet18, resnet34, resnet50, resnet101, resnet152 or an ONNX file, got "resnet20"',
+      'UsageError: `backbone`: expected auto, face, objects, resnet18, resnet34, resnet50, resnet101, resnet152 or an ONNX file, got "resnet20"',
     );
     for (const backbone of ['toString', ''])
-      assert.match(await failure({ backbone }), /^UsageError: `backbone`: expected face, /);
+      assert.match(await failure({ backbone }), /^UsageError: `backbone`: expected auto, face, /);
   });
 
   it('refuses options that a backbone has no use for', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { columnGroups, folds, joinGroups, splitByQuantile } from '../../src/datasets/split.js';
+import { columnGroups, crossFolds, folds, joinGroups, splitByQuantile } from '../../src/datasets/split.js';
 import { failureOf } from './temp.js';
 
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
@@ -145,4 +145,19 @@ test('groups of several kinds are joined where they share a sample', () => {
   assert.deepEqual(columnGroups(samples), [0, 1, 2, 0, 4, 5]);
   assert.deepEqual(joinGroups(6, [columnGroups(samples), [0, 1, 2, 2, 4, 4]]), [0, 1, 0, 0, 4, 4]);
   assert.deepEqual(joinGroups(2, []), [0, 1]);
+});
+
+test('folds of a cross-validation hold every row once, with the same spread of labels in each', () => {
+  const labels = Float64Array.from(range(700), i => (i * 7919) % 131);
+  const five = crossFolds(labels, 0);
+  assert.equal(five.length, 5);
+  assert.deepEqual(sorted(five.flat()), range(700));
+  const means = five.map(fold => fold.reduce((sum, i) => sum + labels[i]!, 0) / fold.length);
+  assert.ok(Math.max(...means) - Math.min(...means) < 0.5, `${means}`);
+  assert.deepEqual(crossFolds(labels, 0), five);
+  assert.notDeepEqual(crossFolds(labels, 1), five);
+  assert.deepEqual(
+    crossFolds(Float64Array.of(1, 2, 3), 0).map(fold => fold.length),
+    [1, 1, 1],
+  );
 });

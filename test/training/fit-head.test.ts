@@ -79,7 +79,7 @@ describe('a head to go on with', () => {
       const { head } = await fitHead(ruleData(), { kind: 'mlp', loss, epochs: 1, seed: 0 });
       const graph = new Graph();
       buildHead(graph.input('features', 'float32', ['N', WIDTH]), head);
-      const read = readHead(graph.constants)!;
+      const read = readHead(graph.constants) as Head;
       assert.deepEqual([read.layers, read.bins, read.standardization], [head.layers, head.bins, head.standardization]);
       assert.equal(read.target?.std, head.target && Math.fround(head.target.std));
       assert.equal(read.target?.mean, head.target && Math.fround(head.target.mean));

@@ -48,7 +48,7 @@ describe('buildHead', () => {
       runGraph(x => buildHead(x, linearHead({ weight: new Float32Array(4), bias: 0 })).value, [features]),
       {
         name: 'ShapeError',
-        message: 'MatMul: expected [M, K] and [K, P], got float32 [2, 3] and float32 [4, 1]',
+        message: 'MatMul: expected [..., M, K] and [..., K, P], got float32 [2, 3] and float32 [4, 1]',
       },
     );
   });

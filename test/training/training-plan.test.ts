@@ -5,7 +5,9 @@ import { failureOf } from '../datasets/temp.js';
 
 const plain: TrainingPlan = {
   tune: 'head',
+  validation: 0,
   precision: 'fp32',
+  features: 'auto',
   heads: ['ridge', 'mlp'],
   loss: 'distribution',
   balance: false,
@@ -16,7 +18,7 @@ const plain: TrainingPlan = {
   recipe: {},
   headRecipe: {},
 };
-const tuned: TrainingPlan = { ...plain, heads: ['mlp'], tune: 'last' };
+const tuned: TrainingPlan = { ...plain, validation: 0.1, features: 'last', heads: ['mlp'], tune: 'last' };
 const steps = { epochs: 3, learningRate: 0.1, batch: 4 };
 const whole = {
   ...steps,
@@ -32,11 +34,13 @@ const whole = {
 /** What is asked for, and what differs from the plain plan. */
 const frozen: readonly [TrainingOptions, Partial<TrainingPlan>][] = [
   [{}, {}],
-  [{ tune: 'head', validation: 0.5 }, {}],
-  [whole, { recipe: whole, headRecipe: whole }],
-  // Without held-out images there is nothing to choose by.
-  [{ validation: 0 }, { heads: ['ridge'], loss: 'mse' }],
+  [{ tune: 'head', validation: 0.5 }, { validation: 0.5 }],
+  // It stops by held-out images.
+  [whole, { validation: 0.1, recipe: whole, headRecipe: whole }],
+  [{ validation: 0 }, {}],
   [{ weights: 'formula' }, { rateDecay: 1 }],
+  [{ backbone: 'resnet18' }, { features: 'last' }],
+  [{ backbone: 'resnet18', features: 'stages' }, { features: 'stages' }],
   [{ solver: 'ridge' }, { heads: ['ridge'], loss: 'mse' }],
   [
     { head: 'linear', solver: 'ridge', loss: 'mse' },
@@ -47,7 +51,7 @@ const frozen: readonly [TrainingOptions, Partial<TrainingPlan>][] = [
   [{ head: 'mlp' }, { heads: ['mlp'] }],
   [
     { head: 'mlp', loss: 'mse', balance: true, ...whole },
-    { heads: ['mlp'], loss: 'mse', balance: true, recipe: whole, headRecipe: whole },
+    { validation: 0.1, heads: ['mlp'], loss: 'mse', balance: true, recipe: whole, headRecipe: whole },
   ],
   [{ loss: 'mae' }, { heads: ['mlp'], loss: 'mae' }],
   [{ loss: 'distribution' }, { heads: ['mlp'] }],
@@ -57,10 +61,11 @@ const frozen: readonly [TrainingOptions, Partial<TrainingPlan>][] = [
     { heads: ['linear'], loss: 'huber', recipe: steps, headRecipe: steps },
   ],
   [{ head: 'linear', loss: 'distribution' }, { heads: ['linear'] }],
-  [{ solver: 'adam' }, { heads: ['classic'], loss: 'mse' }],
+  [{ solver: 'adam' }, { validation: 0.1, heads: ['classic'], loss: 'mse' }],
   [
     { solver: 'adam', head: 'linear', loss: 'mae', balance: true, ...steps, patience: 1 },
     {
+      validation: 0.1,
       heads: ['classic'],
       loss: 'mae',
       balance: true,
@@ -87,7 +92,7 @@ const unfrozen: readonly [TrainingOptions, Partial<TrainingPlan>][] = [
     { batchNorm: 'batch', augment: 'face', findRate: true, balance: true },
   ],
   [{ resume: true, checkpointSeconds: 0 }, {}],
-  [{ validation: 0 }, {}],
+  [{ validation: 0 }, { validation: 0 }],
 ];
 
 describe('planTraining', () => {
@@ -135,7 +140,7 @@ const refusals: readonly [TrainingOptions, string][] = [
     '`patience` has no effect with `validation: 0`, which holds out no images; remove it',
   ],
   [
-    { validation: 0, correctBias: true },
+    { validation: 0, solver: 'adam', correctBias: true },
     '`correctBias` has no effect with `validation: 0`, which holds out no images; remove it',
   ],
 
@@ -144,6 +149,10 @@ const refusals: readonly [TrainingOptions, string][] = [
   [{ unfreeze: 'last' }, '`unfreeze`: expected the name of a stage, got "last"; take `tune: last`'],
   [{ unfreeze: 'all' }, '`unfreeze`: expected the name of a stage, got "all"; take `tune: all`'],
   [{ tune: 'last', solver: 'ridge' }, '`solver` has no effect while a backbone is fine-tuned; remove it'],
+  [
+    { tune: 'last', features: 'stages' },
+    '`features` has no effect while a backbone is fine-tuned, whose own features are trained; remove it',
+  ],
   [
     { tune: 'last', precision: 'int8' },
     '`precision` has no effect while a backbone is fine-tuned, which is computed in fp32; remove it',
@@ -188,7 +197,6 @@ const refusals: readonly [TrainingOptions, string][] = [
       `\`${key}\` has no effect with \`solver: adam\`; remove it`,
     ]),
   [{ head: 'linear', epochs: 3 }, `\`epochs\` ${onRidge} or \`solver: adam\``],
-  [{ validation: 0, epochs: 3 }, `\`epochs\` ${onRidge} or \`solver: adam\``],
 ];
 
 describe('planTraining refuses', () => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { mean } from '../../src/metrics/statistics.js';
 import type { HeadData } from '../../src/training/head.js';
 import { predictRows } from '../../src/training/out-of-fold.js';
 import { fitRidge } from '../../src/training/ridge.js';
-import { calibrateCross, calibrateSplit, calibrationFolds } from '../../src/uncertainty/calibration-set.js';
+import { calibrateCross, calibrateSplit } from '../../src/uncertainty/calibration-set.js';
 import { scalesOf } from '../../src/uncertainty/error-scale.js';
 import { calibrateIntervals, intervalsAt } from '../../src/uncertainty/intervals.js';
 import { distancesOf } from '../../src/uncertainty/ppca.js';
@@ -32,26 +31,6 @@ function sample(): HeadData {
   const train = indices.filter(i => i % 4 !== 0);
   return { rows: rowsOf(features, WIDTH), labels, train, validation: indices.filter(i => i % 4 === 0) };
 }
-
-describe('folds for calibration', () => {
-  it('hold every row once, with the same spread of labels in each', () => {
-    const { labels } = sample();
-    const folds = calibrationFolds(labels, 0);
-    assert.equal(folds.length, 5);
-    assert.deepEqual(
-      folds.flat().sort((a, b) => a - b),
-      [...labels.keys()],
-    );
-    const means = folds.map(fold => mean(fold.map(i => labels[i]!)));
-    assert.ok(Math.max(...means) - Math.min(...means) < 0.5, `${means}`);
-    assert.deepEqual(calibrationFolds(labels, 0), folds);
-    assert.notDeepEqual(calibrationFolds(labels, 1), folds);
-    assert.deepEqual(
-      calibrationFolds(Float64Array.of(1, 2, 3), 0).map(fold => fold.length),
-      [1, 1, 1],
-    );
-  });
-});
 
 describe('calibration', () => {
   it('by folds and on held-out rows gives intervals that hold what was asked of other rows', async () => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
 import { extent, mean } from '../../src/metrics/statistics.js';
 import { buildHead, type Head } from '../../src/training/head.js';
-import { buildScale, buildSpread, fitErrorScale, scalesOf } from '../../src/uncertainty/error-scale.js';
+import { buildScale, fitErrorScale, scalesOf } from '../../src/uncertainty/error-scale.js';
 import { expectAllClose } from '../close.js';
 import { float, runGraph } from '../run-graph.js';
 
@@ -76,11 +76,11 @@ describe('the scale of errors', () => {
       const value = (await runGraph(x => buildHead(x, head).value, [features])).data as Float32Array;
       const spread =
         'bins' in head
-          ? ((await runGraph(x => buildSpread(buildHead(x, head), head), [features])).data as Float32Array)
+          ? ((await runGraph(x => buildHead(x, head).spread!, [features])).data as Float32Array)
           : undefined;
       const signals = { value, distance: [0.8, 1, 1.2, 1.3], spread };
       const scale = fitErrorScale([1, -4, 2, 3], signals);
-      const out = await runGraph((x, d) => buildScale(buildHead(x, head), d, head, scale), [features, distance]);
+      const out = await runGraph((x, d) => buildScale(buildHead(x, head), d, scale), [features, distance]);
       // A value of a million has steps of 0.06 in float32, among values that lie 10 apart.
       const tolerance = { rtol: 'bins' in head ? 1e-2 : 1e-5, atol: 0 };
       expectAllClose(out, float([4], scalesOf(scale, { ...signals, distance: distance.data })), tolerance);

@@ -1,0 +1,259 @@
+import { foldContext } from '../base/progress.js';
+import { significant } from '../base/text.js';
+import { crossFolds } from '../datasets/split.js';
+import { type RowScale, scaleOf } from '../features/row-sums.js';
+import type { Epoch } from '../formats/events.js';
+import { mean } from '../metrics/statistics.js';
+import { continueHead, fitHead, type HeadOptions, headRecipe } from './fit-head.js';
+import { type Head, type HeadAverage, type HeadData, type HeadMember, isAverage, type ModelHead } from './head.js';
+import type { EpochContext, ModelFit, Start } from './model-fit.js';
+import { type FoldHead, predictRows } from './out-of-fold.js';
+import { crossFitRidge } from './ridge.js';
+import type { TrainingPlan } from './training-plan.js';
+
+/** One kind of head, fitted by cross-validation. */
+interface CrossFit {
+  readonly kind: 'ridge' | 'linear' | 'mlp';
+  /** The members of the model's head; their shares are equal. */
+  readonly heads: readonly Head[];
+  /** One a fold, fitted without its rows. */
+  readonly foldHeads: readonly Head[];
+  /** The predictions of `foldHeads` for the training rows, in their order. */
+  readonly outOfFold: Float64Array;
+  /** What is reported of gradient steps: of the first fold. */
+  readonly epochs: readonly Epoch[];
+  readonly computeShare: number | null;
+  readonly configuration: ModelFit['configuration'];
+}
+
+/**
+ * The heads of a plan as one: ridge on all training rows, and the mean of the gradient heads of five folds; of both, the weighted mean
+ * whose out-of-fold error is smallest.
+ *
+ * The error is that of the folds' heads: each image is predicted by heads that were fitted without its fold, or on held-out images by the
+ * head of the model.
+ */
+export async function fitAverage(
+  data: HeadData,
+  plan: TrainingPlan,
+  seed: number,
+  start: Start | undefined,
+  context: EpochContext,
+): Promise<ModelFit[]> {
+  const { rows, labels, train, validation } = data;
+  const scale = scaleOf(rows, labels, train);
+  const folds = foldsOf(data, seed);
+  const fits: CrossFit[] = [];
+  for (const kind of plan.heads) {
+    if (kind === 'ridge') fits.push(await crossRidge(data, folds, scale, context));
+    else if (kind !== 'classic')
+      fits.push(await crossGradient(kind, data, folds, { plan, seed, start, scale }, context));
+  }
+  const y = train.map(row => labels[row]!);
+  const errorOf = (value: ArrayLike<number>) => mean(y.map((label, i) => (value[i]! - label) ** 2));
+  const alone = fits.map(fit => ({ fit, mse: errorOf(fit.outOfFold) }));
+  const shares = sharesOf(fits, y);
+  const taken = fits.flatMap((fit, i) => (shares[i]! > 0 ? [{ fit, share: shares[i]! }] : []));
+  const headOf = (heads: (fit: CrossFit) => readonly Head[]) =>
+    averageOf(
+      taken.flatMap(({ fit, share }) => heads(fit).map(head => ({ share: share / heads(fit).length, head }))),
+      scale,
+      data,
+    );
+  const head = headOf(({ heads }) => heads);
+  const foldHeads: FoldHead[] = folds.map((rows, fold) => ({
+    rows,
+    head: headOf(({ foldHeads }) => [foldHeads[fold]!]),
+  }));
+  let mse = errorOf(y.map((_, i) => taken.reduce((sum, { fit, share }) => sum + share * fit.outOfFold[i]!, 0)));
+  if (validation.length > 0) {
+    foldHeads.push({ rows: validation, head });
+    const { value } = await predictRows(head, rows, validation);
+    mse = mean(validation.map((row, i) => (value[i]! - labels[row]!) ** 2));
+  }
+  const named = taken.map(({ fit, share }) => ({ name: nameOf(fit), share, fit }));
+  const gradient = named.find(({ fit }) => fit.kind !== 'ridge')?.fit;
+  const name = named
+    .map(({ name, share }) => (named.length === 1 ? name : `${significant(share, 2)} ${name}`))
+    .join(' + ');
+  const measured =
+    validation.length > 0 ? `on ${validation.length} held-out images` : `by ${folds.length}-fold cross-validation`;
+  if (fits.length > 1) {
+    const each = alone.map(({ fit, mse }) => `${nameOf(fit)} ${significant(Math.sqrt(mse), 3)}`).join(', ');
+    context.onMessage?.(
+      `head: ${name}; cross-validated RMSE of each alone: ${each}; RMSE ${significant(Math.sqrt(mse), 3)} ${measured}`,
+    );
+  }
+  const best: ModelFit = {
+    name,
+    head,
+    held: head,
+    folds: foldHeads,
+    epochs: gradient?.epochs ?? [],
+    bestEpoch: null,
+    validationMse: mse,
+    computeShare: gradient?.computeShare ?? null,
+    configuration: {
+      ...Object.assign({}, ...named.map(({ fit }) => fit.configuration)),
+      ...(named.length > 1 && { head: 'average', shares: name }),
+      folds: folds.length,
+    },
+  };
+  if (fits.length < 2) return [best];
+  const others = alone.toSorted((a, b) => a.mse - b.mse);
+  return [best, ...others.map(({ fit, mse }) => ({ ...best, name: nameOf(fit), validationMse: mse }))].slice(
+    0,
+    named.length === 1 ? 2 : undefined,
+  );
+}
+
+const nameOf = ({ kind, heads }: CrossFit): string => (kind === 'ridge' ? 'ridge' : `mean of ${heads.length} ${kind}`);
+
+/** Five folds of the training rows. */
+function foldsOf({ labels, groups, train }: HeadData, seed: number): number[][] {
+  const own = groups === undefined ? undefined : train.map(row => groups[row]!);
+  const folds = crossFolds(
+    Float64Array.from(train, row => labels[row]!),
+    seed,
+    own,
+  );
+  return folds.map(fold => fold.map(at => train[at]!));
+}
+
+async function crossRidge(
+  data: HeadData,
+  folds: readonly (readonly number[])[],
+  scale: RowScale,
+  context: EpochContext,
+): Promise<CrossFit> {
+  const { head, strength, foldHeads } = await crossFitRidge(data, folds, scale, context);
+  return {
+    kind: 'ridge',
+    heads: [head],
+    foldHeads,
+    outOfFold: await predictFolds(data, folds, foldHeads),
+    epochs: [],
+    computeShare: null,
+    configuration: { head: 'linear', solver: 'ridge', loss: 'mse', strength },
+  };
+}
+
+async function crossGradient(
+  kind: 'linear' | 'mlp',
+  data: HeadData,
+  folds: readonly (readonly number[])[],
+  { plan, seed, start, scale }: { plan: TrainingPlan; seed: number; start: Start | undefined; scale: RowScale },
+  context: EpochContext,
+): Promise<CrossFit> {
+  const { loss, balance, augment } = plan;
+  const recipe = headRecipe(plan.headRecipe, data.train.length);
+  const options: HeadOptions = { ...plan.headRecipe, kind, loss, balance, seed };
+  const foldHeads: Head[] = [];
+  let [epochs, computeShare]: [readonly Epoch[], number] = [[], 0];
+  for (const [fold, held] of folds.entries()) {
+    const out = new Set(held);
+    const train = folds.length === 1 ? data.train : data.train.filter(row => !out.has(row));
+    // Their own fold measures the epochs, but chooses none: the weights of the last epoch are kept.
+    const part = { ...data, train, validation: data.validation.length > 0 ? data.validation : fold === 0 ? held : [] };
+    const earlier = earlierMember(start, fold, part, { kind, loss }, scale);
+    const { head, fit } = await fitHead(
+      part,
+      {
+        ...options,
+        seed: seed + fold,
+        keep: recipe.patience === null ? 'last' : 'best',
+        start: earlier,
+        standardization: scale.standardization,
+        ...(fold === 0 && { onEpoch: context.onEpoch }),
+      },
+      {
+        ...foldContext(context, `fitting the ${kind} head`, fold, folds.length),
+        onMessage: fold === 0 ? context.onMessage : undefined,
+      },
+    );
+    foldHeads.push(head);
+    if (fold === 0) [epochs, computeShare] = [fit.epochs, fit.computeShare];
+  }
+  return {
+    kind,
+    heads: foldHeads,
+    foldHeads,
+    outOfFold: await predictFolds(data, folds, foldHeads),
+    epochs,
+    computeShare,
+    configuration: { head: kind, solver: 'adam', loss, balance, augment, ...recipe },
+  };
+}
+
+/** The head of this fold in the model that training continues from, where it has the form and has not been fitted on these images. */
+function earlierMember(
+  start: Start | undefined,
+  fold: number,
+  data: HeadData,
+  form: { readonly kind: 'linear' | 'mlp'; readonly loss: TrainingPlan['loss'] },
+  scale: RowScale,
+): Head | undefined {
+  if (start?.head === undefined || start.knowsImages) return undefined;
+  const { head } = start;
+  const candidates: Head[] = isAverage(head)
+    ? head.members.map(member => ({ ...member.head, standardization: head.standardization }))
+    : [head];
+  const fitting = candidates.flatMap(candidate => continueHead(candidate, data, form) ?? []);
+  const found = fitting[fold % fitting.length];
+  // All members share one standardization, that of these rows.
+  return found && { ...found, standardization: scale.standardization };
+}
+
+/** The predictions of each fold's head for its rows, in the order of the training rows. */
+async function predictFolds(
+  { rows, train }: HeadData,
+  folds: readonly (readonly number[])[],
+  heads: readonly Head[],
+): Promise<Float64Array> {
+  const places = new Map(train.map((row, at) => [row, at]));
+  const out = new Float64Array(train.length);
+  for (const [fold, indices] of folds.entries()) {
+    const { value } = await predictRows(heads[fold]!, rows, indices);
+    indices.forEach((row, i) => {
+      out[places.get(row)!] = value[i]!;
+    });
+  }
+  return out;
+}
+
+/** Shares smaller than this are not worth a head. */
+const LEAST_SHARE = 0.05;
+
+/** The shares of one or two fits, in [0, 1], with the smallest squared out-of-fold error. */
+function sharesOf(fits: readonly CrossFit[], y: readonly number[]): number[] {
+  const [a, b] = fits;
+  if (a === undefined || b === undefined) return [1];
+  let [products, squares] = [0, 0];
+  y.forEach((label, i) => {
+    const difference = a.outOfFold[i]! - b.outOfFold[i]!;
+    products += difference * (label - b.outOfFold[i]!);
+    squares += difference ** 2;
+  });
+  const share = squares > 0 ? Math.min(Math.max(products / squares, 0), 1) : 1;
+  if (share < LEAST_SHARE) return [0, 1];
+  return share > 1 - LEAST_SHARE ? [1, 0] : [share, 1 - share];
+}
+
+/** One head as it is; several as their weighted mean on the shared standardization. */
+function averageOf(
+  members: readonly { readonly share: number; readonly head: Head }[],
+  { standardization }: RowScale,
+  { range }: HeadData,
+): ModelHead {
+  const [only, ...others] = members as [(typeof members)[number]];
+  if (others.length === 0) return only.head;
+  const average: HeadAverage = {
+    standardization,
+    members: members.map(({ share, head: { layers, target, bins } }) => {
+      const head: HeadMember = { layers, target, bins };
+      return { share, head };
+    }),
+    range,
+  };
+  return average;
+}
