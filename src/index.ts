@@ -23,7 +23,7 @@ export type { ColumnErrors, ColumnGroup } from './evaluation/columns.js';
 export type { ErrorPair, Evaluation, GroupErrors, Slope } from './evaluation/evaluate.js';
 export type { SubsetErrors } from './evaluation/groups.js';
 export type { Slice } from './evaluation/slices.js';
-export type { Suspect } from './evaluation/suspects.js';
+export type { SuspiciousLabel } from './evaluation/suspicious-labels.js';
 export type { Epoch } from './formats/events.js';
 export type { Manifest } from './formats/manifest.js';
 export type { Metrics } from './formats/metrics.js';

@@ -20,7 +20,7 @@ import type { IntervalScores } from '../uncertainty/intervals.js';
 import type { UnusualGrade } from '../uncertainty/unusual.js';
 import { type ColumnErrors, errorsByColumn } from './columns.js';
 import { errorsOfSubset, groupByLabel, type SubsetErrors } from './groups.js';
-import { errorsBySlice, type Looks, type Slice } from './slices.js';
+import { errorsBySlice, type ImageProperties, type Slice } from './slices.js';
 import { evaluationWarnings } from './warnings.js';
 
 /** A model's prediction for one image, with its label. */
@@ -39,7 +39,7 @@ export interface Prediction {
   readonly unlike?: UnusualGrade | undefined;
   /** The other cells of its row in the table, by column. */
   readonly columns?: Readonly<Record<string, string>> | undefined;
-  readonly looks?: Looks | undefined;
+  readonly properties?: ImageProperties | undefined;
 }
 
 /** The errors of the images whose label lies from `from` (included) to `to` (excluded). */
@@ -168,7 +168,7 @@ export function evaluate(
       seed,
     ),
     slices: errorsBySlice(
-      predictions.map(({ looks }) => looks),
+      predictions.map(({ properties }) => properties),
       sizePx,
       yTrue,
       yPred,

@@ -3,7 +3,7 @@ import { mean, standardDeviation } from '../metrics/statistics.js';
 import { errorsOfSubset, type SubsetErrors } from './groups.js';
 
 /** Properties of an image that do not depend on its content. */
-export interface Looks {
+export interface ImageProperties {
   /** Pixels, after the EXIF orientation is applied. */
   readonly widthPx: number;
   readonly heightPx: number;
@@ -30,26 +30,26 @@ const SURE = 3.29;
  * The slices with at least one image: grayscale, small (the shorter edge below half of `sizePx`, so that the image is enlarged more than
  * twice), dark.
  *
- * @param looks One for each prediction; undefined where unknown.
+ * @param properties One for each prediction; undefined where unknown.
  * @param sizePx The model's input size.
  */
 export function errorsBySlice(
-  looks: readonly (Looks | undefined)[],
+  properties: readonly (ImageProperties | undefined)[],
   sizePx: number,
   yTrue: ArrayLike<number>,
   yPred: ArrayLike<number>,
   seed: number,
 ): Slice[] {
   const least = sizePx / 2;
-  const tests: readonly [Slice['slice'], string, (look: Looks) => boolean][] = [
+  const tests: readonly [Slice['slice'], string, (image: ImageProperties) => boolean][] = [
     ['grayscale', 'no color', ({ isGray }) => isGray],
     ['small', `shorter edge below ${least} px`, ({ widthPx, heightPx }) => Math.min(widthPx, heightPx) < least],
     ['dark', `mean luminance below ${DARK} of 255`, ({ brightness }) => brightness < DARK],
   ];
   return tests.flatMap(([slice, meaning, belongs]) => {
     const [inside, outside]: [number[], number[]] = [[], []];
-    looks.forEach((look, i) => {
-      if (look !== undefined) (belongs(look) ? inside : outside).push(i);
+    properties.forEach((image, i) => {
+      if (image !== undefined) (belongs(image) ? inside : outside).push(i);
     });
     if (inside.length === 0) return [];
     const finding = findingOf(slice, inside, outside, yTrue, yPred);

@@ -5,9 +5,9 @@ import type { RunContext } from '../base/progress.js';
 import { copyGraph } from '../engine/graph/copy.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
+import { type Observed, observe as observeValue } from '../engine/quantize/observe.js';
 import { prepare, type Quantizable, quantize } from '../engine/quantize/quantize.js';
 import { type Calibration, calibrations, type Range, Seen } from '../engine/quantize/ranges.js';
-import { type Watched, watch as watchValue } from '../engine/quantize/watch.js';
 import { createSession, type Session } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 
@@ -126,7 +126,7 @@ async function observe(
   const x = pixelInput(graph, backbone, 'N');
   const values = copyGraph([...network.ranged, ...network.outputs], graph, new Map([[network.input.name, x]]));
   for (const [i, { name }] of network.ranged.entries())
-    for (const [what, value] of Object.entries(watchValue(values[i]!))) graph.output(`${what}/${name}`, value);
+    for (const [what, value] of Object.entries(observeValue(values[i]!))) graph.output(`${what}/${name}`, value);
   graph.output('features', values[network.ranged.length]!);
   const watched = [...graph.outputs.keys()].filter(name => name !== 'features');
   const session = await createSession(toOnnx(graph), { handOver: true, prepare: false });
@@ -137,7 +137,7 @@ async function observe(
       throwIfAborted(signal);
       const count = Math.min(WATCHED_BATCH, total - done);
       const outputs = await session.run({ pixels: images(calibrating, done, count) }, { outputs: watched });
-      const of = (what: keyof Watched, name: string) => outputs[`${what}/${name}`]!.data as Float32Array;
+      const of = (what: keyof Observed, name: string) => outputs[`${what}/${name}`]!.data as Float32Array;
       for (const [name, value] of seen)
         if (!value.add(of('numbers', name), of('largest', name), of('opposite', name)))
           throw new InputError(

@@ -1,6 +1,6 @@
 import { significant } from '../base/text.js';
 import type { Prediction } from '../evaluation/evaluate.js';
-import type { Suspect } from '../evaluation/suspects.js';
+import type { SuspiciousLabel } from '../evaluation/suspicious-labels.js';
 import { contactSheetPng, withThumbnails } from '../images/contact-sheet.js';
 import type { Model } from '../model/model.js';
 import { type TrainingNeighbour, withTrainingNeighbours } from '../model/training-neighbors.js';
@@ -20,7 +20,7 @@ export interface EvaluationImages {
   readonly best: readonly (Prediction & Shown)[];
   readonly worst: readonly (Prediction & Shown & { readonly neighbours: readonly TrainingNeighbour[] })[];
   /** The first of those whose labels are doubted. */
-  readonly suspects: readonly (Suspect & Shown)[];
+  readonly suspects: readonly (SuspiciousLabel & Shown)[];
 }
 
 const SHOWN = 24;
@@ -34,7 +34,7 @@ const SUSPECTS_SHOWN = 12;
  */
 export async function evaluationImages(
   predictions: readonly Prediction[],
-  suspects: readonly Suspect[],
+  suspects: readonly SuspiciousLabel[],
   pathOf: (file: string) => string,
   known: { readonly model: Model; readonly home: string; readonly index: TrainingIndex | undefined },
 ): Promise<EvaluationImages> {

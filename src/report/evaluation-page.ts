@@ -30,7 +30,7 @@ import {
 } from './plots.js';
 import { subsetSections } from './subsets-section.js';
 import { formatOf, summarize } from './summary.js';
-import { type SuspectImage, suspectsSection } from './suspects-section.js';
+import { type SuspiciousImage, suspiciousSection } from './suspicious-section.js';
 
 /** An image with its label and its prediction. */
 export interface PredictedImage extends Prediction {
@@ -56,7 +56,7 @@ export interface EvaluationPageOptions extends Target {
   /** The first of them with the training images that they repeat. */
   readonly leakedImages?: readonly LeakedImage[];
   /** Images with suspicious labels, the most suspicious first, and their number in all. */
-  readonly suspects?: readonly SuspectImage[];
+  readonly suspects?: readonly SuspiciousImage[];
   readonly suspectCount?: number;
   /** Model, data, backbone, solver, seed, versions, times. */
   readonly made: MadeBy;
@@ -93,7 +93,7 @@ export function evaluationPage(options: EvaluationPageOptions): string {
       subsetSections(evaluation, target, isWhole, format),
       best.length > 0 && section('Best predictions', '', grid(best, 'good')),
       worst.length > 0 && section('Worst predictions', worstNote(worst), grid(worst, 'bad')),
-      suspectsSection(options.suspects ?? [], options.suspectCount ?? 0, images, target, format),
+      suspiciousSection(options.suspects ?? [], options.suspectCount ?? 0, images, target, format),
       skippedSection('Skipped files', skipped),
       madeSection(made),
     ],

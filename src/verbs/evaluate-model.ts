@@ -12,8 +12,8 @@ import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { copiesFor } from '../engine/runtime/session.js';
 import { type Evaluation, evaluate, type Prediction } from '../evaluation/evaluate.js';
-import type { Looks } from '../evaluation/slices.js';
-import { type Suspect, suspectsOf } from '../evaluation/suspects.js';
+import type { ImageProperties } from '../evaluation/slices.js';
+import { type SuspiciousLabel, suspiciousLabels } from '../evaluation/suspicious-labels.js';
 import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
 import { formatMetrics, METRICS_FILE } from '../formats/metrics.js';
@@ -62,7 +62,7 @@ export interface EvaluateModelResult extends Evaluation {
   /** Which of the images the model was trained on, and its errors without them; absent where the model does not know. */
   readonly leakage?: Leakage;
   /** Labels outside of the interval of 99 %, the most suspicious first. */
-  readonly suspects: readonly Suspect[];
+  readonly suspects: readonly SuspiciousLabel[];
   /** The folder with report.html, metrics.json, model-card.md, predictions.csv, best.png and worst.png. */
   readonly out: string;
   /** Whether each prediction is the mean of an image's and its mirror image's. */
@@ -117,7 +117,7 @@ interface Measured {
   readonly manifest: Manifest;
   readonly predictions: readonly Prediction[];
   readonly evaluation: Evaluation;
-  readonly suspects: readonly Suspect[];
+  readonly suspects: readonly SuspiciousLabel[];
   readonly leakage: Leakage | undefined;
   readonly images: EvaluationImages;
   readonly leakedImages: Awaited<ReturnType<typeof leakedImages>>;
@@ -138,7 +138,7 @@ async function measure(home: string, options: EvaluateModelOptions): Promise<Mea
     const predicted = async (context: RunContext) => {
       const answered = await predictSamples(model, dataset, { ...context, tta: options.tta ?? false, read });
       if (answered.predictions.length === 0) throw nothingRead(options.data, samples.length, answered.skipped);
-      const suspects = suspectsOf(answered.predictions, manifest.intervals);
+      const suspects = suspiciousLabels(answered.predictions, manifest.intervals);
       const draw = () => evaluationImages(answered.predictions, suspects, pathOf, { model, home, index });
       return { ...answered, suspects, images: await step(profile, 'images', draw) };
     };
@@ -155,7 +155,7 @@ async function measure(home: string, options: EvaluateModelOptions): Promise<Mea
       compared,
     );
     reportWarnings(samples, facts, onMessage);
-    const predictions = answers.map((answer, i) => ({ ...answer, looks: looksOf(facts[positions[i]!]) }));
+    const predictions = answers.map((answer, i) => ({ ...answer, properties: propertiesOf(facts[positions[i]!]) }));
     const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);
     const evaluation = evaluate(predictions, {
       trainingLabels: manifest.dataset.labels,
@@ -287,7 +287,7 @@ function madeOf(manifest: Manifest, { home, options }: About, seconds: number): 
 }
 
 /** What slices are made by. */
-function looksOf(fact: ImageFacts | undefined): Looks | undefined {
+function propertiesOf(fact: ImageFacts | undefined): ImageProperties | undefined {
   if (fact === undefined) return undefined;
   const { width, height, brightness } = fact.quality;
   return { widthPx: width, heightPx: height, brightness, isGray: isGray(fact.quality) };

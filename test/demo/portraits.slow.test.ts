@@ -27,8 +27,8 @@ describe('describePerson', () => {
       for (const { beard } of people(age, 60)) assert.equal(beard, undefined, `a beard at ${age}`);
     }
     const grown = people(45, 300);
-    assert.ok(grown.some(({ beard, looks }) => beard !== undefined && looks.sex === 'male'));
-    assert.ok(grown.every(({ beard, looks }) => beard === undefined || looks.sex === 'male'));
+    assert.ok(grown.some(({ beard, appearance }) => beard !== undefined && appearance.sex === 'male'));
+    assert.ok(grown.every(({ beard, appearance }) => beard === undefined || appearance.sex === 'male'));
   });
 
   it('makes every cue follow the age on average', () => {
@@ -248,7 +248,7 @@ describe('generatePortraits', () => {
       assert.equal(original.label === label, kind === 'duplicate');
       assert.notDeepEqual(await bytesOf(file), await bytesOf(of));
       const copy = await thumbnail(file);
-      assert.ok(distance(copy, await thumbnail(of)) < 4, `${file} looks like ${of}`);
+      assert.ok(distance(copy, await thumbnail(of)) < 4, `${file} appearance like ${of}`);
       assert.ok(distance(copy, stranger) > 12, `${file} differs from another portrait`);
     }
     assert.ok(rows.every(({ of, kind }) => (of !== '') === kind.endsWith('duplicate')));

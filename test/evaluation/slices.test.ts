@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { errorsBySlice, type Looks } from '../../src/evaluation/slices.js';
+import { errorsBySlice, type ImageProperties } from '../../src/evaluation/slices.js';
 
-const plain: Looks = { widthPx: 300, heightPx: 200, brightness: 120, isGray: false };
+const plain: ImageProperties = { widthPx: 300, heightPx: 200, brightness: 120, isGray: false };
 const truth = Array.from({ length: 400 }, () => 0);
 
-function slicesOf(look: (i: number) => Looks | undefined, error: (i: number, noise: number) => number) {
+function slicesOf(
+  propertiesAt: (i: number) => ImageProperties | undefined,
+  error: (i: number, noise: number) => number,
+) {
   const random = createRandom(1);
-  const looks = truth.map((_, i) => look(i));
+  const properties = truth.map((_, i) => propertiesAt(i));
   return errorsBySlice(
-    looks,
+    properties,
     224,
     truth,
     truth.map((_, i) => error(i, random.normal())),
@@ -18,7 +21,7 @@ function slicesOf(look: (i: number) => Looks | undefined, error: (i: number, noi
   );
 }
 
-describe('errors by look', () => {
+describe('errors by image property', () => {
   it('find that dark images have significantly larger errors and higher predictions', () => {
     const [slice, ...rest] = slicesOf(
       i => (i < 50 ? { ...plain, brightness: 30 } : plain),
@@ -52,7 +55,7 @@ describe('errors by look', () => {
     );
   });
 
-  it('leave out images whose looks are not known, and slices that hold none', () => {
+  it('leave out images with unknown properties, and slices without images', () => {
     assert.deepEqual(
       slicesOf(
         () => undefined,

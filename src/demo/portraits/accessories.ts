@@ -4,7 +4,7 @@ import { FABRICS } from './clothes.js';
 import { mix } from './color.js';
 import { closedCurve, cornered, mirrored, type Point, points, resampled, scalloped, symmetric } from './curves.js';
 import type { Hair } from './hair.js';
-import type { Looks, Proportions } from './head.js';
+import type { Appearance, Proportions } from './head.js';
 import { both, clipped, d, ellipse, fill, stroke, tag } from './svg.js';
 
 export type Accessories = ReturnType<typeof chooseAccessories>;
@@ -13,7 +13,7 @@ type Earrings = NonNullable<Accessories['earrings']>;
 type Hat = NonNullable<Accessories['hat']>;
 
 /** Glasses (more often with age), earrings, a necklace, and sometimes a hat. */
-export function chooseAccessories({ age, sex }: Looks, random: Random) {
+export function chooseAccessories({ age, sex }: Appearance, random: Random) {
   const metal = oneOf(random, ['#d9b24a', '#cfd3d8', '#e8e2d8', '#b8785a']);
   const girl = sex === 'female';
   const glasses = chance(random, curve(age, [4, 0], [10, 0.13], [40, 0.24], [55, 0.48], [80, 0.6]));

@@ -3,13 +3,13 @@ import { chance, clamp, curve, range, weighted } from './chance.js';
 import { mix } from './color.js';
 import { closedCurve, cornered, mirrored, type Point, points, symmetric } from './curves.js';
 import type { Hair } from './hair.js';
-import { headEdge, type Looks, type Proportions } from './head.js';
+import { type Appearance, headEdge, type Proportions } from './head.js';
 import { clipped, fill, stroke } from './svg.js';
 
 export type Beard = NonNullable<ReturnType<typeof chooseBeard>>;
 
 /** A beard of a man of 18 or more, or none; most frequent from thirty on. It turns gray somewhat before the hair. */
-export function chooseBeard({ age, sex }: Looks, hair: Hair, random: Random) {
+export function chooseBeard({ age, sex }: Appearance, hair: Hair, random: Random) {
   if (sex === 'female' || age < 18) return undefined;
   if (!chance(random, curve(age, [18, 0.25], [30, 0.55], [70, 0.42]))) return undefined;
   const kind = weighted(random, {

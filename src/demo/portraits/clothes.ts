@@ -2,7 +2,7 @@ import type { Random } from '../../base/random.js';
 import { chance, oneOf, range, weighted } from './chance.js';
 import { mix } from './color.js';
 import { closedCurve, mirrored, points, symmetric } from './curves.js';
-import type { Looks, Proportions } from './head.js';
+import type { Appearance, Proportions } from './head.js';
 import { both, clipped, d, ellipse, fill, linearGradient, stroke, tag } from './svg.js';
 
 /** Colors of clothes and hats. */
@@ -14,7 +14,7 @@ export const FABRICS = (
 export type Clothes = ReturnType<typeof chooseClothes>;
 
 /** Clothes that suit the age, in colors that do not depend on it. */
-export function chooseClothes({ age, sex }: Looks, random: Random) {
+export function chooseClothes({ age, sex }: Appearance, random: Random) {
   const garment = weighted(random, {
     bib: age < 3 ? 2 : 0,
     tee: age < 70 ? 1.6 : 0.8,

@@ -7,7 +7,7 @@ import { chooseClothes, drawBody, drawCollar, necklineOf } from './clothes.js';
 import { drawHairBack, drawHairFront, hairGradient } from './draw-hair.js';
 import { chooseEyes, chooseMouth, drawBrows, drawEyes, drawMouth, drawNose } from './face.js';
 import { chooseHair } from './hair.js';
-import { chooseLooks, chooseProportions } from './head.js';
+import { chooseAppearance, chooseProportions } from './head.js';
 import { chooseAgeMarks, chooseSkin, drawAgeMarks, drawEars, drawHead, drawNeck } from './skin.js';
 import { tag } from './svg.js';
 
@@ -19,16 +19,16 @@ export type Person = ReturnType<typeof describePerson>;
 
 /** A person of `age` years (0.5 to 100): the same state of `random` gives the same person. */
 export function describePerson(age: number, random: Random) {
-  const looks = chooseLooks(age, random);
-  const proportions = chooseProportions(looks, random);
-  const skin = chooseSkin(looks, random);
-  const marks = chooseAgeMarks(looks, skin, random);
-  const hair = chooseHair(looks, skin.depth, random);
-  const accessories = chooseAccessories(looks, random);
-  const eyes = chooseEyes(looks, skin, hair, random);
-  const mouth = chooseMouth(looks, random);
-  const beard = chooseBeard(looks, hair, random);
-  const clothes = chooseClothes(looks, random);
+  const appearance = chooseAppearance(age, random);
+  const proportions = chooseProportions(appearance, random);
+  const skin = chooseSkin(appearance, random);
+  const marks = chooseAgeMarks(appearance, skin, random);
+  const hair = chooseHair(appearance, skin.depth, random);
+  const accessories = chooseAccessories(appearance, random);
+  const eyes = chooseEyes(appearance, skin, hair, random);
+  const mouth = chooseMouth(appearance, random);
+  const beard = chooseBeard(appearance, hair, random);
+  const clothes = chooseClothes(appearance, random);
   const backdrop = chooseBackdrop(random);
   // Tall hair and hats need room.
   const tall = accessories.hat?.kind === 'beanie' || hair.extra === 'bun' || hair.cut === 'afro';
@@ -44,7 +44,7 @@ export function describePerson(age: number, random: Random) {
     mirrored: chance(random, 0.5),
   };
   const worn = underHat(hair, accessories);
-  return { looks, proportions, skin, marks, hair: worn, eyes, mouth, beard, accessories, clothes, backdrop, pose };
+  return { appearance, proportions, skin, marks, hair: worn, eyes, mouth, beard, accessories, clothes, backdrop, pose };
 }
 
 /**
@@ -65,10 +65,10 @@ export function drawPortrait(age: number, random: Random): string {
 
 /** Body and head, from back to front. */
 function drawFigure(person: Person, random: Random): string {
-  const { accessories, beard, clothes, eyes, hair, looks, mouth, pose, skin, proportions: p } = person;
+  const { accessories, beard, clothes, eyes, hair, appearance, mouth, pose, skin, proportions: p } = person;
   const { glasses, earrings, hat, beads } = accessories;
   const { depth, width } = necklineOf(p, clothes);
-  const old = curve(looks.skin, [50, 0], [80, 1]);
+  const old = curve(appearance.skin, [50, 0], [80, 1]);
   const tilted = (...parts: string[]): string =>
     tag('g', { transform: `rotate(${pose.tilt} 0 ${p.neckY - 8})` }, ...parts);
   const turned = (share: number, ...parts: string[]): string =>
@@ -85,10 +85,10 @@ function drawFigure(person: Person, random: Random): string {
     beads && isOpen ? drawBeads(p, beads, depth + 4) : '',
     tilted(
       drawEars(p, skin),
-      drawHead(p, skin, looks.bones),
+      drawHead(p, skin, appearance.bones),
       drawAgeMarks(p, person.marks, skin, pose.turn, random),
-      turned(1.3, drawNose(p, skin, looks.bones)),
-      turned(1, drawEyes(p, eyes, skin, looks)),
+      turned(1.3, drawNose(p, skin, appearance.bones)),
+      turned(1, drawEyes(p, eyes, skin, appearance)),
       beard ? turned(beardTurn, drawBeard(p, beard, random)) : '',
       turned(1, drawMouth(p, mouth, skin), drawBrows(p, eyes, random)),
       earrings && areEarsFree ? drawEarrings(p, earrings) : '',

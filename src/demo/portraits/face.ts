@@ -3,7 +3,7 @@ import { chance, clamp, curve, oneOf, range, spread } from './chance.js';
 import { luma, mix } from './color.js';
 import { closedCurve, type Point } from './curves.js';
 import type { Hair } from './hair.js';
-import type { Looks, Proportions } from './head.js';
+import type { Appearance, Proportions } from './head.js';
 import type { Skin } from './skin.js';
 import { both, clipped, d, ellipse, fill, glow, stroke, tag } from './svg.js';
 
@@ -13,14 +13,14 @@ const LIGHT_IRISES = ['#6b4a24', '#7a6230', '#5a7046', '#4f7f6a', '#4a7fa6', '#5
 export type Eyes = ReturnType<typeof chooseEyes>;
 
 /** Eyes and brows. Lashes are stronger in women; brows thicken until adulthood, and turn gray later than the hair. */
-export function chooseEyes(looks: Looks, skin: Skin, hair: Hair, random: Random) {
-  const man = looks.sex === 'male';
+export function chooseEyes(appearance: Appearance, skin: Skin, hair: Hair, random: Random) {
+  const man = appearance.sex === 'male';
   const light = skin.depth < 0.42 && chance(random, 0.25 + luma(hair.natural));
-  const faint = curve(looks.bones, [0.5, 0.55], [3, 0.3], [9, 0.1], [15, 0]);
+  const faint = curve(appearance.bones, [0.5, 0.55], [3, 0.3], [9, 0.1], [15, 0]);
   const plain = mix(hair.natural, luma(hair.natural) > 0.35 ? '#3d2614' : '#17110e', 0.35);
   const [young, grown, old] = man ? ([3.6, 3.7, 3.8] as const) : ([2.6, 2.3, 1.8] as const);
-  const thickness = curve(looks.bones, [1, 1.5], [8, 2.1], [18, young], [60, grown], [85, old]);
-  const lashes = man ? 0.15 : curve(looks.age, [2, 0.35], [16, 0.75], [60, 0.6], [85, 0.3]);
+  const thickness = curve(appearance.bones, [1, 1.5], [8, 2.1], [18, young], [60, grown], [85, old]);
+  const lashes = man ? 0.15 : curve(appearance.age, [2, 0.35], [16, 0.75], [60, 0.6], [85, 0.3]);
   return {
     iris: oneOf(random, light ? LIGHT_IRISES : DARK_IRISES),
     /** Shift of the irises in units. */
@@ -30,18 +30,18 @@ export function chooseEyes(looks: Looks, skin: Skin, hair: Hair, random: Random)
     /** How far the lids are open, about 0.75 to 1.1. */
     open: range(random, 0.9, 1.08),
     /** How much skin hangs over the outer corner, 0 to 1. */
-    hooded: curve(looks.skin, [38, 0], [60, 0.5], [82, 1]) * range(random, 0.6, 1.2),
+    hooded: curve(appearance.skin, [38, 0], [60, 0.5], [82, 1]) * range(random, 0.6, 1.2),
     brow: mix(mix(plain, skin.tone, faint), '#d8d5d0', clamp(hair.gray * 1.15 - 0.3, 0, 0.9)),
     browThickness: thickness * spread(random, 1, 0.14),
     browArch: spread(random, man ? 1.4 : 2, 0.7),
     browRaise: spread(random, 0.8, 1),
     /** Long single hairs in the brows of some old men. */
-    bushy: man && looks.hair > 58 && chance(random, 0.5),
+    bushy: man && appearance.hair > 58 && chance(random, 0.5),
   };
 }
 
 /** Both eyes with lids and lashes. */
-export const drawEyes = (p: Proportions, eyes: Eyes, skin: Skin, looks: Looks): string =>
+export const drawEyes = (p: Proportions, eyes: Eyes, skin: Skin, appearance: Appearance): string =>
   both(side => {
     const [w, h, tilt] = [p.eyeW, p.eyeH * eyes.open, p.eyeTilt];
     const cx = side * p.eyeX;
@@ -51,7 +51,7 @@ export const drawEyes = (p: Proportions, eyes: Eyes, skin: Skin, looks: Looks): 
     const r = p.irisR;
     const [gx, gy] = [cx + eyes.gaze[0], p.eyeY + eyes.gaze[1] - h * 0.06];
     const lash = mix('#1d120d', skin.line, skin.depth > 0.6 ? 0 : 0.25);
-    const white = mix(mix('#fffdf8', skin.tone, 0.08), '#e9d9b8', curve(looks.skin, [45, 0], [85, 1]) * 0.35);
+    const white = mix(mix('#fffdf8', skin.tone, 0.08), '#e9d9b8', curve(appearance.skin, [45, 0], [85, 1]) * 0.35);
     const hang = eyes.hooded;
     const crease = h * (0.55 - 0.25 * hang);
     const top = -h * 1.15 - crease;
@@ -102,7 +102,7 @@ export type Mouth = ReturnType<typeof chooseMouth>;
 type Teeth = 'full' | 'none' | 'two' | 'gap';
 
 /** A mild expression. Babies have no teeth or two, some children of about seven have a gap. */
-export function chooseMouth({ age }: Looks, random: Random) {
+export function chooseMouth({ age }: Appearance, random: Random) {
   const smile = range(random, -0.1, 1.1);
   const open = smile > 0.5 && chance(random, 0.6) ? range(random, 0.55, 1) : 0;
   let teeth: Teeth = 'full';

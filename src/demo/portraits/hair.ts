@@ -1,7 +1,7 @@
 import type { Random } from '../../base/random.js';
 import { anySide, chance, clamp, curve, oneOf, range, spread, weighted } from './chance.js';
 import { along, luma, mix } from './color.js';
-import type { Looks } from './head.js';
+import type { Appearance } from './head.js';
 
 type Cut = 'fuzz' | 'bald' | 'horseshoe' | 'buzz' | 'short' | 'curls' | 'afro' | 'bob' | 'long';
 type Extra = 'none' | 'bun' | 'ponytail' | 'pigtails' | 'tuft';
@@ -20,7 +20,7 @@ const NATURAL = {
   platinum: '#ecd9a8',
 } as const;
 
-function chooseColor(looks: Looks, depth: number, random: Random) {
+function chooseColor(appearance: Appearance, depth: number, random: Random) {
   const fair = Math.max(0, 1 - depth * 2.4);
   const kind = weighted(random, {
     black: 0.5 + 3 * depth,
@@ -31,14 +31,14 @@ function chooseColor(looks: Looks, depth: number, random: Random) {
     ginger: 0.6 * fair,
     darkBlond: 0.9 * fair,
     blond: 1.1 * fair,
-    platinum: (looks.age < 8 ? 1 : 0.25) * fair,
+    platinum: (appearance.age < 8 ? 1 : 0.25) * fair,
   });
   const natural = mix(NATURAL[kind], oneOf(random, ['#7a4a2a', '#2a2a3a', '#c89a5a']), range(random, 0, 0.1));
   const onset = spread(random, 47, 8);
-  const dyes = looks.sex === 'female' ? curve(looks.age, [40, 0.35], [65, 0.25], [85, 0.05]) : 0.05;
-  const dyed = looks.age > 38 && chance(random, dyes);
-  const gray = dyed ? 0 : clamp((looks.hair - onset) / 20, 0, 1);
-  const bright = looks.age > 15 && looks.age < 38 && chance(random, 0.05);
+  const dyes = appearance.sex === 'female' ? curve(appearance.age, [40, 0.35], [65, 0.25], [85, 0.05]) : 0.05;
+  const dyed = appearance.age > 38 && chance(random, dyes);
+  const gray = dyed ? 0 : clamp((appearance.hair - onset) / 20, 0, 1);
+  const bright = appearance.age > 15 && appearance.age < 38 && chance(random, 0.05);
   const tone = bright
     ? oneOf(random, ['#e07a9a', '#5aa6a8', '#7a68b8', '#c8443a', '#4a78b8'])
     : mix(natural, along(['#8b8784', '#b9b6b2', '#e6e4e0'], gray), Math.min(gray * 1.35, 1));
@@ -54,7 +54,7 @@ function chooseColor(looks: Looks, depth: number, random: Random) {
   };
 }
 
-function chooseCut({ age, sex }: Looks, recession: number, depth: number, random: Random): Cut {
+function chooseCut({ age, sex }: Appearance, recession: number, depth: number, random: Random): Cut {
   if (age < 3 && chance(random, curve(age, [1, 0.85], [2.9, 0.12]))) return 'fuzz';
   const curly = 0.35 + 1.3 * depth;
   if (sex === 'male') {
@@ -79,7 +79,7 @@ function chooseCut({ age, sex }: Looks, recession: number, depth: number, random
   });
 }
 
-function chooseFringe({ age, sex }: Looks, cut: Cut, recession: number, random: Random) {
+function chooseFringe({ age, sex }: Appearance, cut: Cut, recession: number, random: Random) {
   const girl = sex === 'female';
   const bangs = girl ? curve(age, [4, 1.6], [14, 0.9], [60, 0.5]) : curve(age, [3, 2.2], [12, 1], [20, 0.25]);
   return weighted(random, {
@@ -92,7 +92,7 @@ function chooseFringe({ age, sex }: Looks, cut: Cut, recession: number, random: 
 }
 
 /** What long hair is gathered into, and what the little hair of babies and girls has. */
-function chooseExtra({ age, sex }: Looks, cut: Cut, random: Random): Extra {
+function chooseExtra({ age, sex }: Appearance, cut: Cut, random: Random): Extra {
   const girl = sex === 'female';
   const gathered =
     cut === 'long'
@@ -111,15 +111,19 @@ function chooseExtra({ age, sex }: Looks, cut: Cut, random: Random): Extra {
  * Hair of a person with skin of the given depth (0 light to 1 dark). Babies have fuzz; half of the men lose hair from their thirties on, at
  * different rates; gray begins at 47, plus or minus eight years.
  */
-export function chooseHair(looks: Looks, depth: number, random: Random) {
-  const man = looks.sex === 'male';
+export function chooseHair(appearance: Appearance, depth: number, random: Random) {
+  const man = appearance.sex === 'male';
   const losing = man && chance(random, 0.58);
   const recession = man
-    ? clamp(((looks.hair - spread(random, losing ? 27 : 48, 5)) / (losing ? 32 : 90)) * spread(random, 1, 0.35), 0, 1)
-    : clamp((looks.hair - 60) / 120, 0, 0.25);
-  const cut = chooseCut(looks, recession, depth, random);
-  const fringe = chooseFringe(looks, cut, recession, random);
-  const extra = chooseExtra(looks, cut, random);
+    ? clamp(
+        ((appearance.hair - spread(random, losing ? 27 : 48, 5)) / (losing ? 32 : 90)) * spread(random, 1, 0.35),
+        0,
+        1,
+      )
+    : clamp((appearance.hair - 60) / 120, 0, 0.25);
+  const cut = chooseCut(appearance, recession, depth, random);
+  const fringe = chooseFringe(appearance, cut, recession, random);
+  const extra = chooseExtra(appearance, cut, random);
   const most = cut === 'short' ? (man ? 4 : 6) : 2;
   return {
     cut,
@@ -131,10 +135,10 @@ export function chooseHair(looks: Looks, depth: number, random: Random) {
     part: anySide(random),
     /** How far the hair stands off the top of the skull, in units. */
     volume:
-      (curve(looks.bones, [1, 2], [8, 5], [18, 7]) + range(random, -1.5, most)) *
-      curve(looks.hair, [50, 1], [85, 0.72]),
+      (curve(appearance.bones, [1, 2], [8, 5], [18, 7]) + range(random, -1.5, most)) *
+      curve(appearance.hair, [50, 1], [85, 0.72]),
     /** How far the hairline has moved back, 0 to 1; above 0.72 most of the hair is gone. */
     recession,
-    ...chooseColor(looks, depth, random),
+    ...chooseColor(appearance, depth, random),
   };
 }

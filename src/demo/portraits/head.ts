@@ -6,7 +6,7 @@ import { closedCurve, type Point, points, symmetric } from './curves.js';
  * Age and sex of a person. Bones, skin and hair each appear somewhat older or younger than `age`: by up to a sixth for bones, and by about
  * ten years for the skin and hair of adults, so that no single cue determines the age.
  */
-export interface Looks {
+export interface Appearance {
   /** The true age in years. */
   readonly age: number;
   readonly sex: 'female' | 'male';
@@ -16,7 +16,7 @@ export interface Looks {
   readonly hair: number;
 }
 
-export function chooseLooks(age: number, random: Random): Looks {
+export function chooseAppearance(age: number, random: Random): Appearance {
   const deviation = curve(age, [15, 1], [30, 3], [60, 5], [90, 4]);
   const years = (): number => clamp(spread(random, age, deviation), 0.5, 100);
   return {
@@ -37,7 +37,7 @@ export type Proportions = ReturnType<typeof chooseProportions>;
  * A baby has a round head, a high forehead and large eyes below the middle. Jaw, nose and neck grow until twenty; later ears and nose grow
  * on, lips become thinner and cheeks sag.
  */
-export function chooseProportions({ bones, skin: flesh, sex }: Looks, random: Random) {
+export function chooseProportions({ bones, skin: flesh, sex }: Appearance, random: Random) {
   const grown = (baby: number, child: number, adult: number): number => {
     const [infant, youth] = [baby + (child - baby) * 0.3, child + (adult - child) * 0.6];
     return curve(bones, [0.5, baby], [2.5, infant], [8, child], [14, youth], [19, adult]);

@@ -2,7 +2,7 @@ import type { Random } from '../../base/random.js';
 import { chance, clamp, curve, range, spread } from './chance.js';
 import { along, luma, mix } from './color.js';
 import { closedCurve, mirrored, type Point, points } from './curves.js';
-import { headOutline, type Looks, type Proportions } from './head.js';
+import { type Appearance, headOutline, type Proportions } from './head.js';
 import { both, clipped, d, ellipse, fill, glow, linearGradient, stroke, tag } from './svg.js';
 
 const TONES = '#fee5d6 #fad9c0 #f5cba8 #eabb92 #dda67a #cb8f62 #b57a4e #9c643e #815033 #683f2a'.split(' ');
@@ -11,15 +11,19 @@ const LIPSTICKS = ['#c2223a', '#b23a5a', '#d4586a', '#8e2440', '#cc4b3c'];
 export type Skin = ReturnType<typeof chooseSkin>;
 
 /** Colors of skin from very light to very dark. Old skin is somewhat paler, that of children rosier; some women wear lipstick. */
-export function chooseSkin(looks: Looks, random: Random) {
+export function chooseSkin(appearance: Appearance, random: Random) {
   const depth = random.uniform();
   const undertone = range(random, -1, 1);
   const plain = mix(along(TONES, depth), undertone > 0 ? '#e8a24a' : '#e07a80', Math.abs(undertone) * 0.1);
-  const tone = mix(plain, '#d8cdbf', curve(looks.skin, [50, 0], [90, 0.16]) * (1 - depth * 0.6));
-  const natural = mix(tone, depth > 0.6 ? '#8a3a3c' : '#c8504f', curve(looks.age, [10, 0.42], [60, 0.42], [85, 0.3]));
-  const painted = looks.sex === 'female' && looks.age > 17 && chance(random, 0.4);
+  const tone = mix(plain, '#d8cdbf', curve(appearance.skin, [50, 0], [90, 0.16]) * (1 - depth * 0.6));
+  const natural = mix(
+    tone,
+    depth > 0.6 ? '#8a3a3c' : '#c8504f',
+    curve(appearance.age, [10, 0.42], [60, 0.42], [85, 0.3]),
+  );
+  const painted = appearance.sex === 'female' && appearance.age > 17 && chance(random, 0.4);
   const lip = painted ? mix(natural, LIPSTICKS[random.integer(LIPSTICKS.length)]!, 0.75) : natural;
-  const freckled = depth < 0.5 && looks.age > 3 && chance(random, curve(looks.age, [8, 0.3], [40, 0.12]));
+  const freckled = depth < 0.5 && appearance.age > 3 && chance(random, curve(appearance.age, [8, 0.3], [40, 0.12]));
   return {
     tone,
     light: mix(tone, '#ffeacb', 0.34),
@@ -95,9 +99,9 @@ export function drawNeck(p: Proportions, skin: Skin, depth: number, width: numbe
 export type AgeMarks = ReturnType<typeof chooseAgeMarks>;
 
 /** Marks of age, with strengths from 0 (none) to about 1, which vary by person; dark skin has weaker lines. */
-export function chooseAgeMarks(looks: Looks, skin: Skin, random: Random) {
+export function chooseAgeMarks(appearance: Appearance, skin: Skin, random: Random) {
   const own = (...stops: readonly (readonly [age: number, strength: number])[]): number =>
-    clamp(curve(looks.skin, ...stops) * spread(random, 1, 0.3) * (1 - 0.12 * skin.depth), 0, 1.15);
+    clamp(curve(appearance.skin, ...stops) * spread(random, 1, 0.3) * (1 - 0.12 * skin.depth), 0, 1.15);
   return {
     forehead: own([27, 0], [45, 0.45], [65, 0.75], [90, 1.1]),
     frown: own([32, 0], [50, 0.5], [75, 0.9]),
@@ -110,8 +114,10 @@ export function chooseAgeMarks(looks: Looks, skin: Skin, random: Random) {
     hollows: own([55, 0], [90, 1]),
     /** Numbers of age spots and pimples. */
     spots:
-      looks.skin > 55 && chance(random, 0.75) ? Math.round(curve(looks.skin, [55, 1], [90, 14]) * random.uniform()) : 0,
-    pimples: looks.age >= 12 && looks.age <= 20 && chance(random, 0.4) ? 2 + random.integer(5) : 0,
+      appearance.skin > 55 && chance(random, 0.75)
+        ? Math.round(curve(appearance.skin, [55, 1], [90, 14]) * random.uniform())
+        : 0,
+    pimples: appearance.age >= 12 && appearance.age <= 20 && chance(random, 0.4) ? 2 + random.integer(5) : 0,
   };
 }
 

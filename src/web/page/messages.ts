@@ -5,14 +5,14 @@ import type { WebPrediction } from '../loaded-model.js';
 import type { WebDevice } from '../runtime-files.js';
 
 /** How an image is predicted. */
-export interface AskOptions {
+export interface PredictOptions {
   /** The level of its interval, above 0 and below 1; undefined for a model without intervals. */
   readonly level: number | undefined;
-  /** Whether each face in it is predicted, rather than the whole of it. */
+  /** Whether each face is predicted instead of the whole image. */
   readonly faces: boolean;
 }
 
-/** Addresses of what the worker loads, and the device to compute on: undefined for what the browser has. */
+/** Addresses of the files that the worker loads, and the device to compute on; undefined for the best that the browser has. */
 export interface LoadOptions {
   readonly model: string;
   readonly runtime: string;
@@ -27,24 +27,24 @@ export interface Answer {
   readonly face?: FaceInImage;
   /** The crop of the face. */
   readonly crop?: ImageBitmap;
-  /** What the network has seen, uint8 RGB `[sizePx, sizePx, 3]`; an explanation is of these. */
+  /** The input of the network, uint8 RGB `[sizePx, sizePx, 3]`, which an explanation is of. */
   readonly pixels: Uint8Array<ArrayBuffer>;
 }
 
-/** What the page asks of its worker. */
-export type Ask =
+/** A message from the page to its worker. */
+export type WorkerRequest =
   | ({ readonly kind: 'load' } & LoadOptions)
-  | ({ readonly kind: 'predict'; readonly id: number; readonly image: Blob } & AskOptions)
-  | ({ readonly kind: 'glance'; readonly id: number; readonly image: ImageBitmap } & AskOptions)
+  | ({ readonly kind: 'predict'; readonly id: number; readonly image: Blob } & PredictOptions)
+  | ({ readonly kind: 'predict-frame'; readonly id: number; readonly image: ImageBitmap } & PredictOptions)
   | { readonly kind: 'explain'; readonly id: number; readonly pixels: Uint8Array };
 
-/** What the worker tells. */
-export type Tell =
+/** A message from the worker. */
+export type WorkerReply =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'ready'; readonly device: WebDevice; readonly threads: number }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'preview'; readonly id: number; readonly preview: ImageBitmap }
   | { readonly kind: 'answers'; readonly id: number; readonly answers: readonly Answer[] }
-  | { readonly kind: 'glanced'; readonly id: number; readonly prediction: WebPrediction }
+  | { readonly kind: 'frame-prediction'; readonly id: number; readonly prediction: WebPrediction }
   | { readonly kind: 'explained'; readonly id: number; readonly explanation: Explanation }
   | { readonly kind: 'refusal'; readonly id: number; readonly reason: string; readonly noFace: boolean };

@@ -2,17 +2,17 @@ import type { Progress } from '../../base/progress.js';
 import type { Explanation } from '../../model/explain.js';
 import type { WebPrediction } from '../loaded-model.js';
 import type { WebDevice } from '../runtime-files.js';
-import type { Answer, Ask, AskOptions, LoadOptions, Tell } from './messages.js';
+import type { Answer, LoadOptions, PredictOptions, WorkerReply, WorkerRequest } from './messages.js';
 
-/** The model in its worker. What is asked before it is ready waits; each promise rejects with the reason in one line. */
+/** The model in its worker. Requests wait until it is loaded; each promise rejects with the reason in one line. */
 export interface ModelClient {
   /** Fulfilled once the model is loaded. */
   readonly ready: Promise<{ readonly device: WebDevice; readonly threads: number }>;
-  /** What it says of an image: one answer, or one for each face; `onPreview` is told its small version before. */
-  predict(image: Blob, options: AskOptions, onPreview: (preview: ImageBitmap) => void): Promise<readonly Answer[]>;
-  /** What it says of an image of the camera, or of its largest face; the image is handed over. */
-  glance(image: ImageBitmap, options: AskOptions): Promise<WebPrediction>;
-  /** What of the pixels of an answer pushed its value up and down. */
+  /** What it says of an image: one answer, or one for each face; `onPreview` is reply its small version before. */
+  predict(image: Blob, options: PredictOptions, onPreview: (preview: ImageBitmap) => void): Promise<readonly Answer[]>;
+  /** The prediction for a frame of the camera, or for its largest face; the frame is transferred. */
+  predictFrame(image: ImageBitmap, options: PredictOptions): Promise<WebPrediction>;
+  /** Which pixels of an answer raised and lowered its value. */
   explain(pixels: Uint8Array): Promise<Explanation>;
 }
 
@@ -29,7 +29,7 @@ export class Refusal extends Error {
 
 interface Waiting {
   readonly onPreview: ((preview: ImageBitmap) => void) | undefined;
-  resolve(told: Tell): void;
+  resolve(reply: WorkerReply): void;
   reject(reason: Error): void;
 }
 
@@ -37,11 +37,15 @@ interface Waiting {
 export function startWorker(options: LoadOptions, onProgress: (progress: Progress) => void): ModelClient {
   const worker = new Worker(new URL('worker.js', document.baseURI), { type: 'module' });
   const waiting = new Map<number, Waiting>();
-  let asked = 0;
-  const send = (message: Ask, transfer: Transferable[] = []) => worker.postMessage(message, transfer);
-  const ask = (make: (id: number) => Ask, transfer?: Transferable[], onPreview?: Waiting['onPreview']) => {
-    const id = ++asked;
-    return new Promise<Tell>((resolve, reject) => {
+  let lastId = 0;
+  const send = (message: WorkerRequest, transfer: Transferable[] = []) => worker.postMessage(message, transfer);
+  const request = (
+    make: (id: number) => WorkerRequest,
+    transfer?: Transferable[],
+    onPreview?: Waiting['onPreview'],
+  ) => {
+    const id = ++lastId;
+    return new Promise<WorkerReply>((resolve, reject) => {
       waiting.set(id, { onPreview, resolve, reject });
       send(make(id), transfer);
     });
@@ -50,31 +54,31 @@ export function startWorker(options: LoadOptions, onProgress: (progress: Progres
     worker.addEventListener('error', ({ message }) =>
       reject(new Error(message || 'this browser cannot start the model')),
     );
-    worker.addEventListener('message', ({ data: told }: MessageEvent<Tell>) => {
-      if (told.kind === 'progress') return onProgress(told.progress);
-      if (told.kind === 'ready') return resolve(told);
-      if (told.kind === 'failed') return reject(new Error(told.reason));
-      const asker = waiting.get(told.id)!;
-      if (told.kind === 'preview') return asker.onPreview?.(told.preview);
-      waiting.delete(told.id);
-      if (told.kind === 'refusal') return asker.reject(new Refusal(told.reason, told.noFace));
-      return asker.resolve(told);
+    worker.addEventListener('message', ({ data: reply }: MessageEvent<WorkerReply>) => {
+      if (reply.kind === 'progress') return onProgress(reply.progress);
+      if (reply.kind === 'ready') return resolve(reply);
+      if (reply.kind === 'failed') return reject(new Error(reply.reason));
+      const pending = waiting.get(reply.id)!;
+      if (reply.kind === 'preview') return pending.onPreview?.(reply.preview);
+      waiting.delete(reply.id);
+      if (reply.kind === 'refusal') return pending.reject(new Refusal(reply.reason, reply.noFace));
+      return pending.resolve(reply);
     });
   });
   send({ kind: 'load', ...options });
   return {
     ready,
     async predict(image, { level, faces }, onPreview) {
-      const told = await ask(id => ({ kind: 'predict', id, image, level, faces }), [], onPreview);
-      return (told as Extract<Tell, { kind: 'answers' }>).answers;
+      const reply = await request(id => ({ kind: 'predict', id, image, level, faces }), [], onPreview);
+      return (reply as Extract<WorkerReply, { kind: 'answers' }>).answers;
     },
-    async glance(image, { level, faces }) {
-      const told = await ask(id => ({ kind: 'glance', id, image, level, faces }), [image]);
-      return (told as Extract<Tell, { kind: 'glanced' }>).prediction;
+    async predictFrame(image, { level, faces }) {
+      const reply = await request(id => ({ kind: 'predict-frame', id, image, level, faces }), [image]);
+      return (reply as Extract<WorkerReply, { kind: 'frame-prediction' }>).prediction;
     },
     async explain(pixels) {
-      const told = await ask(id => ({ kind: 'explain', id, pixels }));
-      return (told as Extract<Tell, { kind: 'explained' }>).explanation;
+      const reply = await request(id => ({ kind: 'explain', id, pixels }));
+      return (reply as Extract<WorkerReply, { kind: 'explained' }>).explanation;
     },
   };
 }

@@ -3,35 +3,35 @@ import { NoFaceError } from '../../model/face-in-image.js';
 import { type LoadedModel, startModel } from '../loaded-model.js';
 import { openImage } from '../read-image.js';
 import { threadsHere } from '../web-session.js';
-import type { Answer, Ask, LoadOptions, Tell } from './messages.js';
+import type { Answer, LoadOptions, WorkerReply, WorkerRequest } from './messages.js';
 
-// The model computes here, beside the page: an image takes a tenth of a second and more, in which a page would stand still. Images are
-// decoded and made smaller here too: a photo of 100 megapixels takes seconds.
+// The model runs in this worker, since an image takes a tenth of a second or more, which would block the page. Images are decoded and
+// shrunk here too: a photo of 100 megapixels takes seconds.
 
 /** The longer edge of an image in the page's list, on displays of two pixels a point. */
 const PREVIEW_PX = 360;
 
 let loading: Promise<LoadedModel> | undefined;
-const tell = (message: Tell, transfer: Transferable[] = []): void => postMessage(message, { transfer });
+const reply = (message: WorkerReply, transfer: Transferable[] = []): void => postMessage(message, { transfer });
 
 async function load({ model, ...options }: LoadOptions): Promise<void> {
   const { runtime, runtimeChecksums, faceDetector, device } = options;
-  const onProgress = (progress: Extract<Tell, { kind: 'progress' }>['progress']) =>
-    tell({ kind: 'progress', progress });
+  const onProgress = (progress: Extract<WorkerReply, { kind: 'progress' }>['progress']) =>
+    reply({ kind: 'progress', progress });
   loading = startModel(model, { runtime, runtimeChecksums, faceDetector, device, onProgress });
   try {
     const { device } = await loading;
-    tell({ kind: 'ready', device, threads: device === 'wasm' ? threadsHere() : 1 });
+    reply({ kind: 'ready', device, threads: device === 'wasm' ? threadsHere() : 1 });
   } catch (thrown) {
-    tell({ kind: 'failed', reason: reasonOf(thrown) });
+    reply({ kind: 'failed', reason: reasonOf(thrown) });
   }
 }
 
-async function predict({ id, image, level, faces }: Extract<Ask, { kind: 'predict' }>): Promise<void> {
+async function predict({ id, image, level, faces }: Extract<WorkerRequest, { kind: 'predict' }>): Promise<void> {
   const open = await openImage(image);
   try {
     const preview = open.preview(PREVIEW_PX);
-    tell({ kind: 'preview', id, preview }, [preview]);
+    reply({ kind: 'preview', id, preview }, [preview]);
     const model = await loading!;
     const { sizePx } = model.manifest.input;
     const crops = faces ? await model.cropFaces(open) : [{ pixels: open.read({ width: sizePx, height: sizePx }) }];
@@ -41,7 +41,7 @@ async function predict({ id, image, level, faces }: Extract<Ask, { kind: 'predic
       const own = Uint8Array.from(pixels);
       answers.push({ prediction, pixels: own, ...face, ...(faces && { crop: await bitmapOf(own, sizePx) }) });
     }
-    tell(
+    reply(
       { kind: 'answers', id, answers },
       answers.flatMap(({ pixels, crop }) => [pixels.buffer, ...(crop ? [crop] : [])]),
     );
@@ -50,8 +50,13 @@ async function predict({ id, image, level, faces }: Extract<Ask, { kind: 'predic
   }
 }
 
-/** What of the largest face, or of the whole image; the camera asks again and again. */
-async function glance({ id, image, level, faces }: Extract<Ask, { kind: 'glance' }>): Promise<void> {
+/** Predicts the largest face, or the whole image; the camera sends one frame after another. */
+async function predictFrame({
+  id,
+  image,
+  level,
+  faces,
+}: Extract<WorkerRequest, { kind: 'predict-frame' }>): Promise<void> {
   const open = await openImage(image);
   image.close();
   try {
@@ -60,15 +65,15 @@ async function glance({ id, image, level, faces }: Extract<Ask, { kind: 'glance'
     const pixels = faces
       ? (await model.cropFaces(open, { most: 1, thorough: false }))[0]!.pixels
       : open.read({ width: sizePx, height: sizePx });
-    tell({ kind: 'glanced', id, prediction: await model.predict(pixels, level) });
+    reply({ kind: 'frame-prediction', id, prediction: await model.predict(pixels, level) });
   } finally {
     open.close();
   }
 }
 
-async function explain({ id, pixels }: Extract<Ask, { kind: 'explain' }>): Promise<void> {
+async function explain({ id, pixels }: Extract<WorkerRequest, { kind: 'explain' }>): Promise<void> {
   const explanation = await (await loading!).explain(pixels, 0);
-  tell({ kind: 'explained', id, explanation });
+  reply({ kind: 'explained', id, explanation });
 }
 
 function bitmapOf(rgb: Uint8Array, sizePx: number): Promise<ImageBitmap> {
@@ -80,17 +85,17 @@ function bitmapOf(rgb: Uint8Array, sizePx: number): Promise<ImageBitmap> {
   return createImageBitmap(image);
 }
 
-function answer(ask: Exclude<Ask, { kind: 'load' }>): Promise<void> {
-  if (ask.kind === 'predict') return predict(ask);
-  return ask.kind === 'glance' ? glance(ask) : explain(ask);
+function answer(request: Exclude<WorkerRequest, { kind: 'load' }>): Promise<void> {
+  if (request.kind === 'predict') return predict(request);
+  return request.kind === 'predict-frame' ? predictFrame(request) : explain(request);
 }
 
-addEventListener('message', ({ data: ask }: MessageEvent<Ask>) => {
-  if (ask.kind === 'load') {
-    void load(ask);
+addEventListener('message', ({ data: request }: MessageEvent<WorkerRequest>) => {
+  if (request.kind === 'load') {
+    void load(request);
     return;
   }
-  answer(ask).catch((thrown: unknown) => {
-    tell({ kind: 'refusal', id: ask.id, reason: reasonOf(thrown), noFace: thrown instanceof NoFaceError });
+  answer(request).catch((thrown: unknown) => {
+    reply({ kind: 'refusal', id: request.id, reason: reasonOf(thrown), noFace: thrown instanceof NoFaceError });
   });
 });

@@ -6,7 +6,7 @@ import { type Camera, fileOf, startCamera } from './camera.js';
 import { type ResultRow, resultsCsv } from './csv.js';
 import { find, levelField } from './dom.js';
 import { createProgress, whyNot } from './loading.js';
-import type { Answer, AskOptions } from './messages.js';
+import type { Answer, PredictOptions } from './messages.js';
 import { type ModelClient, Refusal, startWorker } from './model-client.js';
 import { areKept, useServiceWorker } from './offline.js';
 import { type About, FACE_DETECTOR, MODEL_FOLDER, RUNTIME_FOLDER } from './release.js';
@@ -24,14 +24,14 @@ let [asked, answered] = [0, 0];
 let round = 0;
 let busy = false;
 
-const askOptions = (): AskOptions => ({
+const predictOptions = (): PredictOptions => ({
   level: level(),
   faces: about.faces && find<HTMLInputElement>('find-faces').checked,
 });
 
 interface Waiting {
   readonly file: File;
-  readonly options: AskOptions;
+  readonly options: PredictOptions;
   readonly shown: ShownImage;
   readonly round: number;
 }
@@ -67,7 +67,7 @@ async function predictWaiting(): Promise<void> {
   busy = false;
 }
 
-function rowOf(file: File, { prediction, face }: Answer, index: number, { level }: AskOptions): ResultRow {
+function rowOf(file: File, { prediction, face }: Answer, index: number, { level }: PredictOptions): ResultRow {
   const { value, low, high, unusual, unlike } = prediction;
   const place = face && { face: index + 1 };
   return { file: file.name, ...place, value, low, high, level, unusual: Boolean(unusual), unlike };
@@ -88,7 +88,10 @@ function tellCount(): void {
   find('tools').hidden = rows.size === 0;
 }
 
-function predict(images: readonly { readonly file: File; readonly shown: ShownImage }[], options: AskOptions): void {
+function predict(
+  images: readonly { readonly file: File; readonly shown: ShownImage }[],
+  options: PredictOptions,
+): void {
   for (const { file, shown } of images) waiting.push({ file, shown, options, round });
   asked += images.length;
   tellCount();
@@ -100,7 +103,7 @@ function take(files: Iterable<File>): void {
   const shown = results.add(list);
   predict(
     list.map((file, i) => ({ file, shown: shown[i]! })),
-    askOptions(),
+    predictOptions(),
   );
 }
 
@@ -126,15 +129,15 @@ function saveCsv(): void {
 let camera: Camera | undefined;
 
 /** Predicts frames of the camera until it is turned off. */
-async function watch(): Promise<void> {
+async function predictFrames(): Promise<void> {
   for (const current = camera; current !== undefined && current === camera; ) {
     const image = client && (await current.capture());
     if (image === undefined) {
       await new Promise(resolve => setTimeout(resolve, 100));
       continue;
     }
-    const options = askOptions();
-    const lines = await (await client!).glance(image, options).then(
+    const options = predictOptions();
+    const lines = await (await client!).predictFrame(image, options).then(
       prediction => write(prediction, options.level),
       (thrown: unknown) => [
         document.createTextNode(thrown instanceof Refusal && thrown.noFace ? 'No face found.' : reasonOf(thrown)),
@@ -159,7 +162,7 @@ async function turnOn(): Promise<void> {
     setCamera(await startCamera(find<HTMLVideoElement>('video')));
     find('status').textContent = '';
     find('snap').focus();
-    await watch();
+    await predictFrames();
   } catch (thrown) {
     find('status').textContent = reasonOf(thrown);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../src/base/random.js';
-import { suspectsOf } from '../../src/evaluation/suspects.js';
+import { suspiciousLabels } from '../../src/evaluation/suspicious-labels.js';
 import { calibrateIntervals } from '../../src/uncertainty/intervals.js';
 
 const random = createRandom(0, 'suspects');
@@ -17,12 +17,12 @@ const scores = calibrateIntervals(
   known.map(({ scale }) => scale),
 );
 
-describe('suspectsOf', () => {
+describe('suspiciousLabels', () => {
   it('names labels outside of the interval of 99 %, the farthest first', () => {
     const predictions = draw(1000).map((prediction, i) =>
       i < 2 ? { ...prediction, label: -30 - 50 * i } : prediction,
     );
-    const suspects = suspectsOf(predictions, scores);
+    const suspects = suspiciousLabels(predictions, scores);
     const planted = suspects.filter(({ file }) => file === '0.jpg' || file === '1.jpg');
     assert.equal(planted.length, 2);
     assert.ok(suspects.length >= 2 && suspects.length <= 25, `${suspects.length}`);
@@ -35,7 +35,7 @@ describe('suspectsOf', () => {
   });
 
   it('names none without intervals', () => {
-    assert.deepEqual(suspectsOf(draw(10), undefined), []);
-    assert.deepEqual(suspectsOf([{ file: 'a', label: 900, value: 3 }], scores), []);
+    assert.deepEqual(suspiciousLabels(draw(10), undefined), []);
+    assert.deepEqual(suspiciousLabels([{ file: 'a', label: 900, value: 3 }], scores), []);
   });
 });

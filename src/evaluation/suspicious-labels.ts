@@ -2,7 +2,7 @@ import { type IntervalScores, intervalsAt } from '../uncertainty/intervals.js';
 import type { Prediction } from './evaluate.js';
 
 /** An image whose label lies outside its 99 % interval. */
-export interface Suspect {
+export interface SuspiciousLabel {
   readonly file: string;
   readonly label: number;
   readonly value: number;
@@ -12,14 +12,17 @@ export interface Suspect {
 }
 
 /** The level of the interval outside of which a label is suspicious. */
-export const SUSPECT_LEVEL = 0.99;
+export const SUSPICIOUS_LEVEL = 0.99;
 
 /**
  * The images whose label lies outside the 99 % interval, by distance from it in scales, descending. One of a hundred correct labels is
  * among them; the others are wrong labels or unusual images. Empty for models without such intervals.
  */
-export function suspectsOf(predictions: readonly Prediction[], scores: IntervalScores | undefined): Suspect[] {
-  const intervalOf = scores && intervalsAt(scores, SUSPECT_LEVEL);
+export function suspiciousLabels(
+  predictions: readonly Prediction[],
+  scores: IntervalScores | undefined,
+): SuspiciousLabel[] {
+  const intervalOf = scores && intervalsAt(scores, SUSPICIOUS_LEVEL);
   if (intervalOf === undefined) return [];
   const outside = predictions.flatMap(({ file, label, value, scale }) => {
     if (scale === undefined) return [];

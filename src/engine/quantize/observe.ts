@@ -3,18 +3,18 @@ import type { Value } from '../graph/graph.js';
 
 const PER_IMAGE = 4096;
 
-/** What is to be known of a value `[N, C, H, W]` to choose its range, computed where it is: reading all of it would take longer than making it. */
-export interface Watched {
+/** Statistics of a value `[N, C, H, W]` from which its range is chosen. They are computed in the graph: reading all numbers takes longer than computing them. */
+export interface Observed {
   /** About 4,096 of each image's numbers, evenly spaced. */
   readonly numbers: Value;
-  /** The extremes of each channel. */
+  /** The largest number of each channel. */
   readonly largest: Value;
-  /** Their opposites: of `-x`. */
+  /** The same of `-x`. */
   readonly opposite: Value;
 }
 
-/** Adds to x's graph what is to be known of x. */
-export function watch(x: Value): Watched {
+/** Adds the statistics of x to its graph. */
+export function observe(x: Value): Observed {
   const [, channels, height, width] = x.shape.map(Number) as [number, number, number, number];
   const size = channels * height * width;
   // An odd step falls on all columns of images of even width.
