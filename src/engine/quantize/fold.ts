@@ -3,9 +3,9 @@ import type { OpNode, Value } from '../graph/graph.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 
 /**
- * Makes what scales and shifts the channels behind a convolution a part of it, in numbers: a batch norm by its running statistics, a
- * product or a sum with a constant a channel. The results differ from the network's in the last digits. For networks whose weights
- * are settled: weight and bias are constants of new names.
+ * Folds operations that scale and shift the channels after a convolution into its weight and bias: a frozen batch norm, a product or a sum
+ * with one constant per channel. Results differ from the network's in the last digits. Weight and bias become constants with new names, so
+ * this is for networks that are not trained further.
  */
 export const foldConstants: Rewrite = (node, inputs) => {
   if (node.op !== 'BatchNormalization' && node.op !== 'Mul' && node.op !== 'Add') return undefined;
@@ -35,13 +35,13 @@ export const foldConstants: Rewrite = (node, inputs) => {
   return undefined;
 };
 
-/** What a value holds, where it is a float32 constant. */
+/** The numbers of a float32 constant; undefined for other values. */
 export function numbersOf(value: Value): Tensor<'float32'> | undefined {
   const tensor = value.graph.constants.get(value.name);
   return tensor?.dtype === 'float32' ? (tensor as Tensor<'float32'>) : undefined;
 }
 
-/** The node as `x * factor + shift` a channel of its input at place `at`, in float64; undefined where it is something else. */
+/** The node as `x * factor + shift` per channel of its input number `at`, in float64; undefined if it has another form. */
 function affine(
   node: OpNode,
   inputs: readonly Value[],
@@ -57,7 +57,7 @@ function affine(
   }
   const constant = numbersOf(inputs[1 - at]!);
   if (constant === undefined) return undefined;
-  // [C, 1, 1], [1, C, 1, 1], or a single number for all channels.
+  // [C, 1, 1], [1, C, 1, 1], or one number for all channels.
   const aligned = [1, 1, 1, 1, ...constant.shape].slice(-4);
   const alike = sizeOf(constant.shape) === 1;
   if (!alike && aligned.join() !== [1, channels, 1, 1].join()) return undefined;

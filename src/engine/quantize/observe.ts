@@ -3,7 +3,10 @@ import type { Value } from '../graph/graph.js';
 
 const PER_IMAGE = 4096;
 
-/** Statistics of a value `[N, C, H, W]` from which its range is chosen. They are computed in the graph: reading all numbers takes longer than computing them. */
+/**
+ * Statistics of a value `[N, C, H, W]` from which its range is chosen. They are computed in the graph, since reading all numbers takes longer
+ * than computing them.
+ */
 export interface Observed {
   /** About 4,096 of each image's numbers, evenly spaced. */
   readonly numbers: Value;

@@ -7,24 +7,24 @@ import { foldConstants, numbersOf } from './fold.js';
 import type { Range } from './ranges.js';
 import { addsPairs, fromSumOrder, inSumOrder, MOST, MOST_OF_PAIR } from './sums.js';
 
-/** A network in float32 whose scales and shifts are folded into its convolutions, and what of it can be computed in 8 bits. */
+/** A float32 network with folded convolutions, and which of its operations can be computed in 8 bits. */
 export interface Quantizable {
-  /** `input` to `outputs`. */
+  /** The graph from `input` to `outputs`. */
   readonly graph: Graph;
   readonly input: Value;
   readonly outputs: readonly Value[];
-  /** The values whose ranges have to be known. */
+  /** The values whose ranges are needed. */
   readonly ranged: readonly Value[];
-  /** The names of the values that nothing but a ReLU takes: it stands for both. */
+  /** Names of the values that only a ReLU uses: the ReLU's range is used for both. */
   readonly fused: ReadonlySet<string>;
-  /** The names of the convolutions' results that can be computed in 8 bits, in their order. */
+  /** Names of the results of convolutions that can be computed in 8 bits, in order. */
   readonly convolutions: readonly string[];
-  /** What has to be computed in float32, by operation, with its count. */
+  /** The number of operations that must be computed in float32, by name. */
   readonly kept: ReadonlyMap<string, number>;
 }
 
 /**
- * Looks at what `outputs` need of `input`.
+ * Folds and analyzes the network from `input` to `outputs`.
  *
  * @param outputs Values of one graph.
  */
@@ -32,7 +32,7 @@ export function prepare(outputs: readonly Value[], input: Value): Quantizable {
   const folded = new Graph();
   const x = folded.input(input.name, input.dtype, input.shape);
   const ends = copyGraph(outputs, folded, new Map([[input.name, x]]), foldConstants);
-  // Once more, for what the folding has left behind is not copied.
+  // A second copy leaves out the operations that folding replaced.
   const graph = new Graph();
   const start = graph.input(input.name, input.dtype, input.shape);
   const wanted = copyGraph(ends, graph, new Map([[input.name, start]]));
@@ -56,7 +56,7 @@ export function prepare(outputs: readonly Value[], input: Value): Quantizable {
   return { graph, input: start, outputs: wanted, ranged: [...ranged.values()], fused, convolutions, kept };
 }
 
-/** What takes each value: nodes of ours, and what is not: other people's nodes, and who asked for the outputs. */
+/** The users of each value: our nodes, foreign nodes, and the outputs. */
 function consumersOf(graph: Graph, outputs: readonly Value[]): ReadonlyMap<string, readonly (OpNode | 'output')[]> {
   const consumers = new Map<string, (OpNode | 'output')[]>();
   const add = (name: string, consumer: OpNode | 'output') => {
@@ -70,17 +70,17 @@ function consumersOf(graph: Graph, outputs: readonly Value[]): ReadonlyMap<strin
   return consumers;
 }
 
-/** Whether a node is the end of the range of what is before it. */
+/** Whether a node only limits the range of its input, as a ReLU does. */
 const isFused = (node: OpNode) => (node.op === 'Relu' || node.op === 'Clip') && isQuantized(node);
 
-/** Whether a node has a form in 8 bits. */
+/** Whether a node has an 8-bit form. */
 function isQuantized(node: OpNode): boolean {
   const [x, other] = node.inputs;
   switch (node.op) {
     case 'Conv':
       return node.inputs.slice(1).every(weight => numbersOf(weight) !== undefined);
     case 'Add':
-      // Of images, the residual sums; not the summands of a layer.
+      // Residual sums of images, not the bias of a layer.
       return x!.shape.length === 4 && x!.shape.join() === other!.shape.join() && node.inputs.every(isMade);
     case 'Relu':
     case 'Clip': {
@@ -100,9 +100,9 @@ function isQuantized(node: OpNode): boolean {
 
 const isMade = (value: Value) => value.graph.producerOf(value)?.kind === 'op';
 
-/** How weights and values become 8 bits. */
+/** How weights and values are quantized. */
 export interface QuantizeOptions {
-  /** Of every value of `ranged`, by name. */
+  /** The range of each value of `ranged`, by name. */
   readonly ranges: ReadonlyMap<string, Range>;
   /** Names of convolutions that stay in float32. */
   readonly keep?: ReadonlySet<string>;
@@ -113,8 +113,8 @@ interface Quantized extends Step {
 }
 
 /**
- * Adds the network to x's graph with convolutions, residual sums and pooling in 8 bits: values uint8 with one scale each, weights int8
- * with a scale a filter, biases int32. A ReLU behind a convolution or a sum is the end of its range. All else stays float32.
+ * Adds the network to x's graph with convolutions, residual sums and pooling in 8 bits: values are uint8 with one scale each, weights int8
+ * with a scale per filter, biases int32. A ReLU after a convolution or a sum becomes the lower end of its range. Other operations stay float32.
  *
  * @returns The values of `outputs`, float32.
  * Reference: Jacob et al., https://arxiv.org/abs/1712.05877; QLinearConv of ONNX, QLinearAdd of ONNX Runtime.
@@ -129,11 +129,11 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
   };
   const stepOf = (name: string) => {
     const { min, max } = ranges.get(name)!;
-    // Values that are 0 throughout get any scale.
+    // For values that are always 0, any scale works.
     const scale = max > min ? Math.fround((max - min) / 255) : 1;
     return { scale: scalar('float32', scale), zero: scalar('uint8', Math.round(-min / scale)) };
   };
-  /** The value `copy` of the target in 8 bits; `name` is what it is called in the network. */
+  /** The 8-bit form of the value `copy`, whose name in the network is `name`. */
   const inBytes = (copy: Value, name: string): Quantized => {
     const known = quantized.get(copy.name);
     if (known !== undefined) return known;
@@ -174,7 +174,7 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
   const rewrite: Rewrite = (node, inputs) => {
     for (const [i, { name }] of node.inputs.entries()) copies.set(name, inputs[i]!);
     const out = node.outputs[0]!.name;
-    // A fused convolution is copied as it is, but nobody needs the copy, so that it is not written.
+    // A fused convolution is copied too, but nothing uses the copy, so it is not written.
     if (!isQuantized(node) || keep.has(out) || network.fused.has(out)) return undefined;
     const bytes = (value: Value) => inBytes(copies.get(value.name)!, value.name);
     if (node.op === 'Conv') return convolve(node as OpNode<'Conv'>, bytes(node.inputs[0]!), out);
@@ -183,7 +183,7 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
       const { value, ...step } = bytes(node.inputs[0]!);
       return result(target.add('MaxPool', [value], node.attributes as OpAttributes['MaxPool'])[0]!, step);
     }
-    // A ReLU: what is before it, with a range that starts at 0.
+    // A ReLU: its input, with a range that starts at 0.
     const before = node.inputs[0]!.graph.producerOf(node.inputs[0]!) as OpNode;
     if (keep.has(before.outputs[0]!.name)) return undefined;
     return before.op === 'Conv'
@@ -193,7 +193,7 @@ export function quantize(network: Quantizable, x: Value, options: QuantizeOption
   return copyGraph(network.outputs, target, new Map([[network.input.name, x]]), rewrite);
 }
 
-// Weights do not depend on ranges: calibrations that are tried share them.
+// Weights do not depend on ranges, so all calibrations share them.
 const known = new WeakMap<Float32Array, ReturnType<typeof weightBytes>>();
 
 function bytesOf(weight: Tensor<'float32'>, group: number): ReturnType<typeof weightBytes> {
@@ -204,7 +204,7 @@ function bytesOf(weight: Tensor<'float32'>, group: number): ReturnType<typeof we
 
 const clampInt32 = (number: number) => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, number));
 
-/** The weight `[M, C / group, kH, kW]` as int8 with a scale a filter, zero in the middle, such that `sumsFit`. */
+/** The weight `[M, C / group, kH, kW]` as int8, symmetric, with a scale per filter such that `sumsFit`. */
 export function weightBytes(
   { shape, data }: Tensor<'float32'>,
   group: number,
@@ -227,10 +227,10 @@ export function weightBytes(
     }
     const scale = Math.fround(Math.max(edge / MOST, pairs ? pair / MOST_OF_PAIR : 0) || 1);
     for (let i = 0, last = 0; i < each; i++) {
-      // Rounded to float32 the scale may be a little small, but not by half a step in 127.
+      // Rounding the scale to float32 can make it too small, but by far less than half a step in 127.
       const nearest = Math.floor(ordered[i]! / scale + 0.5);
       const size = Math.abs(nearest);
-      // Two that are rounded up may be one too many.
+      // Rounding up both weights of a pair can exceed the limit by one.
       const tooMany = pairs && last + size > MOST_OF_PAIR;
       rounded[i] = tooMany ? nearest - Math.sign(nearest) : nearest;
       last = tooMany ? size - 1 : size;

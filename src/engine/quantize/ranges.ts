@@ -1,33 +1,33 @@
-/** The smallest and the largest number that a value of a network is to hold in 8 bits. */
+/** The smallest and the largest number that the 8-bit form of a value represents. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
-/** How ranges are taken from what was seen. */
+/** How ranges are chosen from the observed numbers. */
 export const calibrations = ['minmax', 'percentile', 'entropy'] as const;
 export type Calibration = (typeof calibrations)[number];
 
-/** What was seen of one value of a network: its extremes, and some of its numbers. */
+/** The observed numbers of one value of a network: its extremes, and a sample. */
 export class Seen {
   private min = 0;
   private max = 0;
   private readonly parts: Float32Array[] = [];
 
   /**
-   * Takes what `watch` gives for some images.
+   * Adds the outputs of `observe` for some images.
    *
-   * @returns False where a number is not finite.
+   * @returns False if a number is not finite.
    */
   add(numbers: Float32Array, largest: Float32Array, opposite: Float32Array): boolean {
     this.parts.push(numbers);
     for (const x of largest) this.max = Math.max(this.max, x);
     for (const x of opposite) this.min = Math.min(this.min, 0 - x);
-    // NaN passes through both extremes, but a maximum may pass over it.
+    // A single maximum can hide a NaN, but the maxima of x and -x together do not.
     return Number.isFinite(this.max - this.min) && numbers.every(Number.isFinite);
   }
 
-  /** The range that a calibration takes, 0 always within it. */
+  /** The range by a calibration method; it always contains 0. */
   range(calibration: Calibration): Range {
     const { min, max } = this;
     if (calibration === 'minmax') return { min, max };
@@ -47,14 +47,14 @@ export class Seen {
   }
 }
 
-/** The number that `n` others are larger than or equal to, with all taken times `sign`. Faster than sorting them all where n is small. */
+/** The (n + 1)-th largest number of `sign * numbers`; faster than sorting if n is small. */
 function nthLargest(numbers: Float32Array, n: number, sign: 1 | -1): number {
   const top = new Float32Array(n + 1).fill(Number.NEGATIVE_INFINITY);
   let least = top[0]!;
   for (let i = 0; i < numbers.length; i++) {
     const x = sign * numbers[i]!;
     if (!(x > least)) continue;
-    // The smallest of them leaves; those below x move down.
+    // The smallest is removed, and those below x move down.
     let at = 0;
     for (; at < n && top[at + 1]! < x; at++) top[at] = top[at + 1]!;
     top[at] = x;
@@ -68,7 +68,7 @@ const BINS = 2048;
 const LEVELS = 128;
 
 /**
- * The limit of |x| whose clipped and quantised distribution is nearest to that of `numbers`, by Kullback-Leibler divergence.
+ * The limit of |x| at which the clipped and quantized distribution has the smallest Kullback-Leibler divergence from that of `numbers`.
  *
  * @param largest The largest |x|.
  * Reference: the entropy calibration of TensorRT (S. Migacz, 8-bit inference with TensorRT, 2017), with 2048 bins and 128 levels.
@@ -79,7 +79,7 @@ export function entropyLimit(numbers: Float32Array, largest: number): number {
   const scale = BINS / largest;
   for (let i = 0; i < numbers.length; i++) {
     const x = Math.abs(numbers[i]!);
-    // Zeros are exact at any limit, and after a ReLU they would outweigh all else.
+    // Zeros are exact at any limit, and after a ReLU they would dominate.
     if (x !== 0) counts[Math.min(BINS - 1, Math.floor(x * scale))]!++;
   }
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -93,14 +93,14 @@ export function entropyLimit(numbers: Float32Array, largest: number): number {
   return (best.bins / BINS) * largest;
 }
 
-/** Sums over the bins before each, so that those of any level are a difference. */
+/** Cumulative sums over the bins, so that the sum of any level is a difference. */
 interface Sums {
   readonly total: number;
-  /** Of the counts. */
+  /** Counts. */
   readonly counts: Float64Array;
-  /** Bins that hold anything. */
+  /** Number of nonempty bins. */
   readonly filled: Float64Array;
-  /** Of `p log p`, with p the share of the numbers that is in a bin. */
+  /** `p log p`, with p the share of the numbers in a bin. */
   readonly entropy: Float64Array;
 }
 
@@ -120,7 +120,7 @@ function sumsOf(counts: Float64Array, total: number): Sums {
   };
 }
 
-// What lies beyond the limit is counted at it; each level is spread evenly over those of its bins that hold anything.
+// Numbers beyond the limit are counted at the limit; each level is spread evenly over its nonempty bins.
 function clippedDivergence(bin: Float64Array, { total, counts, filled, entropy }: Sums, bins: number): number {
   const last = bin[bins - 1]!;
   const beyond = total - counts[bins]!;
@@ -133,7 +133,7 @@ function clippedDivergence(bin: Float64Array, { total, counts, filled, entropy }
     const isLast = to === bins;
     const inBins = filled[to]! - filled[from]! + Number(isLast && last === 0 && beyond > 0);
     if (inBins === 0) continue;
-    // A level without numbers inside the limit stands for next to none of them.
+    // A level without numbers within the limit gets a tiny share.
     const q = Math.max(sum, 1e-3) / inBins / total;
     divergence -= ((sum + (isLast ? beyond : 0)) / total) * Math.log(q);
   }

@@ -2,22 +2,22 @@ import { attributesOf } from '../onnx/decode.js';
 import type { OnnxModel } from '../onnx/model.js';
 import type { Tensor } from '../tensor.js';
 
-// Among the inputs of a QLinearConv.
+// Its position among the inputs of a QLinearConv.
 const WEIGHT = 3;
 const WEIGHT_ZERO = 5;
 
-/** The largest weight, as an absolute value. */
+/** The largest absolute value of a weight. */
 export const MOST = 127;
-/** The most that two weights in a row may come to: with 255 each, the largest values, their products fit in 16 bits. */
+/** The largest sum of two adjacent absolute weights: times 255, the largest value, it fits in 16 bits. */
 export const MOST_OF_PAIR = 128;
 
-/** Whether products of a filter of the weight `[M, C / group, kH, kW]` are added up two at a time; of a filter a channel they are not. */
+/** Whether products of a filter of the weight `[M, C / group, kH, kW]` are summed in pairs, which depthwise convolutions do not do. */
 export const addsPairs = ([filters, channels]: readonly number[], group: number): boolean =>
   filters !== group || channels !== 1;
 
 /**
- * Writes the numbers of one filter of a weight of this shape to `out` in the order in which their products are added up: channels first.
- * Processors without VNNI add two in a row in 16 bits, where more than 32,767 stays at that.
+ * Writes the numbers of one filter of a weight of this shape to `out` in the order in which their products are summed: channels first.
+ * Processors without VNNI add two adjacent products in 16 bits, saturating at 32,767.
  */
 export function inSumOrder(filter: Float32Array, shape: readonly number[], out: Float32Array): void {
   const pixels = shape[2]! * shape[3]!;
@@ -25,7 +25,7 @@ export function inSumOrder(filter: Float32Array, shape: readonly number[], out: 
     for (let i = pixel; i < filter.length; i += pixels) out[o++] = filter[i]!;
 }
 
-/** The other way around. */
+/** The inverse. */
 export function fromSumOrder(ordered: Int8Array, shape: readonly number[], out: Int8Array): void {
   const pixels = shape[2]! * shape[3]!;
   for (let pixel = 0, o = 0; pixel < pixels; pixel++)
@@ -33,8 +33,8 @@ export function fromSumOrder(ordered: Int8Array, shape: readonly number[], out: 
 }
 
 /**
- * Whether products in 8 bits fit in 16 bits two at a time, whatever the values, so that every processor comes to the same sums. False for a
- * model with int8 numbers in another place than a QLinearConv's weight.
+ * Whether the sum of two adjacent 8-bit products fits in 16 bits for all values, so that every processor computes the same sums. False for
+ * models with int8 numbers elsewhere than in the weight of a QLinearConv.
  */
 export function sumsFit({ nodes, initializers }: Pick<OnnxModel, 'nodes' | 'initializers'>, where: string): boolean {
   return nodes.every(node =>
@@ -54,7 +54,7 @@ function pairsFit(shape: readonly number[], data: Int8Array, group: number): boo
   if (!addsPairs(shape, group)) return true;
   const pixels = shape[2]! * shape[3]!;
   const each = shape[1]! * pixels;
-  // Millions, each time that a network is loaded: where they lie, and without a branch for each.
+  // Millions of weights at each load of a network: read in place, without a branch for each.
   let room = 0;
   for (let end = each; end <= data.length; end += each) {
     let last = 0;

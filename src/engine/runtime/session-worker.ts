@@ -7,7 +7,7 @@ import { sumsFit } from '../quantize/sums.js';
 import type { Tensor } from '../tensor.js';
 import { hasVnni } from './vnni.js';
 
-/** What a thread of sessions is asked. */
+/** A request to the thread of the sessions. */
 export type Request =
   | {
       readonly kind: 'create';
@@ -34,20 +34,20 @@ export type Request =
   | { readonly kind: 'take-state'; readonly id: number; readonly name: string }
   | { readonly kind: 'close-state'; readonly id: number };
 
-/** What creating a session answers. */
+/** The reply to the creation of a session. */
 export interface CreateReply {
-  /** Of the model's file, in hex, where it was given by its path. */
+  /** SHA-256 of the model's file in hex, if it was given by path. */
   readonly sha256: string | undefined;
 }
 
-/** What a run answers. */
+/** The reply to a run. */
 export interface RunReply {
   readonly outputs: Record<string, Tensor>;
   /** Time inside the runtime. */
   readonly computeMs: number;
 }
 
-/** Its answer to the request of the same ticket: a value, or the reason why there is none. */
+/** The reply to the request with the same ticket: a value or an error. */
 export interface Reply {
   readonly ticket: number;
   readonly value?: unknown;
@@ -57,7 +57,7 @@ export interface Reply {
 const port = parentPort!;
 const sessions = new Map<number, ort.InferenceSession>();
 
-// Requests are answered one after another: two runs at once would only share the thread, and its cores.
+// Requests are processed one after another: concurrent runs would only share the thread and its cores.
 let queue = Promise.resolve();
 port.on('message', ({ ticket, request }: { ticket: number; request: Request }) => {
   queue = queue.then(async () => {
@@ -71,8 +71,8 @@ port.on('message', ({ ticket, request }: { ticket: number; request: Request }) =
   });
 });
 
-// A state is held twice: a run reads one copy and writes the next into the other, so nothing is read after it was overwritten, and
-// nothing is allocated or copied a step.
+// A state is stored twice: a run reads one copy and writes the other, so no value is read after it was overwritten, and a step allocates
+// and copies nothing.
 interface Held {
   current: ort.Tensor;
   spare: ort.Tensor | undefined;
@@ -107,7 +107,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
       return [undefined, []];
     case 'read-state': {
       const names = request.names ?? [...stateOf(request.id).keys()];
-      // Copied as the answer is sent: the state goes on.
+      // Copied when the reply is sent, since the state stays in use.
       return [Object.fromEntries(names.map(name => [name, fromOrt(heldOf(request.id, name).current)])), []];
     }
     case 'put-state': {
@@ -131,15 +131,15 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
 const HAS_VNNI = hasVnni();
 
 /**
- * What the runtime has to be told so that sums of products in 8 bits do not overflow: without VNNI a form of them that takes half as long
- * again, for a model whose weights leave no room.
+ * The runtime's settings so that sums of 8-bit products do not overflow: without VNNI, models whose weights leave no room use an exact form
+ * that takes half as long again.
  */
 function exactSums(model: Uint8Array): Record<string, string> {
   if (HAS_VNNI) return {};
   try {
     if (sumsFit(decodeModel(model, 'model', 'int8'), 'model')) return {};
   } catch {
-    // What is wrong with it, the runtime says; and it knows forms that we do not.
+    // The runtime reports what is wrong with the file, and it reads forms that we do not.
   }
   return { x64quantprecision: '1' };
 }
@@ -155,11 +155,11 @@ async function create(request: Extract<Request, { kind: 'create' }>): Promise<Cr
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    // Numbers below 1e-38 are 0: squares of small gradients, which would be a hundred times slower to compute with.
+    // Numbers below 1e-38 are flushed to 0: squares of small gradients would be a hundred times slower to compute with.
     extra: {
       session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' }, ...exactSums(bytes) },
     },
-    // What goes wrong is thrown; the runtime need not print it too.
+    // Errors are thrown, so the runtime need not print them.
     logSeverityLevel: 4,
   };
   const sha256 = typeof model === 'string' ? sha256Hex(bytes) : undefined;
@@ -174,13 +174,13 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   const feeds = Object.fromEntries(Object.entries(request.feeds).map(([name, tensor]) => [name, toOrt(tensor)]));
   for (const name of session.inputNames) {
     const held = state.get(name);
-    // What goes by a suffix may be kept as a row.
+    // Values with a suffix can be stored as rows.
     const other = state.get(`${name}${request.suffix}`)?.current.reshape(held!.current.dims);
     if (held !== undefined) feeds[name] = other ?? held.current;
   }
   const written = session.outputNames.filter(name => state.has(stateOfOutput(name)));
   const wanted = request.outputs ?? session.outputNames.filter(name => !written.includes(name));
-  // The runtime passes over names that it does not know.
+  // The runtime ignores unknown names.
   const unknown = wanted.find(name => !session.outputNames.includes(name));
   if (unknown !== undefined) throw new Error(`internal: no output called ${unknown}`);
   const fetches: Record<string, ort.Tensor | null> = Object.fromEntries(wanted.map(name => [name, null]));
@@ -201,12 +201,12 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   return [{ outputs, computeMs }, [...new Set(buffers)]];
 }
 
-/** The state that an output called `next/NAME` is the next value of. */
+/** The name of the state whose next value is the output `next/NAME`. */
 const stateOfOutput = (name: string) => (name.startsWith('next/') ? name.slice('next/'.length) : '');
 
 const toOrt = ({ dtype, data, shape }: Tensor): ort.Tensor =>
   new ort.Tensor(dtype as 'float32', data as Float32Array, shape);
-// Where JavaScript has a Float16Array the runtime hands that out; here halves are their bits.
+// If JavaScript has a Float16Array, the runtime returns one; here float16 values are stored as their bits.
 const fromOrt = ({ type, dims, data }: ort.Tensor) => {
   const array = data as Float32Array;
   const bits = type === 'float16' ? new Uint16Array(array.buffer, array.byteOffset, array.length) : data;

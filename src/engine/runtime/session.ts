@@ -12,43 +12,42 @@ export interface SessionOptions {
   /** Threads that one run computes on, 1 or more. Default: the cores this process may use, shared among the copies. */
   readonly threads?: number;
   /**
-   * How many times the model is loaded, 1 or more; as many runs are computed at once. Two copies with half the threads each give a fifth more
-   * images a second in int8 and a twentieth more in fp32 than one with all: threads of one run wait for each other after every operation, and
-   * for whatever else the machine does. Each has the weights in memory once more. Default 1.
+   * How many times the model is loaded, 1 or more, which is the number of concurrent runs. Two copies with half of the threads each compute a
+   * fifth more images per second in int8 and a twentieth more in fp32 than one with all threads, since the threads of a run wait for each other
+   * after every operation. Each copy has the weights in memory. Default 1.
    */
   readonly copies?: number;
-  /** The runtime's name of what computes: `cpu`, or `cuda`, `webgpu`, `dml`, `coreml` where the machine has it; default `cpu`. */
+  /** The runtime's name of the device: `cpu`, or `cuda`, `webgpu`, `dml`, `coreml` if the machine has it. Default `cpu`. */
   readonly device?: string;
   /**
-   * Whether threads wait for their next piece of work by asking for it over and over. True starts a piece sooner: one image at a time takes
-   * a fifth less, and so do the many small pieces of a training step. Default false: cores are left to others, such as the decoding of the next
-   * images.
+   * Whether threads spin while they wait for work. True starts work sooner: single images, and training steps with their many small
+   * operations, take a fifth less time. Default false: the cores are free for other work, such as decoding the next images.
    */
   readonly spin?: boolean;
-  /** False leaves out what takes long to prepare and pays where a model is run often. Default true. */
+  /** False skips optimizations that take long and pay only if a model runs often. Default true. */
   readonly prepare?: boolean;
   /**
-   * False frees what an operation needed once it is done. Many models that are run in turns then share memory; touching it for the first
-   * time takes longer than the arithmetic. Default true: it is kept from run to run.
+   * False frees the memory of an operation when it is done, so that many models that run in turns share memory, whose first access takes
+   * longer than the arithmetic. Default true: memory is kept from run to run.
    */
   readonly arena?: boolean;
 }
 
-// Below, loading a copy takes longer than it saves.
+// For fewer images, loading a copy takes longer than it saves.
 const MANY = 100;
 
-/** The copies of a model that are worth loading for so many images. */
+/** The number of copies of a model to load for so many images. */
 export const copiesFor = (images: number): number => (images < MANY ? 1 : Math.min(2, usableCores()));
 
 /** A model that is loaded and ready to compute. */
 export interface Session {
   /**
-   * The outputs for `feeds`, by name. Runs are begun in order, each by the copy that has the least to do.
+   * The outputs for `feeds`, by name. Runs start in order, each on the copy with the fewest runs.
    *
    * @param options.outputs The outputs to compute. Default: all.
-   * @param options.handOver True gives the feeds' memory away instead of copying it: the arrays are empty afterwards.
-   * @param options.state For a model without copies: feeds the inputs that it has by name, and takes over each output called `next/NAME` as its next NAME.
-   * @param options.suffix Feeds an input NAME from the state's NAME + suffix where it has one: `/average` for averaged weights.
+   * @param options.handOver True transfers the memory of the feeds instead of copying it: the arrays are empty afterwards.
+   * @param options.state For a model with one copy: provides the inputs that it contains, and each output called `next/NAME` becomes its NAME.
+   * @param options.suffix Inputs are read from NAME + suffix if the state contains it: `/average` for averaged weights.
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
@@ -59,26 +58,26 @@ export interface Session {
       readonly suffix?: string;
     },
   ): Promise<Record<string, Tensor>>;
-  /** The SHA-256 of the model's file, in hex, where it was given by its path. */
+  /** The SHA-256 of the model's file in hex, if it was given by path. */
   readonly sha256: string | undefined;
-  /** Time that all runs so far spent inside the runtime. */
+  /** Time of all runs so far inside the runtime. */
   readonly computeMs: number;
-  /** True where a thread that had the model has ended and the model is not loaded again: every run fails from then on. */
+  /** True if a thread with the model has ended and the model cannot be loaded again: all further runs fail. */
   readonly isLost: boolean;
-  /** Frees the model. Runs that are under way end first. A second call does nothing; a run afterwards fails with UsageError. */
+  /** Frees the model after the runs under way have ended. A second call does nothing; a run afterwards fails with UsageError. */
   close(): Promise<void>;
 }
 
-/** Tensors that stay with the runtime from run to run: weights in training, and what the optimizer remembers of them. */
+/** Tensors that stay in the worker from run to run: weights in training, and the optimizer's state. */
 export interface State {
   readonly id: number;
   /** Copies of these tensors, or of all. */
   read(names?: readonly string[]): Promise<Record<string, Tensor>>;
-  /** Puts these tensors in the place of those of the same names. */
+  /** Replaces the tensors with the same names. */
   write(tensors: Readonly<Record<string, Tensor>>): Promise<void>;
-  /** Adds a tensor under a new name; its memory is given away, and the array is empty afterwards. */
+  /** Adds a tensor under a new name; its memory is transferred, and the array is empty afterwards. */
   put(name: string, tensor: Tensor): Promise<void>;
-  /** Takes this tensor out of the state, with its memory. */
+  /** Removes this tensor from the state and returns it without a copy. */
   take(name: string): Promise<Tensor>;
   /** Frees it. */
   close(): Promise<void>;
@@ -87,7 +86,7 @@ export interface State {
 /**
  * A state that starts as a copy of `tensors`.
  *
- * @param options.handOver True gives their memory away instead of copying it: the arrays are empty afterwards. Default false.
+ * @param options.handOver True transfers their memory instead of copying it: the arrays are empty afterwards. Default false.
  */
 export async function createState(
   tensors: Readonly<Record<string, Tensor>>,
@@ -117,11 +116,11 @@ let lastState = 0;
 /**
  * Loads an ONNX model, given as its bytes or as the path of its file.
  *
- * A run of the runtime blocks the thread it is called on, so all sessions live in one worker thread, their copies in one more each:
- * progress, Ctrl-C and the decoding of the next images go on while it computes. Workers do not keep the process alive when nothing is under way.
+ * A run blocks its thread, so all sessions live in one worker thread, and further copies in one more each: progress, Ctrl-C and decoding
+ * continue meanwhile. Idle workers do not keep the process alive.
  *
- * @param options.handOver True gives the model's memory away where it can, instead of copying it: the array is empty afterwards. Default false.
- * @throws Error with the runtime's reason where the model cannot be loaded.
+ * @param options.handOver True transfers the model's memory if possible instead of copying it: the array is empty afterwards. Default false.
+ * @throws Error with the runtime's reason if the model cannot be loaded.
  *
  * @example
  * ```ts
@@ -142,7 +141,7 @@ export async function createSession(
   const { device = 'cpu', spin = false, prepare = true, arena = true, handOver = false, copies = 1 } = options;
   if (!Number.isInteger(copies) || copies < 1) throw internal(`${copies} copies of a model`);
   const threads = options.threads ?? Math.ceil(usableCores() / copies);
-  // Small buffers of Node's share their memory with others.
+  // Small Buffers of Node share memory with others.
   const isOwn = typeof model !== 'string' && model.byteLength === model.buffer.byteLength;
   const buffers = handOver && isOwn ? [model.buffer as ArrayBuffer] : [];
   // Of all threads together: one that was started again has no earlier sessions.
@@ -260,19 +259,19 @@ class Copies {
 
 const isHere = ({ thread, host }: Copy): boolean => host !== undefined && hostOf(thread) === host;
 
-// A model on which the engine's thread ends again and again is not loaded for ever.
+// A model that makes the engine's thread end repeatedly is not loaded forever.
 const MOST_RESTARTS = 8;
 let restarts = 0;
 
-/** One time that a model is loaded. */
+/** One loaded copy of a model. */
 interface Copy {
   readonly sha256: string | undefined;
   readonly thread: number;
-  /** The thread that has it; another one has its place once it has ended. */
+  /** The thread with the copy; after its end another thread takes its index. */
   host: Thread | undefined;
-  /** Settles once it is loaded again. */
+  /** Settles when the copy is loaded again. */
   reloading?: Promise<void> | undefined;
-  /** Runs that it has not answered. */
+  /** Number of pending runs. */
   underWay: number;
 }
 
@@ -281,7 +280,7 @@ interface Pending {
   reject(reason: Error): void;
 }
 
-/** A thread of sessions, and who waits for what it was asked. */
+/** A thread of sessions with its pending requests. */
 interface Thread {
   readonly worker: Worker;
   readonly pending: Map<number, Pending>;
@@ -296,7 +295,7 @@ function ask(request: Request, transfer: readonly ArrayBuffer[] = [], thread = 0
   threads[thread] ??= startThread(thread);
   const { worker, pending } = threads[thread];
   const ticket = ++lastTicket;
-  // First, for it throws where something cannot be sent: then there is no answer to wait for.
+  // First, since it throws if something cannot be sent, and then no reply comes.
   worker.postMessage({ ticket, request }, [...transfer]);
   worker.ref();
   return new Promise<unknown>((resolve, reject) => pending.set(ticket, { resolve, reject }));
@@ -320,7 +319,7 @@ function startThread(index: number): Thread {
     pending.clear();
   };
   worker.on('error', end);
-  // After an error too, and by itself where the thread was ended from outside.
+  // Also after an error, and alone if the thread was ended from outside.
   worker.on('exit', code => end(new Error(`expected an engine that runs on, got one whose thread ended with ${code}`)));
   return thread;
 }

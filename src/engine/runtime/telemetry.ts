@@ -9,7 +9,7 @@ const VARIABLE = 'ORT_DISABLE_TELEMETRY';
 if (isMainThread) process.env[VARIABLE] = '1';
 
 /**
- * To be called before the runtime is loaded.
+ * Checks that telemetry is off. Call it before the runtime is loaded.
  *
  * @throws UsageError in a worker thread that was started before eyeball was imported on the main thread: `process.env` is a copy there,
  * which the runtime does not read.

@@ -8,7 +8,7 @@ import type { Answer, LoadOptions, PredictOptions, WorkerReply, WorkerRequest } 
 export interface ModelClient {
   /** Fulfilled once the model is loaded. */
   readonly ready: Promise<{ readonly device: WebDevice; readonly threads: number }>;
-  /** What it says of an image: one answer, or one for each face; `onPreview` is reply its small version before. */
+  /** The prediction for an image, or one for each face; `onPreview` gets a small version of the image first. */
   predict(image: Blob, options: PredictOptions, onPreview: (preview: ImageBitmap) => void): Promise<readonly Answer[]>;
   /** The prediction for a frame of the camera, or for its largest face; the frame is transferred. */
   predictFrame(image: ImageBitmap, options: PredictOptions): Promise<WebPrediction>;
