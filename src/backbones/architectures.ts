@@ -2,11 +2,12 @@ import { convnexts } from './families/convnext.js';
 import { efficientnets } from './families/efficientnet.js';
 import type { Architecture } from './families/family.js';
 import { mobilenets } from './families/mobilenet.js';
+import { resnets } from './families/resnet.js';
 import { vits } from './families/vit.js';
 
 /** The architectures of timm that eyeball builds, by name. */
 export const architectures: ReadonlyMap<string, Architecture> = new Map(
-  [convnexts, efficientnets, mobilenets, vits].flat().map(architecture => [architecture.name, architecture]),
+  [resnets, convnexts, efficientnets, mobilenets, vits].flat().map(architecture => [architecture.name, architecture]),
 );
 
 /** Short names of common architectures. */
@@ -43,6 +44,8 @@ export const shortNames = {
   'mobilenetv3-small': 'mobilenetv3_small_100',
   'mobilenetv4-small': 'mobilenetv4_conv_small',
   'mobilenetv4-medium': 'mobilenetv4_conv_medium',
+  resnext50: 'resnext50_32x4d',
+  'wide-resnet50': 'wide_resnet50_2',
 } as const;
 
 /**

@@ -83,8 +83,11 @@ export interface Backbone {
 }
 
 /** The spatial means of the middle stage, `[N, C]`; undefined where the backbone has none. */
-export function pooledMiddle({ middle }: Pick<Backbone, 'middle'>, { stages }: BackboneOutput): Value | undefined {
-  const value = middle && stages.get(middle.stage);
+export function pooledMiddle(
+  { middle }: Pick<Backbone, 'middle'>,
+  { stages, maps }: BackboneOutput,
+): Value | undefined {
+  const value = middle && (maps?.get(middle.stage) ?? stages.get(middle.stage));
   return value && reduceMean(value, [2, 3]); // [N, C, H, W] -> [N, C]
 }
 

@@ -3,10 +3,12 @@ import { basename } from 'node:path';
 import { expected, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { contextOf, type RunContext } from '../base/progress.js';
+import { architectureNamed, nearestName, shortNames } from './architectures.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
 import { formulaHead, formulaParameters } from './formula.js';
+import { isRepository, loadNetwork } from './network.js';
 import { loadObjects } from './objects.js';
 import {
   buildResnet,
@@ -78,15 +80,24 @@ export const resnets = {
 /** The name of the choice among the backbones that need no download. */
 export const AUTO = 'auto';
 
-/** The backbones by name; `BackboneOptions.backbone` also takes the path of an ONNX file. */
-export const backboneNames = [AUTO, 'face', 'objects', ...Object.keys(resnets)] as const;
+/** The backbones by name; `BackboneOptions.backbone` also takes `timm/NAME` of the hub and the path of an ONNX file. */
+export const backboneNames: readonly string[] = [
+  AUTO,
+  'face',
+  'objects',
+  ...Object.keys(resnets),
+  ...Object.keys(shortNames),
+];
 
 export interface BackboneOptions {
-  /** One of `backboneNames`, the path of an ONNX file, or several joined by commas. Default: `auto`, the better of `face` and `objects`, or both. */
+  /**
+   * One of `backboneNames`, `timm/NAME` of the hub, the path of an ONNX file, or several joined by commas. Default: `auto`, the better of
+   * `face` and `objects`, or both.
+   */
   readonly backbone?: string | undefined;
-  /** For ResNets: a weight file, a hub name such as `timm/resnet50.tv_in1k`, or `formula`. Default: the hub's ImageNet weights. */
+  /** A weight file, a hub name such as `timm/resnet50.tv_in1k`, or `formula`. Default: the hub's weights. Not for `face` and ONNX files. */
   readonly weights?: string | undefined;
-  /** Width and height in pixels. Default: 224; `face` takes no other. */
+  /** Width and height in pixels. Default: that of the weights, mostly 224; `face` takes no other. */
   readonly sizePx?: number | undefined;
   /** Mean and std of red, green and blue in 0..1, for ONNX files. Default: ImageNet's. */
   readonly mean?: readonly [number, number, number] | undefined;
@@ -150,12 +161,13 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
       throw new UsageError(`${name} has no effect on the backbone "${backbone}", ${reason}; remove it`);
   };
   const resnet = resnetNamed(backbone);
-  const foreign = resnet === undefined && backbone !== 'face' && backbone !== 'objects';
+  const network = resnet === undefined && (architectureNamed(backbone) !== undefined || isRepository(backbone));
+  const foreign = resnet === undefined && !network && backbone !== 'face' && backbone !== 'objects';
   if (!foreign) {
     refuse(option('mean'), mean, 'which has its own normalization');
     refuse(option('std'), std, 'which has its own normalization');
   }
-  if (resnet === undefined) refuse(option('weights'), weights, 'which has its own weights');
+  if (resnet === undefined && !network) refuse(option('weights'), weights, 'which has its own weights');
   if (backbone === 'face') {
     if (sizePx !== undefined && sizePx !== 224) refuse(option('sizePx'), sizePx, 'which takes images of 224 px');
     return await loadFace();
@@ -166,8 +178,11 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
     return await loadObjects(sizePx);
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, context);
+  if (network) return await loadNetwork({ backbone, weights, sizePx, cacheDir: options.cacheDir }, context);
   if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {
-    throw new UsageError(expected(option('backbone'), `${backboneNames.join(', ')} or an ONNX file`, `"${backbone}"`));
+    const what = `${backboneNames.join(', ')}, timm/NAME or an ONNX file`;
+    const wayOut = `the nearest name is ${nearestName(backbone, backboneNames)}`;
+    throw new UsageError(expected(option('backbone'), what, `"${backbone}"`, wayOut));
   }
   const normalization: Normalization = {
     scale: 1 / 255,
@@ -213,8 +228,7 @@ async function resnetParameters(name: ResnetName, options: BackboneOptions, cont
       head: formulaHead(resnetWidth(entry.plan)),
     };
   }
-  const fromHub =
-    !existsSync(weights) && /^[\w.-]+\/[\w.-]+$/.test(weights) && !/\.(pth|pt|safetensors|bin)$/.test(weights);
+  const fromHub = isRepository(weights);
   const path = fromHub ? await fetchFromHub({ repo: weights, cacheDir, ...contextOf(context) }) : weights;
   const { tensors, sha256 } = await readWeights(path);
   const known = weights === entry.hub || sha256.startsWith(entry.checksum);

@@ -7,6 +7,10 @@ import { type Tensor, toFloat32 } from '../engine/tensor.js';
 export interface ResnetPlan {
   readonly block: 'basic' | 'bottleneck';
   readonly depths: readonly [number, number, number, number];
+  /** Groups of the 3 x 3 convolution of a bottleneck. Default: 1. */
+  readonly groups?: number;
+  /** Channels of that convolution in the first stage, over the groups. Default: 64. */
+  readonly groupWidth?: number;
 }
 
 /** The outputs of a backbone. */
@@ -15,7 +19,10 @@ export interface BackboneOutput {
   readonly features: Value;
   /** The output of each stage by name, in order; fine-tuning can start after any of them. */
   readonly stages: ReadonlyMap<string, Value>;
-  /** Maps `[N, C, H, W]` by name, in order, whose pooled values can be features. Default: `stages`. */
+  /**
+   * Maps `[N, C, H, W]` by name, in order, whose pooled values can be features. Default: `stages`. For stages that are tokens `[N, T, D]`,
+   * their patches `[N, D, h, w]`, without class and register tokens.
+   */
   readonly maps?: ReadonlyMap<string, Value> | undefined;
 }
 
@@ -60,16 +67,16 @@ export function parametersFrom(tensors: ReadonlyMap<string, Tensor>, where: stri
 /**
  * The ResNet of `plan` on x `[N, 3, H, W]`, up to the global pooling; batch norm uses its running statistics.
  *
- * Reference: He et al., https://arxiv.org/abs/1512.03385; results and parameter names as torchvision.models.resnet (stride on the
- * 3 x 3 convolution of a bottleneck).
+ * Reference: He et al., https://arxiv.org/abs/1512.03385; ResNeXt: Xie et al., https://arxiv.org/abs/1611.05431; results and
+ * parameter names as torchvision.models.resnet (stride on the 3 x 3 convolution of a bottleneck).
  */
 export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSource): BackboneOutput {
   const { graph } = x;
   const parameter = (name: string, shape: readonly number[]) => graph.parameter(parameters(name, shape), name);
   // [N, from, H, W] -> [N, to, H / stride, W / stride]
-  const convolution = (input: Value, name: string, to: number, kernel: number, stride = 1) => {
-    const weight = parameter(`${name}.weight`, [to, Number(input.shape[1]), kernel, kernel]);
-    return conv(input, weight, { stride, pads: (kernel - 1) / 2 });
+  const convolution = (input: Value, name: string, to: number, kernel: number, stride = 1, groups = 1) => {
+    const weight = parameter(`${name}.weight`, [to, Number(input.shape[1]) / groups, kernel, kernel]);
+    return conv(input, weight, { stride, groups, pads: (kernel - 1) / 2 });
   };
   const norm = (input: Value, name: string) => {
     const width = [Number(input.shape[1])];
@@ -87,8 +94,10 @@ export function buildResnet(x: Value, plan: ResnetPlan, parameters: ParameterSou
       branch = relu(norm(convolution(branch, `${name}.conv1`, width, 3, stride), `${name}.bn1`));
       branch = norm(convolution(branch, `${name}.conv2`, width, 3), `${name}.bn2`);
     } else {
-      branch = relu(norm(convolution(branch, `${name}.conv1`, width, 1), `${name}.bn1`));
-      branch = relu(norm(convolution(branch, `${name}.conv2`, width, 3, stride), `${name}.bn2`));
+      const { groups = 1, groupWidth = 64 } = plan;
+      const inner = Math.floor((width * groupWidth) / 64) * groups;
+      branch = relu(norm(convolution(branch, `${name}.conv1`, inner, 1), `${name}.bn1`));
+      branch = relu(norm(convolution(branch, `${name}.conv2`, inner, 3, stride, groups), `${name}.bn2`));
       branch = norm(convolution(branch, `${name}.conv3`, out, 1), `${name}.bn3`);
     }
     const projected = stride !== 1 || input.shape[1] !== out;

@@ -97,13 +97,17 @@ export function backboneOptions(command: Command): Command {
   return command
     .option(
       '--backbone <name>',
-      'pretrained network: face, objects, resnet18, resnet34, resnet50, resnet101, resnet152, an ONNX file, several joined by commas, or auto: face and objects, as far as they help (default: auto)',
+      'pretrained network: face, objects, resnet18 to resnet152, a short name such as dinov2-small, timm/NAME on the hub, an ONNX file, several joined by commas, or auto: face and objects, as far as they help (default: auto)',
     )
     .option(
       '--weights <source>',
-      'weights of a ResNet: a .safetensors or .pth file, a name on the hub, or "formula", not pretrained (default: ImageNet weights of the hub)',
+      'weights of the network: a .safetensors or .pth file, a name on the hub, or "formula", not pretrained (default: those of the hub)',
     )
-    .option('--size <px>', 'width and height in px that images are resized to (default: 224)', whole(1))
+    .option(
+      '--size <px>',
+      'width and height in px that images are resized to (default: that of the weights, mostly 224)',
+      whole(1),
+    )
     .option('--mean <r,g,b>', 'mean of the colors, 0 to 1, for an ONNX file (default: that of ImageNet)', triple)
     .option('--std <r,g,b>', 'standard deviation of the colors, for an ONNX file (default: that of ImageNet)', triple)
     .option('--cache <dir>', CACHE_HELP);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { shortNames } from '../../src/backbones/architectures.js';
 import { buildFromPixels } from '../../src/backbones/backbone.js';
 import { type BackboneOptions, backboneNames, loadBackbone, resnets } from '../../src/backbones/registry.js';
 import { InputError } from '../../src/base/errors.js';
@@ -11,23 +12,20 @@ const load = (options: Partial<BackboneOptions>) => loadBackbone({ cacheDir: '/n
 const failure = (options: Partial<BackboneOptions>) => failureOf(() => load(options));
 
 describe('loadBackbone', () => {
-  it('knows face and the ResNets', () => {
-    assert.deepEqual(backboneNames, [
-      'auto',
-      'face',
-      'objects',
-      'resnet18',
-      'resnet34',
-      'resnet50',
-      'resnet101',
-      'resnet152',
-    ]);
+  it('knows face, objects, the ResNets and the short names of other networks', () => {
+    assert.deepEqual(backboneNames.slice(0, 3), ['auto', 'face', 'objects']);
+    assert.deepEqual(backboneNames.slice(3), [...Object.keys(resnets), ...Object.keys(shortNames)]);
   });
 
   it('refuses an unknown name with the list of those it knows', async () => {
     assert.equal(
       await failure({ backbone: 'resnet20' }),
-      'UsageError: `backbone`: expected auto, face, objects, resnet18, resnet34, resnet50, resnet101, resnet152 or an ONNX file, got "resnet20"',
+      `UsageError: \`backbone\`: expected ${backboneNames.join(', ')}, timm/NAME or an ONNX file, got "resnet20"; the nearest name is resnet50`,
+    );
+    assert.match(await failure({ backbone: 'dinov2-smal' }), /; the nearest name is dinov2-small$/);
+    assert.equal(
+      await failure({ backbone: 'timm/vit_tinny_patch16_224', weights: 'formula' }),
+      'InputError: `backbone`: expected an architecture that eyeball builds, got "timm/vit_tinny_patch16_224"; the nearest one is timm/vit_tiny_patch16_224; export others as ONNX and give that file',
     );
     for (const backbone of ['toString', ''])
       assert.match(await failure({ backbone }), /^UsageError: `backbone`: expected auto, face, /);

@@ -3,12 +3,6 @@ import type { Tensor } from '../../engine/tensor.js';
 import { imagenetNormalization, type Normalization } from '../backbone.js';
 import type { BackboneOutput, ParameterSource } from '../resnet.js';
 
-/** The outputs of a network whose stages may be tokens. */
-export interface NetworkOutput extends BackboneOutput {
-  /** For stages that are tokens `[N, T, D]`, their patches as a map `[N, D, h, w]`, without class and register tokens. */
-  readonly maps?: ReadonlyMap<string, Value> | undefined;
-}
-
 /** Mean and std of red, green and blue that the weights of timm expect; a weights' configuration overrides them. */
 export const normalizations = {
   imagenet: imagenetNormalization,
@@ -47,7 +41,7 @@ export interface Family<Plan> {
   /** The image sizes that it takes: multiples of `multiple`, from `smallest` on, in pixels. */
   sizes(plan: Plan): { readonly multiple: number; readonly smallest: number };
   /** The network on normalized x `[N, 3, H, W]`, up to the features that timm gives without a classifier. */
-  build(x: Value, plan: Plan, parameters: ParameterSource): NetworkOutput;
+  build(x: Value, plan: Plan, parameters: ParameterSource): BackboneOutput;
   /** The weights for images of another size than theirs. Default: the same weights. */
   resize?(tensors: ReadonlyMap<string, Tensor>, plan: Plan, sizePx: number): ReadonlyMap<string, Tensor>;
 }
@@ -61,7 +55,7 @@ export interface Architecture extends Omit<Entry<unknown>, 'plan' | 'normalizati
   readonly width: number;
   readonly middle: { readonly stage: string; readonly width: number };
   readonly sizes: { readonly multiple: number; readonly smallest: number };
-  build(x: Value, parameters: ParameterSource): NetworkOutput;
+  build(x: Value, parameters: ParameterSource): BackboneOutput;
   resize(tensors: ReadonlyMap<string, Tensor>, sizePx: number): ReadonlyMap<string, Tensor>;
 }
 

@@ -13,8 +13,8 @@ import {
 } from '../../engine/graph/build.js';
 import type { Value } from '../../engine/graph/graph.js';
 import { type Tensor, toFloat32 } from '../../engine/tensor.js';
-import type { ParameterSource } from '../resnet.js';
-import { type Architecture, architecturesOf, type Entry, type Family, type NetworkOutput } from './family.js';
+import type { BackboneOutput, ParameterSource } from '../resnet.js';
+import { type Architecture, architecturesOf, type Entry, type Family } from './family.js';
 import { Layers } from './layers.js';
 import { resizePositions } from './resize-positions.js';
 
@@ -56,7 +56,7 @@ const prefixOf = ({ pool, registers = 0 }: VitPlan): number => (pool === 'class'
  *
  * Reference: Dosovitskiy et al., https://arxiv.org/abs/2010.11929; results as VisionTransformer of timm 1.0.29.
  */
-export function buildVit(x: Value, plan: VitPlan, parameters: ParameterSource): NetworkOutput {
+export function buildVit(x: Value, plan: VitPlan, parameters: ParameterSource): BackboneOutput {
   const { width, depth, heads, epsilon = 1e-6 } = plan;
   const layers = new Layers(x.graph, parameters);
   const activation = activations[plan.activation ?? 'gelu'];

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import type { NetworkOutput } from '../../../src/backbones/families/family.js';
 import { formulaHead, networkFormula } from '../../../src/backbones/formula.js';
-import type { ParameterSource } from '../../../src/backbones/resnet.js';
+import type { BackboneOutput, ParameterSource } from '../../../src/backbones/resnet.js';
 import { formulaUniform } from '../../../src/base/random.js';
 import { backward } from '../../../src/engine/autodiff/backward.js';
 import { foldBatchNorm } from '../../../src/engine/autodiff/batch-norm.js';
@@ -19,7 +18,7 @@ import { expectNumbersClose } from '../../close.js';
 import { expectSummary, type Summary } from '../../golden.js';
 import { float } from '../../run-graph.js';
 
-type Build = (x: Value, parameters: ParameterSource) => NetworkOutput;
+type Build = (x: Value, parameters: ParameterSource) => BackboneOutput;
 
 /** What timm computes: see test/golden/make_networks.py. */
 interface Golden {
