@@ -1,4 +1,4 @@
-// Puts the service, the readers of files and the decisions under load to their end. Exits with 1 where something is not as it must be.
+// Puts the service, the file readers and the decisions under load. Exits with 1 if it finds a fault.
 //   node dist/bench/soak.js [requests|clients|fuzz|files|decisions ...] [--requests 20000] [--seconds 180] [--fuzz 2000]
 import { parseArgs } from 'node:util';
 import { inTemporaryFolder, machine } from './common.js';
@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** Each gives its faults. */
+/** The parts; each returns its faults. */
 const SOAKS: Readonly<Record<string, (made: { data: string; model: string }) => Promise<string[]>>> = {
   requests: ({ model }) => soakRequests(model, Number(values.requests)),
   clients: ({ model }) => soakClients(model, Number(values.seconds)),

@@ -19,31 +19,31 @@ export interface AttributionModel {
   readonly partlyBlurred: number;
 }
 
-// Of a pair each hides what the other shows. The gradient at the image itself holds for the smallest changes only: with it 68 to 80 % of
-// 40 faces passed the deletion test, by stage. With 8 versions about 90 % did; with 16 and with 32 no more.
+// In each pair, what is blurred in one version is sharp in the other. The gradient at the image itself describes only small changes: with it
+// 68 to 80 % of 40 faces passed the deletion test, depending on the stage. With 8 versions about 90 % did; with 16 and 32 no more.
 const PARTLY_BLURRED = 8;
 
 /**
- * The least places along the edge of a map for `cam`: a ResNet has 7 at 224 px. On 40 faces, with ResNet18 of formula weights and a linear
- * head, cam passed the deletion test on all at 224 px, and with 4 places at 125 px on 78 %, where gradient did on all.
+ * The minimum edge of a map for `cam`: a ResNet has 7 at 224 px. On 40 faces, with ResNet18 with formula weights and a linear head, `cam`
+ * passed the deletion test on all at 224 px, and with an edge of 4 at 125 px on 78 %, where `gradient` passed on all.
  */
 const COARSEST = 7;
 
-/** Widths of a stage's map are at least this share of the image's: one place for each 8 x 8 px. */
+/** The minimum width of a stage's map relative to the image: one value per 8 x 8 px. */
 const FINEST = 1 / 8;
 
 /**
  * The attribution model of a `model.onnx`: the difference between the image and its blurred version in the values of one stage, times
- * the gradient of the number there, summed over channels.
+ * the gradient of the predicted value there, summed over channels.
  *
- * For `cam` the stage is what enters the global pooling, and the gradient is the weight of each channel: the map's sum is exactly
- * the image's number less that of the blurred image. For `gradient` it is the last one with a place for each 8 x 8 px, and
- * the gradient is the mean over the partly blurred versions.
+ * For `cam` the stage is the input of the global pooling, and the gradient is the weight of each channel: the sum of the map is exactly the
+ * prediction for the image minus that for the blurred image. For `gradient` it is the last stage with a value per 8 x 8 px, and the
+ * gradient is the mean over the partly blurred versions.
  *
  * @param network The bytes of `model.onnx`.
- * @param where What errors start with: the file's path.
- * @returns undefined where an operation has no gradient.
- * Reference: class activation maps, Zhou et al., https://arxiv.org/abs/1512.04150; gradients averaged from a baseline on, Sundararajan
+ * @param where The file's path, with which errors start.
+ * @returns undefined if an operation has no gradient.
+ * Reference: class activation maps, Zhou et al., https://arxiv.org/abs/1512.04150; gradients averaged from a baseline, Sundararajan
  * et al., https://arxiv.org/abs/1703.01365
  */
 export function attributionModel(network: Uint8Array, sizePx: number, where: string): AttributionModel | undefined {
@@ -63,7 +63,7 @@ export function attributionModel(network: Uint8Array, sizePx: number, where: str
   }
 }
 
-/** @param rows The images whose gradients count, from the first and up to the second. */
+/** @param rows The images whose gradients are used: from the first index up to, excluding, the second. */
 function build(value: Value, stage: Value, [from, to]: readonly [number, number]): Uint8Array {
   const { graph } = value;
   // Images are independent, so the gradient of the sum is that of each image.
@@ -74,7 +74,7 @@ function build(value: Value, stage: Value, [from, to]: readonly [number, number]
   return toOnnx(graph);
 }
 
-/** The names of the values that depend on `x`, its own among them. */
+/** The names of the values that depend on `x`, including its own. */
 function dependents(x: Value): ReadonlySet<string> {
   const names = new Set([x.name]);
   for (const node of x.graph.nodes) {
@@ -84,7 +84,7 @@ function dependents(x: Value): ReadonlySet<string> {
   return names;
 }
 
-// All affine where they take one value that depends on the image.
+// Affine if only one input depends on the image.
 const affine: ReadonlySet<OpName> = new Set<OpName>([
   'Identity',
   'Reshape',
@@ -96,7 +96,7 @@ const affine: ReadonlySet<OpName> = new Set<OpName>([
   'Gemm',
 ]);
 
-/** The map `[N, C, H, W]` behind whose global mean there is nothing but affine operations; undefined where there is none. */
+/** The map `[N, C, H, W]` whose global mean is followed only by affine operations; undefined if there is none. */
 function pooledMap(value: Value, depends: ReadonlySet<string>): Value | undefined {
   let behind = value;
   for (;;) {
@@ -117,7 +117,7 @@ function isGlobalPooling(node: OpNode): boolean {
   return [...(node as OpNode<'ReduceMean'>).attributes.axes].sort().join() === '2,3';
 }
 
-/** The last map on the way to `value` that has a place for each 8 x 8 px. */
+/** The last map before `value` with a value per 8 x 8 px. */
 function lastStage(value: Value, images: Value, sizePx: number): Value {
   const depends = dependents(images);
   const needed = new Set([value.name]);

@@ -1,5 +1,5 @@
 /**
- * Square images, uint8 RGB `[H, H, 3]`, blurred by a Gaussian of standard deviation `sigmaPx`; beyond the edge is more of the edge.
+ * Square images, uint8 RGB `[H, H, 3]`, blurred by a Gaussian of standard deviation `sigmaPx`; edge pixels are repeated beyond the edge.
  */
 export function blur(pixels: Uint8Array, sizePx: number, sigmaPx: number): Uint8Array {
   const reach = Math.ceil(3 * sigmaPx);

@@ -3,9 +3,9 @@ import { formulaUniform } from '../base/random.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../formats/manifest.js';
 
-// Machines differ in the last digits of the features; a wrong model is off by whole units.
+// Machines differ in the last digits of the features; a wrong model differs by whole units.
 const SELF_TEST_TOLERANCE = 1e-2;
-// 16 steps of float32, for targets that are large beside their spread.
+// 16 steps of float32, for targets that are large compared with their spread.
 const FLOAT32_STEPS = 16 * 2 ** -23;
 const WAY_OUT = 'train again or fetch it again';
 
@@ -13,7 +13,7 @@ const WAY_OUT = 'train again or fetch it again';
  * Compares the checksum of a `model.onnx` with the one that the manifest names.
  *
  * @param where The file or address of the network.
- * @throws InputError where they differ.
+ * @throws InputError if they differ.
  */
 export function checkChecksum(manifest: Manifest, sha256: string, where: string): void {
   if (sha256 === manifest.sha256) return;
@@ -35,7 +35,7 @@ export function selfTestValue({ value, unclamped = value }: Readonly<Record<stri
 /**
  * Compares the value for `selfTestPixels` with that computed after training.
  *
- * @throws Error with both values if they differ by more than machines do.
+ * @throws Error with both values if they differ by more than between machines.
  */
 export function checkSelfTest({ selfTest, dataset }: Manifest, outputs: Readonly<Record<string, Tensor>>): void {
   const answer = selfTestValue(outputs);

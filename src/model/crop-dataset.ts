@@ -12,14 +12,14 @@ import { encodePng } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { faceCropper } from './crop-faces.js';
 
-// Goes up when crops of the same image become others.
+// Incremented when the crops of the same image change.
 const CROP_VERSION = 1;
 
 /**
- * The data set of the largest face of each image, cropped and levelled as `shown` says, to `sizePx`: PNG files in `cacheDir`, each made once, and named
- * after its image and that one's content. An image without a face is skipped, with its reason.
+ * The dataset of the largest face of each image, cropped and leveled by `shown` to `sizePx`: PNG files in `cacheDir`, each made once, with a
+ * name from the image's path and content. Images without a face are skipped, with the reason.
  *
- * @throws InputError where no image shows a face; ResourceError where a crop cannot be saved; AbortedError once the signal is aborted.
+ * @throws InputError if no image shows a face; ResourceError if a crop cannot be saved; AbortedError once the signal is aborted.
  */
 export async function cropDataset(
   dataset: Dataset,
@@ -78,7 +78,7 @@ async function save(crop: string, png: Uint8Array): Promise<void> {
   }
 }
 
-/** Where the crop of `file` lies, below the folder of crops wherever the image lies itself. */
+/** The path of the crop of `file`, always inside the folder of crops. */
 function cropName(file: string, hash: string): string {
   const parts = file.split(/[/\\]/).filter(part => !['', '.', '..'].includes(part));
   const named = parts.map(part => part.replace(/:/g, '_')).join('/');

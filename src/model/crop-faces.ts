@@ -19,7 +19,7 @@ export function faceCropper(
   const load = async (): Promise<FaceDetector> => {
     loading ??= loadFaceDetector(options);
     const asked = loading;
-    // Another image may have loaded it again since.
+    // Another image may have reloaded it meanwhile.
     const forget = () => {
       if (loading === asked) loading = undefined;
     };
@@ -28,7 +28,7 @@ export function faceCropper(
       throw new ResourceError(`the face detector cannot be loaded: ${reasonOf(cause)}`, { cause });
     });
     if (!detector.isLost) return detector;
-    // The engine's thread has ended since.
+    // The engine's thread has ended meanwhile.
     forget();
     return await load();
   };
@@ -46,7 +46,7 @@ export function faceCropper(
   };
 }
 
-/** What a model without framing answers to whoever asks for faces. */
+/** The error if faces are requested of a model without alignment. */
 export const noAlignmentError = (where: string): UsageError =>
   new UsageError(
     expected(

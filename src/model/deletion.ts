@@ -53,7 +53,7 @@ export function deleteBlocks(
   return out;
 }
 
-/** From `left` and `top` up to and without `right` and `bottom`, in pixels; what lies outside of the image is left out. */
+/** From `left` and `top` up to, excluding, `right` and `bottom`, in pixels; clipped to the image. */
 export interface Rectangle {
   readonly left: number;
   readonly top: number;

@@ -15,19 +15,19 @@ import { modelFolder, readPart } from './model-files.js';
 export interface EarlierModel {
   readonly folder: string;
   readonly manifest: Manifest;
-  /** With the weights of the model; its checksum differs from that of the backbone's origin where they do. */
+  /** With the weights of the model; if these were trained, the checksum differs from that of the pretrained backbone. */
   readonly backbone: Backbone;
-  /** Without the range that its values are clamped to. */
+  /** Without clamping. */
   readonly head: ModelHead;
 }
 
 /**
- * Takes the model in `folder` apart.
+ * Splits the model in `folder` into backbone and head.
  *
- * @param options.file The ONNX file that its backbone was made from, where it was.
+ * @param options.file The ONNX file of its backbone, if it has one.
  * @param options.cacheDir The folder for downloads.
- * @throws InputError where a file is missing or changed, or the model is in int8: its weights are rounded.
- * @throws UsageError where `file` is missing or of no use.
+ * @throws InputError if a file is missing or changed, or the model is in int8, whose weights are rounded.
+ * @throws UsageError if `file` is missing, or given for a model without one.
  */
 export async function openEarlierModel(
   path: string,
@@ -47,7 +47,7 @@ export async function openEarlierModel(
   const head = readHead(constants);
   if (head === undefined)
     throw new InputError(expected(where, 'a head whose layers have names', 'none', 'train it again'));
-  // Features of a trained backbone are not those of its origin, and are cached apart.
+  // Features of a trained backbone differ from the pretrained one's, and are cached separately.
   const sha256 = configuration.tune === 'head' ? about.sha256 : manifest.sha256;
   const backbone =
     about.blocks === undefined

@@ -9,7 +9,7 @@ import { attributionModel } from './attribution.js';
 import { type ExplainedModel, type Explanation, explain } from './explain.js';
 import { notFinite } from './network-io.js';
 
-/** One image explained, or the reason why it is not. */
+/** The explanation of one image, or an error. */
 export type ExplainedImage =
   | {
       /** The path or address as it was given; `image 1`, `image 2`, ... for bytes. */
@@ -26,19 +26,19 @@ export interface ExplainOptions extends RunContext {
   readonly seed?: number | undefined;
 }
 
-/** A loaded model, as far as explaining needs it. */
+/** The parts of a loaded model that explanations need. */
 export interface ExplainableModel extends Pick<ExplainedModel, 'sizePx' | 'range' | 'values'> {
   /** The bytes of its `model.onnx`. */
   network(): Promise<Uint8Array>;
-  /** What errors about them start with. */
+  /** Its path, with which errors start. */
   readonly where: string;
   readonly session: SessionOptions;
 }
 
-// Explaining takes some fifty times as long as decoding.
+// Explaining takes about fifty times as long as decoding.
 const AHEAD = 4;
 
-/** Explains images one after another, in order; one that cannot be read has an `error` and leaves the others alone. */
+/** Explains images one after another, in order; an image that cannot be read has an `error`, and the others are explained. */
 export async function* explainImages(
   model: ExplainableModel,
   images: readonly (string | Uint8Array)[],

@@ -41,9 +41,9 @@ export interface ExplainedModel {
   readonly sizePx: number;
   /** The range that values are clamped to. Default: no clamping. */
   readonly range?: ValueRange | undefined;
-  /** The predictions for images, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` where there is one. */
+  /** The predictions for images, uint8 RGB `[N, H, W, 3]`, before they are clamped: the output `unclamped` if there is one. */
   values(pixels: Tensor<'uint8'>): Promise<ArrayLike<number>>;
-  /** Runs an attribution model (`attributionModel`); left out, images are explained by occlusion. */
+  /** Runs an attribution model (`attributionModel`); without it, images are explained by occlusion. */
   readonly attribution?:
     | {
         readonly method: 'cam' | 'gradient';
@@ -159,7 +159,7 @@ function blocksOf(map: Tensor<'float32'>, sizePx: number): Float32Array {
   return smooth(stretchMap(map, across, across).data, across, (SMOOTHING * sizePx) / BLOCK_PX);
 }
 
-/** Means by a Gaussian of this many blocks; at the edges, of what there is. */
+/** Gaussian means with this standard deviation in blocks; at the edges, of the blocks that exist. */
 function smooth(blocks: Float32Array, across: number, sigma: number): Float32Array {
   const weights = Array.from({ length: across }, (_, i) => Math.exp(-(i ** 2) / (2 * sigma ** 2)));
   const lines = Array.from({ length: across }, (_, i) => {

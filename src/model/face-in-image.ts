@@ -36,10 +36,10 @@ export class NoFaceError extends InputError {}
 export type FindFaces = (image: Pyramid, options?: FindOptions) => Promise<Face[]>;
 
 /**
- * The faces of an image, the largest first, each cropped and leveled as `framing` says.
+ * The faces of an image, the largest first, each cropped and leveled by `framing`.
  *
  * @param scene The image, `shrunk` by that factor: see `sceneSize`.
- * @throws NoFaceError where there is no face.
+ * @throws NoFaceError if there is no face.
  */
 export async function cropFacesOf(
   scene: Raster & { readonly shrunk: number },

@@ -5,7 +5,7 @@ import { option } from '../base/options.js';
 import type { Manifest } from '../formats/manifest.js';
 import { readManifest } from './model.js';
 
-/** What decides the outcome of a run, as a manifest says it. */
+/** The settings in a manifest that determine the outcome of a run. */
 export type RunSettings = Pick<Manifest, 'target' | 'configuration'> & {
   readonly sizePx: number;
   readonly backbone: string;
@@ -13,18 +13,18 @@ export type RunSettings = Pick<Manifest, 'target' | 'configuration'> & {
   readonly data: string;
 };
 
-/** The manifest of the model in the folder `out`; undefined where there is none. */
+/** The manifest of the model in the folder `out`; undefined if there is none. */
 export async function finishedModel(out: string): Promise<Manifest | undefined> {
   return existsSync(join(out, 'eyeball.json')) ? await readManifest(out) : undefined;
 }
 
-// Settings of a run that a manifest has only where they were given.
+// Settings that a manifest has only if they were given.
 const OPTIONAL = ['min', 'max', 'faces', 'decisions', 'from', 'fromSha256'] as const;
 
 /**
- * Refuses settings that are not those of the run that made the model in `out`. What a run finds out, such as its best epoch, is not compared.
+ * Refuses settings that differ from those of the run that made the model in `out`. Results, such as the best epoch, are not compared.
  *
- * @throws InputError naming the first that differs
+ * @throws InputError that names the first that differs.
  */
 export function checkSameRun(out: string, finished: Manifest, settings: RunSettings): void {
   const { target, input, backbone, dataset, configuration } = finished;

@@ -14,7 +14,7 @@ import { readManifest } from './model.js';
 import { modelFolder } from './model-files.js';
 import { findTrainingLeaks, indexOfModel } from './training-leaks.js';
 
-/** The options of a training that the model it goes on from answers too. */
+/** The options of a training whose defaults come from the model that it continues. */
 interface FromOptions
   extends Pick<BackboneOptions, 'weights' | 'sizePx' | 'mean' | 'std'>,
     Pick<TrainingOptions, 'min' | 'max'> {
@@ -24,10 +24,9 @@ interface FromOptions
 }
 
 /**
- * The options with what the model of `from` was trained with in the place of what is left out: unit, limits of values, and whether faces are
- * cropped.
+ * The options, with defaults from the model of `from`: unit, limits of values, and whether faces are cropped.
  *
- * @throws UsageError for options that say what the model's backbone is.
+ * @throws UsageError for options that the model's backbone determines.
  */
 export async function optionsFrom<T extends FromOptions>(options: T): Promise<{ options: T; manifest?: Manifest }> {
   const { from, weights, sizePx, mean, std } = options;
@@ -50,17 +49,17 @@ export async function optionsFrom<T extends FromOptions>(options: T): Promise<{ 
   return { manifest, options: { ...options, faces, unit, min: limit('min'), max: limit('max') } };
 }
 
-/** What a manifest says of where a training started. */
+/** The section of a manifest about the model that a training started from. */
 export const originOf = (from: string | undefined, manifest: Manifest | undefined): Manifest['configuration'] =>
   from === undefined || manifest === undefined
     ? {}
     : { from: basename(resolve(modelFolder(from))), fromSha256: manifest.sha256 };
 
 /**
- * The split of the images, none held out that the model has been trained on: those are for training. Where it is trained further on its own
- * images with its own seed, the ones that it has not seen are held out again.
+ * The split of the images. Images that the model was trained on are not held out. If it is trained further on its own images with its own
+ * seed, the images that it did not see are held out again.
  *
- * @throws InputError where no other images are left to hold out.
+ * @throws InputError if no other images are left to hold out.
  */
 export async function splitFrom(
   model: EarlierModel,
@@ -79,13 +78,13 @@ export async function splitFrom(
     );
   const leaks = index === undefined ? [] : await findTrainingLeaks(folder, index, dataset, facts, context);
   const knowsImages = leaks.length > 0;
-  // A model that went on from another may have held out fewer of the same split.
+  // A model that continued another one may have held out fewer images of the same split.
   const isOwnSplit =
     manifest.dataset.fingerprint === fingerprint &&
     configuration.validation === validation &&
     configuration.seed === seed &&
     manifest.metrics.validation?.images === split.validation.length;
-  // What ridge fits in the end has seen the held-out images too.
+  // The final ridge head is fitted on the held-out images too.
   const head = knowsImages && configuration.solver === 'ridge' ? undefined : model.head;
   const start: Start = { head, knowsImages, isTuned: model.backbone.sha256 === manifest.sha256 };
   if (!knowsImages || isOwnSplit || validation === 0) return { split, start };

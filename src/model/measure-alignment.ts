@@ -12,19 +12,19 @@ import { decodeImage, probeImage } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { pyramidOf } from '../images/warp.js';
 
-// The median of so many eyes is known to five thousandths of the image's width.
+// The error of the median over so many eyes is about 0.005 of the image's width.
 const IMAGES = 24;
-// Enough to see that images show no faces, as those of houses do.
+// Enough to find that images, such as those of houses, show no faces.
 const FIRST = 16;
-// The detector sees 256 px.
+// The detector's input is 256 px.
 const LONGER_EDGE_PX = 512;
 const MOST = 0.5;
 
-// Goes up when the same images come to other numbers.
+// Incremented when the results for the same images change.
 const VERSION = 2;
 
 /**
- * What `measureAlignment` finds, looked for once a data set: it is kept in `cacheDir` by `fingerprint`, which changes with any image.
+ * The result of `measureAlignment`, measured once per dataset: it is cached in `cacheDir` by `fingerprint`, which changes with any image.
  */
 export async function cachedAlignment(
   dataset: Pick<Dataset, 'root' | 'samples'> & { readonly fingerprint: string },
@@ -37,8 +37,7 @@ export async function cachedAlignment(
 }
 
 /**
- * How the images of a data set show their faces, from 24 of them at most, evenly spaced in their order; undefined where half of
- * them or more show none, or several.
+ * The alignment of the faces in a dataset, from at most 24 evenly spaced images; undefined if at least half of them show no face, or several.
  *
  * @throws AbortedError once the signal is aborted.
  */
@@ -48,9 +47,9 @@ export async function measureAlignment(
 ): Promise<ManifestAlignment | undefined> {
   const images = Math.min(IMAGES, samples.length);
   const even = Array.from({ length: images }, (_, i) => Math.floor((i * samples.length) / images));
-  // Those of one number lie together: without chance the first few would be alike.
+  // Images with one label are adjacent, so the first few would be alike without random choice.
   const order = createRandom(0, 'framing').shuffle(even);
-  // One thread: the network is so small that others would rather wait than work, and this thread makes the next view meanwhile.
+  // One thread: the network is so small that more threads would mostly wait, and this thread prepares the next view meanwhile.
   const detector = await loadFaceDetector({ threads: 1 });
   try {
     const framed: AlignmentSample[] = [];
@@ -80,7 +79,7 @@ async function faceOf(path: string, detector: FaceDetector): Promise<AlignmentSa
     return faces.length === 1 ? { size, shown: small, face: faces[0]! } : undefined;
   } catch (thrown) {
     if (!(thrown instanceof InputError)) throw thrown;
-    // Gone or changed since it was read for its features.
+    // Removed or changed since its features were computed.
     return undefined;
   }
 }

@@ -15,9 +15,9 @@ export const modelFolder = (path: string): string => (basename(path) === 'model.
 export const isModel = (path: string): boolean => existsSync(join(modelFolder(path), 'eyeball.json'));
 
 /**
- * Refuses a call whose model is no model while what stands in the place of `other` is one.
+ * Refuses swapped arguments: `model` is not a model, but `other` is.
  *
- * @param name What belongs in that place: `DATA`.
+ * @param name The name of the argument `other`, such as `DATA`.
  * @throws UsageError
  */
 export function checkOrder(model: string, other: string, name: string): void {
@@ -28,7 +28,7 @@ export function checkOrder(model: string, other: string, name: string): void {
 /**
  * The content of a file of the model in `folder`.
  *
- * @throws InputError where it cannot be read.
+ * @throws InputError if it cannot be read.
  */
 export async function readPart(folder: string, name: string, encoding: 'utf8'): Promise<string>;
 export async function readPart(folder: string, name: string, encoding: null): Promise<Buffer>;
@@ -58,10 +58,10 @@ export async function readPart(folder: string, name: string, encoding: 'utf8' | 
   }
 }
 
-/** A network that has been read, on its way into the engine. */
+/** A network that has been read and is being loaded. */
 export interface OpenedNetwork {
   readonly sha256: string;
-  /** Rejects with the runtime's reason where the network cannot be loaded. */
+  /** Rejects with the runtime's reason if the network cannot be loaded. */
   readonly session: Promise<Session>;
 }
 
@@ -69,22 +69,22 @@ let ahead: { readonly key: string; readonly network: Promise<OpenedNetwork> } | 
 const keyOf = (folder: string, options: SessionOptions) => JSON.stringify([folder, options]);
 
 /**
- * Starts to load the network of the model that `path` names: the next `openNetwork` of it for so many images takes that. For programs that
- * have much to import first; this module imports next to nothing.
+ * Starts to load the network of the model at `path`, which the next `openNetwork` for as many images uses. For programs with many imports: this
+ * module has few.
  */
 export function openAhead(path: string, images: number): void {
   const folder = modelFolder(path);
   const options = { copies: copiesFor(images) };
   const network = open(folder, options);
-  // Whoever takes it hears of it.
+  // `openNetwork` reports the error.
   network.catch(() => {});
   ahead = { key: keyOf(folder, options), network };
 }
 
 /**
- * Reads the network of the model in `folder` and hands it to the engine.
+ * Reads the network of the model in `folder` and loads it into the engine.
  *
- * @throws InputError where it cannot be read.
+ * @throws InputError if it cannot be read.
  */
 export async function openNetwork(folder: string, options: SessionOptions): Promise<OpenedNetwork> {
   const opened = ahead;
@@ -105,11 +105,11 @@ export async function closeNetwork({ session }: OpenedNetwork): Promise<void> {
 async function open(folder: string, options: SessionOptions): Promise<OpenedNetwork> {
   try {
     await recoverFolder(folder);
-    // The engine's thread reads the file, beside what this one has to do.
+    // The engine's thread reads the file, while this thread does other work.
     const session = await createSession(join(folder, 'model.onnx'), options);
     return { sha256: session.sha256!, session: Promise.resolve(session) };
   } catch (cause) {
-    // It cannot be read, or it is damaged: its checksum tells.
+    // It cannot be read or is damaged: the checksum decides.
     const sha256 = sha256Hex(await readPart(folder, 'model.onnx', null));
     const session = Promise.reject(cause);
     session.catch(() => {});

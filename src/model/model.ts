@@ -76,10 +76,10 @@ export interface Model {
    * @param options.tta True (test-time augmentation) predicts each image and its mirror image and takes the mean, which doubles the
    * time. Default false. Intervals are calibrated without it and cover slightly more with it.
    * @param options.level The coverage of the interval from `low` to `high`, above 0 and below 1. Default 0.9.
-   * @param options.faces True finds the faces in each image, and crops, levels and predicts each as the images of the training show
-   * theirs: a prediction a face, the largest first, 32 at most; an image without one has an `error`. Default false.
+   * @param options.faces True finds the faces in each image, and crops, levels and predicts each like those of the training images: one
+   * prediction per face, the largest first, at most 32; an image without a face has an `error`. Default false.
    * @param options.read Reads images that are given by path. Default: from disk.
-   * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without framing.
+   * @throws UsageError for a level outside that, or of a model without intervals; for faces of a model without alignment.
    */
   predict(images: readonly (string | Uint8Array)[], options?: PredictOptions): Promise<ImagePrediction[]>;
   /**
@@ -96,9 +96,9 @@ export interface Model {
    */
   run(pixels: Tensor<'uint8'>, options?: { readonly handOver?: boolean }): Promise<ModelOutputs>;
   /**
-   * The faces in an image, the largest first, cropped and levelled to the model's input size.
+   * The faces in an image, the largest first, cropped and leveled to the model's input size.
    *
-   * @throws InputError where the image cannot be read or shows no face; UsageError of a model without framing.
+   * @throws InputError if the image cannot be read or shows no face; UsageError for a model without alignment.
    */
   readonly cropFaces: CropFaces;
   /** True once the engine's thread has ended too often to be restarted: all further predictions fail. */
@@ -108,10 +108,10 @@ export interface Model {
 }
 
 /**
- * Loads the model in the folder `path` (or beside the `model.onnx` that `path` names), and checks that it is whole: the checksum of
- * its network, and the value that it must give for an image made by a formula.
+ * Loads the model in the folder `path` (or beside the `model.onnx` that `path` names), and checks the checksum of its
+ * network and its prediction for an image made by a formula.
  *
- * @throws InputError where a file is missing or changed, or the model is of a newer eyeball.
+ * @throws InputError if a file is missing or changed, or a newer eyeball wrote the model.
  *
  * @example
  * ```ts
@@ -253,7 +253,7 @@ async function meanOf(
 /**
  * The manifest of the model in `folder`; its network is not read.
  *
- * @throws InputError where it is missing, damaged or of a newer eyeball.
+ * @throws InputError if it is missing or damaged, or a newer eyeball wrote it.
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   return parseManifest(await readPart(folder, 'eyeball.json', 'utf8'), join(folder, 'eyeball.json'));

@@ -12,7 +12,7 @@ export interface ModelOutputs {
   readonly distance?: Tensor<'float32'>;
   readonly unlikeness?: Tensor<'float32'>;
   readonly activation?: Tensor<'float32'>;
-  /** The value before clamping; only of models that clamp. */
+  /** The value before clamping; only for models that clamp. */
   readonly unclamped?: Tensor<'float32'>;
 }
 
@@ -25,7 +25,7 @@ type Run<O extends unknown[]> = (
 /**
  * `run` with a check of its input.
  *
- * @throws ShapeError for pixels of another size than the model's.
+ * @throws ShapeError for pixels of another size than the model's input.
  */
 export function checkedRun<O extends unknown[]>({ input: { sizePx } }: Manifest, run: Run<O>) {
   return async (pixels: Tensor<'uint8'>, ...options: O): Promise<ModelOutputs> => {
@@ -39,7 +39,7 @@ export function checkedRun<O extends unknown[]>({ input: { sizePx } }: Manifest,
 /**
  * Runs the network on the image of the self-test.
  *
- * @throws Error where it computes another value than when it was trained, or cannot run.
+ * @throws Error if the value differs from the one computed after training, or the network cannot run.
  */
 export async function runSelfTest(manifest: Manifest, run: Run<[]>): Promise<void> {
   const { sizePx } = manifest.input;
@@ -53,19 +53,19 @@ export const oneImage = (data: Uint8Array, sizePx: number): Tensor<'uint8'> => (
   data,
 });
 
-/** The prediction for one image, or the reason why there is none. */
+/** The prediction for one image, or an error. */
 export type ReadPrediction =
   | ({ readonly value: number } & PredictionUncertainty)
   | { readonly value: null; readonly error: string };
 
-/** Why an image has no prediction: its value is not finite. */
+/** The error of an image whose value is not finite. */
 export const notFinite = (value: number): string => `expected a finite number from the network, got ${value}`;
 
 /**
- * How outputs become predictions with intervals of `level`.
+ * Converts outputs to predictions with intervals of `level`.
  *
- * @param where What errors name: the manifest's path or address.
- * @throws UsageError for a level outside 0 to 1, or for a level of a model without intervals.
+ * @param where The manifest's path or address, for errors.
+ * @throws UsageError for a level outside 0 to 1, or if the model has no intervals.
  */
 export function predictionReader(
   manifest: Manifest,

@@ -5,7 +5,7 @@ import type { ImageRun } from '../images/run-images.js';
 import type { CropFaces } from './crop-faces.js';
 import type { FaceCrop, FaceInImage } from './face-in-image.js';
 
-/** What became of an image: its faces, each with its row in the outputs, or the reason why there are none. */
+/** The result for an image: its faces, each with its row in the outputs, or an error. */
 export interface FacesOfImage {
   readonly index: number;
   readonly found: readonly {
@@ -16,13 +16,13 @@ export interface FacesOfImage {
   readonly reason?: string;
 }
 
-// Each holds up to 64 MB of a photo; one is decoded while another is looked at.
+// Each takes up to 64 MB; one is decoded while faces are detected in another.
 const AHEAD = 2;
 
 /**
  * Crops the faces of each image and runs the model on them, image by image, in order.
  *
- * @throws UsageError where `crop` does; AbortedError once the signal is aborted.
+ * @throws UsageError if `crop` does; AbortedError once the signal is aborted.
  */
 export async function* predictFaces(run: ImageRun, crop: CropFaces): AsyncGenerator<FacesOfImage> {
   const work = async (index: number): Promise<FacesOfImage> => {

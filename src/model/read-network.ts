@@ -8,23 +8,23 @@ import type { OnnxModel, OnnxNode } from '../engine/onnx/model.js';
 
 /** A model's network as a graph of our operations. */
 export interface Network {
-  /** The images as they enter it, float32 `[N, 3, H, W]` of 0..255. */
+  /** The input images, float32 `[N, 3, H, W]`, 0 to 255. */
   readonly images: Value;
   /** The predictions, `[N]`, before clamping. */
   readonly value: Value;
 }
 
 /**
- * The network of a `model.onnx`, as `buildModel` writes it, read back into a graph of our operations, all with a gradient. The graph's
- * input is `pixels`, uint8 RGB `[N, H, W, 3]`.
+ * The network of a `model.onnx` written by `buildModel` as a graph of our operations, all with a gradient. The graph's input is
+ * `pixels`, uint8 RGB `[N, H, W, 3]`.
  *
  * @param count N, the number of images.
- * @param where What errors start with: the file's path.
- * @throws UnsupportedOpError, naming the operation, where one of a foreign backbone has no gradient or cannot be expressed.
+ * @param where The file's path, with which errors start.
+ * @throws UnsupportedOpError that names the operation of a foreign backbone that has no gradient or cannot be expressed.
  */
 export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, where: string): Network {
   const model = liftConstants(decodeModel(bytes, where), where);
-  // Cast and transpose of bytes have no gradient, so reading starts behind them.
+  // Cast and transpose of bytes have no gradient, so the graph starts after them.
   const [turned] = following(model, 'Transpose', 'pixels');
   const [planes] = following(model, 'Cast', turned);
   const graph = new Graph();

@@ -15,7 +15,7 @@ import { buildModel } from './build-model.js';
 import { modelCard } from './card.js';
 import { selfTestPixels, selfTestValue } from './checks.js';
 
-/** The parts of a model, as the stages of a training give them. */
+/** The parts of a model, from the stages of a training. */
 export interface ModelParts
   extends Pick<Manifest, 'target' | 'configuration' | 'dataset' | 'metrics' | 'framing' | 'times'> {
   readonly backbone: Backbone;
@@ -26,10 +26,10 @@ export interface ModelParts
 }
 
 /**
- * Writes a model into a folder that is not committed yet: network, training index, manifest, model card, the epochs as lines of JSON and, of
- * what was trained by gradients, as a TensorBoard file.
+ * Writes a model into an uncommitted folder: network, training index, manifest, model card, the epochs as JSON lines and, after gradient
+ * training, as a TensorBoard file.
  *
- * @throws InputError where the network gives no finite values
+ * @throws InputError if the network's values are not finite.
  */
 export async function saveModel(folder: OutputFolder, parts: ModelParts): Promise<Manifest> {
   const { backbone, fitted, uncertainty, index } = parts;

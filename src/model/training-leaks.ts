@@ -17,38 +17,38 @@ import { readPart } from './model-files.js';
 /** A test image and the training image that it repeats. */
 export interface LeakedPair {
   readonly file: string;
-  /** The training image's file, as its data set named it. */
+  /** The training image's file, as named in its dataset. */
   readonly training: string;
   readonly kind: Leak['kind'];
   readonly similarity: number;
   readonly by: Leak['by'];
-  /** Their numbers. */
+  /** Their labels. */
   readonly label: number;
   readonly trainingLabel: number;
 }
 
-/** How many images repeat training images. */
+/** Counts of images that repeat training images. */
 export interface LeakedImages {
-  /** Images whose bytes are those of a training image. */
+  /** Images with the same bytes as a training image. */
   readonly exact: number;
-  /** Others that show the same photo as one: compressed again, resized, mirrored, cropped a little. */
+  /** Other copies of a training image: compressed again, resized, mirrored or slightly cropped. */
   readonly near: number;
   /** Images that were compared. */
   readonly images: number;
-  /** Each that repeats one, in the order of the images. */
+  /** Each image that repeats one, in the order of the images. */
   readonly pairs: readonly LeakedPair[];
 }
 
-/** The same, with what a model's errors are without them. */
+/** The same, with the model's errors on the other images. */
 export interface Leakage extends LeakedImages {
-  /** Over the images that repeat none; the errors are null where there are no others. */
+  /** Of the images that repeat none; errors are null if there are no such images. */
   readonly reduced: { readonly images: number; readonly rmse: number | null; readonly mae: number | null };
 }
 
 /**
- * What the model in the folder `home` remembers of its training images; undefined where its index was removed.
+ * The training index of the model in the folder `home`; undefined if it was removed.
  *
- * @throws InputError where the index is damaged or another's
+ * @throws InputError if the index is damaged or belongs to another model.
  */
 export async function indexOfModel(home: string, manifest: Manifest): Promise<TrainingIndex | undefined> {
   const path = join(home, TRAINING_INDEX);
@@ -63,12 +63,12 @@ export async function indexOfModel(home: string, manifest: Manifest): Promise<Tr
 }
 
 /**
- * Which images of a data set a model has been trained on.
+ * The images of a dataset that a model was trained on.
  *
- * @param home the model's folder
- * @param facts of the data set's images
- * @returns By positions in the data set, and in the index
- * @throws AbortedError once the signal is aborted
+ * @param home The model's folder.
+ * @param facts The facts of the dataset's images.
+ * @returns Pairs of positions in the dataset and in the index.
+ * @throws AbortedError once the signal is aborted.
  */
 export function findTrainingLeaks(
   home: string,
@@ -79,16 +79,16 @@ export function findTrainingLeaks(
 ): Promise<Leak[]> {
   const training = {
     ...index,
-    // An image of another content than then says nothing of the one that was trained on.
+    // If the content has changed, the file is no longer the training image.
     readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes[i]),
   };
   return findLeaks(training, facts, i => readGray(resolve(root, samples[i]!.file)), context);
 }
 
 /**
- * What that means for the predictions: which of them are of such images, and what the errors are without them.
+ * The predictions for such images, and the errors without them.
  *
- * @param positions of the predicted images in the data set
+ * @param positions Positions of the predicted images in the dataset.
  */
 export function leakageOf(
   index: TrainingIndex,
@@ -116,13 +116,13 @@ export function leakageOf(
 }
 
 const PAIRS_SHOWN = 24;
-/** Pixels of the longer side of the images that a page shows in pairs. */
+/** The longer edge, in pixels, of the images in pairs on a page. */
 export const PAIR_PX = 120;
 
 /**
- * The first pairs with small versions of their images, for a page.
+ * The first pairs with thumbnails, for a page.
  *
- * @param training the small version of a training image; undefined where it is gone
+ * @param training Returns the thumbnail of a training image; undefined if it is missing.
  */
 export async function leakedImages(
   { pairs }: LeakedImages,
@@ -139,9 +139,9 @@ export async function leakedImages(
 }
 
 /**
- * Which images of `test` repeat some of `training`, from the images of both.
+ * The images of `test` that repeat images of `training`.
  *
- * @throws InputError where the cache cannot be written
+ * @throws InputError if the cache cannot be written.
  */
 export async function compareDatasets(
   training: Dataset,

@@ -9,21 +9,21 @@ import { nearestNeighbors } from '../similarity/nearest-neighbors.js';
 import { type TrainingIndex, trainingPath } from '../similarity/training-index.js';
 import type { Model } from './model.js';
 
-/** A training image that looks like another image to the model. */
+/** A training image with features similar to those of another image. */
 export interface TrainingNeighbour {
   readonly file: string;
-  /** The number that it was trained with. */
+  /** Its label in the training. */
   readonly label: number;
-  /** Where it is; absent where the image is no more there, or another. */
+  /** Its path; absent if the file is missing or has changed. */
   readonly path?: string;
-  /** A small version as a data URI; absent where the image is no more where it was, or another. */
+  /** A thumbnail as a data URI; absent if the file is missing or has changed. */
   readonly dataUri?: string;
 }
 
 const SHOWN = 3;
 const THUMBNAIL_PX = 72;
 
-/** For each of these images the training images that look most like it to the model; none where the model does not know them. */
+/** The most similar training images of each image; none if the model has no features of its training images. */
 export async function withTrainingNeighbours<T extends { readonly file: string }>(
   images: readonly T[],
   pathOf: (file: string) => string,
@@ -43,11 +43,11 @@ export async function withTrainingNeighbours<T extends { readonly file: string }
 }
 
 /**
- * The training images that look most like an encoded image to the model, itself left out.
+ * The training images most similar to an encoded image, excluding the image itself.
  *
- * @param count How many, at most.
- * @param thumbnailPx The longer edge of their small versions.
- * @param alsoIn A folder where they are looked for too: a model may have been moved away from its data.
+ * @param count The maximum number.
+ * @param thumbnailPx The longer edge of thumbnails.
+ * @param alsoIn Another folder to search for their files, since a model may have been moved away from its data.
  */
 export async function trainingNeighboursOf(
   bytes: Uint8Array,
@@ -63,7 +63,7 @@ export async function trainingNeighboursOf(
   return await Promise.all(others.map(at => trainingImage(index, home, at, thumbnailPx, alsoIn)));
 }
 
-/** Places in the index, for each of these encoded images, the nearest first; none where the model does not know the images by features. */
+/** Positions in the index for each encoded image, the nearest first; none if the index has no features. */
 async function nearestTraining(
   images: readonly Uint8Array[],
   model: Model,
@@ -90,7 +90,7 @@ async function nearestTraining(
   return images.map((_, i) => Array.from(indices.subarray(i * count, (i + 1) * count)).filter(at => at >= 0));
 }
 
-/** The image at a position of a model's index, its small version with at most `px` pixels a side. */
+/** The image at a position of a model's index, with a thumbnail of at most `px` pixels a side. */
 export async function trainingImage(
   index: TrainingIndex,
   home: string,

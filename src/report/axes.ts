@@ -33,7 +33,7 @@ export function compact(value: number): string {
   return (isTiny ? rounded.toExponential() : compactFormat.format(rounded)).replace(/^-/, '\u2212');
 }
 
-/** An axis from `low` to `high` with its name and unit; its numbers are shortened where the margin is too narrow for them. */
+/** An axis from `low` to `high` with its name and unit; numbers that are too wide for the margin are shortened. */
 export function axis(
   name: string,
   unit: string | undefined,
@@ -42,12 +42,12 @@ export function axis(
 ): ScaleOptions {
   const label = unit === undefined || unit === '' ? name : `${name} (${unit})`;
   if (type === 'log') {
-    // As a transform and not as a scale of type log: that one leaves out labels of ticks it was told to draw.
+    // A transform instead of a scale of type log, which omits labels of requested ticks.
     const ticks = logTicks(low, high).map(Math.log10);
     const domain = [low, high].map(Math.log10);
     return { label, transform: Math.log10, domain, ticks, tickFormat: (tick: number) => compact(10 ** tick) };
   }
-  // A range of no width has no place for anything: perfect predictions, a loss of 0.
+  // An empty range cannot be drawn: perfect predictions, a loss of 0.
   const domain = low < high ? [low, high] : [low - 1, high + 1];
   const largest = Math.max(...domain.map(Math.abs));
   // Three digits cannot tell 1,000,001 from 1,000,002.

@@ -2,8 +2,8 @@ import { type Content, html } from './html.js';
 import { page } from './page.js';
 
 /**
- * A model card as a page of HTML. It reads the Markdown that `modelCard` writes: front matter, headings of two levels, paragraphs, fenced
- * code, code in lines and https links. All else stays text, and all text is escaped: the names in it are those of users.
+ * A model card as an HTML page. It reads the Markdown that `modelCard` writes: front matter, headings of two levels, paragraphs, fenced and
+ * inline code, and https links. Everything else stays text. All text is escaped, since names in it come from users.
  */
 export function cardPage(markdown: string): string {
   const body = markdown.replace(/^---\n[\s\S]*?\n---\n/, '').trim();
@@ -52,7 +52,7 @@ function blockHtml({ kind, text }: Block): Content {
   return html`<p>${inline(text)}</p>`;
 }
 
-/** Code and links in a line. */
+/** Inline code and links. */
 function inline(text: string): Content {
   return text.split(/(`[^`]+`|\[[^\]]+\]\(https:\/\/[^)\s]+\))/).map(part => {
     if (part.length > 1 && part.startsWith('`')) return html`<code>${part.slice(1, -1)}</code>`;

@@ -8,7 +8,7 @@ import type { ImagePrediction } from '../model/model.js';
 import type { IntervalOf } from '../uncertainty/intervals.js';
 
 /**
- * The predictions as CSV with the columns `file,label,value,error`, a row each in the order of the files' paths; with `intervalOf`
+ * The predictions as CSV with the columns `file,label,value,error`, a row for each, in the order of the files' paths; with `intervalOf`
  * also `low,high,scale,unusual,unlike`: `unusual` is 1 or 0, `unlike` is `kind`, `source` or empty.
  *
  * `error` is value - label. Numbers are rounded to seven digits, which is what a float32 holds.
@@ -51,8 +51,8 @@ export const ANSWER_COLUMNS = [
 ] as const;
 
 /**
- * What a model predicts for images without labels, as CSV with the columns `ANSWER_COLUMNS`, a row a prediction in their order. `x` to
- * `height` are the box of a face, in pixels; what does not apply is empty.
+ * The predictions for images without labels as CSV with the columns `ANSWER_COLUMNS`, a row for each prediction. `x` to `height` are the box of
+ * a face, in pixels; values that do not apply are empty.
  */
 export function answersCsv(predictions: readonly ImagePrediction[]): string {
   const number = (value: number | null | undefined) => (value == null ? undefined : significant(value, 7));
@@ -76,12 +76,12 @@ export function answersCsv(predictions: readonly ImagePrediction[]): string {
 /** The columns of the table of `eyeball clean`. */
 export const RANKED_COLUMNS = ['file', 'label', 'suggested', 'score', 'kinds'] as const;
 
-/** All samples, the most suspicious first, as CSV; several kinds have a semicolon between them. */
+/** All samples, the most suspicious first, as CSV; several kinds are separated by semicolons. */
 export function rankedCsv(rows: readonly RankedSample[]): string {
   return csvOfRows(rows.map(rankedRow), RANKED_COLUMNS);
 }
 
-/** The same, a JSON object a line. */
+/** The same as JSON lines. */
 export function rankedJsonl(rows: readonly RankedSample[]): string {
   return rows.map(row => `${JSON.stringify({ ...row, score: sixDigits(row.score) })}\n`).join('');
 }
@@ -100,9 +100,9 @@ const sixDigits = (value: number) => Number(value.toFixed(6));
 const DECISION_FORM = { columns: [...DECISION_COLUMNS, 'label', 'score', 'kinds'], delimiter: ',' };
 
 /**
- * Rows of a decisions file for these samples, with what the image suggests as the value.
+ * Rows of a decisions file for these samples, with the suggested label as the value.
  *
- * @param decide What is decided about a sample; empty leaves it open.
+ * @param decide Returns the decision about a sample; empty leaves it open.
  * @param form The columns and the delimiter of the file that the rows are added to. Default: a new CSV file, with its header.
  */
 export function decisionRows(
@@ -120,7 +120,7 @@ export function decisionRows(
   return csvOf(form === undefined ? [columns, ...lines] : lines, delimiter);
 }
 
-/** The columns' names and a line for each row. */
+/** The header and a line for each row. */
 function csvOfRows(rows: readonly Readonly<Record<string, string | undefined>>[], columns: readonly string[]): string {
   return csvOf([columns, ...rows.map(row => columns.map(column => row[column]))]);
 }

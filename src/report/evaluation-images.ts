@@ -7,19 +7,19 @@ import { type TrainingNeighbour, withTrainingNeighbours } from '../model/trainin
 import type { TrainingIndex } from '../similarity/training-index.js';
 
 interface Shown {
-  /** A small version as a data URI. */
+  /** A thumbnail as a data URI. */
   readonly dataUri: string;
 }
 
-/** The images that the results of an evaluation show. */
+/** The images in the results of an evaluation. */
 export interface EvaluationImages {
   /** Contact sheets, PNG, of the smallest and of the largest errors. */
   readonly bestSheet: Buffer;
   readonly worstSheet: Buffer;
-  /** The same images for the page, the nearest to and the farthest from the truth first. */
+  /** The same images for the page, the smallest and the largest error first. */
   readonly best: readonly (Prediction & Shown)[];
   readonly worst: readonly (Prediction & Shown & { readonly neighbours: readonly TrainingNeighbour[] })[];
-  /** The first of those whose labels are doubted. */
+  /** The most suspicious labels. */
   readonly suspects: readonly (SuspiciousLabel & Shown)[];
 }
 
@@ -27,10 +27,10 @@ const SHOWN = 24;
 const SUSPECTS_SHOWN = 12;
 
 /**
- * Draws them.
+ * Draws the images of an evaluation.
  *
  * @param predictions One or more.
- * @param known The model, its folder, and what it remembers of its training images.
+ * @param known The model, its folder, and its training index.
  */
 export async function evaluationImages(
   predictions: readonly Prediction[],
@@ -44,7 +44,7 @@ export async function evaluationImages(
   const { model, home, index } = known;
   const withNeighbours = async () =>
     withTrainingNeighbours(await withThumbnails(worst, pathOf), pathOf, model, home, index);
-  // At once: each waits for its files, and for what cannot be divided among the cores.
+  // Concurrently, since each waits for files and for work that uses one core.
   const [bestSheet, worstSheet, ...shown] = await Promise.all([
     sheet(best, pathOf, 'good', 'Smallest errors, the smallest first'),
     sheet(worst, pathOf, 'bad', 'Largest errors, the largest first'),

@@ -44,14 +44,14 @@ export interface EvaluationPageOptions extends Target {
   /** The heading: the model's name. */
   readonly title: string;
   readonly evaluation: Evaluation;
-  /** All predictions the evaluation is about, for the plots. */
+  /** All predictions, for the plots. */
   readonly predictions: readonly Prediction[];
   readonly trainingLabels: TrainingLabels;
   /** The images with the smallest errors, smallest first. */
   readonly best: readonly PredictedImage[];
   /** The images with the largest errors, largest first. */
   readonly worst: readonly PredictedImage[];
-  /** The images that the model was trained on; absent where that is not known. */
+  /** The images that the model was trained on; absent if unknown. */
   readonly leakage?: LeakageFigures | undefined;
   /** The first of them with the training images that they repeat. */
   readonly leakedImages?: readonly LeakedImage[];

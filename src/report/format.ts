@@ -8,13 +8,13 @@ export interface Format {
   signed(value: number): string;
   /** A single prediction, one digit less than a figure: `41.2`. */
   prediction(value: number): string;
-  /** A true number, as short as it can be said: `37`, `0.25`. */
+  /** A label in its shortest form: `37`, `0.25`. */
   label(value: number): string;
 }
 
 /**
- * The format for a target whose typical error, or spread, is `scale`, in the target's unit; 0 where it is not known.
- * Figures get three digits of it, at least two decimals under 100 and none from 1000.
+ * The format for a target whose typical error, or spread, is `scale`, in the target's unit; 0 if unknown.
+ * Figures have three digits of it: at least two decimals below 100, none from 1000.
  */
 export function formatFor(scale: number, unit?: string): Format {
   const size = scale > 0 && Number.isFinite(scale) ? Math.floor(Math.log10(scale)) : 0;
@@ -35,7 +35,7 @@ export function formatFor(scale: number, unit?: string): Format {
   };
 }
 
-/** ` years`, or nothing where there is no unit. */
+/** ` years`; empty without a unit. */
 export function unitSuffix(unit: string | undefined): string {
   return unit === undefined || unit === '' ? '' : ` ${unit}`;
 }
@@ -52,7 +52,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** A share, 0 to 1, in whole percent: `63 %`; what is not quite none or all is never written so. */
+/** A share, 0 to 1, in whole percent: `63 %`; a share that is not exactly 0 or 1 is never written as 0 % or 100 %. */
 export function formatPercent(share: number): string {
   if (share > 0 && share < 0.005) return '< 1 %';
   if (share < 1 && share > 0.995) return '> 99 %';
@@ -62,7 +62,7 @@ export function formatPercent(share: number): string {
 /** The name of an option as words: `weight decay` for `weightDecay`. */
 export const wordsOf = (key: string): string => key.replace(/(?<=[a-z])[A-Z]/g, letter => ` ${letter.toLowerCase()}`);
 
-/** `text` with its first letter large: `Age`. */
+/** `text` with a capital first letter: `Age`. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
@@ -75,7 +75,7 @@ function fixed(decimals: number): (value: number) => string {
   };
 }
 
-/** `text` with a minus sign proper in place of the hyphen. */
+/** `text` with a minus sign instead of the hyphen. */
 function minus(text: string): string {
   return text.replace('-', '\u2212');
 }

@@ -1,6 +1,6 @@
 import { internal } from '../base/errors.js';
 
-/** Text that is HTML already: only `html` and `trusted` make it, so whatever else reaches a page is escaped. */
+/** HTML text. Only `html` and `trusted` make it, so all other text on a page is escaped. */
 export class Markup {
   readonly text: string;
 
@@ -13,7 +13,7 @@ export class Markup {
   }
 }
 
-/** What a template may hold: lists are joined, `undefined`, `null` and `false` are left out. */
+/** The content of a template: lists are joined; `undefined`, `null` and `false` are empty. */
 export type Content = Markup | string | number | false | null | undefined | readonly Content[];
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -24,12 +24,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** `text` with the five characters replaced that mean something in HTML, in element content and in quoted attributes. */
+/** `text` with the five special characters of HTML escaped, for element content and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, character => ENTITIES[character]!);
 }
 
-/** A template of HTML: everything put into it is escaped, unless it is Markup. Attributes must be quoted. */
+/** An HTML template: all content except Markup is escaped. Attributes must be quoted. */
 export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   let text = parts[0]!;
   contents.forEach((content, i) => {
@@ -38,12 +38,12 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
   return new Markup(text);
 }
 
-/** Markup of `text` as it is, for what eyeball itself has written: style sheets and plots. Never for anything of a user. */
+/** `text` as Markup without escaping, for style sheets and plots that eyeball wrote. Never for text of a user. */
 export function trusted(text: string): Markup {
   return new Markup(text);
 }
 
-/** `uri` where it holds an image in itself, so that a page never loads anything. */
+/** `uri` if it is a data URI of an image, so that a page loads nothing. */
 export function imageUri(uri: string): string {
   if (/^data:image\/(jpeg|png|webp|gif);base64,[A-Za-z0-9+/=]*$/.test(uri)) return uri;
   throw internal(`an image of a page must be a data URI, got ${uri.slice(0, 40)}`);

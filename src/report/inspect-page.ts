@@ -26,11 +26,11 @@ export interface LabeledImage {
 }
 
 export interface InspectPageOptions extends Target {
-  /** The heading: the data set's name. */
+  /** The heading: the dataset's name. */
   readonly title: string;
-  /** Images that can be used. */
+  /** Number of usable images. */
   readonly images: number;
-  /** Files that cannot, with reasons. */
+  /** Unusable files, with reasons. */
   readonly skipped: readonly Skipped[];
   readonly labels: { readonly min: number; readonly max: number; readonly mean: number; readonly std: number };
   readonly histogram: readonly HistogramBin[];
@@ -41,9 +41,9 @@ export interface InspectPageOptions extends Target {
   /** Images without color. */
   readonly grayscale: number;
   readonly samples: readonly LabeledImage[];
-  /** How many images of the test data repeat some of these; absent where no test data was compared. */
+  /** The number of test images that repeat some of these; absent if no test data was compared. */
   readonly leakage?: { readonly exact: number; readonly near: number; readonly images: number } | undefined;
-  /** The first of them beside those that they repeat. */
+  /** The first of them with the images that they repeat. */
   readonly leakedImages?: readonly LeakedImage[];
   readonly made: MadeBy;
 }
@@ -51,7 +51,7 @@ export interface InspectPageOptions extends Target {
 /** Sizes listed one by one; the rest is counted. */
 const MAX_SIZES = 6;
 
-/** The HTML page of a data set: counts, distribution of its labels, samples, repeated images and unusable files. */
+/** The HTML page of a dataset: counts, distribution of its labels, samples, repeated images and unusable files. */
 export function inspectPage(options: InspectPageOptions): string {
   const { title, target, images, skipped, labels, samples, made } = options;
   const format = formatFor(labels.std, options.unit);

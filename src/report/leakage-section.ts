@@ -8,7 +8,7 @@ export interface LeakageFigures {
   readonly exact: number;
   readonly near: number;
   readonly images: number;
-  /** Without them; the errors are null where no image is left. */
+  /** The errors without them; null if no image is left. */
   readonly reduced: { readonly images: number; readonly rmse: number | null; readonly mae: number | null };
   readonly pairs: readonly {
     readonly file: string;
@@ -29,14 +29,14 @@ export interface LeakedImage {
   readonly label: number;
   readonly trainingLabel: number;
   readonly dataUri: string;
-  /** Absent where the training image is gone or has changed. */
+  /** Absent if the training image is missing or has changed. */
   readonly trainingUri?: string | undefined;
 }
 
 /** Pairs listed by name; the rest is counted. */
 const MAX_PAIRS = 50;
 
-/** The errors with and without test images that repeat training images, and a list of these; empty where they are not known. */
+/** The errors with and without test images that repeat training images, and a list of these; empty if unknown. */
 export function leakageSection(
   leakage: LeakageFigures | undefined,
   leaked: readonly LeakedImage[],

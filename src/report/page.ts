@@ -2,7 +2,7 @@ import { type Content, html, trusted } from './html.js';
 import { PAGE_STYLE } from './style.js';
 
 export interface PageOptions {
-  /** What the page is about, in the browser's tab and as its heading. */
+  /** The title in the browser's tab, and the heading. */
   readonly title: string;
   /** The kind of page, above the heading: `Evaluation`. */
   readonly kind: string;
@@ -13,8 +13,8 @@ export interface PageOptions {
 }
 
 /**
- * One self-contained HTML page, light or dark as its reader's system is: no script, nothing loaded, and a policy in its
- * head that forbids both.
+ * One self-contained HTML page that follows the light or dark mode of the system. It has no scripts and loads nothing; a policy in its head
+ * forbids both.
  */
 export function page({ title, kind, lead, main }: PageOptions): string {
   const document = html`<!doctype html>
@@ -44,5 +44,5 @@ ${main}
   return document.text;
 }
 
-/** The mark of eyeball beside its name. */
+/** The logo of eyeball. */
 export const EYE = html`<svg class="eye" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8"><path d="M2 12C5 6.5 8.5 5 12 5s7 1.5 10 7c-3 5.5-6.5 7-10 7S5 17.5 2 12Z"/><circle cx="12" cy="12" r="3.2" fill="currentColor"/></svg>`;

@@ -6,13 +6,13 @@ import { type Content, html, imageUri, type Markup, trusted } from './html.js';
 export interface Stat {
   readonly name: string;
   readonly value: string;
-  /** Unit or the like, small beside the number. */
+  /** The unit, in small text beside the number. */
   readonly unit?: string | undefined;
   /** Lines below the number. */
   readonly notes?: readonly string[];
 }
 
-/** An image of a grid, the words below it, and what is said of it to those who cannot see it. */
+/** An image of a grid with its caption and alternative text. */
 export interface GridImage {
   /** A data URI: pages load nothing. */
   readonly dataUri: string;
@@ -20,16 +20,16 @@ export interface GridImage {
   readonly alt: string;
   /** Lines below the image; the file's name follows. */
   readonly caption: Content;
-  /** What follows the file's name. */
+  /** Content after the file's name. */
   readonly below?: Content;
 }
 
-/** What a page says about how its numbers came about: name and value, in this order. */
+/** How a result was made: pairs of name and value. */
 export type MadeBy = readonly (readonly [name: string, value: string | number])[];
 
 /** Files named one by one; the rest is counted. */
 const MAX_SKIPPED = 50;
-/** Rows of a table that stand on the page without scrolling: all of a table by group. */
+/** Tables with more rows scroll; tables by group have fewer. */
 const MAX_ROWS = 15;
 
 export function section(title: string, note: Content, content: Content): Markup {
@@ -54,7 +54,7 @@ export function statTiles(stats: readonly Stat[]): Markup {
 export const pathText = (path: string): Content =>
   path.split(/(?<=[/\\_-])/).map((part, i) => (i === 0 ? part : html`<wbr>${part}`));
 
-/** A plot with its heading and, if there is one, a line that says how to read it. */
+/** A plot with its heading and an optional note. */
 export function plotFigure(svg: string, title: string, note?: string): Markup {
   return html`<figure class="card"><figcaption><h3>${title}</h3>${
     note === undefined ? '' : html`<p class="note">${note}</p>`
@@ -62,7 +62,7 @@ export function plotFigure(svg: string, title: string, note?: string): Markup {
 `;
 }
 
-/** A table that scrolls, by keyboard too: sideways where the page is too narrow for it, down where it has many rows. */
+/** A table that scrolls, also by keyboard: sideways on narrow pages, down if it has many rows. */
 export function table(name: string, head: Content, rows: readonly Markup[]): Markup {
   return html`<div class="card table${rows.length > MAX_ROWS && ' long'}" role="region" aria-label="${name}" tabindex="0"><table>
 <thead><tr>${head}</tr></thead>
@@ -70,7 +70,7 @@ export function table(name: string, head: Content, rows: readonly Markup[]): Mar
 </tbody></table></div>`;
 }
 
-/** The cell of a bar whose length is `share`, 0 to 1, of its column; the number itself must stand in another cell. */
+/** The cell of a bar whose length is `share`, 0 to 1, of its column; the number itself must be in another cell. */
 export function barCell(share: number): Markup {
   const percent = Math.round(Math.min(Math.max(share, 0), 1) * 1000) / 10;
   return html`<td class="bar"><i style="width: ${percent}%"></i></td>`;
@@ -84,7 +84,7 @@ export function imageGrid(images: readonly GridImage[], tone: 'plain' | 'good' |
 </ul>`;
 }
 
-/** The files that could not be used, fifty by name; nothing where there are none. */
+/** The files that could not be used, fifty by name; empty without any. */
 export function skippedSection(title: string, skipped: readonly Skipped[]): Markup | '' {
   if (skipped.length === 0) return '';
   const shown = skipped.slice(0, MAX_SKIPPED);

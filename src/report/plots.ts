@@ -1,4 +1,4 @@
-// Observable Plot and its document take a third of a second to load: import this file only where something is drawn.
+// Observable Plot and its document take a third of a second to load: import this file dynamically.
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { groupByLabel, type HistogramBin, histogram } from '../evaluation/groups.js';
@@ -35,7 +35,7 @@ const { document } = parseHTML('<!doctype html><html><body></body></html>');
 const WIDTH = 480;
 export const ACCENT = 'var(--accent, #2f6fde)';
 export const CONTRAST = 'var(--contrast, #c2410c)';
-// More dots than this hide each other and make the page heavy: 50,000 are 5 MB as dots, 100 kB as hexagons.
+// More dots overlap and make the page large: 50,000 are 5 MB as dots, 100 kB as hexagons.
 const MAX_DOTS = 2000;
 const ERROR_AXIS = 'error: predicted \u2212 true';
 
@@ -134,7 +134,7 @@ export function errorHistogramPlot(points: readonly Point[], target: Target): st
 
 /**
  * The root mean squared error after each epoch as an SVG, in the target's unit: training dashed, validation solid, and a line at the
- * epoch whose weights were kept. The axis starts at 0 where the smallest error is less than half the largest, and is logarithmic where
+ * epoch whose weights were kept. The axis starts at 0 if the smallest error is less than half of the largest, and is logarithmic if
  * it is less than a tenth.
  *
  * @param kept Left out, or 0 for the start of the training: no line.
@@ -387,7 +387,7 @@ export function draw({ id, title, description }: About, options: Plot.PlotOption
     element.textContent = text;
     svg.prepend(element);
   }
-  // A hundredth of a pixel is enough, and halves the size. Only attributes: a tick may well say 0.0005.
+  // A hundredth of a pixel is precise enough and halves the size. Only in attributes, since a tick can be 0.0005.
   return (svg.outerHTML as string).replace(/="[^"]*"/g, attribute =>
     attribute.replace(/-?\d+\.\d{3,}/g, number => String(Number(Number(number).toFixed(2)))),
   );

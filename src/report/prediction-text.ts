@@ -13,16 +13,16 @@ export function unusualText(grade?: UnusualGrade): string {
     : 'unusual: another kind of image than the training images; do not rely on this';
 }
 
-/** The level, above 0 and below 1, that the text of a field for percent says; undefined where it says none. */
+/** The level, above 0 and below 1, from the text of a percent field; undefined if it is invalid. */
 export function levelIn(text: string): number | undefined {
   const percent = Number(text.trim().replace(/\s*%$/, ''));
   return text.trim() !== '' && percent > 0 && percent < 100 ? percent / 100 : undefined;
 }
 
-/** What a level for a field for percent is. */
+/** The valid levels of a percent field. */
 export const LEVEL_RANGE = 'a percentage above 0 and below 100';
 
-/** What stands below a field for percent whose text is no level. */
+/** The message below a percent field with an invalid level. */
 export function levelRefusal(text: string, inForce: number): string {
   const got = text.trim() === '' ? '' : `, not ${text.trim()}`;
   return `Intervals need ${LEVEL_RANGE}${got}. ${levelText(inForce)} stays in force.`;
@@ -33,7 +33,7 @@ export function levelText(level: number): string {
   return `${significant(100 * level, 6)} %`;
 }
 
-/** The interval of a prediction with its level: `30.1 to 52.4 (90 %)`; undefined where the model has none. */
+/** The interval of a prediction with its level: `30.1 to 52.4 (90 %)`; undefined if the model has none. */
 export function intervalText(
   { low, high }: { readonly low?: number | null; readonly high?: number | null },
   level: number,

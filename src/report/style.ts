@@ -1,6 +1,6 @@
 /**
- * The one style sheet of all pages. Colours are variables, which plots take up too; sizes are in rem, so that a reader's own
- * font size holds; nothing needs more than 320 px of width.
+ * The style sheet of all pages. Colors are variables, which plots use too; sizes are in rem, so that the reader's font size applies; pages
+ * fit in 320 px.
  */
 export const PAGE_STYLE = `
 :root {

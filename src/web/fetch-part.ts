@@ -1,11 +1,11 @@
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 
-/** What is told while a file arrives: bytes so far, and of the whole, 0 where the server does not say. */
+/** Called while a file arrives: bytes so far, and the total, 0 if the server does not state it. */
 export type OnBytes = (done: number, total: number) => void;
 
-/** How a file is fetched, and what it must be. */
+/** How a file is fetched and checked. */
 export interface FetchPartOptions {
-  /** What errors call it. Default "a file of the model". */
+  /** Its name in errors. Default "a file of the model". */
   readonly what?: string | undefined;
   /** The SHA-256 that it must have, in hexadecimal. Default: any. */
   readonly sha256?: string | undefined;
@@ -16,8 +16,8 @@ export interface FetchPartOptions {
 /**
  * The bytes at `url`.
  *
- * @throws InputError where they cannot be had, or the host answers with something else: a web page, as many do for a file that they
- * do not have, or other bytes than `sha256` asks for.
+ * @throws InputError if they cannot be fetched, do not match `sha256`, or are a web page, which many hosts return for a missing
+ * file.
  * @throws AbortedError once `signal` is aborted.
  */
 export async function fetchPart(
@@ -29,7 +29,7 @@ export async function fetchPart(
   try {
     const response = await fetch(url, { signal: signal ?? null });
     if (!response.ok) throw failed(`status ${response.status}`, 'load the page again, or mend the address');
-    // Of a compressed answer the length is that of what travels, not of what arrives.
+    // The length of a compressed response is the compressed one.
     const isPlain = response.headers.get('content-encoding') === null;
     const total = isPlain ? Number(response.headers.get('content-length') ?? 0) : 0;
     const bytes = await readAll(response.body!, done => onBytes?.(done, total));
@@ -68,7 +68,7 @@ async function readAll(stream: ReadableStream<Uint8Array>, onBytes: (done: numbe
   return whole;
 }
 
-/** Whether this is an HTML page, whatever type the host gives it. */
+/** Whether this is an HTML page, regardless of its stated type. */
 export function isWebPage(bytes: Uint8Array): boolean {
   return /^\s*<(!doctype html|html)\b/i.test(String.fromCharCode(...bytes.subarray(0, 64)));
 }

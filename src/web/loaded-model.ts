@@ -207,7 +207,7 @@ async function loadDetector(runtime: WebRuntime, address: string | URL | undefin
 
 async function loadAttribution(runtime: WebRuntime, manifest: Manifest, { where, fetchNetwork }: Origins) {
   const { attributionModel } = await import('../model/attribution.js');
-  // Fetched again rather than kept: it may have a hundred megabytes, and is in the browser's cache.
+  // Fetched again instead of kept in memory: it can have a hundred megabytes, and is in the browser's cache.
   const found = attributionModel(await fetchNetwork(), manifest.input.sizePx, where.href);
   if (found === undefined) return { attribution: undefined, close: async () => {} };
   const session = await runtime.createSession(found.model, 'wasm');

@@ -1,4 +1,4 @@
-/** The image as small as a page shows it: its longer edge at most `edgePx`. To be called in a worker: a large one takes a second. */
+/** The image, shrunk to a longer edge of at most `edgePx`. Call it in a worker: a large image takes a second. */
 export function previewCanvas(bitmap: ImageBitmap, edgePx: number): OffscreenCanvas {
   const scale = Math.min(1, edgePx / Math.max(bitmap.width, bitmap.height));
   const scaled = (edge: number) => Math.max(1, Math.round(scale * edge));

@@ -8,32 +8,32 @@ import { jpegRows } from './jpeg.js';
 import { previewCanvas } from './preview.js';
 import { type ImageRows, shrink } from './shrink.js';
 
-/** What an image may come as. A `Blob` or `File` is an image file; the others are decoded already. */
+/** The accepted kinds of images. A `Blob` or `File` is an image file; the others are already decoded. */
 export type WebImage = Blob | HTMLImageElement | ImageBitmap;
 
 /** A decoded image, upright. */
 export interface OpenImage extends Size {
   /**
-   * RGB pixels, uint8 `[H, W, 3]`: the whole of it stretched to the size as Node does, its EXIF orientation applied, white behind
-   * transparent parts, colours in sRGB.
+   * RGB pixels, uint8 `[H, W, 3]`: the whole image stretched to the size as in Node, with its EXIF orientation applied, transparent
+   * parts white, and colors in sRGB.
    */
   read(size: Size): Uint8Array;
-  /** A small version with the same shape, for a page to show: its longer edge at most `edgePx`. */
+  /** A small version for display, with the same aspect ratio and a longer edge of at most `edgePx`. */
   preview(edgePx: number): ImageBitmap;
   /** Frees its pixels. */
   close(): void;
 }
 
-// Enough for the orientation, which stands in the first segments; a thumbnail may come before it.
+// Enough for the orientation, which is in the first segments; a thumbnail may come before it.
 const HEAD_BYTES = 2 ** 17;
 
-/** As Node has it: a crafted file of 1 kB could claim billions. */
+/** As in Node: a crafted file of 1 kB could claim billions. */
 const MAX_IMAGE_PIXELS = 100_000_000;
 
 /**
  * Decodes an image. Nothing is sent anywhere.
  *
- * @throws InputError with the reason as one line: no image, or one that this browser cannot decode.
+ * @throws InputError with a one-line reason: not an image, or one that this browser cannot decode.
  */
 export async function openImage(image: WebImage): Promise<OpenImage> {
   if (!(image instanceof Blob)) return opened(await bitmapOf(image));
@@ -42,7 +42,7 @@ export async function openImage(image: WebImage): Promise<OpenImage> {
   if (format === undefined)
     throw new InputError(`expected a photo (${IMAGE_FORMATS.join(', ')}), got ${await nameContent(head)}`);
   if (format === 'tiff') {
-    // Its directory may stand at the end of the file.
+    // Its directory may be at the end of the file.
     const fault = tiffSampleFault(new Uint8Array(await image.arrayBuffer()));
     if (fault !== undefined) throw new InputError(fault);
   }
@@ -62,17 +62,17 @@ function refuseHuge({ width, height }: Size): void {
   throw new InputError(`expected at most ${MAX_IMAGE_PIXELS / 1e6} million pixels, got ${width} x ${height}`);
 }
 
-/** What the header says, before anything is decoded; undefined where it is not known. */
+/** The size in the header, read before decoding; undefined if it is unknown. */
 function headerSize(head: Uint8Array, format: string): Size | undefined {
   if (format === 'jpeg') return jpegFrame(head);
   const view = new DataView(head.buffer);
-  // Reference: PNG, third edition, 11.2.1: width and height stand first in IHDR, which is the first chunk.
+  // Reference: PNG, third edition, 11.2.1: width and height are first in IHDR, which is the first chunk.
   if (format === 'png' && head.length >= 24) return { width: view.getUint32(16), height: view.getUint32(20) };
   return undefined;
 }
 
 async function bitmapOf(image: HTMLImageElement | ImageBitmap): Promise<ImageBitmap> {
-  // Its own copy: it is closed when it has been read.
+  // A copy, since it is closed after reading.
   return await createImageBitmap(image).catch((cause: unknown) => {
     const got = image instanceof ImageBitmap ? 'one that was closed' : 'one that is not loaded, or broken';
     throw new InputError(expected('image', 'an image', got), { cause });
@@ -96,7 +96,7 @@ function opened(bitmap: ImageBitmap, orientation?: number): OpenImage {
   };
 }
 
-/** Rows of the image on white, by way of a canvas as wide as it and as high as what is read: browsers limit a canvas by its area. */
+/** Rows of the image on white, from a canvas of its width and the height of the rows: browsers limit the area of a canvas. */
 function rowsOf(bitmap: ImageBitmap): ImageRows {
   const { width, height } = bitmap;
   const canvas = new OffscreenCanvas(width, 1);

@@ -1,7 +1,7 @@
-/** What computes in a browser: its GPU, or WebAssembly on its processor. */
+/** A device in a browser: its GPU, or WebAssembly on its processor. */
 export type WebDevice = 'webgpu' | 'wasm';
 
-/** What an exported page computes on: a device, or the GPU where the browser has one and WebAssembly elsewhere. */
+/** The device of an exported page; `auto` is the GPU if the browser has one, otherwise WebAssembly. */
 export const EXPORT_DEVICES = ['auto', 'wasm', 'webgpu'] as const;
 
 export type ExportDevice = (typeof EXPORT_DEVICES)[number];

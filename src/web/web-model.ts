@@ -12,7 +12,7 @@ export interface WebFacePrediction extends WebPrediction {
   readonly face: FaceInImage;
 }
 
-/** A trained model, loaded in a browser. */
+/** A trained model in a browser. */
 export interface WebModel {
   readonly manifest: Manifest;
   /** The device that the network runs on. */
@@ -22,33 +22,33 @@ export interface WebModel {
    * image stays in the browser.
    *
    * @param options.level The coverage of the interval from `low` to `high`, above 0 and below 1. Default 0.9.
-   * @throws InputError with the reason as one line where the image cannot be read; the next one can be predicted as before.
-   * @throws UsageError for a level outside 0 to 1, or of a model without intervals.
+   * @throws InputError with a one-line reason if the image cannot be read; other images can still be predicted.
+   * @throws UsageError for a level outside 0 to 1, or if the model has no intervals.
    */
   predict(image: WebImage, options?: { readonly level?: number | undefined }): Promise<WebPrediction>;
   /**
-   * A prediction for each face in the image, the largest first: each is cropped and leveled as the training images show theirs, as
+   * A prediction for each face in the image, the largest first: each is cropped and leveled like those of the training images, as
    * `predict --faces` does.
    *
    * @param options.level As for `predict`.
    * @param options.most The most faces to predict. Default 32.
-   * @throws InputError as `predict` does, and where there is no face.
-   * @throws UsageError of a model that was not trained on faces, or was loaded without `faceDetector`.
+   * @throws InputError as `predict` does, and if there is no face.
+   * @throws UsageError if the model was not trained on faces, or was loaded without `faceDetector`.
    */
   predictFaces(
     image: WebImage,
     options?: { readonly level?: number | undefined; readonly most?: number | undefined },
   ): Promise<WebFacePrediction[]>;
   /**
-   * Explains the prediction by the parts of the image, compared with a blurred version, with a test of its faithfulness, as `predict
-   * --explain` does. Takes about fifty times as long as `predict`.
+   * Explains the prediction by the parts of the image, compared with a blurred version, and tests the faithfulness of the explanation, as
+   * `predict --explain` does. Takes about fifty times as long as `predict`.
    *
    * @param options.seed Start of all random draws, a whole number. Default 0.
    * @throws InputError as `predict` does.
    */
   explain(image: WebImage, options?: { readonly seed?: number | undefined }): Promise<Explanation>;
   /**
-   * The outputs for pixels, uint8 RGB `[N, H, W, 3]` at the model's input size: `value` and `features`, and of models with intervals
+   * The outputs for pixels, uint8 RGB `[N, H, W, 3]` at the model's input size: `value` and `features`, and for models with intervals
    * `scale` and `distance`.
    *
    * @throws ShapeError for pixels of another shape.
@@ -59,12 +59,12 @@ export interface WebModel {
 }
 
 /**
- * Loads the model in the folder at `url` (or beside the `model.onnx` that it names), and checks that it is whole: the checksum of its
- * network, and the value that it must give for an image made by a formula. Only the model's files and the runtime are fetched.
+ * Loads the model in the folder at `url` (or beside the `model.onnx` that it names), and checks the checksum of its network
+ * and its prediction for an image made by a formula. Only the model's files and the runtime are fetched.
  *
- * `onProgress` counts bytes; `total` is 0 where the server does not say how many come.
+ * `onProgress` counts bytes; `total` is 0 if the server does not state it.
  *
- * @throws InputError where a file is missing or changed, the model is of a newer eyeball, or the page is not secure (https or localhost).
+ * @throws InputError if a file is missing or changed, a newer eyeball wrote the model, or the page is not secure (https or localhost).
  *
  * @example
  * ```ts

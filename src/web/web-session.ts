@@ -4,18 +4,18 @@ import type { Tensor } from '../engine/tensor.js';
 import { fetchPart, type OnBytes } from './fetch-part.js';
 import { RUNTIME_FILES, type WebDevice } from './runtime-files.js';
 
-/** How the runtime is had and used. */
+/** Options of the runtime. */
 export interface WebRuntimeOptions {
   /**
    * The address of a folder with the runtime's files `ort-wasm-simd-threaded.mjs` and `.wasm`, and `.asyncify.mjs` and `.asyncify.wasm` for
-   * WebGPU; they lie in `onnxruntime-web/dist`. Default: where the bundler has put them.
+   * WebGPU; they lie in `onnxruntime-web/dist`. Default: where the bundler put them.
    */
   readonly runtime?: string | URL | undefined;
-  /** The SHA-256 of the runtime's files by their names, in hexadecimal; a file that has another one is refused. Default: not checked. */
+  /** The SHA-256 of the runtime's files by their names, in hexadecimal; a file with another one is refused. Default: not checked. */
   readonly runtimeChecksums?: Readonly<Record<string, string>> | undefined;
   /**
-   * Threads of WebAssembly; more than one work only on pages that are isolated from other origins (`crossOriginIsolated`). Default: as many as
-   * the browser has cores, 4 at most, where the page is isolated, otherwise 1.
+   * Threads of WebAssembly; more than one requires a page that is isolated from other origins (`crossOriginIsolated`). Default: the number of
+   * cores, at most 4, if the page is isolated, otherwise 1.
    */
   readonly threads?: number | undefined;
 }
@@ -25,30 +25,30 @@ export interface WebRuntime {
   /**
    * Loads an ONNX network that takes `pixels`.
    *
-   * @param device What it is to compute on: WebAssembly, or what the runtime was loaded for.
-   * @throws Error with the runtime's reason where it cannot.
+   * @param device WebAssembly, or the device that the runtime was loaded for.
+   * @throws Error with the runtime's reason if it cannot be loaded.
    */
   createSession(network: Uint8Array, device: WebDevice): Promise<WebSession>;
 }
 
 /** A network that is loaded and ready to compute. */
 export interface WebSession {
-  /** The outputs for `pixels`, by name; runs that are asked for at the same time follow each other, those of other sessions too. */
+  /** The outputs for `pixels`, by name; concurrent runs, also of other sessions, are queued. */
   run(pixels: Tensor<'uint8'>): Promise<Record<string, Tensor<'float32'>>>;
-  /** Frees it, after the runs that are under way. */
+  /** Frees it after the pending runs. */
   close(): Promise<void>;
 }
 
 const MOST_THREADS = 4;
 
-/** How many threads WebAssembly can use here. */
+/** The number of threads that WebAssembly can use here. */
 export const threadsHere = (): number =>
   globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
 
 /**
- * Loads the part of onnxruntime-web that computes on `device`; of the other part nothing is fetched.
+ * Loads the part of onnxruntime-web for `device`; the other part is not fetched.
  *
- * @throws InputError where a file of it cannot be had, or the host answers with something else in its place.
+ * @throws InputError if one of its files cannot be fetched, or the host returns something else.
  */
 export async function loadRuntime(
   device: WebDevice,
@@ -71,9 +71,9 @@ export async function loadRuntime(
       return fetchPart(at(ending), { what: 'a file of the runtime', sha256, signal, onBytes: told });
     };
     wasm.wasmPaths = { mjs: at('.mjs'), wasm: at('.wasm') };
-    // The runtime imports this one itself; an error of an import does not say what the host has answered.
+    // The runtime imports this file itself, and an import error does not contain the response.
     await get('.mjs');
-    // Fetched here rather than by the runtime, so that its progress is seen.
+    // Fetched here instead of by the runtime, to report progress.
     wasm.wasmBinary = await get('.wasm', onBytes);
   }
   return {
@@ -109,7 +109,7 @@ async function importRuntime(device: WebDevice) {
 
 let last: Promise<unknown> = Promise.resolve();
 
-// Not by session: the runtime refuses a run on the GPU while another session of it is under way.
+// One queue for all sessions: the runtime refuses a run on the GPU during a run of another session.
 function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const result = last.then(work);
   last = result.catch(() => {});

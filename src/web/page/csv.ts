@@ -1,7 +1,7 @@
 import { significant } from '../../base/text.js';
 import type { UnusualGrade } from '../../uncertainty/unusual.js';
 
-/** A prediction, or the reason why there is none, as a row of the table that the page offers. */
+/** A prediction or an error as a row of the table. */
 export interface ResultRow {
   readonly file: string;
   /** 1 for the largest face in an image, 2 for the next. */
@@ -11,7 +11,7 @@ export interface ResultRow {
   readonly high?: number | null | undefined;
   readonly level?: number | undefined;
   readonly unusual?: boolean;
-  /** What an unusual image is: of another kind, or from another source. */
+  /** How an image is unusual: another kind, or another source. */
   readonly unlike?: UnusualGrade | undefined;
   readonly error?: string;
 }
@@ -24,7 +24,7 @@ export function resultsCsv(rows: readonly ResultRow[]): string {
   return `${[COLUMNS.join(','), ...lines].join('\n')}\n`;
 }
 
-// By hand: a library for it would bring an imitation of Node's Buffer, six times the size of the page's own code.
+// Without a library: it would need a polyfill of Node's Buffer, six times the size of the page's own code.
 function quoted(value: string | number | boolean | null | undefined): string {
   if (typeof value === 'number') return significant(value, 7);
   if (typeof value === 'boolean') return value ? '1' : '0';

@@ -1,45 +1,45 @@
 import type { WebDevice } from '../runtime-files.js';
 
-/** What stands before the service worker's code in an exported `sw.js`: what this export consists of. */
+/** The description of the export at the start of its `sw.js`. */
 export interface Release {
-  /** Of all its content; another export has another one. */
+  /** A hash of all its content, different for each export. */
   readonly version: string;
-  /** The Content-Security-Policy of everything that the service worker hands out. */
+  /** The Content-Security-Policy of all responses of the service worker. */
   readonly policy: string;
-  /** Files that are kept from the first visit on; the others once they were asked for. */
+  /** Files that are cached at the first visit; the others are cached when they are first requested. */
   readonly shell: readonly string[];
   /** The SHA-256 of each file by its path. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** A file of the export, as it must arrive. */
+/** A file of the export, for checks. */
 export interface ExportedFile {
   readonly sha256: string;
   readonly bytes: number;
 }
 
-/** What the page is told about its model, as JSON in the element `about`. */
+/** The description of the model for the page, as JSON in the element `about`. */
 export interface About {
   readonly target: string;
   readonly unit: string | null;
-  /** The typical error, or the spread of the numbers where none was measured; how many digits are written depends on it. */
+  /** The typical error, or the spread of the labels if none was measured; it determines the number of digits. */
   readonly error: number;
-  /** The ends of the bar below a number: those of the training data. */
+  /** The ends of the bar below a value: the range of the training labels. */
   readonly lowest: number;
   readonly highest: number;
-  /** The level of intervals where no other is asked for; null where the model has none. */
+  /** The default level of intervals; null if the model has none. */
   readonly level: number | null;
-  /** Whether it can find faces in photos. */
+  /** Whether the model can find faces in photos. */
   readonly faces: boolean;
-  /** What it is to compute on; null for the GPU where there is one, otherwise WebAssembly. */
+  /** The device; null for the GPU if there is one, otherwise WebAssembly. */
   readonly device: WebDevice | null;
   /** The other files of the export, by path. */
   readonly files: Readonly<Record<string, ExportedFile>>;
 }
 
-/** Where the model lies in an exported folder. */
+/** The path of the model in an exported folder. */
 export const MODEL_FOLDER = 'model/';
-/** Where the runtime lies in an exported folder. */
+/** The path of the runtime in an exported folder. */
 export const RUNTIME_FOLDER = 'runtime/';
 /** The face detector's network, for models that were trained on faces. */
 export const FACE_DETECTOR = `${MODEL_FOLDER}face-detector.onnx`;

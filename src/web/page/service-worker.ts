@@ -1,7 +1,7 @@
 import { sha256 } from '../fetch-part.js';
 import type { Release } from './release.js';
 
-// Keeps the files of one export, each once it has proved to be what the export wrote, and answers with them, network or not.
+// Caches the files of one export after checking each, and responds with them, with or without a network.
 
 declare const RELEASE: Release;
 
@@ -30,7 +30,7 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 const root = new URL(scope.registration.scope);
-// Several exports may lie on one host, and share its caches.
+// Several exports can be on one host and share its caches.
 const ours = `eyeball ${root.pathname} `;
 const name = ours + RELEASE.version;
 const keeping = new Set<Promise<unknown>>();
@@ -58,7 +58,7 @@ scope.addEventListener('message', event => {
   event.waitUntil(reply());
 });
 
-/** The path of a file of this export, undefined for all else. */
+/** The path of a file of this export; undefined for other URLs. */
 function pathOf({ method, url }: Request): string | undefined {
   const { origin, pathname } = new URL(url);
   if (method !== 'GET' || origin !== root.origin || !pathname.startsWith(root.pathname)) return undefined;
@@ -71,7 +71,7 @@ async function answer(path: string, event: Extendable): Promise<Response> {
   const kept = await caches.match(url, { cacheName: name });
   if (kept !== undefined) return guarded(kept, path);
   const response = await fetch(url, { cache: 'no-cache' });
-  // Its own type then: the page says what the host has answered.
+  // Its own type: the page reports the host's response.
   if (!response.ok || isOther(response, path)) return response;
   const work = keep(path, response.clone());
   keeping.add(work);
@@ -84,7 +84,7 @@ async function keepFromNetwork(path: string): Promise<void> {
   await keep(path, response);
 }
 
-/** Puts a file into the cache, unless it is another one than the export wrote: then a later visit asks the network again. */
+/** Caches a file if it is the one of the export; otherwise a later visit fetches it again. */
 async function keep(path: string, response: Response): Promise<void> {
   const bytes = new Uint8Array(await response.arrayBuffer());
   if ((await sha256(bytes)) !== RELEASE.files[path]) throw new Error(`${path} is not the file of this export`);
@@ -92,7 +92,7 @@ async function keep(path: string, response: Response): Promise<void> {
   await cache.put(new URL(path, root), new Response(bytes, { headers: { 'content-length': String(bytes.length) } }));
 }
 
-/** Whether the host answers with a web page in the place of another file, as many do for a file that they do not have. */
+/** Whether the host returned a web page for another file, as many do for missing files. */
 function isOther({ headers }: Response, path: string): boolean {
   return /^text\/html\b/.test(headers.get('content-type') ?? '') && !path.endsWith('.html');
 }
@@ -111,7 +111,7 @@ const TYPES: Readonly<Record<string, string>> = {
   wasm: 'application/wasm',
 };
 
-/** The response with the page's policy, isolated from other origins, as threads need it, and with the right type whatever the host says. */
+/** The response with the page's policy, isolation from other origins, which threads require, and the right type regardless of the host's. */
 function guarded(response: Response, path: string): Response {
   const headers = new Headers({
     'content-type': TYPES[path.slice(path.lastIndexOf('.') + 1)] ?? 'application/octet-stream',
@@ -120,7 +120,7 @@ function guarded(response: Response, path: string): Response {
     'cross-origin-embedder-policy': 'require-corp',
     'cross-origin-resource-policy': 'same-origin',
   });
-  // Of what travelled compressed, the length says nothing about what arrives.
+  // The length of a compressed response is the compressed one.
   const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
   if (length !== null) headers.set('content-length', length);
   return new Response(response.body, { headers });
