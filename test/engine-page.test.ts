@@ -31,7 +31,7 @@ describe("the engine's page", () => {
   const folder = fileURLToPath(new URL('./engine-page-example/', import.meta.url));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('has an example that compiles, whose loss falls, and whose file counts right', async () => {
+  it('has an example that compiles, reduces the loss and counts correctly', async () => {
     const code = /```ts\n([\s\S]*?)```/.exec(page)?.[1];
     assert.ok(code);
     assert.ok(code.trimEnd().split('\n').length < 40);
@@ -66,7 +66,7 @@ describe("the engine's page", () => {
       assert.ok(Math.abs(counted - n) < 1.5, `${n} dots, counted ${counted}`);
   });
 
-  it('names every operation, under what its gradient rule says', () => {
+  it('lists every operation, by its gradient rule', () => {
     const rules = Object.entries(gradientRules);
     const without = rules.filter(([, rule]) => rule === 'not differentiable').map(([op]) => op);
     const given = rules.map(([op]) => op).filter(op => !without.includes(op));
@@ -75,7 +75,7 @@ describe("the engine's page", () => {
     assert.deepEqual(named('Operations without a gradient').sort(), without.sort());
   });
 
-  it('names every optimizer and schedule, and only what is there', () => {
+  it('lists exactly the optimizers and schedules', () => {
     const called = namesInTables('Optimizers and schedules')
       .filter(name => !name.startsWith('torch.'))
       .map(name => /^\w+/.exec(name)![0]);
@@ -86,7 +86,7 @@ describe("the engine's page", () => {
     for (const name of called) assert.ok(name in engine || slots.includes(name), name);
   });
 
-  it('has the folders that there are', () => {
+  it('lists the existing folders', () => {
     const listed = [...section('Source files').matchAll(/^ {2}([\w.-]+)/gm)].map(match => match[1]!);
     assert.equal(listed.length, 7);
     for (const name of listed) assert.ok(existsSync(join('src', 'engine', name)), name);

@@ -99,7 +99,7 @@ describe('imports', () => {
     assert.deepEqual(faults(imports, order), []);
   });
 
-  it('are seen to fail where one goes downwards', () => {
+  it('fail if one goes downwards', () => {
     const downwards = [
       { file: join('src', 'engine', 'onnx', 'wire.ts'), specifier: '../graph/graph.js' },
       { file: join('src', 'images', 'image.ts'), specifier: '../cli/run.js' },
@@ -116,7 +116,7 @@ describe('imports', () => {
     assert.deepEqual(circles([...imports, ...importsBelow('studio')]), []);
   });
 
-  it('are seen to fail where they make a circle', () => {
+  it('fail if they make a circle', () => {
     const [a, b, c] = ['a.ts', 'b.ts', 'c.tsx'].map(name => join('src', 'images', name)) as [string, string, string];
     const chain = [
       { file: a, specifier: './b.js' },
@@ -128,7 +128,7 @@ describe('imports', () => {
     assert.deepEqual(circles([...chain, { file: c, specifier: './a.js' }]), [[a, b, c, a].map(stem).join(' -> ')]);
   });
 
-  it('of a package with owners come from their folders alone', () => {
+  it('of a package with owners are in the folders of these only', () => {
     const strangers = imports.filter(({ file, specifier }) => {
       const owner = owners[specifier];
       return owner !== undefined && ![owner].flat().some(folder => file.startsWith(folder + sep));
@@ -167,7 +167,7 @@ describe('imports', () => {
       name => !name.endsWith('.ts') && !['zod', 'onnxruntime-web', 'file-type'].includes(name.split('/')[0]!),
     );
 
-  it('of src/web lead to nothing that a browser lacks, over however many files', () => {
+  it('of src/web lead to nothing that a browser lacks, also indirectly', () => {
     const files = readdirSync(join('src', 'web'), { recursive: true, encoding: 'utf8' }).filter(name =>
       name.endsWith('.ts'),
     );
@@ -192,7 +192,7 @@ describe('imports', () => {
     assert.deepEqual(outsideBrowsers(needs([...files, ...shared], imports)), []);
   });
 
-  it('of src/web are seen to fail where a file behind them needs node', () => {
+  it('of src/web fail if an indirect import needs Node', () => {
     const [start, through] = [join('src', 'web', 'a.ts'), join('src', 'images', 'b.ts')];
     const found = needs(
       [start],

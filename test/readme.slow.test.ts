@@ -36,7 +36,7 @@ function runExample(code: string, cwd: string, cache: string): { readonly stdout
 }
 
 describe('README', () => {
-  it('has an example in TypeScript that runs as it stands, twice', async () => {
+  it('has an example in TypeScript that runs as written, twice', async () => {
     const folder = temporaryFolder();
     await writeImages(join(folder, 'faces', 'train'), 30);
     await writeImages(join(folder, 'faces', 'test'), 10, 1);

@@ -22,7 +22,7 @@ describe("the service's page", () => {
     writeFileSync(join(folder, 'ben.jpg'), await image(200));
   });
 
-  it('has examples in curl and TypeScript that run as they stand', async t => {
+  it('has examples in curl and TypeScript that run as written', async t => {
     const child = start(['serve', join(folder, 'age'), '--port', '0', '--token', 'secret']);
     const open = start(['serve', join(folder, 'age'), '--port', '0']);
     // A failed check must not leave a service behind, which this process would wait for.
@@ -68,7 +68,7 @@ describe("the service's page", () => {
     }
   });
 
-  it('names every refusal, and every limit that there is', async () => {
+  it('lists every refusal and every limit', async () => {
     const description = openApiDocument(true) as { paths: Record<string, { post: { responses: object } }> };
     const described = Object.keys(description.paths['/v1/predict']!.post.responses).filter(status => status !== '200');
     const named = [...page.matchAll(/^\| (\d{3}) /gm)].map(match => match[1]!);

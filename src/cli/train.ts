@@ -97,17 +97,7 @@ export function trainCommand(terminal: Terminal): Command {
   headOptions(command.optionsGroup('Head:'));
   tuneOptions(command.optionsGroup('Fine-tuning of the backbone:'));
   gradientOptions(command.optionsGroup('Gradient training (MLP head, --solver adam, --tune):'));
-  seedOption(command.optionsGroup('Validation and seed:'))
-    .addOption(
-      new Option(
-        '--val <fraction>',
-        'share of the images held out for validation, 0 to below 1 (default: 0.1 with --tune, --unfreeze, --patience or --solver adam, else 0: cross-validation measures on all images)',
-      ).argParser(number),
-    )
-    .option(
-      '--correct-bias',
-      'correct regression to the mean, estimated on images that the head was not fitted on; increases the error, by an amount that is printed',
-    );
+  validationOptions(command.optionsGroup('Validation and seed:'));
   profileOption(messageOptions(command.optionsGroup('Messages:'))).addHelpText(
     'after',
     `
@@ -141,6 +131,20 @@ Examples:
     if (flags.json) terminal.printJson(result);
     else terminal.print(summary(result, flags));
   });
+}
+
+function validationOptions(command: Command): void {
+  seedOption(command)
+    .addOption(
+      new Option(
+        '--val <fraction>',
+        'share of the images held out for validation, 0 to below 1 (default: 0.1 with --tune, --unfreeze, --patience or --solver adam, else 0: cross-validation measures on all images)',
+      ).argParser(number),
+    )
+    .option(
+      '--correct-bias',
+      'correct regression to the mean, estimated on images that the head was not fitted on; increases the error, by an amount that is printed',
+    );
 }
 
 function headOptions(command: Command): void {

@@ -9,7 +9,7 @@ import { expectNumbersClose } from '../close.js';
 import { tinyBackbone } from '../features/tiny-backbone.js';
 
 describe('buildFromPixels', () => {
-  it('turns pixels into planes and normalises each with its own mean and std', async () => {
+  it('converts pixels to planes and normalizes each with its mean and std', async () => {
     for (const normalization of [imagenetNormalization, { scale: 1, mean: [1, 20, 300], std: [1, 2, 4] }] as const) {
       const open = { ...tinyBackbone(), sizePx: 2, normalization, width: 12 };
       const { graph, features } = buildFromPixels({
@@ -37,7 +37,7 @@ describe('buildFromPixels', () => {
     }
   });
 
-  it('builds in a graph that is given, for so many images, changed before they are normalised', async () => {
+  it('builds in a given graph, for a number of images, augmented before normalization', async () => {
     const graph = new Graph();
     const normalization = { scale: 2, mean: [1, 1, 1], std: [1, 1, 1] } as const;
     const open = { ...tinyBackbone(), sizePx: 1, normalization, width: 3 };

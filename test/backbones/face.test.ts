@@ -19,7 +19,7 @@ describe('the face backbone', () => {
     face = await loadFace();
   });
 
-  it('says what it is', () => {
+  it('has its name, size, source, license and checksum', () => {
     assert.equal(face.name, 'face');
     assert.equal(face.sizePx, SIZE);
     assert.equal(face.width, 1280);

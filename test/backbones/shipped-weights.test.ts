@@ -5,7 +5,7 @@ import { shippedFile } from '../../src/backbones/shipped-weights.js';
 import { failureOf, tempFolder } from '../datasets/temp.js';
 
 describe('the weights of the package', () => {
-  it('are refused where a file is missing or damaged, with what to do', async t => {
+  it('are refused with a way out if a file is missing or damaged', async t => {
     const folder = tempFolder(t, { 'face-detector.onnx': 'cut short' });
     const wayOut = 'install eyeball-ml again; in a clone, run npm run build';
     const [missing, damaged] = ['face.safetensors', 'face-detector.onnx'] as const;

@@ -44,7 +44,7 @@ describe('ahead', () => {
     assert.equal(most, 4);
   });
 
-  it('does not run further ahead than the limit of somebody who takes slowly', async () => {
+  it('does not run further ahead than the limit if results are consumed slowly', async () => {
     let started = 0;
     const results = mapAhead(100, 6, async index => {
       started++;
@@ -85,7 +85,7 @@ describe('ahead', () => {
     assert.equal(ended, started, 'left under way');
   });
 
-  it('fails with the first error in order, and lets the others pass unheard', async () => {
+  it('fails with the first error in order, and ignores the others', async () => {
     const work = async (index: number) => {
       // The later one fails first, while the earlier is still waited for.
       if (index === 2) throw new Error('second in order');
@@ -100,7 +100,7 @@ describe('ahead', () => {
     assert.deepEqual(lost, []);
   });
 
-  it('lets errors pass unheard when the taker has stopped', async () => {
+  it('ignores errors after the consumer has stopped', async () => {
     const lost = await unheard(async () => {
       const work = async (index: number) => {
         if (index === 0) return index;

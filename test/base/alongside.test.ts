@@ -12,7 +12,7 @@ const never = ({ signal }: RunContext) =>
   });
 
 describe('work alongside other work', () => {
-  it('is done at once, shows its progress afterwards, and costs what it takes longer', async () => {
+  it('runs concurrently, and shows progress only while it takes longer', async () => {
     const seen: string[] = [];
     const profile = new Profile();
     let mainEnds = (_: number) => {};

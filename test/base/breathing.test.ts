@@ -8,8 +8,8 @@ const busy = (ms: number) => {
   while (performance.now() < end);
 };
 
-describe('breathing', () => {
-  it('lets others have their turn while a loop computes', async () => {
+describe('cooperativeYield', () => {
+  it('yields to other work during a loop', async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const breath = cooperativeYield();
@@ -21,12 +21,12 @@ describe('breathing', () => {
     assert.ok(turns >= 5, `${turns} turns`);
   });
 
-  it('costs next to nothing where it is asked often', () => {
+  it('costs almost nothing if it is called often', () => {
     const breath = cooperativeYield();
     assert.equal(breath(), undefined);
   });
 
-  it('ends a loop that is no longer wanted', async () => {
+  it('ends an aborted loop', async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 5);
     const breath = cooperativeYield(stop.signal);

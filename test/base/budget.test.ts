@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Budget } from '../../src/base/concurrency.js';
 
 describe('a budget', () => {
-  it('lets run what fits, in order, and what needs more than there is by itself', async () => {
+  it('runs what fits, in order, and work that is too large alone', async () => {
     const budget = new Budget(10);
     const log: string[] = [];
     const ends = new Map<string, () => void>();
@@ -32,7 +32,7 @@ describe('a budget', () => {
     assert.deepEqual(log, ['a', 'b', 'c', 'huge', 'd']);
   });
 
-  it('is free again where work fails', async () => {
+  it('is freed if work fails', async () => {
     const budget = new Budget(1);
     await assert.rejects(budget.run(1, () => Promise.reject(new Error('x'))));
     assert.equal(await budget.run(1, async () => 'runs'), 'runs');

@@ -22,7 +22,7 @@ describe('a value cached as JSON', () => {
     assert.equal(readFileSync(path, 'utf8'), '1');
   });
 
-  it('is made again where the file is truncated or of another form', async () => {
+  it('is made again if the file is truncated or has another form', async () => {
     const path = join(root, 'n.json');
     for (const text of ['', '"a"', '{']) {
       writeFileSync(path, text);
@@ -31,7 +31,7 @@ describe('a value cached as JSON', () => {
     }
   });
 
-  it('is not cached where making it fails', async () => {
+  it('is not cached if making it fails', async () => {
     const path = join(root, 'failed.json');
     await assert.rejects(
       cachedJson(path, number, () => Promise.reject(new Error('no'))),

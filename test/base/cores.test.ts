@@ -19,7 +19,7 @@ function system(t: TestContext, files: Readonly<Record<string, string>>): string
 describe('the cores that a process may use', () => {
   const all = availableParallelism();
 
-  it('are all where nothing limits them', t => {
+  it('are all without limits', t => {
     assert.equal(usableCores(system(t, {})), all);
     const none = { 'proc/self/cgroup': '0::/\n', 'sys/fs/cgroup/cpu.max': 'max 100000\n' };
     assert.equal(usableCores(system(t, none)), all);
@@ -36,7 +36,7 @@ describe('the cores that a process may use', () => {
     assert.equal(usableCores(system(t, roomy)), Math.min(all, 64));
   });
 
-  it('are those of a container of the older kind', t => {
+  it('are those of a container with cgroups of version 1', t => {
     const files = {
       'proc/self/cgroup': '5:memory:/x\n4:cpu,cpuacct:/docker/1\n',
       'sys/fs/cgroup/cpu/cpu.cfs_quota_us': '100000\n',

@@ -38,7 +38,7 @@ describe('errors', () => {
     assert.equal(expected('a.csv:2', 'a number', '"n/a"', 'mend it'), 'a.csv:2: expected a number, got "n/a"; mend it');
   });
 
-  it('give one line for whatever was thrown', () => {
+  it('give one line for any thrown value', () => {
     assert.equal(reasonOf(new Error(' first \n  second\n')), 'first second');
     assert.equal(reasonOf('plain'), 'plain');
     assert.equal(reasonOf(undefined), 'undefined');
@@ -54,13 +54,13 @@ describe('errors', () => {
 describe('inputErrors', () => {
   const faults = (count: number) => Array.from({ length: count }, (_, i) => `fault ${i + 1}`);
 
-  it('is the fault itself where there is one', () => {
+  it('is the fault itself if there is one', () => {
     const error = inputErrors('1 row is wrong', ['t.csv:2: expected a number, got ""']);
     assert.ok(error instanceof InputError);
     assert.equal(error.message, 't.csv:2: expected a number, got ""');
   });
 
-  it('names every fault up to twenty, a line each', () => {
+  it('names up to twenty faults, one per line', () => {
     const lines = inputErrors('20 rows are wrong', faults(20)).message.split('\n');
     assert.deepEqual(lines, ['20 rows are wrong', ...faults(20).map(fault => `  ${fault}`)]);
   });

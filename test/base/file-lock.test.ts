@@ -31,7 +31,7 @@ function leaveLock(path: string, mark: string): string {
 }
 
 describe('lockFile', () => {
-  it('is held by one at a time, and leaves nothing behind', async t => {
+  it('is held by one process at a time, and removes its files', async t => {
     const root = tempFolder(t);
     const path = join(root, 'a.csv');
     const first = await lockFile(path);
@@ -75,7 +75,7 @@ describe('lockFile', () => {
     assert.deepEqual(readdirSync(root), []);
   });
 
-  it('is taken over where another process has the id of the one that was killed', async t => {
+  it('is taken over if another process has the id of the killed one', async t => {
     const path = join(tempFolder(t), 'a.csv');
     leaveLock(path, processMark().replace(/-[0-9a-f]+$/, '-00000000'));
     await (await lockFile(path)).release();
@@ -90,7 +90,7 @@ describe('lockFile', () => {
     await (await lockFile(path)).release();
   });
 
-  it('says what is in its way where its folder holds other files', async t => {
+  it('names other files in its folder', async t => {
     const root = tempFolder(t, ['.a.csv.lock/notes.txt']);
     assert.equal(
       await failureOf(() => lockFile(join(root, 'a.csv'))),

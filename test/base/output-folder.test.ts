@@ -30,7 +30,7 @@ describe('createOutputFolder', () => {
     assert.deepEqual([...readFileSync(join(path, 'pages/b.bin'))], [1, 2, 3]);
   });
 
-  it('leaves nothing behind where it is closed without commit', async t => {
+  it('removes everything if it is closed without commit', async t => {
     const root = tempFolder(t);
     const folder = await createOutputFolder(join(root, 'out'), fresh);
     await folder.write('a.txt', 'one');
@@ -75,7 +75,7 @@ describe('createOutputFolder', () => {
     assert.equal(readdirSync(root).length, 3);
   });
 
-  it('needs no force where nothing is there, and says that nothing was moved', async t => {
+  it('needs no force without an existing folder, and reports that nothing was moved', async t => {
     const folder = await createOutputFolder(join(tempFolder(t), 'out'), { force: true });
     assert.equal(await folder.commit(), undefined);
     await folder.close();
@@ -91,7 +91,7 @@ describe('createOutputFolder', () => {
     assert.deepEqual(readdirSync(root), ['file']);
   });
 
-  it('fails as an input error when the place is taken away on the way', async t => {
+  it('fails with an input error if its path becomes unusable meanwhile', async t => {
     const root = tempFolder(t);
     const path = join(root, 'out');
     const folder = await createOutputFolder(path, fresh);
@@ -146,7 +146,7 @@ describe('createOutputFolder', () => {
     assert.deepEqual(['a.txt', 'pages/b.txt', 'notes.txt', 'pages/c.txt'].map(content), ['new', 'new', 'mine', 'mine']);
   });
 
-  it('puts the older folder back where the new one cannot take its place', async t => {
+  it('restores the older folder if the new one cannot replace it', async t => {
     const root = tempFolder(t, { 'out/n.txt': 'old' });
     const path = join(root, 'out');
     const folder = await createOutputFolder(path, { force: true });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { during, Profile, step } from '../../src/base/profile.js';
 
 describe('a profile', () => {
-  it('counts the time of pieces that overlap once', async () => {
+  it('counts overlapping times once', async () => {
     const profile = new Profile();
     const started = performance.now();
     await Promise.all([1, 2, 3].map(() => during(profile, 'decode', () => sleep(60))));
@@ -14,7 +14,7 @@ describe('a profile', () => {
     assert.equal(read, 0);
   });
 
-  it('says how long the engine waited while images were under way', async () => {
+  it('reports how long the engine waited for images', async () => {
     const profile = new Profile();
     const started = performance.now();
     const end = profile.start('way');
@@ -27,7 +27,7 @@ describe('a profile', () => {
     assert.ok(wait + compute <= all, `${wait} and ${compute} of ${all}`);
   });
 
-  it('adds up steps of one name, those that fail too', async () => {
+  it('sums steps with the same name, including failed ones', async () => {
     const profile = new Profile();
     await step(profile, 'a', () => sleep(20));
     await step(profile, 'b', async () => {});

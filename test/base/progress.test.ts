@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Pace } from '../../src/base/progress.js';
 
 describe('a pace', () => {
-  it('is of the phase alone, from its first report', () => {
+  it('is that of the phase, from its first report', () => {
     let now = 1000;
     const pace = new Pace(() => now);
     const report = (phase: string, done: number) => pace.read({ phase, done, total: 100, unit: 'images' });

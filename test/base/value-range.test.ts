@@ -20,7 +20,7 @@ describe('valueRange', () => {
     assert.deepEqual(valueRange(undefined, 116), { min: Number.NEGATIVE_INFINITY, max: 116 });
   });
 
-  it('refuses what is no range', async () => {
+  it('refuses an empty range', async () => {
     const text = async (min?: number, max?: number) => String(await failureOf(async () => valueRange(min, max)));
     assert.match(await text(5, 5), /`min`: expected a number below `max: 5`, by a step of float32 or more, got 5$/);
     assert.match(await text(20, 10), /got 20$/);
@@ -48,7 +48,7 @@ describe('valueRange', () => {
     assert.equal(float32Range({ min: Number.NEGATIVE_INFINITY, max: 1 }).min, Number.NEGATIVE_INFINITY);
   });
 
-  it('names up to twenty labels that lie outside', async () => {
+  it('names up to twenty labels outside', async () => {
     const samples = Array.from({ length: 30 }, (_, label) => ({ file: `${label}/a.jpg`, label }));
     checkLabelsWithin(samples, { min: 0, max: 29 });
     const error = String(await failureOf(async () => checkLabelsWithin(samples, { min: 2.5, max: 4 })));
@@ -68,7 +68,7 @@ describe('valueRange', () => {
 });
 
 describe('a head with a range', () => {
-  it('clamps its value, on one side too, and leaves what is no number as it is', async () => {
+  it('clamps its value, also on one side, and keeps NaN', async () => {
     const on = (min: number, max: number) => linearHead({ weight, bias: 0 }, { range: { min, max } });
     assert.deepEqual(await dataOf(on(0, 116)), [0, 1, 40, 116, Number.NaN]);
     assert.deepEqual(await dataOf(on(0, Number.POSITIVE_INFINITY)), [0, 1, 40, 200, Number.NaN]);

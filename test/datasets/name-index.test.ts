@@ -24,12 +24,12 @@ describe('a name', () => {
     'two.txt',
   ]);
 
-  it('is the file of that name before any other', () => {
+  it('is the file with exactly that name first', () => {
     assert.deepEqual(index.find('x.jpg'), { name: 'x.jpg', differs: [] });
     assert.deepEqual(index.find('X.JPG'), { name: 'X.JPG', differs: [] });
   });
 
-  it('is else the file that is alike, and what differs is said', () => {
+  it('is else the file with a similar name, and reports the difference', () => {
     assert.deepEqual(index.find('A.JPG'), { name: 'a.jpg', differs: ['case'] });
     assert.deepEqual(index.find('b.jpg '), { name: 'B.JPG', differs: ['blanks', 'case'] });
     assert.deepEqual(index.find(`${composed}.png`), { name: ` ${decomposed}.png`, differs: ['blanks', 'unicode'] });
@@ -41,7 +41,7 @@ describe('a name', () => {
     assert.deepEqual(index.find('b'), { name: 'B.JPG', differs: ['case', 'ending'] });
   });
 
-  it('that may be several files is none of them', () => {
+  it('that matches several files is none of them', () => {
     assert.deepEqual(index.find('X.jpg'), { candidates: ['X.JPG', 'x.jpg'] });
     assert.deepEqual(index.find('x'), { name: 'x.jpg', differs: ['ending'] });
     assert.deepEqual(index.find('two'), { candidates: ['two.jpg', 'two.png'] });
@@ -85,7 +85,7 @@ describe('the names of a table', () => {
     ]);
   });
 
-  it('that may be several files are errors that name them', async t => {
+  it('that match several files are errors that name them', async t => {
     const data = tempFolder(t, {
       'a.jpg': '',
       'A.JPG': '',
@@ -101,7 +101,7 @@ describe('the names of a table', () => {
     ]);
   });
 
-  it('are looked up in every folder that theirs may be', async t => {
+  it('are looked up in every matching folder', async t => {
     const files = ['Cafe\u0301/1/a.jpg', 'caf\u00e9/1/a.jpg', 'caf\u00e9/1/b.jpg', 'l.csv'];
     const data = tempFolder(t, files);
     const where = join(data, 'l.csv');
@@ -158,7 +158,7 @@ describe('a path that is not there', () => {
   const data = (path: string) => failureOf(() => openDataset({ data: path }));
   const model = (path: string) => failureOf(() => loadModel(path));
 
-  it('is an error that names what its spelling may mean', async t => {
+  it('is an error that names similar names', async t => {
     const root = tempFolder(t, ['Faces/1/a.jpg', 'faces/1/a.jpg', 'Age/x', 'l.CSV']);
     const at = (...names: string[]) => join(root, ...names);
     const several = `a name that may be ${at('Faces')} or ${at('faces')}; write the one that is meant (complete it with Tab)`;
@@ -179,7 +179,7 @@ describe('a path that is not there', () => {
     assert.match(await data(at('l.csv')), new RegExp(`${one('l.CSV').replace(/[()]/g, '.')}$`));
   });
 
-  it('and nothing like it either is an error that says so', async t => {
+  it('without a similar name is an error that says so', async t => {
     const root = tempFolder(t, ['a/x']);
     const path = join(root, 'b');
     assert.match(await data(path), /got nothing there; check the path$/);

@@ -13,7 +13,7 @@ const by = (cell: (i: number) => Record<string, string> | undefined) =>
   );
 
 describe('errors by column', () => {
-  it('are by value for texts, the most frequent first, with holes as a group of their own', () => {
+  it('are by value for texts, the most frequent first, with missing values as a group', () => {
     const [errors, ...rest] = by(i => (i < 60 ? { camera: 'a' } : i < 90 ? { camera: 'b' } : {}));
     assert.equal(rest.length, 0);
     assert.equal(errors!.column, 'camera');
@@ -28,7 +28,7 @@ describe('errors by column', () => {
     );
   });
 
-  it('put the rarer values together', () => {
+  it('merge rare values', () => {
     const [errors] = by(i => ({ place: `place ${i % 20}` }));
     assert.equal(errors!.groups.length, 13);
     assert.equal(errors!.groups.at(-1)!.value, 'other');
@@ -44,7 +44,7 @@ describe('errors by column', () => {
     assert.ok(groups[0]!.mae > 85, 'the darkest are those with the largest errors');
   });
 
-  it('take few different numbers as values, codes for instance', () => {
+  it('treat few different numbers, such as codes, as values', () => {
     const [errors] = by(i => ({ code: `${i % 2}` }));
     assert.deepEqual(
       errors!.groups.map(({ value }) => value),

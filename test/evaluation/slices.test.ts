@@ -36,7 +36,7 @@ describe('errors by image property', () => {
     );
   });
 
-  it('claim nothing of what may be chance, or of a few images', () => {
+  it('have no finding for differences by chance, or for few images', () => {
     const even = slicesOf(
       i => (i % 3 === 0 ? { ...plain, isGray: true } : plain),
       (_, noise) => 4 * noise,

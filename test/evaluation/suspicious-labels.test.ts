@@ -18,7 +18,7 @@ const scores = calibrateIntervals(
 );
 
 describe('suspiciousLabels', () => {
-  it('names labels outside of the interval of 99 %, the farthest first', () => {
+  it('are those outside of the 99 % interval, the farthest first', () => {
     const predictions = draw(1000).map((prediction, i) =>
       i < 2 ? { ...prediction, label: -30 - 50 * i } : prediction,
     );
@@ -34,7 +34,7 @@ describe('suspiciousLabels', () => {
     );
   });
 
-  it('names none without intervals', () => {
+  it('are empty without intervals', () => {
     assert.deepEqual(suspiciousLabels(draw(10), undefined), []);
     assert.deepEqual(suspiciousLabels([{ file: 'a', label: 900, value: 3 }], scores), []);
   });

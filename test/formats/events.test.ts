@@ -14,7 +14,7 @@ const epoch: Epoch = {
 };
 
 describe('events.jsonl', () => {
-  it('has a line for each epoch, and gives them back', () => {
+  it('has a line for each epoch, and reads them back', () => {
     const epochs = [epoch, { ...epoch, epoch: 2, valMse: 8, valMae: 2 }];
     const text = formatEvents(epochs);
     assert.equal(text.split('\n').length, 3);
@@ -22,7 +22,7 @@ describe('events.jsonl', () => {
     assert.deepEqual(parseEvents(formatEvents([]), 'model/events.jsonl'), []);
   });
 
-  it('names the file where a line is damaged', async () => {
+  it('names the file if a line is damaged', async () => {
     for (const damaged of ['{', 'null', JSON.stringify({ ...epoch, trainMse: 'nine' })]) {
       assert.match(
         await failureOf(() => parseEvents(`${formatEvents([epoch])}${damaged}\n`, 'model/events.jsonl')),

@@ -15,11 +15,11 @@ const failure = (change: (copy: Record<string, unknown> & Manifest) => void) => 
 };
 
 describe('parseManifest', () => {
-  it('gives back what was written', () => {
+  it('reads back what was written', () => {
     assert.deepEqual(parse(`${JSON.stringify(manifest, null, 2)}\n`), manifest);
   });
 
-  it('says of text that is no JSON that it is damaged', async () => {
+  it('reports text that is not JSON as damaged', async () => {
     const text = JSON.stringify(manifest);
     for (const damaged of ['', text.slice(0, 100), `${text}}`]) {
       assert.equal(
@@ -29,7 +29,7 @@ describe('parseManifest', () => {
     }
   });
 
-  it('says of a newer version what to update, whatever else is in it', async () => {
+  it('says for a newer version what to update, whatever its other content', async () => {
     const newer = `{"schemaVersion": ${SCHEMA_VERSION + 1}, "anything": []}`;
     assert.equal(
       await failureOf(() => parse(newer)),
@@ -49,7 +49,7 @@ describe('parseManifest', () => {
     });
   }
 
-  it('names the place of a value of another kind', async () => {
+  it('names the path of a value of another type', async () => {
     const cases: [string, (copy: Record<string, unknown> & Manifest) => void][] = [
       ['input.sizePx', copy => Object.assign(copy.input, { sizePx: 0 })],
       ['input.sizePx', copy => Object.assign(copy.input, { sizePx: 32.5 })],

@@ -14,7 +14,7 @@ describe('the orientation of a JPEG', () => {
     assert.equal(jpegOrientation(await small().toBuffer()), 1);
   });
 
-  it('is 1 where the EXIF is cut short or damaged, at any byte', async () => {
+  it('is 1 if the EXIF is truncated or damaged at any byte', async () => {
     const bytes = await small().withMetadata({ orientation: 6 }).toBuffer();
     for (let length = 0; length < 200; length++) {
       const cut = jpegOrientation(bytes.subarray(0, length));

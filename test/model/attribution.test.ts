@@ -60,7 +60,7 @@ async function mapOf(network: Uint8Array, expectedMethod: string) {
 }
 
 describe('attributionModel', () => {
-  it('is a class activation map, exact at each place, where the number is linear in a pooled map', async () => {
+  it('is an exact class activation map if the value is linear in a pooled map', async () => {
     const network = buildModel(colours(), linear);
     const { map, pixels } = await mapOf(network, 'cam');
     assert.deepEqual(map.shape, [PX, PX]);
@@ -74,12 +74,12 @@ describe('attributionModel', () => {
     expectNumbersClose([total], [of! - blurred!], { rtol: 1e-4, atol: 1e-4 });
   });
 
-  it('is the gradient times the activations behind a ReLU, the same map where that is always open', async () => {
+  it('is gradient times activation after a ReLU, the same map if the ReLU is always active', async () => {
     const { map, pixels } = await mapOf(buildModel(colours(), layered), 'gradient');
     expectNumbersClose(map.data as Float32Array, contributions(pixels.data), { rtol: 1e-3, atol: 1e-3 });
   });
 
-  it('takes the last stage with a place for each 8 x 8 px where the pooled map is coarser than 7 x 7', async () => {
+  it('uses the last stage with a value per 8 x 8 px if the pooled map is coarser than 7 x 7', async () => {
     const { map, pixels } = await mapOf(buildModel(colours(4), linear), 'gradient');
     assert.deepEqual(map.shape, [4, 4]);
     const fine = contributions(pixels.data);
@@ -90,7 +90,7 @@ describe('attributionModel', () => {
     expectNumbersClose(map.data as Float32Array, coarse, { rtol: 1e-4, atol: 1e-4 });
   });
 
-  it('is undefined where an operation has no gradient', () => {
+  it('is undefined if an operation has no gradient', () => {
     const rounded = (x: Value) => {
       const name = 'foreign/round';
       const node = {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { blur } from '../../src/model/blur.js';
 
 describe('blur', () => {
-  it('leaves a plain image as it is, up to its edges', () => {
+  it('keeps an image of one color, also at its edges', () => {
     const pixels = Uint8Array.from({ length: 9 * 9 * 3 }, (_, i) => [200, 30, 5][i % 3]!);
     assert.deepEqual(blur(pixels, 9, 2), pixels);
   });

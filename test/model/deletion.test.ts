@@ -32,7 +32,7 @@ describe('the deletion test', () => {
     assert.notDeepEqual(randomBlocks(125, createRandom(4)), draws);
   });
 
-  it('takes deleted blocks from the blurred image, those that the edge cuts too', () => {
+  it('replaces deleted blocks by the blurred image, also at the edge', () => {
     const [image, blurred] = [new Uint8Array(12 * 12 * 3).fill(1), new Uint8Array(12 * 12 * 3).fill(2)];
     const out = deleteBlocks(image, blurred, 12, [1]); // columns 8 to 11, rows 0 to 7
     const red = (x: number, y: number) => out[3 * (12 * y + x)];
@@ -42,7 +42,7 @@ describe('the deletion test', () => {
     assert.ok(image.every(byte => byte === 1));
   });
 
-  it('sets the change against that of the draws, whatever their signs', () => {
+  it('compares the absolute change with that of the draws', () => {
     assert.deepEqual(faithfulnessOf(10, 6, [11, 9, 12, 4]), { ratio: 4 / 2.5, beats: 0.75 });
     assert.deepEqual(faithfulnessOf(10, 11, [9, 12, 10]), { ratio: 1, beats: 1 / 3 });
     assert.deepEqual(faithfulnessOf(10, 10, [11, 9]), { ratio: 0, beats: 0 });

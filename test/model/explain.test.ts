@@ -23,7 +23,7 @@ const seesSquare = (left: number, top: number, edge: number, sign = 1): Explaine
 const stripes = Uint8Array.from({ length: PX * PX * 3 }, (_, i) => (Math.floor(i / 3) % 16 < 2 ? 240 : 20));
 
 describe('explain', () => {
-  it('finds by occlusion the part that a model looks at, and its sign', async () => {
+  it('finds the part that a model uses, and its sign, by occlusion', async () => {
     for (const sign of [1, -1]) {
       // The edge of a stripe: columns 48 to 51 and rows 14 to 17, in the blocks of column 6 and rows 1 and 2.
       const { value, baseline, method, blocks, faithfulness } = await explain(stripes, seesSquare(48, 14, 4, sign), 0);
@@ -36,7 +36,7 @@ describe('explain', () => {
     }
   });
 
-  it('says what it cannot know of a model that looks at nothing', async () => {
+  it('has no faithfulness for a model that ignores the image', async () => {
     const constant: ExplainedModel = { sizePx: PX, values: async ({ shape }) => new Float32Array(shape[0]!).fill(40) };
     const { value, blocks, faithfulness } = await explain(stripes, constant, 0);
     assert.equal(value, 40);
@@ -44,7 +44,7 @@ describe('explain', () => {
     assert.deepEqual(faithfulness, { ratio: null, beats: 0 });
   });
 
-  it('hands a map the image, the blurred one and pairs of parts, of which one is sharp where the other is blurred', async () => {
+  it('passes the image, the blurred image and pairs of versions with complementary blur', async () => {
     let seen: Tensor<'uint8'> | undefined;
     const model: ExplainedModel = {
       ...seesSquare(0, 0, PX),
@@ -74,7 +74,7 @@ describe('explain', () => {
     }
   });
 
-  it('is the same for the same seed, and draws anew for another', async () => {
+  it('is the same for the same seed, and different for another', async () => {
     const model = seesSquare(20, 20, 30);
     const [first, again, other] = [
       await explain(stripes, model, 1),

@@ -29,7 +29,7 @@ const two = {
 };
 
 describe('predicting faces', () => {
-  it('gives a row a face, the largest first, between the rows of other images', async t => {
+  it('returns a row for each face, the largest first, between the rows of other images', async t => {
     const model = await faceModel(t);
     const scene = await portraitScene(two);
     const told: (string | undefined)[] = [];
@@ -59,7 +59,7 @@ describe('predicting faces', () => {
     assert.equal(mean!.tta, true);
   });
 
-  it('sees what the face alone shows, wherever it stands and however it is turned', async t => {
+  it('predicts the same wherever the face is and however it is rotated', async t => {
     const model = await faceModel(t);
     const crops = [];
     for (const degrees of [0, 30]) {
@@ -73,7 +73,7 @@ describe('predicting faces', () => {
     assert.ok(difference < 0.25 * blank, `${difference} of ${blank}`);
   });
 
-  it('says where a face lies in the image as people see it', async t => {
+  it('returns the position of a face in the upright image', async t => {
     const model = await faceModel(t);
     const scene = await portraitScene(two);
     const [wanted] = await model.predict([scene], { faces: true });
@@ -83,7 +83,7 @@ describe('predicting faces', () => {
     assert.deepEqual(got, { ...wanted });
   });
 
-  it('calls a face small that shows too little', async t => {
+  it('marks a small face', async t => {
     const model = await faceModel(t);
     const scene = await portraitScene({ width: 500, height: 400, faces: [{ x: 250, y: 200, px: 44 }] });
     const [row] = await model.predict([scene], { faces: true });
@@ -91,7 +91,7 @@ describe('predicting faces', () => {
     assert.ok(row!.face!.width < 40);
   });
 
-  it('names the reason where there is no face', async t => {
+  it('states the reason if there is no face', async t => {
     const model = await faceModel(t);
     const empty = await portraitScene({ width: 300, height: 200, faces: [] });
     assert.deepEqual(await model.predict([empty], { faces: true }), [
@@ -99,7 +99,7 @@ describe('predicting faces', () => {
     ]);
   });
 
-  it('is refused by a model that does not know how its images show faces', async t => {
+  it('is refused by a model without alignment', async t => {
     const folder = await saveSampleModel(t);
     const model = await loadModel(folder, { threads: 1 });
     t.after(() => model.close());

@@ -18,7 +18,7 @@ import { tinyBackbone } from '../features/tiny-backbone.js';
 import { sampleHead, saveSampleModel } from './sample-model.js';
 
 describe('buildModel', () => {
-  it('takes pixels and gives values and features', () => {
+  it('returns values and features for pixels', () => {
     const { inputs, outputs } = decodeModel(buildModel(tinyBackbone(), linearHead(sampleHead)), 'm.onnx');
     assert.deepEqual(inputs, [{ name: 'pixels', dtype: 'uint8', shape: ['N', 32, 32, 3] }]);
     assert.deepEqual(outputs, [
@@ -27,7 +27,7 @@ describe('buildModel', () => {
     ]);
   });
 
-  it('gives the same bytes for the same backbone and head, others for others', () => {
+  it('gives the same bytes for the same backbone and head, and different bytes for others', () => {
     const bytes = buildModel(tinyBackbone(), linearHead(sampleHead));
     assert.deepEqual(buildModel(tinyBackbone(), linearHead(sampleHead)), bytes);
     assert.notDeepEqual(buildModel(tinyBackbone(), linearHead({ weight: new Float32Array(4), bias: 38 })), bytes);
@@ -44,7 +44,7 @@ describe('loadModel', () => {
     }
   });
 
-  it('takes the network that was opened ahead', async t => {
+  it('uses the network that was opened ahead', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'model.onnx');
     openAhead(folder, 1);
@@ -55,13 +55,13 @@ describe('loadModel', () => {
     await assert.rejects(loadModel(folder, { copies: 1 }), /^InputError: .*model\.onnx: expected a file of the model/);
   });
 
-  it('opens its network whatever was opened ahead', async t => {
+  it('opens its own network if another was opened ahead', async t => {
     const folder = await saveSampleModel(t);
     openAhead('/nowhere/model', 1);
     await (await loadModel(folder)).close();
   });
 
-  it('takes the network that was opened ahead, or opens it in as many copies as it wants', async t => {
+  it('uses the network that was opened ahead, or opens the copies that it needs', async t => {
     const folder = await saveSampleModel(t);
     const pixels = { dtype: 'uint8', shape: [2, 32, 32, 3], data: new Uint8Array(6144).fill(90) } as const;
     const values = [];
@@ -79,7 +79,7 @@ describe('loadModel', () => {
     for (const value of values) assert.deepEqual(value, values[0]);
   });
 
-  it('runs on pixels, the head being the one it was built with', async t => {
+  it('runs on pixels with the head that it was built with', async t => {
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     const { value, features } = await model.run({
       dtype: 'uint8',
@@ -95,7 +95,7 @@ describe('loadModel', () => {
     assert.ok(features.data.some(x => x > 0.01));
   });
 
-  it('names a folder and a file that are not there', async t => {
+  it('names a missing folder and a missing file', async t => {
     const folder = await saveSampleModel(t);
     const none = join(folder, 'none');
     assert.equal(
@@ -154,7 +154,7 @@ describe('loadModel', () => {
     );
   });
 
-  it('refuses to answer where the self-test comes out otherwise', async t => {
+  it('refuses to load if the self-test fails', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
     const manifest: Manifest = JSON.parse(readFileSync(path, 'utf8'));
@@ -174,7 +174,7 @@ describe('loadModel', () => {
 });
 
 describe('a model', () => {
-  it('predicts files and bytes alike, each alone as among others', async t => {
+  it('predicts files and bytes the same, alone or in a batch', async t => {
     const images = await Promise.all([0, 1, 2].map(image));
     const root = tempFolder(t, { 'a.png': images[0]! });
     const model = await loadModel(await saveSampleModel(t));
@@ -197,7 +197,7 @@ describe('a model', () => {
     await model.close();
   });
 
-  it('gives a broken image its reason and the others their values', async t => {
+  it('returns an error for a broken image and values for the others', async t => {
     const good = await image(0);
     const root = tempFolder(t, { 'a.png': good, 'b.png': 'no image', 'folder/': '' });
     const model = await loadModel(await saveSampleModel(t));
@@ -216,7 +216,7 @@ describe('a model', () => {
     assert.ok(!('error' in results[0]!));
   });
 
-  it('hands out predictions in order as they are made, and its progress', async t => {
+  it('reports predictions in order as they are made, and progress', async t => {
     const bytes = await image(0);
     const images = Array.from({ length: 60 }, (_, i) => (i % 7 === 3 ? Buffer.from('broken') : bytes));
     const model = await loadModel(await saveSampleModel(t));

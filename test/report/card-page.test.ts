@@ -27,7 +27,7 @@ years.
 describe('the page of a model card', () => {
   const text = cardPage(CARD);
 
-  it('has headings, paragraphs, code and links in the place of Markdown', () => {
+  it('has headings, paragraphs, code and links instead of Markdown', () => {
     assert.match(text, /<h1>age &lt;b&gt; from an image<\/h1>/);
     assert.match(text, /<h2>Measured<\/h2><p>RMSE 6\.6\nyears\.<\/p>/);
     assert.match(text, /<pre class="card"><code>npx eyeball-ml predict \. photo\.jpg<\/code><\/pre>/);
@@ -35,7 +35,7 @@ describe('the page of a model card', () => {
     assert.match(text, /<p><code>model\.onnx<\/code> takes <code>pixels<\/code>/);
   });
 
-  it('has no front matter, no marks of Markdown, and nothing of a user as HTML', () => {
+  it('has no front matter, no Markdown, and no unescaped text of a user', () => {
     assert.doesNotMatch(text, /library_name|##|```|<b>/);
     assert.match(text, /\[no\]\(javascript:alert\(1\)\) link/);
   });

@@ -19,7 +19,7 @@ async function asked(bound: string, host: string, more?: readonly string[]): Pro
 }
 
 describe('the host of a request', () => {
-  it('is this machine, or what the service listens on', async () => {
+  it('is this machine, or the address that the service listens on', async () => {
     for (const host of ['localhost', 'LOCALHOST:8080', 'a.localhost', '127.0.0.1:1', '127.9.9.9', '[::1]:8080'])
       assert.equal(await asked('127.0.0.1', host), 'passes', host);
     for (const host of [
@@ -40,13 +40,13 @@ describe('the host of a request', () => {
     assert.equal(await asked('127.0.0.1', 'age.example', ['Age.example']), 'passes');
   });
 
-  it('is any address where the service listens on all, but no other name', async () => {
+  it('is any address if the service listens on all, but no other name', async () => {
     for (const bound of ['0.0.0.0', '::'])
       for (const host of ['10.0.0.1:8080', '[fe80::1]:8080']) assert.equal(await asked(bound, host), 'passes', host);
     assert.match(await asked('0.0.0.0', 'evil.example:8080'), /^421 /);
   });
 
-  it('is looked at by every path', async t => {
+  it('is checked by every path', async t => {
     const app = await startService(t, { checkHost: hostCheck('127.0.0.1') });
     for (const path of ['/', '/healthz', '/v1/predict', '/studio/api/state', '/none']) {
       const { status } = await answerOf(await app.fetch(request(path)));
@@ -94,7 +94,7 @@ describe('a page of another origin', () => {
 });
 
 describe('a token', () => {
-  it('opens the studio, and a session with it images and events', async t => {
+  it('opens the studio; its session opens images and events', async t => {
     const studio = await startStudio(t, {}, { token: 'open-sesame' });
     const bearer = { Authorization: 'Bearer open-sesame' };
     const { ask } = studio;
@@ -130,7 +130,7 @@ describe('a token', () => {
     assert.equal((await ask('POST', 'session', undefined, cookie)).status, 401);
   });
 
-  it('that is not asked for needs no session', async t => {
+  it('without a token needs no session', async t => {
     const { ask } = await startStudio(t);
     const session = await ask('POST', 'session');
     assert.deepEqual([session.status, session.headers.get('Set-Cookie')], [204, null]);

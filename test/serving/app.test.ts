@@ -8,7 +8,7 @@ const IMAGE = new Uint8Array(await image(77));
 const PAGE = { 'index.html': '<!doctype html><title>studio</title>' };
 
 describe('a path', () => {
-  it('that is none is refused with those that there are', async t => {
+  it('that is unknown is refused with a list of all', async t => {
     const app = await startService(t);
     for (const path of ['/v1', '/v1/predict/', '/../../etc/passwd', '/%2e%2e/x', '/robots.txt']) {
       const answer = await answerOf(await app.fetch(request(path)));
@@ -16,7 +16,7 @@ describe('a path', () => {
     }
   });
 
-  it('takes its own method only', async t => {
+  it('accepts only its own method', async t => {
     const app = await startService(t);
     for (const path of PATHS) {
       const wrong = path === '/v1/predict' ? 'GET' : 'POST';
@@ -28,7 +28,7 @@ describe('a path', () => {
 });
 
 describe('a token', () => {
-  it('is asked for where images or counts are', async t => {
+  it('is required for images and metrics', async t => {
     const app = await startService(t, { token: 'open-sesame', pages: tempFolder(t, PAGE) });
     const ask = (path: string, header?: string) => {
       const asked = path === '/v1/predict' ? post(IMAGE, 'image/jpeg') : request(path);
@@ -61,7 +61,7 @@ describe('a token', () => {
 describe('CORS', () => {
   const ask = { headers: { Origin: 'https://a.example', 'Access-Control-Request-Method': 'POST' }, method: 'OPTIONS' };
 
-  it('is off unless it is asked for', async t => {
+  it('is off by default', async t => {
     const app = await startService(t);
     const preflight = await app.fetch(request('/v1/predict', ask));
     assert.equal(preflight.headers.get('Access-Control-Allow-Origin'), null);
@@ -70,7 +70,7 @@ describe('CORS', () => {
     assert.equal((await app.fetch(asked)).headers.get('Access-Control-Allow-Origin'), null);
   });
 
-  it('lets one origin ask, with a token', async t => {
+  it('allows one origin, with a token', async t => {
     const app = await startService(t, { cors: 'https://a.example', token: 't' });
     const preflight = await app.fetch(request('/v1/predict', ask));
     assert.equal(preflight.status, 204);
@@ -93,7 +93,7 @@ describe('CORS', () => {
 });
 
 describe('/openapi.json', () => {
-  it('is OpenAPI 3.1 and names every path with what it answers', async t => {
+  it('is OpenAPI 3.1 and describes the responses of every path', async t => {
     const app = await startService(t, { token: 't', pages: tempFolder(t, PAGE) });
     const description = (await (await app.fetch(request('/openapi.json'))).json()) as Record<string, never>;
     const { openapi, info, paths, components } = description as Record<string, Record<string, never>>;

@@ -13,7 +13,7 @@ const workers: Worker[] = [];
 process.on('worker', (worker: Worker) => workers.push(worker));
 
 describe('a model', () => {
-  it('that is closed says so, and can be closed again', async t => {
+  it('reports that it is closed, and can be closed again', async t => {
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     await model.close();
     await model.close();
@@ -25,7 +25,7 @@ describe('a model', () => {
 });
 
 describe("a service whose engine's thread ends", () => {
-  it('loads the model again, and is not ready once that has happened too often', async t => {
+  it('loads the model again, and is not ready after too many times', async t => {
     const told: unknown[] = [];
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     const app = createApp({ model, onError: thrown => told.push(thrown) });

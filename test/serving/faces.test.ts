@@ -16,7 +16,7 @@ const workers: Worker[] = [];
 process.on('worker', (worker: Worker) => workers.push(worker));
 
 describe('POST /v1/predict?faces=true', () => {
-  it('answers for each face of each image what the model says, and why where there is none', async t => {
+  it('returns the prediction for each face of each image, and an error without faces', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
     const framing = { ...standardAlignment(40), images: 9, faces: 9 };
@@ -50,7 +50,7 @@ describe('POST /v1/predict?faces=true', () => {
     assert.deepEqual(Object.keys((whole.body as { predictions: [object] }).predictions[0]), ['value']);
   });
 
-  it('loads the detector again where the thread of the engine has ended', async t => {
+  it('loads the detector again if the thread of the engine has ended', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
     const framing = { ...standardAlignment(40), images: 9, faces: 9 };
@@ -68,7 +68,7 @@ describe('POST /v1/predict?faces=true', () => {
     assert.equal(await ask(), before);
   });
 
-  it('is refused for a model without framing, and for another word', async t => {
+  it('is refused for a model without alignment, and for other values', async t => {
     const app = await startService(t);
     const ask = async (query: string) => answerOf(await app.fetch(post(await image(9), 'image/jpeg', query)));
     const without = await ask('?faces=true');

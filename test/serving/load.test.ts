@@ -83,7 +83,7 @@ describe('a flood', () => {
     );
   });
 
-  it('is computed in full batches, two in the hands of the engine', async () => {
+  it('is computed in full batches, two of them in the engine', async () => {
     const { app, go, batches } = slowService();
     const asked = Array.from({ length: 100 }, () => app.fetch(post(IMAGE, 'image/jpeg')));
     // The first is what was decoded in 5 ms.
@@ -98,7 +98,7 @@ describe('a flood', () => {
     );
   });
 
-  it('that is not there lets an image through alone', async () => {
+  it('does not hold up single images', async () => {
     const { app, go, batches } = slowService();
     go();
     for (let i = 0; i < 3; i++) assert.equal((await app.fetch(post(IMAGE, 'image/jpeg'))).status, 200);
@@ -175,14 +175,14 @@ describe('a service', () => {
     assert.equal((await app.fetch(request('/readyz'))).status, 200);
   });
 
-  it('that shuts down is not ready, and still answers', async t => {
+  it('that shuts down is not ready, and completes accepted requests', async t => {
     const app = await startService(t);
     app.shutDown();
     assert.equal((await app.fetch(request('/readyz'))).status, 503);
     assert.equal((await app.fetch(post(IMAGE, 'image/jpeg'))).status, 200);
   });
 
-  it('whose engine fails says so without saying how', async (t: TestContext) => {
+  it('whose engine fails reports it without details', async (t: TestContext) => {
     const told: unknown[] = [];
     const run = () => Promise.reject(new Error('/home/anna/model.onnx is gone'));
     const model = { manifest: sampleManifest('0'.repeat(64)), run } as unknown as Model;

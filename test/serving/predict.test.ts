@@ -15,7 +15,7 @@ const predictions = async (response: Response) => {
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 
 describe('POST /v1/predict', () => {
-  it('says the same as the model, in every form of a request', async t => {
+  it('predicts the same as the model, in every form of a request', async t => {
     const model = await loadModel(await saveSampleModel(t), { threads: 1 });
     t.after(() => model.close());
     const app = createApp({ model, name: 'sample' });
@@ -50,7 +50,7 @@ describe('POST /v1/predict', () => {
       assert.deepEqual(await predictions(await app.fetch(post(images[0]!, type))), [wanted[0]]);
   });
 
-  it('answers many requests at once, each with its own images', async t => {
+  it('answers concurrent requests, each with its own images', async t => {
     const app = await startService(t);
     const shades = Array.from({ length: 40 }, (_, i) => 6 * i);
     const ask = async (shade: number) => predictions(await app.fetch(post(await image(shade), 'image/jpeg')));
@@ -64,7 +64,7 @@ describe('POST /v1/predict', () => {
     assert.ok(batches > 40 && batches <= 60, `${batches} batches, 40 of them of one image`);
   });
 
-  it('gives intervals at the level that is asked for, and calls unusual what is, where the model has them', async t => {
+  it('returns intervals at the requested level and marks unusual images, if the model has them', async t => {
     // Errors of 0.02, 0.04, ... 2 times what is expected.
     const errors = Array.from({ length: 99 }, (_, i) => (i + 1) / 50);
     const scores = calibrateIntervals(
@@ -97,7 +97,7 @@ describe('POST /v1/predict', () => {
     assert.deepEqual((await ask('?level=0.999'))[0], { value: 37, low: null, high: null });
   });
 
-  it('refuses a level that cannot be meant', async t => {
+  it('refuses an invalid level', async t => {
     const app = await startService(t);
     const ask = async (query: string) => answerOf(await app.fetch(post(await image(1), 'image/jpeg', query)));
     for (const level of ['0', '1', '-1', 'x', '', 'NaN']) {
@@ -111,7 +111,7 @@ describe('POST /v1/predict', () => {
     assert.equal((await ask('?levle=0.8')).status, 400);
   });
 
-  it('names what is wrong with one image beside the others, and refuses where all are', async t => {
+  it('returns an error for one bad image, and refuses if all are bad', async t => {
     const app = await startService(t);
     const good = await image(10);
     const reason = 'expected a photo (jpeg, png, webp, gif, tiff, avif), got text';
@@ -140,7 +140,7 @@ describe('POST /v1/predict', () => {
     );
   });
 
-  it('refuses an animation, and takes its format with one frame', async t => {
+  it('refuses an animation, and accepts its format with one frame', async t => {
     const app = await startService(t);
     const frames = Buffer.concat([Buffer.alloc(3 * 16 * 16, 10), Buffer.alloc(3 * 16 * 16, 240)]);
     const { default: sharp } = await import('sharp');

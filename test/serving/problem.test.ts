@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { hidePaths } from '../../src/serving/problem.js';
 
 describe('a line for a page', () => {
-  it('has the paths that somebody typed, and no other', () => {
+  it('keeps only the paths that the user typed', () => {
     const typed = ['/data/faces', 'models', './look/decisions.csv'];
     for (const [line, shown] of [
       ['/data/faces/37/x.jpg: expected a photo', '/data/faces/37/x.jpg: expected a photo'],

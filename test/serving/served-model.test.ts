@@ -13,7 +13,7 @@ function model(name: string, closed: string[]): { readonly model: Model; readonl
 }
 
 describe('a served model', () => {
-  it('is closed after its last request once another has taken its place', async () => {
+  it('is closed after its last request when another model has replaced it', async () => {
     const closed: string[] = [];
     const served = new ServedModel(resolveLimits(), () => {});
     assert.equal(served.lease(), undefined);

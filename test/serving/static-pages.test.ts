@@ -6,7 +6,7 @@ import { tempFolder } from '../datasets/temp.js';
 import { answerOf, request, startService } from './service.js';
 
 describe('the pages of the studio', () => {
-  it('are served by their names, with tags, under a policy that lets in nothing from elsewhere', async t => {
+  it('are served by their names, with ETags and a policy that allows no other origins', async t => {
     const pages = tempFolder(t, {
       'site/index.html': '<p>studio',
       'site/js/app.js': 'go()',
@@ -50,7 +50,7 @@ describe('the pages of the studio', () => {
     assert.doesNotMatch(metrics, /app\.js|secret/);
   });
 
-  it('that were not built are named in the error, and the API still works', async t => {
+  it('are named in the error if they are not built, and the API still works', async t => {
     const app = await startService(t, { pages: join(tempFolder(t), 'none') });
     const { status, detail } = await answerOf(await app.fetch(request('/')));
     assert.deepEqual([status, detail], [404, 'the studio is missing in this build; npm run build makes it']);

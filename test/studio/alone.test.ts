@@ -29,7 +29,7 @@ describe('the studio without data', { skip: noBrowser }, () => {
     await service?.close();
   });
 
-  it('asks for the token and is then the page to try alone', async () => {
+  it('asks for the token, and then has only the page Try', async () => {
     const page = await browser.newPage();
     page.setDefaultTimeout(20_000);
     await page.goto(service.url);

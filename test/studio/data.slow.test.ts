@@ -31,7 +31,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.locator('.tile img').first().waitFor();
   };
 
-  it('keeps what is typed into a range while the answer to its other end is drawn', async () => {
+  it('keeps the typed end of a range while a response for the other end is drawn', async () => {
     await open('data');
     let answer = () => {};
     const typed = new Promise<void>(resolve => {
@@ -52,7 +52,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.unroute('**/samples?*');
   });
 
-  it('keeps a character that is typed while the search for those before begins', async () => {
+  it('keeps a character that is typed when the search for the earlier ones starts', async () => {
     await open('data');
     const field = page.getByRole('searchbox');
     await field.focus();
@@ -84,7 +84,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     assert.ok(!(await strip()).equals(without), 'the outline is seen');
   });
 
-  it('shows whole images, in the order of numbers', async () => {
+  it('shows whole images, in numeric order', async () => {
     await open('data');
     const image = page.locator('.tile img').first();
     assert.equal(await image.evaluate(inPage('return getComputedStyle(element).objectFit')), 'contain');
@@ -92,7 +92,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     assert.equal(await page.locator('.tile').nth(2).getAttribute('title'), '5/2.jpg');
   });
 
-  it('has the tiles near the window alone in the document, and leads to a place and to a value', async () => {
+  it('has only the tiles near the window in the document, and goes to a position or a value', async () => {
     await open('data');
     const mostTiles = async () => {
       const count = await page.locator('.tile').count();
@@ -114,7 +114,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await mostTiles();
   });
 
-  it('opens the image that a link names, far down, leads on from it, and Back closes it', async () => {
+  it('opens the image of a link far down, steps on from it, and Back closes it', async () => {
     await open('data?file=112/97.jpg');
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('heading', { name: 'Value 112' }).waitFor();
@@ -136,7 +136,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     assert.match(page.url(), /#\/data/);
   });
 
-  it('says what a sort needs that is not known yet, and offers it', async () => {
+  it('says what an order needs, and offers to start it', async () => {
     await open('data');
     await page.getByLabel('Sort by').selectOption('error');
     await page.getByText('The largest errors need a model').waitFor();
@@ -161,7 +161,7 @@ describe('the Data page with 1,200 images', { skip: noBrowser }, () => {
     await page.getByText('price 5 to 112 EUR').waitFor();
   });
 
-  it('has numbers below the histogram that stand apart, on a phone too', async () => {
+  it('has separate numbers below the histogram, on a phone too', async () => {
     for (const width of [1200, 390, 320]) {
       await page.setViewportSize({ width, height: 844 });
       await open('data');

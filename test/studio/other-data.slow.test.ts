@@ -40,7 +40,7 @@ describe('a page whose service works on another data set after a restart', { ski
     await service?.close();
   });
 
-  it('keeps unsent decisions for the data set that they are about', async () => {
+  it('keeps unsent decisions for their dataset', async () => {
     const page = await browser.newPage();
     page.setDefaultTimeout(20_000);
     service = await serveFaces(first, port);

@@ -85,7 +85,7 @@ describe('the outbox of decisions', () => {
     assert.deepEqual(told, ['saved a.jpg keep']);
   });
 
-  it('sends again while nobody answers, and what an earlier page left behind', async () => {
+  it('retries without a response, and sends what an earlier page left', async () => {
     const first = outbox();
     first.box.decide('a.jpg', keep, null);
     await first.answer({ kind: 'unreachable', reason: 'no answer' });
@@ -109,7 +109,7 @@ describe('the outbox of decisions', () => {
     assert.equal(box.waiting, 0);
   });
 
-  it('gives up what another tab decided otherwise, and takes its own decision for saved', async () => {
+  it('drops a decision that another tab decided differently, and treats an equal one as saved', async () => {
     const { box, told, answer } = outbox();
     box.decide('a.jpg', keep, null);
     await answer({ kind: 'conflict', event: { revision: 2, file: 'a.jpg', decision: drop } });
@@ -127,7 +127,7 @@ describe('the outbox of decisions', () => {
     assert.equal(kept.map.size, 1);
   });
 
-  it('tells what the server refuses, and goes on', async () => {
+  it('reports a refusal of the server, and continues', async () => {
     const { box, told, answer, saved } = outbox();
     box.decide('a.jpg', keep, null);
     box.decide('b.jpg', keep, null);
@@ -136,7 +136,7 @@ describe('the outbox of decisions', () => {
     assert.deepEqual(told, ['refused a.jpg: no such image', 'saved b.jpg keep']);
   });
 
-  it('sends the others while the server fails at one', async () => {
+  it('sends other decisions while the server fails at one', async () => {
     let time = () => {};
     const later = () =>
       new Promise<void>(resolve => {
@@ -163,7 +163,7 @@ describe('the outbox of decisions', () => {
     assert.deepEqual([told.at(-1), box.waiting, box.trouble], ['saved a.jpg keep', 0, undefined]);
   });
 
-  it('keeps what is about another data set than the server works on', async () => {
+  it('keeps decisions about another dataset than the server has', async () => {
     const { box, requests, kept, told, answer, saved } = outbox();
     box.decide('a.jpg', drop, null);
     await answer({ kind: 'elsewhere' });

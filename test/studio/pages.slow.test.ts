@@ -47,7 +47,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
   const field = (name: string) => page.getByLabel(name, { exact: true });
   const text = (selector: string) => page.locator(selector).textContent();
 
-  it('Data finds images by number, by keys alone, and by name', async () => {
+  it('Data finds images by label, by keyboard alone, and by name', async () => {
     await page.getByText('57 images', { exact: true }).waitFor();
     const total = async () => Number.parseInt((await text('.count'))!, 10);
     // The first bar, and two more.
@@ -79,7 +79,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('searchbox').fill('');
   });
 
-  it('Train shows a curve, stops, and goes on where it stopped', LONG, async () => {
+  it('Train shows a curve, stops and resumes', LONG, async () => {
     await goTo('Train');
     await field('Name').fill('tuned');
     await page.getByLabel('Backbone').selectOption('resnet18');
@@ -111,7 +111,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await assertAccessible(page, 'Train');
   });
 
-  it('Train ends with a model, and names what is wrong with an order', LONG, async () => {
+  it('Train ends with a model, and reports invalid settings', LONG, async () => {
     await field('Name').fill('exact');
     await page.getByLabel('Trainable layers').selectOption('head');
     await field('Head').selectOption('linear');
@@ -129,7 +129,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Move the existing model aside and start' }).waitFor();
   });
 
-  it('Results measures, and shows the faces behind a part of the plot', LONG, async () => {
+  it('Results evaluates, and shows the images of a part of the plot', LONG, async () => {
     await page.getByRole('link', { name: 'See the results' }).click();
     await page.getByText(`The model predicts each image of ${test}`).waitFor();
     await page.getByRole('button', { name: 'Evaluate' }).click();
@@ -183,7 +183,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await dialog.waitFor({ state: 'detached' });
   });
 
-  it('Data names what is broken and opens an image large', async () => {
+  it('Data lists broken files and opens an image large', async () => {
     await goTo('Data');
     await page.getByRole('radio', { name: 'Broken' }).check({ force: true });
     await page.getByText('3 files').waitFor();
@@ -208,7 +208,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     await page.getByRole('radio', { name: 'All' }).check({ force: true });
   });
 
-  it('Review looks for wrong labels and saves what is decided', LONG, async () => {
+  it('Review searches for wrong labels and saves decisions', LONG, async () => {
     await goTo('Review');
     await page.getByRole('button', { name: 'Search for wrong labels' }).click();
     await page.getByText(/^\d+ suspicious labels?; estimated share of wrong labels: /).waitFor(LONG);
@@ -219,7 +219,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.match(readFileSync(`${train}-studio/decisions.csv`, 'utf8'), /,drop,/);
   });
 
-  it('Try names the number of a chosen image and of the camera, and explains it', LONG, async () => {
+  it('Try predicts a chosen image and the camera, and explains a prediction', LONG, async () => {
     await goTo('Try');
     const folder = join(test, readdirSync(test)[0]!);
     await page.locator('input[type=file]').setInputFiles(join(folder, readdirSync(folder)[0]!));
@@ -265,7 +265,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.equal(await table.evaluate(inPage('return element.scrollWidth - element.clientWidth')), 0);
   });
 
-  it('tell that the service is gone, and find it again', LONG, async () => {
+  it('report that the service is gone, and reconnect', LONG, async () => {
     await goTo('Data');
     await service.close();
     await page.getByText('The connection to the service is lost').waitFor();

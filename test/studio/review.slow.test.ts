@@ -90,7 +90,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('fetches the next ten images ahead, and fills the field also where little speaks against the label', async () => {
+  it('fetches the next ten images ahead, and fills the field also for a low probability', async () => {
     const page = await context.newPage();
     const asked: string[] = [];
     page.on('request', request => {
@@ -138,7 +138,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('decides by key about no image that cannot be shown, but by the buttons', async () => {
+  it('decides about images that cannot be shown by buttons only, not by keys', async () => {
     const page = await tab();
     await page.route('**/image*', route => route.abort());
     await page.keyboard.press('ArrowRight');
@@ -156,7 +156,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('opens an image and those most alike large, with all that is known of them', async () => {
+  it('opens an image and its most similar images large, with their details', async () => {
     const page = await tab();
     await page.getByRole('button', { name: 'Open the details of image' }).click();
     const dialog = page.getByRole('dialog');
@@ -173,7 +173,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await page.close();
   });
 
-  it('by two tabs at once loses no decision and shows each what the other did', async () => {
+  it('loses no decision of two tabs at once, and shows each those of the other', async () => {
     const [one, two] = [await tab(), await tab()];
     await one.keyboard.press('k');
     await decided(two, 5);
@@ -186,7 +186,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await two.close();
   });
 
-  it('tells what another tab decided first', async () => {
+  it('reports what another tab decided first', async () => {
     const [one, two] = [await tab(), await tab()];
     // Its decision is on its way when the first decides.
     let release = () => {};
@@ -211,7 +211,7 @@ describe('reviewing labels', { skip: noBrowser }, () => {
     await two.close();
   });
 
-  it('keeps what could not be saved, over a closed tab too, and says so', async () => {
+  it('keeps unsaved decisions, also when the tab is closed, and says so', async () => {
     const page = await tab();
     await page.route('**/decision', route => route.abort());
     await page.keyboard.press('d');

@@ -4,7 +4,7 @@ import { type Field, readFields } from '../../src/engine/onnx/wire.js';
 import { crc32c, encodeTensorboard, tensorboardFileName } from '../../src/training/tensorboard.js';
 
 describe('crc32c', () => {
-  it('gives the values of RFC 3720 and the check value of the polynomial', () => {
+  it('matches the values of RFC 3720 and the check value of the polynomial', () => {
     assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283);
     assert.equal(crc32c(new Uint8Array(32)), 0x8a9136aa);
     assert.equal(crc32c(new Uint8Array(32).fill(0xff)), 0x62a8ab43);
@@ -42,7 +42,7 @@ const doubleOf = ({ bytes }: Field) => Buffer.from(bytes).readDoubleLE();
 const textOf = ({ bytes }: Field) => Buffer.from(bytes).toString();
 
 describe('encodeTensorboard', () => {
-  it('writes the version, then an event a moment with all its scalars', () => {
+  it('writes the version, then one event per step with all scalars', () => {
     const bytes = encodeTensorboard([
       { step: 0, wallTimeSeconds: 1_700_000_000.25, scalars: { 'loss/train': 0.5, 'loss/größe': -3 } },
       { step: 5_000_000_000, wallTimeSeconds: 1_700_000_001, scalars: { learningRate: 1e-3 } },
@@ -72,13 +72,13 @@ describe('encodeTensorboard', () => {
     ]);
   });
 
-  it('writes a whole file where nothing happened', () => {
+  it('writes a valid file without events', () => {
     assert.equal(recordsOf(encodeTensorboard([])).length, 1);
   });
 });
 
 describe('tensorboardFileName', () => {
-  it('is one that TensorBoard recognises', () => {
+  it('is one that TensorBoard recognizes', () => {
     assert.equal(tensorboardFileName(1_700_000_000.25), 'events.out.tfevents.1700000000.eyeball');
   });
 });

@@ -33,7 +33,7 @@ function sample(): HeadData {
 }
 
 describe('calibration', () => {
-  it('by folds and on held-out rows gives intervals that hold what was asked of other rows', async () => {
+  it('by folds and on held-out rows gives intervals with the stated coverage on other rows', async () => {
     const data = sample();
     const half = data.train.slice(0, 260);
     const known: HeadData = {

@@ -6,14 +6,14 @@ import { conformalRank, fewestScores, scoreAt, scoreTable } from '../../src/unce
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 describe('the conformal rank', () => {
-  it('is ceil((n + 1) level), also where floating point would make it one more', () => {
+  it('is ceil((n + 1) level), also if floating point would add one', () => {
     assert.equal(conformalRank(9, 0.9), 9);
     assert.equal(conformalRank(10, 0.9), 10);
     assert.equal(conformalRank(99, 0.7), 70); // 100 * 0.7 is 70.00000000000001
     assert.equal(conformalRank(8, 0.9), 9); // more than there are
   });
 
-  it('refuses a level that is no share', () => {
+  it('refuses a level outside 0 to 1', () => {
     for (const level of [0, 1, 90, -0.1, Number.NaN]) {
       assert.throws(() => conformalRank(10, level), {
         name: 'UsageError',
@@ -24,7 +24,7 @@ describe('the conformal rank', () => {
 });
 
 describe('a score table', () => {
-  it('gives the score of the rank, and none where the scores are too few', () => {
+  it('returns the score of the rank, and none for too few scores', () => {
     const table = scoreTable(upTo(9).reverse());
     assert.equal(scoreAt(table, 0.9), 9);
     assert.equal(scoreAt(table, 0.5), 5);
@@ -32,7 +32,7 @@ describe('a score table', () => {
     assert.equal(scoreAt(scoreTable([]), 0.1), undefined);
   });
 
-  it('counts how many scores each level needs', () => {
+  it('returns the number of scores that each level needs', () => {
     for (const level of [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]) {
       const fewest = fewestScores(level);
       assert.notEqual(scoreAt(scoreTable(upTo(fewest)), level), undefined, `${level} of ${fewest}`);
@@ -40,7 +40,7 @@ describe('a score table', () => {
     }
   });
 
-  it('is thinned, and what it then gives is never below the score of the rank, nor above by more than a hundredth', () => {
+  it('is thinned; then it returns at least the score of the rank, and at most a hundredth more', () => {
     const table = scoreTable(upTo(10_000));
     assert.ok(table.ranks.length <= 120);
     for (let level = 0.001; level < 1; level += 0.001) {
@@ -51,7 +51,7 @@ describe('a score table', () => {
     assert.equal(scoreAt(table, 0.9995), 9996);
   });
 
-  it('rounds upwards only', () => {
+  it('rounds up only', () => {
     const random = createRandom(0);
     for (let i = 0; i < 1000; i++) {
       const score = random.uniform() * 10 ** (20 * random.uniform() - 10);
@@ -61,7 +61,7 @@ describe('a score table', () => {
     assert.deepEqual(scoreTable([0]).scores, [0]);
   });
 
-  it('refuses scores that are no sizes', () => {
+  it('refuses negative scores and those that are not finite', () => {
     for (const score of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
       assert.throws(() => scoreTable([1, score]), {
         name: 'InputError',
@@ -70,7 +70,7 @@ describe('a score table', () => {
     }
   });
 
-  it('covers what it says, on average over calibrations', () => {
+  it('has its stated coverage on average over calibrations', () => {
     const random = createRandom(3);
     for (const [level, n] of [
       [0.9, 19],

@@ -6,7 +6,7 @@ import { expectAllClose } from '../close.js';
 import { float, runGraph } from '../run-graph.js';
 
 describe('the correction of bias', () => {
-  it('finds the line that predictions follow, and none where they hardly rise', () => {
+  it('fits a line to the predictions, and none if they hardly increase', () => {
     const truth = [0, 10, 20, 30];
     const { intercept, slope } = fitBiasLine(truth, [12, 16, 24, 28])!;
     assert.ok(Math.abs(slope - 0.56) < 1e-12 && Math.abs(intercept - 11.6) < 1e-12);
@@ -14,7 +14,7 @@ describe('the correction of bias', () => {
     assert.equal(fitBiasLine([5, 5], [1, 2]), undefined);
   });
 
-  it('is (value - intercept) / slope inside of every kind of head', async () => {
+  it('is (value - intercept) / slope in every kind of head', async () => {
     const layer = (to: number) => ({
       weight: float(
         [3, to],

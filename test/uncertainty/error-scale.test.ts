@@ -27,7 +27,7 @@ function explained(a: Float64Array, b: Float64Array): number {
 }
 
 describe('the scale of errors', () => {
-  it('follows what errors grow with, in any unit, and is the mean error on average', () => {
+  it('grows with the errors, in any unit, and is the mean error on average', () => {
     for (const unit of [1, 1e-9, 1e9]) {
       const { signals, truth, errors } = signalsOf(2000, 1, unit);
       const scale = scalesOf(fitErrorScale(errors, signals), signals);
@@ -36,7 +36,7 @@ describe('the scale of errors', () => {
     }
   });
 
-  it('differs less where only thirty images are known', () => {
+  it('varies less with only thirty images', () => {
     const { signals } = signalsOf(2000, 2);
     const ratioAfter = (n: number) => {
       const known = signalsOf(n, 1);
@@ -47,7 +47,7 @@ describe('the scale of errors', () => {
     assert.ok(few < 0.6 * many, `${few} and ${many}`);
   });
 
-  it('stays above 0 where all errors are 0, and finite for an image unlike any', () => {
+  it('is above 0 if all errors are 0, and finite for an image unlike all others', () => {
     const { signals, errors } = signalsOf(100, 1);
     const perfect = fitErrorScale(new Float64Array(100), signals);
     assert.ok(scalesOf(perfect, signals).every(scale => scale > 0 && scale < 1e-3));

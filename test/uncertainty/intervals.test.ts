@@ -23,7 +23,7 @@ function ages(n: number, seed: number, unit = 1, shift = 0) {
 const count = (n: number, holds: (i: number) => boolean) => Array.from({ length: n }, (_, i) => i).filter(holds).length;
 
 describe('intervals', () => {
-  it('hold the asked share of each group of true numbers, where one factor for all fails some', () => {
+  it('cover the stated share in each group of labels, unlike with one factor for all', () => {
     const on = ages(4000, 1);
     const scores = calibrateIntervals(on.label, on.value, on.scale);
     const of = intervalsAt(scores, 0.9)!;
@@ -49,7 +49,7 @@ describe('intervals', () => {
     assert.ok(Math.min(...tens.map(from => shareOf(pooled, from))) < 0.8);
   });
 
-  it('hold of the images that they were calibrated on what was asked with its margin, and hardly more', () => {
+  it('cover the calibration images with the margin, and hardly more', () => {
     const { label, value, scale } = ages(3000, 9);
     const scores = calibrateIntervals(label, value, scale);
     const of = intervalsAt(scores, 0.9)!;
@@ -68,7 +68,7 @@ describe('intervals', () => {
     assert.ok(over.reduce((sum, share) => sum + share, 0) / over.length < 0.015, `${over}`);
   });
 
-  it('join groups until each has a hundred, and lie side by side from the lowest number to the highest', () => {
+  it('merge groups to at least a hundred images, adjacent from the lowest to the highest label', () => {
     const { label, value, scale } = ages(1500, 1);
     const { groups } = calibrateIntervals(label, value, scale);
     assert.ok(groups.length > 3);
@@ -85,7 +85,7 @@ describe('intervals', () => {
     assert.deepEqual(calibrateIntervals(label.subarray(0, 150), value, scale).groups, []);
   });
 
-  it('always hold the prediction, and grow with the level', () => {
+  it('always contain the prediction, and grow with the level', () => {
     const { label, value, scale } = ages(1000, 4);
     const scores = calibrateIntervals(label, value, scale);
     for (const at of [-50, 0, 9.99, 10, 44.2, 300]) {
@@ -98,7 +98,7 @@ describe('intervals', () => {
     }
   });
 
-  it('end a tenth of the range of the labels beyond it, or at the limits of what is possible', () => {
+  it('end a tenth of the label range beyond the labels, or at the limits', () => {
     assert.deepEqual(intervalEnds([1, 60, 101]), { low: -9, high: 111 });
     const infinite = Number.POSITIVE_INFINITY;
     assert.deepEqual(intervalEnds([1, 60, 101], { min: 0, max: infinite }), { low: 0, high: 111 });
@@ -118,7 +118,7 @@ describe('intervals', () => {
     }
   });
 
-  it('hold as many where values beyond the ends count as the ends', () => {
+  it('have the same coverage if values are clamped to the ends', () => {
     const wild = (seed: number) => {
       const { label, value, scale } = ages(3000, seed);
       return { label, value: value.map((v, i) => (i % 20 === 0 ? v - 1000 : v)), scale };
@@ -156,14 +156,14 @@ describe('intervals', () => {
     assert.ok(low < -470 && high > -470 && high - low < 40);
   });
 
-  it('take all images together where a group is too small for the level', () => {
+  it('pool all images if a group is too small for the level', () => {
     const { label, value, scale } = ages(1500, 1);
     const scores = calibrateIntervals(label, value, scale);
     const [low, high] = intervalsAt(scores, 0.998)!(40, 2);
     assert.ok(Math.abs(low + high - 80) < 1e-9, 'as far below as above');
   });
 
-  it('are refused, not faked, where there are too few images for the level', () => {
+  it('are refused if there are too few images for the level', () => {
     const { label, value, scale } = ages(30, 1);
     const scores = calibrateIntervals(label, value, scale);
     assert.notEqual(intervalsAt(scores, 0.95), undefined);

@@ -56,7 +56,7 @@ describe('the Gaussian of features', () => {
     assert.ok(Math.min(...strange) > 1.5, `${Math.min(...strange)}`);
   });
 
-  it('has an orthonormal basis, and white numbers inside it', async () => {
+  it('has an orthonormal basis, and white coordinates in it', async () => {
     const { rows, indices, ppca, gram } = await fitted(600);
     const size = ppca.basis.length / WIDTH;
     assert.equal(size, 20, 'all dimensions of 20, fewer than 64 and than a tenth of the rows');
@@ -85,7 +85,7 @@ describe('the Gaussian of features', () => {
     assert.equal((await distancesOf(ppca, rows, indices.slice(0, 3))).length, 3);
   });
 
-  it('makes do with three rows, and with features that never vary', async () => {
+  it('works with three rows, and with constant features', async () => {
     const rows = rowsOf(
       Float32Array.from({ length: 12 }, (_, i) => (i % 4 < 2 ? 5 : i)),
       4,

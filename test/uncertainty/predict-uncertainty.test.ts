@@ -22,14 +22,14 @@ const outputs = {
 };
 
 describe('the doubt of a prediction', () => {
-  it('is an interval of 90 % where nobody asks for another, and the scale', () => {
+  it('is by default the 90 % interval and the scale', () => {
     const { of } = uncertaintyOf({ intervals }, 'm');
     // ceil(20 * 0.9) = 18: the score 1.8.
     assert.deepEqual(of(10, outputs, 0), { low: 10 - 3.6, high: 10 + 3.6, scale: 2 });
     assert.equal(uncertaintyOf({ intervals }, 'm', 0.5).of(10, outputs, 0).high, 12);
   });
 
-  it('marks an image whose distance is beyond the threshold, or no number', () => {
+  it('marks an image whose distance is above the threshold or NaN', () => {
     const { of } = uncertaintyOf({ intervals }, 'm');
     const { unusual, distance } = of(10, outputs, 1);
     assert.deepEqual([unusual, distance], [true, 1.75]);
@@ -60,7 +60,7 @@ describe('the doubt of a prediction', () => {
     assert.deepEqual(uncertaintyOf({ intervals }, 'm').outputs, ['scale', 'distance', 'activation']);
   });
 
-  it('has null in the place of ends that images are too few for, and says so once', () => {
+  it('has null ends if there are too few images, and says so once', () => {
     const messages: string[] = [];
     const { of } = uncertaintyOf({ intervals }, 'm', 0.99, line => messages.push(line));
     assert.deepEqual(of(10, outputs, 0), { low: null, high: null, scale: 2 });
@@ -69,7 +69,7 @@ describe('the doubt of a prediction', () => {
     ]);
   });
 
-  it('is nothing where the model has none, and asking for a level is then refused', () => {
+  it('is empty for a model without intervals, which refuses a level', () => {
     const { outputs: needed, of } = uncertaintyOf({}, 'm');
     assert.deepEqual([needed, of(10, {}, 0)], [[], {}]);
     assert.throws(() => uncertaintyOf({}, 'age/eyeball.json', 0.9), {

@@ -34,7 +34,7 @@ describe('unusual images', () => {
     }
   });
 
-  it('say with few images that more of the same kind are marked', () => {
+  it('state with few images that more of the same kind are marked', () => {
     const { unlikeness, activation } = signals(24, 1);
     const limits = unusualLimits(unlikeness, activation, 2);
     assert.equal(limits.share, 2 / 25);
@@ -44,13 +44,13 @@ describe('unusual images', () => {
     assert.equal(limits.faint, limits.activation);
   });
 
-  it('are marked by activation alone only far below the others where a middle stage tells', () => {
+  it('need a much lower activation if there is a middle stage', () => {
     const { unlikeness, activation } = signals(300, 1);
     const { faint, activation: limit } = unusualLimits(unlikeness, activation, 1);
     assert.ok(Math.abs(faint - limit / 2) < 1e-4);
   });
 
-  it('are of another kind where they lie far or excite little, and else from another source', () => {
+  it('are of another kind if they are far away or hardly active, else from another source', () => {
     const limits = { distance: 1.5, far: 2, activation: 10, faint: 5 };
     const grade = (unlikeness: number, activation: number) => unusualGrade({ unlikeness, activation }, limits);
     assert.equal(grade(1, 15), undefined);
@@ -64,7 +64,7 @@ describe('unusual images', () => {
     assert.equal(unusualGrade({ unlikeness: 1e9, activation: 0 }, free), undefined);
   });
 
-  it('are found among features that never excite anything', () => {
+  it('are found among features that are never active', () => {
     const limits = unusualLimits(new Float64Array(50), new Float64Array(50), 2);
     assert.equal(unusualGrade({ unlikeness: 0, activation: 0 }, limits), undefined);
     assert.equal(unusualGrade({ unlikeness: 1, activation: 0 }, limits), 'kind');

@@ -53,7 +53,7 @@ async function warningsOf(t: TestContext, a: Parameters<typeof saveRun>[2], b: t
 }
 
 describe('compareModels', () => {
-  it('gives what is known of each run, in the order named', async t => {
+  it('returns each run in the given order', async t => {
     const root = tempFolder(t);
     const times = { totalSeconds: 9, extractSeconds: 2, fitSeconds: 0.5 };
     const b = saveRun(root, 'b', { manifest: { times }, evaluation: metrics, epochs: 3 });
@@ -104,7 +104,7 @@ describe('compareModels', () => {
     assert.deepEqual(await warningsOf(t, evaluated({}), {}), []);
   });
 
-  it('leaves out the evaluation of another model of that name', async t => {
+  it('ignores the evaluation of another model with the same name', async t => {
     const root = tempFolder(t);
     const a = saveRun(root, 'a', { evaluation: { ...metrics, modelSha256: 'f'.repeat(64) } });
     const { models, warnings } = await compareModels({ models: [a, saveRun(root, 'b', { evaluation: metrics })] });
@@ -114,7 +114,7 @@ describe('compareModels', () => {
     ]);
   });
 
-  it('warns of other targets and units; a unit that nobody said is none', async t => {
+  it('warns of other targets and units; a missing unit is no difference', async t => {
     const target = (name: string, unit: string | null) => ({ manifest: { target: { name, unit } } });
     assert.deepEqual(await warningsOf(t, target('age', 'years'), target('price', null)), [
       'The models name different numbers (age (years); price): their errors cannot be compared.',
@@ -154,7 +154,7 @@ describe('compareModels', () => {
     );
   });
 
-  it('refuses to compare a model with nothing', async () => {
+  it('refuses a single model', async () => {
     assert.equal(
       await failureOf(() => compareModels({ models: ['a'] })),
       'UsageError: compare: expected at least 2 models, got 1; name another beside it',

@@ -11,7 +11,7 @@ import { tinyBackbone } from '../features/tiny-backbone.js';
 import { saveSampleModel } from '../model/sample-model.js';
 
 describe('predict with explanations', () => {
-  it('writes a PNG an image under a name of its own, and says where, how and how well', async t => {
+  it('writes a PNG for each image under its own name, and returns path, method and faithfulness', async t => {
     const [a, b] = [await image(0), await image(1)];
     const root = tempFolder(t, { 'one/a.png': a, 'two/A.png': b, 'two/a-2.png': a, 'two/ü b?.png': b });
     const model = await saveSampleModel(t);
@@ -50,7 +50,7 @@ describe('predict with explanations', () => {
     assert.notDeepEqual((await run('other', 6)).faithfulness, (await run('fifth', 5)).faithfulness);
   });
 
-  it('gives an image that cannot be read its reason, and explains the others', async t => {
+  it('returns an error for an unreadable image, and explains the others', async t => {
     const root = tempFolder(t, { 'a.png': 'text', 'b.png': await image(0) });
     const model = await saveSampleModel(t);
     const explain = join(root, 'why');
@@ -90,7 +90,7 @@ describe('predict with explanations', () => {
     assert.ok(existsSync(join(root, 'why', 'a.png')));
   });
 
-  it('makes no folder where nothing could be explained, and leaves an older one where it is', async t => {
+  it('makes no folder if nothing could be explained, and keeps an older one', async t => {
     const root = tempFolder(t, { 'a.png': 'text', 'why/old.txt': 'old' });
     const model = await saveSampleModel(t);
     const images = [join(root, 'a.png')];

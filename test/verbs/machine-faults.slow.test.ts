@@ -49,7 +49,7 @@ describe('what the machine lacks', { skip: process.platform === 'win32' }, () =>
     assert.equal(outcome('-f unlimited', 'crop', scenes, cache, 'all'), 'skipped 0');
   });
 
-  it('is told from what is wrong with an image, which skips that image alone', async () => {
+  it('is different from a fault of an image, which only skips that image', async () => {
     const mixed = join(root, 'mixed');
     await writeImages(mixed, 6);
     const folder = join(mixed, readdirSync(mixed)[0]!);

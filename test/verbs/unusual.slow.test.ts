@@ -83,7 +83,7 @@ describe('a model of drawn faces', () => {
     assert.ok(answer!.distance! > 1);
   });
 
-  it('has what tells it in the network, for every runtime', async () => {
+  it('has the outputs for it in the network, for every runtime', async () => {
     const model = await loadModel(join(root, 'fp32'));
     const { sizePx } = model.manifest.input;
     const pixels = {

@@ -57,7 +57,7 @@ before(async () => {
 });
 
 describe('train with --min and --max', () => {
-  it('clamps predictions and the ends of intervals, and leaves what lies between', async () => {
+  it('clamps predictions and the ends of intervals, and keeps values inside', async () => {
     const free = await predict(await train());
     const range = { min: 0, max: 90 };
     // Else the test would show nothing.
@@ -75,7 +75,7 @@ describe('train with --min and --max', () => {
     );
   });
 
-  it('clamps on one side alone', async () => {
+  it('clamps on one side only', async () => {
     const values = (await predict(await train({ min: 0 }))).map(({ value }) => value);
     assert.equal(Math.min(...values), 0);
     assert.ok(Math.max(...values) > 90);
@@ -105,7 +105,7 @@ describe('train with --min and --max', () => {
     for (const { low, high } of await predict(out, { level: 0.95 })) assert.ok(low >= -9 && high <= 99 && low < high);
   });
 
-  it('explains what lies beyond a limit by the value before it is clamped', async () => {
+  it('explains a clamped prediction by the value before clamping', async () => {
     const [free, held] = [await train(), await train({ min: 0, max: 90 })];
     const explained = async (out: string) => {
       const model = await loadModel(out);
@@ -121,7 +121,7 @@ describe('train with --min and --max', () => {
     assert.deepEqual(clamped.explanation, { ...plain.explanation, value: 90, unclamped: plain.value });
   });
 
-  it('refuses labels outside before any work, and a range that is none', async () => {
+  it('refuses labels outside and an empty range before any work', async () => {
     const failure = (options: Partial<TrainOptions>) => failureOf(() => train(options));
     assert.match(
       await failure({ min: 10, max: 80 }),
@@ -142,7 +142,7 @@ describe('train with --min and --max', () => {
     assert.match(stdout, /^min +- +-5$/m);
   });
 
-  it('clamps a network that is trained too', async () => {
+  it('clamps a fine-tuned network too', async () => {
     const options = { solver: undefined, tune: 'last', head: 'linear', epochs: 1, batch: 9 } as const;
     const values = (await predict(await train({ ...options, min: 0, max: 90 }))).map(({ value }) => value);
     assert.ok(

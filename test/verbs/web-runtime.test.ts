@@ -10,7 +10,7 @@ describe('the runtime of exported pages', () => {
     assert.match(webRuntimeFolder(), /node_modules.onnxruntime-web.dist$/);
   });
 
-  it('is an error that names the package and the command where it is missing or of another version', async t => {
+  it('is an error with the package and the command if it is missing or has another version', async t => {
     const project = tempFolder(t);
     assert.equal(
       await failureOf(() => webRuntimeFolder([project])),

@@ -53,7 +53,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     await harness?.close();
   });
 
-  it('gives the numbers of Node for the same pixels, to 0.01', async () => {
+  it('predicts as Node does for the same pixels, to 0.01', async () => {
     const inNode = await loadModel(model!, { threads: 1 });
     const { sizePx } = inNode.manifest.input;
     for (const seed of [0, 1, 2]) {
@@ -191,13 +191,13 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     await faces.close();
   });
 
-  it('takes an image element and a bitmap as well', async () => {
+  it('accepts an image element and a bitmap', async () => {
     const [image, bitmap] = await call<{ value: number }[]>(`predictImage('/files/image')`);
     const { value } = await call<{ value: number }>(`predict('/files/image')`);
     assert.deepEqual([image!.value, bitmap!.value], [value, value]);
   });
 
-  it('says in a line what is no image', async () => {
+  it('reports in one line that a file is not an image', async () => {
     writeFileSync(join(files, 'empty'), '');
     writeFileSync(join(files, 'text.json'), '{}');
     writeFileSync(join(files, 'cut'), (await drawn(90, 90).png().toBuffer()).subarray(0, 60));
@@ -213,7 +213,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     );
   });
 
-  it('says what is wrong with a model', async () => {
+  it('reports a damaged model', async () => {
     const at = `${harness!.origin}/files/`;
     assert.equal(
       await call(`failure('/files/')`),
@@ -234,7 +234,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     );
   });
 
-  it('says what the host answers in the place of the runtime, and blames no model', async () => {
+  it('reports what the host returned instead of the runtime, not a faulty model', async () => {
     const at = `${harness!.origin}/files/ort-wasm-simd-threaded`;
     const load = (checksums = '{}') =>
       call<string>(`failure('/model/', { device: 'wasm', runtime: '/files/', runtimeChecksums: ${checksums} })`);
@@ -255,7 +255,7 @@ describe('eyeball-ml/web', { skip: noBrowser }, () => {
     );
   });
 
-  it('says that there is no GPU where one is asked for', async () => {
+  it('reports that there is no GPU if one is requested', async () => {
     assert.equal(
       await call(`failure('/model/', { device: 'webgpu', runtime: '/runtime/' })`),
       'InputError: this browser: expected a GPU for WebGPU, got none; use another browser, or load the model for WebAssembly',

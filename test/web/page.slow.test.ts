@@ -86,7 +86,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     await browser?.close();
   });
 
-  it('names the number of an image, with its interval, as Node does', async () => {
+  it('predicts an image with its interval as Node does', async () => {
     const [inNode] = await predictInNode(model!, [photo]);
     const { value, low, high } = inNode as unknown as Record<'value' | 'low' | 'high', number>;
     const [lines] = await choose(shared!.page, [photo]);
@@ -101,7 +101,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.equal(await shared!.page.locator('#results .range').count(), 1);
   });
 
-  it('shows the level that was asked for, and refuses what is none', async () => {
+  it('shows the requested level, and refuses an invalid one', async () => {
     const { page } = shared!;
     const [[, wide]] = (await choose(page, [photo])) as [string[]];
     await page.fill('#level', '150');
@@ -138,7 +138,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.equal(await page.locator('#results img').count(), 0);
   });
 
-  it('explains a number with a legend and its faithfulness, and hides that again', async () => {
+  it('explains a prediction with a legend and its faithfulness, and hides it again', async () => {
     const { page } = shared!;
     await choose(page, [photo]);
     const pixels = `document.querySelector('#results canvas').toDataURL()`;
@@ -250,7 +250,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.deepEqual(errors, []);
   });
 
-  it('says what to do where it is opened as a file', async t => {
+  it('says what to do if it is opened as a file', async t => {
     const context = await browser!.newContext();
     t.after(() => context.close());
     const page = await context.newPage();
@@ -279,7 +279,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     });
   }
 
-  it('says what is wrong with an image, and goes on with the others', async () => {
+  it('reports an error for an image, and continues with the others', async () => {
     const text = join(root, 'notes.txt');
     writeFileSync(text, 'no image');
     const [refused, good] = await choose(shared!.page, [text, photo]);
@@ -287,7 +287,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.match(good![0]!, /points/);
   });
 
-  it('names the number of what the camera sees, and takes images of it', async () => {
+  it('predicts the camera, and takes images of it', async () => {
     const { page } = shared!;
     await page.evaluate(`document.getElementById('results').replaceChildren()`);
     await page.click('#camera-on');
@@ -300,7 +300,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     assert.equal(await page.evaluate('document.activeElement.id'), 'camera-on');
   });
 
-  it('has no fault that axe finds, light and dark, wide and narrow', async () => {
+  it('passes axe in light and dark, wide and narrow', async () => {
     const { page } = shared!;
     await choose(page, [photo]);
     await page.click('#camera-on');
@@ -328,7 +328,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     await page.click('#camera-off');
   });
 
-  it('loads its own files once, and nothing for WebGPU where there is none', async () => {
+  it('loads its files once, and nothing for WebGPU without a GPU', async () => {
     const { page, server } = shared!;
     await isKept(page);
     const { asked } = server;
@@ -368,7 +368,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     stranger.close();
   });
 
-  it('says that its model is damaged, and offers a way out that works once it is mended', async t => {
+  it('reports a damaged model, and a retry works once it is repaired', async t => {
     const folder = join(root, 'damaged');
     cpSync(site, folder, { recursive: true });
     const path = join(folder, 'model', 'model.onnx');
@@ -390,7 +390,7 @@ describe('an exported page', { skip: noBrowser }, () => {
     await isReady(page);
   });
 
-  it('gives way to a newer export, whose files take the place of the old', async t => {
+  it('is replaced by a newer export', async t => {
     const [folder, changed] = [join(root, 'renewed'), join(root, 'changed')];
     cpSync(site, folder, { recursive: true });
     cpSync(model!, changed, { recursive: true });

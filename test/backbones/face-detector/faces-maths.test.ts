@@ -54,7 +54,7 @@ describe('anchors', () => {
 });
 
 describe('decoding', () => {
-  it('takes boxes and landmarks from their anchors, in pixels, and leaves out low scores', () => {
+  it('decodes boxes and landmarks from their anchors, in pixels, without low scores', () => {
     const anchors = [
       { x: 8, y: 8 },
       { x: 100, y: 50 },
@@ -75,7 +75,7 @@ describe('decoding', () => {
     });
   });
 
-  it('takes no box without a size, and no score that is no number', () => {
+  it('drops boxes without a size and scores that are NaN', () => {
     const boxes = new Float32Array(16);
     assert.deepEqual(decodeFaces(Float32Array.of(9), boxes, [{ x: 8, y: 8 }], 0.5), []);
     assert.deepEqual(decodeFaces(Float32Array.of(Number.NaN), boxes.fill(1), [{ x: 8, y: 8 }], 0.5), []);
@@ -83,7 +83,7 @@ describe('decoding', () => {
 });
 
 describe('overlap', () => {
-  it('is the shared area by that of both, or of the smaller', () => {
+  it('is the shared area divided by the union, or by the smaller area', () => {
     assert.equal(overlapOf(box(0, 0, 10), box(5, 0, 10)), 1 / 3);
     assert.equal(overlapOf(box(0, 0, 10), box(10, 0, 10)), 0);
     assert.equal(overlapOf(box(0, 0, 10), box(20, 30, 10)), 0);
@@ -94,7 +94,7 @@ describe('overlap', () => {
 describe('finds of the same face', () => {
   const finds = [faceIn(box(0, 0, 10), 0.6), faceIn(box(100, 0, 10), 0.7), faceIn(box(2, 0, 10), 0.9)];
 
-  it('become their mean by score, with the best score', () => {
+  it('become their mean weighted by score, with the best score', () => {
     const [first, second, ...more] = blendFaces(finds);
     assert.equal(more.length, 0);
     assert.deepEqual([first!.score, second!.score], [0.9, 0.7]);
@@ -113,7 +113,7 @@ describe('finds of the same face', () => {
 });
 
 describe('a moved face', () => {
-  it('is turned and scaled, its box stays upright', () => {
+  it('is rotated and scaled; its box stays upright', () => {
     const moved = moveFace(faceIn(box(0, 0, 10)), similarity(3, 40, { x: 5, y: 5 }, { x: 100, y: 200 }));
     assert.ok(Math.abs(angleOfFace(moved) - 40) < 1e-9);
     const { x, y, width, height } = moved.box;
@@ -128,12 +128,12 @@ describe('a moved face', () => {
 });
 
 describe('views', () => {
-  it('show the whole image, with a margin where asked for', () => {
+  it('show the whole image, with a margin if requested', () => {
     assert.deepEqual(applyAffine(wholeView({ width: 300, height: 100 }).toImage, { x: 0, y: 0 }), { x: 0, y: -100 });
     assert.equal(wholeView({ width: 300, height: 100 }, 0.4).sidePx, 500);
   });
 
-  it('are tiles that cover every place of the image, of two sizes', () => {
+  it('are tiles of two sizes that cover the whole image', () => {
     for (const size of [
       { width: 2000, height: 1500 },
       { width: 2000, height: 300 },
@@ -160,7 +160,7 @@ describe('views', () => {
     }
   });
 
-  it('are none of small images, whose faces the whole view shows as large', () => {
+  it('are omitted for small images, whose faces are large in the whole view', () => {
     assert.deepEqual(tileViews({ width: 900, height: 900 }), []);
   });
 });
@@ -168,7 +168,7 @@ describe('views', () => {
 describe('framing', () => {
   const size = { width: 100, height: 200 };
 
-  it('is the median of where landmarks stand, and of the size', () => {
+  it('is the median of landmark positions and sizes', () => {
     const framing = medianAlignment(
       [0, 10, 30].map(x => ({
         size: { width: 100 + x, height: 200 },
@@ -182,7 +182,7 @@ describe('framing', () => {
     assert.ok(Math.abs(y - (20 + 0.529 * 40) / 100) < 1e-9);
   });
 
-  it('puts a turned face where the framing has it', () => {
+  it('moves a rotated face to the aligned position', () => {
     const shown = { ...size, face: faceIn(box(30, 60, 40)) };
     const framing = medianAlignment([{ size, shown: size, face: shown.face }]);
     const toScene = similarity(3, -25, { x: 0, y: 0 }, { x: 400, y: 300 });
@@ -196,7 +196,7 @@ describe('framing', () => {
     }
   });
 
-  it('crops an image that is framed so already to what stretching it gives', () => {
+  it('crops an aligned image to the same as stretching it', () => {
     const pixels = Uint8Array.from({ length: 20 * 30 * 3 }, (_, i) => (i * 37) % 256);
     const image = { pixels, width: 20, height: 30 };
     const face = faceIn(box(5, 8, 10));

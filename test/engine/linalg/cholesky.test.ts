@@ -57,7 +57,7 @@ describe('a solver of positive definite systems', () => {
     });
   }
 
-  it('reads the lower triangle alone, and gives the matrix back when what it is used for fails', async () => {
+  it('reads only the lower triangle, and returns the matrix if its use fails', async () => {
     const n = 250;
     const solver = await createPositiveSolver(n);
     const system = { ridge: 0.5, right: new Float64Array(n).fill(1), columns: 1 };
@@ -73,7 +73,7 @@ describe('a solver of positive definite systems', () => {
     await solver.close();
   });
 
-  it('finds nothing for a matrix that is not positive definite, in the first panel or a later one', async () => {
+  it('returns undefined for a matrix that is not positive definite, in any panel', async () => {
     const n = 200;
     const solver = await createPositiveSolver(n);
     const right = new Float64Array(n);

@@ -25,7 +25,7 @@ describe('gram', () => {
 });
 
 describe('addTo', () => {
-  it('adds up in float64, where float32 would lose what is small', () => {
+  it('sums in float64, since float32 would lose small terms', () => {
     const sum = new Float64Array(2);
     addTo(sum, Float32Array.of(2 ** 24, 1));
     for (let i = 0; i < 10; i++) addTo(sum, Float32Array.of(1, -0.5));

@@ -43,7 +43,7 @@ const fileWithTensor = (tensor: MessageWriter) => fileWith(message().message(5, 
 const failure = (text: string) => ({ name: 'InputError', message: `m.onnx: ${text}` });
 
 describe('encodeModel and decodeModel', () => {
-  it('leave out weights of other types where one is asked for', () => {
+  it('exclude weights of other types if a type is requested', () => {
     const bytes: Tensor = { dtype: 'int8', shape: [2], data: Int8Array.of(1, -2) };
     const initializers = new Map<string, Tensor>([
       ['floats', float([1], [0.5])],
@@ -102,7 +102,7 @@ describe('encodeModel and decodeModel', () => {
     });
   }
 
-  it('copy the weights that lie at an odd place, and share the memory of the others', () => {
+  it('copy unaligned weights, and share the memory of the others', () => {
     const bytes = encodeModel(model({ initializers: new Map([['w', float([2], [1, 2])]]) }));
     // A Buffer, which is what reading a file gives, has a slice() of its own.
     for (const memory of [new Uint8Array(bytes.length + 4), Buffer.from(new ArrayBuffer(bytes.length + 4))]) {
@@ -159,7 +159,7 @@ describe('encodeModel and decodeModel', () => {
     assert.deepEqual(encodeModel(model(parts)), encodeModel(model(parts)));
   });
 
-  it('write a model that the runtime computes as it is meant', async () => {
+  it('write a model that the runtime computes correctly', async () => {
     const bytes = encodeModel(
       model({
         nodes: [
@@ -237,7 +237,7 @@ describe('decodeModel', () => {
     assert.equal(data[length - 1], 5n);
   });
 
-  it('does not count weights among the inputs where an older file lists them there', () => {
+  it('does not count weights as inputs if an older file lists them there', () => {
     const { inputs } = roundTrip({
       inputs: [
         { name: 'w', dtype: 'float32', shape: [1] },
@@ -251,7 +251,7 @@ describe('decodeModel', () => {
     );
   });
 
-  it('reads a dimension that the file leaves open as one', () => {
+  it('reads an open dimension', () => {
     const dims = message()
       .message(1, message())
       .message(1, message().integer(1, -1))
@@ -261,7 +261,7 @@ describe('decodeModel', () => {
     assert.deepEqual(decodeModel(file, 'm.onnx').inputs[0]!.shape, ['?', '?', 4]);
   });
 
-  it('refuses what it could not run faithfully, by name', () => {
+  it('refuses what it cannot run correctly, by name', () => {
     const tensor = () => message().integer(1, 1).integer(2, 1).string(8, 'w');
     const attribute = (field: number) =>
       fileWith(
@@ -333,13 +333,13 @@ describe('decodeModel', () => {
     }
   }
 
-  it('takes every beginning of a file for a damaged one', () => {
+  it('refuses a file that is truncated at any byte', () => {
     for (let length = 0; length < sample.length - 6; length++)
       assert.ok(!isModel(sample.slice(0, length)), `${length} bytes`);
     assert.ok(isModel(sample));
   });
 
-  it('answers changed and random bytes with an input error and nothing else', () => {
+  it('throws only input errors for changed and random bytes', () => {
     const random = createRandom(0, 'fuzz');
     let damaged = 0;
     for (let round = 0; round < 4000; round++) {

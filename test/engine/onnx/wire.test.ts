@@ -76,7 +76,7 @@ describe('the wire format', () => {
     assert.throws(() => numbersOf(`0a0b${'ff'.repeat(11)}`), damaged('a number that is too long'));
   });
 
-  it('names what is wrong with bytes that are no message', () => {
+  it('states why bytes are not a message', () => {
     const faults = {
       '08': 'bytes that end early',
       '0896': 'bytes that end early',

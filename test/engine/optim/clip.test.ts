@@ -26,7 +26,7 @@ async function clipped(maxNorm: number) {
 }
 
 describe('clipByGlobalNorm', () => {
-  it('scales all gradients by one factor where their norm together is too large', async () => {
+  it('scales all gradients by one factor if their total norm is too large', async () => {
     const [norm, one, two] = await clipped(1);
     expectAllClose(norm, float([], [NORM]), { rtol: 1e-6, atol: 0 });
     const scaled = [0.21566550433635712, -0.43133100867271423, 0.6469964981079102, 0.10783275216817856, 0];

@@ -123,7 +123,7 @@ describe('an optimizer takes the ten steps of PyTorch', () => {
 });
 
 describe('sgd', () => {
-  it('refuses to look ahead along a sum that it does not keep', () => {
+  it('refuses Nesterov momentum without momentum', () => {
     assert.throws(() => sgd({ nesterov: true }), {
       name: 'UsageError',
       message: 'sgd: expected a momentum above 0 with nesterov, got 0; give a momentum or leave it out',

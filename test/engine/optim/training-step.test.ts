@@ -188,7 +188,7 @@ describe('trainingStep', () => {
     assert.deepEqual(Object.keys(outputs[0]!).sort(), ['before', 'loss', 'prediction']);
   });
 
-  it('says what it moves, by any name', () => {
+  it('lists the trained parameters by name', () => {
     const graph = new Graph();
     const product = mul(graph.parameter(float([2], [1, 2]), 'conv1/kernel'), graph.input('x', 'float32', [2]));
     const running = graph.constant(float([2], [3, 4]), 'norm/mean');
@@ -202,7 +202,7 @@ describe('trainingStep', () => {
     assert.deepEqual(step.moved, ['conv1/kernel', 'norm/mean']);
   });
 
-  it('begins with states that share no memory', () => {
+  it('starts with states that share no memory', () => {
     const groups = [{ ...plain, parameters: ['w1'] }];
     const { state } = trainingStep({ loss: network().loss, groups, optimizer: adamW(), averageDecay: 0.9 });
     const buffers = Object.values(state).map(({ data }) => data.buffer);
@@ -211,7 +211,7 @@ describe('trainingStep', () => {
     assert.deepEqual(state['w1/mean'], float([1, 12], new Array(12).fill(0)));
   });
 
-  it('fails where a name is no parameter, or changes twice', () => {
+  it('fails if a name is not a parameter, or is updated twice', () => {
     const step = (options: Pick<TrainingStepOptions, 'groups' | 'updates'>) => () =>
       trainingStep({ loss: network().loss, optimizer: sgd(), ...options });
     const group = (...parameters: string[]) => ({ ...plain, parameters });

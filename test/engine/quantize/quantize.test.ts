@@ -73,7 +73,7 @@ async function quantized(prepared: ReturnType<typeof prepare>, options: Paramete
 }
 
 describe('a quantized network', () => {
-  it('has batch norms folded, and gives what it gave', async () => {
+  it('has folded batch norms, and the same outputs', async () => {
     const { graph, x, y } = network();
     const prepared = prepare([y], x);
     assert.ok(prepared.graph.nodes.every(node => node.kind === 'op' && node.op !== 'BatchNormalization'));
@@ -85,7 +85,7 @@ describe('a quantized network', () => {
     expectAllClose(after, before, { rtol: 1e-4, atol: 1e-5 });
   });
 
-  it('stays in 8 bits from the first convolution to the last, and near what it was', async () => {
+  it('stays in 8 bits from the first to the last convolution, with similar outputs', async () => {
     const { x, y } = network();
     const prepared = prepare([y], x);
     const [ranges, wanted] = await rangesOf(prepared);
@@ -106,7 +106,7 @@ describe('a quantized network', () => {
     expectAllClose(got, wanted, { rtol: 0, atol: 0.02 * scale });
   });
 
-  it('keeps in float32 what it is told to, with what it needs around it', async () => {
+  it('keeps stated convolutions in float32, with conversions around them', async () => {
     const { x, y } = network();
     const prepared = prepare([y], x);
     const [ranges] = await rangesOf(prepared);
@@ -114,7 +114,7 @@ describe('a quantized network', () => {
     assert.deepEqual(ops.slice(0, 4), ['Conv', 'Relu', 'QuantizeLinear', 'MaxPool']);
   });
 
-  it('names what it cannot compute in 8 bits', () => {
+  it('names the operations that it cannot compute in 8 bits', () => {
     const { x, y } = network();
     assert.deepEqual(
       [...prepare([y], x).kept],
@@ -126,13 +126,13 @@ describe('a quantized network', () => {
     );
   });
 
-  it('has weights of a scale a filter, none of them -128', () => {
+  it('has weights with one scale per filter, none of them -128', () => {
     const { bytes, scales } = weightBytes(float([3, 1, 1, 2], [1, -2, 0, 0, 0.5, 0.25]), 3);
     assert.deepEqual([...bytes], [64, -127, 0, 0, 127, 64]);
     expectAllClose(float([3], [...scales]), float([3], [2 / 127, 1, 0.5 / 127]), { rtol: 1e-6, atol: 0 });
   });
 
-  it('has weights whose sums of two products fit in 16 bits', () => {
+  it('has weights for which the sum of two products fits in 16 bits', () => {
     // Channels lie next to each other in the sums, pixels in the weight: 3 and 5, 5 and 2, 2 and 4.
     const { bytes, scales } = weightBytes(float([1, 2, 1, 2], [3, 2, -5, 4]), 1);
     assert.deepEqual([...bytes], [48, 32, -80, 64]);

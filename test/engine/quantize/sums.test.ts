@@ -71,7 +71,7 @@ describe('sums of products in 8 bits', () => {
     [[16, 1, 3, 3], 16],
     [[16, 1, 3, 3], 8],
   ] as const) {
-    it(`are exact for ${shape} in ${group} groups, whether they are told to fit or not`, async () => {
+    it(`are exact for ${shape} in ${group} groups, with either setting`, async () => {
       const size = shape[0] * shape[1] * shape[2] * shape[3];
       const weight = float(
         shape,
@@ -96,7 +96,7 @@ describe('sums of products in 8 bits', () => {
     });
   }
 
-  it('are not known to fit where 8 bits are anything but the weight of a QLinearConv', () => {
+  it('are not known to fit if other tensors than weights of a QLinearConv have 8 bits', () => {
     const model = decodeModel(convolution([1, 1, 1, 1], 1, Int8Array.of(1), 1), 'm');
     assert.equal(sumsFit(model, 'm'), true);
     const nodes = [...model.nodes, { ...model.nodes[0]!, opType: 'ConvInteger' }];

@@ -56,7 +56,7 @@ async function runScript(t: TestContext, script: string): Promise<{ code: number
 }
 
 describe('createSession', () => {
-  it('computes all outputs, or those that are asked for', async () => {
+  it('computes all outputs, or the requested ones', async () => {
     const session = await createSession(sumAndProduct());
     const { a, b } = feeds();
     assert.deepEqual(await session.run({ a, b }), { sum: float([2], [4, 6]), product: float([2], [3, 8]) });
@@ -72,7 +72,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('passes every element type of the runtime through', async () => {
+  it('supports every element type of the runtime', async () => {
     const types = [
       'float64',
       'float32',
@@ -100,7 +100,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('leaves feeds alone, and empties them when they are handed over', async () => {
+  it('keeps feeds, and empties them if they are transferred', async () => {
     const session = await createSession(sumAndProduct());
     const kept = feeds();
     await session.run(kept);
@@ -116,7 +116,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('answers runs that are asked for at once, each with its own result', async () => {
+  it('returns the own result of each concurrent run', async () => {
     const session = await createSession(sumAndProduct());
     const runs = Array.from({ length: 10 }, (_, i) => session.run({ a: float([1], [i]), b: float([1], [100]) }));
     const sums = (await Promise.all(runs)).map(({ sum }) => sum!.data[0]);
@@ -127,7 +127,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('keeps sessions apart', async () => {
+  it('keeps sessions separate', async () => {
     const graph = new Graph();
     graph.output('sum', mul(graph.input('a', 'float32', ['N']), 10));
     const [first, second] = await Promise.all([createSession(sumAndProduct()), createSession(toOnnx(graph))]);
@@ -136,7 +136,7 @@ describe('createSession', () => {
     await second.close();
   });
 
-  it('of a file tells the checksum of the bytes that it was loaded from', async t => {
+  it('of a file has the checksum of the loaded bytes', async t => {
     const path = join(tempFolder(t), 'm.onnx');
     const bytes = sumAndProduct();
     writeFileSync(path, bytes);
@@ -149,12 +149,12 @@ describe('createSession', () => {
     }
   });
 
-  it('gives the reason why a model cannot be loaded', async () => {
+  it('states why a model cannot be loaded', async () => {
     await assert.rejects(createSession(Uint8Array.of(1, 2, 3)), /^Error: .*(protobuf|[Pp]arsing)/);
     await assert.rejects(createSession('/nowhere/m.onnx'), /^Error: ENOENT.*\/nowhere\/m\.onnx/);
   });
 
-  it('gives the reason why a run fails, and can run again', async () => {
+  it('states why a run fails, and can run again', async () => {
     const session = await createSession(sumAndProduct());
     const { a, b } = feeds();
     await assert.rejects(session.run({ a }), /^Error: .*'?b'?.*missing/);
@@ -170,7 +170,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('ends runs that are under way before it closes, and refuses those that come later', async () => {
+  it('completes pending runs before it closes, and refuses later ones', async () => {
     const session = await createSession(sumAndProduct());
     const underWay = session.run(feeds());
     const closing = session.close();
@@ -180,7 +180,7 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('counts the time inside of the runtime', async () => {
+  it('counts the time inside the runtime', async () => {
     const session = await createSession(sumAndProduct());
     assert.equal(session.computeMs, 0);
     const started = performance.now();
@@ -221,20 +221,20 @@ describe('createSession', () => {
     await session.close();
   });
 
-  it('is worth a second copy from 100 images on, where there are two cores', () => {
+  it('has a second copy from 100 images on, with two cores', () => {
     assert.deepEqual([0, 1, 99].map(copiesFor), [1, 1, 1]);
     const most = usableCores() > 1 ? 2 : 1;
     assert.deepEqual([100, 1e6, Number.POSITIVE_INFINITY].map(copiesFor), [most, most, most]);
   });
 
-  it('refuses less than one copy, and parts of one', async () => {
+  it('refuses less than one copy, and fractions', async () => {
     for (const copies of [0, 1.5, -1])
       await assert.rejects(createSession(sumAndProduct(), { copies }), {
         message: `internal: ${copies} copies of a model`,
       });
   });
 
-  it('gives the reason why copies cannot be loaded, and refuses them a state', async () => {
+  it('states why copies cannot be loaded, and refuses a state for copies', async () => {
     await assert.rejects(createSession(Uint8Array.of(1, 2, 3), { copies: 2 }), /^Error: .*(protobuf|[Pp]arsing)/);
     const session = await createSession(sumAndProduct(), { copies: 2 });
     const state = await createState({ a: float([2], [1, 2]) });
@@ -277,7 +277,7 @@ describe('createState', () => {
   const x = float([2], [1, 2]);
   const start = () => ({ w: float([2], [10, 20]), rate: float([], [0.5]) });
 
-  it('feeds what it holds, and takes over what is next', async () => {
+  it('provides its tensors as inputs, and replaces them by the next values', async () => {
     const session = await stepper();
     const given = start();
     const state = await createState(given);
@@ -292,7 +292,7 @@ describe('createState', () => {
     await session.close();
   });
 
-  it('takes a tensor in and gives it back, with its memory', async () => {
+  it('adds and removes a tensor without copying it', async () => {
     const session = await stepper();
     const state = await createState({ rate: float([], [0.5]) });
     const w = float([2], [10, 20]);
@@ -306,7 +306,7 @@ describe('createState', () => {
     await session.close();
   });
 
-  it('runs that are asked for at once take steps one after the other', async () => {
+  it('applies concurrent runs one after another', async () => {
     const session = await stepper();
     const state = await createState(start());
     const sums = await Promise.all(Array.from({ length: 4 }, () => session.run({ x }, { state })));
@@ -318,7 +318,7 @@ describe('createState', () => {
     await session.close();
   });
 
-  it('is shared by sessions, and several live beside each other', async () => {
+  it('is shared by sessions, and several can exist', async () => {
     const graph = new Graph();
     graph.output('product', mul(graph.input('w', 'float32', [2]), 10));
     const [training, validation] = [await stepper(), await createSession(toOnnx(graph), { threads: 1 })];
@@ -343,7 +343,7 @@ describe('createState', () => {
     await session.close();
   });
 
-  it('gives what is read and what is asked for as copies', async () => {
+  it('returns copies of tensors that are read and of outputs', async () => {
     const session = await stepper();
     const state = await createState(start());
     const read = await state.read(['w']);
@@ -358,14 +358,14 @@ describe('createState', () => {
     await session.close();
   });
 
-  it('gives outputs called next by hand to runs without it', async () => {
+  it('returns outputs called next for runs without a state', async () => {
     const session = await stepper();
     const out = await session.run({ x, ...start() });
     assert.deepEqual(out, { 'next/w': float([2], [9.5, 19]), sum: float([2], [11, 22]) });
     await session.close();
   });
 
-  it('stays as it was where a run fails', async () => {
+  it('is unchanged if a run fails', async () => {
     const session = await stepper();
     const state = await createState(start());
     await session.run({ x }, { state });
@@ -377,7 +377,7 @@ describe('createState', () => {
     await session.close();
   });
 
-  it('names what it does not hold, and is not used once it is closed', async () => {
+  it('names a missing tensor, and is not usable once it is closed', async () => {
     const session = await stepper();
     const state = await createState(start());
     await assert.rejects(state.read(['w', 'nothing']), { message: 'internal: no state called nothing' });
@@ -400,7 +400,7 @@ describe('createState', () => {
 });
 
 describe('the device of a session', () => {
-  it('is what computes, and one that the runtime does not know is refused by name', async () => {
+  it('is the one that computes, and an unknown one is refused by name', async () => {
     const graph = new Graph();
     graph.output('y', relu(graph.input('x', 'float32', [1])));
     const session = await createSession(toOnnx(graph), { device: 'cpu' });
@@ -412,19 +412,19 @@ describe('the device of a session', () => {
 });
 
 describe('a process with sessions', () => {
-  it('ends by itself when they are open and idle', async t => {
+  it('ends by itself with idle sessions open', async t => {
     const script = `const session = await createSession(model);
       console.log(...(await session.run({ x })).y.data);`;
     assert.deepEqual(await runScript(t, script), { code: 0, out: '1 2\n' });
   });
 
-  it('lives until a run that nobody else waits for has ended', async t => {
+  it('lives until a pending run has ended', async t => {
     const script = `const session = await createSession(model);
       session.run({ x }).then(({ y }) => console.log(...y.data));`;
     assert.deepEqual(await runScript(t, script), { code: 0, out: '1 2\n' });
   });
 
-  it('ends by itself after models and feeds that were refused', async t => {
+  it('ends by itself after refused models and feeds', async t => {
     const script = `const session = await createSession(model);
       const say = error => console.log(error.name);
       await createSession(new Uint8Array(3)).catch(say);

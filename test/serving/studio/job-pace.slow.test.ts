@@ -53,7 +53,7 @@ describe('the pace of a whole job', () => {
     assert.ok(readings.at(-1)!.share > 0.9);
   });
 
-  it('foresees the end to within half of what is left, from a tenth of the job on', () => {
+  it('estimates the remaining time to within a half, from a tenth of the job on', () => {
     const { readings, seconds } = readAll(TRAIN, 3000, phases);
     for (const { now, secondsLeft } of readings) {
       if (now < seconds / 10 || now > 0.8 * seconds) continue;

@@ -34,7 +34,7 @@ const waiting = async ({ signal }: JobContext) => {
 };
 
 describe('a job', () => {
-  it('that goes on keeps the epochs in sight that were seen before it was stopped', async () => {
+  it('keeps the earlier epochs when it is resumed', async () => {
     const order: JobRequest = {
       kind: 'train',
       name: 'tuned',
@@ -68,7 +68,7 @@ describe('a job', () => {
     await ended();
   });
 
-  it('tells how far it is, how fast, and of its epochs, four times a second at most', async () => {
+  it('reports progress, speed and epochs, at most four times a second', async () => {
     const { jobs, told, ended } = runner(async ({ onProgress, onEpoch, onMessage }) => {
       for (let done = 0; done <= 60; done++) {
         onProgress({ phase: 'looking', done, total: 60, unit: 'images' });
@@ -113,7 +113,7 @@ describe('a job', () => {
     assert.throws(() => jobs.start(CLEAN), { status: 503 });
   });
 
-  it('says in one line why it failed, without paths; a fault of ours goes to the log alone', async () => {
+  it('reports in one line why it failed, without paths; an internal error only goes to the log', async () => {
     const failing = runner(() => Promise.reject(new InputError('/secret/x: expected images\n  and more')));
     failing.jobs.start(CLEAN);
     assert.equal((await failing.ended()).error, '.../x: expected images');

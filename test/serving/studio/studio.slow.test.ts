@@ -27,7 +27,7 @@ import { fileAt, startStudio } from './place.js';
 const IMAGE = new Uint8Array(await image(77));
 
 describe('the state of a studio', () => {
-  it('over a data set says what is there', async t => {
+  it('with a dataset describes it', async t => {
     const { get, root } = await startStudio(t, { unit: 'years' });
     const { model, data, job, writable } = await get<StudioState>('state');
     assert.deepEqual([model, job, writable], [null, null, true]);
@@ -42,7 +42,7 @@ describe('the state of a studio', () => {
     assert.ok(data!.labels.min >= 0 && data!.labels.max <= 90);
   });
 
-  it('without one has the model alone', async t => {
+  it('without a dataset has only the model', async t => {
     const app = createApp({ model: loadModel(await saveSampleModel(t), { threads: 1 }), name: 'sample' });
     t.after(() => app.close());
     while ((await app.fetch(request('/readyz'))).status !== 200) await new Promise(setImmediate);
@@ -58,7 +58,7 @@ describe('the state of a studio', () => {
 });
 
 describe('samples', () => {
-  it('are found by number, name and what is decided, sorted, by the page', async t => {
+  it('are filtered by label, name and decision, sorted, in pages', async t => {
     const studio = await startStudio(t);
     const { get, ask } = studio;
     const all = await get<SamplesAnswer>('samples?limit=500');
@@ -92,7 +92,7 @@ describe('samples', () => {
     }
   });
 
-  it('that are no images are found in the background, and told', { timeout: 30_000 }, async t => {
+  it('without an image are found in the background, and reported', { timeout: 30_000 }, async t => {
     const root = tempFolder(t);
     await writeImages(join(root, 'data'), 1);
     writeFileSync(join(root, 'data', 'loose.jpg'), 'no label');
@@ -116,7 +116,7 @@ describe('samples', () => {
 });
 
 describe('an image', () => {
-  it('is small, upright WebP, known again by its tag', async t => {
+  it('is small, upright WebP with an ETag', async t => {
     const studio = await startStudio(t);
     const file = encodeURIComponent(await fileAt(studio, 0));
     const response = await studio.ask('GET', `image?file=${file}&edge=32`);
@@ -133,7 +133,7 @@ describe('an image', () => {
     assert.equal(other.status, 200);
   });
 
-  it('is of the data set and nothing else', async t => {
+  it('is served only for files of the dataset', async t => {
     const studio = await startStudio(t);
     const { ask, root } = studio;
     writeFileSync(join(root, 'secret.jpg'), IMAGE);
@@ -172,7 +172,7 @@ describe('an image', () => {
 });
 
 describe('a decision', () => {
-  it('is saved with what is known of the image, and told to everybody who listens', async t => {
+  it('is saved with the facts of the image, and sent to all listeners', async t => {
     const studio = await startStudio(t);
     const { ask, app, root } = studio;
     const reader = (await app.fetch(request('/studio/api/events'))).body!.getReader();
@@ -193,7 +193,7 @@ describe('a decision', () => {
     assert.equal((await answerOf(await ask('GET', 'events'))).status, 503);
   });
 
-  it('is found in a file that spells names otherwise, and changes its row there', async t => {
+  it('is found in a file with other spellings of names, and changes its row there', async t => {
     const root = tempFolder(t);
     const place = { decisions: join(root, 'mine.csv') };
     await writeImages(join(root, 'data'), 24);
@@ -212,7 +212,7 @@ describe('a decision', () => {
     assert.equal(readFileSync(place.decisions, 'utf8'), `file,decision,value\n${written},drop,\n`);
   });
 
-  it('that is none is refused', async t => {
+  it('is refused if it is invalid', async t => {
     const studio = await startStudio(t);
     const { ask, root } = studio;
     const file = await fileAt(studio, 0);
@@ -246,7 +246,7 @@ describe('a decision', () => {
     assert.ok(!existsSync(join(root, 'data-studio')));
   });
 
-  it('of two tabs is lost for none', async t => {
+  it('of two tabs is never lost', async t => {
     const studio = await startStudio(t);
     const { samples } = await studio.get<SamplesAnswer>('samples?limit=24');
     const tab = async (value: number, files: readonly string[]) => {
@@ -267,7 +267,7 @@ describe('a decision', () => {
 });
 
 describe('samples of many folders', () => {
-  it('are in the order of numbers, and a value and a file have a place in the order that is asked for', async t => {
+  it('are in numeric order, and a value and a file have a position in the requested order', async t => {
     const root = tempFolder(t);
     const bytes = await image(9);
     for (const label of [5, 9, 50, 110]) {
@@ -297,7 +297,7 @@ describe('samples of many folders', () => {
 });
 
 describe('an explanation', () => {
-  it('of a face is of its crop, and of the number that is predicted for it', async t => {
+  it('of a face is of its crop, and of its prediction', async t => {
     const folder = await saveSampleModel(t);
     const path = join(folder, 'eyeball.json');
     const framing = { ...standardAlignment(40), images: 9, faces: 9 };
@@ -332,7 +332,7 @@ describe('an explanation', () => {
 });
 
 describe('a studio at work', () => {
-  it('searches, trains, measures, and knows it all after a restart', async t => {
+  it('searches, trains, evaluates, and restores everything after a restart', async t => {
     const root = tempFolder(t);
     await writeImages(join(root, 'test'), 12, 5);
     const test = join(root, 'test');
@@ -412,7 +412,7 @@ describe('a studio at work', () => {
     assert.equal((await again.get<StudioState>('state')).data!.decided.dropped, 1);
   });
 
-  it('measures on its own data where there is no other, and says so', async t => {
+  it('evaluates on its own data without test data, and says so', async t => {
     const studio = await startStudio(t);
     const { get, ask, work, root } = studio;
     assert.equal((await answerOf(await ask('POST', 'jobs', { kind: 'evaluate' }))).status, 422);
@@ -440,7 +440,7 @@ describe('a studio at work', () => {
     assert.equal(await readEvaluation({ ...wanted, sha256: '0'.repeat(64) }), undefined);
   });
 
-  it('stops a fine-tuning, and goes on with it', async t => {
+  it('stops and resumes a fine-tuning', async t => {
     const { work, ask, get } = await startStudio(t, { network: undefined });
     const order = { kind: 'train', name: 'tuned', tune: 'last', head: 'linear', epochs: 4, batch: 9 } as const;
     const running = await work(order, ({ epochs }) => epochs.length > 0);
@@ -465,7 +465,7 @@ describe('a studio at work', () => {
     assert.equal((await get<StudioState>('state')).model!.name, 'tuned');
   });
 
-  it('refuses jobs that cannot be meant', async t => {
+  it('refuses invalid jobs', async t => {
     const { ask, root } = await startStudio(t);
     writeFileSync(join(root, 'models'), 'in the way');
     const train = { kind: 'train', name: 'a' };
