@@ -32,7 +32,7 @@ async function ages(means: readonly number[], reversed: boolean): Promise<{ expe
   const session = await createSession(toOnnx(graph), { spin: true });
   const out = { expected: [] as number[], argmax: [] as number[] };
   const results = runImages({
-    sizePx: PX,
+    input: { sizePx: PX },
     count: labels.length,
     read: index => readFile(join(test.root, test.samples[index]!.file)),
     compute(pixels) {

@@ -3,7 +3,7 @@
 //   node dist/bench/faces.js MODEL [--only scenes,empty,sizes,large,angles,ages] [--scenes 40] [--images 400] [--data DIR]
 // MODEL is trained on the data set's training faces, so that it has a face alignment.
 import { readFile } from 'node:fs/promises';
-import { cropFace } from '../src/backbones/face-detector/alignment.js';
+import { alignedFace, faceInput } from '../src/backbones/face-detector/alignment.js';
 import { angleOfFace, type Face } from '../src/backbones/face-detector/face.js';
 import { loadFaceDetector } from '../src/backbones/face-detector.js';
 import { createRandom } from '../src/base/random.js';
@@ -99,7 +99,7 @@ async function score(total: Tally, image: Pyramid, faces: readonly Placed[]): Pr
     const [left, right] = eyesOf(hit);
     total.eyes.push((distance(left, wanted[0]) + distance(right, wanted[1])) / 2 / apart);
     total.angles.push(Math.abs(((angleOfFace(hit) - angleOfFace(face) - degrees + 540) % 360) - 180));
-    const here = await predictOne(cropFace(image, hit, framing!, input.sizePx));
+    const here = await predictOne(faceInput(alignedFace(image, hit, framing!, input), input));
     total.changes.push(Math.abs(here - value));
     total.errors.push(Math.abs(here - ageOf.get(file)!));
     total.ownErrors.push(Math.abs(value - ageOf.get(file)!));

@@ -1,5 +1,6 @@
 import { add, cast, mul, reduceMean, transpose } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
+import type { ResizePlan } from '../formats/resize.js';
 import type { BackboneOutput } from './resnet.js';
 
 /** The precision of a frozen backbone; `auto` is int8 if it is faster on this machine and its features agree with those of fp32. */
@@ -54,8 +55,12 @@ export interface Backbone {
   readonly license: string;
   /** Hex digest of the weights; the feature cache is keyed by it. */
   readonly sha256: string;
-  /** Width and height of its input in pixels; images are stretched to that size. */
+  /** Width and height of its input in pixels. */
   readonly sizePx: number;
+  /** The value of an ONNX file that its features are, as the option `features` names it; absent for the input of its last linear layer. */
+  readonly output?: string | undefined;
+  /** How images are resized to its input. Default: `STRETCH`, the whole image by bilinear interpolation. */
+  readonly resize?: ResizePlan | undefined;
   readonly normalization: Normalization;
   /** D, the number of features. */
   readonly width: number;

@@ -108,6 +108,7 @@ export function combineBlocks(backbones: readonly Backbone[], blocks: readonly F
     license: texts('license'),
     sha256: sha256Hex(identity),
     sizePx: first.sizePx,
+    resize: first.resize,
     normalization: single ? first.normalization : identityNormalization,
     width: blocks.reduce((sum, { width }) => sum + width, 0),
     ...(middle && { middle }),

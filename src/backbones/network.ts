@@ -4,6 +4,7 @@ import { expected, InputError, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import { Graph } from '../engine/graph/graph.js';
+import type { Fit, ResizePlan } from '../formats/resize.js';
 import { architectureNamed, architectures, nearestName, shortNames } from './architectures.js';
 import type { Backbone } from './backbone.js';
 import type { Architecture } from './families/family.js';
@@ -72,10 +73,21 @@ export async function loadNetwork(options: NetworkOptions, context: RunContext =
     license: config?.license ?? (from === architecture.weights ? architecture.license : 'unknown'),
     sha256,
     sizePx,
+    ...(config && { resize: planOf(config) }),
     normalization: config?.normalization ?? architecture.normalization,
     ...networkBackbone(architecture, parameters),
   };
 }
+
+/** Crop modes of timm. */
+const FITS: Readonly<Record<string, Fit>> = { center: 'crop', squash: 'stretch', border: 'pad' };
+
+/** How the weights' configuration resizes images. */
+const planOf = ({ preprocessing: { interpolation, cropPct, cropMode } }: TimmConfig): ResizePlan => ({
+  fit: FITS[cropMode] ?? 'crop',
+  interpolation: interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
+  cropShare: cropPct,
+});
 
 /** The fields of a backbone that depend on its architecture and parameters. */
 export function networkBackbone(

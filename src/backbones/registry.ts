@@ -3,8 +3,9 @@ import { basename } from 'node:path';
 import { expected, UsageError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import { contextOf, type RunContext } from '../base/progress.js';
+import { type Fit, fits, resizeText, STRETCH } from '../formats/resize.js';
 import { architectureNamed, nearestName, shortNames } from './architectures.js';
-import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
+import { type Backbone, imagenetNormalization } from './backbone.js';
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
 import { formulaHead, formulaParameters } from './formula.js';
@@ -19,6 +20,7 @@ import {
   resnetWidth,
 } from './resnet.js';
 import { fetchFromHub } from './weights/hub.js';
+import { fetchOnnxFromHub, hubOrigin, isHubOnnx } from './weights/hub-onnx.js';
 import { readWeights } from './weights/read-weights.js';
 
 /** A ResNet before its weights are read. */
@@ -32,11 +34,12 @@ export interface ResnetEntry {
   readonly checksum: string;
 }
 
-/** Common to all ResNets: RGB images of any size from 32 px, stretched. */
+/** Common to all ResNets: RGB images of any size from 32 px, stretched by default. */
 export const resnetCommon = {
   /** Default width and height. */
   sizePx: 224,
-  interpolation: 'linear',
+  /** The crop is that of the evaluation of the weights. */
+  resize: { fit: 'stretch', interpolation: 'bilinear', cropShare: 0.875 },
   normalization: imagenetNormalization,
   /** License of the ImageNet weights. */
   license: 'BSD-3-Clause',
@@ -99,7 +102,18 @@ export interface BackboneOptions {
   readonly weights?: string | undefined;
   /** Width and height in pixels. Default: that of the weights, mostly 224; `face` takes no other. */
   readonly sizePx?: number | undefined;
-  /** Mean and std of red, green and blue in 0..1, for ONNX files. Default: ImageNet's. */
+  /**
+   * How images are resized to the input: the whole image stretched, the central square, or the whole image with gray beside it. Default:
+   * what the weights' configuration says; `stretch` where it says nothing, and for `face` and ResNets.
+   */
+  readonly fit?: Fit | undefined;
+  /**
+   * For ONNX files: the value that features are taken from, `NAME`, or of tokens `NAME:cls` for the class token and `NAME:mean` for the mean of
+   * the others. Default: the output `image_embeds` or `pooler_output`; of `last_hidden_state` the class token and the mean of the patch
+   * tokens; else what enters the last linear layer.
+   */
+  readonly features?: string | undefined;
+  /** Mean and std of red, green and blue in 0..1, for ONNX files. Default: those of its `preprocessor_config.json`, else ImageNet's. */
   readonly mean?: readonly [number, number, number] | undefined;
   readonly std?: readonly [number, number, number] | undefined;
   /** The folder for downloads. */
@@ -119,7 +133,8 @@ export async function loadBackbones(
   options: BackboneOptions,
   context: RunContext = {},
 ): Promise<[Backbone, ...Backbone[]]> {
-  const { backbone = AUTO, weights, sizePx, mean, std } = options;
+  const { backbone = AUTO, weights, sizePx, fit, mean, std } = options;
+  checkFit(fit);
   if (backbone === AUTO) {
     for (const [key, value] of Object.entries({ weights, sizePx, mean, std })) {
       if (value !== undefined)
@@ -127,7 +142,7 @@ export async function loadBackbones(
           `${option(key as 'weights')} has no effect with ${option('backbone', AUTO)}; remove it, or name a backbone`,
         );
     }
-    return [await loadFace(), await loadObjects()];
+    return [withFit(await loadFace(), fit), withFit(await loadObjects(), fit)];
   }
   const names = backbone.split(',').map(name => name.trim());
   const twice = names.find((name, i) => names.indexOf(name) < i);
@@ -141,6 +156,12 @@ export async function loadBackbones(
     const sizes = `${first.sizePx} px of ${first.name} and ${other.sizePx} px of ${other.name}`;
     throw new UsageError(expected(option('backbone'), 'backbones of one input size', sizes, `set ${option('sizePx')}`));
   }
+  const textOf = ({ resize = STRETCH }: Backbone) => resizeText(resize);
+  const differing = others.find(each => textOf(each) !== textOf(first));
+  if (differing !== undefined) {
+    const got = `${textOf(first)} of ${first.name} and ${textOf(differing)} of ${differing.name}`;
+    throw new UsageError(expected(option('backbone'), 'backbones of one way to resize images', got));
+  }
   return [first, ...others];
 }
 
@@ -151,6 +172,19 @@ export async function loadBackbones(
  * @throws InputError where weights cannot be read or downloaded, or belong to another network.
  */
 export async function loadBackbone(options: BackboneOptions, context: RunContext = {}): Promise<Backbone> {
+  checkFit(options.fit);
+  return withFit(await loadNamed(options, context), options.fit);
+}
+
+function checkFit(fit: Fit | undefined): void {
+  if (fit !== undefined && !fits.includes(fit))
+    throw new UsageError(expected(option('fit'), fits.join(', '), `"${fit}"`));
+}
+
+const withFit = (backbone: Backbone, fit: Fit | undefined): Backbone =>
+  fit === undefined ? backbone : { ...backbone, resize: { ...(backbone.resize ?? STRETCH), fit } };
+
+async function loadNamed(options: BackboneOptions, context: RunContext): Promise<Backbone> {
   const { backbone = 'face', weights, sizePx, mean, std } = options;
   if (sizePx !== undefined && !(Number.isInteger(sizePx) && sizePx > 0 && sizePx <= LARGEST_PX)) {
     throw new UsageError(expected(option('sizePx'), `a whole number from 1 to ${LARGEST_PX}`, `${sizePx}`));
@@ -179,17 +213,28 @@ export async function loadBackbone(options: BackboneOptions, context: RunContext
   }
   if (resnet !== undefined) return await loadResnet(resnet, options, context);
   if (network) return await loadNetwork({ backbone, weights, sizePx, cacheDir: options.cacheDir }, context);
-  if (!backbone.endsWith('.onnx') && !existsSync(backbone)) {
-    const what = `${backboneNames.join(', ')}, timm/NAME or an ONNX file`;
+  if (!backbone.endsWith('.onnx') && !isHubOnnx(backbone) && !existsSync(backbone)) {
+    const what = `${backboneNames.join(', ')}, timm/NAME, an ONNX file or hf:OWNER/NAME`;
     const wayOut = `the nearest name is ${nearestName(backbone, backboneNames)}`;
     throw new UsageError(expected(option('backbone'), what, `"${backbone}"`, wayOut));
   }
-  const normalization: Normalization = {
-    scale: 1 / 255,
-    mean: mean ?? imagenetNormalization.mean,
-    std: std ?? imagenetNormalization.std,
-  };
-  return await loadForeign({ path: backbone, sizePx, normalization });
+  const { cacheDir } = options;
+  // The other values of this option are about all features of a backbone.
+  const features = ['last', 'stages', 'auto'].includes(options.features ?? 'last') ? undefined : options.features;
+  const path = await onnxFile(backbone, cacheDir, context);
+  const origin = hubOrigin(backbone);
+  return await loadForeign({ path, sizePx, mean, std, features, origin }, contextOf(context));
+}
+
+/** The path of an ONNX file that a backbone option names: of one on the hub where it is downloaded to; any other name as it is. */
+export async function onnxFile<T extends string | undefined>(
+  backbone: T,
+  cacheDir: string,
+  context: RunContext,
+): Promise<T | string> {
+  return backbone !== undefined && isHubOnnx(backbone)
+    ? await fetchOnnxFromHub(backbone, cacheDir, contextOf(context))
+    : backbone;
 }
 
 export type ResnetName = keyof typeof resnets;
@@ -202,7 +247,8 @@ async function loadResnet(name: ResnetName, options: BackboneOptions, context: R
   const { sizePx = resnetCommon.sizePx } = options;
   if (sizePx < SMALLEST_PX) throw new UsageError(expected(option('sizePx'), `at least ${SMALLEST_PX} px`, `${sizePx}`));
   const { parameters, ...about } = await resnetParameters(name, options, context);
-  return { name, sizePx, normalization: resnetCommon.normalization, ...about, ...resnetBackbone(name, parameters) };
+  const { normalization, resize } = resnetCommon;
+  return { name, sizePx, normalization, resize, ...about, ...resnetBackbone(name, parameters) };
 }
 
 /** The fields of a ResNet backbone that depend on its parameters. */

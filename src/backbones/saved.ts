@@ -12,7 +12,7 @@ import { type BackboneOutput, parametersFrom } from './resnet.js';
 
 /** The backbone of a saved model: its entry in the manifest and the constants of its network. */
 export interface SavedBackbone
-  extends Pick<Backbone, 'name' | 'source' | 'license' | 'sha256' | 'sizePx' | 'normalization'> {
+  extends Pick<Backbone, 'name' | 'source' | 'license' | 'sha256' | 'sizePx' | 'resize' | 'normalization' | 'output'> {
   readonly constants: ReadonlyMap<string, Tensor>;
   /** The network's file, for errors. */
   readonly path: string;
@@ -27,8 +27,8 @@ export interface SavedBackbone
  * @throws InputError where the weights belong to another network.
  */
 export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone> {
-  const { name, source, license, sha256, sizePx, normalization, constants, path, file } = saved;
-  const about = { name, source, license, sha256, sizePx, normalization };
+  const { name, source, license, sha256, sizePx, resize, normalization, output, constants, path, file } = saved;
+  const about = { name, source, license, sha256, sizePx, resize, normalization };
   const resnet = resnetNamed(name);
   const network = architectureNamed(name);
   const isForeign = resnet === undefined && network === undefined && name !== 'face';
@@ -42,7 +42,9 @@ export async function loadSavedBackbone(saved: SavedBackbone): Promise<Backbone>
     );
   if (resnet !== undefined) return { ...about, ...resnetBackbone(resnet, parametersFrom(constants, path)) };
   if (network !== undefined) return { ...about, ...networkBackbone(network, parametersFrom(constants, path)) };
-  const form = isForeign ? await loadForeign({ path: file!, sizePx, normalization }) : await loadFace();
+  // What earlier versions took is not named in their models.
+  const features = output ?? null;
+  const form = isForeign ? await loadForeign({ path: file!, sizePx, normalization, features }) : await loadFace();
   return { ...form, ...about, ...withConstants(form, constants, path) };
 }
 

@@ -22,6 +22,7 @@ export const optionKeys = [
   'faces',
   'features',
   'findRate',
+  'fit',
   'force',
   'from',
   'head',

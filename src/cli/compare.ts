@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { significant } from '../base/text.js';
+import { inputOf, isPlain, resizeText } from '../formats/resize.js';
 import type { ComparedModel, CompareResult } from '../verbs/compare-models.js';
 import { duration } from './duration.js';
 import { signed } from './evaluate.js';
@@ -93,6 +94,9 @@ function settingTexts(models: readonly ComparedModel[]): Record<string, (model: 
     backbone: ({ backbone }) => backbone.name,
     weights: ({ backbone }) => short(backbone.sha256),
     'input size': ({ input }) => `${input.sizePx} px`,
+    ...(models.some(({ input }) => !isPlain(inputOf(input))) && {
+      fit: ({ input }: ComparedModel) => resizeText(inputOf(input).resize),
+    }),
     ...Object.fromEntries(
       [...keys].map(key => [key, ({ configuration }: ComparedModel) => setting(configuration[key])]),
     ),

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../base/errors.js';
+import { type Fit, fits } from '../formats/resize.js';
 
 // Options that several commands share, and parsers of their values.
 
@@ -87,17 +88,18 @@ export interface BackboneFlags {
   readonly backbone?: string;
   readonly weights?: string;
   readonly size?: number;
+  readonly fit?: Fit;
   readonly mean?: [number, number, number];
   readonly std?: [number, number, number];
   readonly cache?: string;
 }
 
-/** Adds --backbone, --weights, --size, --mean, --std and --cache. */
+/** Adds --backbone, --weights, --size, --fit, --mean, --std and --cache. */
 export function backboneOptions(command: Command): Command {
   return command
     .option(
       '--backbone <name>',
-      'pretrained network: face, objects, resnet18 to resnet152, a short name such as dinov2-small, timm/NAME on the hub, an ONNX file, several joined by commas, or auto: face and objects, as far as they help (default: auto)',
+      'pretrained network: face, objects, resnet18 to resnet152, a short name such as dinov2-small, timm/NAME on the hub, an ONNX file, hf:OWNER/NAME for one on the hub, several joined by commas, or auto: face and objects, as far as they help (default: auto)',
     )
     .option(
       '--weights <source>',
@@ -108,8 +110,18 @@ export function backboneOptions(command: Command): Command {
       'width and height in px that images are resized to (default: that of the weights, mostly 224)',
       whole(1),
     )
-    .option('--mean <r,g,b>', 'mean of the colors, 0 to 1, for an ONNX file (default: that of ImageNet)', triple)
-    .option('--std <r,g,b>', 'standard deviation of the colors, for an ONNX file (default: that of ImageNet)', triple)
+    .addOption(
+      new Option(
+        '--fit <mode>',
+        'how images become square: stretch, the whole image; crop, the central square; pad, the whole image with gray beside it (default: that of the weights; stretch for face and ResNets)',
+      ).choices(fits),
+    )
+    .option(
+      '--mean <r,g,b>',
+      'mean of the colors, 0 to 1, for an ONNX file (default: that of its preprocessor_config.json, else of ImageNet)',
+      triple,
+    )
+    .option('--std <r,g,b>', 'standard deviation of the colors, for an ONNX file (default: in the same way)', triple)
     .option('--cache <dir>', CACHE_HELP);
 }
 

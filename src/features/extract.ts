@@ -11,6 +11,7 @@ import { Graph, type Value } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { copiesFor, createSession, type Session } from '../engine/runtime/session.js';
 import type { ArrayOf } from '../engine/tensor.js';
+import { resizeKey } from '../formats/resize.js';
 import { DECODER_VERSION } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
@@ -131,7 +132,7 @@ async function extract<D extends RowType>(
     let done = 0;
     let cached = 0;
     const results = runImages({
-      sizePx: backbone.sizePx,
+      input: backbone,
       count: samples.length,
       signal,
       profile,
@@ -269,8 +270,16 @@ function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {
   return toOnnx(graph);
 }
 
-function cacheKey({ name, sha256, sizePx, normalization }: Backbone, part: string, width: number): string {
-  const identity = JSON.stringify([DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width]);
+function cacheKey(
+  { name, sha256, sizePx, normalization, resize, output }: Backbone,
+  part: string,
+  width: number,
+): string {
+  const identity = JSON.stringify([
+    ...[DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width],
+    ...resizeKey({ resize }),
+    ...(output === undefined ? [] : [`output ${output}`]),
+  ]);
   return `${name}-${part}-${sha256Hex(identity).slice(0, 16)}`;
 }
 

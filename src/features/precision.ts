@@ -11,7 +11,7 @@ import { sha256Hex } from '../base/sha256.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { calibrations } from '../engine/quantize/ranges.js';
 import type { Tensor } from '../engine/tensor.js';
-import { decodeImage } from '../images/image.js';
+import { decodeInput } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { findQuantization, int8Build, LEAST_AGREEMENT, measureSpeedup, networkOf } from './quantize-backbone.js';
 
@@ -92,7 +92,7 @@ async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunCo
   const decode = async (i: number) => {
     const { file } = chosen[i]!;
     try {
-      return await decodeImage(await readSource(resolve(root, file)), { width: sizePx, height: sizePx });
+      return await decodeInput(await readSource(resolve(root, file)), backbone);
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;
       // Feature extraction reports the reason.

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { expected, InputError } from '../base/errors.js';
 import type { ValueRange } from '../base/value-range.js';
+import { manifestInputSchema } from './resize.js';
 
 /** The version of the model format that this version of eyeball writes and reads. */
 export const SCHEMA_VERSION = 1;
@@ -69,8 +70,8 @@ const manifestSchema = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
   /** The target's name and unit; null for no unit. */
   target: z.object({ name: z.string(), unit: z.string().nullable() }),
-  /** The whole image is resized to sizePx x sizePx with this kernel, without keeping its aspect ratio. */
-  input: z.object({ sizePx: z.int().positive().max(4096), kernel: z.literal('linear'), fit: z.literal('fill') }),
+  /** How images become pixels of sizePx x sizePx. */
+  input: manifestInputSchema,
   backbone: z.object({
     name: z.string(),
     source: z.string(),
@@ -78,6 +79,8 @@ const manifestSchema = z.object({
     sha256: z.string(),
     features: z.int().positive(),
     normalization: z.object({ scale: z.number(), mean: triple, std: triple }),
+    /** The value of an ONNX file that the features are: `NAME`, `NAME:cls` or `NAME:mean`; absent for the input of its last linear layer. */
+    output: z.string().optional(),
     /** The precision of its convolutions; absent for fp32. */
     precision: z.literal('int8').optional(),
     /** The blocks of features that were chosen, in order, and the backbones they come from; absent where they are a backbone's own. */

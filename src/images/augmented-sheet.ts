@@ -5,8 +5,9 @@ import { add, cast, transpose } from '../engine/graph/build.js';
 import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createSession } from '../engine/runtime/session.js';
+import type { ModelInput } from '../formats/resize.js';
 import { type Augmentation, augmentFeeds, buildAugmentation } from './augment.js';
-import { decodeImage } from './image.js';
+import { decodeInput } from './image.js';
 import { readSource } from './read-source.js';
 
 const GAP_PX = 8;
@@ -15,14 +16,15 @@ const GAP_PX = 8;
  * A contact sheet of augmented images as PNG: each row shows an image and `versions` random augmentations of it, by `seed`.
  *
  * @param paths One or more images.
- * @param sizePx Width and height of the training images, at which they are shown.
+ * @param input The input of the network that is trained; images are shown as they enter it.
  * @throws InputError with the path of an image that cannot be read, or if there is no image.
  */
 export async function augmentedSheet(
   paths: readonly string[],
   augmentation: Augmentation,
-  { seed, sizePx, versions = 7 }: { readonly seed: number; readonly sizePx: number; readonly versions?: number },
+  { seed, input, versions = 7 }: { readonly seed: number; readonly input: ModelInput; readonly versions?: number },
 ): Promise<Buffer> {
+  const { sizePx } = input;
   if (paths.length === 0) throw new InputError(expected('augmentedSheet', 'at least one image', 'none'));
   const random = createRandom(seed, 'augmented-sheet');
   const session = await createSession(augmentationModel(sizePx));
@@ -31,7 +33,7 @@ export async function augmentedSheet(
   const sheet = new Uint8Array(width * height * 3).fill(255);
   try {
     for (const [row, path] of paths.entries()) {
-      const original = await decode(path, sizePx);
+      const original = await decode(path, input);
       const copies = new Uint8Array(versions * original.length);
       for (let i = 0; i < versions; i++) copies.set(original, i * original.length);
       const { changed } = await session.run({
@@ -68,9 +70,9 @@ const tilesOf = (pixels: Uint8Array, count: number): Uint8Array[] =>
     pixels.subarray((i * pixels.length) / count, ((i + 1) * pixels.length) / count),
   );
 
-async function decode(path: string, sizePx: number): Promise<Uint8Array> {
+async function decode(path: string, input: ModelInput): Promise<Uint8Array> {
   try {
-    return await decodeImage(await readSource(path), { width: sizePx, height: sizePx });
+    return await decodeInput(await readSource(path), input);
   } catch (cause) {
     throw new InputError(`${path}: ${reasonOf(cause)}`, { cause });
   }

@@ -6,29 +6,42 @@ export interface Size {
   readonly height: number;
 }
 
+/** A rectangle of an image. */
+export interface Window extends Size {
+  readonly left: number;
+  readonly top: number;
+}
+
 // Weights are integers in units of 2^-11, as in OpenCV: the product of two of them and a byte fits in 30 bits. Integer arithmetic gives
 // the same result on every machine, within half a level of the exact one.
 const ONE = 1 << 11;
 
 /**
- * RGB pixels `[H, W, 3]` enlarged to uint8 `[H', W', 3]`, no smaller in width or height.
+ * RGB pixels `[H, W, 3]` enlarged to uint8 `[H', W', 3]`, no smaller in width or height; of these the part `part`.
  *
  * Bilinear with half-pixel centers and replicated edges: output i is sampled at (i + 0.5) W / W' - 0.5 of the input.
  *
  * Reference: torch.nn.functional.interpolate(mode='bilinear', align_corners=False), to within one level
+ * @param part Default: all of it.
  */
-export function enlarge(pixels: Uint8Array, from: Size, to: Size): Uint8Array {
+export function enlarge(
+  pixels: Uint8Array,
+  from: Size,
+  to: Size,
+  part: Window = { left: 0, top: 0, ...to },
+): Uint8Array {
   kernel ??= startKernel();
   const { stretchRow, blendRows } = kernel;
-  const across = taps(from.width, to.width);
-  const down = taps(from.height, to.height);
-  const samples = to.width * 3;
-  const sizes = [pixels.length, 4 * to.width, 4 * to.width, 4 * samples, 4 * samples, to.height * samples];
+  const { width, height } = part;
+  const across = taps(from.width, to.width, part.left, width);
+  const down = taps(from.height, to.height, part.top, height);
+  const samples = width * 3;
+  const sizes = [pixels.length, 4 * width, 4 * width, 4 * samples, 4 * samples, height * samples];
   const [input, offsets, weights, one, other, output] = placed(kernel.memory, sizes);
   const bytes = new Uint8Array(kernel.memory.buffer);
   bytes.set(pixels, input);
   const words = new Int32Array(kernel.memory.buffer);
-  for (let x = 0; x < to.width; x++) {
+  for (let x = 0; x < width; x++) {
     words[offsets / 4 + x] = 3 * across.first[x]!;
     words[weights / 4 + x] = (ONE - across.weight[x]!) | (across.weight[x]! << 16);
   }
@@ -38,16 +51,16 @@ export function enlarge(pixels: Uint8Array, from: Size, to: Size): Uint8Array {
   const fill = (line: typeof upper, row: number) => {
     if (line.row === row) return;
     line.row = row;
-    stretchRow(input + row * from.width * 3, offsets, weights, to.width, line.at);
+    stretchRow(input + row * from.width * 3, offsets, weights, width, line.at);
   };
-  for (let y = 0; y < to.height; y++) {
+  for (let y = 0; y < height; y++) {
     const first = down.first[y]!;
     if (upper.row !== first) [upper, lower] = [lower, upper];
     fill(upper, first);
     fill(lower, Math.min(first + 1, from.height - 1));
     blendRows(upper.at, lower.at, down.weight[y]!, samples, output + y * samples);
   }
-  return bytes.slice(output, output + to.height * samples);
+  return bytes.slice(output, output + height * samples);
 }
 
 interface Taps {
@@ -57,11 +70,11 @@ interface Taps {
   readonly weight: Int32Array;
 }
 
-function taps(from: number, to: number): Taps {
-  const first = new Int32Array(to);
-  const weight = new Int32Array(to);
-  for (let i = 0; i < to; i++) {
-    const at = Math.min(Math.max(((i + 0.5) * from) / to - 0.5, 0), from - 1);
+function taps(from: number, to: number, start: number, count: number): Taps {
+  const first = new Int32Array(count);
+  const weight = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    const at = Math.min(Math.max(((start + i + 0.5) * from) / to - 0.5, 0), from - 1);
     first[i] = Math.floor(at);
     weight[i] = Math.round((at - first[i]!) * ONE);
   }

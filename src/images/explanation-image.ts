@@ -1,15 +1,18 @@
 import sharp, { type OverlayOptions } from 'sharp';
 import type { Tensor } from '../engine/tensor.js';
+import type { ResizePlan } from '../formats/resize.js';
 import { captionTile } from './contact-sheet.js';
 import type { Size } from './enlarge.js';
 import { COOL, overlayPixels, WARM } from './explanation-overlay.js';
-import { decodeImage, probeImage } from './image.js';
+import { decodeImage, decodeInput, probeImage } from './image.js';
 
 /** Content of an explanation image. */
 export interface DrawnExplanation {
   /** The image, encoded. */
   readonly bytes: Uint8Array;
-  /** Attribution map `[H, W]` over the whole image: positive parts increase the prediction. */
+  /** How the model's input was made of it. */
+  readonly resize: ResizePlan;
+  /** Attribution map `[H, W]` over the model's input: positive parts increase the prediction. */
   readonly map: Tensor<'float32'>;
   /** Large text: the prediction. */
   readonly title: string;
@@ -28,14 +31,16 @@ const GAP_PX = 16;
 const TITLE_PX = 20;
 const NOTE_PX = 13;
 /**
- * The image beside its gray version with the attribution map as an overlay, as PNG: warm where it increases the prediction, cool where it
+ * The image, or the part of it that the model reads, beside its gray version with the attribution map as an overlay, as PNG: warm where it increases the prediction, cool where it
  * decreases it, opacity by magnitude.
  */
-export async function explanationPng({ bytes, map, title, note }: DrawnExplanation): Promise<Buffer> {
-  const size = fitted(await probeImage(bytes));
+export async function explanationPng({ bytes, resize, map, title, note }: DrawnExplanation): Promise<Buffer> {
+  const isWhole = resize.fit === 'stretch';
+  const size = isWhole ? fitted(await probeImage(bytes)) : { width: EDGE_PX, height: EDGE_PX };
   const { width, height } = size;
   const raw = { width, height, channels: 3 } as const;
-  const image = await sharp(await decodeImage(bytes, size), { raw })
+  const pixels = isWhole ? decodeImage(bytes, size) : decodeInput(bytes, { sizePx: EDGE_PX, resize });
+  const image = await sharp(await pixels, { raw })
     .png()
     .toBuffer();
   const gray = await sharp(image).grayscale().toColourspace('srgb').png().toBuffer();

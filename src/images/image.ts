@@ -1,12 +1,14 @@
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Metadata, type Region, type Sharp } from 'sharp';
 import { Budget } from '../base/concurrency.js';
 import { InputError, reasonOf } from '../base/errors.js';
 import { resourceError } from '../base/files.js';
 import { during, type Profile } from '../base/profile.js';
+import { type Interpolation, isPlain, type ModelInput } from '../formats/resize.js';
 import { enlarge, type Size } from './enlarge.js';
 import { IMAGE_FORMATS, type ImageFormat, type ImageWarning, sniffFormat } from './image-format.js';
 import { hasEndOfImage, jpegFrame, jpegOrientation, withEndOfImage } from './jpeg-header.js';
 import { nameContent, rawInTiff } from './name-content.js';
+import { completeInput, type Placement, placementOf, shrunkSize } from './placement.js';
 import { decodeSmallJpeg, isWholeJpeg } from './small-jpeg.js';
 import { tiffBits, tiffSampleFault } from './tiff-header.js';
 import { type Raster, sceneSize } from './warp.js';
@@ -53,23 +55,57 @@ export async function decodeImage(bytes: Uint8Array, size: Size, profile?: Profi
   return (await decodeWithWarning(bytes, size, profile)).pixels;
 }
 
+/** The pixels of an image, and its warning. */
+interface DecodedImage {
+  readonly pixels: Uint8Array;
+  readonly warning?: ImageWarning | undefined;
+}
+
 /** `decodeImage`, with the image's warning if it has one. */
-export async function decodeWithWarning(
-  bytes: Uint8Array,
-  size: Size,
-  profile?: Profile,
-): Promise<{ readonly pixels: Uint8Array; readonly warning?: ImageWarning | undefined }> {
+export async function decodeWithWarning(bytes: Uint8Array, size: Size, profile?: Profile): Promise<DecodedImage> {
   const format = sniffFormat(bytes) ?? (await refuse(bytes));
   const decoded = await during(profile, 'decode', async () => {
     const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, size) : undefined;
     if (typeof small === 'object') return { ...small, isDamaged: false };
-    const large = await shrunk(bytes, format, size);
+    const large = await shrunk(bytes, format, image => shrink(image, size));
     return small === 'damaged' ? { ...large, isDamaged: true } : large;
   });
   const { data, width, height, isDamaged } = decoded;
   const warning = isDamaged ? 'damaged' : (await is12In16(bytes, format, data)) ? 'dark' : undefined;
   if (width === size.width && height === size.height) return { pixels: data, warning };
   return { pixels: await during(profile, 'resize', () => enlarge(data, { width, height }, size)), warning };
+}
+
+/**
+ * Decodes an image for the input of a network, uint8 `[sizePx, sizePx, 3]`: like `decodeImage`, resized by the network's plan.
+ *
+ * @returns Read-only if `bytes` came from `readsForTwo`, since the pixels may be shared.
+ * @throws InputError as decodeImage does
+ */
+export async function decodeInput(bytes: Uint8Array, input: ModelInput, profile?: Profile): Promise<Uint8Array> {
+  return (await decodeInputWithWarning(bytes, input, profile)).pixels;
+}
+
+/** `decodeInput`, with the image's warning if it has one. */
+export async function decodeInputWithWarning(
+  bytes: Uint8Array,
+  input: ModelInput,
+  profile?: Profile,
+): Promise<DecodedImage> {
+  const { sizePx } = input;
+  if (isPlain(input)) return await decodeWithWarning(bytes, { width: sizePx, height: sizePx }, profile);
+  const format = sniffFormat(bytes) ?? (await refuse(bytes));
+  const image = await probeImage(bytes);
+  const placement = placementOf(image, input);
+  const { data, isDamaged } = await during(profile, 'decode', async () => {
+    const small = format === 'jpeg' ? await decodeSmallJpeg(bytes, placement.scaled) : undefined;
+    if (typeof small === 'object') return { ...small, isDamaged: false };
+    const reduce = (source: Sharp) => shrinkTo(source, image, placement, input.resize!.interpolation);
+    const large = await shrunk(bytes, format, reduce);
+    return small === 'damaged' ? { ...large, isDamaged: true } : large;
+  });
+  const warning = isDamaged ? 'damaged' : (await is12In16(bytes, format, data)) ? 'dark' : undefined;
+  return { pixels: await during(profile, 'resize', () => completeInput(data, image, placement, input)), warning };
 }
 
 /** True if all values of a 16-bit image, without alpha, are below 4096. */
@@ -117,12 +153,10 @@ async function decodedBytes(bytes: Uint8Array, format: ImageFormat): Promise<num
   return width * height * channels * (depth === 'uchar' ? 1 : 2);
 }
 
-async function shrunk(bytes: Uint8Array, format: ImageFormat, size: Size) {
-  const { result, isDamaged } = await decoded(bytes, format, image => shrink(image, size)).catch(
-    async (thrown: unknown) => {
-      throw await readable(thrown, bytes, format);
-    },
-  );
+async function shrunk(bytes: Uint8Array, format: ImageFormat, reduce: (image: Sharp) => ReturnType<typeof shrink>) {
+  const { result, isDamaged } = await decoded(bytes, format, reduce).catch(async (thrown: unknown) => {
+    throw await readable(thrown, bytes, format);
+  });
   const { data, info } = result;
   if (info.channels !== 3) {
     throw new InputError(`expected a ${format} with gray or color channels, got ${info.channels} channels`);
@@ -199,15 +233,29 @@ const header = (bytes: Uint8Array): Promise<Metadata> =>
   sharp(bytes, { limitInputPixels: MAX_IMAGE_PIXELS }).metadata();
 
 /** RGB pixels, in each direction of the given size or the image's own, whichever is smaller. */
-function shrink(image: Sharp, { width, height }: Size) {
+function shrink(image: Sharp, size: Size, kernel: 'linear' | 'cubic' = 'linear', cut?: Region) {
   // Enlarging is left to enlarge(): libvips shifts an enlarged image by half a pixel right and down, and takes five times the CPU time for
   // a small JPEG from 125 to 224 px (3.9 ms against 0.75).
   // toBuffer, not toUint8Array: that leaks memory in sharp 0.35.5, 0.15 MB per image of 224 px.
-  return image
-    .resize(width, height, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
+  const resized = image.resize(size.width, size.height, { fit: 'fill', kernel, withoutEnlargement: true });
+  return (cut === undefined ? resized : resized.extract(cut))
     .flatten({ background: '#ffffff' })
     .raw()
     .toBuffer({ resolveWithObject: true });
+}
+
+/** As `shrink`, by a placement: in each direction that is shrunk, only its window. */
+function shrinkTo(source: Sharp, image: Size, placement: Placement, interpolation: Interpolation) {
+  const { scaled, window } = placement;
+  const to = { width: Math.min(scaled.width, image.width), height: Math.min(scaled.height, image.height) };
+  const { width, height } = shrunkSize(image, placement);
+  const cut = {
+    left: image.width > scaled.width ? window.left : 0,
+    top: image.height > scaled.height ? window.top : 0,
+    width,
+    height,
+  };
+  return shrink(source, to, interpolation === 'bicubic' ? 'cubic' : 'linear', cut);
 }
 
 /**

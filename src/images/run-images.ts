@@ -2,15 +2,16 @@ import { mapAhead } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import { during, type Profile } from '../base/profile.js';
 import type { Tensor } from '../engine/tensor.js';
-import { decodeWithWarning } from './image.js';
+import type { ModelInput } from '../formats/resize.js';
+import { decodeInputWithWarning } from './image.js';
 import type { ImageWarning } from './image-format.js';
 
 /** Images to run a model on. */
 export interface ImageRun {
   /** Computes the outputs for `pixels`, uint8 RGB `[N, H, W, 3]`; may take over their memory. */
   compute(pixels: Tensor<'uint8'>): Promise<Record<string, Tensor>>;
-  /** Width and height of the images in `pixels`. */
-  readonly sizePx: number;
+  /** The size of the images in `pixels`, and how they are resized. */
+  readonly input: ModelInput;
   /** Number of images; each is identified by its index. */
   readonly count: number;
   /** The encoded bytes of an image; undefined skips it. */
@@ -64,23 +65,24 @@ interface DecodedBatch extends Omit<ImageResults, 'outputs'> {
   readonly pixels: readonly Uint8Array[];
 }
 
-async function settle({ compute, sizePx, profile }: ImageRun, batch: DecodedBatch): Promise<ImageResults> {
+async function settle({ compute, input, profile }: ImageRun, batch: DecodedBatch): Promise<ImageResults> {
   const { pixels, ...rest } = batch;
+  const { sizePx } = input;
   if (pixels.length === 0) return { ...rest, outputs: {} };
   const each = sizePx * sizePx * 3;
   const data = new Uint8Array(pixels.length * each);
   pixels.forEach((image, i) => {
     data.set(image, i * each);
   });
-  const input: Tensor<'uint8'> = { dtype: 'uint8', shape: [pixels.length, sizePx, sizePx, 3], data };
-  return { ...rest, outputs: await during(profile, 'compute', () => compute(input)) };
+  const images: Tensor<'uint8'> = { dtype: 'uint8', shape: [pixels.length, sizePx, sizePx, 3], data };
+  return { ...rest, outputs: await during(profile, 'compute', () => compute(images)) };
 }
 
-async function* decodedBatches({ count, read, sizePx, signal, profile }: ImageRun): AsyncGenerator<DecodedBatch> {
+async function* decodedBatches({ count, read, input, signal, profile }: ImageRun): AsyncGenerator<DecodedBatch> {
   const decode = async (index: number) => {
     try {
       const bytes = await during(profile, 'read', () => read(index));
-      return { index, ...(bytes && (await decodeWithWarning(bytes, { width: sizePx, height: sizePx }, profile))) };
+      return { index, ...(bytes && (await decodeInputWithWarning(bytes, input, profile))) };
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;
       return { index, reason: thrown.message };

@@ -1,5 +1,6 @@
 import { significant } from '../base/text.js';
 import type { Manifest } from '../formats/manifest.js';
+import { inputOf } from '../formats/resize.js';
 import { modelIndex, type TestFigures } from './card-index.js';
 import { limitsOf } from './card-limits.js';
 
@@ -37,7 +38,7 @@ npx eyeball-ml predict . photo.jpg
 \`\`\`
 
 \`model.onnx\` takes \`pixels\`, uint8 RGB \`[N, ${input.sizePx}, ${input.sizePx}, 3]\`, and gives \`value\`, float32 \`[N]\`, and \`features\`, float32
-\`[N, ${backbone.features}]\`. Stretch the whole image to ${input.sizePx} x ${input.sizePx} pixels (bilinear); the network normalizes them.
+\`[N, ${backbone.features}]\`. ${resizing(inputOf(input))}; the network normalizes them.
 
 ## Measured error
 
@@ -60,6 +61,14 @@ ${headOf(configuration)}
 
 All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.
 `;
+}
+
+/** What is done with an image before the network. */
+function resizing({ sizePx, resize: { fit, interpolation, cropShare } }: ReturnType<typeof inputOf>): string {
+  const size = `${sizePx} x ${sizePx} pixels (${interpolation})`;
+  if (fit === 'stretch') return `Stretch the whole image to ${size}`;
+  if (fit === 'pad') return `Resize the image to fit into ${size}, centered, with gray (128) beside it`;
+  return `Resize the shorter edge to ${Math.floor(sizePx / cropShare)} pixels and take the center of ${size}`;
 }
 
 function testedOn({ data, evaluation }: TestFigures, unit: string): string {

@@ -8,6 +8,7 @@ import type { RunContext } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { contentHash } from '../features/feature-cache.js';
+import { type ModelInput, resizeKey, STRETCH, toManifestInput } from '../formats/resize.js';
 import { encodePng } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { faceCropper } from './crop-faces.js';
@@ -16,23 +17,24 @@ import { faceCropper } from './crop-faces.js';
 const CROP_VERSION = 1;
 
 /**
- * The dataset of the largest face of each image, cropped and leveled by `shown` to `sizePx`: PNG files in `cacheDir`, each made once, with a
- * name from the image's path and content. Images without a face are skipped, with the reason.
+ * The dataset of the largest face of each image, cropped and leveled by `shown` for a model of this input: PNG files in `cacheDir`, each made
+ * once, with a name from the image's path and content. Images without a face are skipped, with the reason.
  *
  * @throws InputError if no image shows a face; ResourceError if a crop cannot be saved; AbortedError once the signal is aborted.
  */
 export async function cropDataset(
   dataset: Dataset,
   shown: FaceAlignment,
-  sizePx: number,
+  model: ModelInput,
   cacheDir: string,
   { onProgress, signal }: RunContext = {},
 ): Promise<Dataset> {
   const { root, samples } = dataset;
-  const key = sha256Hex(JSON.stringify([CROP_VERSION, shown, sizePx]));
+  const { sizePx, resize = STRETCH } = model;
+  const key = sha256Hex(JSON.stringify([CROP_VERSION, shown, sizePx, ...resizeKey(model)]));
   const folder = join(resolve(cacheDir), 'faces', key.slice(0, 16));
   const framing = { ...shown, images: 0, faces: 0 };
-  const cropper = faceCropper({ framing, input: { sizePx, kernel: 'linear', fit: 'fill' } }, root, {});
+  const cropper = faceCropper({ framing, input: toManifestInput(model) }, root, {});
   const cropped = async (index: number): Promise<Sample | Skipped> => {
     const { file } = samples[index]!;
     try {
@@ -40,8 +42,10 @@ export async function cropDataset(
       const crop = cropName(file, contentHash(bytes));
       if (!existsSync(join(folder, crop))) {
         const [largest] = await cropper.crop(bytes);
-        const png = await encodePng({ pixels: largest!.pixels, width: sizePx, height: sizePx });
-        await save(join(folder, crop), png);
+        const { aligned, pixels } = largest!;
+        // Other fits are applied when the file is decoded.
+        const shownAs = resize.fit === 'stretch' ? { pixels, width: sizePx, height: sizePx } : aligned;
+        await save(join(folder, crop), await encodePng(shownAs));
       }
       return { ...samples[index]!, file: crop };
     } catch (thrown) {

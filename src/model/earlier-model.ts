@@ -7,6 +7,7 @@ import { expected, InputError } from '../base/errors.js';
 import { sha256Hex } from '../base/sha256.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { Manifest } from '../formats/manifest.js';
+import { inputOf } from '../formats/resize.js';
 import { type ModelHead, readHead } from '../training/head.js';
 import { checkChecksum } from './checks.js';
 import { modelFolder, readPart } from './model-files.js';
@@ -51,7 +52,7 @@ export async function openEarlierModel(
   const sha256 = configuration.tune === 'head' ? about.sha256 : manifest.sha256;
   const backbone =
     about.blocks === undefined
-      ? await loadSavedBackbone({ ...about, sha256, sizePx: input.sizePx, constants, path: where, file })
+      ? await loadSavedBackbone({ ...about, ...inputOf(input), sha256, constants, path: where, file })
       : await loadParts(manifest, about.blocks, { folder, cacheDir });
   return { folder, manifest, backbone, head };
 }
@@ -79,5 +80,5 @@ async function loadParts(
       );
     loaded.push(backbone);
   }
-  return combineBlocks(loaded, parseBlocks(blocks.join('+'), loaded));
+  return { ...combineBlocks(loaded, parseBlocks(blocks.join('+'), loaded)), resize: inputOf(input).resize };
 }

@@ -3,7 +3,8 @@ import { InputError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
-import { decodeImage } from '../images/image.js';
+import type { ModelInput } from '../formats/resize.js';
+import { decodeInput } from '../images/image.js';
 import { readNamedSource } from '../images/read-source.js';
 import { attributionModel } from './attribution.js';
 import { type ExplainedModel, type Explanation, explain } from './explain.js';
@@ -27,7 +28,8 @@ export interface ExplainOptions extends RunContext {
 }
 
 /** The parts of a loaded model that explanations need. */
-export interface ExplainableModel extends Pick<ExplainedModel, 'sizePx' | 'range' | 'values'> {
+export interface ExplainableModel extends Pick<ExplainedModel, 'range' | 'values'> {
+  readonly input: ModelInput;
   /** The bytes of its `model.onnx`. */
   network(): Promise<Uint8Array>;
   /** Its path, with which errors start. */
@@ -44,11 +46,13 @@ export async function* explainImages(
   images: readonly (string | Uint8Array)[],
   { seed = 0, onProgress, signal }: ExplainOptions,
 ): AsyncGenerator<ExplainedImage> {
-  const { sizePx } = model;
+  const { sizePx } = model.input;
   const attribution = attributionModel(await model.network(), sizePx, model.where);
   const session = attribution && (await createSession(attribution.model, model.session));
   const explained: ExplainedModel = {
-    ...model,
+    range: model.range,
+    values: model.values,
+    sizePx,
     attribution: attribution && {
       ...attribution,
       map: async pixels => (await session!.run({ pixels }, { handOver: true })).map as Tensor<'float32'>,
@@ -57,7 +61,7 @@ export async function* explainImages(
   const read = async (index: number) => {
     try {
       const bytes = await readNamedSource(images[index]!, signal);
-      return { bytes, pixels: await decodeImage(bytes, { width: sizePx, height: sizePx }) };
+      return { bytes, pixels: await decodeInput(bytes, model.input) };
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown;
       return thrown.message;

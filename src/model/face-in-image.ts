@@ -1,8 +1,9 @@
-import { cropFace } from '../backbones/face-detector/alignment.js';
+import { alignedFace, faceInput } from '../backbones/face-detector/alignment.js';
 import { angleOfFace, type Face } from '../backbones/face-detector/face.js';
 import type { FindOptions } from '../backbones/face-detector/find-faces.js';
 import { InputError } from '../base/errors.js';
 import type { Manifest, ManifestAlignment } from '../formats/manifest.js';
+import { inputOf } from '../formats/resize.js';
 import { type Pyramid, pyramidOf, type Raster } from '../images/warp.js';
 
 /** The position of a face in an image, after its EXIF orientation is applied. */
@@ -20,9 +21,10 @@ export interface FaceInImage {
   readonly small?: true;
 }
 
-/** A face, and its crop: uint8 RGB `[sizePx, sizePx, 3]`. */
+/** A face, its crop as it was cut out, and that crop as the model's input: uint8 RGB `[sizePx, sizePx, 3]`. */
 export interface FaceCrop {
   readonly face: FaceInImage;
+  readonly aligned: Raster;
   readonly pixels: Uint8Array;
 }
 
@@ -44,7 +46,7 @@ export type FindFaces = (image: Pyramid, options?: FindOptions) => Promise<Face[
 export async function cropFacesOf(
   scene: Raster & { readonly shrunk: number },
   find: FindFaces,
-  { framing, input: { sizePx } }: Pick<Manifest, 'input'> & { readonly framing: ManifestAlignment },
+  { framing, input }: Pick<Manifest, 'input'> & { readonly framing: ManifestAlignment },
   options?: FindOptions,
 ): Promise<FaceCrop[]> {
   const image = pyramidOf(scene);
@@ -55,10 +57,11 @@ export async function cropFacesOf(
       `expected a face, got none in ${Math.round(width / shrunk)} x ${Math.round(height / shrunk)} px`,
     );
   }
-  return faces.map(face => ({
-    face: inSource(face, scene.shrunk),
-    pixels: cropFace(image, face, framing, sizePx),
-  }));
+  const own = inputOf(input);
+  return faces.map(face => {
+    const aligned = alignedFace(image, face, framing, own);
+    return { face: inSource(face, scene.shrunk), aligned, pixels: faceInput(aligned, own) };
+  });
 }
 
 function inSource(face: Face, shrunk: number): FaceInImage {

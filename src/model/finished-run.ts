@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { expected, InputError } from '../base/errors.js';
 import { option } from '../base/options.js';
 import type { Manifest } from '../formats/manifest.js';
+import { inputOf, resizeText } from '../formats/resize.js';
 import { readManifest } from './model.js';
 
 /** The settings in a manifest that determine the outcome of a run. */
 export type RunSettings = Pick<Manifest, 'target' | 'configuration'> & {
-  readonly sizePx: number;
+  readonly input: Manifest['input'];
   readonly backbone: string;
   readonly backboneSha256: string;
   readonly data: string;
@@ -17,6 +18,8 @@ export type RunSettings = Pick<Manifest, 'target' | 'configuration'> & {
 export async function finishedModel(out: string): Promise<Manifest | undefined> {
   return existsSync(join(out, 'eyeball.json')) ? await readManifest(out) : undefined;
 }
+
+const fitText = (input: Manifest['input']): string => resizeText(inputOf(input).resize);
 
 // Settings that a manifest has only if they were given.
 const OPTIONAL = ['min', 'max', 'faces', 'decisions', 'from', 'fromSha256'] as const;
@@ -34,7 +37,8 @@ export function checkSameRun(out: string, finished: Manifest, settings: RunSetti
     ['unit', target.unit, settings.target.unit],
     ['backbone', backbone.name, settings.backbone],
     ['weights', backbone.sha256.slice(0, 12), settings.backboneSha256.slice(0, 12)],
-    ['size', input.sizePx, settings.sizePx],
+    ['size', input.sizePx, settings.input.sizePx],
+    ['fit', fitText(input), fitText(settings.input)],
     ['images and labels', dataset.fingerprint.slice(0, 12), settings.data.slice(0, 12)],
     ...Object.entries({ ...known, ...settings.configuration }).map(
       ([key, now]) => [key, configuration[key], now] as const,

@@ -16,7 +16,7 @@ import { findTrainingLeaks, indexOfModel } from './training-leaks.js';
 
 /** The options of a training whose defaults come from the model that it continues. */
 interface FromOptions
-  extends Pick<BackboneOptions, 'weights' | 'sizePx' | 'mean' | 'std'>,
+  extends Pick<BackboneOptions, 'weights' | 'sizePx' | 'fit' | 'features' | 'mean' | 'std'>,
     Pick<TrainingOptions, 'min' | 'max'> {
   readonly from?: string | undefined;
   readonly faces?: boolean | undefined;
@@ -29,11 +29,13 @@ interface FromOptions
  * @throws UsageError for options that the model's backbone determines.
  */
 export async function optionsFrom<T extends FromOptions>(options: T): Promise<{ options: T; manifest?: Manifest }> {
-  const { from, weights, sizePx, mean, std } = options;
+  const { from, weights, sizePx, fit, features, mean, std } = options;
   if (from === undefined) return { options };
   const own = [
     ['weights', weights],
     ['sizePx', sizePx],
+    ['fit', fit],
+    ['features', features],
     ['mean', mean],
     ['std', std],
   ] as const;

@@ -4,6 +4,7 @@ import { float32Range, isClamped } from '../base/value-range.js';
 import type { Session, SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
+import { inputOf } from '../formats/resize.js';
 import { warningText } from '../images/image-format.js';
 import { readNamedSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
@@ -134,7 +135,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     await closeNetwork(network);
     throw thrown;
   }
-  const { sizePx } = manifest.input;
+  const input = inputOf(manifest.input);
   const session = await network.session;
   const compute = async (pixels: Tensor, options?: { readonly handOver?: boolean }) =>
     (await session.run({ pixels }, options)) as Record<string, Tensor<'float32'>>;
@@ -161,7 +162,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
     explain: (images, context = {}) =>
       explainImages(
         {
-          sizePx,
+          input,
           range: float32Range(range),
           values: async pixels =>
             (await session.run({ pixels }, { outputs: [explained], handOver: true }))[explained]!.data as Float32Array,
@@ -192,7 +193,7 @@ async function predictWith(
   const compute = (pixels: Tensor) => session.run({ pixels }, { outputs: reader.outputs, handOver: true });
   const run = {
     compute: tta ? (pixels: Tensor<'uint8'>) => meanOf([pixels, mirror(pixels)], compute) : compute,
-    sizePx: manifest.input.sizePx,
+    input: inputOf(manifest.input),
     count: images.length,
     read: (index: number) => {
       const image = images[index]!;

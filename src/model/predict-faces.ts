@@ -33,7 +33,7 @@ export async function* predictFaces(run: ImageRun, crop: CropFaces): AsyncGenera
       if (!(thrown instanceof InputError)) throw thrown;
       return { index, found: [], reason: thrown.message };
     }
-    const outputs = await run.compute(sideBySide(crops, run.sizePx));
+    const outputs = await run.compute(sideBySide(crops, run.input.sizePx));
     return { index, found: crops.map(({ face }, row) => ({ face, outputs, row })) };
   };
   yield* mapAhead(run.count, AHEAD, work, run.signal);

@@ -7,6 +7,7 @@ import { sha256Hex } from '../base/sha256.js';
 import { createSession } from '../engine/runtime/session.js';
 import { type Epoch, EVENTS_FILE, formatEvents } from '../formats/events.js';
 import { formatManifest, type Manifest, SCHEMA_VERSION } from '../formats/manifest.js';
+import { toManifestInput } from '../formats/resize.js';
 import { TRAINING_INDEX } from '../similarity/training-index.js';
 import type { ModelFit } from '../training/model-fit.js';
 import { encodeTensorboard, tensorboardFileName } from '../training/tensorboard.js';
@@ -37,7 +38,7 @@ export async function saveModel(folder: OutputFolder, parts: ModelParts): Promis
   const manifest: Manifest = {
     schemaVersion: SCHEMA_VERSION,
     target: parts.target,
-    input: { sizePx: backbone.sizePx, kernel: 'linear', fit: 'fill' },
+    input: toManifestInput(backbone),
     backbone: describe(backbone),
     sha256: sha256Hex(network),
     trainingIndexSha256: sha256Hex(index),
@@ -63,7 +64,7 @@ export async function saveModel(folder: OutputFolder, parts: ModelParts): Promis
 }
 
 function describe({ blocks, parts, ...backbone }: Backbone): Manifest['backbone'] {
-  const { name, source, license, sha256, width, normalization, precision } = backbone;
+  const { name, source, license, sha256, width, normalization, output, precision } = backbone;
   const { scale, mean, std } = normalization;
   return {
     name,
@@ -72,6 +73,7 @@ function describe({ blocks, parts, ...backbone }: Backbone): Manifest['backbone'
     sha256,
     features: width,
     normalization: { scale, mean: [...mean], std: [...std] },
+    ...(output !== undefined && { output }),
     ...(precision && { precision }),
     ...(blocks && { blocks: blocks.map(blockName) }),
     ...(parts && { parts: parts.map(({ name, source, license, sha256 }) => ({ name, source, license, sha256 })) }),

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { readBytesIfThere } from '../base/files.js';
 import { contentHash } from '../features/feature-cache.js';
+import { inputOf } from '../formats/resize.js';
 import { thumbnail } from '../images/contact-sheet.js';
-import { decodeImage } from '../images/image.js';
+import { decodeInput } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { embed } from '../similarity/embedding.js';
 import { nearestNeighbors } from '../similarity/nearest-neighbors.js';
@@ -71,11 +72,11 @@ async function nearestTraining(
   count: number,
 ): Promise<number[][]> {
   if (embeddings === undefined) return images.map(() => []);
-  const { sizePx } = model.manifest.input;
+  const input = inputOf(model.manifest.input);
+  const { sizePx } = input;
   const each = sizePx * sizePx * 3;
   const pixels = new Uint8Array(images.length * each);
-  for (const [i, bytes] of images.entries())
-    pixels.set(await decodeImage(bytes, { width: sizePx, height: sizePx }), i * each);
+  for (const [i, bytes] of images.entries()) pixels.set(await decodeInput(bytes, input), i * each);
   const shape = [images.length, sizePx, sizePx, 3];
   const { features } = await model.run({ dtype: 'uint8', shape, data: pixels });
   const width = features.shape[1]!;

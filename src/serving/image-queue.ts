@@ -1,7 +1,8 @@
 import { Budget } from '../base/concurrency.js';
 import { InputError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
-import { decodeImage, MAX_IMAGE_PIXELS, probeImage } from '../images/image.js';
+import { inputOf } from '../formats/resize.js';
+import { decodeInput, MAX_IMAGE_PIXELS, probeImage } from '../images/image.js';
 import { sniffFormat } from '../images/image-format.js';
 import type { FaceInImage } from '../model/face-in-image.js';
 import type { Model } from '../model/model.js';
@@ -87,11 +88,10 @@ export class BatchQueue implements ImageQueue {
   }
 
   async #decode(bytes: Uint8Array, job: Job): Promise<void> {
-    const { sizePx } = this.#model.manifest.input;
     this.#decoding++;
     try {
       await checkHeader(bytes, this.#limits.imagePixels);
-      const pixels = await decodeImage(bytes, { width: sizePx, height: sizePx });
+      const pixels = await decodeInput(bytes, inputOf(this.#model.manifest.input));
       this.#ready.push({ ...job, pixels, since: performance.now() });
     } catch (reason) {
       this.#present--;

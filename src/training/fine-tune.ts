@@ -6,8 +6,9 @@ import { cast, reshape } from '../engine/graph/build.js';
 import type { Value } from '../engine/graph/graph.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type MirroredRows, readEither } from '../features/feature-cache.js';
+import type { ModelInput } from '../formats/resize.js';
 import { type AugmentName, augmentFeeds, buildAugmentation, findAugmentation } from '../images/augment.js';
-import { decodeImage } from '../images/image.js';
+import { decodeInput } from '../images/image.js';
 import { readSource } from '../images/read-source.js';
 import { type Fit, type FitOptions, fit } from './fit.js';
 import { balanced, buildTrainedHead, dropoutFeeds } from './fit-head.js';
@@ -49,7 +50,6 @@ export const fineTuneRecipe = (options: RecipeOptions): Recipe =>
 /** The training problem of fine-tuning, for `fit` and `findLearningRate`. */
 export function fineTuneProblem(options: FineTuneOptions): Problem {
   const { backbone, part, input, head, loss, labels, train, validation, balance } = options;
-  const { sizePx } = backbone;
   const augmentation = input.kind === 'images' ? findAugmentation(input.augment) : undefined;
   const shape = part.below === undefined ? [] : stageShape(backbone, part.below);
   const scale = { std: head.target?.std ?? 1, bins: head.bins };
@@ -105,7 +105,7 @@ export function fineTuneProblem(options: FineTuneOptions): Problem {
         ...changes,
         pixels: await pixelsOf(
           indices.map(i => input.paths[i]!),
-          sizePx,
+          backbone,
         ),
       };
     },
@@ -141,13 +141,14 @@ export async function fineTune(options: FineTuneOptions, context: RunContext = {
 }
 
 /** The images at these paths as pixels, uint8 `[N, S, S, 3]`. */
-async function pixelsOf(paths: readonly string[], sizePx: number): Promise<Tensor> {
+async function pixelsOf(paths: readonly string[], input: ModelInput): Promise<Tensor> {
+  const { sizePx } = input;
   const each = sizePx * sizePx * 3;
   const data = new Uint8Array(paths.length * each);
   await Promise.all(
     paths.map(async (path, i) => {
       try {
-        data.set(await decodeImage(await readSource(path), { width: sizePx, height: sizePx }), i * each);
+        data.set(await decodeInput(await readSource(path), input), i * each);
       } catch (cause) {
         throw new InputError(`${path}: ${reasonOf(cause)}`, { cause });
       }

@@ -239,7 +239,7 @@ async function tuneBackbone(
     let recipe = fineTuneRecipe(plan.recipe);
     const augmentation = findAugmentation(augment);
     const sheet =
-      augmentation && (await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, sizePx: backbone.sizePx }));
+      augmentation && (await augmentedSheet(paths.slice(0, SHOWN), augmentation, { seed, input: backbone }));
     let rateSearch: FoundRate | undefined;
     if (plan.findRate) {
       const tuning = { ...asked, ...recipe, checkpoint: saving };

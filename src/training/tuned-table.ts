@@ -31,7 +31,6 @@ export async function tunedTable(
   const step = Math.ceil(table.train.length / MOST_TRAIN_ROWS);
   const train = table.train.filter((_, i) => i % step === 0);
   const indices = [...train, ...table.validation];
-  const { sizePx } = backbone;
   const { graph, ...output } = buildFromPixels(backbone);
   for (const [name, tensor] of Object.entries(tuned)) if (graph.constants.has(name)) graph.constants.set(name, tensor);
   const middle = pooledMiddle(backbone, output);
@@ -42,7 +41,7 @@ export async function tunedTable(
   const parts = { features: memory(backbone.width), ...(middle && { middle: memory(backbone.middle!.width) }) };
   try {
     const results = runImages({
-      sizePx,
+      input: backbone,
       count: indices.length,
       signal,
       compute: pixels => session.run({ pixels }, { handOver: true }),

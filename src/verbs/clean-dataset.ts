@@ -150,9 +150,10 @@ interface Found extends Pick<CleanResult, 'images' | 'skipped' | 'backbone' | 'w
 async function findIssues(dataset: Dataset, settled: ReadonlySet<string>, options: CleanOptions): Promise<Found> {
   const { data, seed = 0, threshold = 0.5, cacheDir = defaultCacheDir(), onMessage } = options;
   const stage = stagesOf(options, 3);
-  const { weights, sizePx, mean, std } = options;
+  const { weights, sizePx, fit, mean, std } = options;
   const name = options.backbone ?? AUTO;
-  const backbones = await loadBackbones({ backbone: name, weights, sizePx, mean, std, cacheDir }, stage(1));
+  const asked = { backbone: name, weights, sizePx, fit, features: options.features, mean, std, cacheDir };
+  const backbones = await loadBackbones(asked, stage(1));
   // Before the features, which take longest: too few groups are refused.
   const grouped = await groupSamples(dataset, cacheDir, stage(1));
   checkGroups(data, grouped);

@@ -17,6 +17,7 @@ import { type SuspiciousLabel, suspiciousLabels } from '../evaluation/suspicious
 import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
 import { formatMetrics, METRICS_FILE } from '../formats/metrics.js';
+import { inputOf, isPlain, resizeText } from '../formats/resize.js';
 import { reportWarnings } from '../images/image-format.js';
 import { isGray } from '../images/quality.js';
 import { type ReadImage, readsForTwo } from '../images/shared-reads.js';
@@ -182,7 +183,7 @@ async function datasetOf(manifest: Manifest, options: EvaluateModelOptions): Pro
   const { framing, input } = manifest;
   if (!options.faces) return opened;
   if (framing === undefined) throw noAlignmentError(options.model);
-  return await cropDataset(opened, framing, input.sizePx, options.cacheDir ?? defaultCacheDir(), contextOf(options));
+  return await cropDataset(opened, framing, inputOf(input), options.cacheDir ?? defaultCacheDir(), contextOf(options));
 }
 
 /** The predictions of a data set's images: of those that can be read, with their positions in it, and the others. */
@@ -276,6 +277,7 @@ function madeOf(manifest: Manifest, { home, options }: About, seconds: number): 
     ['data', options.data],
     ['backbone', `${backbone.name} (${backbone.source})`],
     ['input size', `${input.sizePx} px`],
+    ...(isPlain(inputOf(input)) ? [] : [['fit', resizeText(inputOf(input).resize)] as const]),
     ...settings.map(([key, value]) => [key, String(value)] as const),
     ['trained on', `${dataset.images} images, ${createdAt.slice(0, 10)}`],
     ['intervals', intervalsText(manifest)],

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { OutputFolder } from '../base/output-folder.js';
 import { contextOf, type RunContext } from '../base/progress.js';
 import type { Manifest } from '../formats/manifest.js';
+import { inputOf } from '../formats/resize.js';
 import { explanationPng } from '../images/explanation-image.js';
 import type { Faithfulness } from '../model/deletion.js';
 import type { ExplainMethod, Explanation } from '../model/explain.js';
@@ -62,7 +63,8 @@ export function drawExplanation(
   { bytes, explanation }: Extract<ExplainedImage, { readonly explanation: Explanation }>,
   manifest: Manifest,
 ): Promise<Uint8Array> {
-  return explanationPng({ bytes, map: explanation.blocks, ...explanationCaption(explanation, manifest) });
+  const { resize } = inputOf(manifest.input);
+  return explanationPng({ bytes, resize, map: explanation.blocks, ...explanationCaption(explanation, manifest) });
 }
 
 const LONGEST_NAME = 80;

@@ -111,6 +111,8 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
       backbone: name,
       weights: options.weights,
       sizePx: options.sizePx,
+      fit: options.fit,
+      features: options.features,
       mean: options.mean,
       std: options.std,
       cacheDir,

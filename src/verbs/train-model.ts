@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
 import { standardAlignment } from '../backbones/face-detector/alignment.js';
 import { LAST } from '../backbones/feature-blocks.js';
-import { type BackboneOptions, loadBackbones } from '../backbones/registry.js';
+import { type BackboneOptions, loadBackbones, onnxFile } from '../backbones/registry.js';
 import { runConcurrently } from '../base/concurrency.js';
 import { peakRssBytes } from '../base/environment.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
@@ -22,6 +22,7 @@ import { type Extraction, extractFeatures } from '../features/extract.js';
 import { backboneAt } from '../features/precision.js';
 import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
 import type { Manifest } from '../formats/manifest.js';
+import { isPlain, resizeKey, toManifestInput } from '../formats/resize.js';
 import { reportWarnings } from '../images/image-format.js';
 import { readsForTwo } from '../images/shared-reads.js';
 import { type LabelStatistics, labelStatistics } from '../metrics/statistics.js';
@@ -240,16 +241,17 @@ async function openSource({ options, cacheDir, plan, origin, stage }: Run): Prom
     ...originOf(options.from, origin),
     ...decisionsText(opened, onMessage),
   };
-  const earlier = origin && (await openEarlierModel(options.from!, origin, { file: options.backbone, cacheDir }));
-  const { backbone: name, weights, sizePx: size, mean, std } = options;
-  const asked = { backbone: name, weights, sizePx: size, mean, std, cacheDir };
+  const { backbone: name, weights, sizePx: size, fit, features, mean, std } = options;
+  const file = origin && (await onnxFile(name, cacheDir, stage(1)));
+  const earlier = origin && (await openEarlierModel(options.from!, origin, { file, cacheDir }));
+  const asked = { backbone: name, weights, sizePx: size, fit, features, mean, std, cacheDir };
   const backbones =
     earlier === undefined
       ? await step(profile, 'backbone', () => loadBackbones(asked, stage(1)))
       : ([earlier.backbone] as const);
-  const [{ sizePx }] = backbones;
+  const [first] = backbones;
   const dataset = options.faces
-    ? await cropDataset(opened, standardAlignment(sizePx), sizePx, cacheDir, stage(1))
+    ? await cropDataset(opened, standardAlignment(first.sizePx), first, cacheDir, stage(1))
     : opened;
   return { dataset, backbones, earlier, settings };
 }
@@ -275,8 +277,9 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
   const read = readsForTwo();
   const extracted = async (context: RunContext) => {
     const precision = plan.tune === 'head' ? plan.precision : 'fp32';
-    // A model's own features, where training continues from it.
-    const features = earlier === undefined ? plan.features : LAST;
+    // A model's own features, where training continues from it, and those of an ONNX file that are named.
+    const isNamed = backbones.some(({ output }) => output === plan.features);
+    const features = earlier === undefined && !isNamed ? plan.features : LAST;
     const chosen: ChosenFeatures = await step(profile, 'choice', async () =>
       plan.tune === 'head'
         ? await chooseFeatures(dataset, backbones, features, cacheDir, { read }, context)
@@ -380,7 +383,9 @@ function identityOf(
     data: extraction.fingerprint,
     backbone: backbone.sha256,
     sizePx: backbone.sizePx,
+    ...(!isPlain(backbone) && { resize: resizeKey(backbone).join() }),
     normalization: JSON.stringify(backbone.normalization),
+    ...(backbone.output !== undefined && { output: backbone.output }),
     validation,
     held: sha256Hex(split.validation.join()).slice(0, 16),
     seed,
@@ -524,7 +529,7 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
   checkSameRun(out, finished, {
     target: { name: dataset.target, unit: options.unit ?? null },
     ...{
-      sizePx: backbone.sizePx,
+      input: toManifestInput(backbone),
       backbone: backbone.name,
       backboneSha256: backbone.sha256,
       data: extraction.fingerprint,

@@ -1,8 +1,10 @@
 import { expected, InputError } from '../base/errors.js';
+import { isPlain, type ModelInput } from '../formats/resize.js';
 import { enlarge, type Size } from '../images/enlarge.js';
 import { IMAGE_FORMATS, sniffFormat } from '../images/image-format.js';
 import { jpegFrame, jpegOrientation } from '../images/jpeg-header.js';
 import { nameContent } from '../images/name-content.js';
+import { completeInput, placementOf } from '../images/placement.js';
 import { tiffSampleFault } from '../images/tiff-header.js';
 import { jpegRows } from './jpeg.js';
 import { previewCanvas } from './preview.js';
@@ -18,6 +20,8 @@ export interface OpenImage extends Size {
    * parts white, and colors in sRGB.
    */
   read(size: Size): Uint8Array;
+  /** RGB pixels, uint8 `[sizePx, sizePx, 3]`, resized by the plan of a network's input as in Node. */
+  readInput(input: ModelInput): Uint8Array;
   /** A small version for display, with the same aspect ratio and a longer edge of at most `edgePx`. */
   preview(edgePx: number): ImageBitmap;
   /** Frees its pixels. */
@@ -90,6 +94,16 @@ function opened(bitmap: ImageBitmap, orientation?: number): OpenImage {
       const small = shrink(orientation === undefined ? rows : jpegRows(rows, size, orientation), size);
       const isSmaller = small.width < size.width || small.height < size.height;
       return isSmaller ? enlarge(small.pixels, small, size) : small.pixels;
+    },
+    readInput(input) {
+      if (isPlain(input)) return this.read({ width: input.sizePx, height: input.sizePx });
+      const placement = placementOf(bitmap, input);
+      const { scaled } = placement;
+      const all = rowsOf(bitmap);
+      const rows = orientation === undefined ? all : jpegRows(all, scaled, orientation);
+      const kernel = input.resize?.interpolation === 'bicubic' ? 'cubic' : 'linear';
+      const { pixels } = shrink(rows, scaled, { kernel, window: placement.window });
+      return completeInput(pixels, rows, placement, input);
     },
     preview: edgePx => previewCanvas(bitmap, edgePx).transferToImageBitmap(),
     close: () => bitmap.close(),

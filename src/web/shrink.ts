@@ -1,4 +1,5 @@
-import type { Size } from '../images/enlarge.js';
+import { cubicKernel } from '../images/bicubic.js';
+import type { Size, Window } from '../images/enlarge.js';
 
 /** A decoded image, read a few rows at a time, so that a large one never lies in memory twice. */
 export interface ImageRows extends Size {
@@ -19,21 +20,42 @@ const LEFT_TO_KERNEL = 2;
 /** How many rows of an image are read at once, about: browsers limit the area of a canvas, phones to 16 million pixels. */
 export const ROWS_AT_ONCE = 256;
 
+/** The kernels of libvips by name: a triangle, or a cubic that is twice as wide. */
+const KERNELS = {
+  linear: { reach: 1, weight: (x: number) => Math.max(0, 1 - Math.abs(x)) },
+  cubic: { reach: 2, weight: cubicKernel },
+} as const;
+
+export interface ShrinkOptions {
+  /** Default: linear. */
+  readonly kernel?: keyof typeof KERNELS;
+  /** The part of the image of `size` that is returned, in directions in which the image is shrunk. Default: all of it. */
+  readonly window?: Window;
+}
+
 /**
  * The image stretched to `size` where it has more pixels than that, in each direction; in the other it stays as it is.
  *
  * The same arithmetic on the same bytes as Node has: first the height, then the width, each by a box over whole pixels and then a
- * triangle of twice the remaining factor, rounded to bytes after every step.
+ * kernel that is scaled by the remaining factor, rounded to bytes after every step.
  *
- * Reference: vips_resize of libvips 8.18 with kernel linear and gap 2, to within one level
+ * Reference: vips_resize of libvips 8.18 with kernel linear or cubic and gap 2, to within one level
  */
-export function shrink(image: ImageRows, size: Size): RgbImage {
+export function shrink(
+  image: ImageRows,
+  size: Size,
+  { kernel = 'linear', window = { left: 0, top: 0, ...size } }: ShrinkOptions = {},
+): RgbImage {
   const { width } = image;
-  const height = Math.min(size.height, image.height);
-  const box = boxOf(image.height, height);
+  const isLower = image.height > size.height;
+  const box = isLower ? boxOf(image.height, size.height) : 1;
   const boxed = boxRows(image, box);
-  const low = reduceRows(boxed, width, height, image.height / height / box);
-  return { width: Math.min(size.width, width), height, pixels: shrinkWidth(low, width, height, size.width) };
+  const down = { kernel, factor: image.height / size.height / box, start: window.top, count: window.height };
+  const low = isLower ? reduceRows(boxed, width, down) : boxed;
+  const height = isLower ? window.height : image.height;
+  if (width <= size.width) return { width, height, pixels: low };
+  const across = { kernel, to: size.width, start: window.left, count: window.width };
+  return { width: window.width, height, pixels: shrinkWidth(low, width, height, across) };
 }
 
 const boxOf = (from: number, to: number): number => Math.max(1, Math.floor(from / to / LEFT_TO_KERNEL));
@@ -77,17 +99,22 @@ function addRow(sums: Uint32Array, rgba: Uint8Array | Uint8ClampedArray, from: n
   }
 }
 
-/** `[H, W, 3]` to `[H, width', 3]`. */
-function shrinkWidth(pixels: Uint8Array, from: number, height: number, to: number): Uint8Array {
-  if (to >= from) return pixels;
+/** `[H, W, 3]` to `count` columns of the `to` that it is shrunk to. */
+function shrinkWidth(
+  pixels: Uint8Array,
+  from: number,
+  height: number,
+  { kernel, to, start, count }: Omit<Reduction, 'factor'> & { readonly to: number },
+): Uint8Array {
   const box = boxOf(from, to);
   const width = Math.ceil(from / box);
   const boxed = box === 1 ? pixels : boxColumns(pixels, from, height, box);
-  const kernel = kernelOf(width, to, from / to / box);
-  const out = new Uint8Array(height * to * 3);
+  const taps = tapsOf(width, { kernel, factor: from / to / box, start, count });
+  // Clamped, since weights of the cubic kernel may be negative.
+  const out = new Uint8ClampedArray(height * count * 3);
   for (let y = 0, o = 0; y < height; y++) {
-    for (let x = 0; x < to; x++) {
-      const { columns, weights } = kernel[x]!;
+    for (let x = 0; x < count; x++) {
+      const { columns, weights } = taps[x]!;
       let [r, g, b] = [HALF, HALF, HALF];
       for (let i = 0; i < weights.length; i++) {
         const at = (y * width + columns[i]!) * 3;
@@ -101,7 +128,7 @@ function shrinkWidth(pixels: Uint8Array, from: number, height: number, to: numbe
       out[o++] = b >> WEIGHT_BITS;
     }
   }
-  return out;
+  return new Uint8Array(out.buffer);
 }
 
 const HALF = 1 << (WEIGHT_BITS - 1);
@@ -127,14 +154,22 @@ function boxColumns(pixels: Uint8Array, from: number, height: number, box: numbe
   return out;
 }
 
-/** `[H, W, 3]` to `[height', W, 3]`. */
-function reduceRows(pixels: Uint8Array, width: number, to: number, factor: number): Uint8Array {
+/** Places along an axis that is reduced. */
+interface Reduction {
+  readonly kernel: keyof typeof KERNELS;
+  /** Pixels between two places, after the box. */
+  readonly factor: number;
+  readonly start: number;
+  readonly count: number;
+}
+
+/** `[H, W, 3]` to `[count, W, 3]`. */
+function reduceRows(pixels: Uint8Array, width: number, reduction: Reduction): Uint8Array {
   const samples = width * 3;
   const height = pixels.length / samples;
-  if (to >= height) return pixels;
-  const out = new Uint8Array(to * samples);
+  const out = new Uint8ClampedArray(reduction.count * samples);
   const sums = new Int32Array(samples);
-  kernelOf(height, to, factor).forEach(({ columns: rows, weights }, y) => {
+  tapsOf(height, reduction).forEach(({ columns: rows, weights }, y) => {
     sums.fill(HALF);
     rows.forEach((row, i) => {
       const weight = weights[i]!;
@@ -142,7 +177,7 @@ function reduceRows(pixels: Uint8Array, width: number, to: number, factor: numbe
     });
     for (let j = 0, at = y * samples; j < samples; j++, at++) out[at] = sums[j]! >> WEIGHT_BITS;
   });
-  return out;
+  return new Uint8Array(out.buffer);
 }
 
 interface Taps {
@@ -152,21 +187,24 @@ interface Taps {
   readonly weights: readonly number[];
 }
 
-/** For each of `to` places along an axis of `from` pixels, `factor` of them apart, the weights of a triangle over 2 `factor` pixels. */
-function kernelOf(from: number, to: number, factor: number): Taps[] {
-  // Half to even, as C's rint: 2.5 becomes 2.
-  const reach = Math.abs(factor % 1) === 0.5 ? 2 * Math.round(factor / 2) : Math.round(factor);
-  const count = 2 * reach + 1;
-  return Array.from({ length: to }, (_, i) => {
-    const at = (i + 0.5) * factor;
+/** For each place along an axis of `from` pixels the weights of the kernel, scaled by the factor. */
+function tapsOf(from: number, { kernel, factor, start, count }: Reduction): Taps[] {
+  const { reach: unscaled, weight } = KERNELS[kernel];
+  const reach = rint(unscaled * factor);
+  const pixels = 2 * reach + 1;
+  return Array.from({ length: count }, (_, i) => {
+    const at = (start + i + 0.5) * factor;
     const first = Math.floor(at);
     const place = ((Math.floor(at * 2 * PLACES) & (2 * PLACES - 1)) + 1) >> 1;
     const middle = place / PLACES + reach - 0.5;
-    const triangle = Array.from({ length: count }, (_, k) => Math.max(0, 1 - Math.abs(k - middle) / factor));
-    const sum = triangle.reduce((total, weight) => total + weight, 0);
+    const weights = Array.from({ length: pixels }, (_, k) => weight((k - middle) / factor));
+    const sum = weights.reduce((total, weight) => total + weight, 0);
     return {
-      columns: triangle.map((_, k) => Math.min(Math.max(first - reach + k, 0), from - 1)),
-      weights: triangle.map(weight => Math.trunc((weight / sum) * 2 ** WEIGHT_BITS)),
+      columns: weights.map((_, k) => Math.min(Math.max(first - reach + k, 0), from - 1)),
+      weights: weights.map(weight => Math.trunc((weight / sum) * 2 ** WEIGHT_BITS)),
     };
   });
 }
+
+/** Rounds half to even, as C's rint: 2.5 becomes 2. */
+const rint = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));

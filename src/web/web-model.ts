@@ -1,5 +1,6 @@
 import type { Tensor } from '../engine/tensor.js';
 import type { Manifest } from '../formats/manifest.js';
+import { inputOf } from '../formats/resize.js';
 import type { Explanation } from '../model/explain.js';
 import type { FaceInImage } from '../model/face-in-image.js';
 import type { ModelOutputs } from '../model/network-io.js';
@@ -78,8 +79,8 @@ export interface WebModel {
  */
 export async function loadModel(url: string | URL, options: WebModelOptions = {}): Promise<WebModel> {
   const { manifest, device, run, predict, cropFaces, explain, close } = await startModel(url, options);
-  const { sizePx } = manifest.input;
-  const pixelsOf = (image: OpenImage) => image.read({ width: sizePx, height: sizePx });
+  const input = inputOf(manifest.input);
+  const pixelsOf = (image: OpenImage) => image.readInput(input);
   return {
     manifest,
     device,

@@ -86,14 +86,15 @@ describe('a network of the hub', () => {
       hub.seen.filter(({ at }) => at === 'hub').map(({ url }) => url),
       [`/${REPO}/resolve/main/config.json`, `/${REPO}/resolve/main/model.safetensors`],
     );
-    const { name, source, license, sizePx, width, middle, normalization } = backbone;
+    const { name, source, license, sizePx, resize, width, middle, normalization } = backbone;
     assert.deepEqual(
-      { name, source, license, sizePx, width, middle, normalization },
+      { name, source, license, sizePx, resize, width, middle, normalization },
       {
         name: REPO,
         source: `${REPO} on ${hub.endpoint}`,
         license: 'apache-2.0',
         sizePx: 32,
+        resize: { fit: 'crop', interpolation: 'bicubic', cropShare: 0.9 },
         width: 192,
         middle: { stage: 'stage3', width: 192 },
         normalization: { scale: 1 / 255, mean: [0.5, 0.4, 0.3], std: [0.5, 0.6, 0.7] },

@@ -20,7 +20,7 @@ describe('loadBackbone', () => {
   it('refuses an unknown name with the list of those it knows', async () => {
     assert.equal(
       await failure({ backbone: 'resnet20' }),
-      `UsageError: \`backbone\`: expected ${backboneNames.join(', ')}, timm/NAME or an ONNX file, got "resnet20"; the nearest name is resnet50`,
+      `UsageError: \`backbone\`: expected ${backboneNames.join(', ')}, timm/NAME, an ONNX file or hf:OWNER/NAME, got "resnet20"; the nearest name is resnet50`,
     );
     assert.match(await failure({ backbone: 'dinov2-smal' }), /; the nearest name is dinov2-small$/);
     assert.equal(

@@ -53,7 +53,7 @@ describe('parseManifest', () => {
     const cases: [string, (copy: Record<string, unknown> & Manifest) => void][] = [
       ['input.sizePx', copy => Object.assign(copy.input, { sizePx: 0 })],
       ['input.sizePx', copy => Object.assign(copy.input, { sizePx: 32.5 })],
-      ['input.kernel', copy => Object.assign(copy.input, { kernel: 'cubic' })],
+      ['input.kernel', copy => Object.assign(copy.input, { kernel: 'nearest' })],
       ['sha256', copy => Object.assign(copy, { sha256: 'A'.repeat(64) })],
       ['backbone.normalization.std', copy => Object.assign(copy.backbone.normalization, { std: [1, 2] })],
       ['dataset.labels.std', copy => Object.assign(copy.dataset.labels, { std: null })],

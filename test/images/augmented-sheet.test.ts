@@ -17,7 +17,7 @@ describe('augmentedSheet', () => {
     const sheet = (seed: number) =>
       augmentedSheet([`${folder}/red.png`, `${folder}/blue.png`], augmentations.photo, {
         seed,
-        sizePx: 20,
+        input: { sizePx: 20 },
         versions: 3,
       });
     const bytes = await sheet(1);
@@ -54,7 +54,7 @@ describe('augmentedSheet', () => {
       crop: { area: [1, 1], aspect: [1, 1] },
       erase: { ...still.erase, probability: 0 },
     } as const;
-    const bytes = await augmentedSheet([`${folder}/noise.png`], none, { seed: 1, sizePx: 20, versions: 2 });
+    const bytes = await augmentedSheet([`${folder}/noise.png`], none, { seed: 1, input: { sizePx: 20 }, versions: 2 });
     for (const left of [8, 36, 64]) {
       const tile = await sharp(bytes).extract({ left, top: 8, width: 20, height: 20 }).raw().toBuffer();
       assert.deepEqual(new Uint8Array(tile), noisy);
@@ -63,7 +63,7 @@ describe('augmentedSheet', () => {
 
   it('refuses no images, and names one that cannot be read', async t => {
     const folder = tempFolder(t, { 'text.png': 'text' });
-    const of = (paths: string[]) => augmentedSheet(paths, augmentations.face, { seed: 1, sizePx: 20 });
+    const of = (paths: string[]) => augmentedSheet(paths, augmentations.face, { seed: 1, input: { sizePx: 20 } });
     assert.equal(await failureOf(() => of([])), 'InputError: augmentedSheet: expected at least one image, got none');
     assert.match(await failureOf(() => of([`${folder}/text.png`])), /^InputError: .*text\.png: expected a photo/);
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
+import { type ResizePlan, STRETCH } from '../../src/formats/resize.js';
 import { explanationPng } from '../../src/images/explanation-image.js';
 import { failureOf } from '../datasets/temp.js';
 import { float } from '../run-graph.js';
@@ -10,8 +11,8 @@ const plain = (width: number, height: number) =>
     .png()
     .toBuffer();
 
-async function drawn(map: ReturnType<typeof float>, bytes: Uint8Array) {
-  const png = await explanationPng({ bytes, map, title: 'age 40 years', note: 'A note.' });
+async function drawn(map: ReturnType<typeof float>, bytes: Uint8Array, resize: ResizePlan = STRETCH) {
+  const png = await explanationPng({ resize, bytes, map, title: 'age 40 years', note: 'A note.' });
   const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
   const at = (x: number, y: number) => [...data.subarray(3 * (y * info.width + x), 3 * (y * info.width + x) + 3)];
   return { png, info, at };
@@ -36,6 +37,32 @@ describe('explanationPng', () => {
     assert.ok(r === g && g === b);
     assert.equal(info.width, 3 * 16 + 2 * 240);
     assert.deepEqual(at(16 + 36, 100), [255, 255, 255]);
+  });
+
+  it('shows the part of the image that the model reads', async () => {
+    const left = await sharp({ create: { width: 60, height: 30, channels: 3, background: '#ff0000' } })
+      .extend({ right: 60, background: '#0000ff' })
+      .png()
+      .toBuffer();
+    const map = float([1, 1], [0]);
+    const { at, info } = await drawn(map, left, { fit: 'crop', interpolation: 'bilinear', cropShare: 0.5 });
+    assert.equal(info.width, 3 * 16 + 2 * 360);
+    // A square of 15 px about the center of an image that is red to the left of it.
+    assert.deepEqual(
+      [at(16, 200), at(375, 200)],
+      [
+        [255, 0, 0],
+        [0, 0, 255],
+      ],
+    );
+    const padded = await drawn(map, left, { fit: 'pad', interpolation: 'bilinear', cropShare: 1 });
+    assert.deepEqual(
+      [padded.at(20, 20), padded.at(20, 196)],
+      [
+        [128, 128, 128],
+        [255, 0, 0],
+      ],
+    );
   });
 
   it('gives the same bytes for the same explanation', async () => {

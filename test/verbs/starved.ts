@@ -20,7 +20,7 @@ const tasks: Readonly<Record<string, (cacheDir: string) => Promise<number>>> = {
     const read = async (index: number) => await readSource(paths[index]!);
     const compute = async () => ({});
     let failed = 0;
-    for await (const batch of runImages({ compute, sizePx: 8, count: paths.length, read }))
+    for await (const batch of runImages({ compute, input: { sizePx: 8 }, count: paths.length, read }))
       failed += batch.failed.length;
     return failed;
   },
@@ -28,7 +28,7 @@ const tasks: Readonly<Record<string, (cacheDir: string) => Promise<number>>> = {
   gray: async () => (await Promise.all(paths.map(path => readGray(path)))).filter(gray => gray === undefined).length,
   inspect: async () => (await inspectDataset({ data })).skipped.length,
   sheet: async () => (await contactSheetPng(paths.map(path => ({ path, caption: '' })))).length * 0,
-  crop: async cacheDir => (await cropDataset(dataset, standardAlignment(64), 64, cacheDir)).skipped.length,
+  crop: async cacheDir => (await cropDataset(dataset, standardAlignment(64), { sizePx: 64 }, cacheDir)).skipped.length,
 };
 // Loads what is loaded on the first call.
 if (room !== 'all') await tasks[task]!(`${cacheDir}-first`);

@@ -43,6 +43,7 @@ globalThis.harness = {
   },
   refusal: async (path, name = 'predict') => model[name](await blob(path)).then(() => 'none', error => error.name + ': ' + error.message),
   pixels: async (path, size) => [...(await openImage(await blob(path))).read(size)],
+  inputPixels: async (path, input) => [...(await openImage(await blob(path))).readInput(input)],
   failure: async (url, options) => loadModel(url, options).then(() => 'none', error => error.name + ': ' + error.message),
 };
 `;

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Fit } from '../../src/formats/resize.js';
 import { type ImagePrediction, loadModel } from '../../src/model/model.js';
 import { trainModel } from '../../src/verbs/train-model.js';
 import { writeImages } from '../cli/eyeball.js';
 
 /** Trains a small model with intervals on 120 small images into a folder in `root`; takes a second. */
-export async function trainPageModel(root: string, name = 'brightness'): Promise<string> {
+export async function trainPageModel(root: string, name = 'brightness', fit?: Fit): Promise<string> {
   const data = join(root, 'data');
   if (!existsSync(data)) await writeImages(data, 120);
   const out = join(root, name);
@@ -13,6 +14,7 @@ export async function trainPageModel(root: string, name = 'brightness'): Promise
     data,
     out,
     backbone: 'test/backbones/fixtures/pytorch.onnx',
+    fit,
     solver: 'ridge',
     target: 'brightness',
     unit: 'points',

@@ -19,10 +19,15 @@ const rowsOf = (rgba: Uint8Array, width: number, height: number): ImageRows => (
 });
 
 /** What sharp makes of the same colours. */
-async function inSharp(rgba: Uint8Array, [width, height]: readonly [number, number], size: number) {
+async function inSharp(
+  rgba: Uint8Array,
+  [width, height]: readonly [number, number],
+  size: number,
+  kernel: 'linear' | 'cubic' = 'linear',
+) {
   const rgb = Buffer.from(rgba.filter((_, i) => i % 4 !== 3));
   return await sharp(rgb, { raw: { width, height, channels: 3 } })
-    .resize(size, size, { fit: 'fill', kernel: 'linear', withoutEnlargement: true })
+    .resize(size, size, { fit: 'fill', kernel, withoutEnlargement: true })
     .raw()
     .toBuffer({ resolveWithObject: true });
 }
@@ -49,5 +54,28 @@ describe('shrinking in a browser', () => {
       assert.ok(off <= 0.03 * data.length, `${off} levels in ${data.length} numbers`);
       assert.ok(data.every((level, i) => Math.abs(level - pixels[i]!) <= 1));
     });
+
+    it(`gives the levels of libvips from ${from.join(' x ')} by the cubic kernel`, async () => {
+      const rgba = noise(...from);
+      const { data, info } = await inSharp(rgba, from, 224, 'cubic');
+      const size = { width: 224, height: 224 };
+      const { pixels, width, height } = shrink(rowsOf(rgba, ...from), size, { kernel: 'cubic' });
+      assert.deepEqual([width, height, pixels.length], [info.width, info.height, data.length]);
+      assert.ok(data.every((level, i) => Math.abs(level - pixels[i]!) <= 1));
+    });
   }
+
+  it('returns a window of what it shrinks, and the whole of a direction that it leaves', () => {
+    const [from, size] = [[90, 40], { width: 30, height: 50 }] as const;
+    const rows = rowsOf(noise(...from), ...from);
+    const whole = shrink(rows, size, { kernel: 'cubic' });
+    const window = { left: 7, top: 3, width: 20, height: 20 };
+    const part = shrink(rows, size, { kernel: 'cubic', window });
+    assert.deepEqual([part.width, part.height], [20, 40]);
+    for (let y = 0; y < 40; y++)
+      assert.deepEqual(
+        part.pixels.subarray(60 * y, 60 * (y + 1)),
+        whole.pixels.subarray(3 * (30 * y + 7), 3 * (30 * y + 27)),
+      );
+  });
 });

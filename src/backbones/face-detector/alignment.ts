@@ -1,6 +1,8 @@
+import type { ModelInput } from '../../formats/resize.js';
 import { type Affine, fitSimilarity, invertAffine, type Point } from '../../images/affine.js';
-import { enlarge, type Size } from '../../images/enlarge.js';
-import { type Pyramid, warp } from '../../images/warp.js';
+import type { Size } from '../../images/enlarge.js';
+import { completeInput, placementOf } from '../../images/placement.js';
+import { type Pyramid, type Raster, warp } from '../../images/warp.js';
 import { type Face, LANDMARKS, type Landmarks } from './face.js';
 
 /** Where the images of a data set have the landmarks of their face. */
@@ -71,19 +73,24 @@ export function cropMap(face: Pick<Face, 'landmarks'>, { widthPx, heightPx, land
 }
 
 /**
- * The face cropped and rotated to `alignment`, uint8 RGB `[sizePx, sizePx, 3]`. Edge pixels continue beyond the image. The crop has the
- * alignment's size at most and is then stretched, as training images are.
+ * The face cropped and rotated to `alignment`, uint8 RGB. Edge pixels continue beyond the image. The crop has the alignment's size, but in
+ * each direction at most that to which an image of this size is resized for `input`.
  */
-export function cropFace(
+export function alignedFace(
   image: Pyramid,
   face: Pick<Face, 'landmarks'>,
   alignment: FaceAlignment,
-  sizePx: number,
-): Uint8Array {
+  input: ModelInput,
+): Raster {
   const { widthPx, heightPx } = alignment;
-  const size = { width: Math.min(widthPx, sizePx), height: Math.min(heightPx, sizePx) };
+  const { scaled } = placementOf({ width: widthPx, height: heightPx }, input);
+  const size = { width: Math.min(widthPx, scaled.width), height: Math.min(heightPx, scaled.height) };
   const [a, b, c, d, e, f] = cropMap(face, alignment);
   const [across, down] = [widthPx / size.width, heightPx / size.height];
   const toImage: Affine = [a * across, b * down, c, d * across, e * down, f];
-  return enlarge(warp(image, toImage, size, 'edge'), size, { width: sizePx, height: sizePx });
+  return { ...size, pixels: warp(image, toImage, size, 'edge') };
 }
+
+/** What `alignedFace` returns, resized to `input` as training images are: uint8 RGB `[sizePx, sizePx, 3]`. */
+export const faceInput = (aligned: Raster, input: ModelInput): Uint8Array =>
+  completeInput(aligned.pixels, aligned, placementOf(aligned, input), input);

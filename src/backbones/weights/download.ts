@@ -18,12 +18,13 @@ export interface Download extends RunContext {
   readonly retryDelayMs: number;
 }
 
-/** Why a download failed; `passing` where another try may succeed. */
-class DownloadError extends InputError {
+/** Why a download failed; `passing` where another try may succeed, and the status that the hub answered with. */
+export class DownloadError extends InputError {
   constructor(
     message: string,
     readonly passing: boolean,
     options?: ErrorOptions,
+    readonly status?: number,
   ) {
     super(message, options);
   }
@@ -32,6 +33,7 @@ class DownloadError extends InputError {
 const RETRIES = 3;
 const MAX_REDIRECTS = 5;
 const OTHER_WEIGHTS = `give a file with ${option('weights', 'FILE')}, or use ${option('backbone', 'face')}`;
+const OTHER_ONNX = `give a file with ${option('backbone', 'FILE.onnx')}`;
 const PASSING_CODES = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET', 'UND_ERR_BODY_TIMEOUT'];
 
 /**
@@ -226,17 +228,18 @@ async function refusal(what: Download, response: Response, url: URL, hub: string
   const reason = hubReasons[headers.get('x-error-code') ?? ''];
   const page = `${what.endpoint}/${what.repo}`;
   const at = `${what.file} at revision ${what.revision}`;
-  if (status === 401) {
+  const isGated = headers.get('x-error-code') === 'GatedRepo';
+  if (status === 401 && !isGated) {
     const got = `status 401 (${reason ?? 'no such repository, or it wants a token'})`;
     return fault(what, got, { wayOut: 'check the name, or set HF_TOKEN' });
   }
-  if (status === 403) {
+  if (status === 403 || isGated) {
     const wayOut = `accept its terms at ${page} and set HF_TOKEN to a token that may read it`;
-    return fault(what, `status 403 (${reason ?? 'not allowed'})`, { wayOut });
+    return fault(what, `status ${status} (${reason ?? 'not allowed'})`, { wayOut });
   }
   if (status === 404) {
     const got = `status 404 (${reason ?? `no ${at}`})`;
-    return fault(what, got, { wayOut: `look for ${at} at ${page}` });
+    return fault(what, got, { wayOut: `look for ${at} at ${page}`, status });
   }
   return fault(what, `status ${status}`, { passing });
 }
@@ -256,10 +259,12 @@ function networkFault(what: Download, error: unknown): DownloadError {
 
 interface FaultOptions extends ErrorOptions {
   readonly passing?: boolean;
+  readonly status?: number;
   readonly wayOut?: string;
 }
 
 function fault(what: Download, got: string, options: FaultOptions = {}): DownloadError {
-  const { passing = false, wayOut = OTHER_WEIGHTS, ...rest } = options;
-  return new DownloadError(expected(what.repo, `weights from ${what.endpoint}`, got, wayOut), passing, rest);
+  const otherwise = what.file.endsWith('.onnx') ? OTHER_ONNX : OTHER_WEIGHTS;
+  const { passing = false, wayOut = otherwise, status, ...rest } = options;
+  return new DownloadError(expected(what.repo, `weights from ${what.endpoint}`, got, wayOut), passing, rest, status);
 }

@@ -13,7 +13,8 @@ const text = (field: Field) => new TextDecoder().decode(field.bytes);
  *
  * @param where Prefix of error texts: the file's path.
  * @param only Skips weights of other element types, which is faster; older files then list those among the inputs.
- * @throws InputError for bytes that are not an ONNX model, external weights, control flow, local functions, and unsupported element
+ * @param outside The contents of the files that it keeps weights in, by name: see `externalFiles`. Default: none; such weights are refused.
+ * @throws InputError for bytes that are not an ONNX model, external weights that are not in `outside`, control flow, local functions, and unsupported element
  *   types.
  *
  * @example
@@ -26,7 +27,7 @@ const text = (field: Field) => new TextDecoder().decode(field.bytes);
  * console.log(nodes.map(node => node.opType), inputs.map(input => input.name)); // [ 'Relu' ] [ 'x' ]
  * ```
  */
-export function decodeModel(bytes: Uint8Array, where: string, only?: DType): OnnxModel {
+export function decodeModel(bytes: Uint8Array, where: string, only?: DType, outside?: OutsideFiles): OnnxModel {
   let irVersion = 0;
   let graph: Uint8Array | undefined;
   const opsets = new Map<string, number>();
@@ -50,10 +51,74 @@ export function decodeModel(bytes: Uint8Array, where: string, only?: DType): Onn
   if (graph === undefined || irVersion === 0) {
     throw new InputError(expected(where, 'an ONNX model', 'a file without a graph'));
   }
-  return { irVersion, opsets, ...decodeGraph(graph, where, only) };
+  return { irVersion, opsets, ...decodeGraph(graph, where, only, outside) };
 }
 
-function decodeGraph(bytes: Uint8Array, where: string, only?: DType): Omit<OnnxModel, 'irVersion' | 'opsets'> {
+/** Contents of files beside a model, by name. */
+export type OutsideFiles = ReadonlyMap<string, Uint8Array>;
+
+/**
+ * The names of the files beside a model that it keeps weights in.
+ *
+ * @throws InputError for bytes that are not an ONNX model, and for a path instead of a name.
+ */
+export function externalFiles(bytes: Uint8Array, where: string): string[] {
+  const names = new Set<string>();
+  for (const part of readFields(bytes, where)) {
+    if (part.number !== 7) continue;
+    for (const field of readFields(part.bytes, where)) {
+      if (field.number !== 5) continue;
+      const place = placeOf(field.bytes, where);
+      if (place !== undefined) names.add(place.file);
+    }
+  }
+  return [...names];
+}
+
+/** Where a tensor's data lies outside of the model's file. */
+interface OutsidePlace {
+  readonly file: string;
+  readonly offset: number;
+  /** Bytes; undefined for all up to the end. */
+  readonly length: number | undefined;
+}
+
+/** Reference: StringStringEntryProto and external_data in onnx.proto of ONNX 1.23 */
+function placeOf(tensor: Uint8Array, where: string): OutsidePlace | undefined {
+  const entries = new Map<string, string>();
+  let isOutside = false;
+  for (const field of readFields(tensor, where)) {
+    if (field.number === 14) isOutside = field.integer === 1n;
+    if (field.number !== 13) continue;
+    let [key, value] = ['', ''];
+    for (const part of readFields(field.bytes, where)) {
+      if (part.number === 1) key = text(part);
+      else if (part.number === 2) value = text(part);
+    }
+    entries.set(key, value);
+  }
+  if (!isOutside && entries.size === 0) return undefined;
+  const file = entries.get('location') ?? '';
+  // The name is the file's own: it must not lead to any other folder.
+  if (!/^[^/\\:\0]+$/.test(file) || file === '.' || file === '..')
+    throw new InputError(expected(where, 'the name of a file beside it for its weights', JSON.stringify(file)));
+  const bytes = (key: string) => {
+    const value = entries.get(key);
+    if (value !== undefined && !/^\d{1,15}$/.test(value))
+      throw new InputError(
+        expected(`${where}: ${key} of weights in ${file}`, 'a number of bytes', JSON.stringify(value)),
+      );
+    return value === undefined ? undefined : Number(value);
+  };
+  return { file, offset: bytes('offset') ?? 0, length: bytes('length') };
+}
+
+function decodeGraph(
+  bytes: Uint8Array,
+  where: string,
+  only?: DType,
+  outside?: OutsideFiles,
+): Omit<OnnxModel, 'irVersion' | 'opsets'> {
   let name = '';
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, Tensor>();
@@ -64,7 +129,7 @@ function decodeGraph(bytes: Uint8Array, where: string, only?: DType): Omit<OnnxM
     else if (field.number === 2) name = text(field);
     else if (field.number === 5) {
       if (only === undefined || elementType(field.bytes, where) === only)
-        initializers.set(...decodeTensor(field.bytes, where));
+        initializers.set(...decodeTensor(field.bytes, where, outside));
     } else if (field.number === 11) inputs.push(decodeValueInfo(field.bytes, where));
     else if (field.number === 12) outputs.push(decodeValueInfo(field.bytes, where));
     else if (field.number === 15) throw new InputError(expected(where, 'dense weights', 'sparse ones'));
@@ -175,7 +240,7 @@ function elementType(tensor: Uint8Array, where: string): DType | undefined {
   return undefined;
 }
 
-function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: Tensor] {
+function decodeTensor(bytes: Uint8Array, where: string, outside?: OutsideFiles): [name: string, tensor: Tensor] {
   let name = '';
   let typeNumber = 0;
   let raw: Uint8Array | undefined;
@@ -192,7 +257,8 @@ function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: 
     else if (field.number === 8) name = text(field);
     else if (field.number === 9) raw = field.bytes;
   }
-  refuseOutside(bytes, `"${name}"`, where);
+  if (outside === undefined) refuseOutside(bytes, `"${name}"`, where);
+  else raw = outsideBytes(bytes, name, where, outside) ?? raw;
   const dtype = dtypeOf.get(typeNumber);
   if (dtype === undefined) {
     throw new InputError(expected(`${where}: "${name}"`, 'a tensor of numbers', `element type ${typeNumber}`));
@@ -208,6 +274,22 @@ function decodeTensor(bytes: Uint8Array, where: string): [name: string, tensor: 
     );
   }
   return [name, { dtype, shape, data }];
+}
+
+/** The bytes of a tensor in a file beside the model; undefined where they are in the model. */
+function outsideBytes(tensor: Uint8Array, name: string, where: string, outside: OutsideFiles): Uint8Array | undefined {
+  const place = placeOf(tensor, where);
+  if (place === undefined) return undefined;
+  const { file, offset } = place;
+  const content = outside.get(file);
+  if (content === undefined)
+    throw new InputError(expected(`${where}: "${name}"`, `its data in ${file}`, 'no such file'));
+  const end = place.length === undefined ? content.length : offset + place.length;
+  if (offset > end || end > content.length) {
+    const got = `${content.length} bytes`;
+    throw new InputError(expected(`${where}: "${name}"`, `bytes ${offset} to ${end} of ${file}`, got));
+  }
+  return content.subarray(offset, end);
 }
 
 /** @throws InputError if the tensor's data is external: the runtime would open any path that the file names. */

@@ -1,7 +1,8 @@
 import { InputError } from '../../base/errors.js';
+import { inputOf, type ModelInput } from '../../formats/resize.js';
 import type { ExplainAnswer } from '../../formats/studio-protocol.js';
 import { explanationOverlay } from '../../images/explanation-image.js';
-import { encodePng, probeImage } from '../../images/image.js';
+import { decodeInput, encodePng, probeImage } from '../../images/image.js';
 import { DRAWS } from '../../model/deletion.js';
 import type { Model } from '../../model/model.js';
 import { checkHeader } from '../image-queue.js';
@@ -85,13 +86,17 @@ async function explained(
   face: number | undefined,
   signal: AbortSignal,
 ): Promise<ExplainAnswer> {
-  // As a PNG of the model's input size the crop has the same prediction.
+  // As a PNG the crop has the same prediction.
   const crop = face === undefined ? undefined : await cropOf(model, bytes, face);
-  for await (const image of model.explain([crop ?? bytes], { signal })) {
+  const source = crop ?? bytes;
+  for await (const image of model.explain([source], { signal })) {
     if (image.value === null) throw new Problem(422, image.error);
     const { value, baseline, method, blocks, faithfulness } = image.explanation;
-    const { sizePx } = model.manifest.input;
-    const shape = crop === undefined ? await probeImage(bytes) : { width: sizePx, height: sizePx };
+    const { sizePx, resize } = inputOf(model.manifest.input);
+    const isWhole = crop === undefined && resize.fit === 'stretch';
+    const shownPx = crop === undefined ? OVERLAY_PX : sizePx;
+    const shown = isWhole ? undefined : await inputPng(source, { sizePx: shownPx, resize });
+    const shape = isWhole ? await probeImage(bytes) : { width: sizePx, height: sizePx };
     return {
       value,
       baseline,
@@ -100,11 +105,15 @@ async function explained(
       beats: Math.round(faithfulness.beats * DRAWS),
       draws: DRAWS,
       overlay: dataUri(await explanationOverlay(blocks, shape, OVERLAY_PX)),
-      crop: crop === undefined ? null : dataUri(crop),
+      crop: shown === undefined ? null : dataUri(shown),
     };
   }
   throw new Error('internal: no explanation of an image');
 }
+
+/** What a model reads of an image, as PNG. */
+const inputPng = async (bytes: Uint8Array, input: ModelInput): Promise<Buffer> =>
+  await encodePng({ pixels: await decodeInput(bytes, input), width: input.sizePx, height: input.sizePx });
 
 /** The crop of a face as PNG. @throws Problem 422 if there is no such face */
 async function cropOf(model: Model, bytes: Uint8Array, face: number): Promise<Buffer> {
@@ -115,8 +124,7 @@ async function cropOf(model: Model, bytes: Uint8Array, face: number): Promise<Bu
   });
   const crop = crops[face];
   if (crop === undefined) throw new Problem(422, `face: expected one of ${crops.length}, from 0, got ${face}`);
-  const { sizePx } = model.manifest.input;
-  return await encodePng({ pixels: crop.pixels, width: sizePx, height: sizePx });
+  return await encodePng(crop.aligned);
 }
 
 function checkType(request: Request): void {

@@ -25,7 +25,7 @@ export interface LoadOptions {
 export interface Answer {
   readonly prediction: WebPrediction;
   readonly face?: FaceInImage;
-  /** The crop of the face. */
+  /** What the network reads, where that is not the whole image. */
   readonly crop?: ImageBitmap;
   /** The input of the network, uint8 RGB `[sizePx, sizePx, 3]`, which an explanation is of. */
   readonly pixels: Uint8Array<ArrayBuffer>;

@@ -1,4 +1,5 @@
 import { reasonOf } from '../../base/errors.js';
+import { inputOf, STRETCH } from '../../formats/resize.js';
 import { NoFaceError } from '../../model/face-in-image.js';
 import { type LoadedModel, startModel } from '../loaded-model.js';
 import { openImage } from '../read-image.js';
@@ -33,13 +34,16 @@ async function predict({ id, image, level, faces }: Extract<WorkerRequest, { kin
     const preview = open.preview(PREVIEW_PX);
     reply({ kind: 'preview', id, preview }, [preview]);
     const model = await loading!;
-    const { sizePx } = model.manifest.input;
-    const crops = faces ? await model.cropFaces(open) : [{ pixels: open.read({ width: sizePx, height: sizePx }) }];
+    const input = inputOf(model.manifest.input);
+    const shown = faces ? await model.cropFaces(open) : [{ pixels: open.readInput(input) }];
+    // What an explanation is drawn on, where it is not the whole image.
+    const isPart = faces || input.resize.fit !== STRETCH.fit;
     const answers: Answer[] = [];
-    for (const { pixels, ...face } of crops) {
+    for (const { pixels, ...about } of shown) {
       const prediction = await model.predict(pixels, level);
       const own = Uint8Array.from(pixels);
-      answers.push({ prediction, pixels: own, ...face, ...(faces && { crop: await bitmapOf(own, sizePx) }) });
+      const crop = isPart ? { crop: await bitmapOf(own, input.sizePx) } : {};
+      answers.push({ prediction, pixels: own, ...('face' in about && { face: about.face }), ...crop });
     }
     reply(
       { kind: 'answers', id, answers },
@@ -61,10 +65,9 @@ async function predictFrame({
   image.close();
   try {
     const model = await loading!;
-    const { sizePx } = model.manifest.input;
     const pixels = faces
       ? (await model.cropFaces(open, { most: 1, thorough: false }))[0]!.pixels
-      : open.read({ width: sizePx, height: sizePx });
+      : open.readInput(inputOf(model.manifest.input));
     reply({ kind: 'frame-prediction', id, prediction: await model.predict(pixels, level) });
   } finally {
     open.close();

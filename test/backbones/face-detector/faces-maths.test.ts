@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  cropFace,
+  alignedFace,
   cropMap,
+  faceInput,
   medianAlignment,
   standardAlignment,
 } from '../../../src/backbones/face-detector/alignment.js';
@@ -202,7 +203,7 @@ describe('framing', () => {
     const face = faceIn(box(5, 8, 10));
     const framing = medianAlignment([{ size: image, shown: image, face }]);
     const wanted = enlarge(pixels, image, { width: 40, height: 40 });
-    const crop = cropFace([image], face, framing, 40);
+    const crop = faceInput(alignedFace([image], face, framing, { sizePx: 40 }), { sizePx: 40 });
     assert.equal(crop.length, wanted.length);
     crop.forEach((value, i) => {
       assert.ok(Math.abs(value - wanted[i]!) <= 1);
