@@ -131,7 +131,7 @@ test('the evaluation has coverage, errors by column and by image properties, and
     scale: 5,
     unusual: i < 2,
     columns: { camera: i % 2 ? HOSTILE : 'b' },
-    looks: i % 3 === 0 ? { ...plain, brightness: 20 } : plain,
+    properties: i % 3 === 0 ? { ...plain, brightness: 20 } : plain,
   }));
   const values = (key: 'label' | 'value' | 'scale') => rows.map(row => row[key]);
   const intervals = calibrateIntervals(values('label'), values('value'), values('scale'));
