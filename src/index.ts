@@ -59,6 +59,7 @@ export {
 export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } from './verbs/evaluate-model.js';
 export type { DrawnPrediction } from './verbs/explain-images.js';
 export { type InspectOptions, type InspectResult, inspectDataset } from './verbs/inspect-dataset.js';
+export { type BackboneInfo, listBackbones } from './verbs/list-backbones.js';
 export {
   type CacheEntry,
   type CacheListing,

@@ -83,6 +83,11 @@ const COMMANDS: readonly Listed[] = [
     load: async terminal => (await import('./serve.js')).serveCommand(terminal),
   },
   {
+    usage: 'backbones',
+    summary: 'list networks that can be downloaded',
+    load: async terminal => (await import('./backbones.js')).backbonesCommand(terminal),
+  },
+  {
     usage: 'cache',
     summary: 'list or prune cached features and downloads',
     load: async terminal => (await import('./cache.js')).cacheCommand(terminal),
