@@ -280,7 +280,7 @@ function cacheKey(
     ...resizeKey({ resize }),
     ...(output === undefined ? [] : [`output ${output}`]),
   ]);
-  return `${name}-${part}-${sha256Hex(identity).slice(0, 16)}`;
+  return `${name.replaceAll('/', '--')}-${part}-${sha256Hex(identity).slice(0, 16)}`;
 }
 
 function fingerprint(lines: readonly string[]): string {

@@ -81,7 +81,7 @@ const schema = z.object({
 
 function keyOf({ name, sha256, sizePx, normalization }: Backbone, pixels: Tensor<'uint8'>): string {
   const identity = JSON.stringify([QUANTIZER_VERSION, sha256, sizePx, normalization]);
-  return `${name}-${createHash('sha256').update(identity).update(pixels.data).digest('hex').slice(0, 16)}`;
+  return `${name.replaceAll('/', '--')}-${createHash('sha256').update(identity).update(pixels.data).digest('hex').slice(0, 16)}`;
 }
 
 async function samplePixels(backbone: Backbone, dataset: Dataset, context: RunContext): Promise<Tensor<'uint8'>> {

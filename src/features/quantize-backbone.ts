@@ -100,9 +100,10 @@ export interface BackboneNetwork extends Quantizable {
 export function networkOf(backbone: Backbone): BackboneNetwork {
   const graph = new Graph();
   const x = graph.input('x', 'float32', ['N', 3, backbone.sizePx, backbone.sizePx]);
-  const { features, stages } = (backbone.buildTrainable ?? backbone.build)(x);
+  const { features, stages, maps } = (backbone.buildTrainable ?? backbone.build)(x);
   const middle = backbone.middle?.stage;
-  const network = prepare(middle === undefined ? [features] : [features, stages.get(middle)!], x);
+  const map = middle === undefined ? undefined : (maps?.get(middle) ?? stages.get(middle)!);
+  const network = prepare(map === undefined ? [features] : [features, map], x);
   if (network.convolutions.length > 0) return { ...network, middle };
   throw new InputError(
     expected(
