@@ -24,6 +24,11 @@ export interface BackboneOutput {
    * their patches `[N, D, h, w]`, without class and register tokens.
    */
   readonly maps?: ReadonlyMap<string, Value> | undefined;
+  /**
+   * Outputs of all blocks in order, from the first stage's on, where a stage has several and learning rates decay from block to block.
+   * Default: `stages`.
+   */
+  readonly blocks?: readonly Value[] | undefined;
 }
 
 /** D, the width of the features. */

@@ -99,15 +99,19 @@ export function buildTuned(
   return { features: out!, updates };
 }
 
-/** For each parameter of the backbone the number of stages above its own: 0 for the last stage and for what follows it. */
+/**
+ * For each parameter of the backbone the number of stages above its own: 0 for the last stage and for what follows it. Blocks count as
+ * parts of a stage, so with three to a stage: 0, 1/3, 2/3, 1, ...
+ */
 export function depthOfParameters(backbone: Backbone): ReadonlyMap<string, number> {
-  const { features, stages } = builtOn(backbone, 1);
+  const { features, stages, blocks } = builtOn(backbone, 1);
   const { graph } = features;
   const depths = new Map<string, number>();
-  const values = [...stages.values()];
+  const values = blocks ?? [...stages.values()];
+  const each = blocks === undefined ? 1 : (stages.size - 1) / (blocks.length - 1);
   values.forEach((value, at) => {
     for (const name of needsOf(graph, value)) {
-      if (graph.parameters.has(name) && !depths.has(name)) depths.set(name, values.length - 1 - at);
+      if (graph.parameters.has(name) && !depths.has(name)) depths.set(name, (values.length - 1 - at) * each);
     }
   });
   return depths;

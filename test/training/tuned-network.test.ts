@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { architectures } from '../../src/backbones/architectures.js';
 import type { Backbone } from '../../src/backbones/backbone.js';
 import { loadFace } from '../../src/backbones/face.js';
-import { formulaParameters } from '../../src/backbones/formula.js';
+import { formulaParameters, networkFormula } from '../../src/backbones/formula.js';
 import { resnets } from '../../src/backbones/registry.js';
 import { buildResnet } from '../../src/backbones/resnet.js';
 import { formulaUniform } from '../../src/base/random.js';
@@ -21,7 +22,7 @@ import {
   type TunedPart,
   tunedPart,
 } from '../../src/training/tuned-network.js';
-import { expectAllClose } from '../close.js';
+import { expectAllClose, expectNumbersClose } from '../close.js';
 import { failureOf } from '../datasets/temp.js';
 import { stagedBackbone } from '../features/staged-backbone.js';
 import { tinyBackbone } from '../features/tiny-backbone.js';
@@ -180,6 +181,27 @@ describe('the stages of a backbone', () => {
     assert.deepEqual(stageNames(resnet), ['stem', 'layer1', 'layer2', 'layer3', 'layer4']);
     assert.deepEqual(stageShape(resnet, 'layer3'), [256, 2, 2]);
     assert.equal(stageWidth(resnet, 'layer3'), 1024);
+  });
+
+  it('are fractions from block to block of a transformer', () => {
+    const vit = architectures.get('vit_tiny_patch16_224')!;
+    const { width, middle, normalization } = vit;
+    const parameters = networkFormula();
+    const about = { name: 'vit', source: '', license: '', sha256: '', sizePx: 32, width, middle, normalization };
+    const depths = depthOfParameters({ ...about, build: x => vit.build(x, parameters) });
+    const found = [
+      'patch_embed.proj.weight',
+      'cls_token',
+      'blocks.0.norm1.weight',
+      'blocks.5.attn.qkv.bias',
+      'blocks.11.mlp.fc2.weight',
+    ];
+    expectNumbersClose(
+      found.map(name => depths.get(name)!),
+      [4, 4, 11 / 3, 2, 0],
+      { rtol: 1e-12, atol: 0 },
+    );
+    assert.equal(depths.get('norm.weight'), undefined);
   });
 
   it('are counted from above for each parameter', () => {

@@ -81,8 +81,12 @@ export function buildVit(x: Value, plan: VitPlan, parameters: ParameterSource): 
   let value = embed(x, plan, layers, rows * columns);
   if (plan.preNorm) value = layers.layerNorm(value, 'norm_pre', epsilon);
   const stages = new Map([['stem', value]]);
+  const blocks = [value];
   for (let stage = 0, at = 0; stage < STAGES; stage++) {
-    for (; at < Math.round(((stage + 1) * depth) / STAGES); at++) value = block(value, `blocks.${at}`);
+    for (; at < Math.round(((stage + 1) * depth) / STAGES); at++) {
+      value = block(value, `blocks.${at}`);
+      blocks.push(value);
+    }
     stages.set(`stage${stage + 1}`, value);
   }
   const normalized = layers.layerNorm(value, 'norm', epsilon);
@@ -91,7 +95,7 @@ export function buildVit(x: Value, plan: VitPlan, parameters: ParameterSource): 
       ? reshape(slice(normalized, 1, 0, 1), [0, -1]) // [N, 1, D] -> [N, D]
       : queryPool(normalized, plan, layers, mlp);
   const maps = new Map([...stages].map(([name, tokens]) => [name, mapOf(tokens, prefix, rows, columns)]));
-  return { features, stages, maps };
+  return { features, stages, maps, blocks };
 }
 
 /** The tokens `[N, T, D]` of x: class token, registers, patches, with their position embeddings. */
