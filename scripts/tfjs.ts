@@ -9,6 +9,7 @@ import {
   maxPool,
   mul,
   pad,
+  reduceMean,
   relu,
   sigmoid,
   softmax,
@@ -23,6 +24,7 @@ import { float16ToNumber, sizeOf, type Tensor } from '../src/engine/tensor.js';
 
 interface TfAttribute {
   readonly s?: string;
+  readonly b?: boolean;
   /** 64-bit integers are strings in JSON. */
   readonly list?: { readonly i?: readonly string[]; readonly s?: readonly string[] };
 }
@@ -192,10 +194,18 @@ function perChannel(site: Site, at: number, operand: Value): Value {
   return operand.graph.parameter({ dtype: 'float32', shape: aligned, data }, site.node.input![at]!);
 }
 
+/** An operation on two operands, of which either may be a constant. */
+function combine(site: Site, operation: (a: Value, b: Value) => Value): Value {
+  const [a, b] = site.node.input!;
+  if (site.model.weights.has(a!)) return operation(site.input(1), perChannel(site, 0, site.input(1)));
+  return operation(site.input(0), site.model.weights.has(b!) ? perChannel(site, 1, site.input(0)) : site.input(1));
+}
+
 const rules: Readonly<Record<string, (site: Site) => Value>> = {
   Placeholder: ({ x }) => x,
   Conv2D: site => convolve(site, false),
   DepthwiseConv2dNative: site => convolve(site, true),
+  FusedDepthwiseConv2dNative: site => fusedOps(site, convolve(site, true)),
   _FusedConv2D: site => fusedOps(site, convolve(site, false)),
   MaxPool(site) {
     const input = site.input(0);
@@ -211,8 +221,9 @@ const rules: Readonly<Record<string, (site: Site) => Value>> = {
     );
   },
   AddV2: site => add(site.input(0), site.input(1)),
-  Add: site => add(site.input(0), perChannel(site, 1, site.input(0))),
-  Mul: site => mul(site.input(0), perChannel(site, 1, site.input(0))),
+  Add: site => combine(site, add),
+  Mul: site => combine(site, mul),
+  Relu6: site => clip(site.input(0), 0, 6),
   Relu: site => relu(site.input(0)),
   // ReLU6 is spelled Maximum(Minimum(Relu(x), 6), 0).
   Maximum(site) {
@@ -225,7 +236,8 @@ const rules: Readonly<Record<string, (site: Site) => Value>> = {
       throw misfit(site, 'Maximum as a part of ReLU6', minimum.op);
     return clip(site.build(inner.input![0]!), 0, high);
   },
-  Mean: site => globalAveragePool(site.input(0)),
+  Mean: site =>
+    site.node.attr?.keep_dims?.b === true ? reduceMean(site.input(0), [2, 3], true) : globalAveragePool(site.input(0)),
   _FusedMatMul(site) {
     const weight = weightOf(site, 1);
     const product = matMul(site.input(0), site.x.graph.parameter(weight, site.node.input![1]!));

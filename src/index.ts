@@ -42,6 +42,7 @@ export { type ImagePrediction, loadModel, type Model } from './model/model.js';
 export type { ModelOutputs } from './model/network-io.js';
 export type { Leakage, LeakedImages, LeakedPair } from './model/training-leaks.js';
 export type { Leak } from './similarity/leakage.js';
+export type { FeatureChoice } from './training/choose-features.js';
 export type { TrainingReference } from './training/fit-model.js';
 export type { LossName } from './training/loss.js';
 export type { RecipeOptions } from './training/recipe.js';

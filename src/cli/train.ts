@@ -80,20 +80,7 @@ export function trainCommand(terminal: Terminal): Command {
       number,
     )
     .option('--max <x>', 'highest possible value, in the same way (default: none)', number);
-  backboneOptions(
-    command
-      .optionsGroup('Backbone:')
-      .option('--from <model>', 'continue from this model: its backbone, head, unit and limits')
-      .option(
-        '--features <names>',
-        'features of the backbone: last, its own; stages, means and standard deviations of all its maps too; names joined by +, such as stage3+stage4:std; or auto, those that predict the labels best (default: auto with --backbone auto, else last)',
-      ),
-  ).addOption(
-    new Option(
-      '--precision <p>',
-      'arithmetic of a frozen backbone; auto: int8 if it is faster and its features agree (default: fp32)',
-    ).choices(precisions),
-  );
+  trainedBackboneOptions(command.optionsGroup('Backbone:'));
   headOptions(command.optionsGroup('Head:'));
   tuneOptions(command.optionsGroup('Fine-tuning of the backbone:'));
   gradientOptions(command.optionsGroup('Gradient training (MLP head, --solver adam, --tune):'));
@@ -145,6 +132,22 @@ function validationOptions(command: Command): void {
       '--correct-bias',
       'correct regression to the mean, estimated on images that the head was not fitted on; increases the error, by an amount that is printed',
     );
+}
+
+function trainedBackboneOptions(command: Command): void {
+  backboneOptions(
+    command
+      .option('--from <model>', 'continue from this model: its backbone, head, unit and limits')
+      .option(
+        '--features <names>',
+        'features of the backbone: last, its own; stages, means and standard deviations of all its maps too; names joined by +, such as stage3+stage4:std; or auto, those that predict the labels best (default: auto with --backbone auto, else last)',
+      ),
+  ).addOption(
+    new Option(
+      '--precision <p>',
+      'arithmetic of a frozen backbone; auto: int8 if it is faster and its features agree (default: fp32)',
+    ).choices(precisions),
+  );
 }
 
 function headOptions(command: Command): void {

@@ -114,7 +114,7 @@ export const jobRequest = z.discriminatedUnion('kind', [
     kind: z.literal('train'),
     /** The name of a new folder beside the studio's other models. */
     name: z.string().regex(/^[\w][\w.-]{0,63}$/, 'expected a name of letters, digits, dot, dash or underscore'),
-    backbone: z.string().max(100).default('face'),
+    backbone: z.string().max(100).default('auto'),
     tune: z.enum(['head', 'last', 'all']).default('head'),
     head: z.enum(['linear', 'mlp']).optional(),
     epochs: z.number().int().min(1).max(1000).optional(),

@@ -30,11 +30,14 @@ const STRENGTHS = [0.1, 1];
 const RANKING_ROWS = 500;
 const TRIED = 12;
 const MOST_BLOCKS = 6;
+/** Standard errors that a further block has to win: of a backbone that is taken already, and of another, which costs time. */
+const OF_KNOWN = 0.25;
+const OF_OTHER = 1;
 
 /**
  * Chooses blocks of features by the cross-validated error of a ridge: greedy forward selection among the blocks that are best alone. A block
- * of a backbone that is taken already costs no time, so any gain is enough; another backbone has to win more than one standard error (paired
- * by sample).
+ * of a backbone that is taken already costs no time, so a quarter of a standard error (paired by sample) is enough; another backbone has to
+ * win a whole one.
  *
  * A ridge on standardized features Z is a kernel ridge with K = Z Z^T, and kernels of blocks add up; so each block is multiplied once,
  * and each trial is a decomposition of an n x n matrix per fold.
@@ -93,8 +96,7 @@ export async function chooseBlocks(
         throwIfAborted(context.signal);
         const together = sumOf([kernel, kernels[at]!]);
         const found = await trial.best([...taken, at], together, [strength / Math.sqrt(10), strength]);
-        if (found.error < chosen.error && (known.has(blocks[at]!.backbone) || isBetter(found, chosen)))
-          next.push(found);
+        if (isBetter(found, chosen, known.has(blocks[at]!.backbone) ? OF_KNOWN : OF_OTHER)) next.push(found);
       }
       if (next.length === 0) break;
       chosen = next.toSorted(byError)[0]!;
@@ -123,11 +125,11 @@ interface Selection {
 
 const byError = (a: Selection, b: Selection) => a.error - b.error;
 
-/** True where the mean squared residual of `a` is smaller by more than one standard error of the difference. */
-function isBetter(a: Selection, b: Selection): boolean {
+/** True where the mean squared residual of `a` is smaller by more than this many standard errors of the difference. */
+function isBetter(a: Selection, b: Selection, errors: number): boolean {
   const differences = b.squares.map((square, i) => square - a.squares[i]!);
   const difference = mean(differences);
-  return difference > standardDeviation(differences) / Math.sqrt(differences.length);
+  return difference > (errors * standardDeviation(differences)) / Math.sqrt(differences.length);
 }
 
 /** The same share of each fold. */

@@ -100,11 +100,8 @@ export async function fitAverage(
     },
   };
   if (fits.length < 2) return [best];
-  const others = alone.toSorted((a, b) => a.mse - b.mse);
-  return [best, ...others.map(({ fit, mse }) => ({ ...best, name: nameOf(fit), validationMse: mse }))].slice(
-    0,
-    named.length === 1 ? 2 : undefined,
-  );
+  const others = alone.filter(({ fit }) => named.length > 1 || fit !== named[0]!.fit).toSorted((a, b) => a.mse - b.mse);
+  return [best, ...others.map(({ fit, mse }) => ({ ...best, name: nameOf(fit), validationMse: mse }))];
 }
 
 const nameOf = ({ kind, heads }: CrossFit): string => (kind === 'ridge' ? 'ridge' : `mean of ${heads.length} ${kind}`);

@@ -20,7 +20,9 @@ export const LABELS = {
 /** The labels of the choices of the training form, by option and value. */
 export const CHOICES = {
   backbone: {
+    auto: 'automatic: what predicts best, included',
     face: 'face: for faces, included',
+    objects: 'objects: for photos of things, included',
     resnet18: 'resnet18: small, downloaded',
     resnet34: 'resnet34',
     resnet50: 'resnet50: slower, often better',

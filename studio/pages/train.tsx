@@ -44,7 +44,7 @@ interface Fields {
 }
 
 const initialFields = (target: string): Fields => ({
-  ...{ name: nameFor(target), backbone: 'face', tune: 'head', head: '', augment: 'none', seed: '0' },
+  ...{ name: nameFor(target), backbone: 'auto', tune: 'head', head: '', augment: 'none', seed: '0' },
   ...{ epochs: '', learningRate: '', batch: '', min: '', max: '' },
 });
 
@@ -135,10 +135,10 @@ function TrainForm({ target, isBusy }: { readonly target: string; readonly isBus
       {advice?.showsFaces === false && fields.backbone === 'face' && (
         <p class="warning line">
           <span>
-            Few of these images show exactly one face. The backbone face is made for faces; resnet18 may be better.
+            Few of these images show exactly one face. The backbone face is made for faces; automatic may be better.
           </span>
-          <button type="button" class="plain" onClick={() => setFields({ backbone: 'resnet18' })}>
-            Use resnet18
+          <button type="button" class="plain" onClick={() => setFields({ backbone: 'auto' })}>
+            Use automatic
           </button>
         </p>
       )}
