@@ -32,12 +32,12 @@ const TRIED = 12;
 const MOST_BLOCKS = 6;
 /** Standard errors that a further block has to win: of a backbone that is taken already, and of another, which costs time. */
 const OF_KNOWN = 0.25;
-const OF_OTHER = 1;
+const OF_OTHER = 2;
 
 /**
  * Chooses blocks of features by the cross-validated error of a ridge: greedy forward selection among the blocks that are best alone. A block
  * of a backbone that is taken already costs no time, so a quarter of a standard error (paired by sample) is enough; another backbone has to
- * win a whole one.
+ * win two.
  *
  * A ridge on standardized features Z is a kernel ridge with K = Z Z^T, and kernels of blocks add up; so each block is multiplied once,
  * and each trial is a decomposition of an n x n matrix per fold.
