@@ -29,6 +29,7 @@ export type { Manifest } from './formats/manifest.js';
 export type { Metrics } from './formats/metrics.js';
 export type { Fit } from './formats/resize.js';
 export type { AugmentName } from './images/augment.js';
+export type { Size } from './images/enlarge.js';
 export type { QualityKind } from './images/quality.js';
 export type { ReadImage } from './images/shared-reads.js';
 export type { Raster } from './images/warp.js';

@@ -31,9 +31,10 @@ async function choose(weights: readonly number[], mostFeatures = 100) {
 }
 
 describe('chooseBlocks', () => {
-  it('takes the blocks that predict, and none that does not', async () => {
+  it('takes the blocks that predict, and no backbone that does not', async () => {
     const { blocks, rmse, alone, baselineRmse } = await choose([0, 3, 0, 3]);
-    assert.deepEqual(blocks.map(blockName).toSorted(), ['one.early', 'two.early']);
+    assert.deepEqual(blocks.slice(0, 2).map(blockName).toSorted(), ['one.early', 'two.early']);
+    assert.ok(blocks.every(({ backbone }) => backbone !== 'three'));
     assert.equal(alone.length, 4);
     assert.ok(alone[0]!.rmse <= alone[1]!.rmse);
     // The noise is 0.5, and the mean has an error of the root of 18.
