@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Prediction } from './http.js';
+import { fits } from './resize.js';
 
 // The API of the studio's pages, below /studio/api. Files are named by their path in the dataset. Errors are problem+json.
 
@@ -121,6 +122,8 @@ export const jobRequest = z.discriminatedUnion('kind', [
     learningRate: z.number().positive().max(10).optional(),
     batch: z.number().int().min(1).max(1024).optional(),
     augment: z.enum(['none', 'flip', 'face', 'photo']).default('none'),
+    /** How images become square. Default: as the backbone's weights say. */
+    fit: z.enum(fits).optional(),
     /** The lowest and the highest possible value. */
     min: z.number().optional(),
     max: z.number().optional(),
@@ -335,7 +338,7 @@ export interface ExplainAnswer {
   readonly draws: number;
   /** A transparent PNG overlay of the image or the crop, as a data URI: warm raises, cool lowers. */
   readonly overlay: string;
-  /** The crop for the model, as a data URI; null for the whole image. */
+  /** What the model reads, as a data URI: the crop of a face, or the image cropped or padded; null for the whole image. */
   readonly crop: string | null;
 }
 

@@ -7,6 +7,7 @@ export const LABELS = {
   tune: 'Trainable layers',
   head: 'Head',
   augment: 'Augmentation',
+  fit: 'Image fit',
   epochs: 'Epochs',
   learningRate: 'Learning rate',
   batch: 'Batch size',
@@ -29,6 +30,7 @@ export const CHOICES = {
   },
   tune: { head: 'Head only: seconds to minutes', last: 'Head and last stage', all: 'Whole network' },
   head: { linear: 'Linear', mlp: 'MLP (two layers)' },
+  fit: { stretch: 'Whole image, stretched', crop: 'Central square', pad: 'Whole image, gray beside it' },
   augment: { none: 'None', flip: 'Mirrored', face: 'Face variations', photo: 'Photo variations' },
 } as const;
 

@@ -38,13 +38,14 @@ interface Fields {
   readonly learningRate: string;
   readonly batch: string;
   readonly augment: keyof typeof CHOICES.augment;
+  readonly fit: '' | keyof typeof CHOICES.fit;
   readonly min: string;
   readonly max: string;
   readonly seed: string;
 }
 
 const initialFields = (target: string): Fields => ({
-  ...{ name: nameFor(target), backbone: 'auto', tune: 'head', head: '', augment: 'none', seed: '0' },
+  ...{ name: nameFor(target), backbone: 'auto', tune: 'head', head: '', augment: 'none', fit: '', seed: '0' },
   ...{ epochs: '', learningRate: '', batch: '', min: '', max: '' },
 });
 
@@ -60,7 +61,7 @@ const isExact = (fields: Fields) => isFrozen(fields) && fields.head === 'linear'
 
 /** The request of the form, without fields that are empty or have no effect. */
 function orderOf(fields: Fields): JobOrder {
-  const { name, backbone, tune, head, augment } = fields;
+  const { name, backbone, tune, head, augment, fit } = fields;
   const recipe = isExact(fields)
     ? {}
     : {
@@ -70,7 +71,7 @@ function orderOf(fields: Fields): JobOrder {
         augment: isFrozen(fields) && augment !== 'flip' ? 'none' : augment,
       };
   const order = {
-    ...{ kind: 'train', name, backbone, tune, head: head || undefined },
+    ...{ kind: 'train', name, backbone, tune, head: head || undefined, fit: fit || undefined },
     ...{ min: numberIn(fields.min), max: numberIn(fields.max), seed: numberIn(fields.seed) },
     ...recipe,
   };
@@ -244,6 +245,15 @@ function MoreSettings(props: {
           control={named => (
             <select {...named} disabled={exact} {...bind('augment')}>
               {optionsOf(CHOICES.augment, value => frozen && (value === 'face' || value === 'photo'))}
+            </select>
+          )}
+        />
+        <Field
+          label={LABELS.fit}
+          help="How images become square."
+          control={named => (
+            <select {...named} {...bind('fit')}>
+              {optionsOf({ '': 'As the weights expect', ...CHOICES.fit })}
             </select>
           )}
         />
