@@ -161,3 +161,43 @@ test('folds of a cross-validation hold every row once, with the same spread of l
     [1, 1, 1],
   );
 });
+
+test('a cross-validation of a single group has five folds of samples, or one for each of fewer', () => {
+  for (const [n, sizes] of [
+    [7, [1, 1, 1, 2, 2]],
+    [3, [1, 1, 1]],
+  ] as const) {
+    const parts = crossFolds(Float64Array.from(range(n)), 0, new Array(n).fill(0));
+    assert.deepEqual(sorted(parts.map(part => part.length)), sizes);
+    assert.deepEqual(sorted(parts.flat()), range(n));
+  }
+});
+
+test('a cross-validation of two groups has a fold for each', () => {
+  const parts = crossFolds(Float64Array.of(1, 2, 3, 4, 5), 0, [0, 0, 1, 1, 1]);
+  assert.deepEqual(sorted(parts.map(part => part.length)), [2, 3]);
+  assert.deepEqual(sorted(parts.flat()), range(5));
+});
+
+test('groups are dealt to folds by the mean of their labels, not by the sum', () => {
+  // Means 1, 2, 3 and 4: the first two go to different folds, then the larger of the other two to the smaller fold.
+  const labels = [1, 1, 1, 1, 2, 3, 4, 4, 4, 4];
+  const groups = [0, 0, 0, 0, 1, 2, 3, 3, 3, 3];
+  for (let seed = 0; seed < 8; seed++) {
+    const parts = folds(labels, 2, groups, seed).sort((a, b) => a[0]! - b[0]!);
+    assert.deepEqual(parts, [
+      [0, 1, 2, 3, 5],
+      [4, 6, 7, 8, 9],
+    ]);
+  }
+});
+
+test('a group is held out whole, and only if it fits', () => {
+  // Groups of 3 and singles: a tenth of 20 is 2, so no group of 3 is held out.
+  const groups = range(20).map(i => (i < 12 ? Math.floor(i / 3) : i));
+  for (let seed = 0; seed < 8; seed++) {
+    const { validation } = splitByQuantile(range(20), 0.1, seed, groups);
+    assert.equal(validation.length, 2);
+    assert.ok(validation.every(i => i >= 12));
+  }
+});
