@@ -116,6 +116,7 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
     token,
     cors: flags.cors,
     limits,
+    onWarning: warning => terminal.message(`warning: ${warning}`),
     onError: thrown => terminal.error(thrown instanceof Error ? (thrown.stack ?? thrown.message) : reasonOf(thrown)),
   });
   const listening = await listen(app, { host, port, bodyMs: limits.bodyMs });

@@ -149,6 +149,8 @@ export function evaluate(
     cs5: shareWithin(yTrue, yPred, 5),
     bias: meanBias(yTrue, yPred),
   };
+  const uncertainty =
+    intervals && predictions.every(isDoubtful) ? evaluateUncertainty(predictions, intervals) : undefined;
   const baseline = { mean: errorsOf(yTrue, trainingLabels.mean), median: errorsOf(yTrue, trainingLabels.median) };
   return {
     images: predictions.length,
@@ -176,8 +178,13 @@ export function evaluate(
     ),
     baseline,
     interval95: bootstrapInterval(yTrue, yPred, { seed }),
-    warnings: evaluationWarnings(yTrue, yPred, { ...measured, baseline }),
-    ...(intervals && predictions.every(isDoubtful) && evaluateUncertainty(predictions, intervals)),
+    warnings: evaluationWarnings(yTrue, yPred, {
+      ...measured,
+      baseline,
+      coverage90: uncertainty?.coverage90,
+      unlike: uncertainty?.unlike,
+    }),
+    ...uncertainty,
   };
 }
 

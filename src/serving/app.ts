@@ -13,6 +13,7 @@ import { ServedModel } from './served-model.js';
 import { PAGES_FOLDER, type StaticPages, staticPages } from './static-pages.js';
 import { createStudio, STUDIO_PATHS } from './studio/studio.js';
 import type { Workplace } from './studio/workplace.js';
+import { UnlikeWatch } from './unlike-watch.js';
 
 export interface AppOptions {
   /**
@@ -36,6 +37,8 @@ export interface AppOptions {
   readonly cors?: string | undefined;
   /** See Limits. */
   readonly limits?: { readonly [K in keyof Limits]?: Limits[K] | undefined } | undefined;
+  /** Called with a warning where most of the last 100 predicted images are unlike the training images. Default: none. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
   /** Called with internal errors, which are answered with 500. Default: none. */
   readonly onError?: ((thrown: unknown) => void) | undefined;
 }
@@ -65,7 +68,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PAT
  * @throws UsageError if limits contradict each other.
  */
 export function createApp(options: AppOptions): App {
-  const { model, name = 'model', folder, token, onError = () => {}, workplace } = options;
+  const { model, name = 'model', folder, token, onError = () => {}, onWarning = () => {}, workplace } = options;
   const limits = resolveLimits(options.limits);
   const admission = new Admission(limits);
   const metrics = createMetrics(() => admission.images);
@@ -95,7 +98,10 @@ export function createApp(options: AppOptions): App {
 
   const app = new Hono<Env>();
   addMiddleware(app, { metrics, pages, access, checkHost: options.checkHost, origin: options.cors });
-  app.post('/v1/predict', predictRoute({ served, limits, admission, metrics, notReady }));
+  app.post(
+    '/v1/predict',
+    predictRoute({ served, limits, admission, metrics, unlike: new UnlikeWatch(onWarning), notReady }),
+  );
   app.get('/healthz', c => c.json({ status: 'ok' }));
   app.get('/readyz', c => {
     const problem = notReady();

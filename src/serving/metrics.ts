@@ -1,9 +1,12 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { UnusualGrade } from '../uncertainty/unusual.js';
 
 /** The metrics of a service. */
 export interface Metrics {
   request(route: string, method: string, status: number, seconds: number): void;
   images(outcome: 'predicted' | 'failed', count: number): void;
+  /** Counts predicted images that are unlike the training images. */
+  unlike(grade: UnusualGrade, count: number): void;
   batch(images: number): void;
   /** The current values in the Prometheus text format. */
   text(): Promise<string>;
@@ -37,6 +40,12 @@ export function createMetrics(queueLength: () => number): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const unlike = new Counter({
+    name: 'eyeball_unlike_pictures_total',
+    help: 'Predicted images unlike the training images, by grade: another kind, or another source.',
+    labelNames: ['unlike'],
+    registers,
+  });
   const batches = new Histogram({
     name: 'eyeball_batch_pictures',
     help: 'Images per batch.',
@@ -65,6 +74,7 @@ export function createMetrics(queueLength: () => number): Metrics {
       seconds.observe({ route }, elapsed);
     },
     images: (outcome, count) => images.inc({ outcome }, count),
+    unlike: (grade, count) => unlike.inc({ unlike: grade }, count),
     batch: count => batches.observe(count),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -9,6 +9,7 @@ import { checkedQuery, Problem } from './problem.js';
 import { readBody } from './read-body.js';
 import { type Env, imageReader, type RequestImage } from './request-images.js';
 import type { ModelLease, ServedModel } from './served-model.js';
+import type { UnlikeWatch } from './unlike-watch.js';
 
 /** What POST /v1/predict uses of the service. */
 export interface PredictHost {
@@ -16,12 +17,13 @@ export interface PredictHost {
   readonly limits: Limits;
   readonly admission: Admission;
   readonly metrics: Metrics;
+  readonly unlike: UnlikeWatch;
   /** The reason why the service takes no images now. */
   notReady(): Problem | undefined;
 }
 
 /** The handler of POST /v1/predict. */
-export function predictRoute({ served, limits, admission, metrics, notReady }: PredictHost) {
+export function predictRoute({ served, limits, admission, metrics, unlike, notReady }: PredictHost) {
   return async (c: Context<Env>): Promise<Response> => {
     const { level, faces } = checkedQuery(predictQuery, c.req.query());
     const read = imageReader(c.req.header('Content-Type') ?? null, c.req.header('Content-Encoding') ?? null);
@@ -49,6 +51,10 @@ export function predictRoute({ served, limits, admission, metrics, notReady }: P
       const failed = predictions.filter(({ error }) => error !== undefined).length;
       metrics.images('failed', failed);
       metrics.images('predicted', predictions.length - failed);
+      for (const grade of predictions.flatMap(gradesOf)) {
+        unlike.add(grade);
+        if (grade !== undefined) metrics.unlike(grade, 1);
+      }
       if (failed === predictions.length) throw allFailed(predictions);
       const { target, sha256 } = lease.model.manifest;
       const model: PredictAnswer['model'] = { name: lease.name, target: target.name, unit: target.unit, sha256 };
@@ -59,6 +65,12 @@ export function predictRoute({ served, limits, admission, metrics, notReady }: P
       lease.release();
     }
   };
+}
+
+/** How the image, or each face in it, is unlike the training images; undefined where it is like them. */
+function gradesOf(prediction: Prediction | FacesPrediction): (Prediction['unlike'] | undefined)[] {
+  if ('faces' in prediction) return prediction.faces.map(({ unlike }) => unlike);
+  return prediction.value === null ? [] : [prediction.unlike];
 }
 
 /** The uncertainty at the level of a query. @throws Problem 400 if the model cannot answer the query. */
