@@ -47,6 +47,7 @@ describe('dependencies do nothing by themselves', { skip }, () => {
   before(async () => {
     for (const folder of [home, cwd, tmp]) mkdirSync(folder);
     await writeImages(join(cwd, 'faces'), 24);
+    await writeImages(join(cwd, 'others'), 24, 1);
   });
 
   function traced(args: readonly string[]) {
@@ -82,6 +83,7 @@ describe('dependencies do nothing by themselves', { skip }, () => {
     ['train', ['faces', '--out', 'model'], ['model']],
     ['train', ['faces', '--out', 'tuned', ...TINY, '--tune', 'last', '--epochs', '1'], ['tuned']],
     ['evaluate', ['model', 'faces'], ['model-evaluation']],
+    ['adapt', ['model', 'others', '--out', 'adapted'], ['adapted']],
     ['compare', ['model', 'tuned'], []],
     ['export', ['model', '--web', 'page'], ['page']],
     ['demo', ['--images', '50'], ['eyeball-demo']],

@@ -63,6 +63,11 @@ const COMMANDS: readonly Listed[] = [
     load: async terminal => (await import('./evaluate.js')).evaluateCommand(terminal),
   },
   {
+    usage: 'adapt <model> <data>',
+    summary: 'adapt a model to images of another source',
+    load: async terminal => (await import('./adapt.js')).adaptCommand(terminal),
+  },
+  {
     usage: 'predict <model> <image...>',
     summary: 'predict the values of images',
     load: async terminal => (await import('./predict.js')).predictCommand(terminal),

@@ -65,6 +65,12 @@ export const faceAlignmentSchema = z.object({
 });
 
 const errors = z.object({ rmse: z.number(), mae: z.number() });
+/** `bias` is the mean of prediction - label; coverage and width are of 90 % intervals, null for models without. */
+const adaptedErrors = errors.extend({
+  bias: z.number(),
+  coverage90: z.number().nullable(),
+  intervalWidth90: z.number().nullable(),
+});
 
 const manifestSchema = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
@@ -110,6 +116,24 @@ const manifestSchema = z.object({
   biasCorrection: z
     .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
     .optional(),
+  /**
+   * How the model was adapted to labeled images of another source: `intercept + slope * value`, with `head` also a linear head on the
+   * features. `widthFactor` multiplies the scales of intervals, unless these were `recalibrated` on the images. With the errors before, and
+   * by cross-validation after it. Absent for models as trained.
+   */
+  adaptation: z
+    .object({
+      method: z.enum(['none', 'bias', 'slope', 'head']),
+      images: z.int(),
+      folds: z.int(),
+      intercept: z.number(),
+      slope: z.number(),
+      widthFactor: z.number(),
+      recalibrated: z.boolean(),
+      before: adaptedErrors,
+      after: adaptedErrors,
+    })
+    .optional(),
   /** How the training images show faces; absent unless most of them show exactly one. */
   framing: faceAlignmentSchema.optional(),
   versions: z.record(z.string(), z.string()),
@@ -124,6 +148,7 @@ const manifestSchema = z.object({
 
 /** `eyeball.json`: the description of a model. */
 export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestAdaptation = NonNullable<Manifest['adaptation']>;
 export type ManifestIntervals = z.infer<typeof intervalsSchema>;
 export type ManifestAlignment = z.infer<typeof faceAlignmentSchema>;
 

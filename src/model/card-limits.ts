@@ -1,17 +1,18 @@
 import { significant } from '../base/text.js';
 import { isClamped, rangeText } from '../base/value-range.js';
-import { type Manifest, type ManifestIntervals, valueRangeOf } from '../formats/manifest.js';
+import { type Manifest, type ManifestAdaptation, type ManifestIntervals, valueRangeOf } from '../formats/manifest.js';
 
 /** The paragraphs of a card about the uncertainty of a model's predictions. */
-export function limitsOf({ target, intervals, biasCorrection, configuration }: Manifest): string[] {
+export function limitsOf({ target, intervals, biasCorrection, adaptation, configuration }: Manifest): string[] {
   const range = valueRangeOf({ configuration });
   const unit = target.unit === null ? '' : ` ${target.unit}`;
-  const paragraphs: string[] = [];
+  const paragraphs: string[] = adaptation === undefined ? [] : [adaptationText(adaptation, unit)];
   if (intervals === undefined) {
     paragraphs.push('It predicts no intervals: there were too few images to calibrate them.');
   } else {
-    const on =
-      intervals.method === 'split'
+    const on = adaptation?.recalibrated
+      ? `the ${intervals.pooled.images} images that it was adapted to, each predicted by a correction that was fitted without it`
+      : intervals.method === 'split'
         ? `${intervals.pooled.images} images held out of training`
         : `${intervals.pooled.images} images, each predicted by one of ${intervals.folds} heads that were fitted without it (the final head was fitted on all, ` +
           'so intervals are slightly too wide rather than too narrow)';
@@ -43,6 +44,30 @@ export function limitsOf({ target, intervals, biasCorrection, configuration }: M
     );
   }
   return paragraphs;
+}
+
+const adaptedParts: Readonly<Record<ManifestAdaptation['method'], string>> = {
+  none: 'predictions are those of that model',
+  bias: 'an offset was added to the predictions of that model',
+  slope: 'offset and slope of the predictions of that model were refitted',
+  head: 'offset and slope of the predictions of that model were refitted, and a linear head on the features was added',
+};
+
+function adaptationText(adaptation: ManifestAdaptation, unit: string): string {
+  const { method, images, before, after, widthFactor, recalibrated } = adaptation;
+  const show = (value: number) => significant(value, 4);
+  const percent = (share: number) => `${significant(100 * share, 3)} %`;
+  const coverage =
+    before.coverage90 === null || after.coverage90 === null
+      ? ''
+      : `, and the coverage of 90 % intervals from ${percent(before.coverage90)} to ${percent(after.coverage90)}`;
+  const scale =
+    recalibrated || widthFactor === 1 ? '' : ` \`scale\` is ${show(widthFactor)} times that of the model before.`;
+  return (
+    `Adapted to ${images} labeled images of another source than the training images: ${adaptedParts[method]}. On these images, each predicted by a correction ` +
+    `that was fitted without it, RMSE changed from ${show(before.rmse)} to ${show(after.rmse)}${unit}, the mean error from ${show(before.bias)} to ` +
+    `${show(after.bias)}${coverage}.${scale} For images like the training images the model before is the better one.`
+  );
 }
 
 function unusualLimitsText({ stage, distance, far, activation, faint, share }: ManifestIntervals['unusual']): string {

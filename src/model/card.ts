@@ -10,11 +10,12 @@ import { limitsOf } from './card-limits.js';
  * @param test The evaluation on test images, if there is one.
  */
 export function modelCard(manifest: Manifest, test?: TestFigures): string {
-  const { target, backbone, configuration, dataset, metrics, input, versions } = manifest;
+  const { target, backbone, configuration, dataset, metrics, adaptation, input, versions } = manifest;
   const unit = target.unit === null ? '' : ` ${target.unit}`;
   const { labels } = dataset;
   const settings = Object.entries(configuration).filter(([, value]) => value !== null);
-  const isChosen = Number(configuration.bestEpoch) > 0 && configuration.optimizer !== undefined;
+  const isChosen =
+    adaptation === undefined && Number(configuration.bestEpoch) > 0 && configuration.optimizer !== undefined;
   const validation =
     metrics.validation === null
       ? 'No images were held out, so the error was not measured.'

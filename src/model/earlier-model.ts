@@ -42,6 +42,15 @@ export async function openEarlierModel(
     throw new InputError(
       expected(folder, 'a model in fp32 to go on from', 'one in int8, whose weights are rounded', 'train it in fp32'),
     );
+  if (manifest.adaptation !== undefined)
+    throw new InputError(
+      expected(
+        folder,
+        'a model as trained to go on from',
+        'one that was adapted to other images',
+        'go on from the model before, with those images among the data',
+      ),
+    );
   const bytes = await readPart(folder, 'model.onnx', null);
   checkChecksum(manifest, sha256Hex(bytes), where);
   const constants = decodeModel(bytes, where).initializers;

@@ -80,7 +80,12 @@ function describe({ blocks, parts, ...backbone }: Backbone): Manifest['backbone'
   };
 }
 
-async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
+/**
+ * The value of a network for the image of the self-test.
+ *
+ * @throws InputError where it is not finite.
+ */
+export async function selfTest(network: Uint8Array, sizePx: number): Promise<number> {
   const session = await createSession(network);
   const data = selfTestPixels(sizePx);
   const outputs = await session.run({ pixels: { dtype: 'uint8', shape: [1, sizePx, sizePx, 3], data } });

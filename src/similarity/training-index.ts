@@ -58,8 +58,8 @@ const HASH_BYTES = 16;
  */
 export function encodeTrainingIndex(
   root: string,
-  samples: readonly Sample[],
-  facts: readonly (ImageFacts | undefined)[],
+  samples: readonly Pick<Sample, 'file' | 'label'>[],
+  facts: readonly (Pick<ImageFacts, 'hash' | 'descriptor'> | undefined)[],
   thresholds: SimilarityThresholds,
   embeddings?: IndexedEmbedding,
 ): Uint8Array {
