@@ -25,7 +25,7 @@ export type { SubsetErrors } from './evaluation/groups.js';
 export type { Slice } from './evaluation/slices.js';
 export type { SuspiciousLabel } from './evaluation/suspicious-labels.js';
 export type { Epoch } from './formats/events.js';
-export type { Manifest } from './formats/manifest.js';
+export type { Manifest, ManifestAdaptation } from './formats/manifest.js';
 export type { Metrics } from './formats/metrics.js';
 export type { Fit } from './formats/resize.js';
 export type { AugmentName } from './images/augment.js';
@@ -50,8 +50,10 @@ export type { TrainingReference } from './training/fit-model.js';
 export type { LossName } from './training/loss.js';
 export type { RecipeOptions } from './training/recipe.js';
 export type { TrainingOptions } from './training/training-plan.js';
+export type { AdaptationMethod } from './uncertainty/adapt-values.js';
 export type { Coverage, KeptErrors, UncertaintyEvaluation } from './uncertainty/coverage.js';
 export type { UnusualGrade } from './uncertainty/unusual.js';
+export { type AdaptOptions, type AdaptResult, adaptModel } from './verbs/adapt-model.js';
 export { type CleanOptions, type CleanResult, cleanDataset } from './verbs/clean-dataset.js';
 export {
   type ComparedModel,
