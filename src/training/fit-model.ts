@@ -45,7 +45,7 @@ export interface FitRequest {
 
 /** The errors that those of the epochs are compared with, on the held-out images. */
 export interface TrainingReference {
-  /** Mean squared error of always predicting the mean of the training labels; null where nothing is held out. */
+  /** Mean squared error of always predicting the mean of the training labels, on the held-out images, or on all where nothing is held out. */
   readonly baselineMse: number | null;
   /** That of the model before its backbone is trained; null where the backbone stays frozen. */
   readonly startMse: number | null;
@@ -75,11 +75,11 @@ export async function fitModel(request: FitRequest, { heads, tuning, onReference
   return [await step(profile, 'tuning', () => tuneBackbone({ ...request, part, first }, tuning)), first];
 }
 
-/** Mean squared error, on the held-out labels, of the mean of the others; null where nothing is held out. */
-function baselineOf({ labels, train, validation }: HeadData): number | null {
-  if (validation.length === 0) return null;
+/** Mean squared error of the mean of the training labels, on the held-out labels, or on all where nothing is held out. */
+function baselineOf({ labels, train, validation }: HeadData): number {
   const mean = train.reduce((sum, i) => sum + labels[i]!, 0) / train.length;
-  return validation.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / validation.length;
+  const measured = validation.length > 0 ? validation : train;
+  return measured.reduce((sum, i) => sum + (labels[i]! - mean) ** 2, 0) / measured.length;
 }
 
 /** The settings of fine-tuning in a manifest, but for what only the run finds: a learning rate that is searched for, the best epoch. */

@@ -52,7 +52,7 @@ function TryForm({ model }: { readonly model: StudioModel }) {
       <Heading title="Try">
         {model.name} predicts {format.name}
         {format.unit && ` in${format.unit}`}; trained on {plural(model.images, 'image')}
-        {model.rmse !== null && `; RMSE ${format.figure(model.rmse)} on held-out images`}
+        {model.rmse !== null && `; validation RMSE ${format.figure(model.rmse)}`}
       </Heading>
       <section class={isOver ? 'card drop over' : 'card drop'} aria-label="Images">
         <div class="row">

@@ -40,7 +40,7 @@ export function Curve({ job }: { readonly job: Pick<Job, 'epochs' | 'reference' 
         <b>RMSE by epoch{format.unit && `, in${format.unit}`}</b>
         <span class="legend">
           <span class="key train">training</span>{' '}
-          {rows.some(({ val }) => val !== null) && <span class="key val">held-out images</span>}{' '}
+          {rows.some(({ val }) => val !== null) && <span class="key val">validation images</span>}{' '}
           {baseline !== undefined && <span class="key mean">baseline (mean), {format.figure(baseline)}</span>}
         </span>
       </figcaption>
@@ -160,9 +160,9 @@ function summary(
   const last = rows.at(-1)!;
   const texts = [
     last.train === null
-      ? `At the start the RMSE of the held-out images is ${figure(last.val!)}.`
+      ? `At the start the RMSE of the validation images is ${figure(last.val!)}.`
       : `After epoch ${last.epoch} the training RMSE is ${figure(last.train)}.`,
-    kept && `Kept: epoch ${kept.epoch}, with ${figure(kept.val!)} on the held-out images.`,
+    kept && `Kept: epoch ${kept.epoch}, with ${figure(kept.val!)} on the validation images.`,
     baseline !== undefined && `Baseline (mean): ${figure(baseline)}.`,
   ];
   return texts.filter(text => text).join(' ');

@@ -111,7 +111,7 @@ function Outcome({ job: { outcome, reference, request } }: { readonly job: Job }
   return (
     <dl class="stats outcome">
       <div>
-        <dt>RMSE on the held-out images</dt>
+        <dt>Validation RMSE</dt>
         <dd class="big">
           {format.figure(outcome.rmse)}
           <small>{format.unit}</small>

@@ -41,7 +41,7 @@ describe('the studio without data', { skip: noBrowser }, () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Try' }).waitFor();
     assert.equal(await page.getByRole('navigation').count(), 0);
-    await page.getByText('age predicts age in years; trained on 100 images; RMSE 5.00 on held-out images').waitFor();
+    await page.getByText('age predicts age in years; trained on 100 images; validation RMSE 5.00').waitFor();
 
     await page.locator('input[type=file]').setInputFiles([join(root, 'light.jpg'), join(root, 'broken.jpg')]);
     await page.getByText('2 of 2 answered').waitFor();

@@ -119,7 +119,7 @@ describe('the pages of the studio', { skip: noBrowser }, () => {
     assert.ok(await page.getByLabel('Epochs').isDisabled());
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('heading', { name: 'Trained: exact' }).waitFor(LONG);
-    assert.match((await text('.outcome'))!, /held-out images[\d.]+ yearsBaseline \(mean\)[\d.]+ years/);
+    assert.match((await text('.outcome'))!, /Validation RMSE[\d.]+ yearsBaseline \(mean\)[\d.]+ years/);
     await field('Name').fill('exact');
     await page.getByRole('button', { name: 'Start' }).click();
     await page
