@@ -23,7 +23,7 @@ const SAMPLE = 1000;
 /** Fewer images cannot tell features apart: the own features of the first backbone are taken. */
 const FEWEST = 20;
 const FOLDS = 3;
-const MOST_FEATURES = 3072;
+const MOST_FEATURES = 2048;
 /** Wider grids are left out: they are slow, and have more values than images can tell apart. */
 const WIDEST_GRID = 2048;
 

@@ -57,17 +57,19 @@ const caches = (cacheDir: string) => readdirSync(join(cacheDir, 'features')).sor
 const evaluated = async (model: string) => (await evaluateModel({ model, data })).rmse;
 
 describe('trainModel on a frozen backbone', () => {
-  it('fits both heads and takes the better on the held-out images', async () => {
+  it('fits both heads and takes their weighted mean by cross-validation', async () => {
     const { heads, tune, validation, epochs, bestEpoch, messages, out } = await train({ epochs: 3 });
-    assert.deepEqual(new Set(heads.map(({ name }) => name)), new Set(['ridge', 'mlp']));
-    assert.ok(heads[0]!.rmse! <= heads[1]!.rmse!);
+    const [best, ...others] = heads as [(typeof heads)[number], ...typeof heads];
+    for (const { rmse } of others) assert.ok(best.rmse! <= rmse!);
+    assert.ok(others.some(({ name }) => name === 'ridge' || name === 'mean of 5 mlp'));
     assert.equal(validation!.rmse, heads[0]!.rmse);
     assert.equal(tune, 'head');
-    assert.equal(epochs.length, heads[0]!.name === 'ridge' ? 0 : 3);
-    assert.equal(bestEpoch === null, heads[0]!.name === 'ridge');
+    assert.deepEqual([validation!.images, validation!.folds], [60, 5]);
+    assert.equal(epochs.length, best.name === 'ridge' ? 0 : 3);
+    assert.equal(bestEpoch, null);
     assert.match(
       messages.at(-1)!,
-      /^took the (ridge|mlp) head, not the (mlp|ridge) one: RMSE \S+ against \S+ on 6 held-out images$/,
+      /^head: (\S+ )?(ridge|mean of 5 mlp)( \+ \S+ mean of 5 mlp)?; cross-validated RMSE of each alone: ridge \S+, mean of 5 mlp \S+; RMSE \S+ by 5-fold cross-validation$/,
     );
     assert.equal((await readManifest(out)).configuration.tune, 'head');
   });
@@ -75,7 +77,7 @@ describe('trainModel on a frozen backbone', () => {
   it('makes models of an mlp that can be measured, for each loss', async () => {
     for (const loss of ['distribution', 'mse'] as const) {
       const { out, epochs, heads } = await train({ head: 'mlp', loss, epochs: 20, balance: loss === 'mse' });
-      assert.equal(heads[0]!.name, 'mlp');
+      assert.equal(heads[0]!.name, 'mean of 5 mlp');
       assert.ok((await evaluated(out)) < 15, loss);
       const events = readFileSync(join(out, 'events.jsonl'), 'utf8').trim().split('\n');
       assert.deepEqual(
