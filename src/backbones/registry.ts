@@ -214,7 +214,8 @@ async function loadNamed(options: BackboneOptions, context: RunContext): Promise
   if (resnet !== undefined) return await loadResnet(resnet, options, context);
   if (network) return await loadNetwork({ backbone, weights, sizePx, cacheDir: options.cacheDir }, context);
   if (!backbone.endsWith('.onnx') && !isHubOnnx(backbone) && !existsSync(backbone)) {
-    const what = `${backboneNames.join(', ')}, timm/NAME, an ONNX file or hf:OWNER/NAME`;
+    const what =
+      'auto, face, objects, a network that "npx eyeball-ml backbones" lists, timm/NAME, an ONNX file or hf:OWNER/NAME';
     const wayOut = `the nearest name is ${nearestName(backbone, backboneNames)}`;
     throw new UsageError(expected(option('backbone'), what, `"${backbone}"`, wayOut));
   }

@@ -17,10 +17,10 @@ describe('loadBackbone', () => {
     assert.deepEqual(backboneNames.slice(3), [...Object.keys(resnets), ...Object.keys(shortNames)]);
   });
 
-  it('refuses an unknown name with the list of those it knows', async () => {
+  it('refuses an unknown name with the nearest one', async () => {
     assert.equal(
       await failure({ backbone: 'resnet20' }),
-      `UsageError: \`backbone\`: expected ${backboneNames.join(', ')}, timm/NAME, an ONNX file or hf:OWNER/NAME, got "resnet20"; the nearest name is resnet50`,
+      'UsageError: `backbone`: expected auto, face, objects, a network that "npx eyeball-ml backbones" lists, timm/NAME, an ONNX file or hf:OWNER/NAME, got "resnet20"; the nearest name is resnet50',
     );
     assert.match(await failure({ backbone: 'dinov2-smal' }), /; the nearest name is dinov2-small$/);
     assert.equal(

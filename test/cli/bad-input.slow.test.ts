@@ -323,7 +323,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
     'an unknown backbone',
     () => ['train', at('good'), '--out', at('new'), '--backbone', 'vgg'],
     2,
-    /--backbone: expected face, resnet18.*got "vgg"/,
+    /--backbone: expected auto, face, objects, a network that .* lists,.*got "vgg"; the nearest name is /,
   ],
   [
     'a learning rate of 0',
@@ -334,7 +334,7 @@ const cases: [what: string, args: () => string[], code: number, line: RegExp][] 
   ['a share of 1', () => train(at('good'), '--val', '1'), 2, /--val/],
   [
     'a size for face',
-    () => ['train', at('good'), '--out', at('new'), '--size', '64'],
+    () => ['train', at('good'), '--out', at('new'), '--backbone', 'face', '--size', '64'],
     2,
     /--size has no effect on the backbone "face", which takes images of 224 px; remove it/,
   ],

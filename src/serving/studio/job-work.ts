@@ -115,7 +115,10 @@ export function checkJob({ workplace, served }: JobPlace, request: JobRequest): 
   const { name, backbone, resume, force } = request;
   // A path would be read from the disk of the server.
   if (!backboneNames.includes(backbone as (typeof backboneNames)[number]))
-    throw new Problem(422, `backbone: expected one of ${backboneNames.join(', ')}, got ${JSON.stringify(backbone)}`);
+    throw new Problem(
+      422,
+      `backbone: expected auto, face, objects or a network that "npx eyeball-ml backbones" lists, got ${JSON.stringify(backbone)}`,
+    );
   try {
     planTraining(request);
   } catch (thrown) {

@@ -474,7 +474,11 @@ describe('a studio at work', () => {
       [{ ...train, name: '../a' }, 400, /^name: expected a name of letters/],
       [{ ...train, name: '.a' }, 400, /^name: /],
       [{ ...train, epochs: 0 }, 400, /^epochs: /],
-      [{ ...train, backbone: '/etc/passwd' }, 422, /^backbone: expected one of face, resnet18/],
+      [
+        { ...train, backbone: '/etc/passwd' },
+        422,
+        /^backbone: expected auto, face, objects or a network that .* lists, got/,
+      ],
       [{ ...train, head: 'linear', epochs: 3 }, 422, /^`epochs` has no effect on a head fitted by ridge/],
       [{ ...train, resume: true, tune: 'last' }, 422, /^resume: there is no unfinished training of "a"$/],
       [{ kind: 'evaluate' }, 422, /^there is no model to evaluate/],
