@@ -43,6 +43,8 @@ export interface FeatureBlock {
   readonly pool: Pool;
   /** Number of features. */
   readonly width: number;
+  /** Number of values of its map, C H W; of `last` its width. */
+  readonly mapSize: number;
 }
 
 /** A pretrained network with its weights. */

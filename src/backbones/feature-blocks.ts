@@ -14,14 +14,29 @@ export const LAST = 'last';
 export const blockName = ({ backbone, map, pool }: Pick<FeatureBlock, 'backbone' | 'map' | 'pool'>): string =>
   `${backbone}.${map}${pool === 'mean' ? '' : `:${pool}`}`;
 
+/** A backbone's own features as a block. */
+export const ownBlock = ({ name, width }: Backbone): FeatureBlock => ({
+  backbone: name,
+  map: LAST,
+  pool: 'mean',
+  width,
+  mapSize: width,
+});
+
 /** All blocks of a backbone: its own features first, then its maps, with each pooling. */
 export function blocksOf(backbone: Backbone): FeatureBlock[] {
   const { sizePx, name } = backbone;
   const maps = mapsOf(backbone.build(new Graph().input('x', 'float32', ['N', 3, sizePx, sizePx])));
   const pooled = [...maps].flatMap(([map, { shape }]) =>
-    pools.map(pool => ({ backbone: name, map, pool, width: Number(shape[1]) * cellsOf(pool) })),
+    pools.map(pool => ({
+      backbone: name,
+      map,
+      pool,
+      width: Number(shape[1]) * cellsOf(pool),
+      mapSize: shape.slice(1).reduce<number>((product, dim) => product * Number(dim), 1),
+    })),
   );
-  return [{ backbone: name, map: LAST, pool: 'mean', width: backbone.width }, ...pooled];
+  return [ownBlock(backbone), ...pooled];
 }
 
 /**

@@ -29,23 +29,27 @@ export interface FeatureRows<D extends RowType = 'float32'> {
   read(indices: ArrayLike<number>): ArrayOf<D>;
 }
 
-/** The columns in `ranges` of each row, one after the other, as a table. */
+/** The columns in `ranges` of each row, one after the other, as a table in memory. */
 export function columnsAt(
   rows: FeatureRows,
   ranges: readonly { readonly from: number; readonly to: number }[],
 ): FeatureRows {
   const width = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+  const table = new Float32Array(rows.length * width);
+  for (let row = 0, at = 0; row < rows.length; row++) {
+    const data = rows.read([row]);
+    for (const { from, to } of ranges) {
+      table.set(data.subarray(from, to), at);
+      at += to - from;
+    }
+  }
   return {
     length: rows.length,
     width,
     read(indices) {
-      const data = rows.read(indices);
       const out = new Float32Array(indices.length * width);
-      for (let row = 0, at = 0; row < indices.length; row++) {
-        for (const { from, to } of ranges) {
-          out.set(data.subarray(row * rows.width + from, row * rows.width + to), at);
-          at += to - from;
-        }
+      for (let i = 0; i < indices.length; i++) {
+        out.set(table.subarray(indices[i]! * width, (indices[i]! + 1) * width), i * width);
       }
       return out;
     },

@@ -2,7 +2,7 @@ import type { FeatureBlock } from '../backbones/backbone.js';
 import { LAST } from '../backbones/feature-blocks.js';
 import { throwIfAborted } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
-import { matMul, transpose } from '../engine/graph/build.js';
+import { matMul, slice, transpose } from '../engine/graph/build.js';
 import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { createPositiveSolver, type PositiveSolver } from '../engine/linalg/cholesky.js';
@@ -30,6 +30,7 @@ const STRENGTHS = [0.1, 1];
 const RANKING_ROWS = 500;
 const TRIED = 12;
 const MOST_BLOCKS = 6;
+const PANEL = 64;
 /** Standard errors that a further block has to win: of a backbone that is taken already, and of another, which costs time. */
 const OF_KNOWN = 0.25;
 const OF_OTHER = 2;
@@ -56,7 +57,7 @@ export async function chooseBlocks(
 ): Promise<BlockChoice> {
   const target = targetScale(labels, [...labels.keys()]);
   const y = labels.map(label => (label - target.mean) / target.std);
-  const kernels = await kernelsOf(rows, blocks, context);
+  const kernels = await kernelsOf(rows, blocks);
   let done = 0;
   const tick = () => {
     throwIfAborted(context.signal);
@@ -154,7 +155,7 @@ async function createTrial(y: Float64Array, folds: readonly (readonly number[])[
   for (const fold of folds) {
     const held = new Set(fold);
     const others = rows.filter(row => !held.has(row));
-    parts.push({ fold, others, solver: await createPositiveSolver(others.length) });
+    parts.push({ fold, others, solver: await createPositiveSolver(others.length, PANEL) });
   }
   const squaresOf = async (kernel: Float32Array, ridges: readonly number[]) => {
     const squares = ridges.map(() => new Float64Array(n));
@@ -206,33 +207,24 @@ function sumOf(kernels: readonly Float32Array[]): Float32Array {
 }
 
 /** `Z Z^T` `[n, n]` of the standardized features of each block. */
-async function kernelsOf(
-  rows: FeatureRows,
-  blocks: readonly FeatureBlock[],
-  { signal }: RunContext,
-): Promise<Float32Array[]> {
+async function kernelsOf(rows: FeatureRows, blocks: readonly FeatureBlock[]): Promise<Float32Array[]> {
   const all = Array.from({ length: rows.length }, (_, i) => i);
   const { mean: means, std } = measureRows(rows, all);
-  const data = rows.read(all);
-  const kernels: Float32Array[] = [];
+  const graph = new Graph();
+  const x = graph.input('features', 'float32', [rows.length, rows.width]);
   let from = 0;
-  for (const { width } of blocks) {
-    throwIfAborted(signal);
+  for (const [i, { width }] of blocks.entries()) {
     const to = from + width;
-    const graph = new Graph();
-    const x = graph.input('features', 'float32', ['N', width]);
-    const z = standardize(x, { mean: means.slice(from, to), std: std.slice(from, to) });
-    graph.output('kernel', matMul(z, transpose(z, [1, 0])));
-    const session = await createSession(toOnnx(graph), { handOver: true, arena: false });
-    const own = new Float32Array(rows.length * width);
-    for (let row = 0; row < rows.length; row++) {
-      own.set(data.subarray(row * rows.width + from, row * rows.width + to), row * width);
-    }
-    const features = { dtype: 'float32', shape: [rows.length, width], data: own } as const;
-    const out = await session.run({ features }, { handOver: true });
-    kernels.push(out.kernel!.data as Float32Array);
-    await session.close();
+    const z = standardize(slice(x, 1, from, to), { mean: means.slice(from, to), std: std.slice(from, to) });
+    graph.output(`kernel${i}`, matMul(z, transpose(z, [1, 0])));
     from = to;
   }
-  return kernels;
+  const session = await createSession(toOnnx(graph), { handOver: true, arena: false });
+  try {
+    const features = { dtype: 'float32', shape: [rows.length, rows.width], data: rows.read(all) } as const;
+    const out = await session.run({ features }, { handOver: true });
+    return blocks.map((_, i) => out[`kernel${i}`]!.data as Float32Array);
+  } finally {
+    await session.close();
+  }
 }

@@ -4,6 +4,7 @@ import {
   blocksOf,
   combineBlocks,
   LAST,
+  ownBlock,
   parseBlocks,
   THUMBNAIL,
   thumbnailBackbone,
@@ -24,8 +25,10 @@ const SAMPLE = 1000;
 const FEWEST = 20;
 const FOLDS = 3;
 const MOST_FEATURES = 2048;
-/** Wider grids are left out: they are slow, and have more values than images can tell apart. */
+/** Wider grids are left out: they have more values than images can tell apart. */
 const WIDEST_GRID = 2048;
+/** Of larger maps the means alone are compared: several passes over them would take as long as the network. */
+const LARGEST_MAP = 500_000;
 
 /** The features of a data set: the network whose features they are, and the rows. */
 export interface ChosenFeatures {
@@ -70,8 +73,7 @@ export async function chooseFeatures(
 ): Promise<ChosenFeatures> {
   const [first] = backbones;
   if (features === LAST) {
-    const own = backbones.map(({ name, width }) => ({ backbone: name, map: LAST, pool: 'mean', width }) as const);
-    return { backbone: combineBlocks(backbones, own) };
+    return { backbone: combineBlocks(backbones, backbones.map(ownBlock)) };
   }
   if (features !== 'auto') return { backbone: combineBlocks(backbones, parseBlocks(features, backbones)) };
   if (dataset.samples.length < FEWEST) return { backbone: first };
@@ -124,7 +126,7 @@ export async function bestBackbone(
 ): Promise<Backbone> {
   const [first] = backbones;
   if (backbones.length === 1 || dataset.samples.length < FEWEST) return first;
-  const own = backbones.map(({ name, width }) => ({ backbone: name, map: LAST, pool: 'mean', width }) as const);
+  const own = backbones.map(ownBlock);
   const extraction = await extractFeatures(sampleOf(dataset), combineBlocks(backbones, own), cacheDir, context);
   try {
     const labels = Float64Array.from(extraction.samples, ({ label }) => label);
@@ -140,8 +142,8 @@ export async function bestBackbone(
   }
 }
 
-const isCandidate = ({ pool, width }: FeatureBlock): boolean =>
-  pool !== 'grid3' && (pool !== 'grid2' || width <= WIDEST_GRID);
+const isCandidate = ({ pool, width, mapSize }: FeatureBlock): boolean =>
+  pool === 'mean' || (mapSize <= LARGEST_MAP && (pool === 'std' || (pool === 'grid2' && width <= WIDEST_GRID)));
 
 /** The data set, or the 1,000 of its images whose names have the lowest hashes, so that further images change few of them. */
 function sampleOf(dataset: Dataset): Dataset {

@@ -14,7 +14,7 @@ import { balanceWeights, binsOf, buildLoss, type LossName, selectionMetric } fro
 import type { Problem } from './problem.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 
-const HIDDEN = 256;
+const HIDDEN = 128;
 /** Dropout rate of the inputs of layer i of an MLP: half, but for few features, of which each counts. */
 const dropoutOf = (i: number, width: number): number => (i > 0 || width >= MANY_FEATURES ? 0.5 : 0.2);
 const MANY_FEATURES = 256;
@@ -178,11 +178,11 @@ export interface HeadOptions extends RecipeOptions {
 /** The recipe of a head on `rows` training rows; batches are small enough for about 20 steps per epoch. */
 export function headRecipe(options: RecipeOptions, rows: number, goesOn = false): Recipe {
   const batch = Math.min(128, Math.max(8, Math.floor(rows / 20)));
-  return completeRecipe(options, { epochs: 30, learningRate: goesOn ? 2e-4 : 2e-3, batch });
+  return completeRecipe(options, { epochs: 20, learningRate: goesOn ? 2e-4 : 2e-3, batch });
 }
 
 /**
- * Trains a head on standardized features and keeps the weights of the best epoch on the validation rows. An MLP has a hidden layer of 256
+ * Trains a head on standardized features and keeps the weights of the best epoch on the validation rows. An MLP has a hidden layer of 128
  * and dropout before and after it.
  *
  * @param options.start The initial head. Default: an untrained one.

@@ -142,6 +142,10 @@ async function readFigures(home: string): Promise<MeasuredErrors | undefined> {
   return Object.fromEntries(FIGURES.map(key => [key, metrics[key]])) as MeasuredErrors;
 }
 
+/** Which images of one data set a validation error is of. */
+const measuredOn = ({ validation, configuration }: ComparedModel): string =>
+  validation?.folds === undefined ? `${configuration.validation} ${configuration.seed}` : 'all, by cross-validation';
+
 function warningsOf(models: readonly ComparedModel[]): string[] {
   const warnings: string[] = [];
   const targets = distinct(models.map(({ target }) => targetText(target)));
@@ -152,7 +156,7 @@ function warningsOf(models: readonly ComparedModel[]): string[] {
   const validated = models.filter(({ validation }) => validation !== null);
   if (distinct(models.map(({ dataset }) => dataset.fingerprint)).length > 1) {
     warnings.push('The models were trained on different data: their validation errors are of different images.');
-  } else if (distinct(validated.map(({ configuration: c }) => `${c.validation} ${c.seed}`)).length > 1) {
+  } else if (distinct(validated.map(measuredOn)).length > 1) {
     warnings.push(
       'The models held out different images (validation, seed): so their validation errors are of different images.',
     );

@@ -34,6 +34,7 @@ describe('train', () => {
       'backbone',
       'precision',
       'features',
+      'choice',
       'tune',
       'heads',
       'epochs',

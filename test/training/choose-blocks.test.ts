@@ -8,7 +8,8 @@ import { rowsOf } from '../features/rows.js';
 
 const COUNT = 150;
 const WIDTH = 8;
-const block = (backbone: string, map: string) => ({ backbone, map, pool: 'mean', width: WIDTH }) as const;
+const block = (backbone: string, map: string) =>
+  ({ backbone, map, pool: 'mean', width: WIDTH, mapSize: WIDTH }) as const;
 const BLOCKS = [block('three', 'last'), block('one', 'early'), block('two', 'last'), block('two', 'early')];
 
 /** Random features; the label has the share `weights[b]` of a feature of block b. */

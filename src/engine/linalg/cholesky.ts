@@ -45,12 +45,13 @@ interface Panel {
  * A solver by blocked, left-looking Cholesky decomposition. The panels stay with the engine; only the blocks on the diagonal come out, to
  * be decomposed, and go back inverted.
  *
+ * @param panel Columns of a panel: fewer for many systems of a few hundred equations, since JavaScript works on the diagonal. Default: 192.
  * Reference: Golub, Van Loan, Matrix Computations, 4.2.
  */
-export async function createPositiveSolver(n: number): Promise<PositiveSolver> {
+export async function createPositiveSolver(n: number, panel: number = PANEL): Promise<PositiveSolver> {
   const panels: Panel[] = [];
-  for (let start = 0; start < n; start += PANEL)
-    panels.push({ name: `panel${panels.length}`, start, end: Math.min(start + PANEL, n) });
+  for (let start = 0; start < n; start += panel)
+    panels.push({ name: `panel${panels.length}`, start, end: Math.min(start + panel, n) });
   const widthOf = ({ start, end }: Panel) => end - start;
   const shapeOf = (panel: Panel) => [n - panel.start, widthOf(panel)] as const;
   const state = await createState(
