@@ -53,14 +53,16 @@ describe('train', () => {
     assert.equal(result.images, 120);
     assert.equal(result.features, 512);
     assert.equal(result.tune, 'head');
-    assert.deepEqual(result.heads.map((head: { name: string }) => head.name).sort(), ['mlp', 'ridge']);
+    const names: string[] = result.heads.map((head: { name: string }) => head.name);
+    // One of the two may have no share in the model.
+    assert.ok(names.includes('ridge') && names.includes('mean of 5 mlp'), `${names}`);
     assert.deepEqual(
       result.skipped.map((s: { file: string }) => s.file),
       ['10/broken.jpg'],
     );
     assert.match(result.skipped[0].reason, /^expected a photo .*, got text/);
     const [taken] = result.heads;
-    const epochs = taken.name === 'mlp' ? 30 : 0;
+    const epochs = taken.name === 'ridge' ? 0 : 20;
     assert.equal(result.epochs.length, epochs);
     assert.equal(result.validation.rmse, taken.rmse);
     const curves = epochs > 0 ? readdirSync(model).filter(name => name.startsWith('events.out.tfevents.')) : [];
@@ -359,7 +361,10 @@ describe('compare', () => {
     const { code, stdout, stderr } = await eyeball('compare', model, adam, '--json');
     assert.equal(code, 0, stderr);
     const { models, warnings } = json(stdout);
-    assert.deepEqual(warnings, []);
+    // One is measured by cross-validation, the other on held-out images.
+    assert.deepEqual(warnings, [
+      'The models held out different images (validation, seed): so their validation errors are of different images.',
+    ]);
     assert.deepEqual(
       models.map((m: { model: string; epochs: number; evaluation: { images: number } }) => [
         m.model,
