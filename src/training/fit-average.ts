@@ -45,7 +45,9 @@ export async function fitAverage(
   const folds = foldsOf(data, seed);
   const fits: CrossFit[] = [];
   for (const kind of plan.heads) {
-    if (kind === 'ridge') fits.push(await crossRidge(data, folds, scale, context));
+    // Beside gradient heads its few seconds would be a phase of their own in the estimate of the remaining time.
+    const { onProgress: _, ...quiet } = context;
+    if (kind === 'ridge') fits.push(await crossRidge(data, folds, scale, plan.heads.length === 1 ? context : quiet));
     else if (kind !== 'classic')
       fits.push(await crossGradient(kind, data, folds, { plan, seed, start, scale }, context));
   }

@@ -82,6 +82,7 @@ export async function calibrateCross(
   const middle = means && (await gaussiansOf(means, [...labels.keys()], context));
   const unlikeness = middle ? new Float64Array(labels.length) : distance;
   let spread: Float64Array | undefined;
+  let done = 0;
   // One buffer for all folds: to allocate and touch a new one takes longer than to compute the sums.
   const others = noRows(rows.width);
   const fitOn = async (part: HeadData, fold: number) => {
@@ -95,6 +96,10 @@ export async function calibrateCross(
   };
   for await (const predictions of outOfFold(data, parts, fitOn, context)) {
     const { indices, spread: spreads } = predictions;
+    done += indices.length;
+    // Heads that are fitted again report their progress themselves.
+    if (refit.folds !== undefined)
+      context.onProgress?.({ phase: 'calibrating intervals', done, total: labels.length, unit: 'images' });
     const apart = await distancesOf(await fitPpca(others, standardization), rows, indices);
     const unlike = middle && (await distancesOf(await middle.without(indices), means!, indices));
     if (spreads !== undefined) spread ??= new Float64Array(labels.length);

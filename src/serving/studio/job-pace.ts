@@ -12,7 +12,8 @@ interface Step {
 
 /** Features per second on two cores; the other speeds are relative to it. */
 const FEATURES_A_SECOND = 70;
-const HEAD_EPOCHS = 30;
+/** Of the five heads of a cross-validation. */
+const HEAD_EPOCHS = 5 * 20;
 const TUNE_EPOCHS = 10;
 
 const step = (name: string, seconds: number, pattern: RegExp): Step => ({
@@ -35,14 +36,9 @@ export function stepsOf(request: JobRequest, images: number): readonly Step[] {
   const isExact = head === 'linear';
   const first = [
     step('Computing features', features * twice, /^(extracting features|looking|comparing|cropping|calibrating int8)/),
-    step('Training the head', isExact ? 2 : (HEAD_EPOCHS * images) / 10_000 + 2, /^(fitting the head|linear|mlp|adam)/),
+    step('Training the head', isExact ? 2 : (HEAD_EPOCHS * images) / 10_000 + 2, /^(fitting the|linear|mlp|adam)/),
   ];
-  const fitsAgain = tune === 'head' && !isExact;
-  const calibrating = step(
-    'Calibrating intervals',
-    fitsAgain ? first[1]!.seconds * 2 : 5,
-    /^(calibrating intervals|measuring where faces)/,
-  );
+  const calibrating = step('Calibrating intervals', 5, /^(calibrating intervals|measuring where faces)/);
   if (tune === 'head') return [...first, calibrating];
   const isCached = tune === 'last' && (augment === 'none' || augment === 'flip');
   const anEpoch = tune === 'last' ? images / 60 : images / 8;
