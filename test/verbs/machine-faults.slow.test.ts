@@ -32,7 +32,7 @@ describe('what the machine lacks', { skip: process.platform === 'win32' }, () =>
   for (const task of ['run', 'facts', 'gray', 'inspect', 'sheet']) {
     it(`does not skip an image: too many open files (${task})`, () => {
       assert.match(
-        outcome('-n 200', task, data, join(root, `cache-${task}`), '4'),
+        outcome('-n 320', task, data, join(root, `cache-${task}`), '4'),
         /^ResourceError: \S+\.jpg: EMFILE: too many open files, open '\S+'; raise the limit of open files \(ulimit -n\)$/,
       );
     });
