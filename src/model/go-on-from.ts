@@ -88,7 +88,7 @@ export async function splitFrom(
     manifest.metrics.validation?.images === split.validation.length;
   // The final ridge head is fitted on the held-out images too.
   const head = knowsImages && configuration.solver === 'ridge' ? undefined : model.head;
-  const start: Start = { head, knowsImages, isTuned: model.backbone.sha256 === manifest.sha256 };
+  const start: Start = { head, knowsImages, isOwnSplit, isTuned: model.backbone.sha256 === manifest.sha256 };
   if (!knowsImages || isOwnSplit || validation === 0) return { split, start };
   const known = new Set(leaks.map(({ test }) => groups[test]!));
   const isHeld = (i: number) => !known.has(groups[i]!);

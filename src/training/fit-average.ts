@@ -154,7 +154,7 @@ async function crossGradient(
     const train = folds.length === 1 ? data.train : data.train.filter(row => !out.has(row));
     // Their own fold measures the epochs, but chooses none: the weights of the last epoch are kept.
     const part = { ...data, train, validation: data.validation.length > 0 ? data.validation : fold === 0 ? held : [] };
-    const earlier = earlierMember(start, fold, part, { kind, loss }, scale);
+    const earlier = earlierMember(start, [fold, folds.length], part, { kind, loss }, scale, context);
     const { head, fit } = await fitHead(
       part,
       {
@@ -184,23 +184,31 @@ async function crossGradient(
   };
 }
 
-/** The head of this fold in the model that training continues from, where it has the form and has not been fitted on these images. */
+/** The head of this fold in the model that training continues from, where it has the form and has not been fitted on the fold. */
 function earlierMember(
   start: Start | undefined,
-  fold: number,
+  [fold, folds]: readonly [number, number],
   data: HeadData,
   form: { readonly kind: 'linear' | 'mlp'; readonly loss: TrainingPlan['loss'] },
   scale: RowScale,
+  context: EpochContext,
 ): Head | undefined {
-  if (start?.head === undefined || start.knowsImages) return undefined;
+  if (start === undefined) return undefined;
   const { head } = start;
-  const candidates: Head[] = isAverage(head)
-    ? head.members.map(member => ({ ...member.head, standardization: head.standardization }))
-    : [head];
-  const fitting = candidates.flatMap(candidate => continueHead(candidate, data, form) ?? []);
-  const found = fitting[fold % fitting.length];
+  const heads: Head[] =
+    head === undefined
+      ? []
+      : isAverage(head)
+        ? head.members.map(member => ({ ...member.head, standardization: head.standardization }))
+        : [head];
+  const fitting = heads.flatMap(earlier => continueHead(earlier, data, form) ?? []);
+  const isFair = !start.knowsImages || (start.isOwnSplit && fitting.length === folds);
   // All members share one standardization, that of these rows.
-  return found && { ...found, standardization: scale.standardization };
+  if (fitting.length > 0 && isFair)
+    return { ...fitting[fold % fitting.length]!, standardization: scale.standardization };
+  const why = fitting.length === 0 ? 'has another form' : 'was fitted on some of these images';
+  if (fold === 0) context.onMessage?.(`the ${form.kind} head starts anew: that of the model ${why}`);
+  return undefined;
 }
 
 /** The predictions of each fold's head for its rows, in the order of the training rows. */

@@ -12,6 +12,8 @@ export interface Start {
   readonly head: ModelHead | undefined;
   /** Whether the model has been trained on some of the images: what is fitted on a part of them must not start from it. */
   readonly knowsImages: boolean;
+  /** Whether these are its own images, split in the same way, so that the folds of its heads are the same again. */
+  readonly isOwnSplit: boolean;
   /** Whether its backbone has been trained. */
   readonly isTuned: boolean;
 }

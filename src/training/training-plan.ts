@@ -21,6 +21,11 @@ export interface TrainingOptions extends RecipeOptions {
    * predict the labels best; or names joined by `+`, such as `stage3+stage4:std`. Default: `auto` with the backbone `auto`, else `last`.
    */
   readonly features?: string | undefined;
+  /**
+   * The folder of a model to go on from: its backbone with its weights, its head where that is trained by gradients, its unit and limits.
+   * Default: none; training starts from the backbone alone.
+   */
+  readonly from?: string | undefined;
   /** What a frozen backbone is computed in; see `backboneAt`. Default `fp32`. */
   readonly precision?: Precision | undefined;
   /** For a linear head on frozen features. `ridge`: the exact optimum. `adam`: the classic loop. */
@@ -42,7 +47,7 @@ export interface TrainingOptions extends RecipeOptions {
   readonly weights?: string | undefined;
   /**
    * Share of the images held out to measure, in [0, 1): no head is fitted on them, but for one fitted by ridge before fine-tuning. Default: 0.1 where
-   * the backbone is trained, and with `patience` or the solver `adam`; else 0, since cross-validation measures on all images.
+   * the backbone is trained, and with `from`, `patience` or the solver `adam`; else 0, since cross-validation measures on all images.
    */
   readonly validation?: number | undefined;
   /**
@@ -122,7 +127,8 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   }
   const range = valueRange(options.min, options.max);
   const tune = unfreeze ?? options.tune ?? 'head';
-  const needsHeldOut = tune !== 'head' || options.patience != null || options.solver === 'adam';
+  const needsHeldOut =
+    tune !== 'head' || options.patience != null || options.solver === 'adam' || options.from !== undefined;
   if (options.validation === 0) {
     const nothingHeld = `with ${option('validation', 0)}, which holds out no images`;
     if (options.patience != null) noEffect('patience', nothingHeld);

@@ -53,11 +53,6 @@ export interface TrainOptions
     TrainingOptions {
   /** The folder to make. */
   readonly out: string;
-  /**
-   * The folder of a model to go on from: its backbone with its weights, its head where that is trained by gradients, its unit and limits.
-   * Default: none; training starts from the backbone alone.
-   */
-  readonly from?: string | undefined;
   /** True takes the largest face of each image, cropped and levelled, in its place. Default false: images are taken whole. */
   readonly faces?: boolean | undefined;
   /** What the number is counted in, for reports: `years`. Default: nothing. */

@@ -81,7 +81,7 @@ describe('train from a model', () => {
 
   it('fits a new head on the features of its trained backbone, and calibrates it on held-out images alone', async () => {
     const { model, heads } = await train({ from: tuned });
-    assert.deepEqual(new Set(heads.map(({ name }) => name)), new Set(['ridge', 'mlp']));
+    assert.ok(['ridge', 'mean of 5 mlp'].every(name => heads.some(head => head.name.includes(name))));
     // Features that were trained on these images: five held-out ones are too few for intervals.
     assert.equal((await readManifest(model)).intervals, undefined);
     const others = await train({ data: newer, from: tuned });
