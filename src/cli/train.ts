@@ -125,7 +125,7 @@ function validationOptions(command: Command): void {
     .addOption(
       new Option(
         '--val <fraction>',
-        'share of the images held out for validation, 0 to below 1 (default: 0.1 with --tune, --unfreeze, --from, --patience or --solver adam, else 0: cross-validation measures on all images)',
+        'share of the images held out for validation, 0 to below 1 (default: 0.1 with --tune, --unfreeze, --patience or --solver adam, else 0: cross-validation measures on all images)',
       ).argParser(number),
     )
     .option(

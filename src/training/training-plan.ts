@@ -47,7 +47,7 @@ export interface TrainingOptions extends RecipeOptions {
   readonly weights?: string | undefined;
   /**
    * Share of the images held out to measure, in [0, 1): no head is fitted on them, but for one fitted by ridge before fine-tuning. Default: 0.1 where
-   * the backbone is trained, and with `from`, `patience` or the solver `adam`; else 0, since cross-validation measures on all images.
+   * the backbone is trained, or was in the model of `from`, and with `patience` or the solver `adam`; else 0, since cross-validation measures on all images.
    */
   readonly validation?: number | undefined;
   /**
@@ -127,8 +127,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
   }
   const range = valueRange(options.min, options.max);
   const tune = unfreeze ?? options.tune ?? 'head';
-  const needsHeldOut =
-    tune !== 'head' || options.patience != null || options.solver === 'adam' || options.from !== undefined;
+  const needsHeldOut = tune !== 'head' || options.patience != null || options.solver === 'adam';
   if (options.validation === 0) {
     const nothingHeld = `with ${option('validation', 0)}, which holds out no images`;
     if (options.patience != null) noEffect('patience', nothingHeld);

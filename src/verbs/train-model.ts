@@ -186,7 +186,9 @@ async function startRun(given: TrainOptions): Promise<Run> {
   const { options, manifest: origin } = await optionsFrom(given);
   const { out, seed = 0, cacheDir = defaultCacheDir(), force = false, resume = false } = options;
   const plan = planTraining(options);
-  const { validation } = plan;
+  // Features of a backbone that was trained on the images are too good for a cross-validation on them.
+  const isTuned = origin !== undefined && origin.configuration.tune !== 'head';
+  const validation = isTuned && options.validation === undefined ? 0.1 : plan.validation;
   const checkpoint = `${out.replace(/[/\\]+$/, '')}.checkpoint.safetensors`;
   checkCheckpoint(checkpoint, { force, resume });
   checkOutside(out, options.data);
