@@ -96,7 +96,7 @@ describe('a head to go on with', () => {
     assert.deepEqual([...wider.bins!], [first - 2, first - 1, ...head.bins!, last + 1, last + 2, last + 3]);
     const [before, after] = [head.layers[1]!, wider.layers[1]!];
     const count = head.bins!.length;
-    assert.deepEqual(after.weight.shape, [256, count + 5]);
+    assert.deepEqual(after.weight.shape, [128, count + 5]);
     assert.deepEqual([...after.bias.data.subarray(2, 2 + count)], [...before.bias.data]);
     assert.ok(Math.abs(after.bias.data.at(-1)! - before.bias.data.at(-1)! - Math.log(0.01)) < 1e-6);
     for (const row of [0, 255]) {
