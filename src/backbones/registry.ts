@@ -146,7 +146,7 @@ export async function loadBackbones(
   }
   const names = backbone.split(',').map(name => name.trim());
   const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined || names.includes(AUTO) !== false)
+  if (twice !== undefined || names.includes(AUTO))
     throw new UsageError(expected(option('backbone'), 'different names of backbones', `"${backbone}"`));
   const loaded: Backbone[] = [];
   for (const name of names) loaded.push(await loadBackbone({ ...options, backbone: name }, context));

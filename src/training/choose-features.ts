@@ -81,7 +81,7 @@ export async function chooseFeatures(
   const candidates = [...backbones, thumbnailBackbone(first.sizePx)];
   const blocks = candidates.flatMap(blocksOf).filter(isCandidate);
   const all = combineBlocks(candidates, blocks);
-  const extraction = await extractFeatures(sample, all, cacheDir, context, { ...options, middle: true });
+  const extraction = await extractFeatures(sample, all, cacheDir, context, { read: options.read, middle: true });
   let kept = false;
   try {
     const { samples, rows } = extraction;
