@@ -5,49 +5,20 @@ import type { Precision } from '../src/backbones/backbone.js';
 import { buildFromPixels } from '../src/backbones/backbone.js';
 import { loadBackbone } from '../src/backbones/registry.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
-import { dequantizeLinear, matMul, qLinearConv, reduceSum } from '../src/engine/graph/build.js';
+import { dequantizeLinear, qLinearConv, reduceSum } from '../src/engine/graph/build.js';
 import { Graph, type Value } from '../src/engine/graph/graph.js';
-import { toOnnx } from '../src/engine/graph/to-onnx.js';
-import { createSession } from '../src/engine/runtime/session.js';
 import type { Tensor } from '../src/engine/tensor.js';
 import { backboneAt } from '../src/features/precision.js';
 import { median } from '../src/metrics/statistics.js';
 import { drawFaces, inTemporaryFolder, numbers, options, record, writeTable } from './common.js';
+import { CHAINED, matrixProducts, N, rate } from './matrix-products.js';
 import { startFairly } from './peer.js';
 
 const given = options({ size: '125', runs: '5' });
 const [size, runs] = numbers(given, 'size', 'runs') as [number, number];
 const BATCH = 25;
-const N = 1024;
-const CHAINED = 8;
 
-/** Operations (a product and a sum are two) a second of a graph, in each run. */
-async function rate(graph: Graph, feeds: Record<string, Tensor>, operations: number): Promise<() => Promise<number>> {
-  const session = await createSession(toOnnx(graph), { handOver: true, spin: true });
-  await session.run(feeds);
-  return async () => {
-    let least = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 4; i++) {
-      const before = session.computeMs;
-      await session.run(feeds);
-      least = Math.min(least, session.computeMs - before);
-    }
-    return (operations / least) * 1000;
-  };
-}
-
-/** Chained products of 1,024 x 1,024 matrices; the output is the sum of the last, since copying a matrix out takes time. */
-function matrixProducts() {
-  const graph = new Graph();
-  let y = graph.input('a', 'float32', [N, N]);
-  const b = graph.constant({ dtype: 'float32', shape: [N, N], data: new Float32Array(N * N).fill(1 / N) });
-  for (let i = 0; i < CHAINED; i++) y = matMul(y, b);
-  graph.output('y', reduceSum(y, [0, 1]));
-  const feeds = { a: { dtype: 'float32', shape: [N, N], data: new Float32Array(N * N).fill(0.5) } } as const;
-  return rate(graph, feeds, CHAINED * 2 * N ** 3);
-}
-
-/** The same in int8: 1 x 1 convolutions on 1,024 pixels, from 1,024 channels to 1,024. */
+/** The products of matrices in int8: 1 x 1 convolutions on 1,024 pixels, from 1,024 channels to 1,024. */
 function byteProducts() {
   const graph = new Graph();
   const scalar = (dtype: 'float32' | 'uint8', number: number): Value => {

@@ -6,20 +6,10 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { formulaHead, formulaParameters } from '../src/backbones/formula.js';
-import { resnets } from '../src/backbones/registry.js';
-import { buildResnet, resnetWidth } from '../src/backbones/resnet.js';
-import { formulaUniform } from '../src/base/random.js';
-import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../src/engine/autodiff/batch-norm.js';
-import { gemm, reduceMean, square, sub } from '../src/engine/graph/build.js';
-import { copyGraph } from '../src/engine/graph/copy.js';
-import { Graph } from '../src/engine/graph/graph.js';
-import { adam } from '../src/engine/optim/optimizer.js';
-import { trainingStep } from '../src/engine/optim/training-step.js';
 import { createSession, createState } from '../src/engine/runtime/session.js';
-import { tensor } from '../src/engine/tensor.js';
 import { numbers, options, record } from './common.js';
 import { clock, hasPeer, LAYOUTS, PYTHON, startFairly } from './peer.js';
+import { networkStep } from './training-network.js';
 
 const given = options({
   backbone: 'resnet18',
@@ -31,7 +21,7 @@ const given = options({
   steps: '3',
 });
 const { tune, bn: norms } = given;
-const name = given.backbone as keyof typeof resnets;
+const name = given.backbone;
 const [batch, size, rounds, steps] = numbers(given, 'batch', 'size', 'rounds', 'steps') as [
   number,
   number,
@@ -45,42 +35,15 @@ startFairly(
 const what = `training steps, ${name}, ${tune === 'all' ? 'all layers' : 'the last stage'}${norms === 'frozen' ? ', frozen batch norm' : ''}`;
 if (!hasPeer('PyTorch', what)) process.exit();
 
-/** The network with its head, and the input of training: images, or the output of layer3. */
-const { plan } = resnets[name];
-const network = new Graph();
-const images = network.input('images', 'float32', [batch, 3, size, size]);
-const { features, stages } = buildResnet(images, plan, formulaParameters(plan));
-const head = formulaHead(resnetWidth(plan));
-const weight = network.parameter(tensor('float32', [1, head.weight.length], head.weight), 'fc.weight');
-const bias = network.parameter(tensor('float32', [1], Float32Array.of(head.bias)), 'fc.bias');
-const prediction = gemm(features, weight, { c: bias, transB: true });
-const from = tune === 'last' ? stages.get('layer3')! : images;
-const count = from.shape.reduce<number>((product, dim) => product * Number(dim), 1);
-// The output of a ReLU is never negative.
-const data = Float32Array.from(formulaUniform('input', count), u => (tune === 'last' ? Math.max(u, 0) : u));
-
-const graph = new Graph();
-const x = graph.input('x', 'float32', from.shape);
-const y = graph.input('y', 'float32', [batch, 1]);
-const updates: StatisticUpdate[] = [];
-const rewrite = norms === 'frozen' ? foldBatchNorm : batchNormByBatch(updates);
-const [output] = copyGraph([prediction], graph, new Map([[from.name, x]]), rewrite);
-const step = trainingStep({
-  loss: reduceMean(square(sub(output!, y)), [0, 1]),
-  groups: [{ learningRateScale: 1, weightDecay: 0, parameters: [...graph.parameters.keys()] }],
-  optimizer: adam(),
-  updates,
-});
+const { step, feeds } = networkStep({ name, tune, norms, batch, size });
 const session = await createSession(step.model, { threads, spin: true });
 const state = await createState(step.state);
 let taken = 0;
 
 /** Seconds of `count` steps. */
 async function ours(count: number): Promise<number> {
-  const targets = Float32Array.from(formulaUniform('target', batch), u => 40 + 20 * u);
-  const fed = { x: tensor('float32', from.shape.map(Number), data), y: tensor('float32', [batch, 1], targets) };
   const started = clock();
-  for (let i = 0; i < count; i++) await session.run({ ...fed, ...step.scalars(++taken, 1e-4) }, { state });
+  for (let i = 0; i < count; i++) await session.run({ ...feeds, ...step.scalars(++taken, 1e-4) }, { state });
   return clock() - started;
 }
 
