@@ -85,8 +85,8 @@ export interface Backbone {
   /** The linear layer of formula weights, from which Adam starts. */
   readonly head?: LinearHead;
   /** The blocks that its features consist of, and the backbones they come from; absent where they are a backbone's own. */
-  readonly blocks?: readonly FeatureBlock[];
-  readonly parts?: readonly Backbone[];
+  readonly blocks?: readonly Pick<FeatureBlock, 'backbone' | 'map' | 'pool'>[];
+  readonly parts?: readonly Pick<Backbone, 'name' | 'source' | 'license' | 'sha256'>[];
 }
 
 /** The spatial means of the middle stage, `[N, C]`; undefined where the backbone has none. */

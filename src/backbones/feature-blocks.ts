@@ -14,6 +14,13 @@ export const LAST = 'last';
 export const blockName = ({ backbone, map, pool }: Pick<FeatureBlock, 'backbone' | 'map' | 'pool'>): string =>
   `${backbone}.${map}${pool === 'mean' ? '' : `:${pool}`}`;
 
+/** The block of this name: the opposite of `blockName`. */
+export function blockOfName(name: string): Pick<FeatureBlock, 'backbone' | 'map' | 'pool'> {
+  const dot = name.lastIndexOf('.');
+  const [map, pool = 'mean'] = name.slice(dot + 1).split(':') as [string, Pool?];
+  return { backbone: name.slice(0, dot), map, pool };
+}
+
 /** A backbone's own features as a block. */
 export const ownBlock = ({ name, width }: Backbone): FeatureBlock => ({
   backbone: name,
@@ -111,8 +118,8 @@ export function combineBlocks(backbones: readonly Backbone[], blocks: readonly F
     );
     const features = blocks.map(block => poolBlock(outputs.get(block.backbone)!, block));
     const of = used.find(({ middle }) => middle !== undefined);
-    const stages = of === undefined ? [] : [...outputs.get(of.name)!.stages];
-    return { features: features.length === 1 ? features[0]! : concat(features, 1), stages: new Map(stages) };
+    const { stages, maps } = (of && outputs.get(of.name)) ?? { stages: new Map<string, Value>() };
+    return { features: features.length === 1 ? features[0]! : concat(features, 1), stages, ...(maps && { maps }) };
   };
   const texts = (key: 'source' | 'license') => [...new Set(used.map(backbone => backbone[key]))].join('; ');
   const { middle } = used.find(backbone => backbone.middle !== undefined) ?? {};

@@ -1,18 +1,13 @@
 import { basename, dirname, join } from 'node:path';
-import { expected, InputError, reasonOf, UnsupportedOpError, UsageError } from '../base/errors.js';
+import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { option } from '../base/options.js';
 import type { RunContext } from '../base/progress.js';
 import { sha256Hex } from '../base/sha256.js';
-import { fromOnnx } from '../engine/graph/from-onnx.js';
-import { Graph, type Value } from '../engine/graph/graph.js';
-import { toOnnx } from '../engine/graph/to-onnx.js';
+import type { Value } from '../engine/graph/graph.js';
 import { liftConstants } from '../engine/onnx/constants.js';
 import { decodeModel, externalFiles, type OutsideFiles } from '../engine/onnx/decode.js';
 import type { OnnxModel, OnnxValueInfo, Shape } from '../engine/onnx/model.js';
-import { neededFor } from '../engine/onnx/needed.js';
-import { createSession } from '../engine/runtime/session.js';
-import { sizeOf } from '../engine/tensor.js';
 import { type Backbone, imagenetNormalization, type Normalization } from './backbone.js';
 import {
   type FeaturePlan,
@@ -23,6 +18,7 @@ import {
   patchCount,
   valueText,
 } from './foreign-features.js';
+import { appendNodes, appendTrainable, measureValue, type OnnxNetwork } from './onnx-nodes.js';
 import { PREPROCESSOR_FILE, readPreprocessor } from './preprocessor.js';
 import type { BackboneOutput } from './resnet.js';
 
@@ -43,7 +39,6 @@ export interface ForeignOptions {
 }
 
 const OLDEST_OPSET = 13;
-const PREFIX = 'backbone/';
 
 /**
  * Any ONNX file as a backbone: frozen with the file's own operations, or trainable if eyeball has all of them. It must have one input of
@@ -70,7 +65,8 @@ export async function loadForeign(options: ForeignOptions, { onMessage }: RunCon
   const input = imageInput(model, path);
   const config = saved === undefined ? await readPreprocessor(path) : undefined;
   const sizePx = inputSize(input, options.sizePx, config?.sizePx, path);
-  const features = await chooseFeatures(model, input, options.features, sizePx, path);
+  const network: OnnxNetwork = { model, input: input.name, path };
+  const features = await chooseFeatures(network, options.features, sizePx);
   const { value, shape, plan } = features;
   const { mean, std } = options;
   const known = saved ?? config?.normalization ?? imagenetNormalization;
@@ -80,7 +76,8 @@ export async function loadForeign(options: ForeignOptions, { onMessage }: RunCon
       : { scale: 1 / 255, mean: mean ?? known.mean, std: std ?? known.std };
   const name = origin?.name ?? basename(path).replace(/\.onnx$/, '');
   if (saved === undefined) onMessage?.(`${name}: ${featuresText(features)}; ${normalizationText(options, config)}`);
-  const output = (found: Value): BackboneOutput => ({ features: plan.build(found), stages: new Map() });
+  const output = ([found]: readonly Value[]): BackboneOutput => ({ features: plan.build(found!), stages: new Map() });
+  const wanted = { name: value.name, shape: ['N', ...shape.slice(1)] };
   return {
     name,
     source: origin?.source ?? `the file ${basename(path)}`,
@@ -91,8 +88,8 @@ export async function loadForeign(options: ForeignOptions, { onMessage }: RunCon
     normalization,
     width: plan.width,
     ...(value.part !== 'flat' && { output: valueText(value) }),
-    build: x => output(append(x, model, input, value.name, ['N', ...shape.slice(1)])),
-    buildTrainable: x => output(appendTrainable(x, model, input, value.name, path)),
+    build: x => output(appendNodes(x, network, [wanted])),
+    buildTrainable: x => output(appendTrainable(x, network, [value.name])),
   };
 }
 
@@ -147,16 +144,15 @@ interface ChosenFeatures {
 }
 
 async function chooseFeatures(
-  model: OnnxModel,
-  input: OnnxValueInfo,
+  network: OnnxNetwork,
   asked: string | null | undefined,
   sizePx: number,
-  path: string,
 ): Promise<ChosenFeatures> {
+  const { model, path } = network;
   const outputs = new Set(model.outputs.map(({ name }) => name));
   const measured = async (value: FeatureValue) => ({
     value,
-    shape: await measure(model, input, value.name, sizePx, path),
+    shape: await measureValue(network, value.name, sizePx),
     isOutput: outputs.has(value.name),
   });
   const [first, ...others] = asked === null ? [flatFeatures(model, path)] : featureValues(model, asked, path);
@@ -199,81 +195,4 @@ function inputSize(
   const size = fixed[0] ?? requested ?? configured;
   if (size === undefined) throw new UsageError(`${path} does not fix the image size; set it with ${option('sizePx')}`);
   return size;
-}
-
-/** The shape of a value for two images, measured by running the file. */
-async function measure(
-  model: OnnxModel,
-  input: OnnxValueInfo,
-  features: string,
-  size: number,
-  path: string,
-): Promise<Shape> {
-  const graph = new Graph();
-  const images = [2, 3, size, size];
-  const x = graph.input('x', 'float32', images);
-  graph.output('features', append(x, model, input, features, images));
-  let shape: readonly number[];
-  try {
-    const session = await createSession(toOnnx(graph), { handOver: true });
-    const data = new Float32Array(sizeOf(images));
-    shape = (await session.run({ x: { dtype: 'float32', shape: images, data } })).features!.shape;
-    await session.close();
-  } catch (cause) {
-    throw new InputError(
-      expected(path, `a model that runs on two images of ${size} x ${size} px`, `"${reasonOf(cause)}"`),
-      {
-        cause,
-      },
-    );
-  }
-  if (shape[0] !== 2 || shape.length < 2) {
-    throw new InputError(expected(path, `features [2, ...] for two images in "${features}"`, `[${shape}]`));
-  }
-  return shape;
-}
-
-/** Adds the nodes that `features` depends on to x's graph, unchanged except for prefixed names, and returns `features`. */
-function append(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, shape: Shape): Value {
-  const { graph } = x;
-  for (const [domain, version] of model.opsets) graph.opsets.set(domain, version);
-  graph.irVersion = Math.max(graph.irVersion, model.irVersion);
-
-  const { nodes, names } = neededFor(features, model.nodes);
-  const other = model.inputs.find(({ name }) => name !== input.name && names.has(name));
-  if (other !== undefined)
-    throw new InputError(expected(`features "${features}"`, 'a value that depends on images alone', `"${other.name}"`));
-  const rename = (name: string) => (name === '' ? '' : name === input.name ? x.name : PREFIX + name);
-  for (const [name, tensor] of model.initializers) if (names.has(name)) graph.constant(tensor, rename(name));
-  for (const node of nodes) {
-    graph.addForeign({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) });
-  }
-  return graph.foreignValue(rename(features), { dtype: 'float32', shape });
-}
-
-/** As `append`, with eyeball's operations, and the weights as parameters of the same names. */
-function appendTrainable(x: Value, model: OnnxModel, input: OnnxValueInfo, features: string, path: string): Value {
-  const error = (what: string, got: string, options?: ErrorOptions) =>
-    new UnsupportedOpError(
-      expected(
-        path,
-        `${what} for ${option('tune', 'all')}`,
-        got,
-        `keep the backbone frozen with ${option('tune', 'head')}`,
-      ),
-      options,
-    );
-  const { parameters } = x.graph;
-  const before = parameters.size;
-  const value = fromOnnx(x, {
-    nodes: model.nodes,
-    initializers: model.initializers,
-    input: input.name,
-    output: features,
-    where: path,
-    rename: name => PREFIX + name,
-    refuse: (got, options) => error('operations with a gradient', got, options),
-  });
-  if (parameters.size === before) throw error('weights', 'none');
-  return value;
 }

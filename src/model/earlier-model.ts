@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
-import { combineBlocks, parseBlocks, THUMBNAIL, thumbnailBackbone } from '../backbones/feature-blocks.js';
-import { loadBackbone } from '../backbones/registry.js';
+import { loadFace } from '../backbones/face.js';
+import { blockOfName, combineBlocks, parseBlocks, THUMBNAIL, thumbnailBackbone } from '../backbones/feature-blocks.js';
+import { loadObjects } from '../backbones/objects.js';
 import { loadSavedBackbone } from '../backbones/saved.js';
-import { expected, InputError } from '../base/errors.js';
+import { loadSavedFeatures } from '../backbones/saved-features.js';
+import { expected, InputError, UsageError } from '../base/errors.js';
+import { option } from '../base/options.js';
 import { sha256Hex } from '../base/sha256.js';
 import { decodeModel } from '../engine/onnx/decode.js';
 import type { Manifest } from '../formats/manifest.js';
@@ -26,14 +29,13 @@ export interface EarlierModel {
  * Splits the model in `folder` into backbone and head.
  *
  * @param options.file The ONNX file of its backbone, if it has one.
- * @param options.cacheDir The folder for downloads.
  * @throws InputError if a file is missing or changed, or the model is in int8, whose weights are rounded.
  * @throws UsageError if `file` is missing, or given for a model without one.
  */
 export async function openEarlierModel(
   path: string,
   manifest: Manifest,
-  { file, cacheDir }: { readonly file: string | undefined; readonly cacheDir: string },
+  { file }: { readonly file: string | undefined; readonly cacheDir: string },
 ): Promise<EarlierModel> {
   const folder = modelFolder(path);
   const where = join(folder, 'model.onnx');
@@ -53,31 +55,48 @@ export async function openEarlierModel(
     );
   const bytes = await readPart(folder, 'model.onnx', null);
   checkChecksum(manifest, sha256Hex(bytes), where);
-  const constants = decodeModel(bytes, where).initializers;
+  const model = decodeModel(bytes, where);
+  const constants = model.initializers;
   const head = readHead(constants);
   if (head === undefined)
     throw new InputError(expected(where, 'a head whose layers have names', 'none', 'train it again'));
   // Features of a trained backbone differ from the pretrained one's, and are cached separately.
   const sha256 = configuration.tune === 'head' ? about.sha256 : manifest.sha256;
-  const backbone =
-    about.blocks === undefined
-      ? await loadSavedBackbone({ ...about, ...inputOf(input), sha256, constants, path: where, file })
-      : await loadParts(manifest, about.blocks, { folder, cacheDir });
+  const { blocks } = about;
+  if (blocks === undefined) {
+    const saved = { ...about, ...inputOf(input), sha256, constants, path: where, file };
+    return { folder, manifest, backbone: await loadSavedBackbone(saved), head };
+  }
+  if (file !== undefined)
+    throw new UsageError(
+      `${option('backbone', file)} conflicts with ${option('from')}, whose model has the features of ${about.name}; remove it`,
+    );
+  const { name, source, license, normalization, features: width, parts = [] } = about;
+  const middleStage = manifest.intervals?.unusual.stage ?? null;
+  const own = { name, source, license, normalization, width, parts, model, middleStage };
+  const isIncluded = configuration.tune === 'head' && parts.every(({ name }) => Object.hasOwn(included, name));
+  const backbone = isIncluded
+    ? await loadParts(manifest, blocks, folder)
+    : await loadSavedFeatures({ ...own, ...inputOf(input), blocks: blocks.map(blockOfName), sha256, path: where });
   return { folder, manifest, backbone, head };
 }
 
-/** The backbones whose blocks are the features of a model. They were not trained, so they are loaded as they were then. */
+/** The backbones that need no download, on images of `sizePx`. */
+const included: Readonly<Record<string, (sizePx: number) => Backbone | Promise<Backbone>>> = {
+  face: loadFace,
+  objects: loadObjects,
+  [THUMBNAIL]: thumbnailBackbone,
+};
+
+/** The included backbones whose blocks are the features of a model. They were not trained, so they are loaded as they were then. */
 async function loadParts(
   { backbone: { parts = [] }, input }: Manifest,
   blocks: readonly string[],
-  { folder, cacheDir }: { readonly folder: string; readonly cacheDir: string },
+  folder: string,
 ): Promise<Backbone> {
   const loaded: Backbone[] = [];
   for (const { name, sha256 } of parts) {
-    const backbone =
-      name === THUMBNAIL
-        ? thumbnailBackbone(input.sizePx)
-        : await loadBackbone({ backbone: name, sizePx: input.sizePx, cacheDir });
+    const backbone = await included[name]!(input.sizePx);
     if (backbone.sha256 !== sha256)
       throw new InputError(
         expected(

@@ -31,16 +31,16 @@ export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, wh
   const pixels = graph.input('pixels', 'uint8', [count, sizePx, sizePx, 3]);
   // [N, H, W, 3] -> [N, 3, H, W]
   const images = cast(transpose(pixels, [0, 3, 1, 2]), 'float32');
-  const value = fromOnnx(images, {
+  const [value] = fromOnnx(images, {
     nodes: model.nodes.filter(({ outputs: [output] }) => output !== turned && output !== planes),
     initializers: model.initializers,
     input: planes,
-    output: model.outputs.some(({ name }) => name === 'unclamped') ? 'unclamped' : 'value',
+    outputs: [model.outputs.some(({ name }) => name === 'unclamped') ? 'unclamped' : 'value'],
     where,
     rename: name => name,
     refuse: (got, options) => new UnsupportedOpError(expected(where, 'operations with a gradient', got), options),
   });
-  return { images, value };
+  return { images, value: value! };
 }
 
 /** The output of the operation `opType` on the value `input`. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Backbone } from '../../src/backbones/backbone.js';
+import { type Backbone, pooledMiddle } from '../../src/backbones/backbone.js';
 import {
   blockName,
+  blockOfName,
   blocksOf,
   combineBlocks,
   parseBlocks,
@@ -74,6 +75,19 @@ describe('blocks of features', () => {
       rtol: 1e-4,
       atol: 0,
     });
+  });
+
+  it('are found by their names again', () => {
+    for (const name of ['half.last', 'timm/vit_tiny.augreg.stage3:std', 'net.v2.layer4:grid2'])
+      assert.equal(blockName(blockOfName(name)), name);
+    assert.deepEqual(blockOfName('net.v2.layer4:grid2'), { backbone: 'net.v2', map: 'layer4', pool: 'grid2' });
+  });
+
+  it('keep the patches of tokens as maps, whose means detect unlike images', async () => {
+    const vit = await loadBackbone({ backbone: 'vit-tiny', weights: 'formula', sizePx: 32, cacheDir: '' });
+    const joined = combineBlocks([vit], parseBlocks('stage4:std+last', [vit]));
+    const x = new Graph().input('x', 'float32', ['N', 3, 32, 32]);
+    assert.deepEqual(pooledMiddle(joined, joined.build(x))?.shape, ['N', 192]);
   });
 
   it('leave a backbone as it is where its own features are the only block', () => {

@@ -7,7 +7,8 @@ import { Graph, namesOf, type OpNode, type Value } from './graph.js';
 export type Rewrite = (node: OpNode, inputs: readonly Value[]) => readonly Value[] | undefined;
 
 /**
- * Copies the subgraph of `wanted` into the graph `target`, and returns the copied values. Weights keep their names.
+ * Copies the subgraph of `wanted` into the graph `target`, and returns the copied values. Weights and the values of foreign
+ * operations keep their names where these are free.
  *
  * @param given Values of `target` that replace values of the source, by their names there; operations before them are not copied. So a
  * network can be split, or appended to another graph.
@@ -61,11 +62,15 @@ export function copyGraph(
         if (outputs[i] !== undefined) copies.set(name, outputs[i]);
       });
     } else {
-      target.addForeign({ ...node.node, inputs: node.node.inputs.map(name => (name === '' ? '' : copyOf(name).name)) });
-      for (const name of namesOf(node).outputs) {
+      const free = (name: string) => (name === '' || target.isFree(name) ? name : target.freshName(name));
+      const outputs = node.node.outputs.map(free);
+      const inputs = node.node.inputs.map(name => (name === '' ? '' : copyOf(name).name));
+      target.addForeign({ ...node.node, inputs, outputs });
+      node.node.outputs.forEach((name, i) => {
         // Types of values between two foreign operations are unknown, and not needed.
-        copies.set(name, target.foreignValue(name, source.foreignTypes.get(name) ?? { dtype: 'float32', shape: [] }));
-      }
+        const type = source.foreignTypes.get(name) ?? { dtype: 'float32', shape: [] };
+        if (name !== '') copies.set(name, target.foreignValue(outputs[i]!, type));
+      });
     }
   }
   return wanted.map(({ name }) => copyOf(name));

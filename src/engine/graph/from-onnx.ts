@@ -10,13 +10,13 @@ import { sizeRuleFor } from './onnx-sizes.js';
 
 /** The part of a foreign file to read. */
 export interface OnnxPart {
-  /** In execution order; nodes that the wanted value does not need are not read. */
+  /** In execution order; nodes that the wanted values do not need are not read. */
   readonly nodes: readonly OnnxNode[];
   /** All constants: see `liftConstants`. */
   readonly initializers: ReadonlyMap<string, Tensor>;
-  /** Names of the value that `x` replaces, and of the wanted value. */
+  /** Names of the value that `x` replaces, and of the wanted values. */
   readonly input: string;
-  readonly output: string;
+  readonly outputs: readonly string[];
   /** Prefix of error texts: the file's path. */
   readonly where: string;
   /** The name of an initializer in our graph. */
@@ -26,18 +26,18 @@ export interface OnnxPart {
 }
 
 /**
- * Converts a part of an ONNX file to our operations, all with a gradient, in x's graph, and returns its output for x. Weights of
+ * Converts a part of an ONNX file to our operations, all with a gradient, in x's graph, and returns its outputs for x. Weights of
  * convolutions, linear layers and batch norms, and factors and summands with more than one element, become parameters; other constants stay
  * constants. A weight that is used twice is one parameter.
  *
  * @throws the error of `refuse` for the first operation without a rule or in an unsupported form.
  */
-export function fromOnnx(x: Value, part: OnnxPart): Value {
+export function fromOnnx(x: Value, part: OnnxPart): Value[] {
   const { graph } = x;
   const { initializers, rename } = part;
   const values = new Map<string, Value>([[part.input, x]]);
   const sizes = new Map<string, Sizes>();
-  const { nodes } = neededFor(part.output, part.nodes);
+  const { nodes } = neededFor(part.outputs, part.nodes);
   const weights = weightsOf(nodes, initializers);
 
   const known: Known = {
@@ -89,9 +89,11 @@ export function fromOnnx(x: Value, part: OnnxPart): Value {
       throw refuse(`of ${shapes.join(' and ')}`, { cause });
     }
   }
-  const value = known.value(part.output);
-  if (value === undefined) throw part.refuse(`no tensor "${part.output}"`, {});
-  return value;
+  return part.outputs.map(name => {
+    const value = known.value(name);
+    if (value === undefined) throw part.refuse(`no tensor "${name}"`, {});
+    return value;
+  });
 }
 
 // Inputs that hold weights, and operations whose output is a weight if their input is one.

@@ -154,7 +154,8 @@ export class Graph {
     this.names.add(name);
   }
 
-  private freshName(stem: string): string {
+  /** A name that no value has yet, starting with `stem`. */
+  freshName(stem: string): string {
     let count = this.names.size;
     while (this.names.has(`${stem}_${count}`)) count++;
     return `${stem}_${count}`;

@@ -22,15 +22,16 @@ const IMAGES = [2, 4, 6, 6];
 /** Reads `model`, whose input is x and whose first output is wanted, into the graph of `x`. */
 function read(x: Value, file: OnnxModel): Value {
   const model = liftConstants(file, 'net.onnx');
-  return fromOnnx(x, {
+  const [value] = fromOnnx(x, {
     nodes: model.nodes,
     initializers: model.initializers,
     input: model.inputs[0]!.name,
-    output: model.outputs[0]!.name,
+    outputs: [model.outputs[0]!.name],
     where: 'net.onnx',
     rename: name => `theirs/${name}`,
     refuse: (got, options) => new UnsupportedOpError(got, options),
   });
+  return value!;
 }
 
 async function run(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<Tensor> {
