@@ -81,14 +81,22 @@ export function unexpanded(value: Value): Value {
   return node?.kind === 'op' && node.op === 'Expand' ? node.inputs[0]! : value;
 }
 
+const exchanged = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
+
+/** Whether x is a value with its last two axes exchanged. */
+function isTurned(x: Value): boolean {
+  const node = x.graph.producerOf(x);
+  return (
+    node?.kind === 'op' &&
+    node.op === 'Transpose' &&
+    node.attributes.permutation.join() === exchanged(x.shape.length).join()
+  );
+}
+
 /** x with its last two axes exchanged; where x is such a value itself, what it was made from. */
 function turned(x: Value): Value {
-  const axes = [...x.shape.keys()];
-  const exchanged = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
   const node = x.graph.producerOf(x);
-  const isTurned =
-    node?.kind === 'op' && node.op === 'Transpose' && node.attributes.permutation.join() === exchanged.join();
-  return isTurned ? node.inputs[0]! : transpose(x, exchanged);
+  return isTurned(x) && node?.kind === 'op' ? node.inputs[0]! : transpose(x, exchanged(x.shape.length));
 }
 
 const around = (x: Value, axis: number, before: number, behind: number): number[] => {
@@ -235,11 +243,13 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
     return [
       () =>
         upstream.shape.length === 2 ? gemm(upstream, b, { transB: true }) : unbroadcast(matMul(upstream, turned(b)), a),
-      // One matrix for all rows of a: its gradient is one product of all rows.
-      () =>
-        b.shape.length === 2
-          ? gemm(flat(a), flat(upstream), { transA: true })
-          : unbroadcast(matMul(turned(a), upstream), b),
+      () => {
+        // One matrix for all rows of a: its gradient is one product of all rows.
+        if (b.shape.length === 2) return gemm(flat(a), flat(upstream), { transA: true });
+        // As the gradient of what an exchanged b was made from, which the rule of Transpose takes.
+        const full = isTurned(b) ? turned(matMul(turned(upstream), a)) : matMul(turned(a), upstream);
+        return unbroadcast(full, b);
+      },
     ];
   },
   Gemm({ inputs: [a, b, c], attributes: { alpha, beta, transA, transB }, upstream }) {
@@ -256,11 +266,10 @@ export const gradientRules: { readonly [K in OpName]: GradientRule<K> | 'not dif
     ];
   },
   Transpose: ({ attributes: { permutation }, upstream }) => [
-    () =>
-      transpose(
-        upstream,
-        permutation.map((_, axis) => permutation.indexOf(axis)),
-      ),
+    () => {
+      const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+      return inverse.join() === exchanged(inverse.length).join() ? turned(upstream) : transpose(upstream, inverse);
+    },
   ],
   Reshape: ({ inputs: [x], upstream }) => [() => reshape(upstream, dims(x!))],
   Expand: ({ inputs: [x], upstream }) => [() => unbroadcast(upstream, x!)],

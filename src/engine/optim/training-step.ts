@@ -1,8 +1,9 @@
 import { internal } from '../../base/errors.js';
 import { backward } from '../autodiff/backward.js';
-import { rewriteGraph } from '../graph/copy.js';
-import type { Value } from '../graph/graph.js';
+import { copyGraph, rewriteGraph } from '../graph/copy.js';
+import { Graph, type Value } from '../graph/graph.js';
 import { asOneImage } from '../graph/one-image.js';
+import { dependents, pixelsFirst } from '../graph/pixels-first.js';
 import { toOnnx } from '../graph/to-onnx.js';
 import { sizeOf, type Tensor, tensor } from '../tensor.js';
 import { averageStep } from './average.js';
@@ -11,7 +12,7 @@ import type { Optimizer, ParameterGroup } from './optimizer.js';
 
 /** Parts of a training step. */
 export interface TrainingStepOptions {
-  /** A scalar, shape `[]`, in a graph whose weights are parameters. The graph is turned into that of the step. */
+  /** A scalar, shape `[]`, in a graph whose weights are parameters. */
   readonly loss: Value;
   /** The parameters that are trained, by name, each in one group. A parameter in no group is not trained. */
   readonly groups: readonly (ParameterGroup & { readonly parameters: readonly string[] })[];
@@ -42,7 +43,7 @@ export interface TrainingStep {
 }
 
 /**
- * Turns a graph with a loss into the graph of one training step: gradients, clipping, optimizer, averages. Trained values become
+ * Makes the graph of one training step from a graph with a loss: gradients, clipping, optimizer, averages. Trained values become
  * inputs and outputs of the model, which runs with a state:
  * `session.run({ ...data, ...scalars(step, learningRate) }, { state })`.
  *
@@ -66,8 +67,8 @@ export interface TrainingStep {
  * ```
  */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
-  const { loss, groups, optimizer, clipNorm, averageDecay, updates = [], outputs = {} } = options;
-  const { graph } = loss;
+  const { groups, optimizer, clipNorm, averageDecay } = options;
+  const { graph, loss, updates, outputs } = pixelsFirstOf(options);
   const trained = groups.flatMap(group => group.parameters.map(name => ({ group, parameter: parameterOf(name) })));
   const state: Record<string, Tensor> = {};
   const moved: string[] = [];
@@ -127,6 +128,26 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
         numbers.map(([name, x]) => [scalarName(name), tensor('float32', [], Float32Array.of(x))]),
       );
     },
+  };
+}
+
+/** Loss, updates and outputs in a copy of their graph that computes trained convolutions as they are fastest. */
+function pixelsFirstOf({ loss, groups, updates = [], outputs = {} }: TrainingStepOptions) {
+  const graph = new Graph();
+  const source = loss.graph;
+  const inputs = source.inputs.map(({ name, dtype, shape }) => [name, graph.input(name, dtype, shape)] as const);
+  const names = groups.flatMap(group => group.parameters);
+  const trained = dependents(source, names);
+  // Also those that the loss does not depend on, for the error that says so.
+  const parameters = [...source.parameters.values()].filter(({ name }) => names.includes(name));
+  const wanted = [loss, ...updates.map(({ next }) => next), ...Object.values(outputs), ...parameters];
+  const [copy, ...copies] = copyGraph(wanted, graph, new Map(inputs), pixelsFirst(trained));
+  const others = Object.keys(outputs).map((name, i) => [name, copies[updates.length + i]!] as const);
+  return {
+    graph,
+    loss: copy!,
+    updates: updates.map(({ name }, i) => ({ name, next: copies[i]! })),
+    outputs: Object.fromEntries(others),
   };
 }
 

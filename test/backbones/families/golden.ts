@@ -17,6 +17,7 @@ import type { Tensor } from '../../../src/engine/tensor.js';
 import { expectNumbersClose } from '../../close.js';
 import { expectSummary, type Summary } from '../../golden.js';
 import { float } from '../../run-graph.js';
+import { trainingForm } from '../../training-form.js';
 
 type Build = (x: Value, parameters: ParameterSource) => BackboneOutput;
 
@@ -73,7 +74,9 @@ function lossOf(golden: Golden, build: Build): Value {
   const error = sub(prediction, graph.constant(float([2, 1], golden.target)));
   const trained = new Graph();
   const x = trained.input('x', 'float32', images(golden));
-  return copyGraph([reduceMean(mul(error, error), [0, 1])], trained, new Map([['x', x]]), foldBatchNorm)[0]!;
+  return trainingForm(
+    copyGraph([reduceMean(mul(error, error), [0, 1])], trained, new Map([['x', x]]), foldBatchNorm)[0]!,
+  );
 }
 
 /** Compares gradients with PyTorch's: length and sum to 1e-3 of the length, first elements to 2e-3 of the largest. */

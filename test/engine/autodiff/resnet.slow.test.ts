@@ -17,6 +17,7 @@ import { createSession, createState } from '../../../src/engine/runtime/session.
 import { expectNumbersClose } from '../../close.js';
 import { goldenNames, readGolden, type Summary } from '../../golden.js';
 import { float } from '../../run-graph.js';
+import { trainingForm } from '../../training-form.js';
 
 const images = [3, 3, 125, 125];
 
@@ -81,13 +82,15 @@ describe('the gradient of a ResNet', () => {
     for (const { key, title, tolerance, rewrite } of modes) {
       it(`is that of PyTorch for every parameter of ${name} with ${title}`, async () => {
         const { golden, plan } = readGolden(name);
-        const graph = new Graph();
-        const x = graph.input('x', 'float32', images);
-        const [loss] = copyGraph([lossOf(plan, golden.target)], graph, new Map([['x', x]]), rewrite());
+        const trained = new Graph();
+        const x = trained.input('x', 'float32', images);
+        const [copy] = copyGraph([lossOf(plan, golden.target)], trained, new Map([['x', x]]), rewrite());
+        const loss = trainingForm(copy!);
+        const { graph } = loss;
         const parameters = [...graph.parameters.values()];
         assert.deepEqual(parameters.map(parameter => parameter.name).sort(), Object.keys(golden[key].gradients).sort());
-        graph.output('loss', loss!);
-        for (const [i, gradient] of backward(loss!, parameters).entries()) {
+        graph.output('loss', loss);
+        for (const [i, gradient] of backward(loss, parameters).entries()) {
           assert.deepEqual(gradient.shape, parameters[i]!.shape);
           graph.output(`gradient of ${parameters[i]!.name}`, gradient);
         }
