@@ -25,7 +25,7 @@ export type { SubsetErrors } from './evaluation/groups.js';
 export type { Slice } from './evaluation/slices.js';
 export type { SuspiciousLabel } from './evaluation/suspicious-labels.js';
 export type { Epoch } from './formats/events.js';
-export type { Manifest, ManifestAdaptation } from './formats/manifest.js';
+export type { Manifest, ManifestAdaptation, ManifestCandidate } from './formats/manifest.js';
 export type { Metrics } from './formats/metrics.js';
 export type { Fit } from './formats/resize.js';
 export type { AugmentName } from './images/augment.js';

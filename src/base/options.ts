@@ -9,6 +9,7 @@ export const optionKeys = [
   'batchNorm',
   'bodyBytes',
   'bodyMs',
+  'budgetSeconds',
   'cacheDir',
   'checkpointSeconds',
   'clientImages',

@@ -6,6 +6,8 @@ export interface Random {
   integer(n: number): number;
   /** The next standard normal number. */
   normal(): number;
+  /** Fills `out` with 0, each with probability `zeros` / 256, and 1. */
+  fillMask(out: Uint8Array, zeros: number): void;
   /** A shuffled copy of `items`. */
   shuffle<T>(items: readonly T[]): T[];
   /** An independent generator for `name`, whatever was drawn here before. */
@@ -52,6 +54,13 @@ export function createRandom(seed: number, stream = ''): Random {
     normal() {
       // Box-Muller; 1 - u keeps the logarithm away from 0.
       return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+    },
+    fillMask(out, zeros) {
+      let bits = 0;
+      for (let i = 0; i < out.length; i++) {
+        bits = i % 4 === 0 ? next() : bits >>> 8;
+        out[i] = (bits & 0xff) < zeros ? 0 : 1;
+      }
     },
     shuffle<T>(items: readonly T[]): T[] {
       const out = [...items];

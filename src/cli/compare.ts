@@ -10,9 +10,10 @@ import type { Terminal } from './terminal.js';
 export function compareCommand(terminal: Terminal): Command {
   return new Command('compare')
     .description(
-      'Compare models side by side: evaluation and validation errors, time and size, and the settings in which they differ.',
+      'Compare models side by side: evaluation and validation errors, time and size, and the settings in which they differ. ' +
+        'For a single model that train --budget has found, all candidates of its search.',
     )
-    .argument('<model...>', 'folders of two or more models')
+    .argument('<model...>', 'folders of two or more models, or of one that train --budget has found')
     .option('--json', JSON_HELP)
     .addHelpText(
       'after',
@@ -20,6 +21,7 @@ export function compareCommand(terminal: Terminal): Command {
 Examples:
   npx eyeball-ml compare age18 age50
   npx eyeball-ml compare runs/lr-* --json
+  npx eyeball-ml compare best
 
 Evaluation errors are read from MODEL-evaluation, where evaluate writes them.`,
     )
@@ -27,6 +29,7 @@ Evaluation errors are read from MODEL-evaluation, where evaluate writes them.`,
       const { compareModels } = await import('../verbs/compare-models.js');
       const result = await compareModels({ models });
       if (flags.json) terminal.printJson(result);
+      else if (models.length === 1) terminal.print(searchSummary(result.models[0]!));
       else terminal.print(summary(result, terminal.width));
     });
 }
@@ -60,6 +63,36 @@ function summary({ models, warnings }: CompareResult, width: number): string {
       ? []
       : [`not evaluated: ${unmeasured.join(', ')} (npx eyeball-ml evaluate MODEL TEST_DATA)`]),
     ...warnings.map(warning => `warning: ${warning}`),
+  ].join('\n');
+}
+
+/** The candidates of a search, one a line: first those that were fitted on all images. */
+function searchSummary({ candidates, target }: ComparedModel): string {
+  const all = candidates ?? [];
+  const unit = target.unit === null ? '' : ` in ${target.unit}`;
+  const header = ['RMSE', 'images', 'share', 'time', 'head', 'loss', 'augment', 'tune', 'features'];
+  const rows = all.map(({ rmse, images, share, seconds: spent, head, loss, augment, tune, features }) => [
+    show(rmse),
+    `${images}`,
+    share > 0 ? percent(share) : NONE,
+    seconds(spent),
+    head,
+    loss,
+    augment,
+    tune,
+    features,
+  ]);
+  const widths = header.map((name, column) => Math.max(name.length, ...rows.map(row => row[column]!.length)));
+  const lineOf = (row: readonly string[]) =>
+    row
+      .map((text, column) => (column < 4 ? text.padStart(widths[column]!) : text.padEnd(widths[column]!)))
+      .join(' '.repeat(GAP))
+      .trimEnd();
+  return [
+    `${all.length} candidates, cross-validated RMSE${unit} on so many images each`,
+    '',
+    lineOf(header),
+    ...rows.map(lineOf),
   ].join('\n');
 }
 

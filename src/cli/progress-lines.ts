@@ -37,17 +37,18 @@ export class ProgressLines {
 /** The prefix of a phase in a command with stages: `[2/4] `. */
 export const stageText = ({ stage }: Progress): string => (stage === undefined ? '' : `[${stage.number}/${stage.of}] `);
 
-/** The speed, such as `63 images/s`, or `from the cache`. */
+/** The speed, such as `63 images/s, `, or `from the cache, `; empty where the time itself is counted. */
 export function speedText({ done, cached = 0, unit }: Progress, { rate }: PaceReading): string {
-  if (done > 0 && cached >= done) return 'from the cache';
-  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s`;
+  if (unit === 's') return '';
+  if (done > 0 && cached >= done) return 'from the cache, ';
+  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s, `;
 }
 
 /** Speed and remaining time; empty after the first report of a phase, when there is no speed yet. */
 const paceText = (progress: Progress, reading: PaceReading): string =>
   reading.rate === 0 || reading.seconds === 0
     ? ''
-    : `, ${speedText(progress, reading)}, ${duration(reading.secondsLeft)} left`;
+    : `, ${speedText(progress, reading)}${duration(reading.secondsLeft)} left`;
 
 const endText = ({ done, cached = 0 }: Progress, { seconds }: PaceReading): string =>
   done > 0 && cached >= done ? `, from the cache in ${duration(seconds)}` : `, in ${duration(seconds)}`;

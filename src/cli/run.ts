@@ -9,17 +9,18 @@ const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 /** Runs a command line and resolves to its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function run(args: readonly string[]): Promise<number> {
   const controller = new AbortController();
-  // A second Ctrl-C ends the process at once, by the default action of the signal.
+  const terminal = new Terminal(controller);
+  // Another Ctrl-C after the work was stopped ends the process at once, by the default action of the signal.
   const interrupt = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       process.removeAllListeners(signal);
       process.kill(process.pid, signal);
     }
-    controller.abort();
+    if (signal === 'SIGINT') terminal.interrupt();
+    else controller.abort();
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const terminal = new Terminal(controller);
   try {
     const root = await program(terminal, name => args.includes(name));
     await root.parseAsync(args, { from: 'user' });

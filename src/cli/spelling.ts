@@ -9,6 +9,7 @@ const FLAGS: Readonly<Partial<Record<OptionKey, string>>> = {
   batchNorm: '--bn',
   findRate: '--find-lr',
   checkpointSeconds: '--checkpoint-every',
+  budgetSeconds: '--budget',
   bodyBytes: '--max-body',
   bodyMs: '--body-timeout',
   imagePixels: '--max-pixels',

@@ -17,6 +17,7 @@ export class Terminal {
   private readonly pace = new Pace();
   private readonly lines = new ProgressLines();
   private bar: SingleBar | undefined;
+  private ending: AbortController | undefined;
 
   /** @param controller Its signal stops the work; aborted here when stdout is closed. */
   constructor(private readonly controller: AbortController) {
@@ -33,6 +34,22 @@ export class Terminal {
   /** Aborted when the work must stop. */
   get signal(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** Aborted by the first Ctrl-C, which then does not abort `signal`: for work that can end early with a result. */
+  endSignal(): AbortSignal {
+    this.ending ??= new AbortController();
+    return this.ending.signal;
+  }
+
+  /** What Ctrl-C does: ends the work early where it can, else stops it. */
+  interrupt(): void {
+    if (this.ending === undefined || this.ending.signal.aborted) {
+      this.controller.abort();
+      return;
+    }
+    this.message('ending early: the best so far is finished and saved; Ctrl-C again stops without a result');
+    this.ending.abort();
   }
 
   /** Characters per line of results; 100 without a terminal. */
@@ -115,7 +132,7 @@ function startBar(name: string, total: number): SingleBar {
   // Loaded only when a bar is shown, so that --help is fast.
   const progress = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
   const bar = new progress.SingleBar({
-    format: `${name} {bar} {percentage} %, {detail}{speed}, {left} left`,
+    format: `${name} {bar} {percentage} %, {detail}{speed}{left} left`,
     barsize: 24,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -123,7 +140,7 @@ function startBar(name: string, total: number): SingleBar {
     stream: process.stderr,
     gracefulExit: false,
   });
-  bar.start(total, 0, { detail: '', speed: '-', left: '-' });
+  bar.start(total, 0, { detail: '', speed: '', left: '-' });
   return bar;
 }
 

@@ -5,7 +5,7 @@ import { augmentNames } from '../images/augment.js';
 import { lossNames } from '../training/loss.js';
 import { optimizerNames, scheduleNames } from '../training/recipe.js';
 import type { TrainOptions, TrainResult } from '../verbs/train-model.js';
-import { duration } from './duration.js';
+import { duration, parseDuration } from './duration.js';
 import {
   type BackboneFlags,
   backboneOptions,
@@ -55,6 +55,7 @@ interface Flags extends DataFlags, BackboneFlags, MessageFlags, ProfileFlags {
   readonly max?: number;
   readonly correctBias?: boolean;
   readonly val?: number;
+  readonly budget?: number;
   readonly seed: number;
   readonly resume?: boolean;
   readonly checkpointEvery?: number;
@@ -84,6 +85,13 @@ export function trainCommand(terminal: Terminal): Command {
   headOptions(command.optionsGroup('Head:'));
   tuneOptions(command.optionsGroup('Fine-tuning of the backbone:'));
   gradientOptions(command.optionsGroup('Gradient training (MLP head, --solver adam, --tune):'));
+  command
+    .optionsGroup('Search:')
+    .option(
+      '--budget <time>',
+      'search for the best model for this time, such as 90s, 10m or 1h30m: features, losses, mirrored images, the last stage trained or not; --backbone, --head, --loss and --augment narrow it; Ctrl-C keeps the best so far (default: no search)',
+      parseDuration,
+    );
   validationOptions(command.optionsGroup('Validation and seed:'));
   profileOption(messageOptions(command.optionsGroup('Messages:'))).addHelpText(
     'after',
@@ -92,6 +100,7 @@ Examples:
   npx eyeball-ml train faces/train --out age --unit years
   npx eyeball-ml train faces/train --out age18 --backbone resnet18 --weights resnet18-f37072fd.pth
   npx eyeball-ml train faces/train --out quick --precision auto
+  npx eyeball-ml train faces/train --out best --budget 10m
   npx eyeball-ml train UTKFace --label-from '^(\\d+)_' --out age
   npx eyeball-ml train houses/metadata.csv --target price --out price --backbone resnet50
   npx eyeball-ml train faces/train --out tuned --tune last --epochs 10
@@ -101,7 +110,7 @@ Examples:
   );
   return command.action(async (data: string, flags: Flags) => {
     const { trainModel } = await import('../verbs/train-model.js');
-    const { out, val, lr, size, cache, bn, findLr, checkpointEvery, profile: _, ...rest } = flags;
+    const { out, val, lr, size, cache, bn, findLr, checkpointEvery, budget, profile: _, ...rest } = flags;
     const options: TrainOptions = {
       data,
       out: required(out, '--out <dir>'),
@@ -113,6 +122,8 @@ Examples:
       batchNorm: bn,
       findRate: findLr,
       checkpointSeconds: checkpointEvery,
+      budgetSeconds: budget,
+      ...(budget !== undefined && { endSearch: terminal.endSignal() }),
     };
     const result = await trainModel({ ...options, ...terminal.context(flags) });
     if (flags.json) terminal.printJson(result);
@@ -205,7 +216,7 @@ function gradientOptions(command: Command): void {
   command
     .option(
       '--epochs <n>',
-      'passes over the training images (default: 30 for an MLP head, 10 with --tune, 5 with --solver adam)',
+      'passes over the training images (default: 20 for an MLP head, 10 with --tune, 5 with --solver adam)',
       whole(1),
     )
     .option(
@@ -249,10 +260,22 @@ function summary(result: TrainResult, { unit, seed }: Flags): string {
           : `by ${validation.folds}-fold cross-validation on ${validation.images} images`),
     );
   }
+  if (result.candidates !== null) lines.push(searchLine(result.candidates, model));
   lines.push(timesLine(result));
   for (const line of skippedLines(skipped)) lines.push(line);
   lines.push(`next: npx eyeball-ml evaluate ${shellQuoted(model)} TEST_DATA`);
   return lines.join('\n');
+}
+
+/** What was taken of how many candidates. */
+function searchLine(candidates: NonNullable<TrainResult['candidates']>, model: string): string {
+  const taken = candidates.filter(({ share }) => share > 0);
+  const [only] = taken;
+  const what =
+    taken.length === 1 && only !== undefined
+      ? `${only.features}; ${only.head}, loss ${only.loss}, augmentation ${only.augment}, trained part ${only.tune}`
+      : `the weighted mean of ${taken.length}`;
+  return `took ${what}, of ${candidates.length} candidates (all: npx eyeball-ml compare ${shellQuoted(model)})`;
 }
 
 /** The times of the steps, which add up to the total. */

@@ -29,22 +29,40 @@ export interface FeatureRows<D extends RowType = 'float32'> {
   read(indices: ArrayLike<number>): ArrayOf<D>;
 }
 
-/** The columns in `ranges` of each row, one after the other, as a table in memory. */
+/** Up to this size columns are copied into memory, where each epoch reads them. */
+const COPIED_BYTES = 1e9;
+
+/** The columns in `ranges` of each row, one after the other. */
 export function columnsAt(
   rows: FeatureRows,
   ranges: readonly { readonly from: number; readonly to: number }[],
 ): FeatureRows {
   const width = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
-  const table = new Float32Array(rows.length * width);
-  for (let row = 0, at = 0; row < rows.length; row++) {
-    const data = rows.read([row]);
-    for (const { from, to } of ranges) {
-      table.set(data.subarray(from, to), at);
-      at += to - from;
-    }
-  }
+  const { length } = rows;
+  const columns: FeatureRows = {
+    length,
+    width,
+    read(indices) {
+      const out = new Float32Array(indices.length * width);
+      const data = rows.read(indices);
+      for (let i = 0, at = 0; i < indices.length; i++) {
+        const row = data.subarray(i * rows.width, (i + 1) * rows.width);
+        for (const { from, to } of ranges) {
+          out.set(row.subarray(from, to), at);
+          at += to - from;
+        }
+      }
+      return out;
+    },
+  };
+  return 4 * length * width > COPIED_BYTES ? columns : inMemory(columns);
+}
+
+function inMemory({ length, width, read }: FeatureRows): FeatureRows {
+  const table = new Float32Array(length * width);
+  for (let row = 0; row < length; row++) table.set(read([row]), row * width);
   return {
-    length: rows.length,
+    length,
     width,
     read(indices) {
       const out = new Float32Array(indices.length * width);

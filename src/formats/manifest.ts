@@ -72,6 +72,21 @@ const adaptedErrors = errors.extend({
   intervalWidth90: z.number().nullable(),
 });
 
+/** A way to train that a search has tried, with its error by cross-validation on `images` images, in the target's unit. */
+const candidateSchema = z.object({
+  features: z.string(),
+  head: z.string(),
+  loss: z.string(),
+  augment: z.string(),
+  /** `head`, or the lowest stage that was trained. */
+  tune: z.string(),
+  images: z.int(),
+  rmse: z.number(),
+  seconds: z.number(),
+  /** Its share in the model: 0 where it was not taken, 1 where it is the model. */
+  share: z.number(),
+});
+
 const manifestSchema = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
   /** The target's name and unit; null for no unit. */
@@ -116,6 +131,8 @@ const manifestSchema = z.object({
   biasCorrection: z
     .object({ intercept: z.number(), slope: z.number(), images: z.int(), before: errors, after: errors })
     .optional(),
+  /** What was compared before this model was taken, best first; absent where nothing was. */
+  search: z.object({ budgetSeconds: z.number(), candidates: z.array(candidateSchema) }).optional(),
   /**
    * How the model was adapted to labeled images of another source: `intercept + slope * value`, with `head` also a linear head on the
    * features. `widthFactor` multiplies the scales of intervals, unless these were `recalibrated` on the images. With the errors before, and
@@ -148,6 +165,7 @@ const manifestSchema = z.object({
 
 /** `eyeball.json`: the description of a model. */
 export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestCandidate = z.infer<typeof candidateSchema>;
 export type ManifestAdaptation = NonNullable<Manifest['adaptation']>;
 export type ManifestIntervals = z.infer<typeof intervalsSchema>;
 export type ManifestAlignment = z.infer<typeof faceAlignmentSchema>;

@@ -60,7 +60,28 @@ the model reproduces errors in these labels.
 Backbone ${backbone.name}${backbone.precision === undefined ? '' : ` in ${backbone.precision}`}, ${tuningOf(configuration)}${backbone.blocks === undefined ? '' : `, features ${backbone.blocks.join(', ')}`}; pretrained weights: ${backbone.source}. License of the weights: ${backbone.license}.
 ${headOf(configuration)}
 
-All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.
+${searchOf(manifest)}All settings: ${settings.map(([name, value]) => `${name} ${value}`).join(', ')}.
+`;
+}
+
+const SHOWN_CANDIDATES = 10;
+
+/** The best candidates of the search that has found the model, as a table. */
+function searchOf({ search }: Manifest): string {
+  if (search === undefined) return '';
+  const { budgetSeconds, candidates } = search;
+  const rows = candidates
+    .slice(0, SHOWN_CANDIDATES)
+    .map(
+      ({ features, head, loss, augment, tune, images, rmse, share }) =>
+        `| ${features} | ${head} | ${loss} | ${augment} | ${tune} | ${images} | ${significant(rmse, 4)} | ${significant(share, 2)} |`,
+    );
+  return `Found by a search of ${budgetSeconds} seconds among ${candidates.length} candidates, the best of which were (cross-validated RMSE on so many images; share in the model):
+
+| features | head | loss | augmentation | trained part | images | RMSE | share |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
 `;
 }
 

@@ -18,7 +18,7 @@ import { selfTestPixels, selfTestValue } from './checks.js';
 
 /** The parts of a model, from the stages of a training. */
 export interface ModelParts
-  extends Pick<Manifest, 'target' | 'configuration' | 'dataset' | 'metrics' | 'framing' | 'times'> {
+  extends Pick<Manifest, 'target' | 'configuration' | 'dataset' | 'metrics' | 'search' | 'framing' | 'times'> {
   readonly backbone: Backbone;
   readonly fitted: ModelFit;
   readonly uncertainty: Uncertainty;
@@ -45,6 +45,7 @@ export async function saveModel(folder: OutputFolder, parts: ModelParts): Promis
     configuration: parts.configuration,
     dataset: parts.dataset,
     metrics: parts.metrics,
+    ...(parts.search && { search: parts.search }),
     intervals: uncertainty.intervals,
     biasCorrection: uncertainty.biasCorrection,
     framing: parts.framing,

@@ -59,9 +59,10 @@ export async function chooseBlocks(
   const y = labels.map(label => (label - target.mean) / target.std);
   const kernels = await kernelsOf(rows, blocks);
   let done = 0;
+  let total = blocks.length + TRIED;
   const tick = () => {
     throwIfAborted(context.signal);
-    context.onProgress?.({ phase: 'comparing features', done: ++done, total: blocks.length + TRIED, unit: 'blocks' });
+    context.onProgress?.({ phase: 'comparing features', done: ++done, total, unit: 'blocks' });
   };
   const few = await createTrial(y, thinned(folds, RANKING_ROWS / y.length));
   const ranked: Selection[] = [];
@@ -77,6 +78,7 @@ export async function chooseBlocks(
   const isFirst = (at: number) => blocks[at]!.map === LAST;
   const ranks = ranked.toSorted(byError).map(({ taken }) => taken[0]!);
   const tried = ranks.filter((at, rank) => rank < TRIED || isFirst(at));
+  total = blocks.length + tried.length;
   const trial = await createTrial(y, folds);
   try {
     const alone: Selection[] = [];

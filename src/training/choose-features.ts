@@ -34,7 +34,7 @@ const LARGEST_MAP = 500_000;
 export interface ChosenFeatures {
   readonly backbone: Backbone;
   /** Absent where the features were chosen on a part of the images, or given: nothing is extracted yet. */
-  readonly extraction?: Extraction;
+  readonly extraction?: Extraction | undefined;
   /** What the choice compared; absent where there was none. */
   readonly choice?: FeatureChoice;
 }
@@ -76,28 +76,67 @@ export async function chooseFeatures(
     return { backbone: combineBlocks(backbones, backbones.map(ownBlock)) };
   }
   if (features !== 'auto') return { backbone: combineBlocks(backbones, parseBlocks(features, backbones)) };
-  if (dataset.samples.length < FEWEST) return { backbone: first };
+  const compared = await compareFeatures(dataset, backbones, cacheDir, options, context);
+  if (compared === undefined) return { backbone: first };
+  const { extraction, isWhole, candidates, blocks, found } = compared;
+  let kept = false;
+  try {
+    const taken = dataset.samples.length < MANY ? found.blocks : withMiddleMaps(found.blocks, blocks);
+    const choice = choiceOf(found, taken, extraction.samples.length);
+    reportChoice(choice, context);
+    const backbone = combineBlocks(candidates, taken);
+    if (!isWhole) return { backbone, choice };
+    kept = true;
+    return { backbone, choice, extraction: viewOf(extraction, blocks, found.blocks, backbone) };
+  } finally {
+    if (!kept) await extraction.close();
+  }
+}
+
+/** Blocks of features compared on some images, and their features. */
+export interface ComparedFeatures {
+  /** The images and the features of all `blocks`, one after the other. */
+  readonly extraction: Extraction;
+  /** Whether these are all images. */
+  readonly isWhole: boolean;
+  readonly labels: Float64Array;
+  /** A group id per image. */
+  readonly groups: readonly number[];
+  /** The backbones that were compared, the last of them the thumbnail. */
+  readonly candidates: readonly [Backbone, ...Backbone[]];
+  readonly blocks: readonly FeatureBlock[];
+  readonly found: BlockChoice;
+}
+
+/**
+ * Runs up to 1,000 images through all `backbones` and compares blocks of their features; undefined where the images or the values of their
+ * labels are too few. The caller closes the extraction.
+ */
+export async function compareFeatures(
+  dataset: Dataset,
+  backbones: readonly [Backbone, ...Backbone[]],
+  cacheDir: string,
+  { read }: Pick<ExtractOptions, 'read'>,
+  context: RunContext = {},
+): Promise<ComparedFeatures | undefined> {
+  if (dataset.samples.length < FEWEST) return undefined;
+  const [first] = backbones;
   const sample = sampleOf(dataset);
-  const candidates = [...backbones, thumbnailBackbone(first.sizePx)];
+  const candidates = [first, ...backbones.slice(1), thumbnailBackbone(first.sizePx)] as const;
   const blocks = candidates.flatMap(blocksOf).filter(isCandidate);
   const all = combineBlocks(candidates, blocks);
-  const extraction = await extractFeatures(sample, all, cacheDir, context, { read: options.read, middle: true });
+  const extraction = await extractFeatures(sample, all, cacheDir, context, { read, middle: true });
   let kept = false;
   try {
     const { samples, rows } = extraction;
-    const grouped = await groupSamples(sample, cacheDir, context, options.read);
+    const grouped = await groupSamples(sample, cacheDir, context, read);
     const { groups } = groupedAt(grouped, sample, extraction.positions);
     const labels = Float64Array.from(samples, ({ label }) => label);
-    if (new Set(groups).size < FOLDS || labels.every(label => label === labels[0])) return { backbone: first };
+    if (new Set(groups).size < FOLDS || labels.every(label => label === labels[0])) return undefined;
     const parts = folds(labels, FOLDS, groups, 0);
     const found = await chooseBlocks(rows, blocks, labels, parts, { mostFeatures: MOST_FEATURES }, context);
-    const taken = dataset.samples.length < MANY ? found.blocks : withMiddleMaps(found.blocks, blocks);
-    const choice = choiceOf(found, taken, samples.length);
-    reportChoice(choice, context);
-    const backbone = combineBlocks(candidates, taken);
-    if (sample !== dataset) return { backbone, choice };
     kept = true;
-    return { backbone, choice, extraction: viewOf(extraction, blocks, found.blocks, backbone) };
+    return { extraction, isWhole: sample === dataset, labels, groups, candidates, blocks, found };
   } finally {
     if (!kept) await extraction.close();
   }
@@ -161,7 +200,7 @@ function sampleOf(dataset: Dataset): Dataset {
 const MANY = 5000;
 
 /** The taken blocks, and the means of the two maps before the last of each backbone with its own features among them. */
-function withMiddleMaps(taken: readonly FeatureBlock[], all: readonly FeatureBlock[]): FeatureBlock[] {
+export function withMiddleMaps(taken: readonly FeatureBlock[], all: readonly FeatureBlock[]): FeatureBlock[] {
   const middle = taken
     .filter(({ map, backbone }) => map === LAST && backbone !== THUMBNAIL)
     .flatMap(({ backbone }) =>

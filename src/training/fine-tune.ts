@@ -40,7 +40,8 @@ export interface FineTuneOptions extends RecipeOptions {
   /** Factor of the learning rate from each stage to the one below it, from the head down, in (0, 1]. */
   readonly rateDecay: number;
   readonly seed: number;
-  readonly checkpoint: CheckpointOptions;
+  /** Default: nothing is saved. */
+  readonly checkpoint?: CheckpointOptions | undefined;
   readonly onEpoch?: FitOptions['onEpoch'];
 }
 

@@ -54,7 +54,7 @@ export async function fitAverage(
   const y = train.map(row => labels[row]!);
   const errorOf = (value: ArrayLike<number>) => mean(y.map((label, i) => (value[i]! - label) ** 2));
   const alone = fits.map(fit => ({ fit, mse: errorOf(fit.outOfFold) }));
-  const shares = sharesOf(fits, y);
+  const shares = fits.length === 2 ? bestShares(fits[0]!.outOfFold, fits[1]!.outOfFold, y) : [1];
   const taken = fits.flatMap((fit, i) => (shares[i]! > 0 ? [{ fit, share: shares[i]! }] : []));
   const headOf = (heads: (fit: CrossFit) => readonly Head[]) =>
     averageOf(
@@ -231,16 +231,14 @@ async function predictFolds(
 /** Shares smaller than this are not worth a head. */
 const LEAST_SHARE = 0.05;
 
-/** The shares of one or two fits, in [0, 1], with the smallest squared out-of-fold error. */
-function sharesOf(fits: readonly CrossFit[], y: readonly number[]): number[] {
-  const [a, b] = fits;
-  if (a === undefined || b === undefined) return [1];
+/** The shares in [0, 1] of predictions `a` and `b` whose weighted mean has the smallest squared error against `y`. */
+export function bestShares(a: ArrayLike<number>, b: ArrayLike<number>, y: ArrayLike<number>): [number, number] {
   let [products, squares] = [0, 0];
-  y.forEach((label, i) => {
-    const difference = a.outOfFold[i]! - b.outOfFold[i]!;
-    products += difference * (label - b.outOfFold[i]!);
+  for (let i = 0; i < y.length; i++) {
+    const difference = a[i]! - b[i]!;
+    products += difference * (y[i]! - b[i]!);
     squares += difference ** 2;
-  });
+  }
   const share = squares > 0 ? Math.min(Math.max(products / squares, 0), 1) : 1;
   if (share < LEAST_SHARE) return [0, 1];
   return share > 1 - LEAST_SHARE ? [1, 0] : [share, 1 - share];

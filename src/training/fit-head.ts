@@ -15,8 +15,8 @@ import type { Problem } from './problem.js';
 import { completeRecipe, fitOptionsOf, type Recipe, type RecipeOptions } from './recipe.js';
 
 const HIDDEN = 128;
-/** Dropout rate of the inputs of layer i of an MLP: half, but for few features, of which each counts. */
-const dropoutOf = (i: number, width: number): number => (i > 0 || width >= MANY_FEATURES ? 0.5 : 0.2);
+/** How many of 256 inputs of layer i of an MLP are dropped: half, but for few features, of which each counts, a fifth. */
+const droppedOf = (i: number, width: number): number => (i > 0 || width >= MANY_FEATURES ? 128 : 51);
 const MANY_FEATURES = 256;
 
 /**
@@ -113,7 +113,7 @@ export function buildTrainedHead(features: Value, head: Head, count: number | 'N
   const masks = head.layers.map(({ weight }, i) => {
     if (!dropped) return undefined;
     const mask = features.graph.input(`dropout.${i}`, 'uint8', [count, weight.shape[0]!]);
-    return mul(cast(mask, 'float32'), 1 / (1 - dropoutOf(i, weight.shape[0]!)));
+    return mul(cast(mask, 'float32'), 256 / (256 - droppedOf(i, weight.shape[0]!)));
   });
   return buildHead(features, head, masks);
 }
@@ -124,8 +124,7 @@ export function dropoutFeeds(head: Head, count: number, random: Random | undefin
   const masks = head.layers.map(({ weight }, i): [string, Tensor] => {
     const width = weight.shape[0]!;
     const data = new Uint8Array(count * width);
-    const rate = dropoutOf(i, width);
-    for (let at = 0; at < data.length; at++) data[at] = random.uniform() < rate ? 0 : 1;
+    random.fillMask(data, droppedOf(i, width));
     return [`dropout.${i}`, { dtype: 'uint8', shape: [count, width], data }];
   });
   return Object.fromEntries(masks);

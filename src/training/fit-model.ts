@@ -38,8 +38,8 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly start: Start | undefined;
   readonly seed: number;
-  /** The checkpoint of fine-tuning: its file, how often it is written, and what identifies the run. */
-  readonly saving: FineTuneOptions['checkpoint'];
+  /** The checkpoint of fine-tuning: its file, how often it is written, and what identifies the run. Default: nothing is saved. */
+  readonly saving?: FineTuneOptions['checkpoint'];
   readonly cacheDir: string;
 }
 
@@ -247,7 +247,7 @@ async function tuneBackbone(
       recipe = { ...recipe, learningRate: rateSearch.suggestion };
       context.onMessage?.(`found a learning rate of ${rateSearch.suggestion}: see learning-rate.svg`);
     }
-    const checkpoint = { ...saving, identity: { ...saving.identity, head: first.name, ...recipe } };
+    const checkpoint = saving && { ...saving, identity: { ...saving.identity, head: first.name, ...recipe } };
     const { head: tunedHead, fit } = await fineTune(
       { ...asked, ...recipe, checkpoint, onEpoch: context.onEpoch },
       context,

@@ -42,6 +42,12 @@ export interface TrainingOptions extends RecipeOptions {
   readonly rateDecay?: number | undefined;
   /** True looks for a learning rate first, for `tune` and `unfreeze`. Default false. */
   readonly findRate?: boolean | undefined;
+  /**
+   * Seconds of a search: features, losses, mirrored images and a trained last stage are compared within them, and the best model is taken;
+   * `head`, `loss` and `augment` narrow it. At most about so many are spent in all. Which model is found depends on the speed of the machine.
+   * Default: no search.
+   */
+  readonly budgetSeconds?: number | undefined;
   /** Of the backbone: from these the defaults of features and rate decay follow. */
   readonly backbone?: string | undefined;
   readonly weights?: string | undefined;
@@ -67,8 +73,17 @@ export interface TrainingOptions extends RecipeOptions {
   readonly checkpointSeconds?: number | undefined;
 }
 
+/** What a search is limited to. */
+export interface SearchPlan extends Pick<TrainingOptions, 'head' | 'loss'> {
+  readonly budgetSeconds: number;
+  /** Whether mirrored images are trained on; undefined: both are compared. */
+  readonly mirrored: boolean | undefined;
+}
+
 /** What options come to. */
 export interface TrainingPlan {
+  /** What is compared before a model is taken; undefined: nothing, and the rest of the plan is carried out. */
+  readonly search?: SearchPlan | undefined;
   /** `head`, `last`, `all` or the name of a stage. */
   readonly tune: string;
   readonly precision: Precision;
@@ -126,6 +141,7 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     throw new UsageError(expected(option('unfreeze'), 'the name of a stage', `"${unfreeze}"`, wayOut));
   }
   const range = valueRange(options.min, options.max);
+  const search = searchOf(options);
   const tune = unfreeze ?? options.tune ?? 'head';
   const needsHeldOut = tune !== 'head' || options.patience != null || options.solver === 'adam';
   if (options.validation === 0) {
@@ -144,9 +160,38 @@ export function planTraining(options: TrainingOptions): TrainingPlan {
     batchNorm: options.batchNorm ?? 'frozen',
     rateDecay: options.rateDecay ?? (options.weights === 'formula' ? 1 : 0.3),
     ...(range !== undefined && { range }),
+    ...(search !== undefined && { search }),
     recipe: recipeOf(options),
   };
   return { ...common, ...(tune === 'head' ? planOfHeads(options) : planOfTuning(options)) };
+}
+
+/** Options that a search decides, or that do not fit it. */
+const notSearched = [
+  'tune',
+  'unfreeze',
+  'from',
+  'features',
+  'solver',
+  'precision',
+  'balance',
+  'batchNorm',
+  'rateDecay',
+  'findRate',
+  'validation',
+  'resume',
+  'checkpointSeconds',
+  ...recipeKeys,
+] as const satisfies readonly (keyof TrainingOptions)[];
+
+function searchOf(options: TrainingOptions): SearchPlan | undefined {
+  const { budgetSeconds, head, loss, augment } = options;
+  if (budgetSeconds === undefined) return undefined;
+  for (const key of notSearched) {
+    if (options[key] != null && options[key] !== false)
+      noEffect(key, `in a search with ${option('budgetSeconds')}`, 'remove one of them');
+  }
+  return { budgetSeconds, head, loss, mirrored: augment === undefined ? undefined : augment === 'flip' };
 }
 
 type HeadPlan = Pick<TrainingPlan, 'heads' | 'loss' | 'headRecipe'>;
@@ -263,6 +308,7 @@ function checkRanges(options: TrainingOptions): void {
     'a number of seconds, 0 or above',
     checkpointSeconds,
   );
+  check(option('budgetSeconds'), above(options.budgetSeconds), 'a number of seconds above 0', options.budgetSeconds);
   for (const key of ['epochs', 'batch', 'patience'] as const) {
     const value = options[key];
     check(option(key), value == null || (Number.isInteger(value) && value > 0), 'a whole number above 0', value);

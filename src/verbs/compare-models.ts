@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, InputError, inputErrors, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
-import type { Manifest } from '../formats/manifest.js';
+import type { Manifest, ManifestCandidate } from '../formats/manifest.js';
 import { METRICS_FILE, type Metrics, parseMetrics } from '../formats/metrics.js';
 import { readManifest } from '../model/model.js';
 import { modelFolder } from '../model/model-files.js';
@@ -11,7 +11,7 @@ import { evaluationFolder, readEpochs } from './evaluate-model.js';
 
 /** Which models to set side by side. */
 export interface CompareOptions {
-  /** Two or more: the folder of each, or the `model.onnx` in it. */
+  /** Two or more, or one that was found by a search: the folder of each, or the `model.onnx` in it. */
   readonly models: readonly string[];
 }
 
@@ -24,6 +24,8 @@ export interface ComparedModel
   readonly validation: Manifest['metrics']['validation'];
   /** From `<model>-evaluation/metrics.json`; null where there is none, or it is of another model of that name. */
   readonly evaluation: MeasuredErrors | null;
+  /** What a search compared before it took this model, best first; null without a search. */
+  readonly candidates: readonly ManifestCandidate[] | null;
   /** Passes over the training images; 0 for ridge. */
   readonly epochs: number;
   readonly times: Manifest['times'];
@@ -59,7 +61,7 @@ export type MeasuredErrors = Pick<Metrics, (typeof FIGURES)[number]>;
 /**
  * Sets models side by side: how they were trained, on what, and how good they are by their validation and evaluation.
  *
- * @throws UsageError for fewer than two models.
+ * @throws UsageError for a single model that no search has found.
  * @throws InputError where one cannot be read; it names all of them.
  *
  * @example
@@ -72,9 +74,9 @@ export type MeasuredErrors = Pick<Metrics, (typeof FIGURES)[number]>;
  * ```
  */
 export async function compareModels({ models }: CompareOptions): Promise<CompareResult> {
-  if (models.length < 2) {
-    throw new UsageError(expected('compare', 'at least 2 models', `${models.length}`, 'name another beside it'));
-  }
+  const tooFew = () =>
+    new UsageError(expected('compare', 'at least 2 models', `${models.length}`, 'name another beside it'));
+  if (models.length === 0) throw tooFew();
   const settled = await Promise.allSettled(models.map(readModel));
   const faults: string[] = [];
   for (const result of settled) {
@@ -86,6 +88,7 @@ export async function compareModels({ models }: CompareOptions): Promise<Compare
     throw inputErrors(expected('compare', 'models that can be read', `${faults.length} others`), faults);
   const read = settled.map(result => (result as PromiseFulfilledResult<Read>).value);
   const compared = read.map(({ model }) => model);
+  if (compared.length === 1 && compared[0]!.candidates === null) throw tooFew();
   return { models: compared, warnings: [...read.flatMap(({ warnings }) => warnings), ...warningsOf(compared)] };
 }
 
@@ -97,7 +100,7 @@ interface Read {
 async function readModel(path: string): Promise<Read> {
   const home = modelFolder(path);
   const { metrics, times, sha256, ...manifest } = await readManifest(home);
-  const { target, backbone, input, configuration, dataset, versions, createdAt } = manifest;
+  const { target, backbone, input, configuration, dataset, search, versions, createdAt } = manifest;
   const measured = await readFigures(home);
   const isOfAnother = measured !== undefined && measured.modelSha256 !== sha256;
   return {
@@ -106,6 +109,7 @@ async function readModel(path: string): Promise<Read> {
       target,
       validation: metrics.validation,
       evaluation: isOfAnother || measured === undefined ? null : measured,
+      candidates: search?.candidates ?? null,
       epochs: (await readEpochs(home)).length,
       times,
       backbone,

@@ -21,7 +21,7 @@ import { type Split, splitByQuantile } from '../datasets/split.js';
 import { type Extraction, extractFeatures } from '../features/extract.js';
 import { backboneAt } from '../features/precision.js';
 import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
-import type { Manifest } from '../formats/manifest.js';
+import type { Manifest, ManifestCandidate } from '../formats/manifest.js';
 import { isPlain, resizeKey, toManifestInput } from '../formats/resize.js';
 import { reportWarnings } from '../images/image-format.js';
 import { readsForTwo } from '../images/shared-reads.js';
@@ -40,6 +40,9 @@ import { bestBackbone, type ChosenFeatures, chooseFeatures, type FeatureChoice }
 import { fitModel, type TrainingReference, tuningSettings } from '../training/fit-model.js';
 import type { HeadData } from '../training/head.js';
 import type { ModelFit, Start } from '../training/model-fit.js';
+import { SearchClock } from '../training/search/clock.js';
+import { fitShortlist } from '../training/search/finalists.js';
+import { makeShortlist, type SearchRequest, type Shortlist } from '../training/search/shortlist.js';
 import { planTraining, type TrainingOptions, type TrainingPlan } from '../training/training-plan.js';
 import { type TunedPart, tunedPart } from '../training/tuned-network.js';
 import { tunedTable } from '../training/tuned-table.js';
@@ -61,6 +64,8 @@ export interface TrainOptions
   readonly seed?: number | undefined;
   /** Where features and downloads are kept. Default: `defaultCacheDir()`. */
   readonly cacheDir?: string | undefined;
+  /** Once aborted, the search of `budgetSeconds` ends, and the best model so far is finished and saved. Default: none. */
+  readonly endSearch?: AbortSignal | undefined;
   /** Called with each epoch of what is trained last, the head or the backbone; first with those before a run was stopped. */
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   /** Called before the first epoch, and again once the start of a training of the backbone is known. */
@@ -84,6 +89,8 @@ export interface TrainResult {
   readonly features: number;
   /** How features compared, where they were chosen; null otherwise. */
   readonly choice: FeatureChoice | null;
+  /** What a search compared, as in the manifest, best first; null without one. */
+  readonly candidates: readonly ManifestCandidate[] | null;
   /** What was trained: the head alone, or the backbone from this stage on. */
   readonly tune: string;
   /** The heads that were fitted, and what the held-out images said of each; the first is the one that was taken. */
@@ -141,11 +148,13 @@ export async function trainModel(given: TrainOptions): Promise<TrainResult> {
   const closing: (() => Promise<void>)[] = [];
   try {
     const source = await openSource(run);
-    const table = await tableOf(source, run, closing);
-    const finished = await finishedResult(source, table, run);
+    const extracted = await tableOf(source, run, closing);
+    const finished = await finishedResult(source, extracted, run);
     if (finished !== undefined) return finished;
-    const split = await splitOf(source, table, run);
-    const fitted = await fit(table, split, run, closing);
+    const { table, fitted } =
+      extracted.shortlist === undefined
+        ? { table: extracted, fitted: await fit(extracted, await splitOf(source, extracted, run), run, closing) }
+        : await fitFound(extracted, extracted.shortlist, run, closing);
     const calibrated = await calibrateAndAlign(table, fitted, run);
     const manifest = await save(folder, { source, table, fitted, calibrated }, run);
     await commit(folder, manifest, table, run);
@@ -175,6 +184,8 @@ interface Run {
   readonly finished: Manifest | undefined;
   /** Whether something at `out` is replaced. */
   readonly replaces: boolean;
+  /** The time of the search, where there is one. */
+  readonly clock: SearchClock | undefined;
   /** The context of a stage, from 1: progress carries the stage's number. */
   stage(number: number): RunContext;
   /** Of `performance.now()`. */
@@ -197,6 +208,7 @@ async function startRun(given: TrainOptions): Promise<Run> {
   const finished = resume && !resumes && !force ? await finishedModel(out) : undefined;
   const replaces = force || resumes || finished !== undefined;
   const stage = stagesOf(options, plan.tune === 'head' ? 3 : 4);
+  const clock = plan.search && new SearchClock(plan.search.budgetSeconds, options.endSearch, startedMs);
   return {
     options,
     out,
@@ -209,6 +221,7 @@ async function startRun(given: TrainOptions): Promise<Run> {
     resumes,
     finished,
     replaces,
+    clock,
     stage,
     startedMs,
   };
@@ -264,6 +277,8 @@ interface Table extends GroupedSamples {
   readonly extraction: Extraction;
   /** How features compared, where they were chosen. */
   readonly choice: FeatureChoice | undefined;
+  /** What a search goes on with; its features are those of `extraction`. */
+  readonly shortlist: Shortlist | undefined;
   readonly labels: Float64Array;
   readonly statistics: LabelStatistics;
 }
@@ -277,15 +292,19 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
     // A model's own features, where training continues from it, and those of an ONNX file that are named.
     const isNamed = backbones.some(({ output }) => output === plan.features);
     const features = earlier === undefined && !isNamed ? plan.features : LAST;
+    const searched = searchOf(dataset, run);
+    const shortlist = searched && (await makeShortlist(backbones, searched, { read, closing }, context));
     const chosen: ChosenFeatures = await step(profile, 'choice', async () =>
-      plan.tune === 'head'
-        ? await chooseFeatures(dataset, backbones, features, cacheDir, { read }, context)
-        : { backbone: await bestBackbone(dataset, backbones, cacheDir, context) },
+      shortlist !== undefined
+        ? { backbone: shortlist.backbone, extraction: shortlist.extraction }
+        : plan.tune === 'head'
+          ? await chooseFeatures(dataset, backbones, features, cacheDir, { read }, context)
+          : { backbone: await bestBackbone(dataset, backbones, cacheDir, context) },
     );
     if (chosen.extraction !== undefined && precision === 'fp32') {
       const { backbone, extraction, choice } = chosen;
       closing.push(() => extraction.close());
-      return { backbone, part: undefined, extraction, choice };
+      return { backbone, part: undefined, extraction, choice, shortlist };
     }
     await chosen.extraction?.close();
     const backbone = await step(profile, 'precision', () =>
@@ -297,13 +316,10 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
       extractFeatures(dataset, backbone, cacheDir, context, { read, middle: true }),
     );
     closing.push(() => extraction.close());
-    return { backbone, part, extraction, choice: chosen.choice };
+    return { backbone, part, extraction, choice: chosen.choice, shortlist };
   };
-  const [{ backbone, part, extraction, choice }, all] = await runConcurrently(
-    stage(1),
-    extracted,
-    'duplicates',
-    context => groupSamples(dataset, cacheDir, context, read),
+  const [{ extraction, ...chosen }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
+    groupSamples(dataset, cacheDir, context, read),
   );
   const { samples } = extraction;
   if (samples.length < 2) {
@@ -316,7 +332,7 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
   const grouped = groupedAt(all, dataset, extraction.positions);
   reportWarnings(samples, grouped.facts, onMessage);
   if (run.validation > 0) reportGroups(grouped.duplicates, options);
-  return { ...grouped, dataset: { ...dataset, samples }, backbone, part, extraction, choice, labels, statistics };
+  return { ...grouped, ...chosen, dataset: { ...dataset, samples }, extraction, labels, statistics };
 }
 
 /** Which rows are held out, and what fitting starts from where it goes on from a model. */
@@ -336,7 +352,49 @@ async function splitOf({ earlier }: Source, table: Table, { validation, seed, st
 interface Fitted {
   readonly fits: readonly [ModelFit, ...ModelFit[]];
   readonly data: HeadData;
+  /** What a search compared; undefined without one. */
+  readonly candidates?: readonly ManifestCandidate[] | undefined;
   readonly fitSeconds: number;
+}
+
+/** What the steps of a search share; undefined where nothing is searched for. */
+function searchOf(dataset: Dataset, { plan, clock, seed, cacheDir }: Run): SearchRequest | undefined {
+  const { search } = plan;
+  return search && clock && { dataset, plan, search, seed, cacheDir, clock };
+}
+
+/** The rest of a search: the model that it finds, and the table with that model's features. */
+async function fitFound(
+  table: Table,
+  shortlist: Shortlist,
+  run: Run,
+  closing: Closing,
+): Promise<{ readonly table: Table; readonly fitted: Fitted }> {
+  const startedMs = performance.now();
+  const { options, cacheDir, plan, stage } = run;
+  const { dataset, backbone, extraction, labels, groups } = table;
+  const request = searchOf(dataset, run)!;
+  const isMirrored = shortlist.candidates.some(({ mirrored }) => mirrored);
+  const mirror =
+    isMirrored && shortlist.mirrored === undefined
+      ? await extractFeatures(dataset, backbone, cacheDir, stage(2), { mirrored: true })
+      : undefined;
+  if (mirror !== undefined) closing.push(() => mirror.close());
+  const all = {
+    rows: extraction.rows,
+    mirrored: shortlist.mirrored ?? mirror?.rows,
+    train: [...labels.keys()],
+    validation: [],
+  };
+  const found = await step(options.profile, 'search', () =>
+    fitShortlist(shortlist, extraction, { ...all, labels, groups, range: plan.range }, request, stage(2)),
+  );
+  const { data, part, fits, candidates } = found;
+  const kept = { ...extraction, rows: data.rows, middle: data.middle };
+  return {
+    table: { ...table, backbone: found.backbone, part, extraction: kept },
+    fitted: { data, fits, candidates, fitSeconds: shortlist.seconds + (performance.now() - startedMs) / 1000 },
+  };
 }
 
 async function fit(table: Table, { split, start }: StartedSplit, run: Run, closing: Closing): Promise<Fitted> {
@@ -436,13 +494,16 @@ interface Parts {
 }
 
 async function save(folder: OutputFolder, { source, table, fitted, calibrated }: Parts, run: Run): Promise<Manifest> {
-  const { options, out, seed, validation } = run;
+  const { options, out, seed, clock } = run;
   const { dataset, backbone, part, extraction, statistics, facts, duplicates } = table;
   const {
     fits: [best],
     data,
+    candidates,
     fitSeconds,
   } = fitted;
+  // A search holds out a fold where it trains a stage.
+  const validation = clock === undefined ? run.validation : data.validation.length / data.labels.length;
   const { uncertainty, alignment } = calibrated;
   // A trained backbone gives other features than those at hand.
   const embeddings = part === undefined ? await embeddingsOfRows(extraction.rows, options.signal) : undefined;
@@ -460,6 +521,7 @@ async function save(folder: OutputFolder, { source, table, fitted, calibrated }:
     uncertainty,
     index: encodeTrainingIndex(root, dataset.samples, facts, duplicates.thresholds, embeddings),
     configuration: { tune: part?.lowest ?? 'head', ...best.configuration, validation, seed, ...source.settings },
+    ...(clock && candidates && { search: { budgetSeconds: clock.budgetSeconds, candidates: [...candidates] } }),
     dataset: {
       images: dataset.samples.length,
       skipped: extraction.skipped.length,
@@ -492,7 +554,7 @@ async function commit(folder: OutputFolder, manifest: Manifest, { part }: Table,
 function trainedResult(
   { metrics }: Manifest,
   { backbone, part, extraction, choice }: Table,
-  { fits, fitSeconds }: Fitted,
+  { fits, candidates, fitSeconds }: Fitted,
   { calibrateSeconds }: Calibrated,
   run: Run,
 ): TrainResult {
@@ -503,6 +565,7 @@ function trainedResult(
     precision: backbone.precision ?? 'fp32',
     features: backbone.width,
     choice: choice ?? null,
+    candidates: candidates ?? null,
     tune: part?.lowest ?? 'head',
     heads: fits.map(fit => ({ name: fit.name, rmse: rmseOf(fit) })),
     epochs: best.epochs,
@@ -540,6 +603,7 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
     precision: finished.backbone.precision ?? 'fp32',
     features: finished.backbone.features,
     choice: null,
+    candidates: null,
     tune: `${configuration.tune}`,
     heads: [{ name: `tuned from ${configuration.tune} on`, rmse: metrics.validation?.rmse ?? null }],
     epochs: parseEvents(await readPart(out, EVENTS_FILE, 'utf8'), join(out, EVENTS_FILE)),
@@ -554,7 +618,16 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
 /** What of a result the model itself says. */
 type ModelResult = Pick<
   TrainResult,
-  'backbone' | 'precision' | 'features' | 'choice' | 'tune' | 'heads' | 'epochs' | 'bestEpoch' | 'validation'
+  | 'backbone'
+  | 'precision'
+  | 'features'
+  | 'choice'
+  | 'candidates'
+  | 'tune'
+  | 'heads'
+  | 'epochs'
+  | 'bestEpoch'
+  | 'validation'
 > &
   Pick<TrainResult, 'fitSeconds' | 'calibrateSeconds' | 'computeShare'>;
 

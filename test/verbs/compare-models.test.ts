@@ -154,9 +154,10 @@ describe('compareModels', () => {
     );
   });
 
-  it('refuses a single model', async () => {
+  it('refuses a single model that no search has found', async t => {
+    const a = saveRun(tempFolder(t), 'a');
     assert.equal(
-      await failureOf(() => compareModels({ models: ['a'] })),
+      await failureOf(() => compareModels({ models: [a] })),
       'UsageError: compare: expected at least 2 models, got 1; name another beside it',
     );
   });
