@@ -1,7 +1,8 @@
 import { UnsupportedOpError } from '../base/errors.js';
 import { backward } from '../engine/autodiff/backward.js';
-import { mul, reduceMean, reduceSum, reshape, slice, sub } from '../engine/graph/build.js';
-import { namesOf, type OpNode, type Value } from '../engine/graph/graph.js';
+import { add, identity, matMul, mul, reduceMean, reduceSum, reshape, slice, sub } from '../engine/graph/build.js';
+import { copyGraph } from '../engine/graph/copy.js';
+import { Graph, namesOf, type OpNode, type Value } from '../engine/graph/graph.js';
 import type { OpName } from '../engine/graph/ops.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
 import { readNetwork } from './read-network.js';
@@ -37,8 +38,9 @@ const FINEST = 1 / 8;
  * the gradient of the predicted value there, summed over channels.
  *
  * For `cam` the stage is the input of the global pooling, and the gradient is the weight of each channel: the sum of the map is exactly the
- * prediction for the image minus that for the blurred image. For `gradient` it is the last stage with a value per 8 x 8 px, and the
- * gradient is the mean over the partly blurred versions.
+ * prediction for the image minus that for the blurred image. For `gradient` it is the last stage with a value per 8 x 8 px, of each branch
+ * where features come from several networks or depths, and the gradient is the mean over the partly blurred versions. In a transformer,
+ * whose tokens exchange what they know of all places, it is the normalized image.
  *
  * @param network The bytes of `model.onnx`.
  * @param where The file's path, with which errors start.
@@ -51,12 +53,12 @@ export function attributionModel(network: Uint8Array, sizePx: number, where: str
     const two = readNetwork(network, 2, sizePx, where);
     const pooled = pooledMap(two.value, dependents(two.images));
     if (pooled !== undefined && Math.min(...pooled.shape.slice(2).map(Number)) >= COARSEST) {
-      return { method: 'cam', model: build(two.value, pooled, [0, 1]), partlyBlurred: 0 };
+      return { method: 'cam', model: build(two.value, [pooled], [0, 1]), partlyBlurred: 0 };
     }
     const count = 2 + PARTLY_BLURRED;
     const { value, images } = readNetwork(network, count, sizePx, where);
-    const stage = lastStage(value, images, sizePx);
-    return { method: 'gradient', model: build(value, stage, [2, count]), partlyBlurred: PARTLY_BLURRED };
+    const stages = lastStages(value, images, sizePx);
+    return { method: 'gradient', model: build(value, stages, [2, count]), partlyBlurred: PARTLY_BLURRED };
   } catch (thrown) {
     if (thrown instanceof UnsupportedOpError) return undefined;
     throw thrown;
@@ -64,14 +66,52 @@ export function attributionModel(network: Uint8Array, sizePx: number, where: str
 }
 
 /** @param rows The images whose gradients are used: from the first index up to, excluding, the second. */
-function build(value: Value, stage: Value, [from, to]: readonly [number, number]): Uint8Array {
-  const { graph } = value;
+function build(value: Value, stages: readonly Value[], [from, to]: readonly [number, number]): Uint8Array {
+  const graph = new Graph();
+  const inputs = value.graph.inputs.map(({ name, dtype, shape }) => [name, graph.input(name, dtype, shape)] as const);
+  // What one stage passes on to another one is not its own contribution: gradients end at these copies.
+  const starts = copyGraph(stages, graph, new Map(inputs)).map(identity);
+  const given = new Map(stages.map(({ name }, i) => [name, starts[i]!]));
+  const [sum] = copyGraph([reduceSum(value, [0])], graph, given) as [Value];
   // Images are independent, so the gradient of the sum is that of each image.
-  const [gradients] = backward(reduceSum(value, [0]), [stage]) as [Value];
-  const slope = reduceMean(slice(gradients, 0, from, to), [0], true); // [1, C, H', W']
-  const difference = sub(slice(stage, 0, 0, 1), slice(stage, 0, 1, 2));
-  graph.output('map', reshape(reduceSum(mul(difference, slope), [1]), stage.shape.slice(2).map(Number)));
+  const maps = backward(sum, starts).map((gradients, i) => {
+    const stage = starts[i]!;
+    const slope = reduceMean(slice(gradients, 0, from, to), [0], true); // [1, C, H', W']
+    const difference = sub(slice(stage, 0, 0, 1), slice(stage, 0, 1, 2));
+    return reshape(reduceSum(mul(difference, slope), [1]), stage.shape.slice(2).map(Number)); // [H', W']
+  });
+  const [height, width] = [0, 1].map(axis => Math.min(...maps.map(({ shape }) => Number(shape[axis])))) as [
+    number,
+    number,
+  ];
+  graph.output(
+    'map',
+    maps.map(map => onGrid(map, height, width)).reduce((a, b) => add(a, b)),
+  );
   return toOnnx(graph);
+}
+
+/** The sums of a map `[H, W]` over the cells of a grid of `height` x `width`; a value that several cells share is divided. */
+function onGrid(map: Value, height: number, width: number): Value {
+  const [from, across] = map.shape.map(Number) as [number, number];
+  if (from === height && across === width) return map;
+  const matrix = (rows: number, columns: number, share: (row: number, column: number) => number) =>
+    map.graph.constant({
+      dtype: 'float32',
+      shape: [rows, columns],
+      data: Float32Array.from({ length: rows * columns }, (_, i) => share(Math.floor(i / columns), i % columns)),
+    });
+  const down = matrix(height, from, (to, at) => overlap(at, from, to, height));
+  return matMul(
+    matMul(down, map),
+    matrix(across, width, (at, to) => overlap(at, across, to, width)),
+  );
+}
+
+/** The share of cell `at` of `count` that lies in cell `to` of `cells`. */
+function overlap(at: number, count: number, to: number, cells: number): number {
+  const end = Math.min((at + 1) / count, (to + 1) / cells);
+  return Math.max(0, end - Math.max(at / count, to / cells)) * count;
 }
 
 /** The names of the values that depend on `x`, including its own. */
@@ -117,18 +157,29 @@ function isGlobalPooling(node: OpNode): boolean {
   return [...(node as OpNode<'ReduceMean'>).attributes.axes].sort().join() === '2,3';
 }
 
-/** The last map before `value` with a value per 8 x 8 px. */
-function lastStage(value: Value, images: Value, sizePx: number): Value {
-  const depends = dependents(images);
-  const needed = new Set([value.name]);
-  let stage: Value | undefined;
-  for (const node of value.graph.nodes.toReversed()) {
-    if (node.kind !== 'op' || !node.outputs.some(({ name }) => needed.has(name))) continue;
-    for (const { name } of node.inputs) needed.add(name);
+// After these, the last two axes are no longer places of the image.
+const mixing: ReadonlySet<OpName> = new Set<OpName>(['Reshape', 'Transpose', 'MatMul', 'Gemm', 'Softmax', 'Slice']);
+
+/** The last maps before `value` with a value per 8 x 8 px: on each way to the images the first that is met. */
+function lastStages(value: Value, images: Value, sizePx: number): Value[] {
+  const maps = new Set([images.name]);
+  const fine = new Map([[images.name, images]]);
+  for (const node of images.graph.nodes) {
+    if (node.kind !== 'op' || mixing.has(node.op) || !node.inputs.some(({ name }) => maps.has(name))) continue;
     const output = node.outputs[0]!;
-    const [, , height, width] = output.shape.map(Number);
-    const isMap = output.shape.length === 4 && output.dtype === 'float32' && depends.has(output.name);
-    if (isMap && Math.min(height!, width!) >= Math.floor(FINEST * sizePx)) stage ??= output;
+    if (output.shape.length !== 4 || output.dtype !== 'float32') continue;
+    maps.add(output.name);
+    const [height, width] = output.shape.slice(2).map(Number) as [number, number];
+    if (Math.min(height, width) >= Math.floor(FINEST * sizePx)) fine.set(output.name, output);
   }
-  return stage ?? images;
+  const needed = new Set([value.name]);
+  const stages = new Map<string, Value>();
+  const need = (name: string) => {
+    const stage = fine.get(name);
+    if (stage === undefined) needed.add(name);
+    else stages.set(name, stage);
+  };
+  for (const { inputs, outputs } of images.graph.nodes.toReversed().map(namesOf))
+    if (outputs.some(name => needed.has(name))) inputs.forEach(need);
+  return [...stages.values()];
 }

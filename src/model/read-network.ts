@@ -37,7 +37,8 @@ export function readNetwork(bytes: Uint8Array, count: number, sizePx: number, wh
     input: planes,
     outputs: [model.outputs.some(({ name }) => name === 'unclamped') ? 'unclamped' : 'value'],
     where,
-    rename: name => name,
+    // Constants without a name of their own are numbered in both graphs.
+    rename: name => `model/${name}`,
     refuse: (got, options) => new UnsupportedOpError(expected(where, 'operations with a gradient', got), options),
   });
   return { images, value: value! };
