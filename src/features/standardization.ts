@@ -39,6 +39,12 @@ export function* blocks(indices: readonly number[]): Generator<readonly number[]
 }
 
 /**
+ * A feature that is the same in nearly all rows, such as one behind a ReLU that is 0 but once, would become large in any other image: its
+ * standard deviation counts as at least this share of the median over the features that vary.
+ */
+const STD_FLOOR = 0.1;
+
+/**
  * Mean and standard deviation of the signed roots of each feature over the rows `indices`; a constant feature has std 1.
  *
  * @param tick Called with the number of rows after each block.
@@ -61,12 +67,16 @@ export function measureRows(
     tick(block.length);
   }
   const mean = Float32Array.from(sum, s => s / indices.length);
-  const std = Float32Array.from(squares, (s, feature) => {
-    const variance = s / indices.length - (sum[feature]! / indices.length) ** 2;
-    return variance > 1e-10 ? Math.sqrt(variance) : 1;
-  });
-  return { mean, std };
+  const std = Float32Array.from(squares, (s, feature) =>
+    Math.sqrt(Math.max(s / indices.length - (sum[feature]! / indices.length) ** 2, 0)),
+  );
+  const varying = std.filter(isVarying).sort();
+  const floor = STD_FLOOR * (varying[Math.floor(varying.length / 2)] ?? 0);
+  return { mean, std: std.map(value => (isVarying(value) ? Math.max(value, floor) : 1)) };
 }
+
+/** True where a standard deviation is more than rounding. */
+const isVarying = (std: number): boolean => std > 1e-5;
 
 /** Location and scale of the labels; heads work in standard deviations. */
 export interface TargetScale {
