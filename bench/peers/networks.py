@@ -1,4 +1,4 @@
-"""torchvision's ResNets with the weights of src/backbones/formula.ts, for the peer programs. By itself it prints the versions."""
+"""torchvision's ResNets with the weights of src/backbones/formula.ts and networks of timm, for the peer programs. By itself it prints the versions."""
 import json
 import os
 import resource
@@ -64,6 +64,15 @@ def build(arch, layout="eager"):
                 value = 0.1 * u
             tensor.copy_(torch.from_numpy(value.astype(np.float32)).reshape(tensor.shape))
     return model.to(memory_format=LAYOUTS[layout])
+
+
+def build_timm(arch, size, layout):
+    """A network of timm without a classifier, with its own random weights, in eval mode."""
+    import timm
+
+    sized = {"img_size": size} if arch.startswith("vit_") else {}
+    model = timm.create_model(arch, pretrained=False, num_classes=0, **sized)
+    return model.eval().to(memory_format=LAYOUTS[layout])
 
 
 if __name__ == "__main__":

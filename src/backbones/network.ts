@@ -46,6 +46,8 @@ export const networkNames = (): string[] => [
 export async function loadNetwork(options: NetworkOptions, context: RunContext = {}): Promise<Backbone> {
   const { backbone, weights, cacheDir } = options;
   const named = architectureNamed(backbone);
+  // The hub names repositories of timm after their architecture.
+  if (named === undefined && backbone.startsWith('timm/')) throw unknown(backbone, option('backbone'));
   // An architecture without a tag is no repository.
   const own = named !== undefined && !/\/.*\./.test(backbone) ? named.weights : backbone;
   const from = weights ?? own;

@@ -9,7 +9,7 @@ import { type Backbone, imagenetNormalization } from './backbone.js';
 import { loadFace } from './face.js';
 import { loadForeign } from './foreign.js';
 import { formulaHead, formulaParameters } from './formula.js';
-import { isRepository, loadNetwork } from './network.js';
+import { isRepository, loadNetwork, networkNames } from './network.js';
 import { loadObjects } from './objects.js';
 import {
   buildResnet,
@@ -216,7 +216,7 @@ async function loadNamed(options: BackboneOptions, context: RunContext): Promise
   if (!backbone.endsWith('.onnx') && !isHubOnnx(backbone) && !existsSync(backbone)) {
     const what =
       'auto, face, objects, a network that "npx eyeball-ml backbones" lists, timm/NAME, an ONNX file or hf:OWNER/NAME';
-    const wayOut = `the nearest name is ${nearestName(backbone, backboneNames)}`;
+    const wayOut = `the nearest name is ${nearestName(backbone, [...backboneNames, ...networkNames()])}`;
     throw new UsageError(expected(option('backbone'), what, `"${backbone}"`, wayOut));
   }
   const { cacheDir } = options;

@@ -129,6 +129,12 @@ describe('a network of the hub', () => {
       await failure('someone/other'),
       'InputError: someone/other: config.json: expected an architecture that eyeball builds, got "vit_tini_patch16_224"; the nearest one is timm/vit_tiny_patch16_224; export others as ONNX and give that file',
     );
+    const seen = hub.seen.length;
+    assert.equal(
+      await failure('timm/convnext_tinny.fb_in1k'),
+      'InputError: `backbone`: expected an architecture that eyeball builds, got "timm/convnext_tinny.fb_in1k"; the nearest one is timm/convnext_tiny; export others as ONNX and give that file',
+    );
+    assert.equal(hub.seen.length, seen, 'asked the hub for a network that it cannot build');
     hub.files.set('config.json', config({ architecture: 'vit_small_patch16_224' }));
     assert.equal(
       await failure('vit-tiny', 'someone/other'),

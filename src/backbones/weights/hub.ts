@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { AbortedError, expected, InputError, reasonOf } from '../../base/errors.js';
 import { touch } from '../../base/files.js';
 import { option } from '../../base/options.js';
@@ -54,6 +54,7 @@ export async function fetchFromHub(options: HubOptions): Promise<string> {
       await part.publish(await download(asked, part));
     } catch (error) {
       await part.release();
+      await removeEmpty(dirname(path), resolve(cacheDir));
       throw error;
     }
     return path;
@@ -67,6 +68,17 @@ export async function fetchFromHub(options: HubOptions): Promise<string> {
       `name another with ${option('cacheDir', 'DIR')}`,
     );
     throw new InputError(text, { cause: error });
+  }
+}
+
+/** Removes the folder and those around it up to `last`, as far as they are empty. */
+async function removeEmpty(folder: string, last: string): Promise<void> {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const removed = await rmdir(at).then(
+      () => true,
+      () => false,
+    );
+    if (!removed || at === last) return;
   }
 }
 
