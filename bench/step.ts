@@ -61,10 +61,10 @@ function operationsOf(op: string, inputs: readonly (readonly number[])[], output
   const [a = [], b = []] = inputs;
   if (op.includes('ConvTranspose')) return 2 * product(a) * product(b.slice(1));
   if (op.includes('Conv')) return 2 * product(output) * product(b.slice(1));
-  if (op.includes('MatMul')) return 2 * product(output) * a.at(-1)!;
-  // Of the shared dimension K: elements of a times elements of b, over those of the output, is K squared.
-  if (op.includes('Gemm')) return 2 * product(output) * Math.sqrt((product(a) * product(b)) / product(output));
-  return 0;
+  if (!op.includes('MatMul') && !op.includes('Gemm')) return 0;
+  // Operands may be transposed: the elements of both matrices, over those of the product, are the square of the shared dimension.
+  const [left, right, result] = [a, b, output].map(shape => product(shape.slice(-2))) as [number, number, number];
+  return 2 * product(output) * Math.sqrt((left * right) / result);
 }
 
 /** Events of all runs of a step, and the milliseconds of the shortest one. */
@@ -74,6 +74,7 @@ async function profile(): Promise<{ events: readonly Event[]; ms: number }> {
   return inTemporaryFolder(async folder => {
     const session = await ort.InferenceSession.create(step.model, {
       graphOptimizationLevel: 'all',
+      enableMemPattern: false,
       intraOpNumThreads: threads,
       enableProfiling: true,
       profileFilePrefix: join(folder, 'profile'),

@@ -1,5 +1,5 @@
 import { expected, ShapeError } from '../../base/errors.js';
-import { add, batchNormalization, div, mul, reduceMean, reshape, sqrt, square, sub } from '../graph/build.js';
+import { add, div, mul, reduceMean, reshape, sqrt, square, sub } from '../graph/build.js';
 import type { Rewrite } from '../graph/copy.js';
 import type { OpNode, Value } from '../graph/graph.js';
 
@@ -56,6 +56,8 @@ export function batchNormByBatch(updates: StatisticUpdate[], momentum = 0.1): Re
     const mix = (running: Value, batch: Value) => add(mul(running, 1 - momentum), mul(batch, momentum));
     updates.push({ name: runningMean.name, next: mix(runningMean, mean) });
     updates.push({ name: runningVariance.name, next: mix(runningVariance, mul(variance, count / (count - 1))) });
-    return [batchNormalization(x, scale, bias, mean, variance, epsilon)];
+    // Not a batch norm of x, which would have to be kept for the backward pass beside the centered values.
+    const perChannel = (value: Value) => reshape(value, [-1, ...axes.slice(1).map(() => 1)]);
+    return [add(mul(centered, perChannel(div(scale, sqrt(add(variance, epsilon))))), perChannel(bias))];
   };
 }

@@ -1,4 +1,4 @@
-import { add, div, gemm, mul, pad, reduceMean, reshape, slice, sqrt, sub, transpose } from './build.js';
+import { add, gemm, pad, reduceMean, reshape, slice, transpose } from './build.js';
 import type { Rewrite } from './copy.js';
 import { type Graph, namesOf, type OpNode, type Value } from './graph.js';
 import type { OpAttributes, OpName } from './ops.js';
@@ -72,12 +72,6 @@ export function pixelsFirst(trained: ReadonlySet<string>): Rewrite {
             ? winograd(twinOf(x), inputs[1]!, attributes.strides[0], attributes.pads)
             : product(twinOf(x), inputs[1]!, attributes.strides);
         return [untwinned(inputs[2] === undefined ? y : add(y, inputs[2]))];
-      }
-      case 'BatchNormalization': {
-        if (!has(x)) return undefined;
-        const [, scale, bias, mean, variance] = inputs as [Value, Value, Value, Value, Value];
-        const factor = div(scale, sqrt(add(variance, (node as OpNode<'BatchNormalization'>).attributes.epsilon)));
-        return [untwinned(add(mul(twinOf(x), factor), sub(bias, mul(mean, factor))))];
       }
       case 'GlobalAveragePool': {
         if (!has(x)) return undefined;

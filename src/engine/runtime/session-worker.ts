@@ -150,7 +150,8 @@ async function create(request: Extract<Request, { kind: 'create' }>): Promise<Cr
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
     graphOptimizationLevel: prepare ? 'all' : 'basic',
-    enableMemPattern: prepare,
+    // A plan of the memory of a run holds a second copy of it, and saves no time.
+    enableMemPattern: false,
     enableCpuMemArena: arena,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

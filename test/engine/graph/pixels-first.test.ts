@@ -80,7 +80,6 @@ async function results(rewrite: Rewrite, then?: (trained: ReadonlySet<string>) =
 
 describe('pixelsFirst', () => {
   for (const [title, rewrite] of [
-    ['running statistics', () => undefined],
     ['folded batch norms', foldBatchNorm],
     ['batch statistics', batchNormByBatch([])],
   ] as const) {
