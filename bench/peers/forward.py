@@ -6,14 +6,14 @@ import json
 import sys
 
 import torch
-from networks import LAYOUTS, build, build_timm, seconds, torchvision
+from networks import LAYOUTS, RESNETS, build, build_timm, seconds
 
 arch, size, batches, threads, count = sys.argv[1], *map(int, sys.argv[2:6])
 torch.set_num_threads(threads)
 rates = {}
 with torch.inference_mode():
     for layout, memory_format in LAYOUTS.items():
-        model = build(arch, layout).eval() if hasattr(torchvision.models, arch) else build_timm(arch, size, layout)
+        model = build(arch, layout).eval() if arch in RESNETS else build_timm(arch, size, layout)
         images = torch.rand(count, 3, size, size).to(memory_format=memory_format)
         for _ in range(2):
             model(images)

@@ -26,6 +26,7 @@ def seconds():
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
+RESNETS = [f"resnet{depth}" for depth in (18, 34, 50, 101, 152)]
 LAYOUTS = {"eager": torch.contiguous_format, "channels_last": torch.channels_last}
 
 

@@ -33,26 +33,15 @@ const [WEAKEST, STRONGEST] = [1e-6, 1e4];
  */
 export async function fitRidge(
   { rows, labels, train, validation, range }: HeadData,
-  { onProgress, signal }: RunContext = {},
+  context: RunContext = {},
 ): Promise<RidgeFit> {
-  const total = 2 * train.length + validation.length;
-  let done = 0;
-  const tick = (count: number) => {
-    throwIfAborted(signal);
-    done += count;
-    onProgress?.({ phase: 'fitting the head', done, total, unit: 'rows' });
-  };
+  const tick = rowCounter('fitting the head', 2 * train.length + validation.length, context);
   const scale = { standardization: measureRows(rows, train, tick), target: targetScale(labels, train) };
   const sums = noRows(rows.width);
   await addRows(sums, rows, labels, train, scale, { tick });
   const solver = await createPositiveSolver(rows.width);
   try {
-    const [strength, { solution }] = await solver.on(sums.gram, solve =>
-      bestStrength(async strength => {
-        throwIfAborted(signal);
-        return await scoredFit(sums, strength, solve);
-      }),
-    );
+    const [strength, { solution }] = await bestStrength(sums, solver, context.signal);
     const onTrain = headOf(solution, scale, range);
     if (validation.length === 0) return { head: onTrain, onTrain, strength, validationMse: null };
     const { value } = await predictRows(onTrain, rows, validation);
@@ -82,25 +71,14 @@ export async function crossFitRidge(
   { rows, labels, train, range }: HeadData,
   folds: readonly (readonly number[])[],
   scale: RowScale,
-  { onProgress, signal }: RunContext = {},
+  context: RunContext = {},
 ): Promise<CrossRidge> {
-  const total = 2 * train.length;
-  let done = 0;
-  const tick = (count: number) => {
-    throwIfAborted(signal);
-    done += count;
-    onProgress?.({ phase: 'fitting the ridge head', done, total, unit: 'rows' });
-  };
+  const tick = rowCounter('fitting the ridge head', 2 * train.length, context);
   const sums = noRows(rows.width);
   await addRows(sums, rows, labels, train, scale, { tick });
   const solver = await createPositiveSolver(rows.width);
   try {
-    const [strength, { solution }] = await solver.on(sums.gram, solve =>
-      bestStrength(async strength => {
-        throwIfAborted(signal);
-        return await scoredFit(sums, strength, solve);
-      }),
-    );
+    const [strength, { solution }] = await bestStrength(sums, solver, context.signal);
     // One buffer for all folds: to allocate and touch a new one takes longer than to compute the sums.
     const others = noRows(rows.width);
     const foldHeads: Head[] = [];
@@ -147,8 +125,28 @@ function headOf(solution: Float64Array, { standardization, target }: RowScale, r
   return linearHead(layer, { standardization, target, range });
 }
 
-/** The strength whose fit has the best score, and that fit. */
-async function bestStrength(fit: (strength: number) => Promise<ScoredFit>): Promise<readonly [number, ScoredFit]> {
+/** Reports rows as progress of a phase of `total` rows, each time that it is called with a number of further ones. */
+function rowCounter(phase: string, total: number, { onProgress, signal }: RunContext): (count: number) => void {
+  let done = 0;
+  return count => {
+    throwIfAborted(signal);
+    done += count;
+    onProgress?.({ phase, done, total, unit: 'rows' });
+  };
+}
+
+type ScoredStrength = readonly [strength: number, fit: ScoredFit];
+
+/** The strength whose fit to the sums has the best score, and that fit. */
+const bestStrength = (sums: RowSums, solver: PositiveSolver, signal: AbortSignal | undefined) =>
+  solver.on(sums.gram, solve =>
+    searchStrength(async strength => {
+      throwIfAborted(signal);
+      return await scoredFit(sums, strength, solve);
+    }),
+  );
+
+async function searchStrength(fit: (strength: number) => Promise<ScoredFit>): Promise<ScoredStrength> {
   const fits = new Map<number, ScoredFit>();
   const tryOut = async (strength: number) => {
     fits.set(strength, await fit(strength));
