@@ -28,14 +28,14 @@ export interface EarlierModel {
 /**
  * Splits the model in `folder` into backbone and head.
  *
- * @param options.file The ONNX file of its backbone, if it has one.
+ * @param file The ONNX file of its backbone, if it has one.
  * @throws InputError if a file is missing or changed, or the model is in int8, whose weights are rounded.
  * @throws UsageError if `file` is missing, or given for a model without one.
  */
 export async function openEarlierModel(
   path: string,
   manifest: Manifest,
-  { file }: { readonly file: string | undefined; readonly cacheDir: string },
+  file: string | undefined,
 ): Promise<EarlierModel> {
   const folder = modelFolder(path);
   const where = join(folder, 'model.onnx');

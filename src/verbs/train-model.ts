@@ -253,7 +253,7 @@ async function openSource({ options, cacheDir, plan, origin, stage }: Run): Prom
   };
   const { backbone: name, weights, sizePx: size, fit, features, mean, std } = options;
   const file = origin && (await onnxFile(name, cacheDir, stage(1)));
-  const earlier = origin && (await openEarlierModel(options.from!, origin, { file, cacheDir }));
+  const earlier = origin && (await openEarlierModel(options.from!, origin, file));
   const asked = { backbone: name, weights, sizePx: size, fit, features, mean, std, cacheDir };
   const backbones =
     earlier === undefined
