@@ -60,6 +60,9 @@ export interface MobilePlan {
   readonly squeeze: 'input' | 'hidden';
 }
 
+/** The parameter names of a convolution and of its batch norm. */
+type Names = readonly [conv: string, norm: string];
+
 /** `channels` as a multiple of 8, not less than `least` of it. */
 export function multipleOf8(channels: number, least = 0.9): number {
   const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
@@ -74,11 +77,11 @@ export function multipleOf8(channels: number, least = 0.9): number {
 export function buildMobile(x: Value, plan: MobilePlan, parameters: ParameterSource): BackboneOutput {
   const layers = new Layers(x.graph, parameters);
   const padding = plan.padding === 'same' ? { padding: 'same' as const } : {};
-  const norm = (value: Value, name: string) => layers.batchNorm(value, name, plan.epsilon);
-  const conv = (value: Value, name: string, to: number, kernel = 1, stride = 1) =>
-    layers.conv(value, name, to, kernel, { stride, ...padding });
-  const depthwise = (value: Value, name: string, kernel: number, stride = 1) =>
-    layers.depthwise(value, name, kernel, { stride, ...padding });
+  // Each convolution has a batch norm behind it.
+  const conv = (value: Value, [name, norm]: Names, to: number, kernel = 1, stride = 1) =>
+    layers.batchNorm(layers.conv(value, name, to, kernel, { stride, ...padding }), norm, plan.epsilon);
+  const depthwise = (value: Value, [name, norm]: Names, kernel: number, stride = 1) =>
+    layers.batchNorm(layers.depthwise(value, name, kernel, { stride, ...padding }), norm, plan.epsilon);
   const squeezed = (value: Value, name: string, input: number) => {
     const hidden = Number(value.shape[1]);
     const narrow = plan.squeeze === 'input' ? Math.round(input / 4) : multipleOf8(hidden / 4);
@@ -95,37 +98,38 @@ export function buildMobile(x: Value, plan: MobilePlan, parameters: ParameterSou
     const hidden = multipleOf8(from * expand);
     const act = activations[blocks.activation ?? plan.activation];
     const weighted = (value: Value) => (squeeze ? squeezed(value, `${name}.se`, from) : value);
+    const at = (conv: string, norm: string): Names => [`${name}.${conv}`, `${name}.${norm}`];
     let value = input;
     switch (kind) {
       case 'plain':
-        value = act(norm(conv(value, `${name}.conv`, width, kernel, stride), `${name}.bn1`));
+        value = act(conv(value, at('conv', 'bn1'), width, kernel, stride));
         break;
       case 'separable':
-        value = weighted(act(norm(depthwise(value, `${name}.conv_dw`, kernel, stride), `${name}.bn1`)));
-        value = norm(conv(value, `${name}.conv_pw`, width), `${name}.bn2`);
+        value = weighted(act(depthwise(value, at('conv_dw', 'bn1'), kernel, stride)));
+        value = conv(value, at('conv_pw', 'bn2'), width);
         break;
       case 'inverted':
-        value = act(norm(conv(value, `${name}.conv_pw`, hidden), `${name}.bn1`));
-        value = weighted(act(norm(depthwise(value, `${name}.conv_dw`, kernel, stride), `${name}.bn2`)));
-        value = norm(conv(value, `${name}.conv_pwl`, width), `${name}.bn3`);
+        value = act(conv(value, at('conv_pw', 'bn1'), hidden));
+        value = weighted(act(depthwise(value, at('conv_dw', 'bn2'), kernel, stride)));
+        value = conv(value, at('conv_pwl', 'bn3'), width);
         break;
       case 'fused':
-        value = weighted(act(norm(conv(value, `${name}.conv_exp`, hidden, kernel, stride), `${name}.bn1`)));
-        value = norm(conv(value, `${name}.conv_pwl`, width), `${name}.bn2`);
+        value = weighted(act(conv(value, at('conv_exp', 'bn1'), hidden, kernel, stride)));
+        value = conv(value, at('conv_pwl', 'bn2'), width);
         break;
       case 'universal': {
         const early = kernel === 0 ? stride : 1;
-        if (start > 0) value = norm(depthwise(value, `${name}.dw_start.conv`, start, early), `${name}.dw_start.bn`);
-        value = act(norm(conv(value, `${name}.pw_exp.conv`, hidden), `${name}.pw_exp.bn`));
-        if (kernel > 0) value = act(norm(depthwise(value, `${name}.dw_mid.conv`, kernel, stride), `${name}.dw_mid.bn`));
-        value = norm(conv(value, `${name}.pw_proj.conv`, width), `${name}.pw_proj.bn`);
+        if (start > 0) value = depthwise(value, at('dw_start.conv', 'dw_start.bn'), start, early);
+        value = act(conv(value, at('pw_exp.conv', 'pw_exp.bn'), hidden));
+        if (kernel > 0) value = act(depthwise(value, at('dw_mid.conv', 'dw_mid.bn'), kernel, stride));
+        value = conv(value, at('pw_proj.conv', 'pw_proj.bn'), width);
       }
     }
     return skip && stride === 1 && from === width ? add(value, input) : value;
   };
 
   const act = activations[plan.activation];
-  let value = act(norm(conv(x, 'conv_stem', plan.stem, 3, 2), 'bn1'));
+  let value = act(conv(x, ['conv_stem', 'bn1'], plan.stem, 3, 2));
   const stages = new Map([['stem', value]]);
   plan.stages.forEach((stage, s) => {
     let at = 0;
@@ -137,13 +141,13 @@ export function buildMobile(x: Value, plan: MobilePlan, parameters: ParameterSou
   });
   const { width, place } = plan.head;
   if (place === 'before') {
-    return { features: globalAveragePool(act(norm(conv(value, 'conv_head', width), 'bn2'))), stages };
+    return { features: globalAveragePool(act(conv(value, ['conv_head', 'bn2'], width))), stages };
   }
   const pooled = reduceMean(value, [2, 3], true); // [N, C, 1, 1]
   const head =
     place === 'after with bias'
       ? layers.conv(pooled, 'conv_head', width, 1, { bias: true })
-      : norm(conv(pooled, 'conv_head', width), 'norm_head');
+      : conv(pooled, ['conv_head', 'norm_head'], width);
   return { features: reshape(act(head), [0, -1]), stages };
 }
 

@@ -151,7 +151,7 @@ const largeV4: MobilePlan = {
   ],
 };
 
-const common = { license: 'apache-2.0', normalization: 'imagenet' } as const;
+const common = { license: 'apache-2.0', sizePx: 224, normalization: 'imagenet' } as const;
 
 /** The plans by timm's names. */
 export const mobilenetEntries = {
@@ -159,44 +159,40 @@ export const mobilenetEntries = {
     plan: largeV3,
     parameters: 4_202_032,
     weights: 'timm/mobilenetv3_large_100.ra_in1k',
-    sizePx: 224,
     ...common,
   },
   mobilenetv3_small_100: {
     plan: smallV3,
     parameters: 1_517_856,
     weights: 'timm/mobilenetv3_small_100.lamb_in1k',
-    sizePx: 224,
     ...common,
   },
   tf_mobilenetv3_large_100: {
     plan: { ...largeV3, padding: 'same', epsilon: 1e-3 },
     parameters: 4_202_032,
     weights: 'timm/tf_mobilenetv3_large_100.in1k',
-    sizePx: 224,
-    license: 'apache-2.0',
+    ...common,
     normalization: 'half',
   },
   mobilenetv4_conv_small: {
     plan: smallV4,
     parameters: 2_493_024,
     weights: 'timm/mobilenetv4_conv_small.e2400_r224_in1k',
-    sizePx: 224,
     ...common,
   },
   mobilenetv4_conv_medium: {
     plan: mediumV4,
     parameters: 8_434_512,
     weights: 'timm/mobilenetv4_conv_medium.e500_r256_in1k',
-    sizePx: 256,
     ...common,
+    sizePx: 256,
   },
   mobilenetv4_conv_large: {
     plan: largeV4,
     parameters: 31_309_864,
     weights: 'timm/mobilenetv4_conv_large.e600_r384_in1k',
-    sizePx: 384,
     ...common,
+    sizePx: 384,
   },
 } as const satisfies Record<string, Entry<MobilePlan>>;
 
