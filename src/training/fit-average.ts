@@ -1,4 +1,6 @@
-import { foldContext } from '../base/progress.js';
+import { mapAhead } from '../base/concurrency.js';
+import { usableCores } from '../base/environment.js';
+import type { RunContext } from '../base/progress.js';
 import { significant } from '../base/text.js';
 import { crossFolds } from '../datasets/split.js';
 import { type RowScale, scaleOf } from '../features/row-sums.js';
@@ -147,15 +149,18 @@ async function crossGradient(
   const { loss, balance, augment } = plan;
   const recipe = headRecipe(plan.headRecipe, data.train.length);
   const options: HeadOptions = { ...plan.headRecipe, kind, loss, balance, seed };
-  const foldHeads: Head[] = [];
-  let [epochs, computeShare]: [readonly Epoch[], number] = [[], 0];
-  for (const [fold, held] of folds.entries()) {
+  // Steps of a head are short: on many cores, several heads with few threads each take less time than one with all.
+  const cores = usableCores();
+  const workers = Math.min(cores, folds.length);
+  const report = progressOfAll(context, `fitting the ${kind} head`, folds.length);
+  const fitFold = (fold: number) => {
+    const held = folds[fold]!;
     const out = new Set(held);
     const train = folds.length === 1 ? data.train : data.train.filter(row => !out.has(row));
     // Their own fold measures the epochs, but chooses none: the weights of the last epoch are kept.
     const part = { ...data, train, validation: data.validation.length > 0 ? data.validation : fold === 0 ? held : [] };
     const earlier = earlierMember(start, [fold, folds.length], part, { kind, loss }, scale, context);
-    const { head, fit } = await fitHead(
+    return fitHead(
       part,
       {
         ...options,
@@ -163,15 +168,17 @@ async function crossGradient(
         keep: recipe.patience === null ? 'last' : 'best',
         start: earlier,
         standardization: scale.standardization,
+        placing: { worker: fold % workers, threads: Math.max(1, Math.floor(cores / workers)) },
         ...(fold === 0 && { onEpoch: context.onEpoch }),
       },
-      {
-        ...foldContext(context, `fitting the ${kind} head`, fold, folds.length),
-        onMessage: fold === 0 ? context.onMessage : undefined,
-      },
+      { signal: context.signal, onProgress: report(fold), onMessage: fold === 0 ? context.onMessage : undefined },
     );
+  };
+  const foldHeads: Head[] = [];
+  let [epochs, computeShare]: [readonly Epoch[], number] = [[], 0];
+  for await (const { head, fit } of mapAhead(folds.length, workers, fitFold, context.signal)) {
+    if (foldHeads.length === 0) [epochs, computeShare] = [fit.epochs, fit.computeShare];
     foldHeads.push(head);
-    if (fold === 0) [epochs, computeShare] = [fit.epochs, fit.computeShare];
   }
   return {
     kind,
@@ -182,6 +189,16 @@ async function crossGradient(
     computeShare,
     configuration: { head: kind, solver: 'adam', loss, balance, augment, ...recipe },
   };
+}
+
+/** The progress of several equal tasks at once, as one phase: what a task reports is added to what the others have reported. */
+function progressOfAll({ onProgress }: RunContext, phase: string, tasks: number) {
+  const done = new Float64Array(tasks);
+  return (task: number): RunContext['onProgress'] =>
+    ({ done: own, total, unit, stage }) => {
+      done[task] = own;
+      onProgress?.({ phase, done: done.reduce((sum, value) => sum + value, 0), total: tasks * total, unit, stage });
+    };
 }
 
 /** The head of this fold in the model that training continues from, where it has the form and has not been fitted on the fold. */

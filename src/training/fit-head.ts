@@ -172,6 +172,7 @@ export interface HeadOptions extends RecipeOptions {
   /** Which weights are kept: those of the best epoch on the validation rows, or those of the last. Default: `best`. */
   readonly keep?: 'best' | 'last' | undefined;
   readonly onEpoch?: FitOptions['onEpoch'];
+  readonly placing?: FitOptions['placing'];
 }
 
 /** The recipe of a head on `rows` training rows; batches are small enough for about 20 steps per epoch. */
@@ -192,7 +193,7 @@ export async function fitHead(
   options: HeadOptions & { readonly start?: Head | undefined; readonly standardization?: Standardization | undefined },
   context: RunContext = {},
 ): Promise<{ head: Head; fit: Fit }> {
-  const { kind, loss, seed, balance = false, keep = 'best', onEpoch } = options;
+  const { kind, loss, seed, balance = false, keep = 'best', onEpoch, placing } = options;
   const { start = startHead(data, { kind, loss, seed }, options.standardization) } = options;
   const result = await fit(
     headProblem(data, start, loss, balance),
@@ -202,6 +203,7 @@ export async function fitHead(
       seed,
       name: `${kind} head`,
       onEpoch,
+      placing,
     },
     context,
   );

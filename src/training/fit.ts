@@ -17,6 +17,7 @@ import {
   createValidation,
   type Errors,
   errorsOf,
+  type Placing,
   type ValidationSession,
 } from './validation.js';
 
@@ -40,6 +41,8 @@ export interface FitOptions extends StepOptions {
   /** Called after each epoch; of a resumed run, first with the epochs before. */
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
+  /** Where it is trained, for trainings that run concurrently. Default: the first worker thread, on all cores. */
+  readonly placing?: Placing | undefined;
 }
 
 /** A trained problem. */
@@ -63,10 +66,11 @@ export interface Fit {
  * @throws AbortedError once the signal is aborted, after saving a checkpoint.
  */
 export async function fit(problem: Problem, options: FitOptions, context: RunContext = {}): Promise<Fit> {
+  const { placing = {} } = options;
   const { step, batch } = buildStep(problem, options);
-  const state = await createState(step.state);
-  const session = await createSession(step.model, { spin: true });
-  const validation = await createValidation(problem, state, step.moved, batch);
+  const state = await createState(step.state, placing);
+  const session = await createSession(step.model, { ...placing, spin: true });
+  const validation = await createValidation(problem, state, step.moved, batch, placing);
   try {
     return await new Run(problem, options, context, { step, batch, state, session, validation }).train();
   } finally {

@@ -3,7 +3,7 @@ import { option } from '../base/options.js';
 import { significant } from '../base/text.js';
 import { Graph } from '../engine/graph/graph.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
-import { createSession, type State } from '../engine/runtime/session.js';
+import { createSession, type SessionOptions, type State } from '../engine/runtime/session.js';
 import { standardDeviation } from '../metrics/statistics.js';
 import type { Problem } from './problem.js';
 
@@ -20,6 +20,9 @@ export interface ValidationSession {
   close(): Promise<void>;
 }
 
+/** The worker thread that trains, and the number of threads that it computes on. */
+export type Placing = Pick<SessionOptions, 'worker' | 'threads'>;
+
 /** The running average of the state NAME is the state NAME/average. */
 export const AVERAGE = '/average';
 /** Batches that are prepared ahead. */
@@ -28,19 +31,21 @@ const AHEAD = 2;
 /**
  * @param trained Names of what training changes; the state feeds them, by their averages where it has those.
  * @param batch Samples per run.
+ * @param placing Where the sessions of the training run.
  */
 export async function createValidation(
   problem: Problem,
   state: State,
   trained: readonly string[],
   batch: number,
+  placing: Placing,
 ): Promise<ValidationSession> {
   const { validation } = problem;
   const graph = new Graph();
   const { value } = problem.forward(graph, 'N', false);
   graph.output('value', value);
   for (const name of trained) graph.feed(name);
-  const session = await createSession(toOnnx(graph), { handOver: true, spin: true });
+  const session = await createSession(toOnnx(graph), { ...placing, handOver: true, spin: true });
   return {
     async predict(signal) {
       const values = new Float64Array(validation.length);

@@ -12,6 +12,11 @@ export interface SessionOptions {
   /** Threads that one run computes on, 1 or more. Default: the cores this process may use, shared among the copies. */
   readonly threads?: number;
   /**
+   * The first of the worker threads that have the model, from 0: sessions of one thread run in turns, those of different threads concurrently.
+   * Default 0.
+   */
+  readonly worker?: number;
+  /**
    * How many times the model is loaded, 1 or more, which is the number of concurrent runs. Two copies with half of the threads each compute a
    * fifth more images per second in int8 and a twentieth more in fp32 than one with all threads, since the threads of a run wait for each other
    * after every operation. Each copy has the weights in memory. Default 1.
@@ -87,26 +92,28 @@ export interface State {
  * A state that starts as a copy of `tensors`.
  *
  * @param options.handOver True transfers their memory instead of copying it: the arrays are empty afterwards. Default false.
+ * @param options.worker That of the sessions that run on it. Default 0.
  */
 export async function createState(
   tensors: Readonly<Record<string, Tensor>>,
-  { handOver = false }: { readonly handOver?: boolean } = {},
+  { handOver = false, worker = 0 }: { readonly handOver?: boolean; readonly worker?: number } = {},
 ): Promise<State> {
   const id = ++lastState;
   const buffers = handOver ? Object.values(tensors).map(({ data }) => data.buffer as ArrayBuffer) : [];
-  await ask({ kind: 'create-state', id, tensors }, buffers);
+  const send = (request: Request, transfer: ArrayBuffer[] = []) => ask(request, transfer, worker);
+  await send({ kind: 'create-state', id, tensors }, buffers);
   return {
     id,
-    read: async names => (await ask({ kind: 'read-state', id, names })) as Record<string, Tensor>,
+    read: async names => (await send({ kind: 'read-state', id, names })) as Record<string, Tensor>,
     async write(tensors) {
-      await ask({ kind: 'write-state', id, tensors });
+      await send({ kind: 'write-state', id, tensors });
     },
     async put(name, tensor) {
-      await ask({ kind: 'put-state', id, name, tensor }, [tensor.data.buffer as ArrayBuffer]);
+      await send({ kind: 'put-state', id, name, tensor }, [tensor.data.buffer as ArrayBuffer]);
     },
-    take: async name => (await ask({ kind: 'take-state', id, name })) as Tensor,
+    take: async name => (await send({ kind: 'take-state', id, name })) as Tensor,
     async close() {
-      await ask({ kind: 'close-state', id });
+      await send({ kind: 'close-state', id });
     },
   };
 }
@@ -138,7 +145,15 @@ export async function createSession(
   model: Uint8Array | string,
   options: SessionOptions & { readonly handOver?: boolean } = {},
 ): Promise<Session> {
-  const { device = 'cpu', spin = false, prepare = true, arena = true, handOver = false, copies = 1 } = options;
+  const {
+    device = 'cpu',
+    spin = false,
+    prepare = true,
+    arena = true,
+    handOver = false,
+    copies = 1,
+    worker = 0,
+  } = options;
   if (!Number.isInteger(copies) || copies < 1) throw internal(`${copies} copies of a model`);
   const threads = options.threads ?? Math.ceil(usableCores() / copies);
   // Small Buffers of Node share memory with others.
@@ -147,7 +162,7 @@ export async function createSession(
   // Of all threads together: one that was started again has no earlier sessions.
   const id = ++lastSession;
   const loaded = new Copies({ kind: 'create', id, model, threads, device, spin, prepare, arena });
-  const sha256 = await loaded.load(copies, buffers);
+  const sha256 = await loaded.load(worker, copies, buffers);
   let computeMs = 0;
   let closed: Promise<unknown> | undefined;
   return {
@@ -187,10 +202,10 @@ class Copies {
     this.#request = request;
   }
 
-  /** Loads `count` copies, transferring `buffers`. Returns the SHA-256 of the file. If one fails, the others are freed. */
-  async load(count: number, buffers: readonly ArrayBuffer[]): Promise<string | undefined> {
+  /** Loads `count` copies from the thread `first` on, transferring `buffers`. Returns the SHA-256 of the file. If one fails, the others are freed. */
+  async load(first: number, count: number, buffers: readonly ArrayBuffer[]): Promise<string | undefined> {
     // The last one is requested last: the others get copies of the model's memory before it is transferred.
-    const loads = Array.from({ length: count }, (_, thread) => this.#load(thread, thread === count - 1 ? buffers : []));
+    const loads = Array.from({ length: count }, (_, i) => this.#load(first + i, i === count - 1 ? buffers : []));
     const results = await Promise.allSettled(loads);
     this.#copies = results.flatMap(copy => (copy.status === 'fulfilled' ? [copy.value] : []));
     const failed = results.find(copy => copy.status === 'rejected');
