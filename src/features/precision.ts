@@ -60,6 +60,11 @@ export async function backboneAt(
         `fp32 in it: ${rest.join(', ') || 'nothing'}`,
     );
     if (!taken) return backbone;
+    if (agreement.mean < LEAST_AGREEMENT)
+      context.onMessage?.(
+        `warning: features in int8 agree with those in fp32 to ${agreement.mean.toFixed(3)} only, less than ${LEAST_AGREEMENT}; ` +
+          `compare the errors of both, or use ${option('precision', 'fp32')}`,
+      );
     const { buildTrainable: _, ...frozen } = backbone;
     const identity = JSON.stringify([QUANTIZER_VERSION, backbone.sha256, ranges, keep]);
     const sha256 = sha256Hex(identity);

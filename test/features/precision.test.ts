@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { Backbone, Precision } from '../../src/backbones/backbone.js';
@@ -56,6 +56,29 @@ describe('a backbone in int8', () => {
     // A file that cannot be read is found out again.
     writeFileSync(path, '{');
     assert.equal((await at('int8')).after.sha256, first.sha256);
+  });
+
+  it('warns where its features do not agree, and auto keeps fp32', async () => {
+    await at('int8');
+    const folder = join(cacheDir, 'int8');
+    const path = join(folder, readdirSync(folder).find(name => !name.includes('speed'))!);
+    const found = readFileSync(path, 'utf8');
+    const quantization = JSON.parse(found);
+    writeFileSync(path, JSON.stringify({ ...quantization, agreement: { mean: 0.9, worst: 0.5 } }));
+    assert.equal(
+      (await at('int8')).messages[1],
+      'warning: features in int8 agree with those in fp32 to 0.900 only, less than 0.95; compare the errors of both, or use `precision: fp32`',
+    );
+    const speed = path.replace('.json', '-speed.json');
+    writeFileSync(speed, '9');
+    const { before, after, messages } = await at('auto');
+    assert.equal(after, before);
+    assert.match(
+      messages.join(),
+      /^precision fp32: int8 is 9.0 times as fast here, the features in int8 agree to 0\.900,/,
+    );
+    rmSync(speed);
+    writeFileSync(path, found);
   });
 
   it('stays the same when an image is added to many, so that what is cached by it serves on', async () => {
