@@ -99,9 +99,12 @@ export async function createState(
   { handOver = false, worker = 0 }: { readonly handOver?: boolean; readonly worker?: number } = {},
 ): Promise<State> {
   const id = ++lastState;
-  const buffers = handOver ? Object.values(tensors).map(({ data }) => data.buffer as ArrayBuffer) : [];
+  // A copy that is transferred: a message that copies holds its data twice more until it is read.
+  const copy = (tensor: Tensor) => ({ ...tensor, data: tensor.data.slice() }) as Tensor;
+  const sent = Object.entries(tensors).map(([name, tensor]) => [name, handOver ? tensor : copy(tensor)] as const);
+  const buffers = sent.map(([, { data }]) => data.buffer as ArrayBuffer);
   const send = (request: Request, transfer: ArrayBuffer[] = []) => ask(request, transfer, worker);
-  await send({ kind: 'create-state', id, tensors }, buffers);
+  await send({ kind: 'create-state', id, tensors: Object.fromEntries(sent) }, buffers);
   return {
     id,
     read: async names => (await send({ kind: 'read-state', id, names })) as Record<string, Tensor>,
