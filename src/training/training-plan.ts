@@ -191,6 +191,10 @@ function searchOf(options: TrainingOptions): SearchPlan | undefined {
     if (options[key] != null && options[key] !== false)
       noEffect(key, `in a search with ${option('budgetSeconds')}`, 'remove one of them');
   }
+  if (augment === 'face' || augment === 'photo') {
+    const where = `in a search with ${option('budgetSeconds')}`;
+    throw new UsageError(expected(option('augment'), `none or flip ${where}`, augment, 'leave it out to compare both'));
+  }
   return { budgetSeconds, head, loss, mirrored: augment === undefined ? undefined : augment === 'flip' };
 }
 

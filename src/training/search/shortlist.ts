@@ -56,8 +56,9 @@ export interface Shortlist {
   readonly seconds: number;
 }
 
-/** Share of the time that is spent on the sample, where it is not all images. */
+/** Share of the time that is spent on the sample, where others follow and where it is all images. */
 const SAMPLE_SHARE = 0.4;
+const WHOLE_SHARE = 0.6;
 /** Of the sample, on which all candidates are tried, then the better half, and so on; and the fewest images of such a part. */
 const PARTS = [0.25, 0.5, 1];
 const FEWEST_TRIED = 100;
@@ -158,7 +159,7 @@ async function halve(
       const longest = Math.max(0, ...trials.map(trial => trial.seconds));
       // The best of them is fitted on all images afterwards.
       const after = request.secondsPerImage * others + longest * timeRatio(total, images);
-      const share = isWhole ? 1 - RESERVED_SHARE : SAMPLE_SHARE;
+      const share = isWhole ? WHOLE_SHARE : SAMPLE_SHARE;
       const seconds = Math.min(clock.secondsLeft - after, share * clock.budgetSeconds - clock.secondsSpent);
       const isFirst = at === 0 && i === 0;
       const data = { ...(await table.dataOf(candidate)), train };

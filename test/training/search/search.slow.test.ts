@@ -103,6 +103,10 @@ describe('train with a budget', () => {
         new RegExp(`\`${key}\` has no effect in a search with \`budgetSeconds\`; remove one of them`),
       );
     assert.match(
+      `${await failure({ augment: 'photo' })}`,
+      /`augment`: expected none or flip in a search with `budgetSeconds`, got photo; leave it out to compare both/,
+    );
+    assert.match(
       `${await failure({ limit: 12 })}`,
       /search: expected at least 20 images with different labels, got 12 images/,
     );
