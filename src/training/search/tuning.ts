@@ -13,7 +13,7 @@ import type { ModelFit } from '../model-fit.js';
 import { planTraining } from '../training-plan.js';
 import { type TunedPart, tunedPart } from '../tuned-network.js';
 import type { Candidate } from './candidates.js';
-import { columnsOf, RESERVED_SHARE, type SearchRequest, type Shortlist } from './shortlist.js';
+import { columnsOf, RESERVED_SHARE, type SearchRequest, type Shortlist, timeRatio } from './shortlist.js';
 
 /** Heads on frozen features, as one. */
 export interface FrozenModel {
@@ -78,11 +78,14 @@ export async function tuneLastStage(
   const sample = Array.from({ length: few }, (_, i) => Math.floor((i * data.labels.length) / few));
   const trial = await clock.within(left(), context, fit(timedRows(sample), 1));
   if (trial === undefined) return undefined;
-  const epochSeconds = (trial.seconds * train.length) / few;
-  const epochs = Math.min(MOST_EPOCHS, Math.floor((left() - passSeconds) / epochSeconds));
+  const timed = trial.result.model.epochs[0]!.seconds;
+  const epochSeconds = (timed * train.length) / (0.9 * few);
+  // The frozen stages, and the head that it starts with.
+  const beforeSeconds = passSeconds + (trial.seconds - timed) * timeRatio(train.length, few);
+  const epochs = Math.min(MOST_EPOCHS, Math.floor((left() - beforeSeconds) / epochSeconds));
   if (epochs < FEWEST_EPOCHS) {
     context.onMessage?.(
-      `the last stage of ${backbone.name} was not trained: an epoch would take ${significant(epochSeconds, 2)} s, and ${significant(Math.max(0, left()), 2)} s are left`,
+      `the last stage of ${backbone.name} was not trained: an epoch would take ${significant(epochSeconds, 2)} s, what comes before ${significant(beforeSeconds, 2)} s, and ${significant(Math.max(0, left()), 2)} s are left`,
     );
     return undefined;
   }
