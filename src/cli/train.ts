@@ -278,11 +278,19 @@ function searchLine(candidates: NonNullable<TrainResult['candidates']>, model: s
   return `took ${what}, of ${candidates.length} candidates (all: npx eyeball-ml compare ${shellQuoted(model)})`;
 }
 
+/** Shorter steps are not worth a figure. */
+const LEAST_SECONDS = 0.1;
+
 /** The times of the steps, which add up to the total. */
 function timesLine(result: TrainResult): string {
-  const { backbone, extractSeconds, fitSeconds, calibrateSeconds, totalSeconds } = result;
-  const rest = Math.max(0, totalSeconds - extractSeconds - fitSeconds - calibrateSeconds);
+  const { backbone, candidates, chooseSeconds, extractSeconds, fitSeconds, calibrateSeconds, totalSeconds } = result;
+  const rest = Math.max(0, totalSeconds - chooseSeconds - extractSeconds - fitSeconds - calibrateSeconds);
   const parts = [
+    ...(chooseSeconds < LEAST_SECONDS
+      ? []
+      : [
+          `${candidates === null ? 'comparing features' : 'comparing candidates on a sample'} ${duration(chooseSeconds)}`,
+        ]),
     `features of ${backbone} ${duration(extractSeconds)} (${sourceOf(result)})`,
     `training ${duration(fitSeconds)}`,
     `intervals ${duration(calibrateSeconds)}`,

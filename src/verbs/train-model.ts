@@ -108,6 +108,8 @@ export interface TrainResult {
     readonly mse: number;
     readonly rmse: number;
   } | null;
+  /** What comparing features took, or the first part of a search; 0 where they were given. */
+  readonly chooseSeconds: number;
   readonly extractSeconds: number;
   readonly fitSeconds: number;
   /** What calibrating the intervals took. */
@@ -277,6 +279,7 @@ interface Table extends GroupedSamples {
   readonly extraction: Extraction;
   /** How features compared, where they were chosen. */
   readonly choice: FeatureChoice | undefined;
+  readonly chooseSeconds: number;
   /** What a search goes on with; its features are those of `extraction`. */
   readonly shortlist: Shortlist | undefined;
   readonly labels: Float64Array;
@@ -292,6 +295,7 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
     // A model's own features, where training continues from it, and those of an ONNX file that are named.
     const isNamed = backbones.some(({ output }) => output === plan.features);
     const features = earlier === undefined && !isNamed ? plan.features : LAST;
+    const startedMs = performance.now();
     const searched = searchOf(dataset, run);
     const shortlist = searched && (await makeShortlist(backbones, searched, { read, closing }, context));
     const chosen: ChosenFeatures = await step(profile, 'choice', async () =>
@@ -301,10 +305,11 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
           ? await chooseFeatures(dataset, backbones, features, cacheDir, { read }, context)
           : { backbone: await bestBackbone(dataset, backbones, cacheDir, context) },
     );
+    const chooseSeconds = (performance.now() - startedMs) / 1000 - (chosen.extraction?.seconds ?? 0);
     if (chosen.extraction !== undefined && precision === 'fp32') {
       const { backbone, extraction, choice } = chosen;
       closing.push(() => extraction.close());
-      return { backbone, part: undefined, extraction, choice, shortlist };
+      return { backbone, part: undefined, extraction, choice, chooseSeconds, shortlist };
     }
     await chosen.extraction?.close();
     const backbone = await step(profile, 'precision', () =>
@@ -316,7 +321,7 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
       extractFeatures(dataset, backbone, cacheDir, context, { read, middle: true }),
     );
     closing.push(() => extraction.close());
-    return { backbone, part, extraction, choice: chosen.choice, shortlist };
+    return { backbone, part, extraction, choice: chosen.choice, chooseSeconds, shortlist };
   };
   const [{ extraction, ...chosen }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
     groupSamples(dataset, cacheDir, context, read),
@@ -393,7 +398,7 @@ async function fitFound(
   const kept = { ...extraction, rows: data.rows, middle: data.middle };
   return {
     table: { ...table, backbone: found.backbone, part, extraction: kept },
-    fitted: { data, fits, candidates, fitSeconds: shortlist.seconds + (performance.now() - startedMs) / 1000 },
+    fitted: { data, fits, candidates, fitSeconds: (performance.now() - startedMs) / 1000 },
   };
 }
 
@@ -553,7 +558,7 @@ async function commit(folder: OutputFolder, manifest: Manifest, { part }: Table,
 
 function trainedResult(
   { metrics }: Manifest,
-  { backbone, part, extraction, choice }: Table,
+  { backbone, part, extraction, choice, chooseSeconds }: Table,
   { fits, candidates, fitSeconds }: Fitted,
   { calibrateSeconds }: Calibrated,
   run: Run,
@@ -571,6 +576,7 @@ function trainedResult(
     epochs: best.epochs,
     bestEpoch: best.bestEpoch,
     validation: metrics.validation,
+    chooseSeconds,
     fitSeconds,
     calibrateSeconds,
     computeShare: best.computeShare,
@@ -609,6 +615,7 @@ async function finishedResult({ settings }: Source, table: Table, run: Run): Pro
     epochs: parseEvents(await readPart(out, EVENTS_FILE, 'utf8'), join(out, EVENTS_FILE)),
     bestEpoch: Number(configuration.bestEpoch),
     validation: metrics.validation,
+    chooseSeconds: 0,
     fitSeconds: times.fitSeconds,
     calibrateSeconds: 0,
     computeShare: null,
@@ -629,15 +636,16 @@ type ModelResult = Pick<
   | 'bestEpoch'
   | 'validation'
 > &
-  Pick<TrainResult, 'fitSeconds' | 'calibrateSeconds' | 'computeShare'>;
+  Pick<TrainResult, 'chooseSeconds' | 'fitSeconds' | 'calibrateSeconds' | 'computeShare'>;
 
 /** The result with images, time and memory, its keys in the order of `train --json`. */
 function resultOf({ samples, skipped, seconds, cached }: Extraction, run: Run, model: ModelResult): TrainResult {
-  const { fitSeconds, calibrateSeconds, computeShare, ...about } = model;
+  const { chooseSeconds, fitSeconds, calibrateSeconds, computeShare, ...about } = model;
   return {
     images: samples.length,
     skipped,
     ...about,
+    chooseSeconds,
     extractSeconds: seconds,
     fitSeconds,
     totalSeconds: secondsSince(run.startedMs),

@@ -52,8 +52,6 @@ export interface Shortlist {
   readonly extraction: Extraction | undefined;
   /** Those of the mirrored images, where they were extracted. */
   readonly mirrored: FeatureRows | undefined;
-  /** What finding it took, without the features. */
-  readonly seconds: number;
 }
 
 /** Share of the time that is spent on the sample, where others follow and where it is all images. */
@@ -89,7 +87,6 @@ export async function makeShortlist(
     const wayOut = `train without ${option('budgetSeconds')}`;
     throw new InputError(expected('search', 'at least 20 images with different labels', got, wayOut));
   }
-  const startedMs = performance.now();
   const { extraction, isWhole } = compared;
   closing.push(() => extraction.close());
   if (clock.secondsSpent >= clock.budgetSeconds) {
@@ -124,7 +121,6 @@ export async function makeShortlist(
     // Closed with that of the sample.
     extraction: isWhole ? { ...extraction, rows: cut(extraction.rows), close: async () => {} } : undefined,
     mirrored: mirrored && cut(mirrored),
-    seconds: (performance.now() - startedMs) / 1000,
   };
 }
 
