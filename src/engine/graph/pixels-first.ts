@@ -2,7 +2,7 @@ import { add, gemm, pad, reduceMean, reshape, slice, transpose } from './build.j
 import type { Rewrite } from './copy.js';
 import { type Graph, namesOf, type OpNode, type Value } from './graph.js';
 import type { OpAttributes, OpName } from './ops.js';
-import { winograd } from './winograd.js';
+import { winograd, winogradPays } from './winograd.js';
 
 const UNARY: ReadonlySet<OpName> = new Set([
   'Relu',
@@ -18,8 +18,6 @@ const UNARY: ReadonlySet<OpName> = new Set([
   'Clip',
 ]);
 const BINARY: ReadonlySet<OpName> = new Set(['Add', 'Sub', 'Mul', 'Div']);
-/** Convolutions with fewer channels stay as they are: transforming the pixels would take longer than the products. */
-const FEWEST_CHANNELS = 32;
 
 /** The names of all values of `graph` that depend on one of `names`, these included. */
 export function dependents(graph: Graph, names: readonly string[]): ReadonlySet<string> {
@@ -37,8 +35,9 @@ export function dependents(graph: Graph, names: readonly string[]): ReadonlySet<
  * operations get their images transposed to and fro.
  *
  * @param trained Names of the values that depend on a trained parameter, see `dependents`.
+ * @param pays Whether a 3 x 3 convolution at stride 1 or 2 is computed by the algorithm of Winograd. Default: where it takes less time.
  */
-export function pixelsFirst(trained: ReadonlySet<string>): Rewrite {
+export function pixelsFirst(trained: ReadonlySet<string>, pays = winogradPays): Rewrite {
   /** The form `[H, W, N, C]` of a value, by its name. */
   const twins = new Map<string, Value>();
   const twinOf = (x: Value): Value => {
@@ -65,7 +64,7 @@ export function pixelsFirst(trained: ReadonlySet<string>): Rewrite {
     switch (node.op) {
       case 'Conv': {
         const attributes = (node as OpNode<'Conv'>).attributes;
-        const form = trained.has(node.inputs[1]!.name) ? formOf(inputs, attributes) : undefined;
+        const form = trained.has(node.inputs[1]!.name) ? formOf(inputs, attributes, pays) : undefined;
         if (form === undefined || (form === 'product' && !has(x))) return undefined;
         const y =
           form === 'winograd'
@@ -108,15 +107,17 @@ function operand(x: Value, y: Value, twinOf: (x: Value) => Value): Value | undef
   return columns === 1 && rows === 1 ? reshape(x, others.toReversed()) : undefined;
 }
 
-function formOf([x, weight]: readonly Value[], attributes: OpAttributes['Conv']): 'winograd' | 'product' | undefined {
+function formOf(
+  [x, weight]: readonly Value[],
+  attributes: OpAttributes['Conv'],
+  pays: typeof winogradPays,
+): 'winograd' | 'product' | undefined {
   const { kernel, strides, pads, dilations, group } = attributes;
   const plain = group === 1 && dilations.every(dilation => dilation === 1);
   if (!plain || x!.shape.some(dim => typeof dim !== 'number')) return undefined;
   if (kernel.every(taps => taps === 1)) return pads.every(pixels => pixels === 0) ? 'product' : undefined;
-  const isWide = Math.min(...weight!.shape.slice(0, 2).map(Number)) >= FEWEST_CHANNELS;
-  return kernel.every(taps => taps === 3) && strides[0] === strides[1] && strides[0] <= 2 && isWide
-    ? 'winograd'
-    : undefined;
+  const isSquare = kernel.every(taps => taps === 3) && strides[0] === strides[1] && strides[0] <= 2;
+  return isSquare && pays(x!, weight!, strides[0], pads) ? 'winograd' : undefined;
 }
 
 /** The convolution of x `[H, W, N, C]` with kernels of one pixel, `[M, C, 1, 1]`. */

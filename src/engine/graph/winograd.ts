@@ -12,6 +12,19 @@ const FEW_PIXELS = 64;
 /** Up to so many pixels, tiles are of 2 x 2: transforming the kernels takes longest, and 4 x 4 points are fewer than 6 x 6. */
 const FEWEST_PIXELS = 16;
 
+/** Convolutions with fewer channels are not faster. */
+const FEWEST_CHANNELS = 32;
+/**
+ * Fewest rows of a product at stride 1 and 2: with fewer, reading the transformed kernels takes longest. Measured on ResNet18 at 224 px:
+ * 8 images give 16 and 32 rows at stride 2, which took 2.5 and 1.4 times as long as the direct sums, and 32 at stride 1, which took less.
+ */
+const FEWEST_ROWS = [24, 48] as const;
+/**
+ * Highest sum of pixels of an axis over channels in and over channels out. A transform multiplies with all pixels of an axis, so
+ * on large images of few channels it takes longer than it saves: 32 px of 64 channels are 1.9 times as fast, 56 px are slower.
+ */
+const MOST_PIXELS_PER_CHANNEL = 1.25;
+
 type Matrix = readonly (readonly number[])[];
 
 /** The matrices of one axis. */
@@ -116,25 +129,42 @@ function constant(graph: Graph, rows: Matrix): Value {
   });
 }
 
+type Pads = readonly [number, number, number, number];
+
+/** Rows and columns of the output for images of this size. */
+function outputSize([height, width]: readonly [number, number], stride: number, pads: Pads): [number, number] {
+  const count = (size: number, padding: number) => Math.floor((size + padding - TAPS) / stride) + 1;
+  return [count(height, pads[0] + pads[2]), count(width, pads[1] + pads[3])];
+}
+
+/** The tiling of an output: of its fewest pixels in small tiles. */
+const tilingOf = (rows: number, columns: number, stride: number): Tiling =>
+  TILINGS[stride - 1]![rows * columns <= FEWEST_PIXELS ? 'two' : 'four'];
+
+/** Whether `winograd` takes less time than direct sums, forward and backward, for x `[N, C, H, W]` and `weight` `[M, C, 3, 3]`. */
+export function winogradPays(x: Value, weight: Value, stride: number, pads: Pads): boolean {
+  const [images, channels, height, width] = x.shape.map(Number) as [number, number, number, number];
+  const filters = Number(weight.shape[0]);
+  if (Math.min(filters, channels) < FEWEST_CHANNELS) return false;
+  const [rows, columns] = outputSize([height, width], stride, pads);
+  const { tile } = tilingOf(rows, columns, stride);
+  const tiles = Math.ceil(columns / tile) * (height * width <= FEW_PIXELS ? Math.ceil(rows / tile) : 1);
+  const perChannel = ((height + width) / 2) * (1 / filters + 1 / channels);
+  return images * tiles >= FEWEST_ROWS[stride - 1]! && perChannel <= MOST_PIXELS_PER_CHANNEL;
+}
+
 /**
  * The convolution of x `[H, W, N, C]` with `weight` `[M, C, 3, 3]`, as `[P, Q, N, M]`.
  *
  * @param stride 1 or 2.
  * @param pads [top, left, bottom, right].
  */
-export function winograd(
-  x: Value,
-  weight: Value,
-  stride: number,
-  pads: readonly [number, number, number, number],
-): Value {
+export function winograd(x: Value, weight: Value, stride: number, pads: Pads): Value {
   const { graph } = x;
   const [height, width, images, channels] = x.shape.map(Number) as [number, number, number, number];
   const filters = Number(weight.shape[0]);
-  const count = (size: number, padding: number) => Math.floor((size + padding - TAPS) / stride) + 1;
-  const [rows, columns] = [count(height, pads[0] + pads[2]), count(width, pads[1] + pads[3])];
-  const { two, four } = TILINGS[stride - 1]!;
-  const tiling = rows * columns <= FEWEST_PIXELS ? two : four;
+  const [rows, columns] = outputSize([height, width], stride, pads);
+  const tiling = tilingOf(rows, columns, stride);
   const { tile, kernel } = tiling;
   const points = kernel.length;
   const [down, across] = [Math.ceil(rows / tile), Math.ceil(columns / tile)];

@@ -49,11 +49,11 @@ function network(): Value {
     const variance = graph.constant(float([32], new Array(32).fill(0.7)), `${name}.variance`);
     return batchNormalization(y, scale!, bias!, mean, variance);
   };
-  const x = maxPool(graph.constant(fill([2, 32, 21, 18]), 'x'), 2, { stride: 1 });
+  const x = maxPool(graph.constant(fill([16, 32, 21, 18]), 'x'), 2, { stride: 1 });
   const first = relu(block(x, 'first', 3));
   const second = block(first, 'second', 1, { bias: parameter('second.shift', [32]) } as WindowOptions);
   const sum = relu(add(second, x));
-  const squeezed = conv(reshape(globalAveragePool(sum), [2, 32, 1, 1]), parameter('squeeze', [32, 32, 1, 1]));
+  const squeezed = conv(reshape(globalAveragePool(sum), [16, 32, 1, 1]), parameter('squeeze', [32, 32, 1, 1]));
   const excited = mul(sum, sigmoid(squeezed));
   const grouped = relu(block(excited, 'grouped', 3, { groups: 32 }));
   const down = add(block(grouped, 'third', 3, { stride: 2 }), block(excited, 'skip', 1, { stride: 2 }));
@@ -99,16 +99,18 @@ describe('pixelsFirst', () => {
 describe('pixelsFirst leaves alone', () => {
   const kept = [
     { title: 'few channels', weight: [32, 31, 3, 3] },
+    { title: 'large images of few channels', weight: [32, 32, 3, 3], size: 32 },
+    { title: 'few rows of tiles', weight: [32, 32, 3, 3], images: 1 },
     { title: 'a 5 x 5 kernel', weight: [32, 32, 5, 5] },
     { title: 'dilation', weight: [32, 32, 3, 3], options: { dilation: 2 } },
     { title: 'a stride of 3', weight: [32, 32, 3, 3], options: { stride: 3 } },
     { title: 'a 1 x 1 kernel at first', weight: [32, 32, 1, 1] },
     { title: 'a weight that is not trained', weight: [32, 32, 3, 3], trained: [] },
   ];
-  for (const { title, weight, options, trained = ['weight'] } of kept) {
+  for (const { title, weight, options, size = 9, images = 16, trained = ['weight'] } of kept) {
     it(title, () => {
       const graph = new Graph();
-      const x = graph.input('x', 'float32', [2, weight[1]!, 9, 9]);
+      const x = graph.input('x', 'float32', [images, weight[1]!, size, size]);
       const y = conv(x, graph.parameter(filler()(weight), 'weight'), options);
       const target = new Graph();
       const copy = target.input('x', 'float32', x.shape);
