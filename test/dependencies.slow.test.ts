@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const skip = spawnSync('strace', ['-V']).status === 0 ? false : 'strace is not installed';
 
 /** What a program did by its system calls. */
-interface Deeds {
+interface Trace {
   /** Addresses outside of this machine. */
   readonly addresses: string[];
   /** Programs that were started, the first aside. */
@@ -21,21 +21,21 @@ interface Deeds {
   readonly written: string[];
 }
 
-function readDeeds(log: string): Deeds {
-  const deeds: Deeds = { addresses: [], programs: [], written: [] };
+function readTrace(log: string): Trace {
+  const trace: Trace = { addresses: [], programs: [], written: [] };
   for (const line of readFileSync(log, 'utf8').split('\n')) {
     const address = /sin6?_port=htons\(\d+\).*?(?:inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)")/.exec(line);
     const host = address?.[1] ?? address?.[2];
-    if (host !== undefined && !/^(127\.|::1$|::ffff:127\.)/.test(host)) deeds.addresses.push(line);
+    if (host !== undefined && !/^(127\.|::1$|::ffff:127\.)/.test(host)) trace.addresses.push(line);
     const program = /execve\("([^"]+)"/.exec(line)?.[1];
-    if (program !== undefined) deeds.programs.push(program);
+    if (program !== undefined) trace.programs.push(program);
     const isMade =
       /\b(?:mkdir|mkdirat)\(/.test(line) || (/\bopenat?\(/.test(line) && /O_WRONLY|O_RDWR|O_CREAT/.test(line));
     const path = isMade && !/= -1 /.test(line) ? /"([^"]*)"/.exec(line)?.[1] : undefined;
-    if (path !== undefined) deeds.written.push(path);
+    if (path !== undefined) trace.written.push(path);
   }
-  deeds.programs.shift();
-  return deeds;
+  trace.programs.shift();
+  return trace;
 }
 
 /** What a user's command does outside of CI, with an empty home: all of it lies in `cwd` and `home`, which are given. */
@@ -63,7 +63,7 @@ describe('dependencies do nothing by themselves', { skip }, () => {
   }
 
   function check(log: string, made: readonly string[]) {
-    const { addresses, programs, written } = readDeeds(log);
+    const { addresses, programs, written } = readTrace(log);
     assert.deepEqual(addresses, []);
     assert.deepEqual(programs, []);
     const outside = written.filter(path => !resolve(cwd, path).startsWith(root) && !path.startsWith('/dev/'));

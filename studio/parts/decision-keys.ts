@@ -52,10 +52,10 @@ function act(keys: DecisionKeys, { key, target }: KeyboardEvent): boolean {
     if (step !== undefined) keys.move(step);
     return step !== undefined;
   }
-  const deed = { k: keys.keep, s: keys.set, d: keys.drop, u: keys.undo }[key.toLowerCase()];
-  if (deed) {
+  const action = { k: keys.keep, s: keys.set, d: keys.drop, u: keys.undo }[key.toLowerCase()];
+  if (action) {
     if (isField) target.blur();
-    deed();
+    action();
     return true;
   }
   if (isField) return false;

@@ -19,9 +19,9 @@ export function JobCard({ job }: { readonly job: Job }) {
   const { id, state, request, error, messages, epochs, reference, resumable } = job;
   if (request.kind !== 'train') return null;
   const card = useRef<HTMLElement>(null);
-  const act = (deed: Promise<unknown>) => {
+  const act = (action: Promise<unknown>) => {
     setFault(undefined);
-    deed.catch(thrown => {
+    action.catch(thrown => {
       setAsked(undefined);
       setFault(reasonOf(thrown));
     });

@@ -15,10 +15,10 @@ export function JobStart(props: { readonly order: JobOrder; readonly text: strin
   const writable = useStore(state)?.writable ?? false;
   const [fault, setFault] = useState<string>();
   const [sending, setSending] = useState(false);
-  const act = async (deed: () => Promise<unknown>) => {
+  const act = async (action: () => Promise<unknown>) => {
     setSending(true);
     setFault(undefined);
-    await deed().catch(error => setFault(reasonOf(error)));
+    await action().catch(error => setFault(reasonOf(error)));
     setSending(false);
   };
   const isOurs = current?.request.kind === order.kind;

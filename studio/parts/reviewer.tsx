@@ -10,7 +10,7 @@ import { state } from '../base/studio.js';
 import type { Undoable } from '../base/undo.js';
 import { useOpened } from '../base/use-opened.js';
 import { DecisionMark, NoticeLine, SavingLine } from './decision.js';
-import { Deeds, KeysSwitch } from './deeds.js';
+import { DecisionForm, KeysSwitch } from './decision-form.js';
 import { SampleImage } from './sample-tile.js';
 import { SampleView } from './sample-view.js';
 
@@ -77,7 +77,7 @@ export function Reviewer({ items }: { readonly items: readonly Item[] }) {
         />
         <div class="card verdict">
           <Evidence item={item} decision={decision} />
-          <Deeds
+          <DecisionForm
             file={item.file}
             right={right}
             fetched={item.decision}

@@ -10,7 +10,7 @@ import { useStore } from '../base/store.js';
 import { age, state } from '../base/studio.js';
 import { Dialog, Fault } from './blocks.js';
 import { DecisionMark, SavingLine } from './decision.js';
-import { Deeds, KeysSwitch } from './deeds.js';
+import { DecisionForm, KeysSwitch } from './decision-form.js';
 import { Explainable } from './explainable.js';
 import { IntervalAxis } from './interval-axis.js';
 import { SampleImage } from './sample-tile.js';
@@ -74,7 +74,7 @@ export function SampleView(props: {
         {detail && <Known detail={detail} decision={decision} />}
         {detail?.decidable && writable && (
           <>
-            <Deeds
+            <DecisionForm
               key={file}
               file={file}
               right={right}

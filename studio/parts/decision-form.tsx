@@ -18,7 +18,7 @@ import { keysDecide, useDecisionKeys } from './decision-keys.js';
  * @param props.onUndone Called after an undo.
  * @param props.onMove Called with -1 or 1 for an arrow key.
  */
-export function Deeds(props: {
+export function DecisionForm(props: {
   readonly file: string;
   readonly right: number;
   readonly fetched: ShownDecision | null;
@@ -60,11 +60,11 @@ export function Deeds(props: {
     setTyped({ file, text: digit });
     field.current?.focus();
   };
-  const ifSeen = (deed: () => void) => (isSeen ? deed : () => {});
+  const ifSeen = (action: () => void) => (isSeen ? action : () => {});
   useDecisionKeys({ keep: ifSeen(keep), set: ifSeen(set), drop: ifSeen(drop), undo, move: onMove, type }, isActive);
 
   return (
-    <div class="deeds">
+    <div class="decision-form">
       {!isSeen && (
         <p class="note" role="status">
           The image cannot be shown. Keyboard shortcuts are off for it; use the buttons.
