@@ -209,6 +209,25 @@ export function withMiddleMaps(taken: readonly FeatureBlock[], all: readonly Fea
   return [...taken, ...middle.filter(block => !taken.includes(block))];
 }
 
+/** The columns of the blocks `wanted` among those of `blocks`. */
+export function columnsOf(
+  rows: FeatureRows,
+  blocks: readonly FeatureBlock[],
+  wanted: readonly FeatureBlock[],
+): FeatureRows {
+  return columnsAt(
+    rows,
+    wanted.map(block => rangeOf(block, blocks)),
+  );
+}
+
+/** Where the features of a block lie among those of `blocks`. */
+export function rangeOf(block: FeatureBlock, blocks: readonly FeatureBlock[]): { from: number; to: number } {
+  const at = blocks.indexOf(block);
+  const from = blocks.slice(0, at).reduce((sum, { width }) => sum + width, 0);
+  return { from, to: from + block.width };
+}
+
 /** The extraction with the columns of the `taken` blocks. */
 function viewOf(
   extraction: Extraction,
@@ -216,15 +235,7 @@ function viewOf(
   taken: readonly FeatureBlock[],
   { middle, parts }: Backbone,
 ): Extraction {
-  const columns = (wanted: readonly FeatureBlock[]): FeatureRows =>
-    columnsAt(
-      extraction.rows,
-      wanted.map(block => {
-        const at = blocks.indexOf(block);
-        const from = blocks.slice(0, at).reduce((sum, { width }) => sum + width, 0);
-        return { from, to: from + block.width };
-      }),
-    );
+  const columns = (wanted: readonly FeatureBlock[]) => columnsOf(extraction.rows, blocks, wanted);
   const names = new Set((parts ?? []).map(({ name }) => name));
   const own = blocks.find(
     ({ backbone, map, pool }) =>

@@ -13,7 +13,7 @@ export interface Candidate {
   readonly mirrored: boolean;
 }
 
-/** Wider sets of features take more time than they win. */
+/** Wider sets of features take too much of the time: one of up to 4,096 took 95 s on 100 images, others 7 to 39 s. */
 const WIDEST_SET = 2048;
 
 /** The first candidates of a search: sets of features, those first that a ridge predicts the labels best with. */

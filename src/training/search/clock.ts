@@ -1,5 +1,5 @@
 import { AbortedError } from '../../base/errors.js';
-import type { RunContext } from '../../base/progress.js';
+import { contextOf, type RunContext } from '../../base/progress.js';
 
 /** The time of a search. */
 export class SearchClock {
@@ -38,7 +38,7 @@ export class SearchClock {
     for (const signal of [this.stop, context.signal]) if (signal !== undefined) signals.push(signal);
     const startedMs = performance.now();
     try {
-      const result = await work({ ...context, signal: AbortSignal.any(signals) });
+      const result = await work({ ...contextOf(context), signal: AbortSignal.any(signals) });
       return { result, seconds: (performance.now() - startedMs) / 1000 };
     } catch (thrown) {
       if (thrown instanceof AbortedError && !context.signal?.aborted) return undefined;

@@ -7,22 +7,14 @@ import type { Extraction } from '../../features/extract.js';
 import type { FeatureRows } from '../../features/feature-cache.js';
 import type { ManifestCandidate } from '../../formats/manifest.js';
 import { mean, standardDeviation } from '../../metrics/statistics.js';
+import { columnsOf, rangeOf } from '../choose-features.js';
 import { bestShares } from '../fit-average.js';
 import { type HeadAverage, type HeadData, isAverage, type ModelHead } from '../head.js';
 import type { ModelFit } from '../model-fit.js';
 import { predictRows } from '../out-of-fold.js';
 import type { TunedPart } from '../tuned-network.js';
 import { type Candidate, candidateName } from './candidates.js';
-import {
-  columnsOf,
-  fitCandidate,
-  RESERVED_SHARE,
-  rangeOf,
-  rowOf,
-  type SearchRequest,
-  type Shortlist,
-  type Trial,
-} from './shortlist.js';
+import { fitCandidate, RESERVED_SHARE, rowOf, type SearchRequest, type Shortlist, type Trial } from './shortlist.js';
 import { type FrozenModel, type TunedCandidate, tuneLastStage } from './tuning.js';
 
 /** The model that a search has found. */

@@ -6,9 +6,9 @@ import type { RunContext } from '../../base/progress.js';
 import { createRandom } from '../../base/random.js';
 import type { Dataset } from '../../datasets/dataset.js';
 import { type Extraction, type ExtractOptions, extractFeatures } from '../../features/extract.js';
-import { columnsAt, type FeatureRows } from '../../features/feature-cache.js';
+import type { FeatureRows } from '../../features/feature-cache.js';
 import type { ManifestCandidate } from '../../formats/manifest.js';
-import { type ComparedFeatures, compareFeatures } from '../choose-features.js';
+import { type ComparedFeatures, columnsOf, compareFeatures } from '../choose-features.js';
 import { fitAverage } from '../fit-average.js';
 import { headRecipe } from '../fit-head.js';
 import type { HeadData } from '../head.js';
@@ -257,25 +257,6 @@ function sampleTable(
     },
     mirrored: async () => mirror?.rows,
   };
-}
-
-/** The columns of the blocks `wanted` among those of `blocks`. */
-export function columnsOf(
-  rows: FeatureRows,
-  blocks: readonly FeatureBlock[],
-  wanted: readonly FeatureBlock[],
-): FeatureRows {
-  return columnsAt(
-    rows,
-    wanted.map(block => rangeOf(block, blocks)),
-  );
-}
-
-/** Where the features of a block lie among those of `blocks`. */
-export function rangeOf(block: FeatureBlock, blocks: readonly FeatureBlock[]): { from: number; to: number } {
-  const at = blocks.indexOf(block);
-  const from = blocks.slice(0, at).reduce((sum, { width }) => sum + width, 0);
-  return { from, to: from + block.width };
 }
 
 /** The heads of a candidate, cross-validated. */

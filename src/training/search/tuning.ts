@@ -7,13 +7,14 @@ import type { Extraction } from '../../features/extract.js';
 import { rowsAt } from '../../features/feature-cache.js';
 import type { ManifestCandidate } from '../../formats/manifest.js';
 import { mean } from '../../metrics/statistics.js';
+import { columnsOf } from '../choose-features.js';
 import { type FitRequest, fitModel } from '../fit-model.js';
 import type { HeadData } from '../head.js';
 import type { ModelFit } from '../model-fit.js';
 import { planTraining } from '../training-plan.js';
 import { type TunedPart, tunedPart } from '../tuned-network.js';
 import type { Candidate } from './candidates.js';
-import { columnsOf, RESERVED_SHARE, type SearchRequest, type Shortlist, timeRatio } from './shortlist.js';
+import { RESERVED_SHARE, type SearchRequest, type Shortlist, timeRatio } from './shortlist.js';
 
 /** Heads on frozen features, as one. */
 export interface FrozenModel {
@@ -49,7 +50,7 @@ export interface FrozenRequest {
 /** Images and an epoch on which the time of training is measured. */
 const TIMED_IMAGES = 250;
 const MOST_EPOCHS = 10;
-/** Fewer have never won over frozen features. */
+/** With fewer, the learning rate would hardly rise and fall. */
 const FEWEST_EPOCHS = 3;
 
 /**

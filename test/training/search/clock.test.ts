@@ -8,7 +8,10 @@ import { failureOf } from '../../datasets/temp.js';
 /** Work that lasts until it is stopped. */
 const endless = ({ signal }: RunContext) =>
   new Promise<never>((_, reject) => {
+    // As work in a thread does, it keeps the process alive; the timeout of a signal does not.
+    const running = setInterval(() => {}, 1000);
     signal!.addEventListener('abort', () => {
+      clearInterval(running);
       try {
         throwIfAborted(signal);
       } catch (thrown) {
