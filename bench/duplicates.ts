@@ -77,9 +77,9 @@ await inTemporaryFolder(async folder => {
       skipped: [],
     };
     const started = performance.now();
-    const { facts, cached } = await readImageFacts(dataset, join(folder, 'cache'));
+    const { facts, cached, close } = await readImageFacts(dataset, join(folder, 'cache'));
     const read = performance.now();
-    const found = await findDuplicates(facts, index => readGray(resolve(folder, files[index]!)));
+    const found = await findDuplicates(facts, index => readGray(resolve(folder, files[index]!))).finally(close);
     const seconds = (from: number, to: number) => `${((to - from) / 1000).toFixed(1)} s`;
     console.log(
       `facts of ${files.length} images (${cached} cached) ${seconds(started, read)}, search ${seconds(read, performance.now())}`,

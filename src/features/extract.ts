@@ -4,7 +4,7 @@ import type { BackboneOutput } from '../backbones/resnet.js';
 import { expected, InputError } from '../base/errors.js';
 import { during } from '../base/profile.js';
 import type { RunContext } from '../base/progress.js';
-import { sha256Hex } from '../base/sha256.js';
+import { sha256Hex, sha256OfJoined } from '../base/sha256.js';
 import type { Dataset, Sample, Skipped } from '../datasets/dataset.js';
 import { cast, flip, reshape } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
@@ -17,6 +17,7 @@ import { readSource } from '../images/read-source.js';
 import { runImages } from '../images/run-images.js';
 import type { ReadImage } from '../images/shared-reads.js';
 import { contentHash, FeatureCache, type FeatureRows, type RowType } from './feature-cache.js';
+import { HashList } from './hashes.js';
 
 /** The features of a data set: one row for each of `samples`, the images that could be decoded. */
 export interface Extraction<D extends RowType = 'float32'> {
@@ -127,7 +128,7 @@ async function extract<D extends RowType>(
     if (middle && layer.middle) beside = await open(`${middle.stage}-mean`, middle.width, 'float32');
     const isCached = (hash: string) =>
       cache.has(hash) && (layer.middle !== 'needed' || beside === undefined || beside.has(hash));
-    const hashes: (string | undefined)[] = Array.from({ length: samples.length });
+    const hashes = new HashList(samples.length);
     const reasons = new Map<number, string>();
     let done = 0;
     let cached = 0;
@@ -145,7 +146,7 @@ async function extract<D extends RowType>(
       async read(index) {
         const bytes = await readFile(resolve(root, samples[index]!.file));
         const hash = contentHash(bytes);
-        hashes[index] = hash;
+        hashes.set(index, hash);
         if (!isCached(hash)) return bytes;
         cached++;
         return undefined;
@@ -154,7 +155,7 @@ async function extract<D extends RowType>(
     for await (const { indices, outputs, failed, settled } of results) {
       if (indices.length > 0) {
         const batch = {
-          hashes: indices.map(index => hashes[index]!),
+          hashes: indices.map(index => hashes.at(index)!),
           rows: outputs.layer!.data as ArrayOf<D>,
           means: beside && (outputs.middle!.data as Float32Array),
         };
@@ -183,15 +184,14 @@ async function extract<D extends RowType>(
         ),
       );
     }
+    const read = { length: usable.length, at: (row: number) => hashes.at(usable[row]!) };
     return {
       samples: usable.map(index => samples[index]!),
       positions: usable,
       skipped: [...dataset.skipped, ...[...reasons].map(([index, reason]) => ({ file: samples[index]!.file, reason }))],
-      rows: cache.rows(usable.map(index => hashes[index]!)),
-      middle: layer.middle === 'needed' ? beside?.rows(usable.map(index => hashes[index]!)) : undefined,
-      fingerprint: fingerprint(
-        usable.map(index => `${samples[index]!.file}\t${samples[index]!.label}\t${hashes[index]}`),
-      ),
+      rows: cache.rows(read),
+      middle: layer.middle === 'needed' ? beside?.rows(read) : undefined,
+      fingerprint: sha256OfJoined(identities(samples, usable, hashes), '\n'),
       cached,
       seconds: (performance.now() - started) / 1000,
       close,
@@ -283,6 +283,7 @@ function cacheKey(
   return `${name.replaceAll('/', '--')}-${part}-${sha256Hex(identity).slice(0, 16)}`;
 }
 
-function fingerprint(lines: readonly string[]): string {
-  return sha256Hex(lines.join('\n'));
+/** A line for each usable image, for the fingerprint of the data. */
+function* identities(samples: readonly Sample[], usable: readonly number[], hashes: HashList): Generator<string> {
+  for (const index of usable) yield `${samples[index]!.file}\t${samples[index]!.label}\t${hashes.at(index)}`;
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expected, InputError, internal, reasonOf } from '../base/errors.js';
@@ -8,7 +8,8 @@ import { option } from '../base/options.js';
 import type { Random } from '../base/random.js';
 import { sha256Hex } from '../base/sha256.js';
 import { type ArrayOf, arrayTypes } from '../engine/tensor.js';
-import { HASH_BYTES, joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
+import { HASH_BYTES, HashNumbers } from './hashes.js';
+import { joinSegments, type OwnSegment, RECORD_BYTES, segmentNames, startSegment } from './segments.js';
 
 // Attempts to read a folder that keeps changing; rows that are not found are computed again.
 const MOST_TRIES = 5;
@@ -108,18 +109,90 @@ export function readEither<D extends RowType>(
   return out;
 }
 
-interface Place {
-  /** File descriptor of the segment's rows. */
-  readonly rows: number;
-  readonly row: number;
-  readonly crc: number;
-  verified: boolean;
+/** Content hashes in hex; arrays of them fit. */
+export interface Hashes {
+  readonly length: number;
+  at(index: number): string | undefined;
+}
+
+const UNVERIFIED = 0;
+const VERIFIED = 1;
+const DAMAGED = 2;
+
+/** Where the rows of images are on disk, in columns: some 45 bytes a row, where objects take 200. */
+class Places {
+  private numbers = new HashNumbers();
+  private descriptors = new Int32Array(0);
+  private rows = new Int32Array(0);
+  private crcs = new Uint32Array(0);
+  private states = new Uint8Array(0);
+
+  /** Forgets all rows and makes room for `count`. */
+  clear(count: number): void {
+    this.numbers = new HashNumbers(count);
+    this.resize(count);
+  }
+
+  /** The number of an image's place; -1 where it has none. */
+  numberOf(hash: string): number {
+    return this.numbers.numberOf(hash);
+  }
+
+  set(hash: string, descriptor: number, row: number, crc: number, state: number): void {
+    const number = this.numbers.add(hash);
+    if (number >= this.rows.length) this.resize(Math.max(256, Math.ceil(number * 1.5)));
+    this.descriptors[number] = descriptor;
+    this.rows[number] = row;
+    this.crcs[number] = crc;
+    this.states[number] = state;
+  }
+
+  /** Of `number`, the file descriptor of the segment's rows. */
+  descriptor(number: number): number {
+    return this.descriptors[number]!;
+  }
+
+  /** Of `number`, its row in the segment. */
+  row(number: number): number {
+    return this.rows[number]!;
+  }
+
+  crc(number: number): number {
+    return this.crcs[number]!;
+  }
+
+  state(number: number): number {
+    return this.states[number]!;
+  }
+
+  setState(number: number, state: number): void {
+    this.states[number] = state;
+  }
+
+  /** Whether `other` is the place `distance` rows after `first`. */
+  follows(first: number, distance: number, other: number): boolean {
+    const { descriptors, rows } = this;
+    return descriptors[other] === descriptors[first] && rows[other] === rows[first]! + distance;
+  }
+
+  private resize(count: number): void {
+    const { descriptors, rows, crcs, states } = this;
+    this.descriptors = new Int32Array(count);
+    this.rows = new Int32Array(count);
+    this.crcs = new Uint32Array(count);
+    this.states = new Uint8Array(count);
+    const kept = Math.min(count, rows.length);
+    this.descriptors.set(descriptors.subarray(0, kept));
+    this.rows.set(rows.subarray(0, kept));
+    this.crcs.set(crcs.subarray(0, kept));
+    this.states.set(states.subarray(0, kept));
+  }
 }
 
 /** Features on disk by the content of their image; never all in memory. */
 export class FeatureCache<D extends RowType = 'float32'> {
   private readonly rowBytes: number;
-  private readonly places = new Map<string, Place>();
+  private readonly places = new Places();
   private readonly descriptors: number[] = [];
   private own: (OwnSegment & { count: number }) | undefined;
 
@@ -161,16 +234,18 @@ export class FeatureCache<D extends RowType = 'float32'> {
     return cache;
   }
 
-  /** True where the image has an intact row. A row that does not match its checksum is removed from the index. */
+  /** True where the image has an intact row. A row that does not match its checksum counts as missing. */
   has(hash: string): boolean {
-    const place = this.places.get(hash);
-    if (place === undefined) return false;
-    if (!place.verified) {
-      const row = new Uint8Array(this.rowBytes);
-      if (readAt(place.rows, row, place.row * row.byteLength) && crc32(row) === place.crc) place.verified = true;
-      else this.places.delete(hash);
+    const { places, rowBytes } = this;
+    const place = places.numberOf(hash);
+    if (place < 0) return false;
+    if (places.state(place) === UNVERIFIED) {
+      const row = new Uint8Array(rowBytes);
+      const isIntact =
+        readAt(places.descriptor(place), row, places.row(place) * rowBytes) && crc32(row) === places.crc(place);
+      places.setState(place, isIntact ? VERIFIED : DAMAGED);
     }
-    return place.verified;
+    return places.state(place) === VERIFIED;
   }
 
   /** Appends the rows `[hashes.length, width]` of these images; they survive a kill once this has resolved. */
@@ -189,7 +264,7 @@ export class FeatureCache<D extends RowType = 'float32'> {
         const crc = crc32(bytes.subarray(i * each, (i + 1) * each));
         records.write(hash, i * RECORD_BYTES, 'hex');
         records.writeUInt32LE(crc, i * RECORD_BYTES + HASH_BYTES);
-        this.places.set(hash, { rows: this.own!.rows.fd, row: this.own!.count + i, crc, verified: true });
+        this.places.set(hash, this.own!.rows.fd, this.own!.count + i, crc, VERIFIED);
       });
       await this.own.rows.writeFile(bytes);
       await this.own.index.writeFile(records);
@@ -210,26 +285,16 @@ export class FeatureCache<D extends RowType = 'float32'> {
   }
 
   /** The rows of these images in their order; each must be cached. */
-  rows(hashes: readonly string[]): FeatureRows<D> {
-    const { width, rowBytes, dtype } = this;
-    const places = hashes.map(hash => this.places.get(hash) ?? missing(hash));
-    return {
-      length: hashes.length,
-      width,
-      read(indices) {
-        const out = new arrayTypes[dtype](indices.length * width) as ArrayOf<D>;
-        for (let i = 0; i < indices.length; ) {
-          // Adjacent rows on disk are read together.
-          const first = places[indices[i]!]!;
-          let run = 1;
-          while (i + run < indices.length && follows(first, run, places[indices[i + run]!]!)) run++;
-          const target = new Uint8Array(out.buffer, i * rowBytes, run * rowBytes);
-          if (!readAt(first.rows, target, first.row * rowBytes)) throw internal('a cached row is gone');
-          i += run;
-        }
-        return out;
-      },
-    };
+  rows(hashes: Hashes): FeatureRows<D> {
+    const { width, places } = this;
+    const numbers = new Int32Array(hashes.length);
+    for (let i = 0; i < numbers.length; i++) {
+      const hash = hashes.at(i)!;
+      const number = places.numberOf(hash);
+      if (number < 0 || places.state(number) === DAMAGED) throw internal(`no cached row for ${hash}`);
+      numbers[i] = number;
+    }
+    return { length: hashes.length, width, read: indices => this.readRows(numbers, indices) };
   }
 
   /** Closes the files; rows cannot be read afterwards. */
@@ -238,12 +303,38 @@ export class FeatureCache<D extends RowType = 'float32'> {
     this.closeDescriptors();
   }
 
+  /** The rows of which `numbers[index]` are the places, for each of `indices`. */
+  private readRows(numbers: Int32Array, indices: ArrayLike<number>): ArrayOf<D> {
+    const { width, rowBytes, dtype, places } = this;
+    const out = new arrayTypes[dtype](indices.length * width) as ArrayOf<D>;
+    for (let i = 0; i < indices.length; ) {
+      // Adjacent rows on disk are read together.
+      const first = numbers[indices[i]!]!;
+      let run = 1;
+      while (i + run < indices.length && places.follows(first, run, numbers[indices[i + run]!]!)) run++;
+      const target = new Uint8Array(out.buffer, i * rowBytes, run * rowBytes);
+      if (!readAt(places.descriptor(first), target, places.row(first) * rowBytes))
+        throw internal('a cached row is gone');
+      i += run;
+    }
+    return out;
+  }
+
   /** False where a segment disappeared while it was opened. */
   private async openSegments(): Promise<boolean> {
     this.closeDescriptors();
-    this.places.clear();
+    const names = await segmentNames(this.folder);
+    const sizes = await Promise.all(
+      names.map(name =>
+        stat(join(this.folder, `${name}.index`)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+    this.places.clear(Math.floor(sizes.reduce((sum, size) => sum + size, 0) / RECORD_BYTES));
     let isComplete = true;
-    for (const name of await segmentNames(this.folder)) {
+    for (const name of names) {
       const isThere = await this.openSegment(name).catch((cause: NodeJS.ErrnoException) => {
         if (cause.code === 'ENOENT') return false;
         throw cause;
@@ -261,7 +352,7 @@ export class FeatureCache<D extends RowType = 'float32'> {
     for (let row = 0; (row + 1) * RECORD_BYTES <= index.byteLength; row++) {
       const at = row * RECORD_BYTES;
       const hash = index.toString('hex', at, at + HASH_BYTES);
-      this.places.set(hash, { rows, row, crc: index.readUInt32LE(at + HASH_BYTES), verified: false });
+      this.places.set(hash, rows, row, index.readUInt32LE(at + HASH_BYTES), UNVERIFIED);
     }
     return true;
   }
@@ -269,14 +360,6 @@ export class FeatureCache<D extends RowType = 'float32'> {
   private closeDescriptors(): void {
     for (const descriptor of this.descriptors.splice(0)) closeSync(descriptor);
   }
-}
-
-function follows(first: Place, distance: number, place: Place): boolean {
-  return place.rows === first.rows && place.row === first.row + distance;
-}
-
-function missing(hash: string): never {
-  throw internal(`no cached row for ${hash}`);
 }
 
 /** Fills `target` from `position` on; false where the file ends early. */

@@ -7,12 +7,12 @@ import { type FileLock, tryLockFile } from '../base/file-lock.js';
 import { syncFolder } from '../base/files.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
 import { MARK_PATTERN, processMark, processRuns } from '../base/process-mark.js';
+import { HASH_BYTES } from './hashes.js';
 
 // A cache folder has segments of two files each: NAME.rows, the concatenated feature rows, and NAME.index, a record per row: 16 bytes of the
 // image's SHA-256 and the CRC-32 of the row. A process appends to a segment of its own, rows before records, and never to an existing one: a
 // kill leaves at most rows without a record, and processes cannot damage each other's data. The name of a segment begins with the mark of the
 // process that writes it; one of joined segments has no mark. NAME.writing, an empty file, exists until the segment is complete.
-export const HASH_BYTES = 16;
 export const RECORD_BYTES = HASH_BYTES + 4;
 
 const MARKED = new RegExp(`^(${MARK_PATTERN})\\.[0-9a-f]{16}$`);

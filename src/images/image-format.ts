@@ -58,11 +58,11 @@ export function warningLines(warned: readonly { readonly file: string; readonly 
 /** Reports the images with warnings, one line for each kind. */
 export function reportWarnings(
   samples: readonly { readonly file: string }[],
-  facts: readonly ({ readonly warning?: ImageWarning | undefined } | undefined)[],
+  facts: { at(index: number): { readonly warning?: ImageWarning | undefined } | undefined },
   onMessage: ((line: string) => void) | undefined,
 ): void {
   const warned = samples.flatMap(({ file }, i) => {
-    const warning = facts[i]?.warning;
+    const warning = facts.at(i)?.warning;
     return warning === undefined ? [] : [{ file, warning }];
   });
   for (const line of warningLines(warned)) onMessage?.(line);

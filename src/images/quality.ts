@@ -123,6 +123,14 @@ function colorOf(pixels: Uint8Array): number {
   return 0;
 }
 
+/** Quality measures by position; arrays fit. */
+export interface QualityList {
+  readonly length: number;
+  at(index: number): QualityFacts | undefined;
+}
+
+const NONE: readonly QualityFlag[] = [];
+
 /** A measure with its limits: a fence relative to the data set, and an absolute floor; flags need both exceeded. */
 interface Rule {
   readonly kind: QualityKind;
@@ -162,7 +170,7 @@ const RULES: readonly Rule[] = [
 ];
 
 /** True if at most 1 % of the pixels have a color, whatever channels the file has. */
-export const isGray = ({ color }: QualityFacts): boolean => color <= GRAY_SLACK;
+export const isGray = ({ color }: Pick<QualityFacts, 'color'>): boolean => color <= GRAY_SLACK;
 
 /**
  * Flags outliers of a data set: beyond 3 robust standard deviations (median and median absolute deviation; 4.5 for sizes) and beyond an
@@ -170,26 +178,31 @@ export const isGray = ({ color }: QualityFacts): boolean => color <= GRAY_SLACK;
  *
  * @returns One list per image, in the given order.
  */
-export function qualityFlags(facts: readonly QualityFacts[]): QualityFlag[][] {
-  const flags: QualityFlag[][] = facts.map(() => []);
-  if (facts.length === 0) return flags;
+export function qualityFlags(facts: QualityList): readonly (readonly QualityFlag[])[] {
+  const { length } = facts;
+  const flags: (readonly QualityFlag[])[] = new Array(length).fill(NONE);
+  if (length === 0) return flags;
+  const flag = (i: number, kind: QualityKind, value: number, threshold: number) => {
+    flags[i] = [...flags[i]!, { kind, value, threshold }];
+  };
   for (const rule of RULES) {
-    const values = facts.map(rule.measure);
+    const values = Float64Array.from({ length }, (_, i) => rule.measure(facts.at(i)!));
     const { low, high } = fences(values, rule);
     values.forEach((value, i) => {
-      if (value < low) flags[i]!.push({ kind: rule.kind, value, threshold: low });
-      else if (value > high) flags[i]!.push({ kind: rule.kind, value, threshold: high });
+      if (value < low) flag(i, rule.kind, value, low);
+      else if (value > high) flag(i, rule.kind, value, high);
     });
   }
-  if (facts.filter(isGray).length < facts.length / 2) {
-    facts.forEach((fact, i) => {
-      if (isGray(fact)) flags[i]!.push({ kind: 'grayscale', value: fact.color, threshold: GRAY_SLACK });
+  const colors = Float64Array.from({ length }, (_, i) => facts.at(i)!.color);
+  if (colors.reduce((count, color) => count + Number(isGray({ color })), 0) < length / 2) {
+    colors.forEach((color, i) => {
+      if (isGray({ color })) flag(i, 'grayscale', color, GRAY_SLACK);
     });
   }
   return flags;
 }
 
-function fences(values: readonly number[], { side, log, fence, floor }: Rule): { low: number; high: number } {
+function fences(values: Float64Array, { side, log, fence, floor }: Rule): { low: number; high: number } {
   const [to, from] = log ? [(value: number) => Math.log(Math.max(value, 1e-6)), Math.exp] : [same, same];
   const even = values.map(to);
   const middle = median(even);

@@ -96,7 +96,7 @@ function withoutGroup({ indices, distances }: Neighbors, k: number, groups: read
  * @throws InputError where they are of fewer groups than there are folds.
  */
 export function checkGroups(data: string, { groups, facts }: GroupedSamples): void {
-  const readable = groups.filter((_, i) => facts[i] !== undefined);
+  const readable = groups.filter((_, i) => facts.at(i) !== undefined);
   const count = new Set(readable).size;
   if (count >= FOLDS || readable.length < FOLDS) return;
   const what = `at least ${FOLDS} groups of readable images, to check the labels of each by the others`;

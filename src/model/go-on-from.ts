@@ -6,7 +6,7 @@ import type { RunContext } from '../base/progress.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type Split, splitByQuantile } from '../datasets/split.js';
 import type { Manifest } from '../formats/manifest.js';
-import type { ImageFacts } from '../similarity/image-facts.js';
+import type { FactsList } from '../similarity/image-facts.js';
 import type { Start } from '../training/model-fit.js';
 import type { TrainingOptions } from '../training/training-plan.js';
 import type { EarlierModel } from './earlier-model.js';
@@ -66,7 +66,7 @@ export const originOf = (from: string | undefined, manifest: Manifest | undefine
 export async function splitFrom(
   model: EarlierModel,
   dataset: Dataset,
-  facts: readonly (ImageFacts | undefined)[],
+  facts: FactsList,
   { labels, groups, fingerprint, validation, seed }: SplitFacts,
   context: RunContext,
 ): Promise<{ readonly split: Split; readonly start: Start }> {

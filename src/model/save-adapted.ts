@@ -13,7 +13,7 @@ import {
   type ManifestIntervals,
   valueRangeOf,
 } from '../formats/manifest.js';
-import type { ImageFacts } from '../similarity/image-facts.js';
+import type { FactsList } from '../similarity/image-facts.js';
 import { TRAINING_INDEX, type TrainingIndex } from '../similarity/training-index.js';
 import type { Correction } from '../uncertainty/adapt-values.js';
 import { adaptNetwork } from './adapt-network.js';
@@ -35,7 +35,7 @@ export interface AdaptedParts {
   readonly index: TrainingIndex | undefined;
   /** The images that it was adapted to, with their facts and features. */
   readonly dataset: Dataset;
-  readonly facts: readonly (ImageFacts | undefined)[];
+  readonly facts: FactsList;
   readonly features: FeatureRows;
   readonly totalSeconds: number;
 }

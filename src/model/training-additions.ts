@@ -1,9 +1,8 @@
 import { relative, resolve } from 'node:path';
 import type { Dataset } from '../datasets/dataset.js';
 import type { FeatureRows } from '../features/feature-cache.js';
-import { DESCRIPTOR_WIDTH } from '../similarity/descriptor.js';
 import { embed } from '../similarity/embedding.js';
-import type { ImageFacts } from '../similarity/image-facts.js';
+import type { FactsList } from '../similarity/image-facts.js';
 import { encodeTrainingIndex, type TrainingIndex } from '../similarity/training-index.js';
 
 /** An index, the folder of its model, and the folder of the model to come; both absolute or relative to the working folder. */
@@ -22,22 +21,22 @@ export interface IndexPlace {
 export async function extendedIndex(
   { index, home, out }: IndexPlace,
   { root, samples }: Dataset,
-  facts: readonly (ImageFacts | undefined)[],
+  facts: FactsList,
   features: FeatureRows,
 ): Promise<Uint8Array> {
   const { files, labels, hashes, descriptors, thresholds, embeddings } = index;
   const base = resolve(home, index.root);
-  const earlier = files.map((file, i) => ({ file, label: labels[i]! }));
-  const known = hashes.map((hash, i) => ({
-    hash,
-    descriptor: descriptors.subarray(i * DESCRIPTOR_WIDTH, (i + 1) * DESCRIPTOR_WIDTH),
-  }));
+  const earlier = Array.from(labels, (label, i) => ({ file: files.at(i), label }));
+  const joinedFacts = {
+    at: (i: number) =>
+      i < earlier.length ? { hash: hashes.at(i)!, descriptor: descriptors.row(i) } : facts.at(i - earlier.length),
+  };
   const added = samples.map(({ file, label }) => ({ file: relative(base, resolve(root, file)), label }));
   const joined = embeddings && {
     embedding: embeddings.embedding,
     vectors: concatenated(embeddings.vectors, await embed(features, embeddings.embedding)),
   };
-  return encodeTrainingIndex(relative(out, base), [...earlier, ...added], [...known, ...facts], thresholds, joined);
+  return encodeTrainingIndex(relative(out, base), [...earlier, ...added], joinedFacts, thresholds, joined);
 }
 
 function concatenated(first: Float32Array, second: Float32Array): Float32Array {

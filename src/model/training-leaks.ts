@@ -8,8 +8,8 @@ import type { Prediction } from '../evaluation/evaluate.js';
 import type { Manifest } from '../formats/manifest.js';
 import { thumbnail } from '../images/contact-sheet.js';
 import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.js';
-import { stacked } from '../similarity/duplicates.js';
-import { type ImageFacts, readGray, readImageFacts } from '../similarity/image-facts.js';
+import { descriptorsAt } from '../similarity/duplicates.js';
+import { type FactsList, positionsOf, readGray, readImageFacts } from '../similarity/image-facts.js';
 import { findLeaks, type Leak } from '../similarity/leakage.js';
 import { readTrainingIndex, TRAINING_INDEX, type TrainingIndex, trainingPath } from '../similarity/training-index.js';
 import { readPart } from './model-files.js';
@@ -74,13 +74,13 @@ export function findTrainingLeaks(
   home: string,
   index: TrainingIndex,
   { root, samples }: Dataset,
-  facts: readonly (ImageFacts | undefined)[],
+  facts: FactsList,
   context: RunContext,
 ): Promise<Leak[]> {
   const training = {
     ...index,
     // If the content has changed, the file is no longer the training image.
-    readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes[i]),
+    readGray: (i: number) => readGray(trainingPath(index, home, i), index.hashes.at(i)),
   };
   return findLeaks(training, facts, i => readGray(resolve(root, samples[i]!.file)), context);
 }
@@ -110,7 +110,7 @@ export function leakageOf(
       ? { rmse: null, mae: null }
       : { rmse: rootMeanSquaredError(truth, values), mae: meanAbsoluteError(truth, values) };
   return {
-    ...counted(own, predictions, i => ({ file: index.files[i]!, label: index.labels[i]! })),
+    ...counted(own, predictions, i => ({ file: index.files.at(i), label: index.labels[i]! })),
     reduced: { images: rest.length, ...errors },
   };
 }
@@ -150,24 +150,25 @@ export async function compareDatasets(
   context: RunContext,
 ): Promise<LeakedImages> {
   const known = await readImageFacts(training, cacheDir, context);
-  const asked = await readImageFacts(test, cacheDir, context);
-  const usable = training.samples.flatMap((sample, i) => {
-    const fact = known.facts[i];
-    return fact === undefined ? [] : [{ sample, fact }];
-  });
-  const trained = {
-    hashes: usable.map(({ fact }) => fact.hash),
-    descriptors: stacked(usable.map(({ fact }) => fact.descriptor)),
-    readGray: (i: number) => readGray(resolve(training.root, usable[i]!.sample.file)),
-  };
-  const leaks = await findLeaks(
-    trained,
-    asked.facts,
-    i => readGray(resolve(test.root, test.samples[i]!.file)),
-    context,
-  );
-  const images = asked.facts.filter(fact => fact !== undefined).length;
-  return { ...counted(leaks, test.samples, i => usable[i]!.sample), images };
+  try {
+    const asked = await readImageFacts(test, cacheDir, context);
+    try {
+      const usable = positionsOf(known.facts);
+      const pathOf = ({ root, samples }: Dataset, i: number) => resolve(root, samples[i]!.file);
+      const trained = {
+        hashes: { length: usable.length, at: (i: number) => known.facts.at(usable[i]!)!.hash },
+        descriptors: descriptorsAt(known.facts, usable),
+        readGray: (i: number) => readGray(pathOf(training, usable[i]!)),
+      };
+      const leaks = await findLeaks(trained, asked.facts, i => readGray(pathOf(test, i)), context);
+      const images = positionsOf(asked.facts).length;
+      return { ...counted(leaks, test.samples, i => training.samples[usable[i]!]!), images };
+    } finally {
+      await asked.close();
+    }
+  } finally {
+    await known.close();
+  }
 }
 
 function counted(

@@ -60,7 +60,7 @@ export async function trainingNeighboursOf(
   const { count, thumbnailPx, alsoIn } = shown;
   const own = contentHash(bytes);
   const [nearest] = await nearestTraining([bytes], model, index, count + 1);
-  const others = nearest!.filter(at => index.hashes[at] !== own).slice(0, count);
+  const others = nearest!.filter(at => index.hashes.at(at) !== own).slice(0, count);
   return await Promise.all(others.map(at => trainingImage(index, home, at, thumbnailPx, alsoIn)));
 }
 
@@ -99,11 +99,11 @@ export async function trainingImage(
   px: number,
   alsoIn?: string,
 ): Promise<TrainingNeighbour> {
-  const about = { file: index.files[at]!, label: index.labels[at]! };
+  const about = { file: index.files.at(at), label: index.labels[at]! };
   const paths = [trainingPath(index, home, at), ...(alsoIn === undefined ? [] : [resolve(alsoIn, about.file)])];
   for (const path of paths) {
     const bytes = await readBytesIfThere(path);
-    if (bytes !== undefined && contentHash(bytes) === index.hashes[at])
+    if (bytes !== undefined && contentHash(bytes) === index.hashes.at(at))
       return { ...about, path, dataUri: await thumbnail(path, px) };
   }
   return about;

@@ -2,7 +2,7 @@ import { cooperativeYield } from '../base/concurrency.js';
 import { connected } from '../base/groups.js';
 import type { CropMetric } from './crop-metric.js';
 import { METRIC_WIDTH } from './crop-metric.js';
-import { DESCRIPTOR_WIDTH, imageOf, mirrored } from './descriptor.js';
+import { type Descriptors, imageOf, mirrorImages } from './descriptor.js';
 import { type ImagePyramid, pyramidOf } from './image-pyramid.js';
 import { nearestNeighbors } from './nearest-neighbors.js';
 import { similarity } from './registration.js';
@@ -20,8 +20,8 @@ export interface Candidate {
 }
 
 export interface CandidateOptions {
-  /** Descriptors `[N, 143]` to search in the base. Default: the base itself, each pair once, with the lower position as the query. */
-  readonly queries?: Float32Array | undefined;
+  /** Descriptors to search in the base. Default: the base itself, each pair once, with the lower position as the query. */
+  readonly queries?: Descriptors | undefined;
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -43,25 +43,24 @@ const KEPT = 2000;
  * Pairs that may be duplicates: nearest rows in the crop metric, for images and mirrored images, whose small versions are similar after
  * registration. Ordered by query, then by base.
  *
- * @param base descriptors `[M, 143]`
  * @throws AbortedError once the signal is aborted
  */
 export async function findCandidates(
-  base: Float32Array,
+  base: Descriptors,
   metric: CropMetric,
   options: CandidateOptions = {},
 ): Promise<Candidate[]> {
   const { queries = base, signal } = options;
   const own = options.queries === undefined;
   const rows = metric.rows(base);
-  const flipped = mirrored(queries);
+  const flipped = mirrorImages(queries);
   const search = { seed: options.seed, signal };
   const straight = own ? search : { ...search, queries: metric.rows(queries) };
   const pyramids = [memoized(base), own ? undefined : memoized(queries), memoized(flipped)] as const;
-  const count = queries.length / DESCRIPTOR_WIDTH;
-  const total = base.length / DESCRIPTOR_WIDTH;
-  const close = new NearPairs(2 * NEIGHBORS * count);
-  const others = new NearPairs(2 * NEIGHBORS * count);
+  const count = queries.length;
+  const total = base.length;
+  const close = new NearPairs();
+  const others = new NearPairs();
   for (const isMirrored of [false, true]) {
     const options = isMirrored ? { ...search, queries: metric.rows(flipped) } : straight;
     const { indices, distances } = await nearestNeighbors(rows, METRIC_WIDTH, NEIGHBORS, options);
@@ -95,25 +94,31 @@ export async function findCandidates(
   return found.sort((a, b) => a.query - b.query || a.base - b.base || Number(a.mirrored) - Number(b.mirrored));
 }
 
-/** A list of pairs in typed arrays: 100,000 images have millions, which would fill the heap as objects. */
+/** A growing list of pairs in typed arrays: 100,000 images have millions, which would fill the heap as objects. */
 class NearPairs {
-  readonly queries: Int32Array;
-  readonly bases: Int32Array;
+  queries = new Int32Array(1024);
+  bases = new Int32Array(1024);
   /** 1 for the mirrored query. */
-  readonly mirrored: Uint8Array;
+  mirrored = new Uint8Array(1024);
   length = 0;
-
-  constructor(most: number) {
-    this.queries = new Int32Array(most);
-    this.bases = new Int32Array(most);
-    this.mirrored = new Uint8Array(most);
-  }
 
   push(query: number, base: number, mirrored: boolean): void {
     const at = this.length++;
+    if (at === this.queries.length) this.grow();
     this.queries[at] = query;
     this.bases[at] = base;
     this.mirrored[at] = Number(mirrored);
+  }
+
+  private grow(): void {
+    const { queries, bases, mirrored } = this;
+    const room = Math.ceil(queries.length * 1.5);
+    this.queries = new Int32Array(room);
+    this.bases = new Int32Array(room);
+    this.mirrored = new Uint8Array(room);
+    this.queries.set(queries);
+    this.bases.set(bases);
+    this.mirrored.set(mirrored);
   }
 }
 
@@ -153,14 +158,14 @@ function similarityOf(a: Images, b: Images): number | undefined {
   return fine < FINE.threshold ? undefined : fine;
 }
 
-/** The small images of descriptors `[N, 143]` by position. */
-function memoized(descriptors: Float32Array): (index: number) => Images {
+/** The small images of descriptors by position. */
+function memoized(descriptors: Descriptors): (index: number) => Images {
   const kept = new Map<number, Images>();
   return index => {
     const known = kept.get(index);
     if (known !== undefined) return known;
     if (kept.size === KEPT) kept.clear();
-    const descriptor = descriptors.subarray(index * DESCRIPTOR_WIDTH, (index + 1) * DESCRIPTOR_WIDTH);
+    const descriptor = descriptors.row(index);
     const at = (px: number) => pyramidOf(imageOf(descriptor, px), px);
     let fine: ImagePyramid | undefined;
     const made = {

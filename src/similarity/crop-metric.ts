@@ -1,6 +1,6 @@
 import { internal } from '../base/errors.js';
 import { lowerFactor } from '../engine/linalg/dense.js';
-import { cropMap, DESCRIPTOR_WIDTH, mirrored } from './descriptor.js';
+import { cropMap, DESCRIPTOR_WIDTH, type Descriptors, mirrored } from './descriptor.js';
 
 // Frequencies used in each direction: higher ones change too much where an image is cropped.
 const KEPT = 8;
@@ -21,12 +21,12 @@ const NATURAL = 100;
  * this data set, since a crop is a linear map of a descriptor.
  */
 export interface CropMetric {
-  /** The rows `[N, 63]` whose Euclidean distances are those of the descriptors `[N, 143]`. */
-  rows(descriptors: Float32Array): Float32Array;
+  /** The rows `[N, 63]` whose Euclidean distances are those of the descriptors. */
+  rows(descriptors: Descriptors): Float32Array;
 }
 
-/** The metric for images like those of the descriptors `[N, 143]`, N at least 1. */
-export function cropMetric(descriptors: Float32Array): CropMetric {
+/** The metric for images like those of the descriptors, at least 1. */
+export function cropMetric(descriptors: Descriptors): CropMetric {
   const width = METRIC_WIDTH;
   const factor = lowerFactor(cropScatter(secondMoment(descriptors)), width);
   for (let i = 0; i < width; i++)
@@ -34,12 +34,12 @@ export function cropMetric(descriptors: Float32Array): CropMetric {
   const places = Array.from({ length: width }, (_, to) => descriptorPlace(to + 1));
   return {
     rows(from) {
-      const count = from.length / DESCRIPTOR_WIDTH;
-      const out = new Float32Array(count * width);
-      for (let n = 0; n < count; n++) {
+      const out = new Float32Array(from.length * width);
+      for (let n = 0; n < from.length; n++) {
+        const descriptor = from.row(n);
         const row = out.subarray(n * width, (n + 1) * width);
         for (let i = 0; i < width; i++) {
-          let sum = from[n * DESCRIPTOR_WIDTH + places[i]!]!;
+          let sum = descriptor[places[i]!]!;
           for (let j = 0; j < i; j++) sum -= factor[i * width + j]! * row[j]!;
           row[i] = sum / factor[i * width + i]!;
         }
@@ -61,15 +61,15 @@ function descriptorPlace(index: number): number {
  *
  * Reference: Field, Relations between the statistics of natural images and the response properties of cortical cells, JOSA A 4 (1987).
  */
-function secondMoment(descriptors: Float32Array): Float64Array {
+function secondMoment(descriptors: Descriptors): Float64Array {
   const D = DESCRIPTOR_WIDTH;
-  const count = descriptors.length / D;
+  const count = descriptors.length;
   const step = Math.max(1, Math.floor(count / MOST_SAMPLED));
   const signs = mirrored(new Float32Array(D).fill(1));
   const sum = new Float64Array(D * D);
   let taken = 0;
   for (let n = 0; n < count; n += step, taken++) {
-    const row = descriptors.subarray(n * D, (n + 1) * D);
+    const row = descriptors.row(n);
     for (let i = 0; i < D; i++) for (let j = 0; j <= i; j++) sum[i * D + j]! += row[i]! * row[j]!;
   }
   for (let i = 0; i < D; i++) {

@@ -81,6 +81,25 @@ function lowest(
   }
 }
 
+/** Descriptors by position, which may be on disk. */
+export interface Descriptors {
+  readonly length: number;
+  /** `[143]`. */
+  row(index: number): Float32Array;
+}
+
+/** The rows of `[N, 143]`. */
+export const descriptorsOf = (rows: Float32Array): Descriptors => ({
+  length: rows.length / DESCRIPTOR_WIDTH,
+  row: index => rows.subarray(index * DESCRIPTOR_WIDTH, (index + 1) * DESCRIPTOR_WIDTH),
+});
+
+/** The descriptors of the mirror images. */
+export const mirrorImages = ({ length, row }: Descriptors): Descriptors => ({
+  length,
+  row: index => mirrored(row(index)),
+});
+
 /** The descriptors `[N, 143]` of the mirror images: odd horizontal frequencies change their sign. */
 export function mirrored(descriptors: Float32Array): Float32Array {
   return descriptors.map((value, i) => ((((i % DESCRIPTOR_WIDTH) + 1) % COSINES) % 2 === 1 ? -value : value));

@@ -1,10 +1,11 @@
 import { cooperativeYield } from '../base/concurrency.js';
 import { byGroup, Connections, connected } from '../base/groups.js';
 import type { RunContext } from '../base/progress.js';
+import { HashNumbers } from '../features/hashes.js';
 import { type Candidate, findCandidates, together } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
-import { DESCRIPTOR_WIDTH, GRAY_PX } from './descriptor.js';
-import type { ImageFacts } from './image-facts.js';
+import { type Descriptors, GRAY_PX } from './descriptor.js';
+import type { FactsList } from './image-facts.js';
 import { type ImagePyramid, mirrorPyramid, pyramidOf } from './image-pyramid.js';
 import { lowestSimilarity } from './registration.js';
 import { BY_DESCRIPTORS, BY_PIXELS, similarityThreshold } from './similarity-threshold.js';
@@ -67,22 +68,15 @@ const MOST_PAIRED = 16;
  * @throws AbortedError once the signal is aborted.
  */
 export async function findDuplicates(
-  facts: readonly (ImageFacts | undefined)[],
+  facts: FactsList,
   readGray: (index: number) => Promise<Float32Array | undefined>,
   { onProgress, signal, seed }: DuplicateOptions = {},
 ): Promise<Duplicates> {
-  const byHash = new Map<string, number[]>();
-  facts.forEach((fact, i) => {
-    if (fact === undefined) return;
-    const same = byHash.get(fact.hash);
-    if (same === undefined) byHash.set(fact.hash, [i]);
-    else same.push(i);
-  });
-  const pairs = [...byHash.values()].flatMap(exactPairs);
-  const firsts = [...byHash.values()].map(([first]) => first!);
+  const { firsts, copiesAt } = byContent(facts);
+  const pairs = firsts.flatMap((_, number) => exactPairs(copiesAt(number)));
   let thresholds = DEFAULT_THRESHOLDS;
   if (firsts.length > 1) {
-    const descriptors = stacked(firsts.map(i => facts[i]!.descriptor));
+    const descriptors = descriptorsAt(facts, firsts);
     const candidates = await findCandidates(descriptors, cropMetric(descriptors), { seed, signal });
     const read = memoizedPyramids(index => readGray(firsts[index]!));
     const places = {
@@ -97,10 +91,7 @@ export async function findDuplicates(
     thresholds = thresholdsOf(seen);
     for (const { query, base, mirrored, similarity, isKnown } of seen) {
       if (!isKnown && similarity < thresholds.pixels) continue;
-      for (const { a, b } of copiesOf(
-        byHash.get(facts[firsts[query]!]!.hash)!,
-        byHash.get(facts[firsts[base]!]!.hash)!,
-      ))
+      for (const { a, b } of copiesOf(copiesAt(query), copiesAt(base)))
         pairs.push({ a: Math.min(a, b), b: Math.max(a, b), kind: 'near', similarity, mirrored });
     }
   }
@@ -131,14 +122,38 @@ function copiesOf(one: readonly number[], other: readonly number[]): { a: number
   return one.flatMap(a => other.map(b => ({ a, b })));
 }
 
-/** The descriptors as rows `[N, 143]`. */
-export function stacked(descriptors: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(descriptors.length * DESCRIPTOR_WIDTH);
-  descriptors.forEach((descriptor, i) => {
-    out.set(descriptor, i * DESCRIPTOR_WIDTH);
-  });
-  return out;
+/** The images with facts by their content. */
+function byContent(facts: FactsList) {
+  const numbers = new HashNumbers(facts.length);
+  const firsts: number[] = [];
+  const lasts: number[] = [];
+  // The next image of the same content; 0 where there is none.
+  const next = new Int32Array(facts.length);
+  for (let i = 0; i < facts.length; i++) {
+    const fact = facts.at(i);
+    if (fact === undefined) continue;
+    const number = numbers.add(fact.hash);
+    if (number === firsts.length) firsts.push(i);
+    else next[lasts[number]!] = i;
+    lasts[number] = i;
+  }
+  return {
+    /** The first image of each content. */
+    firsts,
+    /** All images of the same content as `firsts[number]`, ascending. */
+    copiesAt(number: number): number[] {
+      const copies = [firsts[number]!];
+      for (let i = next[copies[0]!]!; i > 0; i = next[i]!) copies.push(i);
+      return copies;
+    },
+  };
 }
+
+/** The descriptors of the images at `positions`, all of which have facts. */
+export const descriptorsAt = (facts: FactsList, positions: ArrayLike<number>): Descriptors => ({
+  length: positions.length,
+  row: index => facts.at(positions[index]!)!.descriptor,
+});
 
 export interface Compared {
   readonly query: number;

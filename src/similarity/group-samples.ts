@@ -2,20 +2,25 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { cachedJson } from '../base/files.js';
 import type { RunContext } from '../base/progress.js';
-import { sha256Hex } from '../base/sha256.js';
+import { sha256OfJoined } from '../base/sha256.js';
 import type { Dataset, Sample } from '../datasets/dataset.js';
 import { columnGroups, joinGroups } from '../datasets/split.js';
 import type { ReadImage } from '../images/shared-reads.js';
 import { type Duplicates, findDuplicates, groupsOf } from './duplicates.js';
-import { type ImageFacts, readGray, readImageFacts } from './image-facts.js';
+import { type FactsList, factsAt, readGray, readImageFacts } from './image-facts.js';
 
 /** The groups of a data set whose samples stay together when it is split. */
 export interface GroupedSamples {
   /** A group id per sample: equal for duplicates, near duplicates, and equal values of the table column `group`. */
   readonly groups: readonly number[];
-  /** One per sample; undefined where the image cannot be read. */
-  readonly facts: readonly (ImageFacts | undefined)[];
+  /** One per sample. */
+  readonly facts: FactsList;
   readonly duplicates: Duplicates;
+}
+
+/** Groups whose facts are on disk until `close`. */
+export interface OpenGroups extends GroupedSamples {
+  close(): Promise<void>;
 }
 
 /**
@@ -29,24 +34,34 @@ export async function groupSamples(
   cacheDir: string,
   context: RunContext,
   read?: ReadImage,
-): Promise<GroupedSamples> {
+): Promise<OpenGroups> {
   const { root, samples } = dataset;
-  const { facts } = await readImageFacts(dataset, cacheDir, context, read);
-  const key = sha256Hex(`${SEARCH_VERSION} ${facts.map(fact => fact?.hash ?? '').join()}`).slice(0, 32);
-  const path = join(cacheDir, 'duplicates', `${key}.json`);
-  const found = await cachedJson(
-    path,
-    json => foundSchema.parse(json),
-    async () => {
-      const { pairs, thresholds } = await findDuplicates(
-        facts,
-        i => readGray(resolve(root, samples[i]!.file)),
-        context,
-      );
-      return { pairs, thresholds };
-    },
-  );
-  return grouped(samples, facts, { ...found, ...groupsOf(facts.length, found.pairs) });
+  const { facts, close } = await readImageFacts(dataset, cacheDir, context, read);
+  try {
+    const key = sha256OfJoined(hashesOf(facts), ',').slice(0, 32);
+    const path = join(cacheDir, 'duplicates', `${key}.json`);
+    const found = await cachedJson(
+      path,
+      json => foundSchema.parse(json),
+      async () => {
+        const { pairs, thresholds } = await findDuplicates(
+          facts,
+          i => readGray(resolve(root, samples[i]!.file)),
+          context,
+        );
+        return { pairs, thresholds };
+      },
+    );
+    return { ...grouped(samples, facts, { ...found, ...groupsOf(facts.length, found.pairs) }), close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** The hashes, empty where an image cannot be read, with the version of the search before the first. */
+function* hashesOf(facts: FactsList): Generator<string> {
+  for (let i = 0; i < facts.length; i++) yield `${i === 0 ? `${SEARCH_VERSION} ` : ''}${facts.at(i)?.hash ?? ''}`;
 }
 
 /** The groups of the samples at `positions`. */
@@ -55,14 +70,17 @@ export function groupedAt(
   { samples }: Pick<Dataset, 'samples'>,
   positions: readonly number[],
 ): GroupedSamples {
-  const places = new Map(positions.map((position, i) => [position, i]));
+  const places = new Int32Array(samples.length).fill(-1);
+  positions.forEach((position, i) => {
+    places[position] = i;
+  });
   const pairs = duplicates.pairs.flatMap(pair => {
-    const [a, b] = [places.get(pair.a), places.get(pair.b)];
-    return a === undefined || b === undefined ? [] : [{ ...pair, a, b }];
+    const [a, b] = [places[pair.a]!, places[pair.b]!];
+    return a < 0 || b < 0 ? [] : [{ ...pair, a, b }];
   });
   return grouped(
     positions.map(position => samples[position]!),
-    positions.map(position => facts[position]),
+    factsAt(facts, positions),
     { pairs, ...groupsOf(positions.length, pairs), thresholds: duplicates.thresholds },
   );
 }

@@ -1,8 +1,11 @@
 import type { RunContext } from '../base/progress.js';
+import type { Hashes } from '../features/feature-cache.js';
+import { HashNumbers } from '../features/hashes.js';
 import { findCandidates } from './candidates.js';
 import { cropMetric } from './crop-metric.js';
-import { type Compared, compared, memoizedPyramids, type SimilarityThresholds, stacked } from './duplicates.js';
-import type { ImageFacts } from './image-facts.js';
+import type { Descriptors } from './descriptor.js';
+import { type Compared, compared, descriptorsAt, memoizedPyramids, type SimilarityThresholds } from './duplicates.js';
+import type { FactsList } from './image-facts.js';
 import { BY_DESCRIPTORS, BY_PIXELS, similarityThreshold } from './similarity-threshold.js';
 
 /** A test image that duplicates a training image. */
@@ -21,9 +24,8 @@ export interface Leak {
 
 /** The training images in a model's index. */
 export interface KnownImages {
-  readonly hashes: readonly string[];
-  /** `[M, 143]`. */
-  readonly descriptors: Float32Array;
+  readonly hashes: Hashes;
+  readonly descriptors: Descriptors;
   /** Those of the training data, as lower limits. Default: the comparison with the test images alone decides. */
   readonly thresholds?: SimilarityThresholds | undefined;
   /** The gray image `[64, 64]` at a position; undefined where it cannot be read or its file has changed. */
@@ -39,20 +41,25 @@ export interface KnownImages {
  */
 export async function findLeaks(
   training: KnownImages,
-  test: readonly (ImageFacts | undefined)[],
+  test: FactsList,
   readTestGray: (index: number) => Promise<Float32Array | undefined>,
   context: Pick<RunContext, 'onProgress' | 'signal'> = {},
 ): Promise<Leak[]> {
   const leaks = new Map<number, Leak>();
-  const byHash = new Map(training.hashes.map((hash, i) => [hash, i] as const).reverse());
+  const numbers = new HashNumbers(training.hashes.length);
+  const firsts: number[] = [];
+  for (let i = 0; i < training.hashes.length; i++)
+    if (numbers.add(training.hashes.at(i)!) === firsts.length) firsts.push(i);
   const others: number[] = [];
-  test.forEach((fact, i) => {
-    const same = fact && byHash.get(fact.hash);
-    if (same !== undefined) leaks.set(i, { test: i, training: same, kind: 'exact', similarity: 1, by: 'content' });
-    else if (fact !== undefined) others.push(i);
-  });
+  for (let i = 0; i < test.length; i++) {
+    const fact = test.at(i);
+    if (fact === undefined) continue;
+    const same = numbers.numberOf(fact.hash);
+    if (same < 0) others.push(i);
+    else leaks.set(i, { test: i, training: firsts[same]!, kind: 'exact', similarity: 1, by: 'content' });
+  }
   if (others.length > 0 && training.hashes.length > 0) {
-    const queries = stacked(others.map(i => test[i]!.descriptor));
+    const queries = descriptorsAt(test, others);
     const metric = cropMetric(training.descriptors);
     const candidates = await findCandidates(training.descriptors, metric, { queries, signal: context.signal });
     const readTraining = memoizedPyramids(training.readGray);

@@ -3,23 +3,32 @@ import { readSafetensorsWithMetadata, writeSafetensors } from '../backbones/weig
 import { expected, InputError, reasonOf } from '../base/errors.js';
 import type { Sample } from '../datasets/dataset.js';
 import type { Tensor } from '../engine/tensor.js';
-import type { FeatureRows } from '../features/feature-cache.js';
-import { DESCRIPTOR_WIDTH } from './descriptor.js';
-import { type SimilarityThresholds, stacked } from './duplicates.js';
+import type { FeatureRows, Hashes } from '../features/feature-cache.js';
+import { HASH_BYTES } from '../features/hashes.js';
+import { DESCRIPTOR_WIDTH, type Descriptors } from './descriptor.js';
+import type { SimilarityThresholds } from './duplicates.js';
 import { type Embedding, embed, embeddingOf } from './embedding.js';
 import type { ImageFacts } from './image-facts.js';
+
+/** Names by position. */
+export interface Names {
+  readonly length: number;
+  at(index: number): string;
+  /** The first position of a name; -1 where there is none. */
+  indexOf(name: string): number;
+}
 
 /** A model's index of its training images, to find them and their duplicates again; no pixels. */
 export interface TrainingIndex {
   /** The folder of the files: relative to the model's folder, or absolute. */
   readonly root: string;
   /** One per image, as in the data set. */
-  readonly files: readonly string[];
+  readonly files: Names;
   readonly labels: Float64Array;
   /** Content hashes, 32 hex digits each. */
-  readonly hashes: readonly string[];
-  /** `[N, 143]`, rounded to 8 bits per column. */
-  readonly descriptors: Float32Array;
+  readonly hashes: Hashes;
+  /** Rounded to 8 bits per column. */
+  readonly descriptors: Descriptors;
   /** From which similarities two of them are near duplicates. */
   readonly thresholds: SimilarityThresholds;
   /** Absent where the backbone was trained. */
@@ -41,11 +50,15 @@ export async function embeddingsOfRows(rows: FeatureRows, signal?: AbortSignal):
   return { embedding, vectors: await embed(rows, embedding, signal) };
 }
 
+/** What the index holds of an image's facts. */
+export interface IndexedFacts {
+  at(index: number): Pick<ImageFacts, 'hash' | 'descriptor'> | undefined;
+}
+
 /** The name of the file in a model's folder. */
 export const TRAINING_INDEX = 'training-index.safetensors';
 
 const FORMAT = 'eyeball training index 1';
-const HASH_BYTES = 16;
 
 /**
  * The bytes of the index file, deterministic: safetensors with `labels` float64 `[N]`, `hashes` uint8 `[N, 16]`, `descriptors` int8
@@ -59,36 +72,18 @@ const HASH_BYTES = 16;
 export function encodeTrainingIndex(
   root: string,
   samples: readonly Pick<Sample, 'file' | 'label'>[],
-  facts: readonly (Pick<ImageFacts, 'hash' | 'descriptor'> | undefined)[],
+  facts: IndexedFacts,
   thresholds: SimilarityThresholds,
   embeddings?: IndexedEmbedding,
 ): Uint8Array {
-  const known = samples.flatMap((sample, i) => (facts[i] === undefined ? [] : [{ sample, fact: facts[i], i }]));
+  const known: number[] = [];
+  for (let i = 0; i < samples.length; i++) if (facts.at(i) !== undefined) known.push(i);
   const count = known.length;
-  const descriptors = stacked(known.map(({ fact }) => fact.descriptor));
-  const scales = new Float32Array(DESCRIPTOR_WIDTH);
-  descriptors.forEach((value, i) => {
-    const column = i % DESCRIPTOR_WIDTH;
-    scales[column] = Math.max(scales[column]!, Math.abs(value) / 127);
-  });
-  // A loop, since Int8Array.from would allocate 100 MB for 100,000 images.
-  const quantized = new Int8Array(descriptors.length);
-  for (let i = 0; i < quantized.length; i++)
-    quantized[i] = Math.round(descriptors[i]! / (scales[i % DESCRIPTOR_WIDTH]! || 1));
-  const names = known.map(({ sample }) => Buffer.from(sample.file));
-  let end = 0;
-  const ends = Int32Array.from(names, name => {
-    end += name.length;
-    return end;
-  });
-  const hashes = Buffer.from(known.map(({ fact }) => fact.hash).join(''), 'hex');
   const tensors: [string, Tensor][] = [
-    ['labels', { dtype: 'float64', shape: [count], data: Float64Array.from(known, ({ sample }) => sample.label) }],
-    ['hashes', { dtype: 'uint8', shape: [count, HASH_BYTES], data: new Uint8Array(hashes) }],
-    ['descriptors', { dtype: 'int8', shape: [count, DESCRIPTOR_WIDTH], data: quantized }],
-    ['scales', { dtype: 'float32', shape: [DESCRIPTOR_WIDTH], data: scales }],
-    ['names', { dtype: 'uint8', shape: [end], data: new Uint8Array(Buffer.concat(names)) }],
-    ['ends', { dtype: 'int32', shape: [count], data: ends }],
+    ['labels', { dtype: 'float64', shape: [count], data: Float64Array.from(known, i => samples[i]!.label) }],
+    ['hashes', { dtype: 'uint8', shape: [count, HASH_BYTES], data: hashesAt(facts, known) }],
+    ...quantizedDescriptors(facts, known),
+    ...namesOf(samples, known),
   ];
   const metadata = {
     format: FORMAT,
@@ -100,7 +95,7 @@ export function encodeTrainingIndex(
     const { width, standardization, seed } = embeddings.embedding;
     const vectors = new Int8Array(count * width);
     const scale = embeddings.vectors.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127 || 1;
-    known.forEach(({ i }, at) => {
+    known.forEach((i, at) => {
       for (let j = 0; j < width; j++) vectors[at * width + j] = Math.round(embeddings.vectors[i * width + j]! / scale);
     });
     const features = [standardization.mean.length];
@@ -112,6 +107,51 @@ export function encodeTrainingIndex(
     return writeSafetensors(new Map(tensors), { ...metadata, seed: `${seed}`, scale: `${scale}` });
   }
   return writeSafetensors(new Map(tensors), metadata);
+}
+
+function hashesAt(facts: IndexedFacts, positions: readonly number[]): Uint8Array {
+  const hashes = Buffer.alloc(positions.length * HASH_BYTES);
+  positions.forEach((position, i) => {
+    hashes.write(facts.at(position)!.hash, i * HASH_BYTES, 'hex');
+  });
+  return hashes;
+}
+
+/** The descriptors in 8 bits, in two passes over them: they may be on disk. */
+function quantizedDescriptors(facts: IndexedFacts, positions: readonly number[]): [string, Tensor][] {
+  const scales = new Float32Array(DESCRIPTOR_WIDTH);
+  for (const position of positions) {
+    const { descriptor } = facts.at(position)!;
+    for (let j = 0; j < DESCRIPTOR_WIDTH; j++) scales[j] = Math.max(scales[j]!, Math.abs(descriptor[j]!) / 127);
+  }
+  const quantized = new Int8Array(positions.length * DESCRIPTOR_WIDTH);
+  for (const [i, position] of positions.entries()) {
+    const { descriptor } = facts.at(position)!;
+    for (let j = 0; j < DESCRIPTOR_WIDTH; j++)
+      quantized[i * DESCRIPTOR_WIDTH + j] = Math.round(descriptor[j]! / (scales[j]! || 1));
+  }
+  return [
+    ['descriptors', { dtype: 'int8', shape: [positions.length, DESCRIPTOR_WIDTH], data: quantized }],
+    ['scales', { dtype: 'float32', shape: [DESCRIPTOR_WIDTH], data: scales }],
+  ];
+}
+
+/** The files' names in one buffer, and where each ends. */
+function namesOf(samples: readonly Pick<Sample, 'file'>[], positions: readonly number[]): [string, Tensor][] {
+  const ends = new Int32Array(positions.length);
+  let end = 0;
+  positions.forEach((position, i) => {
+    end += Buffer.byteLength(samples[position]!.file);
+    ends[i] = end;
+  });
+  const names = Buffer.alloc(end);
+  positions.forEach((position, i) => {
+    names.write(samples[position]!.file, ends[i - 1] ?? 0);
+  });
+  return [
+    ['names', { dtype: 'uint8', shape: [end], data: names }],
+    ['ends', { dtype: 'int32', shape: [positions.length], data: ends }],
+  ];
 }
 
 /**
@@ -144,10 +184,10 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
     return tensor.data as T;
   };
   const labels = part<Float64Array>('labels', 'float64', [undefined]);
-  const hashes = Buffer.from(part<Uint8Array>('hashes', 'uint8', [count, HASH_BYTES])).toString('hex');
+  const hashes = bufferOn(part<Uint8Array>('hashes', 'uint8', [count, HASH_BYTES]));
   const quantized = part<Int8Array>('descriptors', 'int8', [count, DESCRIPTOR_WIDTH]);
   const scales = part<Float32Array>('scales', 'float32', [DESCRIPTOR_WIDTH]);
-  const names = Buffer.from(part<Uint8Array>('names', 'uint8', [undefined]));
+  const names = bufferOn(part<Uint8Array>('names', 'uint8', [undefined]));
   const ends = part<Int32Array>('ends', 'int32', [count]);
   const embeddings = (): IndexedEmbedding | undefined => {
     const width = tensors.get('vectors')?.shape[1];
@@ -162,11 +202,33 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
   return {
     root: metadata.root ?? '',
     labels,
-    files: Array.from(ends, (end, i) => names.toString('utf8', ends[i - 1] ?? 0, end)),
-    hashes: Array.from(ends, (_, i) => hashes.slice(2 * HASH_BYTES * i, 2 * HASH_BYTES * (i + 1))),
-    descriptors: scaled(quantized, scales),
+    files: namesIn(names, ends),
+    hashes: { length: count, at: i => hashes.toString('hex', HASH_BYTES * i, HASH_BYTES * (i + 1)) },
+    descriptors: {
+      length: count,
+      row: i => scaled(quantized.subarray(i * DESCRIPTOR_WIDTH, (i + 1) * DESCRIPTOR_WIDTH), scales),
+    },
     thresholds: { pixels: Number(metadata.leastPixels), descriptors: Number(metadata.leastDescriptors) },
     embeddings: embeddings(),
+  };
+}
+
+const bufferOn = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
+
+function namesIn(names: Buffer, ends: Int32Array): Names {
+  const at = (index: number) => names.toString('utf8', ends[index - 1] ?? 0, ends[index]);
+  return {
+    length: ends.length,
+    at,
+    indexOf(name) {
+      const bytes = Buffer.from(name);
+      for (let i = 0; i < ends.length; i++) {
+        const start = ends[i - 1] ?? 0;
+        if (ends[i]! - start === bytes.length && names.compare(bytes, 0, bytes.length, start, ends[i]) === 0) return i;
+      }
+      return -1;
+    },
   };
 }
 
@@ -179,5 +241,6 @@ function scaled(rows: Int8Array, scales: ArrayLike<number>): Float32Array {
 
 /** The path of image `i` of the index when the model in the folder `home` was trained. */
 export function trainingPath({ root, files }: TrainingIndex, home: string, i: number): string {
-  return isAbsolute(files[i]!) ? files[i]! : resolve(home, root, files[i]!);
+  const file = files.at(i);
+  return isAbsolute(file) ? file : resolve(home, root, file);
 }

@@ -130,6 +130,8 @@ export async function compareFeatures(
   try {
     const { samples, rows } = extraction;
     const grouped = await groupSamples(sample, cacheDir, context, read);
+    // Only the groups are used.
+    await grouped.close();
     const { groups } = groupedAt(grouped, sample, extraction.positions);
     const labels = Float64Array.from(samples, ({ label }) => label);
     if (new Set(groups).size < FOLDS || labels.every(label => label === labels[0])) return undefined;

@@ -24,7 +24,7 @@ import { checkOrder, modelFolder } from '../model/model-files.js';
 import { saveAdapted } from '../model/save-adapted.js';
 import { findTrainingLeaks, indexOfModel } from '../model/training-leaks.js';
 import { groupSamples } from '../similarity/group-samples.js';
-import type { ImageFacts } from '../similarity/image-facts.js';
+import { type FactsList, factsAt } from '../similarity/image-facts.js';
 import { TRAINING_INDEX, type TrainingIndex } from '../similarity/training-index.js';
 import {
   type AdaptationMethod,
@@ -118,9 +118,10 @@ export async function adaptModel(options: AdaptOptions): Promise<AdaptResult> {
   checkOutside(out, home);
   checkOutside(out, options.data);
   const folder = await createOutputFolder(out, { force });
+  const closing: (() => Promise<void>)[] = [];
   try {
     const stage = stagesOf(options, 2);
-    const measured = await measure(home, options, stage(1));
+    const measured = await measure(home, options, stage(1), closing);
     const adapted = await adapt(measured, seed, stage(2));
     const seconds = (performance.now() - startedMs) / 1000;
     const { manifest, index, dataset, facts, rows, outputs } = measured;
@@ -143,6 +144,7 @@ export async function adaptModel(options: AdaptOptions): Promise<AdaptResult> {
       model: out,
     };
   } finally {
+    for (const close of closing) await close();
     await folder.close();
   }
 }
@@ -159,11 +161,16 @@ interface Measured {
   /** The outputs `value` and, of models with intervals, the others. */
   readonly outputs: Outputs;
   readonly groups: readonly number[];
-  readonly facts: readonly (ImageFacts | undefined)[];
+  readonly facts: FactsList;
   readonly unlike: Readonly<Record<UnusualGrade, number>>;
 }
 
-async function measure(home: string, options: AdaptOptions, context: RunContext): Promise<Measured> {
+async function measure(
+  home: string,
+  options: AdaptOptions,
+  context: RunContext,
+  closing: (() => Promise<void>)[],
+): Promise<Measured> {
   const { profile, onMessage, cacheDir = defaultCacheDir() } = options;
   const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
   try {
@@ -177,6 +184,7 @@ async function measure(home: string, options: AdaptOptions, context: RunContext)
     const predicted = (own: RunContext) => step(profile, 'predictions', () => outputsOf(model, opened, own, read));
     const compared = async (own: RunContext) => {
       const all = await groupSamples(opened, cacheDir, own, read);
+      closing.push(() => all.close());
       return { all, leaks: index === undefined ? [] : await findTrainingLeaks(home, index, opened, all.facts, own) };
     };
     const [{ outputs, positions, skipped }, { all, leaks }] = await runConcurrently(
@@ -213,7 +221,7 @@ async function measure(home: string, options: AdaptOptions, context: RunContext)
       rows,
       outputs: own,
       groups: places.map(place => all.groups[place]!),
-      facts: places.map(place => all.facts[place]),
+      facts: factsAt(all.facts, places),
       unlike,
     };
   } finally {

@@ -28,6 +28,7 @@ import { conflictingSamples, type Issue, type RankedSample, rankIssues } from '.
 import { checkGroups, findLabelErrors, type LabelErrors } from '../labels/label-errors.js';
 import { decisionRows, RANKED_COLUMNS, rankedCsv, rankedJsonl } from '../report/csv.js';
 import { type GroupedSamples, groupedAt, groupSamples } from '../similarity/group-samples.js';
+import { positionsOf } from '../similarity/image-facts.js';
 import { extractChosen } from '../training/choose-features.js';
 
 /** Which data to look through, and for what. */
@@ -156,10 +157,12 @@ async function findIssues(dataset: Dataset, settled: ReadonlySet<string>, option
   const backbones = await loadBackbones(asked, stage(1));
   // Before the features, which take longest: too few groups are refused.
   const grouped = await groupSamples(dataset, cacheDir, stage(1));
-  checkGroups(data, grouped);
-  const features = name === AUTO ? 'auto' : LAST;
-  const { backbone, extraction } = await extractChosen(dataset, backbones, features, cacheDir, stage(2));
+  const closing = [() => grouped.close()];
   try {
+    checkGroups(data, grouped);
+    const features = name === AUTO ? 'auto' : LAST;
+    const { backbone, extraction } = await extractChosen(dataset, backbones, features, cacheDir, stage(2));
+    closing.push(() => extraction.close());
     const { samples, rows, skipped } = extraction;
     if (samples.length < FEWEST_IMAGES) {
       const what = `at least ${FEWEST_IMAGES} images that can be read`;
@@ -179,15 +182,19 @@ async function findIssues(dataset: Dataset, settled: ReadonlySet<string>, option
     const about = { images: samples.length, skipped, backbone: backbone.name, wrongShare: errors.share };
     return { ...about, issues, ranked, suspiciousSheet: sheet };
   } finally {
-    await extraction.close();
+    for (const close of closing) await close();
   }
 }
 
 /** The faults of each image's quality; none for an image without facts, which could not be read a second time. */
-function qualityOf(facts: GroupedSamples['facts']): QualityFlag[][] {
-  const known = facts.filter(fact => fact !== undefined);
-  const flags = qualityFlags(known.map(({ quality }) => quality)).values();
-  return facts.map(fact => (fact === undefined ? [] : flags.next().value!));
+function qualityOf(facts: GroupedSamples['facts']): (readonly QualityFlag[])[] {
+  const known = positionsOf(facts);
+  const flags = qualityFlags({ length: known.length, at: i => facts.at(known[i]!)!.quality });
+  const out: (readonly QualityFlag[])[] = new Array(facts.length).fill([]);
+  known.forEach((position, i) => {
+    out[position] = flags[i]!;
+  });
+  return out;
 }
 
 interface Written extends Found {

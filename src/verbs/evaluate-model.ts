@@ -128,6 +128,7 @@ interface Measured {
 async function measure(home: string, options: EvaluateModelOptions): Promise<Measured> {
   const { profile, seed = 0, onMessage } = options;
   const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
+  const closing = [() => model.close()];
   try {
     const { manifest } = model;
     const dataset = await datasetOf(manifest, options);
@@ -144,7 +145,8 @@ async function measure(home: string, options: EvaluateModelOptions): Promise<Mea
       return { ...answered, suspects, images: await step(profile, 'images', draw) };
     };
     const compared = async (context: RunContext) => {
-      const { facts } = await readImageFacts(dataset, options.cacheDir ?? defaultCacheDir(), context, read);
+      const { facts, close } = await readImageFacts(dataset, options.cacheDir ?? defaultCacheDir(), context, read);
+      closing.push(close);
       return { facts, leaks: index && (await findTrainingLeaks(home, index, dataset, facts, context)) };
     };
     // The page's plots take a third of a second to load: done while the engine computes.
@@ -156,7 +158,7 @@ async function measure(home: string, options: EvaluateModelOptions): Promise<Mea
       compared,
     );
     reportWarnings(samples, facts, onMessage);
-    const predictions = answers.map((answer, i) => ({ ...answer, properties: propertiesOf(facts[positions[i]!]) }));
+    const predictions = answers.map((answer, i) => ({ ...answer, properties: propertiesOf(facts.at(positions[i]!)) }));
     const leakage = index && leaks && leakageOf(index, leaks, predictions, positions);
     const evaluation = evaluate(predictions, {
       trainingLabels: manifest.dataset.labels,
@@ -170,7 +172,7 @@ async function measure(home: string, options: EvaluateModelOptions): Promise<Mea
     const pairs = leakage === undefined ? [] : await leakedImages(leakage, pathOf, ofTraining);
     return { manifest, predictions, evaluation, suspects, leakage, images, leakedImages: pairs };
   } finally {
-    await model.close();
+    for (const close of closing) await close();
   }
 }
 

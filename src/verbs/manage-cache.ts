@@ -5,7 +5,8 @@ import { expected, InputError, UsageError } from '../base/errors.js';
 import { tryLockFile } from '../base/file-lock.js';
 import { defaultCacheDir, pathFault, resourceError } from '../base/files.js';
 import { partialPath, sweepPartials } from '../base/partials.js';
-import { HASH_BYTES, isBeingWritten, RECORD_BYTES, segmentNames } from '../features/segments.js';
+import { HASH_BYTES } from '../features/hashes.js';
+import { isBeingWritten, RECORD_BYTES, segmentNames } from '../features/segments.js';
 
 /** What the folders of a cache hold: their names. */
 export const CACHE_KINDS = ['features', 'facts', 'faces', 'hub', 'int8', 'framing', 'duplicates'] as const;

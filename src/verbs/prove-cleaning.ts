@@ -23,7 +23,7 @@ import { meanAbsoluteError, rootMeanSquaredError } from '../metrics/regression.j
 import { mean, standardDeviation } from '../metrics/statistics.js';
 import { type Duplicates, findDuplicates, groupsOf } from '../similarity/duplicates.js';
 import { type GroupedSamples, groupedAt, groupSamples } from '../similarity/group-samples.js';
-import { readGray, readImageFacts } from '../similarity/image-facts.js';
+import { joinFacts, readGray, readImageFacts } from '../similarity/image-facts.js';
 import { extractChosen } from '../training/choose-features.js';
 import { fitHeads } from '../training/fit-model.js';
 import { predictRows } from '../training/out-of-fold.js';
@@ -120,10 +120,12 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     context,
   );
   const grouped = await groupSamples(dataset, cacheDir, context);
-  checkGroups(options.data, grouped);
-  const features = name === AUTO ? 'auto' : LAST;
-  const { backbone, extraction } = await extractChosen(dataset, backbones, features, cacheDir, context);
+  const closing = [() => grouped.close()];
   try {
+    checkGroups(options.data, grouped);
+    const features = name === AUTO ? 'auto' : LAST;
+    const { backbone, extraction } = await extractChosen(dataset, backbones, features, cacheDir, context);
+    closing.push(() => extraction.close());
     const { samples, rows } = extraction;
     if (samples.length < FEWEST_IMAGES) {
       throw new InputError(expected(options.data, `at least ${FEWEST_IMAGES} images to prove on`, `${samples.length}`));
@@ -159,7 +161,7 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
       totalSeconds: (performance.now() - started) / 1000,
     };
   } finally {
-    await extraction.close();
+    for (const close of closing) await close();
   }
 }
 
@@ -302,7 +304,8 @@ async function proveDuplicates(
     }
     const more = await readImageFacts({ ...dataset, samples: copies }, cacheDir, context);
     const file = (index: number) => copies[index - samples.length]?.file ?? pathOf(samples[index]!.file);
-    const found = await findDuplicates([...facts, ...more.facts], index => readGray(file(index)), { ...context, seed });
+    const both = joinFacts(facts, more.facts);
+    const found = await findDuplicates(both, index => readGray(file(index)), { ...context, seed }).finally(more.close);
     const sourceOf = (index: number) => copies[index - samples.length]?.source ?? index;
     return { planted: copies.length, ...judgePairs(known, found, sourceOf, samples.length, copies.length) };
   } finally {

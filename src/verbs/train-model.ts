@@ -323,9 +323,11 @@ async function tableOf({ dataset, backbones, earlier }: Source, run: Run, closin
     closing.push(() => extraction.close());
     return { backbone, part, extraction, choice: chosen.choice, chooseSeconds, shortlist };
   };
-  const [{ extraction, ...chosen }, all] = await runConcurrently(stage(1), extracted, 'duplicates', context =>
-    groupSamples(dataset, cacheDir, context, read),
-  );
+  const [{ extraction, ...chosen }, all] = await runConcurrently(stage(1), extracted, 'duplicates', async context => {
+    const grouped = await groupSamples(dataset, cacheDir, context, read);
+    closing.push(() => grouped.close());
+    return grouped;
+  });
   const { samples } = extraction;
   if (samples.length < 2) {
     throw new InputError(expected(options.data, 'at least 2 images that can be read', `${samples.length}`));

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type QualityFacts, qualityFlags } from '../../src/images/quality.js';
 import { readImageFacts } from '../../src/similarity/image-facts.js';
 import { tempFolder } from '../datasets/temp.js';
-import { drawn, writeDataset } from '../similarity/images.js';
+import { drawn, listed, writeDataset } from '../similarity/images.js';
 
 test('each thing that may be wrong with an image is flagged, and the images in order are not', async t => {
   const root = tempFolder(t);
@@ -19,8 +19,9 @@ test('each thing that may be wrong with an image is flagged, and the images in o
     'small.jpg': drawn(55).resize(30, 30).jpeg(),
     'wide.jpg': drawn(56).resize(200, 100, { fit: 'fill' }).jpeg(),
   });
-  const { facts } = await readImageFacts(dataset, join(root, 'cache'));
-  const flags = qualityFlags(facts.map(fact => fact!.quality));
+  const { facts, close } = await readImageFacts(dataset, join(root, 'cache'));
+  t.after(close);
+  const flags = qualityFlags(listed(facts).map(fact => fact!.quality));
   const byFile = Object.fromEntries(dataset.samples.map(({ file }, i) => [file, flags[i]!.map(({ kind }) => kind)]));
   for (const name of Object.keys(good)) assert.deepEqual(byFile[name], [], name);
   assert.deepEqual(byFile['blurred.jpg'], ['blurred']);

@@ -6,6 +6,7 @@ import sharp, { type Sharp } from 'sharp';
 import { Connections } from '../../src/base/groups.js';
 import { renderFile } from '../../src/demo/portraits/generate-portraits.js';
 import { planPortraits } from '../../src/demo/portraits/plan-portraits.js';
+import { contentHash } from '../../src/features/feature-cache.js';
 import { luma, stretch } from '../../src/images/gray.js';
 import { compared, DEFAULT_THRESHOLDS, findDuplicates } from '../../src/similarity/duplicates.js';
 import { readGray, readImageFacts } from '../../src/similarity/image-facts.js';
@@ -37,7 +38,8 @@ async function grayOf(image: Sharp): Promise<Float32Array> {
 async function search(t: TestContext, images: Readonly<Record<string, Sharp | Uint8Array>>) {
   const root = tempFolder(t, { 'cache/': '' });
   const dataset = await writeDataset(root, images);
-  const { facts, skipped } = await readImageFacts(dataset, resolve(root, 'cache'));
+  const { facts, skipped, close } = await readImageFacts(dataset, resolve(root, 'cache'));
+  t.after(close);
   const read = (i: number) => readGray(resolve(root, dataset.samples[i]!.file));
   return { found: await findDuplicates(facts, read), facts, read, skipped, dataset };
 }
@@ -192,7 +194,8 @@ test('none and one image have no duplicates, and the search stops when it is tol
   });
   const { found, facts, read } = await search(t, { 'a.jpg': jpeg(drawn(1)) });
   assert.deepEqual(found, { pairs: [], groupOf: [0], groups: [], thresholds: DEFAULT_THRESHOLDS });
-  const two = [facts[0], { ...facts[0]!, hash: 'another' }];
+  const { descriptor, quality } = facts.at(0)!;
+  const two = [facts.at(0), { hash: contentHash(Buffer.from('another')), descriptor, quality }];
   assert.equal(
     await failureOf(() => findDuplicates(two, read, { signal: AbortSignal.abort() })),
     'AbortedError: stopped before the end',

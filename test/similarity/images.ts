@@ -45,3 +45,7 @@ export async function writeDataset(
   }
   return { root, target: 'value', samples: files.map((file, label) => ({ file, label })), skipped: [] };
 }
+
+/** The elements of a list by position. */
+export const listed = <T>(list: { readonly length: number; at(index: number): T }): T[] =>
+  Array.from({ length: list.length }, (_, i) => list.at(i));

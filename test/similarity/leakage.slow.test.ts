@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { writeSafetensors } from '../../src/backbones/weights/safetensors.js';
-import { DEFAULT_THRESHOLDS, stacked } from '../../src/similarity/duplicates.js';
+import { descriptorsOf } from '../../src/similarity/descriptor.js';
+import { DEFAULT_THRESHOLDS } from '../../src/similarity/duplicates.js';
 import { readGray, readImageFacts } from '../../src/similarity/image-facts.js';
 import { findLeaks } from '../../src/similarity/leakage.js';
 import {
@@ -15,7 +16,7 @@ import {
   trainingPath,
 } from '../../src/similarity/training-index.js';
 import { failureOf, tempFolder } from '../datasets/temp.js';
-import { drawn, writeDataset } from './images.js';
+import { drawn, listed, writeDataset } from './images.js';
 
 /** A training and a test set of which test images 0 to 3 repeat training images, and the index of the former. */
 async function prepare(t: TestContext) {
@@ -35,10 +36,12 @@ async function prepare(t: TestContext) {
     'broken.jpg': Buffer.from('no image'),
   });
   const cache = join(root, 'cache');
-  const { facts } = await readImageFacts(training, cache);
+  const { facts, close } = await readImageFacts(training, cache);
+  t.after(close);
   const bytes = encodeTrainingIndex('../train', training.samples, facts, DEFAULT_THRESHOLDS);
   writeFileSync(join(root, TRAINING_INDEX), bytes);
-  const asked = (await readImageFacts(testing, cache)).facts;
+  const { facts: asked, close: closeAsked } = await readImageFacts(testing, cache);
+  t.after(closeAsked);
   const readTest = (i: number) => readGray(resolve(testing.root, testing.samples[i]!.file));
   return { root, training, facts, bytes, asked, readTest };
 }
@@ -46,7 +49,7 @@ async function prepare(t: TestContext) {
 test('test images that repeat training images are found, by their pixels where those are at hand', async t => {
   const { root, asked, readTest } = await prepare(t);
   const index = await readTrainingIndex(join(root, TRAINING_INDEX));
-  const read = (i: number) => readGray(trainingPath(index, join(root, 'model'), i), index.hashes[i]);
+  const read = (i: number) => readGray(trainingPath(index, join(root, 'model'), i), index.hashes.at(i));
   const leaks = await findLeaks({ ...index, readGray: read }, asked, readTest);
   assert.deepEqual(
     leaks.map(({ test, training, kind, by }) => [test, training, kind, by]),
@@ -75,27 +78,32 @@ test('the index remembers names, labels, hashes and descriptors, in the same byt
   const index = await readTrainingIndex(join(root, TRAINING_INDEX));
   assert.equal(index.root, '../train');
   assert.deepEqual(
-    index.files,
+    listed(index.files),
     training.samples.map(({ file }) => file),
   );
   assert.deepEqual([...index.labels], [...training.samples.keys()]);
   assert.deepEqual(
-    index.hashes,
-    facts.map(fact => fact!.hash),
+    listed(index.hashes),
+    listed(facts).map(fact => fact!.hash),
   );
-  const exact = stacked(facts.map(fact => fact!.descriptor));
-  const largest = Math.max(...exact.map(Math.abs));
-  index.descriptors.forEach((value, i) => {
-    assert.ok(Math.abs(value - exact[i]!) <= largest / 250, `${i}`);
+  assert.equal(index.files.indexOf('sub/7 ä.jpg'), listed(index.files).indexOf('sub/7 ä.jpg'));
+  assert.equal(index.files.indexOf('sub/7'), -1);
+  const exact = listed(facts).map(fact => fact!.descriptor);
+  const largest = Math.max(...exact.flatMap(row => [...row]).map(Math.abs));
+  exact.forEach((row, i) => {
+    const found = index.descriptors.row(i);
+    row.forEach((value, j) => {
+      assert.ok(Math.abs(value - found[j]!) <= largest / 250, `${i} ${j}`);
+    });
   });
   // An image that could not be read is left out; of none there is an empty index.
   writeFileSync(
     join(root, TRAINING_INDEX),
-    encodeTrainingIndex('', training.samples, [...facts.slice(1), undefined], DEFAULT_THRESHOLDS),
+    encodeTrainingIndex('', training.samples, [...listed(facts).slice(1), undefined], DEFAULT_THRESHOLDS),
   );
   assert.equal((await readTrainingIndex(join(root, TRAINING_INDEX))).files.length, 19);
   writeFileSync(join(root, TRAINING_INDEX), encodeTrainingIndex('', [], [], DEFAULT_THRESHOLDS));
-  assert.deepEqual((await readTrainingIndex(join(root, TRAINING_INDEX))).files, []);
+  assert.deepEqual((await readTrainingIndex(join(root, TRAINING_INDEX))).files.length, 0);
 });
 
 test('a damaged index, and other files, are refused', async t => {
@@ -127,7 +135,7 @@ test('a damaged index, and other files, are refused', async t => {
 
 test('of no training or no test images none leaks', async t => {
   const { asked, readTest } = await prepare(t);
-  const none = { hashes: [], descriptors: new Float32Array(0), readGray: async () => undefined };
+  const none = { hashes: [], descriptors: descriptorsOf(new Float32Array(0)), readGray: async () => undefined };
   assert.deepEqual(await findLeaks(none, asked, readTest), []);
   assert.deepEqual(await findLeaks(none, [], readTest), []);
 });

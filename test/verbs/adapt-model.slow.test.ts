@@ -94,7 +94,7 @@ describe('adapt', () => {
     assert.match(readFileSync(join(model, 'README.md'), 'utf8'), /Adapted to 60 labeled images of another source/);
     const index = await indexOfModel(model, made);
     assert.equal(index?.files.length, 180);
-    assert.ok(existsSync(join(model, index!.root, index!.files[179]!)));
+    assert.ok(existsSync(join(model, index!.root, index!.files.at(179))));
     const loaded = await loadModel(model);
     const [image] = readdirSync(at('newer/50'));
     const [prediction] = await loaded.predict([join(at('newer/50'), image!)]);

@@ -24,7 +24,11 @@ const tasks: Readonly<Record<string, (cacheDir: string) => Promise<number>>> = {
       failed += batch.failed.length;
     return failed;
   },
-  facts: async cacheDir => (await readImageFacts(dataset, cacheDir)).skipped.length,
+  facts: async cacheDir => {
+    const { skipped, close } = await readImageFacts(dataset, cacheDir);
+    await close();
+    return skipped.length;
+  },
   gray: async () => (await Promise.all(paths.map(path => readGray(path)))).filter(gray => gray === undefined).length,
   inspect: async () => (await inspectDataset({ data })).skipped.length,
   sheet: async () => (await contactSheetPng(paths.map(path => ({ path, caption: '' })))).length * 0,
