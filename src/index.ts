@@ -1,5 +1,6 @@
 export type { Precision } from './backbones/backbone.js';
 export type { BackboneOptions } from './backbones/registry.js';
+export type { Device, DeviceChoice, DeviceOptions } from './base/device.js';
 export {
   AbortedError,
   type ErrorCode,
@@ -17,6 +18,7 @@ export type { OpenDatasetOptions } from './datasets/open-dataset.js';
 export type { GeneratedPortraits } from './demo/portraits/generate-portraits.js';
 export type { PortraitKind } from './demo/portraits/plan-portraits.js';
 export { type DemoOptions, type DemoResult, runDemo } from './demo/run-demo.js';
+export type { DeviceInfo } from './engine/runtime/device-list.js';
 export type { SessionOptions } from './engine/runtime/session.js';
 export type { ArrayOf, DType, Tensor, TypedArrays } from './engine/tensor.js';
 export type { ColumnErrors, ColumnGroup } from './evaluation/columns.js';
@@ -41,7 +43,7 @@ export type { Faithfulness } from './model/deletion.js';
 export type { ExplainMethod, Explanation } from './model/explain.js';
 export type { ExplainedImage, ExplainOptions } from './model/explain-images.js';
 export type { FaceCrop, FaceInImage } from './model/face-in-image.js';
-export { type ImagePrediction, loadModel, type Model } from './model/model.js';
+export { type ImagePrediction, type LoadOptions, loadModel, type Model } from './model/model.js';
 export type { ModelOutputs } from './model/network-io.js';
 export type { Leakage, LeakedImages, LeakedPair } from './model/training-leaks.js';
 export type { Leak } from './similarity/leakage.js';
@@ -66,6 +68,7 @@ export { type EvaluateModelOptions, type EvaluateModelResult, evaluateModel } fr
 export type { DrawnPrediction } from './verbs/explain-images.js';
 export { type InspectOptions, type InspectResult, inspectDataset } from './verbs/inspect-dataset.js';
 export { type BackboneInfo, listBackbones } from './verbs/list-backbones.js';
+export { listDevices } from './verbs/list-devices.js';
 export {
   type CacheEntry,
   type CacheListing,

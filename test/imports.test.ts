@@ -254,7 +254,7 @@ describe('the code', () => {
     const own = [
       'base/(environment|files|process-mark)',
       'backbones/(face-detector|weights/(file|hub|part))',
-      'engine/runtime/vnni',
+      'engine/runtime/(gpus|vnni)',
       'features/(feature-cache|segments)',
       'images/(read-source|small-jpeg)',
       'serving/static-pages',

@@ -1,3 +1,4 @@
+import type { Device } from '../base/device.js';
 import { add, cast, mul, reduceMean, transpose } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { ResizePlan } from '../formats/resize.js';
@@ -82,12 +83,20 @@ export interface Backbone {
   buildTrainable?(x: Value): BackboneOutput;
   /** The precision of its convolutions. Default: fp32. */
   readonly precision?: 'int8';
+  /** Where it is computed. Default: on the CPU. */
+  readonly device?: Device | undefined;
   /** The linear layer of formula weights, from which Adam starts. */
   readonly head?: LinearHead;
   /** The blocks that its features consist of, and the backbones they come from; absent where they are a backbone's own. */
   readonly blocks?: readonly Pick<FeatureBlock, 'backbone' | 'map' | 'pool'>[];
   readonly parts?: readonly Pick<Backbone, 'name' | 'source' | 'license' | 'sha256'>[];
 }
+
+/** The backbones, computed on `device`. */
+export const onDevice = (backbones: readonly [Backbone, ...Backbone[]], device: Device): [Backbone, ...Backbone[]] => {
+  const [first, ...others] = device === 'cpu' ? backbones : backbones.map(backbone => ({ ...backbone, device }));
+  return [first!, ...others];
+};
 
 /** The spatial means of the middle stage, `[N, C]`; undefined where the backbone has none. */
 export function pooledMiddle(

@@ -134,6 +134,7 @@ export function combineBlocks(backbones: readonly Backbone[], blocks: readonly F
     normalization: single ? first.normalization : identityNormalization,
     width: blocks.reduce((sum, { width }) => sum + width, 0),
     ...(middle && { middle }),
+    ...(first.device && { device: first.device }),
     build: x => output(x, false),
     ...(used.some(backbone => backbone.buildTrainable) && { buildTrainable: (x: Value) => output(x, true) }),
     blocks,

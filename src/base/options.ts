@@ -17,6 +17,7 @@ export const optionKeys = [
   'correctBias',
   'data',
   'decisions',
+  'device',
   'ema',
   'epochs',
   'explain',

@@ -6,7 +6,9 @@ import { signed } from './evaluate.js';
 import {
   CACHE_HELP,
   type DataFlags,
+  type DeviceFlags,
   dataOptions,
+  deviceOption,
   forceOption,
   type MessageFlags,
   MODEL_HELP,
@@ -20,7 +22,7 @@ import {
 import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
-interface Flags extends DataFlags, MessageFlags, ProfileFlags {
+interface Flags extends DataFlags, DeviceFlags, MessageFlags, ProfileFlags {
   readonly out?: string;
   readonly cache?: string;
   readonly faces?: boolean;
@@ -39,7 +41,9 @@ export function adaptCommand(terminal: Terminal): Command {
     .argument('<data>', OTHER_DATA_HELP)
     .option('--out <dir>', 'folder of the new model (required)')
     .option('--cache <dir>', CACHE_HELP);
-  dataOptions(command).option('--faces', 'crop the largest face of each image as in the training');
+  dataOptions(command)
+    .addOption(deviceOption())
+    .option('--faces', 'crop the largest face of each image as in the training');
   seedOption(command).addOption(forceOption());
   profileOption(messageOptions(command)).addHelpText(
     'after',
@@ -49,7 +53,7 @@ Examples:
   npx eyeball-ml adapt age scans/labels.csv --target age --out age-scans --json`,
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
-    (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY);
+    (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY, flags.device);
     const { adaptModel } = await import('../verbs/adapt-model.js');
     const { out, cache, profile: _, ...rest } = flags;
     const options = { model, data, out: required(out, '--out <dir>'), ...rest, cacheDir: cache };

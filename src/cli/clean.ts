@@ -7,7 +7,9 @@ import {
   type BackboneFlags,
   backboneOptions,
   type DataFlags,
+  type DeviceFlags,
   dataOptions,
+  deviceOption,
   forceOption,
   type MessageFlags,
   messageOptions,
@@ -21,7 +23,7 @@ import {
 import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
-interface Flags extends DataFlags, BackboneFlags, MessageFlags {
+interface Flags extends DataFlags, BackboneFlags, DeviceFlags, MessageFlags {
   readonly out?: string;
   readonly prove?: boolean;
   readonly noise?: number;
@@ -66,7 +68,7 @@ export function cleanCommand(terminal: Terminal): Command {
       number,
     )
     .option('--runs <n>', 'with --prove: repetitions with other random labels (default: 1)', whole(1));
-  backboneOptions(command);
+  backboneOptions(command).addOption(deviceOption());
   seedOption(command).addOption(forceOption());
   messageOptions(command).addHelpText(
     'after',

@@ -6,7 +6,9 @@ import { leakageLines } from './leakage.js';
 import {
   CACHE_HELP,
   type DataFlags,
+  type DeviceFlags,
   dataOptions,
+  deviceOption,
   forceOption,
   type MessageFlags,
   MODEL_HELP,
@@ -20,7 +22,7 @@ import {
 import type { Terminal } from './terminal.js';
 import { skippedLines } from './train.js';
 
-interface Flags extends DataFlags, MessageFlags, ProfileFlags {
+interface Flags extends DataFlags, DeviceFlags, MessageFlags, ProfileFlags {
   readonly out?: string;
   readonly cache?: string;
   readonly tta?: boolean;
@@ -39,6 +41,7 @@ export function evaluateCommand(terminal: Terminal): Command {
     .option('--out <dir>', 'folder of the results (default: MODEL-evaluation)')
     .option('--cache <dir>', CACHE_HELP);
   dataOptions(command)
+    .addOption(deviceOption())
     .addOption(ttaOption())
     .option('--faces', 'crop the largest face of each image as in the training, and predict it');
   seedOption(command).addOption(forceOption());
@@ -52,7 +55,7 @@ Examples:
   npx eyeball-ml evaluate age faces/test --json > metrics.json`,
   );
   return command.action(async (model: string, data: string, flags: Flags) => {
-    (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY);
+    (await import('../model/model-files.js')).openAhead(model, Number.POSITIVE_INFINITY, flags.device);
     const { evaluateModel } = await import('../verbs/evaluate-model.js');
     const { cache, profile: _, ...rest } = flags;
     const result = await evaluateModel({ model, data, ...rest, cacheDir: cache, ...terminal.context(flags) });

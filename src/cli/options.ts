@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type DeviceChoice, deviceChoices } from '../base/device.js';
 import { UsageError } from '../base/errors.js';
 import { type Fit, fits } from '../formats/resize.js';
 
@@ -125,6 +126,10 @@ export function backboneOptions(command: Command): Command {
     .option('--cache <dir>', CACHE_HELP);
 }
 
+export interface DeviceFlags {
+  readonly device?: DeviceChoice;
+}
+
 export interface MessageFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -155,5 +160,11 @@ export const ttaOption = () =>
     '--tta',
     'predict the mean over each image and its mirror image: doubles the time, and intervals cover slightly more',
   );
+
+export const deviceOption = () =>
+  new Option(
+    '--device <name>',
+    'where networks are computed; auto: a GPU that is faster on a short trial, else the CPU (default: EYEBALL_DEVICE, else auto)',
+  ).choices(deviceChoices);
 
 export const forceOption = () => new Option('--force', 'move existing output aside instead of stopping');

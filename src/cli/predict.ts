@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
 import {
+  type DeviceFlags,
+  deviceOption,
   forceOption,
   type MessageFlags,
   MODEL_HELP,
@@ -13,7 +15,7 @@ import {
 import { type LineOptions, predictionLines, widthOf } from './prediction-lines.js';
 import type { Terminal } from './terminal.js';
 
-interface Flags extends MessageFlags, ProfileFlags {
+interface Flags extends DeviceFlags, MessageFlags, ProfileFlags {
   readonly level?: number;
   readonly tta?: boolean;
   readonly faces?: boolean;
@@ -32,6 +34,7 @@ export function predictCommand(terminal: Terminal): Command {
     .argument('<model>', MODEL_HELP)
     .argument('<image...>', 'files, folders of images, or http(s) URLs')
     .option('--level <share>', 'coverage of the intervals, above 0 to below 1 (default: 0.9)', number)
+    .addOption(deviceOption())
     .addOption(ttaOption())
     .option('--faces', 'find the faces in each image and predict each: one line per face, the largest first')
     .option('--csv <file>', 'write one row per image or face to this file instead of lines on stdout')
@@ -51,7 +54,11 @@ Examples:
   npx eyeball-ml predict age anna.jpg ben.jpg --explain why`,
   );
   return command.action(async (model: string, images: string[], flags: Flags) => {
-    (await import('../model/model-files.js')).openAhead(model, flags.explain === undefined ? images.length : 1);
+    (await import('../model/model-files.js')).openAhead(
+      model,
+      flags.explain === undefined ? images.length : 1,
+      flags.device,
+    );
     const { predictImages } = await import('../verbs/predict-images.js');
     const lineOf = predictionLines(process.stdout.isTTY ? await columnsFor(model, images) : {});
     const isListed = !flags.json && flags.csv === undefined;
@@ -61,6 +68,7 @@ Examples:
       csv: flags.csv,
       tta: flags.tta,
       faces: flags.faces,
+      device: flags.device,
       explain: flags.explain,
       seed: flags.seed,
       force: flags.force,

@@ -94,6 +94,11 @@ const COMMANDS: readonly Listed[] = [
     load: async terminal => (await import('./backbones.js')).backbonesCommand(terminal),
   },
   {
+    usage: 'devices',
+    summary: 'list the CPU and GPUs that can compute',
+    load: async terminal => (await import('./devices.js')).devicesCommand(terminal),
+  },
+  {
     usage: 'cache',
     summary: 'list or prune cached features and downloads',
     load: async terminal => (await import('./cache.js')).cacheCommand(terminal),

@@ -1,7 +1,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { Command } from 'commander';
+import type { DeviceChoice } from '../base/device.js';
 import { expected, reasonOf, UsageError } from '../base/errors.js';
-import { CACHE_HELP, labelOptions, MODEL_HELP, refuseUnused, whole } from './options.js';
+import { CACHE_HELP, deviceOption, labelOptions, MODEL_HELP, refuseUnused, whole } from './options.js';
 import type { Terminal } from './terminal.js';
 
 interface Flags {
@@ -17,6 +18,7 @@ interface Flags {
   readonly bodyTimeout?: number;
   readonly allowHost?: string[];
   readonly data?: string;
+  readonly device?: DeviceChoice;
   readonly test?: string;
   readonly decisions?: string;
   readonly models?: string;
@@ -45,6 +47,7 @@ export function serveCommand(terminal: Terminal): Command {
   return labelOptions(command)
     .option('--unit <text>', 'unit of the target, such as years (default: that of the model)')
     .option('--cache <dir>', CACHE_HELP)
+    .addOption(deviceOption())
     .option('--port <n>', 'port to listen on, up to 65535; 0: any free port', whole(0), 8080)
     .option('--host <address>', 'address of this machine to listen on; 0.0.0.0: all addresses', '127.0.0.1')
     .option(
@@ -99,12 +102,14 @@ async function serve(terminal: Terminal, given: string | undefined, flags: Flags
   if (flags.data !== undefined && token === undefined && !isLoopback(host))
     throw new UsageError(expected('--host', 'a loopback address, since --data is given', host, 'add --token'));
   const folder = given === undefined ? undefined : modelFolder(given);
-  const model = folder === undefined ? undefined : loadModel(folder);
+  const { device } = flags;
+  const onMessage = (line: string) => terminal.message(line);
+  const model = folder === undefined ? undefined : loadModel(folder, { device, onMessage });
   // Awaited below; until then a failure must not count as an unhandled rejection.
   model?.catch(() => {});
   const { data, models, test, decisions, target, labelFrom, labelFromPath, skipMissing, unit, cache } = flags;
-  const onMessage = (line: string) => terminal.message(line);
-  const place = { test, decisions, target, labelFrom, labelFromPath, skipMissing, unit, cacheDir: cache, onMessage };
+  const labels = { target, labelFrom, labelFromPath, skipMissing, unit };
+  const place = { test, decisions, ...labels, cacheDir: cache, device, onMessage };
   const home = models ?? (folder === undefined ? 'models' : dirname(folder));
   const workplace = data === undefined ? undefined : await openWorkplace({ data, models: home, ...place });
   const app = createApp({

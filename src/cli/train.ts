@@ -11,7 +11,9 @@ import {
   backboneOptions,
   DATA_HELP,
   type DataFlags,
+  type DeviceFlags,
   dataOptions,
+  deviceOption,
   forceOption,
   type MessageFlags,
   messageOptions,
@@ -24,7 +26,7 @@ import {
 } from './options.js';
 import type { Terminal } from './terminal.js';
 
-interface Flags extends DataFlags, BackboneFlags, MessageFlags, ProfileFlags {
+interface Flags extends DataFlags, BackboneFlags, DeviceFlags, MessageFlags, ProfileFlags {
   readonly out?: string;
   readonly from?: string;
   readonly unit?: string;
@@ -159,6 +161,7 @@ function trainedBackboneOptions(command: Command): void {
       'arithmetic of a frozen backbone; auto: int8 if it is faster and its features agree (default: fp32)',
     ).choices(precisions),
   );
+  command.addOption(deviceOption());
 }
 
 function headOptions(command: Command): void {

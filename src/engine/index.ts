@@ -1,4 +1,6 @@
 // The engine by itself, `eyeball-ml/engine`: docs/engine.md tells what it is.
+
+export type { Device } from '../base/device.js';
 export {
   type ErrorCode,
   EyeballError,

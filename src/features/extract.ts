@@ -139,8 +139,10 @@ async function extract<D extends RowType>(
       profile,
       async compute(pixels) {
         // The network is not loaded where every image is cached.
-        const copies = copiesFor(samples.length - cached);
-        session ??= createSession(layerModel(backbone, layer), { handOver: true, copies });
+        const { device = 'cpu' } = backbone;
+        // A GPU has one queue.
+        const copies = device === 'cpu' ? copiesFor(samples.length - cached) : 1;
+        session ??= createSession(layerModel(backbone, layer), { handOver: true, copies, device });
         return await (await session).run({ pixels }, { handOver: true });
       },
       async read(index) {
@@ -271,7 +273,7 @@ function layerModel(backbone: Backbone, layer: Layer<RowType>): Uint8Array {
 }
 
 function cacheKey(
-  { name, sha256, sizePx, normalization, resize, output }: Backbone,
+  { name, sha256, sizePx, normalization, resize, output, device }: Backbone,
   part: string,
   width: number,
 ): string {
@@ -279,6 +281,8 @@ function cacheKey(
     ...[DECODER_VERSION, GRAPH_VERSION, sha256, sizePx, normalization, part, width],
     ...resizeKey({ resize }),
     ...(output === undefined ? [] : [`output ${output}`]),
+    // Devices round differently, and models of the CPU have the same bytes whatever a GPU has cached.
+    ...(device === undefined ? [] : [`device ${device}`]),
   ]);
   return `${name.replaceAll('/', '--')}-${part}-${sha256Hex(identity).slice(0, 16)}`;
 }

@@ -27,7 +27,8 @@ const QUANTIZER_VERSION = 2;
  * The backbone at `precision`: for int8 its convolutions, residual sums and pooling in 8 bits, calibrated on 48 images of the data set.
  * Deterministic for the same backbone and images; the calibration is cached in `cacheDir`.
  *
- * @returns With `auto` the given backbone where int8 is not faster or not accurate enough; `onMessage` gets the reason.
+ * @returns With `auto` the given backbone where int8 is not faster, not accurate enough, or not what its device computes; `onMessage` gets the
+ * reason.
  * @throws InputError for int8 on fewer than 32 readable images, a network without convolutions, or values in it that are not finite;
  * UnsupportedOpError for a network with operations that eyeball's graphs do not have.
  */
@@ -39,6 +40,10 @@ export async function backboneAt(
   context: RunContext = {},
 ): Promise<Backbone> {
   if (precision === 'fp32') return backbone;
+  if (backbone.device !== undefined) {
+    context.onMessage?.(`precision fp32: ${option('device', backbone.device)} has no arithmetic in int8`);
+    return backbone;
+  }
   try {
     const network = networkOf(backbone);
     const pixels = await samplePixels(backbone, dataset, context);

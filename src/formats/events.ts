@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { deviceChoices } from '../base/device.js';
 import { expected, InputError, reasonOf } from '../base/errors.js';
 
 /** The file in a model's folder with a line for each epoch of its training; empty for ridge, which has none. */
@@ -18,6 +19,8 @@ export const epochSchema = z.object({
   /** Of the epoch's last step. */
   learningRate: z.number(),
   seconds: z.number(),
+  /** Where it was trained; absent for the CPU. */
+  device: z.enum(deviceChoices).optional(),
 });
 
 /** What one epoch of training measured. */

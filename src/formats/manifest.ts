@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { deviceChoices } from '../base/device.js';
 import { expected, InputError } from '../base/errors.js';
 import type { ValueRange } from '../base/value-range.js';
 import { manifestInputSchema } from './resize.js';
@@ -153,6 +154,8 @@ const manifestSchema = z.object({
     .optional(),
   /** How the training images show faces; absent unless most of them show exactly one. */
   framing: faceAlignmentSchema.optional(),
+  /** Where its networks were computed; absent for the CPU. */
+  device: z.enum(deviceChoices).optional(),
   versions: z.record(z.string(), z.string()),
   createdAt: z.iso.datetime(),
   /** Of the training, up to this file. */

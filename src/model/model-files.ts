@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { DeviceChoice } from '../base/device.js';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile } from '../base/files.js';
 import { recoverFolder } from '../base/output-folder.js';
 import { sha256Hex } from '../base/sha256.js';
 import { misspelled } from '../datasets/name-index.js';
+import { isSurelyCpu } from '../engine/runtime/devices.js';
 import { copiesFor, createSession, type Session, type SessionOptions } from '../engine/runtime/session.js';
 
 /** The folder of the model that `path`, the folder or its `model.onnx`, names. */
@@ -66,15 +68,16 @@ export interface OpenedNetwork {
 }
 
 let ahead: { readonly key: string; readonly network: Promise<OpenedNetwork> } | undefined;
-const keyOf = (folder: string, options: SessionOptions) => JSON.stringify([folder, options]);
+const keyOf = (folder: string, { copies, device }: SessionOptions) => JSON.stringify([folder, copies, device]);
 
 /**
- * Starts to load the network of the model at `path`, which the next `openNetwork` for as many images uses. For programs with many imports: this
- * module has few.
+ * Starts to load the network of the model at `path`, which the next `openNetwork` for as many images uses, unless it may be computed on a GPU.
+ * For programs with many imports: this module has few.
  */
-export function openAhead(path: string, images: number): void {
+export function openAhead(path: string, images: number, device?: DeviceChoice): void {
+  if (!isSurelyCpu({ device, images })) return;
   const folder = modelFolder(path);
-  const options = { copies: copiesFor(images) };
+  const options: SessionOptions = { copies: copiesFor(images), device: 'cpu' };
   const network = open(folder, options);
   // `openNetwork` reports the error.
   network.catch(() => {});

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { DeviceOptions } from '../base/device.js';
 import type { RunContext } from '../base/progress.js';
 import { float32Range, isClamped } from '../base/value-range.js';
+import { resolveDevice } from '../engine/runtime/devices.js';
 import type { Session, SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Manifest, parseManifest, valueRangeOf } from '../formats/manifest.js';
@@ -59,6 +61,14 @@ export interface PredictOptions extends RunContext {
   readonly onPrediction?: ((prediction: ImagePrediction) => void) | undefined;
 }
 
+/** Options of `loadModel`. */
+export interface LoadOptions extends Omit<SessionOptions, 'device'>, DeviceOptions {
+  /** Images that it will predict, for the choice of a device by `auto`. Default: many. */
+  readonly images?: number | undefined;
+  /** Called with the device that `auto` took, where the machine has a GPU. Default: none. */
+  readonly onMessage?: ((line: string) => void) | undefined;
+}
+
 /** What a prediction needs of a loaded model. */
 interface LoadedModel {
   readonly manifest: Manifest;
@@ -113,6 +123,7 @@ export interface Model {
  * network and its prediction for an image made by a formula.
  *
  * @throws InputError if a file is missing or changed, or a newer eyeball wrote the model.
+ * @throws UsageError for a device that is not there, or that does not compute the model's precision.
  *
  * @example
  * ```ts
@@ -124,11 +135,14 @@ export interface Model {
  * await model.close();
  * ```
  */
-export async function loadModel(path: string, options: SessionOptions = {}): Promise<Model> {
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Model> {
   const folder = modelFolder(path);
   const where = join(folder, 'eyeball.json');
   const manifest = await readManifest(folder);
-  const network = await openNetwork(folder, options);
+  const { device: choice, images: count, onMessage, ...own } = options;
+  const cpuOnly = manifest.backbone.precision === 'int8' ? `the model ${folder}, which is in int8` : undefined;
+  const device = await resolveDevice({ device: choice, images: count, cpuOnly, onMessage });
+  const network = await openNetwork(folder, { ...own, device, ...(device !== 'cpu' && { copies: 1 }) });
   try {
     checkChecksum(manifest, network.sha256, join(folder, 'model.onnx'));
   } catch (thrown) {
@@ -147,7 +161,8 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
   }
   const range = valueRangeOf(manifest);
   const explained = isClamped(range) ? 'unclamped' : 'value';
-  const cropper = faceCropper(manifest, where, options);
+  // On the CPU, so that crops are the same on every device.
+  const cropper = faceCropper(manifest, where, own);
   return {
     manifest,
     run: checkedRun(manifest, compute),
@@ -168,7 +183,7 @@ export async function loadModel(path: string, options: SessionOptions = {}): Pro
             (await session.run({ pixels }, { outputs: [explained], handOver: true }))[explained]!.data as Float32Array,
           network: () => readPart(folder, 'model.onnx', null),
           where: join(folder, 'model.onnx'),
-          session: { ...options, copies: 1 },
+          session: { ...own, device, copies: 1 },
         },
         images,
         context,

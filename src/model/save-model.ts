@@ -50,6 +50,7 @@ export async function saveModel(folder: OutputFolder, parts: ModelParts): Promis
     biasCorrection: uncertainty.biasCorrection,
     framing: parts.framing,
     times: parts.times,
+    ...(backbone.device && { device: backbone.device }),
     versions: versions(),
     createdAt: new Date().toISOString(),
     selfTest: { value: await selfTest(network, backbone.sizePx) },
@@ -103,7 +104,7 @@ export async function selfTest(network: Uint8Array, sizePx: number): Promise<num
 async function writeTensorboard(folder: OutputFolder, epochs: readonly Epoch[]): Promise<void> {
   let wallTimeSeconds = Date.now() / 1000 - epochs.reduce((sum, { seconds }) => sum + seconds, 0);
   const name = tensorboardFileName(Math.floor(wallTimeSeconds));
-  const events = epochs.map(({ epoch, seconds, ...values }) => {
+  const events = epochs.map(({ epoch, seconds, device: _, ...values }) => {
     wallTimeSeconds += seconds;
     const known = Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== null);
     return { step: epoch, wallTimeSeconds, scalars: Object.fromEntries(known) };

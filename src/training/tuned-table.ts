@@ -36,7 +36,9 @@ export async function tunedTable(
   const middle = pooledMiddle(backbone, output);
   graph.output('features', output.features);
   if (middle !== undefined) graph.output('middle', middle);
-  const session = await createSession(toOnnx(graph), { handOver: true, copies: copiesFor(indices.length) });
+  const { device = 'cpu' } = backbone;
+  const copies = device === 'cpu' ? copiesFor(indices.length) : 1;
+  const session = await createSession(toOnnx(graph), { handOver: true, copies, device });
   const memory = (width: number) => ({ width, data: new Float32Array(indices.length * width) });
   const parts = { features: memory(backbone.width), ...(middle && { middle: memory(backbone.middle!.width) }) };
   try {

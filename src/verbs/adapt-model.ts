@@ -1,4 +1,5 @@
 import { runConcurrently } from '../base/concurrency.js';
+import type { DeviceOptions } from '../base/device.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { defaultCacheDir } from '../base/files.js';
 import { checkOutside, createOutputFolder } from '../base/output-folder.js';
@@ -44,7 +45,7 @@ import {
 import type { UnusualGrade } from '../uncertainty/unusual.js';
 
 /** Which model to adapt, and to which images. */
-export interface AdaptOptions extends RunContext, OpenDatasetOptions {
+export interface AdaptOptions extends RunContext, OpenDatasetOptions, DeviceOptions {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** The folder to make; the model itself is not changed. */
@@ -172,7 +173,9 @@ async function measure(
   closing: (() => Promise<void>)[],
 ): Promise<Measured> {
   const { profile, onMessage, cacheDir = defaultCacheDir() } = options;
-  const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
+  const model = await step(profile, 'model', () =>
+    loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY), device: options.device, onMessage }),
+  );
   try {
     const { manifest } = model;
     const opened = await datasetOf(manifest, options);

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { onDevice } from '../backbones/backbone.js';
 import { LAST } from '../backbones/feature-blocks.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { AUTO, loadBackbones } from '../backbones/registry.js';
+import type { DeviceOptions } from '../base/device.js';
 import { expected, InputError, reasonOf, throwIfAborted, UsageError } from '../base/errors.js';
 import { defaultCacheDir, readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
@@ -21,6 +23,7 @@ import {
 import type { NameIndex } from '../datasets/name-index.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { decodeText } from '../datasets/tables.js';
+import { resolveDevice } from '../engine/runtime/devices.js';
 import { contactSheetPng, type Tile } from '../images/contact-sheet.js';
 import { reportWarnings } from '../images/image-format.js';
 import { type QualityFlag, qualityFlags } from '../images/quality.js';
@@ -32,7 +35,7 @@ import { positionsOf } from '../similarity/image-facts.js';
 import { extractChosen } from '../training/choose-features.js';
 
 /** Which data to look through, and for what. */
-export interface CleanOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+export interface CleanOptions extends RunContext, OpenDatasetOptions, DeviceOptions, Omit<BackboneOptions, 'cacheDir'> {
   /** The table to write, `.csv` or `.jsonl`; the sheet and `decisions.csv` lie beside it. */
   readonly out: string;
   /** Where decisions are read from and new ones offered. Default: `decisions.csv` beside `out`. */
@@ -154,7 +157,8 @@ async function findIssues(dataset: Dataset, settled: ReadonlySet<string>, option
   const { weights, sizePx, fit, mean, std } = options;
   const name = options.backbone ?? AUTO;
   const asked = { backbone: name, weights, sizePx, fit, features: options.features, mean, std, cacheDir };
-  const backbones = await loadBackbones(asked, stage(1));
+  const device = await resolveDevice({ device: options.device, images: dataset.samples.length, onMessage });
+  const backbones = onDevice(await loadBackbones(asked, stage(1)), device);
   // Before the features, which take longest: too few groups are refused.
   const grouped = await groupSamples(dataset, cacheDir, stage(1));
   const closing = [() => grouped.close()];

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import { runConcurrently } from '../base/concurrency.js';
+import type { DeviceOptions } from '../base/device.js';
 import { expected, InputError, throwIfAborted } from '../base/errors.js';
 import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
@@ -41,7 +42,7 @@ import { type ImageFacts, readImageFacts } from '../similarity/image-facts.js';
 import { intervalsAt } from '../uncertainty/intervals.js';
 
 /** Which model to measure, on which data. */
-export interface EvaluateModelOptions extends RunContext, OpenDatasetOptions {
+export interface EvaluateModelOptions extends RunContext, OpenDatasetOptions, DeviceOptions {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** The folder of results. Default: `<model>-evaluation`, where earlier results are replaced and other files stay. */
@@ -127,7 +128,9 @@ interface Measured {
 /** Predicts the data and compares with its labels; meanwhile looks for images of the training among them. */
 async function measure(home: string, options: EvaluateModelOptions): Promise<Measured> {
   const { profile, seed = 0, onMessage } = options;
-  const model = await step(profile, 'model', () => loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY) }));
+  const model = await step(profile, 'model', () =>
+    loadModel(home, { copies: copiesFor(Number.POSITIVE_INFINITY), device: options.device, onMessage }),
+  );
   const closing = [() => model.close()];
   try {
     const { manifest } = model;

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { DeviceOptions } from '../base/device.js';
 import { expected, InputError, reasonOf, UsageError } from '../base/errors.js';
 import { readRegularFile, replaceFile } from '../base/files.js';
 import { option } from '../base/options.js';
@@ -15,7 +16,7 @@ import { ANSWER_COLUMNS, answersCsv } from '../report/csv.js';
 import { type DrawnPrediction, explainInto } from './explain-images.js';
 
 /** Which images to predict, with which model. */
-export interface PredictOptions extends RunContext {
+export interface PredictOptions extends RunContext, DeviceOptions {
   /** The model's folder, or the `model.onnx` in it. */
   readonly model: string;
   /** Files, folders (all files in them, hidden ones aside) and `http(s)` addresses. */
@@ -56,7 +57,7 @@ export interface PredictOptions extends RunContext {
 export async function predictImages(options: PredictOptions): Promise<DrawnPrediction[]> {
   const [first] = options.images;
   if (first !== undefined) checkOrder(options.model, first, 'IMAGE');
-  const { csv, explain, seed, force, tta, faces, level, onPrediction } = options;
+  const { csv, explain, seed, force, tta, faces, level, device, onPrediction } = options;
   if (csv !== undefined) await checkPredictionsFile(csv);
   if (explain === undefined) {
     for (const [key, value] of [
@@ -77,7 +78,9 @@ export async function predictImages(options: PredictOptions): Promise<DrawnPredi
     const images = await listImages(options.images);
     // Explanations are made one after another.
     const copies = explain === undefined ? copiesFor(images.length) : 1;
-    const model = await step(options.profile, 'model', () => loadModel(options.model, { copies }));
+    const model = await step(options.profile, 'model', () =>
+      loadModel(options.model, { copies, images: images.length, device, onMessage: options.onMessage }),
+    );
     const asked = { ...contextOf(options), level, onPrediction };
     try {
       const predictions =

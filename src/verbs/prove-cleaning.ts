@@ -1,9 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
+import { onDevice } from '../backbones/backbone.js';
 import { LAST } from '../backbones/feature-blocks.js';
 import type { BackboneOptions } from '../backbones/registry.js';
 import { AUTO, loadBackbones } from '../backbones/registry.js';
+import type { DeviceOptions } from '../base/device.js';
 import { expected, InputError, UsageError } from '../base/errors.js';
 import { defaultCacheDir } from '../base/files.js';
 import { option } from '../base/options.js';
@@ -13,6 +15,7 @@ import { createRandom } from '../base/random.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { folds } from '../datasets/split.js';
+import { resolveDevice } from '../engine/runtime/devices.js';
 import type { ErrorPair } from '../evaluation/evaluate.js';
 import { type FeatureRows, rowsAt } from '../features/feature-cache.js';
 import { alterationNames, alteredCopy } from '../images/altered-copies.js';
@@ -30,7 +33,7 @@ import { predictRows } from '../training/out-of-fold.js';
 import { planTraining } from '../training/training-plan.js';
 
 /** On which data cleaning is put to the proof, and how hard. */
-export interface ProveOptions extends RunContext, OpenDatasetOptions, Omit<BackboneOptions, 'cacheDir'> {
+export interface ProveOptions extends RunContext, OpenDatasetOptions, DeviceOptions, Omit<BackboneOptions, 'cacheDir'> {
   /** Share of the labels that are replaced by another image's, above 0, below 0.5. Default 0.05. */
   readonly noise?: number | undefined;
   /** How often, each time with other labels and another test part, 1 or more. Default 1. */
@@ -106,7 +109,8 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     throw new UsageError(expected(option('runs'), 'a whole number above 0', `${runs}`));
   const dataset = await openDataset(options);
   const { backbone: name = AUTO } = options;
-  const backbones = await loadBackbones(
+  const device = await resolveDevice({ device: options.device, images: dataset.samples.length, onMessage });
+  const loaded = await loadBackbones(
     {
       backbone: name,
       weights: options.weights,
@@ -119,6 +123,7 @@ export async function proveCleaning(options: ProveOptions): Promise<ProveResult>
     },
     context,
   );
+  const backbones = onDevice(loaded, device);
   const grouped = await groupSamples(dataset, cacheDir, context);
   const closing = [() => grouped.close()];
   try {

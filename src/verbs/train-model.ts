@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Backbone } from '../backbones/backbone.js';
+import { onDevice } from '../backbones/backbone.js';
 import { standardAlignment } from '../backbones/face-detector/alignment.js';
 import { LAST } from '../backbones/feature-blocks.js';
 import { type BackboneOptions, loadBackbones, onnxFile } from '../backbones/registry.js';
 import { runConcurrently } from '../base/concurrency.js';
+import type { DeviceOptions } from '../base/device.js';
 import { peakRssBytes } from '../base/environment.js';
 import { expected, InputError, reasonOf, throwIfAborted } from '../base/errors.js';
 import { defaultCacheDir } from '../base/files.js';
@@ -18,6 +20,7 @@ import type { Dataset, Skipped } from '../datasets/dataset.js';
 import { checkResolution } from '../datasets/label.js';
 import { type OpenDatasetOptions, openDataset } from '../datasets/open-dataset.js';
 import { type Split, splitByQuantile } from '../datasets/split.js';
+import { resolveDevice } from '../engine/runtime/devices.js';
 import { type Extraction, extractFeatures } from '../features/extract.js';
 import { backboneAt } from '../features/precision.js';
 import { type Epoch, EVENTS_FILE, parseEvents } from '../formats/events.js';
@@ -52,6 +55,7 @@ import { calibrate, type Uncertainty } from '../uncertainty/calibrate.js';
 export interface TrainOptions
   extends RunContext,
     OpenDatasetOptions,
+    DeviceOptions,
     Omit<BackboneOptions, 'cacheDir'>,
     TrainingOptions {
   /** The folder to make. */
@@ -257,10 +261,14 @@ async function openSource({ options, cacheDir, plan, origin, stage }: Run): Prom
   const file = origin && (await onnxFile(name, cacheDir, stage(1)));
   const earlier = origin && (await openEarlierModel(options.from!, origin, file));
   const asked = { backbone: name, weights, sizePx: size, fit, features, mean, std, cacheDir };
-  const backbones =
+  const cpuOnly = plan.tune === 'head' && plan.precision === 'int8' ? option('precision', 'int8') : undefined;
+  const { samples } = opened;
+  const device = await resolveDevice({ device: options.device, images: samples.length, cpuOnly, onMessage });
+  const loaded =
     earlier === undefined
       ? await step(profile, 'backbone', () => loadBackbones(asked, stage(1)))
       : ([earlier.backbone] as const);
+  const backbones = onDevice(loaded, device);
   const [first] = backbones;
   const dataset = options.faces
     ? await cropDataset(opened, standardAlignment(first.sizePx), first, cacheDir, stage(1))

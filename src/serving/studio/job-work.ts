@@ -47,10 +47,11 @@ async function train(place: JobPlace, request: TrainRequest, context: JobContext
     out,
     unit: unitOfTarget(workplace, place.served()) ?? undefined,
     cacheDir: options.cacheDir,
+    device: options.device,
     ...context,
   });
   addBroken(workplace, result.skipped);
-  place.serve({ model: await loadModel(out), name, folder: out });
+  place.serve({ model: await loadModel(out, { device: options.device }), name, folder: out });
   return { rmse: result.validation?.rmse ?? null, bestEpoch: result.bestEpoch };
 }
 
@@ -65,6 +66,7 @@ async function clean(place: JobPlace, seed: number, context: JobContext): Promis
     out: table,
     seed,
     cacheDir: options.cacheDir,
+    device: options.device,
     onRanked: (ranked, nearest) => {
       neighbours = neighboursOf(ranked, nearest);
     },
@@ -76,13 +78,14 @@ async function clean(place: JobPlace, seed: number, context: JobContext): Promis
 
 async function evaluate(place: JobPlace, context: JobContext): Promise<void> {
   const { workplace } = place;
-  const { data, test, cacheDir } = workplace.options;
+  const { data, test, cacheDir, device } = workplace.options;
   const { skipped } = await evaluateModel({
     ...dataOptions(place),
     model: place.served()!.folder!,
     data: test ?? data,
     decisions: test === undefined ? decisionsIfAny(workplace) : undefined,
     cacheDir,
+    device,
     ...context,
   });
   if (test === undefined) addBroken(workplace, skipped);

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
 import type { BackboneOptions } from '../../backbones/registry.js';
+import type { DeviceOptions } from '../../base/device.js';
 import { expected, UsageError } from '../../base/errors.js';
 import { readIfThere, replaceFile } from '../../base/files.js';
 import { option } from '../../base/options.js';
@@ -18,7 +19,7 @@ import type { Served } from '../served-model.js';
 import { DecisionStore } from './decision-store.js';
 import { inNaturalOrder } from './samples.js';
 
-export interface WorkplaceOptions {
+export interface WorkplaceOptions extends DeviceOptions {
   readonly data: string;
   /** The data for evaluations. Default: `data`. */
   readonly test?: string | undefined;
