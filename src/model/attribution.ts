@@ -1,7 +1,9 @@
+import type { Device } from '../base/device.js';
 import { UnsupportedOpError } from '../base/errors.js';
 import { backward } from '../engine/autodiff/backward.js';
 import { add, identity, matMul, mul, reduceMean, reduceSum, reshape, slice, sub } from '../engine/graph/build.js';
 import { copyGraph } from '../engine/graph/copy.js';
+import { formFor } from '../engine/graph/gpu-form.js';
 import { Graph, namesOf, type OpNode, type Value } from '../engine/graph/graph.js';
 import type { OpName } from '../engine/graph/ops.js';
 import { toOnnx } from '../engine/graph/to-onnx.js';
@@ -44,21 +46,27 @@ const FINEST = 1 / 8;
  *
  * @param network The bytes of `model.onnx`.
  * @param where The file's path, with which errors start.
+ * @param device Where it is computed.
  * @returns undefined if an operation has no gradient.
  * Reference: class activation maps, Zhou et al., https://arxiv.org/abs/1512.04150; gradients averaged from a baseline, Sundararajan
  * et al., https://arxiv.org/abs/1703.01365
  */
-export function attributionModel(network: Uint8Array, sizePx: number, where: string): AttributionModel | undefined {
+export function attributionModel(
+  network: Uint8Array,
+  sizePx: number,
+  where: string,
+  device: Device = 'cpu',
+): AttributionModel | undefined {
   try {
     const two = readNetwork(network, 2, sizePx, where);
     const pooled = pooledMap(two.value, dependents(two.images));
     if (pooled !== undefined && Math.min(...pooled.shape.slice(2).map(Number)) >= COARSEST) {
-      return { method: 'cam', model: build(two.value, [pooled], [0, 1]), partlyBlurred: 0 };
+      return { method: 'cam', model: build(two.value, [pooled], [0, 1], device), partlyBlurred: 0 };
     }
     const count = 2 + PARTLY_BLURRED;
     const { value, images } = readNetwork(network, count, sizePx, where);
     const stages = lastStages(value, images, sizePx);
-    return { method: 'gradient', model: build(value, stages, [2, count]), partlyBlurred: PARTLY_BLURRED };
+    return { method: 'gradient', model: build(value, stages, [2, count], device), partlyBlurred: PARTLY_BLURRED };
   } catch (thrown) {
     if (thrown instanceof UnsupportedOpError) return undefined;
     throw thrown;
@@ -66,7 +74,12 @@ export function attributionModel(network: Uint8Array, sizePx: number, where: str
 }
 
 /** @param rows The images whose gradients are used: from the first index up to, excluding, the second. */
-function build(value: Value, stages: readonly Value[], [from, to]: readonly [number, number]): Uint8Array {
+function build(
+  value: Value,
+  stages: readonly Value[],
+  [from, to]: readonly [number, number],
+  device: Device,
+): Uint8Array {
   const graph = new Graph();
   const inputs = value.graph.inputs.map(({ name, dtype, shape }) => [name, graph.input(name, dtype, shape)] as const);
   // What one stage passes on to another one is not its own contribution: gradients end at these copies.
@@ -88,7 +101,7 @@ function build(value: Value, stages: readonly Value[], [from, to]: readonly [num
     'map',
     maps.map(map => onGrid(map, height, width)).reduce((a, b) => add(a, b)),
   );
-  return toOnnx(graph);
+  return toOnnx(formFor(device, graph));
 }
 
 /** The sums of a map `[H, W]` over the cells of a grid of `height` x `width`; a value that several cells share is divided. */

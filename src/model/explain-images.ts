@@ -1,4 +1,5 @@
 import { mapAhead } from '../base/concurrency.js';
+import type { Device } from '../base/device.js';
 import { InputError } from '../base/errors.js';
 import type { RunContext } from '../base/progress.js';
 import { createSession, type SessionOptions } from '../engine/runtime/session.js';
@@ -34,7 +35,7 @@ export interface ExplainableModel extends Pick<ExplainedModel, 'range' | 'values
   network(): Promise<Uint8Array>;
   /** Its path, with which errors start. */
   readonly where: string;
-  readonly session: SessionOptions;
+  readonly session: SessionOptions & { readonly device: Device };
 }
 
 // Explaining takes about fifty times as long as decoding.
@@ -47,7 +48,7 @@ export async function* explainImages(
   { seed = 0, onProgress, signal }: ExplainOptions,
 ): AsyncGenerator<ExplainedImage> {
   const { sizePx } = model.input;
-  const attribution = attributionModel(await model.network(), sizePx, model.where);
+  const attribution = attributionModel(await model.network(), sizePx, model.where, model.session.device);
   const session = attribution && (await createSession(attribution.model, model.session));
   const explained: ExplainedModel = {
     range: model.range,
