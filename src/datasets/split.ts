@@ -139,8 +139,17 @@ export function folds(labels: ArrayLike<number>, k: number, groups: ArrayLike<nu
  * @param groupings Group ids `[N]` each.
  */
 export function joinGroups(count: number, groupings: readonly ArrayLike<number>[]): number[] {
-  const pairs = groupings.flatMap(byGroup).flatMap(group => group.map(i => [group[0]!, i] as const));
-  return connected(count, pairs);
+  function* pairs(): Generator<readonly [number, number]> {
+    for (const grouping of groupings) {
+      const firsts = new Map<number, number>();
+      for (let i = 0; i < grouping.length; i++) {
+        const first = firsts.get(grouping[i]!);
+        if (first === undefined) firsts.set(grouping[i]!, i);
+        else yield [first, i];
+      }
+    }
+  }
+  return connected(count, pairs());
 }
 
 /** Group ids from a table's column `group`: equal texts share an id, samples without one are their own group. */

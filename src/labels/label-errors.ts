@@ -28,17 +28,21 @@ export interface LabelErrors {
   readonly suggested: Float64Array;
   /** The estimated share of wrong labels. */
   readonly share: number;
-  /** The nearest neighbors of each sample, its group included. */
-  readonly neighbors: Neighbors;
-  /** Neighbors per sample, `K`. */
+  /** The nearest samples of each, its group included, nearest first, `[N, K]`; -1 where fewer were found. */
+  readonly nearest: Int32Array;
+  /** Nearest samples of each, `K`, at most 6. */
   readonly neighborCount: number;
 }
 
 /** Folds of the out-of-fold predictions; no group is in two of them. */
 export const FOLDS = 5;
 const NEIGHBORS = 30;
+// Those that are shown beside a sample.
+const MOST_NEAREST = 6;
 // The vectors of 200,000 images then take 200 MB.
 const PROJECTED = 256;
+// Of more images they are projected to half of it: 512 MB for a million.
+const MANY_ROWS = 200_000;
 
 /**
  * The mislabel probability of each label, by out-of-fold predictions and the labels of the nearest neighbors, relative to the usual errors
@@ -49,9 +53,10 @@ export async function findLabelErrors(options: LabelErrorOptions, context: RunCo
   const { signal, onProgress } = context;
   const count = labels.length;
   const k = Math.min(NEIGHBORS, count - 1);
-  const embedding = embeddingOf(rows, seed, count > MAX_EXACT_ROWS ? PROJECTED : undefined);
-  const vectors = await embed(rows, embedding, signal);
-  const neighbors = await nearestNeighbors(vectors, embedding.width, k, { seed, signal });
+  const width = count > MANY_ROWS ? PROJECTED / 2 : count > MAX_EXACT_ROWS ? PROJECTED : undefined;
+  const embedding = embeddingOf(rows, seed, width);
+  const neighbors = await nearestNeighbors(await embed(rows, embedding, signal), embedding.width, k, { seed, signal });
+  const nearest = firstOf(neighbors.indices, k, Math.min(MOST_NEAREST, k));
   onProgress?.({ phase: 'finding neighbors', done: count, total: count, unit: 'images' });
   const scale = labelScale(labels);
   const { places } = scale;
@@ -60,8 +65,8 @@ export async function findLabelErrors(options: LabelErrorOptions, context: RunCo
   const least = 0.5 * mean(places.map(place => Math.abs(place - center)));
   const others = drawOthers(places, least, seed);
   const parts = folds(labels, FOLDS, groups, seed);
-  const outside = withoutGroup(neighbors, k, groups);
-  const densities = await labelDensities({ rows, places, others, folds: parts, neighbors: outside, seed }, context);
+  removeGroups(neighbors, k, groups);
+  const densities = await labelDensities({ rows, places, others, folds: parts, neighbors, seed }, context);
   const isWhole = labels.every(Number.isInteger);
   const suggested = densities.expected.map(place => {
     const label = scale.labelAt(place);
@@ -69,24 +74,28 @@ export async function findLabelErrors(options: LabelErrorOptions, context: RunCo
   });
   const typical = mean(suggested.map((value, i) => Math.abs(value - labels[i]!)));
   const { scores, share } = scoreLabels(places, others, densities, conflicting?.(typical));
-  return { scores, suggested, share, neighbors, neighborCount: k };
+  return { scores, suggested, share, nearest, neighborCount: Math.min(MOST_NEAREST, k) };
 }
 
-/** The neighbors `[N, K]` of other groups, in their order; -1 where fewer are left. */
-function withoutGroup({ indices, distances }: Neighbors, k: number, groups: readonly number[]): Neighbors {
-  const out = {
-    indices: new Int32Array(indices.length).fill(-1),
-    distances: new Float32Array(indices.length).fill(Number.POSITIVE_INFINITY),
-  };
+/** The first `count` of each `k`. */
+function firstOf(indices: Int32Array, k: number, count: number): Int32Array {
+  const out = new Int32Array((indices.length / k) * count);
+  for (let i = 0; i < out.length; i++) out[i] = indices[Math.floor(i / count) * k + (i % count)]!;
+  return out;
+}
+
+/** Removes neighbors of the sample's own group from `[N, K]` in place; -1 where fewer are left. */
+function removeGroups({ indices, distances }: Neighbors, k: number, groups: readonly number[]): void {
   for (let i = 0; i < groups.length; i++) {
     let to = i * k;
     for (let at = i * k; at < (i + 1) * k && indices[at]! >= 0; at++) {
       if (groups[indices[at]!] === groups[i]) continue;
-      out.indices[to] = indices[at]!;
-      out.distances[to++] = distances[at]!;
+      indices[to] = indices[at]!;
+      distances[to++] = distances[at]!;
     }
+    indices.fill(-1, to, (i + 1) * k);
+    distances.fill(Number.POSITIVE_INFINITY, to, (i + 1) * k);
   }
-  return out;
 }
 
 /**

@@ -34,7 +34,7 @@ export async function extendedIndex(
   const added = samples.map(({ file, label }) => ({ file: relative(base, resolve(root, file)), label }));
   const joined = embeddings && {
     embedding: embeddings.embedding,
-    vectors: concatenated(embeddings.vectors, await embed(features, embeddings.embedding)),
+    vectors: concatenated(embeddings.read(0, embeddings.length), await embed(features, embeddings.embedding)),
   };
   return encodeTrainingIndex(relative(out, base), [...earlier, ...added], joinedFacts, thresholds, joined);
 }

@@ -23,6 +23,8 @@ export interface TrainingNeighbour {
 
 const SHOWN = 3;
 const THUMBNAIL_PX = 72;
+// Training images compared at a time: 64 MB of embeddings.
+const BLOCK = 131_072;
 
 /** The most similar training images of each image; none if the model has no features of its training images. */
 export async function withTrainingNeighbours<T extends { readonly file: string }>(
@@ -87,8 +89,20 @@ async function nearestTraining(
       Float32Array.from(Array.from(indices, i => [...features.data.subarray(i * width, (i + 1) * width)]).flat()),
   };
   const queries = await embed(rows, embeddings.embedding);
-  const { indices } = await nearestNeighbors(embeddings.vectors, embeddings.embedding.width, count, { queries });
-  return images.map((_, i) => Array.from(indices.subarray(i * count, (i + 1) * count)).filter(at => at >= 0));
+  const found = images.map((): { readonly at: number; readonly distance: number }[] => []);
+  for (let from = 0; from < embeddings.length; from += BLOCK) {
+    const block = embeddings.read(from, Math.min(from + BLOCK, embeddings.length));
+    const { indices, distances } = await nearestNeighbors(block, embeddings.embedding.width, count, { queries });
+    found.forEach((nearest, image) => {
+      for (let i = image * count; i < (image + 1) * count; i++)
+        if (indices[i]! >= 0) nearest.push({ at: from + indices[i]!, distance: distances[i]! });
+    });
+  }
+  return found.map(nearest => {
+    // The sort is stable: equally near ones stay in the order of the index.
+    nearest.sort((a, b) => a.distance - b.distance);
+    return nearest.slice(0, count).map(({ at }) => at);
+  });
 }
 
 /** The image at a position of a model's index, with a thumbnail of at most `px` pixels a side. */

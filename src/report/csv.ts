@@ -14,24 +14,23 @@ import type { IntervalOf } from '../uncertainty/intervals.js';
  * `error` is value - label. Numbers are rounded to seven digits, which is what a float32 holds.
  */
 export function predictionsCsv(predictions: readonly Prediction[], intervalOf?: IntervalOf): string {
-  const rows = predictions
-    .toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
-    .map(({ file, label, value, scale, unusual, unlike }) => {
-      const [low, high] = (scale !== undefined && intervalOf?.(value, scale).map(end => significant(end, 7))) || [];
-      return {
-        file,
-        label: String(label),
-        value: significant(value, 7),
-        error: significant(value - label, 7),
-        low,
-        high,
-        scale: scale === undefined ? undefined : significant(scale, 7),
-        unusual: unusual === true ? '1' : '0',
-        unlike,
-      };
-    });
+  const ordered = predictions.toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+  const rowOf = ({ file, label, value, scale, unusual, unlike }: Prediction) => {
+    const [low, high] = (scale !== undefined && intervalOf?.(value, scale).map(end => significant(end, 7))) || [];
+    return {
+      file,
+      label: String(label),
+      value: significant(value, 7),
+      error: significant(value - label, 7),
+      low,
+      high,
+      scale: scale === undefined ? undefined : significant(scale, 7),
+      unusual: unusual === true ? '1' : '0',
+      unlike,
+    };
+  };
   const doubt = intervalOf === undefined ? [] : ['low', 'high', 'scale', 'unusual', 'unlike'];
-  return csvOfRows(rows, ['file', 'label', 'value', 'error', ...doubt]);
+  return csvOfRows(ordered, rowOf, ['file', 'label', 'value', 'error', ...doubt]);
 }
 
 /** The columns of the table that `eyeball predict --csv` writes. */
@@ -56,7 +55,7 @@ export const ANSWER_COLUMNS = [
  */
 export function answersCsv(predictions: readonly ImagePrediction[]): string {
   const number = (value: number | null | undefined) => (value == null ? undefined : significant(value, 7));
-  const rows = predictions.map(({ file, value, low, high, unusual, unlike, face, warning, error }) => ({
+  const rowOf = ({ file, value, low, high, unusual, unlike, face, warning, error }: ImagePrediction) => ({
     file,
     value: number(value),
     low: number(low),
@@ -69,8 +68,8 @@ export function answersCsv(predictions: readonly ImagePrediction[]): string {
     height: face && String(face.height),
     warning,
     error,
-  }));
-  return csvOfRows(rows, ANSWER_COLUMNS);
+  });
+  return csvOfRows(predictions, rowOf, ANSWER_COLUMNS);
 }
 
 /** The columns of the table of `eyeball clean`. */
@@ -78,7 +77,7 @@ export const RANKED_COLUMNS = ['file', 'label', 'suggested', 'score', 'kinds'] a
 
 /** All samples, the most suspicious first, as CSV; several kinds are separated by semicolons. */
 export function rankedCsv(rows: readonly RankedSample[]): string {
-  return csvOfRows(rows.map(rankedRow), RANKED_COLUMNS);
+  return csvOfRows(rows, rankedRow, RANKED_COLUMNS);
 }
 
 /** The same as JSON lines. */
@@ -120,7 +119,19 @@ export function decisionRows(
   return csvOf(form === undefined ? [columns, ...lines] : lines, delimiter);
 }
 
-/** The header and a line for each row. */
-function csvOfRows(rows: readonly Readonly<Record<string, string | undefined>>[], columns: readonly string[]): string {
-  return csvOf([columns, ...rows.map(row => columns.map(column => row[column]))]);
+// Rows made into text at a time: the fields of a row take ten times the memory of its line.
+const BLOCK = 1000;
+
+/** The header and a line for each item. */
+function csvOfRows<T>(
+  items: readonly T[],
+  rowOf: (item: T) => Readonly<Record<string, string | undefined>>,
+  columns: readonly string[],
+): string {
+  const parts = [csvOf([columns])];
+  for (let from = 0; from < items.length; from += BLOCK) {
+    const rows = items.slice(from, from + BLOCK).map(rowOf);
+    parts.push(csvOf(rows.map(row => columns.map(column => row[column]))));
+  }
+  return parts.join('');
 }

@@ -1,5 +1,5 @@
 import { cooperativeYield } from '../base/concurrency.js';
-import { byGroup, Connections, connected } from '../base/groups.js';
+import { Connections, connected } from '../base/groups.js';
 import type { RunContext } from '../base/progress.js';
 import { HashNumbers } from '../features/hashes.js';
 import { type Candidate, findCandidates, together } from './candidates.js';
@@ -228,9 +228,17 @@ export function groupsOf(
   count: number,
   pairs: readonly Pick<DuplicatePair, 'a' | 'b'>[],
 ): Pick<Duplicates, 'groupOf' | 'groups'> {
-  const groupOf = connected(
-    count,
-    pairs.map(({ a, b }) => [a, b]),
-  );
-  return { groupOf, groups: byGroup(groupOf).filter(group => group.length > 1) };
+  function* edges(): Generator<readonly [number, number]> {
+    for (const { a, b } of pairs) yield [a, b];
+  }
+  const groupOf = connected(count, edges());
+  // Only the members of groups of two or more have a list.
+  const groups = new Map<number, number[]>();
+  groupOf.forEach((first, i) => {
+    if (first === i) return;
+    const group = groups.get(first);
+    if (group === undefined) groups.set(first, [first, i]);
+    else group.push(i);
+  });
+  return { groupOf, groups: [...groups.values()].sort((one, other) => one[0]! - other[0]!) };
 }

@@ -32,13 +32,21 @@ export interface TrainingIndex {
   /** From which similarities two of them are near duplicates. */
   readonly thresholds: SimilarityThresholds;
   /** Absent where the backbone was trained. */
-  readonly embeddings?: IndexedEmbedding | undefined;
+  readonly embeddings?: StoredEmbedding | undefined;
+}
+
+/** Embeddings that are kept in 8 bits. */
+export interface StoredEmbedding {
+  readonly embedding: Embedding;
+  readonly length: number;
+  /** The vectors from position `from` to below `to`, `[to - from, width]`. */
+  read(from: number, to: number): Float32Array;
 }
 
 /** Embeddings of the training images by their features, to find the most similar ones. */
 export interface IndexedEmbedding {
   readonly embedding: Embedding;
-  /** `[N, width]`, rounded to 8 bits. */
+  /** `[N, width]`. */
   readonly vectors: Float32Array;
 }
 
@@ -189,7 +197,7 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
   const scales = part<Float32Array>('scales', 'float32', [DESCRIPTOR_WIDTH]);
   const names = bufferOn(part<Uint8Array>('names', 'uint8', [undefined]));
   const ends = part<Int32Array>('ends', 'int32', [count]);
-  const embeddings = (): IndexedEmbedding | undefined => {
+  const embeddings = (): StoredEmbedding | undefined => {
     const width = tensors.get('vectors')?.shape[1];
     if (width === undefined) return undefined;
     const vectors = part<Int8Array>('vectors', 'int8', [count, width]);
@@ -197,7 +205,8 @@ export async function readTrainingIndex(path: string): Promise<TrainingIndex> {
     const std = part<Float32Array>('std', 'float32', [mean.length]);
     const embedding = { standardization: { mean, std }, width, seed: Number(metadata.seed) };
     const scale = Number(metadata.scale);
-    return { embedding, vectors: scaled(vectors, [scale]) };
+    const read = (from: number, to: number) => scaled(vectors.subarray(from * width, to * width), [scale]);
+    return { embedding, length: count, read };
   };
   return {
     root: metadata.root ?? '',

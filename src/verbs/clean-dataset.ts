@@ -277,14 +277,14 @@ function settle(dataset: Dataset, decisions: Decisions | undefined, onMessage: R
 /** Gives the samples that look most like one, the nearest first. */
 function nearestSamples(
   samples: readonly Sample[],
-  { neighbors, neighborCount }: LabelErrors,
+  { nearest, neighborCount }: LabelErrors,
 ): (file: string) => readonly Sample[] {
   const position = new Map(samples.map(({ file }, i) => [file, i]));
   const shown = Math.min(NEIGHBOURS_SHOWN, neighborCount);
   return file => {
     const at = position.get(file)! * neighborCount;
     // Where fewer were found, -1 stands in their places.
-    return [...neighbors.indices.subarray(at, at + shown)].flatMap(index => samples[index] ?? []);
+    return [...nearest.subarray(at, at + shown)].flatMap(index => samples[index] ?? []);
   };
 }
 
