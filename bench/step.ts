@@ -69,7 +69,7 @@ function operationsOf(op: string, inputs: readonly (readonly number[])[], output
 
 /** Events of all runs of a step, and the milliseconds of the shortest one. */
 async function profile(): Promise<{ events: readonly Event[]; ms: number }> {
-  const { step, feeds } = networkStep({ name: given.backbone, tune: given.tune, norms: given.bn, batch, size });
+  const { step, feeds } = await networkStep({ name: given.backbone, tune: given.tune, norms: given.bn, batch, size });
   if (given.model !== '') writeFileSync(given.model, step.model);
   return inTemporaryFolder(async folder => {
     const session = await ort.InferenceSession.create(step.model, {

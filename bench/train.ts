@@ -1,11 +1,14 @@
-// Steps of fine-tuning with Adam on a batch in memory: torchvision's ResNet in PyTorch, in the faster of its memory layouts, against our
-// graph in ONNX Runtime, in turns. `--tune last` trains layer4 and the head: PyTorch runs the rest forward at each step, ours starts from
+// Steps of fine-tuning with Adam on a batch in memory: torchvision's ResNet or a network of timm in PyTorch, in the faster of its memory
+// layouts, against our graph in ONNX Runtime, in turns. `--tune last` trains layer4 and the head: PyTorch runs the rest forward at each step, ours starts from
 // its output, which is cached. `--bn batch` uses batch statistics (PyTorch: train mode), `frozen` running statistics (eval mode).
+// A network of timm is named as in "eyeball backbones": --backbone vit-small --size 224 --batch 8
 //   node dist/bench/train.js [--backbone resnet18] [--tune all|last] [--bn batch|frozen] [--batch 25] [--size 125] [--rounds 5] [--steps 3]
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+import { architectureNamed } from '../src/backbones/architectures.js';
+import { resnetNamed } from '../src/backbones/registry.js';
 import { createSession, createState } from '../src/engine/runtime/session.js';
 import { numbers, options, record } from './common.js';
 import { clock, hasPeer, LAYOUTS, PYTHON, startFairly } from './peer.js';
@@ -28,6 +31,8 @@ const [batch, size, rounds, steps] = numbers(given, 'batch', 'size', 'rounds', '
   number,
   number,
 ];
+/** PyTorch's name: torchvision's of a ResNet, else timm's. */
+const theirName = (resnetNamed(name) === undefined ? architectureNamed(name)?.name : undefined) ?? name;
 const threads = availableParallelism();
 startFairly(
   `${name}, training ${tune}, batch norm ${norms}, ${size} px, batches of ${batch}, ${threads} threads; ${rounds} rounds of ${steps} steps in turns`,
@@ -35,21 +40,27 @@ startFairly(
 const what = `training steps, ${name}, ${tune === 'all' ? 'all layers' : 'the last stage'}${norms === 'frozen' ? ', frozen batch norm' : ''}`;
 if (!hasPeer('PyTorch', what)) process.exit();
 
-const { step, feeds } = networkStep({ name, tune, norms, batch, size });
-const session = await createSession(step.model, { threads, spin: true });
-const state = await createState(step.state);
+const { scalars, feeds, session, state } = await start();
 let taken = 0;
+
+/** As in training: the initial state and the model are freed when they are loaded. */
+async function start() {
+  const { step, feeds } = await networkStep({ name, tune, norms, batch, size });
+  const state = await createState(step.state, { inPlace: step.inPlace, handOver: step.inPlace });
+  const session = await createSession(step.model, { threads, handOver: true, spin: true });
+  return { scalars: step.scalars, feeds, session, state };
+}
 
 /** Seconds of `count` steps. */
 async function ours(count: number): Promise<number> {
   const started = clock();
-  for (let i = 0; i < count; i++) await session.run({ ...feeds, ...step.scalars(++taken, 1e-4) }, { state });
+  for (let i = 0; i < count; i++) await session.run({ ...feeds, ...scalars(++taken, 1e-4) }, { state });
   return clock() - started;
 }
 
 /** PyTorch in one memory layout. */
 function startPeer(layout: string) {
-  const args = ['bench/peers/train.py', name, tune, norms, `${batch}`, `${size}`, `${threads}`, layout];
+  const args = ['bench/peers/train.py', theirName, tune, norms, `${batch}`, `${size}`, `${threads}`, layout];
   const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

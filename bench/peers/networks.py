@@ -67,12 +67,12 @@ def build(arch, layout="eager"):
     return model.to(memory_format=LAYOUTS[layout])
 
 
-def build_timm(arch, size, layout):
-    """A network of timm without a classifier, with its own random weights, in eval mode."""
+def build_timm(arch, size, layout, outputs=0):
+    """A network of timm with this number of outputs, 0 for its features, with its own random weights, in eval mode."""
     import timm
 
     sized = {"img_size": size} if arch.startswith("vit_") else {}
-    model = timm.create_model(arch, pretrained=False, num_classes=0, **sized)
+    model = timm.create_model(arch, pretrained=False, num_classes=outputs, **sized)
     return model.eval().to(memory_format=LAYOUTS[layout])
 
 

@@ -1,4 +1,4 @@
-"""Adam steps of torchvision's ResNet with one output, mean squared error, on one batch in memory.
+"""Adam steps of torchvision's ResNet or a network of timm with one output, mean squared error, on one batch in memory.
 
     train.py ARCH TUNE BN BATCH SIZE THREADS LAYOUT
 
@@ -9,14 +9,14 @@ seconds.
 import sys
 
 import torch
-from networks import LAYOUTS, build, seconds
+from networks import LAYOUTS, RESNETS, build, build_timm, seconds
 
 arch, tune, bn = sys.argv[1:4]
 batch, size, threads = map(int, sys.argv[4:7])
 layout = sys.argv[7]
 torch.set_num_threads(threads)
 torch.manual_seed(0)
-model = build(arch, layout).train(bn == "batch")
+model = (build(arch, layout) if arch in RESNETS else build_timm(arch, size, layout, outputs=1)).train(bn == "batch")
 frozen = []
 if tune == "last":
     frozen = [model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2, model.layer3]

@@ -38,7 +38,7 @@ export async function findLearningRate(
   { onProgress, signal }: RunContext = {},
 ): Promise<FoundRate> {
   const { step, batch } = buildStep(problem, options);
-  const state = await createState(step.state);
+  const state = await createState(step.state, { inPlace: step.inPlace });
   const session = await createSession(step.model, { spin: true });
   const rateAt = (at: number) => LOWEST * (HIGHEST / LOWEST) ** (at / (STEPS - 1));
   // A small training set is repeated.

@@ -66,28 +66,36 @@ export interface Fit {
  * @throws AbortedError once the signal is aborted, after saving a checkpoint.
  */
 export async function fit(problem: Problem, options: FitOptions, context: RunContext = {}): Promise<Fit> {
-  const { placing = {} } = options;
-  const { step, batch } = buildStep(problem, options);
-  const state = await createState(step.state, placing);
-  const session = await createSession(step.model, { ...placing, spin: true });
-  const validation = await createValidation(problem, state, step.moved, batch, placing);
+  const engine = await startEngine(problem, options);
   try {
-    return await new Run(problem, options, context, { step, batch, state, session, validation }).train();
+    return await new Run(problem, options, context, engine).train();
   } finally {
-    await session.close();
-    await validation.close();
-    await state.close();
+    await engine.session.close();
+    await engine.validation.close();
+    await engine.state.close();
   }
 }
 
 /** What a run computes with. */
 interface Engine {
-  readonly step: TrainingStep;
+  readonly step: Pick<TrainingStep, 'moved' | 'scalars'>;
   /** Samples per step. */
   readonly batch: number;
   readonly state: State;
   readonly session: Session;
   readonly validation: ValidationSession;
+}
+
+/** Loads what `fit` computes with. The initial state and the model of the step are freed when it returns. */
+async function startEngine(problem: Problem, options: FitOptions): Promise<Engine> {
+  const { placing = {} } = options;
+  const { step, batch } = buildStep(problem, options);
+  const { moved, scalars, inPlace } = step;
+  // Optimizer state and averages are arrays of the step itself; the weights are also the backbone's.
+  const state = await createState(step.state, { worker: placing.worker, inPlace, handOver: inPlace });
+  const session = await createSession(step.model, { ...placing, handOver: true, spin: true });
+  const validation = await createValidation(problem, state, moved, batch, placing);
+  return { step: { moved, scalars }, batch, state, session, validation };
 }
 
 /** Steps between progress messages. */

@@ -1,6 +1,6 @@
 import { ShapeError, UnsupportedOpError } from '../../base/errors.js';
 import { add } from '../graph/build.js';
-import { type Graph, type Node, namesOf, type Value } from '../graph/graph.js';
+import { type Graph, type Node, namesOf, type OpNode, type Value } from '../graph/graph.js';
 import type { OpName } from '../graph/ops.js';
 import { type GradientRule, gradientRules, unexpanded } from './rules.js';
 
@@ -36,6 +36,7 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
   const wanted = new Set(parameters.map(({ name }) => name));
   for (const node of path) for (const name of namesOf(node).outputs) wanted.add(name);
 
+  const again = recomputation(graph);
   const gradients = new Map<string, Value>([[loss.name, graph.float(1)]]);
   for (const node of path.reverse()) {
     if (node.kind === 'foreign') throw withoutGradient(node.node.opType);
@@ -45,7 +46,12 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
     if (upstream === undefined) continue;
     const rule = gradientRules[node.op] as GradientRule<OpName> | 'not differentiable';
     if (rule === 'not differentiable') throw withoutGradient(node.op);
-    const parts = rule({ inputs: node.inputs, outputs: node.outputs, attributes: node.attributes, upstream });
+    const parts = rule({
+      inputs: node.inputs.map(again),
+      outputs: node.outputs,
+      attributes: node.attributes,
+      upstream,
+    });
     node.inputs.forEach((input, i) => {
       if (!wanted.has(input.name)) return;
       const part = parts[i];
@@ -60,6 +66,29 @@ export function backward(loss: Value, parameters: readonly Value[]): Value[] {
       throw new UnsupportedOpError(`backward: expected a loss that depends on ${name}, got none`);
     return gradient;
   });
+}
+
+/** Maps a value to what the backward pass reads: itself, or where it comes from a recomputed value, a second computation of it. */
+function recomputation(graph: Graph): (value: Value) => Value {
+  const known = new Map<string, Value>();
+  const again = (value: Value): Value => {
+    const made = known.get(value.name) ?? second(value);
+    known.set(value.name, made);
+    return made;
+  };
+  const second = (value: Value): Value => {
+    const node = graph.producerOf(value);
+    if (node?.kind !== 'op') return value;
+    if (graph.recomputed.has(value.name)) {
+      // The runtime merges equal operations; without a sum, beta has no effect.
+      const { attributes } = node as OpNode<'Gemm'>;
+      return graph.add('Gemm', node.inputs, { ...attributes, beta: 0 })[0]!;
+    }
+    if (node.op !== 'Reshape' && node.op !== 'Transpose') return value;
+    const other = again(node.inputs[0]!);
+    return other === node.inputs[0] ? value : graph.add(node.op, [other], node.attributes)[0]!;
+  };
+  return again;
 }
 
 /** The sum of two gradients of one shape. */

@@ -47,6 +47,8 @@ export class Graph {
   /** Trainable constants (weights) by name. */
   readonly parameters = new Map<string, Value>();
   readonly outputs = new Map<string, Value>();
+  /** Results of a Gemm that `backward` computes again instead of keeping them in memory, by name. */
+  readonly recomputed = new Set<string>();
   /**
    * Operator set version by domain. 17 runs everywhere; the builders use only forms that are the same from 13 on, so that a
    * graph can take over the version of a foreign one that it contains.

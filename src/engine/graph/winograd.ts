@@ -177,6 +177,8 @@ export function winograd(x: Value, weight: Value, stride: number, pads: Pads): V
   const kernels = gemm(constant(graph, kronecker(kernel, kernel)), reshape(weight, [-1, TAPS * TAPS]), {
     transB: true,
   });
+  // They take four times the memory of the weight, and few hundredths of the time of the products.
+  graph.recomputed.add(kernels.name);
   if (height * width <= FEW_PIXELS) {
     const both = (a: Matrix, b: Matrix) => pointsFirst(kronecker(a, b), points, down, across);
     // [H * W, N * C] -> [k * k', t * t' * N, C]

@@ -1,7 +1,7 @@
 import { internal } from '../../base/errors.js';
 import { backward } from '../autodiff/backward.js';
 import { copyGraph, rewriteGraph } from '../graph/copy.js';
-import { Graph, type Value } from '../graph/graph.js';
+import { Graph, namesOf, type Value } from '../graph/graph.js';
 import { asOneImage } from '../graph/one-image.js';
 import { dependents, pixelsFirst } from '../graph/pixels-first.js';
 import { toOnnx } from '../graph/to-onnx.js';
@@ -38,6 +38,8 @@ export interface TrainingStep {
   readonly state: Record<string, Tensor>;
   /** Names in the state of parameters and other updated constants. */
   readonly moved: readonly string[];
+  /** Names in the state that only their own update reads, so that `createState` stores them once: optimizer state and averages. */
+  readonly inPlace: readonly string[];
   /** The scalars to feed at step `step` (from 1). */
   scalars(step: number, learningRate: number): Record<string, Tensor>;
 }
@@ -61,7 +63,8 @@ export interface TrainingStep {
  *   optimizer: adam(),
  *   groups: [{ parameters: ['x'], learningRateScale: 1, weightDecay: 0 }],
  * });
- * const [session, state] = [await createSession(step.model), await createState(step.state)];
+ * const session = await createSession(step.model);
+ * const state = await createState(step.state, { inPlace: step.inPlace });
  * for (let i = 1; i <= 100; i++) await session.run(step.scalars(i, 0.1), { state });
  * console.log((await state.read(['x'])).x?.data);
  * ```
@@ -118,18 +121,41 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   });
   for (const { name, next } of updates) change(name, next);
 
+  const written = rewriteGraph(graph, asOneImage);
+  const updated = readByTheirUpdate(written);
+  const inPlace = Object.keys(state).filter(name => updated.has(name));
   return {
-    model: toOnnx(rewriteGraph(graph, asOneImage)),
+    model: toOnnx(written, 'eyeball', { zeroInput: ZERO_INPUT }),
     state,
     moved,
-    scalars(step, learningRate) {
-      const numbers = Object.entries(optimizer.scalars(step, learningRate));
-      return Object.fromEntries(
-        numbers.map(([name, x]) => [scalarName(name), tensor('float32', [], Float32Array.of(x))]),
-      );
-    },
+    inPlace,
+    scalars: scalarFeeds(optimizer),
   };
 }
+
+/** Names of the inputs that only one operation reads: the Gemm whose sum `alpha a b + beta input` is their next value. */
+function readByTheirUpdate({ nodes, outputs }: Graph): ReadonlySet<string> {
+  const readers = new Map<string, number>();
+  for (const name of nodes.flatMap(node => namesOf(node).inputs)) readers.set(name, (readers.get(name) ?? 0) + 1);
+  const updates = nodes.flatMap(node => {
+    const sum = node.kind === 'op' && node.op === 'Gemm' ? node.inputs[2] : undefined;
+    return sum !== undefined && namesOf(node).outputs[0] === outputs.get(`next/${sum.name}`)?.name ? [sum.name] : [];
+  });
+  return new Set(updates.filter(name => readers.get(name) === 1));
+}
+
+// A function of its own: the state can be freed while its result is in use.
+const scalarFeeds =
+  (optimizer: Optimizer): TrainingStep['scalars'] =>
+  (step, learningRate) => {
+    const numbers = Object.entries(optimizer.scalars(step, learningRate));
+    return {
+      ...Object.fromEntries(numbers.map(([name, x]) => [scalarName(name), tensor('float32', [], Float32Array.of(x))])),
+      [ZERO_INPUT]: tensor('int64', [1], BigInt64Array.of(0n)),
+    };
+  };
+
+const ZERO_INPUT = 'shapes/zero';
 
 /** Loss, updates and outputs in a copy of their graph that computes trained convolutions as they are fastest. */
 function pixelsFirstOf({ loss, groups, updates = [], outputs = {} }: TrainingStepOptions) {

@@ -28,7 +28,13 @@ export type Request =
       readonly suffix: string;
     }
   | { readonly kind: 'close'; readonly id: number }
-  | { readonly kind: 'create-state' | 'write-state'; readonly id: number; readonly tensors: Record<string, Tensor> }
+  | {
+      readonly kind: 'create-state';
+      readonly id: number;
+      readonly tensors: Record<string, Tensor>;
+      readonly inPlace: readonly string[];
+    }
+  | { readonly kind: 'write-state'; readonly id: number; readonly tensors: Record<string, Tensor> }
   | { readonly kind: 'read-state'; readonly id: number; readonly names: readonly string[] | undefined }
   | { readonly kind: 'put-state'; readonly id: number; readonly name: string; readonly tensor: Tensor }
   | { readonly kind: 'take-state'; readonly id: number; readonly name: string }
@@ -71,11 +77,12 @@ port.on('message', ({ ticket, request }: { ticket: number; request: Request }) =
   });
 });
 
-// A state is stored twice: a run reads one copy and writes the other, so no value is read after it was overwritten, and a step allocates
-// and copies nothing.
+// A state is stored twice, but for what only its own update reads: a run reads one copy and writes the other, so no value is read after
+// it was overwritten, and a step allocates and copies nothing.
 interface Held {
   current: ort.Tensor;
-  spare: ort.Tensor | undefined;
+  spare?: ort.Tensor;
+  readonly inPlace: boolean;
 }
 const states = new Map<number, Map<string, Held>>();
 
@@ -92,8 +99,9 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
       return [undefined, []];
     }
     case 'create-state': {
+      const inPlace = new Set(request.inPlace);
       const held = Object.entries(request.tensors).map(
-        ([name, tensor]) => [name, { current: toOrt(tensor), spare: undefined }] as const,
+        ([name, tensor]) => [name, { current: toOrt(tensor), inPlace: inPlace.has(name) }] as const,
       );
       states.set(request.id, new Map<string, Held>(held));
       return [undefined, []];
@@ -113,7 +121,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
     case 'put-state': {
       const held = stateOf(request.id);
       if (held.has(request.name)) throw new Error(`internal: the state has a ${request.name}`);
-      held.set(request.name, { current: toOrt(request.tensor), spare: undefined });
+      held.set(request.name, { current: toOrt(request.tensor), inPlace: false });
       return [undefined, []];
     }
     case 'take-state': {
@@ -187,15 +195,15 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   const fetches: Record<string, ort.Tensor | null> = Object.fromEntries(wanted.map(name => [name, null]));
   for (const name of written) {
     const held = state.get(stateOfOutput(name))!;
-    held.spare ??= emptyLike(held.current);
-    fetches[name] = held.spare;
+    if (!held.inPlace) held.spare ??= emptyLike(held.current);
+    fetches[name] = held.spare ?? held.current;
   }
   const started = performance.now();
   const results = await session.run(feeds, fetches);
   const computeMs = performance.now() - started;
   for (const name of written) {
     const held = state.get(stateOfOutput(name))!;
-    [held.current, held.spare] = [held.spare!, held.current];
+    if (!held.inPlace) [held.current, held.spare] = [held.spare!, held.current];
   }
   const outputs = Object.fromEntries(wanted.map(name => [name, fromOrt(results[name]!)]));
   const buffers = Object.values(outputs).map(output => output.data.buffer as ArrayBuffer);

@@ -91,20 +91,31 @@ export interface State {
 /**
  * A state that starts as a copy of `tensors`.
  *
- * @param options.handOver True transfers their memory instead of copying it: the arrays are empty afterwards. Default false.
+ * @param options.handOver True, or the names of those whose memory is transferred instead of copied: the arrays are empty afterwards.
+ * Default false.
  * @param options.worker That of the sessions that run on it. Default 0.
+ * @param options.inPlace Names of tensors that a run may write over while it computes, `TrainingStep.inPlace`. The others are stored twice.
+ * Default: none.
  */
 export async function createState(
   tensors: Readonly<Record<string, Tensor>>,
-  { handOver = false, worker = 0 }: { readonly handOver?: boolean; readonly worker?: number } = {},
+  options: {
+    readonly handOver?: boolean | readonly string[];
+    readonly worker?: number | undefined;
+    readonly inPlace?: readonly string[];
+  } = {},
 ): Promise<State> {
+  const { handOver = false, worker = 0, inPlace = [] } = options;
+  const isHandedOver = (name: string) => (typeof handOver === 'boolean' ? handOver : handOver.includes(name));
   const id = ++lastState;
   // A copy that is transferred: a message that copies holds its data twice more until it is read.
   const copy = (tensor: Tensor) => ({ ...tensor, data: tensor.data.slice() }) as Tensor;
-  const sent = Object.entries(tensors).map(([name, tensor]) => [name, handOver ? tensor : copy(tensor)] as const);
+  const sent = Object.entries(tensors).map(
+    ([name, tensor]) => [name, isHandedOver(name) ? tensor : copy(tensor)] as const,
+  );
   const buffers = sent.map(([, { data }]) => data.buffer as ArrayBuffer);
   const send = (request: Request, transfer: ArrayBuffer[] = []) => ask(request, transfer, worker);
-  await send({ kind: 'create-state', id, tensors: Object.fromEntries(sent) }, buffers);
+  await send({ kind: 'create-state', id, tensors: Object.fromEntries(sent), inPlace }, buffers);
   return {
     id,
     read: async names => (await send({ kind: 'read-state', id, names })) as Record<string, Tensor>,

@@ -8,6 +8,7 @@ import {
   conv,
   div,
   flip,
+  gemm,
   identity,
   matMul,
   maxPool,
@@ -21,8 +22,10 @@ import {
   where,
 } from '../../../src/engine/graph/build.js';
 import { checkGraph } from '../../../src/engine/graph/check.js';
-import { Graph, type Value } from '../../../src/engine/graph/graph.js';
+import { Graph, namesOf, type Value } from '../../../src/engine/graph/graph.js';
+import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
 import type { OnnxNode } from '../../../src/engine/onnx/model.js';
+import { createSession } from '../../../src/engine/runtime/session.js';
 import { float, runGraph } from '../../run-graph.js';
 
 const sum = (x: Value): Value => reduceSum(x, [...x.shape.keys()]);
@@ -208,6 +211,24 @@ describe('backward', () => {
       added(graph, () => backward(sum(identity(x)), [x])),
       ['Identity', 'ReduceSum', 'Reshape', 'Expand'],
     );
+  });
+
+  it('computes marked values again for the gradients', async () => {
+    const graph = new Graph();
+    const x = graph.parameter(float([2, 3], [1, 2, 3, 4, 5, 6]), 'x');
+    const factor = graph.constant(float([2, 2], [1, 2, 3, 4]));
+    const scaled = gemm(factor, x);
+    const loss = sum(matMul(x, reshape(scaled, [3, 2])));
+    const scalings = () => graph.nodes.filter(node => namesOf(node).inputs.join() === `${factor.name},x`).length;
+    graph.output('kept', backward(loss, [x])[0]!);
+    assert.equal(scalings(), 1);
+    graph.recomputed.add(scaled.name);
+    graph.output('recomputed', backward(loss, [x])[0]!);
+    assert.equal(scalings(), 2);
+    const session = await createSession(toOnnx(graph), { threads: 1 });
+    const { kept, recomputed } = await session.run({});
+    await session.close();
+    assert.deepEqual(recomputed, kept);
   });
 
   it('does not touch the forward pass', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { add, matMul, mul, reduceMean, relu, sub } from '../../../src/engine/graph/build.js';
+import { add, matMul, mul, reduceMean, relu, reshape, square, sub } from '../../../src/engine/graph/build.js';
 import { Graph, type Value } from '../../../src/engine/graph/graph.js';
+import { weightedSum } from '../../../src/engine/optim/flat.js';
 import { adamW, sgd } from '../../../src/engine/optim/optimizer.js';
 import { type TrainingStepOptions, trainingStep } from '../../../src/engine/optim/training-step.js';
 import { createSession, createState } from '../../../src/engine/runtime/session.js';
@@ -36,11 +37,11 @@ function network(): { x: Value; hidden: Value; prediction: Value; loss: Value } 
   return { x, hidden, prediction, loss: reduceMean(mul(error, error), [0, 1]) };
 }
 
-/** Ten steps at one learning rate: the outputs of each, and the state afterwards. */
-async function tenSteps(options: TrainingStepOptions, learningRate: number) {
+/** Ten steps at one learning rate: the outputs of each, and the state afterwards; `isInPlace`: with one copy of what allows it. */
+async function tenSteps(options: TrainingStepOptions, learningRate: number, isInPlace = false) {
   const step = trainingStep(options);
   const session = await createSession(step.model, { threads: 1 });
-  const state = await createState(step.state);
+  const state = await createState(step.state, isInPlace ? { inPlace: step.inPlace } : {});
   const outputs: Record<string, Tensor>[] = [];
   for (let t = 0; t < 10; t++) {
     const data = { x: formula([5, 3], 1, 10 + t), y: formula([5, 1], 2, 20 + t) };
@@ -200,6 +201,40 @@ describe('trainingStep', () => {
       updates: [{ name: running.name, next: add(running, 1) }],
     });
     assert.deepEqual(step.moved, ['conv1/kernel', 'norm/mean']);
+  });
+
+  for (const [title, optimizer] of [
+    ['AdamW', adamW()],
+    ['SGD with Nesterov momentum', sgd({ momentum: 0.9, nesterov: true })],
+  ] as const) {
+    it(`has the same values with optimizer state and averages written in place: ${title}`, async () => {
+      const groups = [{ learningRateScale: 1, weightDecay: 0.01, parameters: ['w1', 'b1', 'w2', 'b2'] }];
+      const options = () => ({ loss: network().loss, groups, optimizer, averageDecay: 0.9, clipNorm: 1 });
+      const { inPlace, moved, state } = trainingStep(options());
+      assert.deepEqual(
+        inPlace,
+        Object.keys(state).filter(name => !moved.includes(name)),
+      );
+      const [once, twice] = [await tenSteps(options(), 0.05, true), await tenSteps(options(), 0.05)];
+      assert.deepEqual(once.after, twice.after);
+      assert.deepEqual(once.losses, twice.losses);
+    });
+  }
+
+  it('stores a value twice that another operation reads', () => {
+    const graph = new Graph();
+    const weight = graph.parameter(float([2], [1, 2]), 'weight');
+    const running = graph.constant(float([1, 2], [3, 4]), 'running');
+    const next = weightedSum(0.5, reshape(weight, [1, 2]), 0.5, running);
+    const step = (loss: Value) =>
+      trainingStep({
+        loss,
+        groups: [{ ...plain, parameters: ['weight'] }],
+        optimizer: sgd(),
+        updates: [{ name: 'running', next }],
+      });
+    assert.deepEqual(step(reduceMean(square(weight), [0])).inPlace, ['running']);
+    assert.deepEqual(step(reduceMean(mul(weight, reshape(running, [2])), [0])).inPlace, []);
   });
 
   it('starts with states that share no memory', () => {
