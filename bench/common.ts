@@ -132,7 +132,9 @@ export interface Row {
 
 /** Prints a result; `npm run bench` collects it in the file of EYEBALL_BENCH_ROWS. */
 export function record(row: Row): void {
-  console.log(`${row.what}: ${spread(row.ratios)} times ${row.against} (${row.figures})`);
+  const [own, peer] = (row.peakMb ?? []).map(mb => mb?.toFixed(0) ?? '?');
+  const memory = own === undefined ? '' : `; peak memory ${own} MB${peer === undefined ? '' : `, against ${peer} MB`}`;
+  console.log(`${row.what}: ${spread(row.ratios)} times ${row.against} (${row.figures}${memory})`);
   note({ ...row, peakMb: row.peakMb ?? [process.resourceUsage().maxRSS / 1000] });
 }
 
