@@ -4,6 +4,7 @@ import type { RunContext } from '../base/progress.js';
 import { createRandom } from '../base/random.js';
 import { createSession, createState } from '../engine/runtime/session.js';
 import { buildStep, type Problem, type StepOptions, stepFeeds } from './problem.js';
+import type { Placing } from './validation.js';
 
 /** A step of the learning rate search. */
 export interface RatePoint {
@@ -34,12 +35,13 @@ const TOO_MUCH = 4;
  */
 export async function findLearningRate(
   problem: Problem,
-  options: StepOptions & { readonly seed: number },
+  options: StepOptions & { readonly seed: number; readonly placing?: Placing | undefined },
   { onProgress, signal }: RunContext = {},
 ): Promise<FoundRate> {
   const { step, batch } = buildStep(problem, options);
-  const state = await createState(step.state, { inPlace: step.inPlace });
-  const session = await createSession(step.model, { spin: true });
+  const { placing } = options;
+  const state = await createState(step.state, { device: placing?.device, inPlace: step.inPlace });
+  const session = await createSession(step.model, { ...placing, spin: true });
   const rateAt = (at: number) => LOWEST * (HIGHEST / LOWEST) ** (at / (STEPS - 1));
   // A small training set is repeated.
   const order: number[] = [];

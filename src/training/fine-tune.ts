@@ -126,6 +126,7 @@ export function fineTuneFitOptions(options: FineTuneOptions) {
     epochLines: true,
     checkpoint,
     onEpoch,
+    placing: { device: backbone.device },
   };
 }
 

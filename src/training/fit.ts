@@ -41,7 +41,7 @@ export interface FitOptions extends StepOptions {
   /** Called after each epoch; of a resumed run, first with the epochs before. */
   readonly onEpoch?: ((epoch: Epoch) => void) | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
-  /** Where it is trained, for trainings that run concurrently. Default: the first worker thread, on all cores. */
+  /** Where it is trained: the device, and for trainings that run concurrently the thread. Default: the first worker thread, on all cores. */
   readonly placing?: Placing | undefined;
 }
 
@@ -92,7 +92,8 @@ async function startEngine(problem: Problem, options: FitOptions): Promise<Engin
   const { step, batch } = buildStep(problem, options);
   const { moved, scalars, inPlace } = step;
   // Optimizer state and averages are arrays of the step itself; the weights are also the backbone's.
-  const state = await createState(step.state, { worker: placing.worker, inPlace, handOver: inPlace });
+  const { worker, device } = placing;
+  const state = await createState(step.state, { worker, device, inPlace, handOver: inPlace });
   const session = await createSession(step.model, { ...placing, handOver: true, spin: true });
   const validation = await createValidation(problem, state, moved, batch, placing);
   return { step: { moved, scalars }, batch, state, session, validation };
@@ -150,6 +151,8 @@ class Run {
 
   private async trainEpoch(epoch: number): Promise<void> {
     const { options, position, stepsPerEpoch, context } = this;
+    const { device = 'cpu' } = options.placing ?? {};
+    const isOnGpu = device !== 'cpu';
     const started = performance.now();
     const elapsed = () => position.seconds + (performance.now() - started) / 1000;
     await this.runSteps(epoch, elapsed);
@@ -171,6 +174,7 @@ class Run {
       valMae: validation?.mae ?? null,
       learningRate: this.schedule(position.step - 1),
       seconds: elapsed(),
+      ...(isOnGpu && { device }),
     };
     position.history.push(result);
     position.lossSum = position.squaredSum = position.seconds = 0;

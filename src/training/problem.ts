@@ -4,6 +4,7 @@ import { reduceSum, square, sub } from '../engine/graph/build.js';
 import { Graph, type Value } from '../engine/graph/graph.js';
 import type { Optimizer } from '../engine/optim/optimizer.js';
 import { type TrainingStep, trainingStep } from '../engine/optim/training-step.js';
+import type { SessionOptions } from '../engine/runtime/session.js';
 import type { Tensor } from '../engine/tensor.js';
 
 /** A network, its data and its loss: what `fit` trains. */
@@ -44,6 +45,8 @@ export interface StepOptions {
   /** Factor of the learning rate of the parameter with this name. Default: 1. */
   readonly rateScale?: ((parameter: string) => number) | undefined;
   readonly clipNorm?: number | undefined;
+  /** The device of the step. Default: the CPU. */
+  readonly placing?: Pick<SessionOptions, 'device'> | undefined;
   /** Validates and keeps an exponential moving average of the weights, with this decay per step. */
   readonly averageDecay?: number | undefined;
 }
@@ -64,6 +67,7 @@ export function buildStep(
     optimizer: options.optimizer,
     clipNorm: options.clipNorm,
     averageDecay: options.averageDecay,
+    device: options.placing?.device,
     updates,
     outputs: { squared: reduceSum(square(sub(value, target)), [0]) },
   });

@@ -20,8 +20,8 @@ export interface ValidationSession {
   close(): Promise<void>;
 }
 
-/** The worker thread that trains, and the number of threads that it computes on. */
-export type Placing = Pick<SessionOptions, 'worker' | 'threads'>;
+/** The worker thread that trains, the number of threads that it computes on, and the device. */
+export type Placing = Pick<SessionOptions, 'worker' | 'threads' | 'device'>;
 
 /** The running average of the state NAME is the state NAME/average. */
 export const AVERAGE = '/average';

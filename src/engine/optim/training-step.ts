@@ -1,6 +1,8 @@
+import type { Device } from '../../base/device.js';
 import { internal } from '../../base/errors.js';
 import { backward } from '../autodiff/backward.js';
 import { copyGraph, rewriteGraph } from '../graph/copy.js';
+import { formFor } from '../graph/gpu-form.js';
 import { Graph, namesOf, type Value } from '../graph/graph.js';
 import { asOneImage } from '../graph/one-image.js';
 import { dependents, pixelsFirst } from '../graph/pixels-first.js';
@@ -23,6 +25,8 @@ export interface TrainingStepOptions {
   readonly averageDecay?: number | undefined;
   /** Other constants updated by each step: running statistics of batch norms. */
   readonly updates?: readonly { readonly name: string; readonly next: Value }[] | undefined;
+  /** Where it is computed, which decides the form of convolutions and of operations that a GPU lacks. Default: `cpu`. */
+  readonly device?: Device | undefined;
   /** Further outputs by name. */
   readonly outputs?: Readonly<Record<string, Value>>;
 }
@@ -70,8 +74,8 @@ export interface TrainingStep {
  * ```
  */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
-  const { groups, optimizer, clipNorm, averageDecay } = options;
-  const { graph, loss, updates, outputs } = pixelsFirstOf(options);
+  const { groups, optimizer, clipNorm, averageDecay, device = 'cpu' } = options;
+  const { graph, loss, updates, outputs } = fastestForm(options);
   const trained = groups.flatMap(group => group.parameters.map(name => ({ group, parameter: parameterOf(name) })));
   const state: Record<string, Tensor> = {};
   const moved: string[] = [];
@@ -121,11 +125,11 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   });
   for (const { name, next } of updates) change(name, next);
 
-  const written = rewriteGraph(graph, asOneImage);
+  const written = device === 'cpu' ? rewriteGraph(graph, asOneImage) : formFor(device, graph);
   const updated = readByTheirUpdate(written);
   const inPlace = Object.keys(state).filter(name => updated.has(name));
   return {
-    model: toOnnx(written, 'eyeball', { zeroInput: ZERO_INPUT }),
+    model: device === 'cpu' ? toOnnx(written, 'eyeball', { zeroInput: ZERO_INPUT }) : toOnnx(written),
     state,
     moved,
     inPlace,
@@ -157,8 +161,11 @@ const scalarFeeds =
 
 const ZERO_INPUT = 'shapes/zero';
 
-/** Loss, updates and outputs in a copy of their graph that computes trained convolutions as they are fastest. */
-function pixelsFirstOf({ loss, groups, updates = [], outputs = {} }: TrainingStepOptions) {
+/**
+ * Loss, updates and outputs in a copy of their graph that computes trained convolutions as they are fastest on a CPU; on a GPU they stay as
+ * they are.
+ */
+function fastestForm({ loss, groups, updates = [], outputs = {}, device = 'cpu' }: TrainingStepOptions) {
   const graph = new Graph();
   const source = loss.graph;
   const inputs = source.inputs.map(({ name, dtype, shape }) => [name, graph.input(name, dtype, shape)] as const);
@@ -167,7 +174,12 @@ function pixelsFirstOf({ loss, groups, updates = [], outputs = {} }: TrainingSte
   // Also those that the loss does not depend on, for the error that says so.
   const parameters = [...source.parameters.values()].filter(({ name }) => names.includes(name));
   const wanted = [loss, ...updates.map(({ next }) => next), ...Object.values(outputs), ...parameters];
-  const [copy, ...copies] = copyGraph(wanted, graph, new Map(inputs), pixelsFirst(trained));
+  const [copy, ...copies] = copyGraph(
+    wanted,
+    graph,
+    new Map(inputs),
+    device === 'cpu' ? pixelsFirst(trained) : undefined,
+  );
   const others = Object.keys(outputs).map((name, i) => [name, copies[updates.length + i]!] as const);
   return {
     graph,

@@ -1,7 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
+import type { Device } from '../../base/device.js';
 import { readRegularFileSync } from '../../base/files.js';
 import { sha256Hex } from '../../base/sha256.js';
+import { Graph } from '../graph/graph.js';
+import { toOnnx } from '../graph/to-onnx.js';
 import { decodeModel } from '../onnx/decode.js';
 import { sumsFit } from '../quantize/sums.js';
 import type { Tensor } from '../tensor.js';
@@ -14,7 +17,7 @@ export type Request =
       readonly id: number;
       readonly model: Uint8Array | string;
       readonly threads: number;
-      readonly device: string;
+      readonly device: Device;
       readonly spin: boolean;
       readonly prepare: boolean;
       readonly arena: boolean;
@@ -62,6 +65,7 @@ export interface Reply {
 
 const port = parentPort!;
 const sessions = new Map<number, ort.InferenceSession>();
+const devices = new Map<number, Device>();
 
 // Requests are processed one after another: concurrent runs would only share the thread and its cores.
 let queue = Promise.resolve();
@@ -78,7 +82,8 @@ port.on('message', ({ ticket, request }: { ticket: number; request: Request }) =
 });
 
 // A state is stored twice, but for what only its own update reads: a run reads one copy and writes the other, so no value is read after
-// it was overwritten, and a step allocates and copies nothing.
+// it was overwritten, and a step allocates and copies nothing. With WebGPU the runtime allocates what a run writes, on the device, and the
+// copy before is freed after the run.
 interface Held {
   current: ort.Tensor;
   spare?: ort.Tensor;
@@ -95,6 +100,7 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
     case 'close': {
       const session = sessionOf(request.id);
       sessions.delete(request.id);
+      devices.delete(request.id);
       await session.release();
       return [undefined, []];
     }
@@ -108,15 +114,22 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
     }
     case 'write-state':
       for (const [name, tensor] of Object.entries(request.tensors)) {
-        const [before, after] = [typeOf(fromOrt(heldOf(request.id, name).current)), typeOf(tensor)];
+        const { type, dims } = heldOf(request.id, name).current;
+        const [before, after] = [`${type} [${dims}]`, `${tensor.dtype} [${tensor.shape}]`];
         if (before !== after) throw new Error(`internal: ${name} is ${before}, not ${after}`);
       }
-      for (const [name, tensor] of Object.entries(request.tensors)) heldOf(request.id, name).current = toOrt(tensor);
+      for (const [name, tensor] of Object.entries(request.tensors)) {
+        const held = heldOf(request.id, name);
+        free(held.current);
+        held.current = toOrt(tensor);
+      }
       return [undefined, []];
     case 'read-state': {
       const names = request.names ?? [...stateOf(request.id).keys()];
+      const read: Record<string, Tensor> = {};
+      for (const name of names) read[name] = await fromOrt(heldOf(request.id, name).current);
       // Copied when the reply is sent, since the state stays in use.
-      return [Object.fromEntries(names.map(name => [name, fromOrt(heldOf(request.id, name).current)])), []];
+      return [read, []];
     }
     case 'put-state': {
       const held = stateOf(request.id);
@@ -125,12 +138,12 @@ async function answer(request: Request): Promise<[value: unknown, transfer: Arra
       return [undefined, []];
     }
     case 'take-state': {
-      const tensor = fromOrt(heldOf(request.id, request.name).current);
+      const tensor = await fromOrt(heldOf(request.id, request.name).current);
       stateOf(request.id).delete(request.name);
       return [tensor, [tensor.data.buffer as ArrayBuffer]];
     }
     case 'close-state':
-      stateOf(request.id);
+      for (const { current } of stateOf(request.id).values()) free(current);
       states.delete(request.id);
       return [undefined, []];
   }
@@ -170,11 +183,24 @@ async function create(request: Extract<Request, { kind: 'create' }>): Promise<Cr
     },
     // Errors are thrown, so the runtime need not print them.
     logSeverityLevel: 4,
+    ...(device === 'webgpu' && { preferredOutputLocation: locations(bytes) }),
   };
   const sha256 = typeof model === 'string' ? sha256Hex(bytes) : undefined;
   const session = await ort.InferenceSession.create(bytes, options);
   sessions.set(id, session);
+  devices.set(id, device);
   return { sha256 };
+}
+
+/** The next values of a state stay on the device. */
+function locations(model: Uint8Array): Record<string, 'cpu' | 'gpu-buffer'> {
+  try {
+    const { outputs } = decodeModel(model, 'model', 'int8');
+    return Object.fromEntries(outputs.map(({ name }) => [name, stateOfOutput(name) === '' ? 'cpu' : 'gpu-buffer']));
+  } catch {
+    // A file of others, in a form that we do not read, has no state.
+    return {};
+  }
 }
 
 async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: RunReply, transfer: ArrayBuffer[]]> {
@@ -183,9 +209,9 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   const feeds = Object.fromEntries(Object.entries(request.feeds).map(([name, tensor]) => [name, toOrt(tensor)]));
   for (const name of session.inputNames) {
     const held = state.get(name);
+    const other = request.suffix === '' ? undefined : state.get(`${name}${request.suffix}`)?.current;
     // Values with a suffix can be stored as rows.
-    const other = state.get(`${name}${request.suffix}`)?.current.reshape(held!.current.dims);
-    if (held !== undefined) feeds[name] = other ?? held.current;
+    if (held !== undefined) feeds[name] = other === undefined ? held.current : inShape(other, held.current.dims);
   }
   const written = session.outputNames.filter(name => state.has(stateOfOutput(name)));
   const wanted = request.outputs ?? session.outputNames.filter(name => !written.includes(name));
@@ -193,8 +219,11 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   const unknown = wanted.find(name => !session.outputNames.includes(name));
   if (unknown !== undefined) throw new Error(`internal: no output called ${unknown}`);
   const fetches: Record<string, ort.Tensor | null> = Object.fromEntries(wanted.map(name => [name, null]));
+  const device = devices.get(request.id);
   for (const name of written) {
     const held = state.get(stateOfOutput(name))!;
+    fetches[name] = null;
+    if (device === 'webgpu') continue;
     if (!held.inPlace) held.spare ??= emptyLike(held.current);
     fetches[name] = held.spare ?? held.current;
   }
@@ -203,9 +232,13 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<[value: 
   const computeMs = performance.now() - started;
   for (const name of written) {
     const held = state.get(stateOfOutput(name))!;
-    if (!held.inPlace) [held.current, held.spare] = [held.spare!, held.current];
+    if (device === 'webgpu') {
+      free(held.current);
+      held.current = results[name] as ort.Tensor;
+    } else if (!held.inPlace) [held.current, held.spare] = [held.spare!, held.current];
   }
-  const outputs = Object.fromEntries(wanted.map(name => [name, fromOrt(results[name]!)]));
+  const outputs: Record<string, Tensor> = {};
+  for (const name of wanted) outputs[name] = await fromOrt(results[name]!);
   const buffers = Object.values(outputs).map(output => output.data.buffer as ArrayBuffer);
   return [{ outputs, computeMs }, [...new Set(buffers)]];
 }
@@ -216,12 +249,33 @@ const stateOfOutput = (name: string) => (name.startsWith('next/') ? name.slice('
 const toOrt = ({ dtype, data, shape }: Tensor): ort.Tensor =>
   new ort.Tensor(dtype as 'float32', data as Float32Array, shape);
 // If JavaScript has a Float16Array, the runtime returns one; here float16 values are stored as their bits.
-const fromOrt = ({ type, dims, data }: ort.Tensor) => {
+const fromOrt = async (tensor: ort.Tensor): Promise<Tensor> => {
+  const { type, dims } = tensor;
+  const { data } = tensor.location === 'gpu-buffer' ? await download(tensor) : tensor;
   const array = data as Float32Array;
   const bits = type === 'float16' ? new Uint16Array(array.buffer, array.byteOffset, array.length) : data;
   return { dtype: type, shape: dims, data: bits } as Tensor;
 };
-const typeOf = ({ dtype, shape }: Tensor) => `${dtype} [${shape}]`;
+
+let reader: Promise<ort.InferenceSession> | undefined;
+
+/** A float32 tensor on the device as one of the CPU, by a model that copies: `getData` of onnxruntime-node 1.30 ends the process. */
+async function download(tensor: ort.Tensor): Promise<ort.Tensor> {
+  const graph = new Graph();
+  graph.output('copy', graph.input('x', 'float32', ['N']));
+  reader ??= ort.InferenceSession.create(toOnnx(graph), { executionProviders: ['webgpu'], logSeverityLevel: 4 });
+  const { copy } = await (await reader).run({ x: inShape(tensor, [tensor.size]) });
+  return copy as ort.Tensor;
+}
+
+const inShape = (tensor: ort.Tensor, dims: readonly number[]): ort.Tensor =>
+  tensor.location === 'gpu-buffer'
+    ? ort.Tensor.fromGpuBuffer(tensor.gpuBuffer, { dataType: tensor.type as 'float32', dims })
+    : tensor.reshape(dims);
+/** Frees a tensor on the device; the memory of others is JavaScript's. */
+const free = (tensor: ort.Tensor): void => {
+  if (tensor.location === 'gpu-buffer') tensor.dispose();
+};
 const emptyLike = ({ type, dims, data }: ort.Tensor): ort.Tensor =>
   new ort.Tensor(type as 'float32', (data as Float32Array).slice(), dims);
 

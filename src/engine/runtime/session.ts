@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Device } from '../../base/device.js';
 import { usableCores } from '../../base/environment.js';
 import { expected, InputError, internal, UsageError } from '../../base/errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
@@ -22,8 +23,11 @@ export interface SessionOptions {
    * after every operation. Each copy has the weights in memory. Default 1.
    */
   readonly copies?: number;
-  /** The runtime's name of the device: `cpu`, or `cuda`, `webgpu`, `dml`, `coreml` if the machine has it. Default `cpu`. */
-  readonly device?: string;
+  /**
+   * Where it is computed; `resolveDevice` says whether the machine has that. On a GPU the model is loaded once, whatever `copies` says, all
+   * models run in one thread, and operations that the GPU lacks run on the CPU. Default `cpu`.
+   */
+  readonly device?: Device | undefined;
   /**
    * Whether threads spin while they wait for work. True starts work sooner: single images, and training steps with their many small
    * operations, take a fifth less time. Default false: the cores are free for other work, such as decoding the next images.
@@ -73,7 +77,7 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Tensors that stay in the worker from run to run: weights in training, and the optimizer's state. */
+/** Tensors that stay in the worker, and with WebGPU on the device, from run to run: weights in training, and the optimizer's state. */
 export interface State {
   readonly id: number;
   /** Copies of these tensors, or of all. */
@@ -94,18 +98,20 @@ export interface State {
  * @param options.handOver True, or the names of those whose memory is transferred instead of copied: the arrays are empty afterwards.
  * Default false.
  * @param options.worker That of the sessions that run on it. Default 0.
- * @param options.inPlace Names of tensors that a run may write over while it computes, `TrainingStep.inPlace`. The others are stored twice.
- * Default: none.
+ * @param options.device That of the sessions that run on it. Default `cpu`.
+ * @param options.inPlace Names of tensors that a run on the CPU may write over while it computes, `TrainingStep.inPlace`. The others are stored
+ * twice. Default: none.
  */
 export async function createState(
   tensors: Readonly<Record<string, Tensor>>,
   options: {
     readonly handOver?: boolean | readonly string[];
     readonly worker?: number | undefined;
+    readonly device?: Device | undefined;
     readonly inPlace?: readonly string[];
   } = {},
 ): Promise<State> {
-  const { handOver = false, worker = 0, inPlace = [] } = options;
+  const { handOver = false, worker = 0, device = 'cpu', inPlace = [] } = options;
   const isHandedOver = (name: string) => (typeof handOver === 'boolean' ? handOver : handOver.includes(name));
   const id = ++lastState;
   // A copy that is transferred: a message that copies holds its data twice more until it is read.
@@ -114,7 +120,7 @@ export async function createState(
     ([name, tensor]) => [name, isHandedOver(name) ? tensor : copy(tensor)] as const,
   );
   const buffers = sent.map(([, { data }]) => data.buffer as ArrayBuffer);
-  const send = (request: Request, transfer: ArrayBuffer[] = []) => ask(request, transfer, worker);
+  const send = (request: Request, transfer: ArrayBuffer[] = []) => ask(request, transfer, threadOf(worker, device));
   await send({ kind: 'create-state', id, tensors: Object.fromEntries(sent), inPlace }, buffers);
   return {
     id,
@@ -133,6 +139,10 @@ export async function createState(
 }
 
 let lastState = 0;
+
+// A GPU has one queue, and its driver may not be called from two threads at a time.
+const GPU_THREAD = 1000;
+const threadOf = (worker: number, device: Device): number => (device === 'cpu' ? worker : GPU_THREAD);
 
 /**
  * Loads an ONNX model, given as its bytes or as the path of its file.
@@ -159,15 +169,8 @@ export async function createSession(
   model: Uint8Array | string,
   options: SessionOptions & { readonly handOver?: boolean } = {},
 ): Promise<Session> {
-  const {
-    device = 'cpu',
-    spin = false,
-    prepare = true,
-    arena = true,
-    handOver = false,
-    copies = 1,
-    worker = 0,
-  } = options;
+  const { device = 'cpu', spin = false, prepare = true, arena = true, handOver = false, worker = 0 } = options;
+  const { copies = 1 } = device === 'cpu' ? options : {};
   if (!Number.isInteger(copies) || copies < 1) throw internal(`${copies} copies of a model`);
   const threads = options.threads ?? Math.ceil(usableCores() / copies);
   // Small Buffers of Node share memory with others.
@@ -176,7 +179,7 @@ export async function createSession(
   // Of all threads together: one that was started again has no earlier sessions.
   const id = ++lastSession;
   const loaded = new Copies({ kind: 'create', id, model, threads, device, spin, prepare, arena });
-  const sha256 = await loaded.load(worker, copies, buffers);
+  const sha256 = await loaded.load(threadOf(worker, device), copies, buffers);
   let computeMs = 0;
   let closed: Promise<unknown> | undefined;
   return {
