@@ -3,6 +3,7 @@
 //   node --expose-gc dist/bench/memory-stages.js [--images 200000] [--duplicates]
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { loadBackbone } from '../src/backbones/registry.js';
 import { createRandom } from '../src/base/random.js';
 import { openDataset } from '../src/datasets/open-dataset.js';
@@ -28,10 +29,10 @@ await inTemporaryFolder(async folder => {
   for (let label = 0; label < LABELS; label++) mkdirSync(join(data, `${label}`), { recursive: true });
   for (let i = 0; i < images; i++) writeFileSync(join(data, `${labelOf(i)}`, `image-${i}.jpg`), '');
   const cache = join(folder, 'cache');
-  const read = async (path: string) => fileOf(bases, Number(/(-?\d+)\.jpg$/.exec(path)![1]));
+  const read = async (path: string) => fileOf(bases, Number(/image-(-?\d+)\.jpg$/.exec(path)![1]));
   const backbone = await loadBackbone({ backbone: 'resnet18', weights: 'formula', sizePx: 32, cacheDir: cache });
   // One image that is computed makes the folders of the cache.
-  const one = { root: data, target: 'value', samples: [{ file: '-1.jpg', label: 0 }], skipped: [] };
+  const one = { root: data, target: 'value', samples: [{ file: 'image--1.jpg', label: 0 }], skipped: [] };
   await (await readImageFacts(one, cache, {}, read)).close();
   await (await extractFeatures(one, backbone, cache, {}, { read, middle: true })).close();
   for (const part of ['facts', 'features'])
@@ -62,24 +63,29 @@ await inTemporaryFolder(async folder => {
 
 /** Runs a stage whose result is kept, and prints its memory. */
 async function stage<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const before = kept();
+  const before = await kept();
   const rss = process.memoryUsage.rss();
   const sampler = await samplePeaks();
-  const started = performance.now();
+  const started = process.cpuUsage();
   const result = await work();
-  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(started);
+  const seconds = (user + system) / 1e6;
   const { start = 0 } = await sampler.end();
   everything.push(result);
   const each = (bytes: number) => `${Math.round(bytes / images)} B`.padStart(7);
   console.log(
-    `${name.padEnd(18)} kept ${each(kept() - before)}, peak ${each(start * 1e6 - rss)} more than before, ${seconds.toFixed(1)} s`,
+    `${name.padEnd(18)} kept ${each((await kept()) - before)}, peak ${each(Math.max(start * 1e6 - rss, 0))} more than before, ${seconds.toFixed(1)} s of processor time`,
   );
   return result;
 }
 
 /** Bytes of the heap and of arrays. */
-function kept(): number {
-  collect!();
+async function kept(): Promise<number> {
+  // Memory of arrays is counted out some time after they are collected.
+  for (let i = 0; i < 3; i++) {
+    collect!();
+    await setTimeout(100);
+  }
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
