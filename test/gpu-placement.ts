@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from './cli/eyeball.js';
 
-// The runtime says where it places nodes on stderr only, in its verbose log.
+// The runtime says where it places nodes on stderr only, in its verbose log. The program itself writes nothing there: Node would make the
+// pipe non-blocking, and lines of the log would be lost.
 const PROGRAM = `
 const ort = require('onnxruntime-node');
 (async () => {
   for (const path of process.argv.slice(1)) {
-    process.stderr.write('\\nMODEL ' + path + '\\n');
     const options = { executionProviders: ['webgpu'], logSeverityLevel: 0 };
     await ort.InferenceSession.create(path, options);
   }
