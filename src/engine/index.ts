@@ -16,7 +16,7 @@ export * from './graph/build.js';
 export { copyGraph, type Rewrite, rewriteGraph } from './graph/copy.js';
 export { type ForeignNode, Graph, type Node, type OpNode, type Value } from './graph/graph.js';
 export type { OpAttributes, OpName, ValueType, Window } from './graph/ops.js';
-export { toOnnx } from './graph/to-onnx.js';
+export { type ToOnnxOptions, toOnnx } from './graph/to-onnx.js';
 export { decodeModel, type OutsideFiles } from './onnx/decode.js';
 export type { Dim, OnnxAttribute, OnnxModel, OnnxNode, OnnxValueInfo, Shape } from './onnx/model.js';
 export {
