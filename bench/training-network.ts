@@ -1,6 +1,7 @@
 import { formulaHead, formulaParameters } from '../src/backbones/formula.js';
 import { loadBackbone, resnetNamed, resnets } from '../src/backbones/registry.js';
 import { buildResnet } from '../src/backbones/resnet.js';
+import type { Device } from '../src/base/device.js';
 import { formulaUniform } from '../src/base/random.js';
 import { batchNormByBatch, foldBatchNorm, type StatisticUpdate } from '../src/engine/autodiff/batch-norm.js';
 import { gemm, reduceMean, square, sub } from '../src/engine/graph/build.js';
@@ -21,13 +22,15 @@ export interface NetworkOptions {
   readonly batch: number;
   /** Width and height of the images. */
   readonly size: number;
+  /** Where it is computed. Default: `cpu`. */
+  readonly device?: Device;
 }
 
 /** A step of Adam on a network with one output and weights of the formula, and the batch that it takes. */
 export async function networkStep(
   options: NetworkOptions,
 ): Promise<{ step: TrainingStep; feeds: Record<string, Tensor> }> {
-  const { name, tune, norms, batch, size } = options;
+  const { name, tune, norms, batch, size, device } = options;
   const network = new Graph();
   const images = network.input('images', 'float32', [batch, 3, size, size]);
   const { features, stages } = await addNetwork(name, images, size);
@@ -52,6 +55,7 @@ export async function networkStep(
     groups: [{ learningRateScale: 1, weightDecay: 0, parameters: [...graph.parameters.keys()] }],
     optimizer: adam(),
     updates,
+    device,
   });
   const targets = Float32Array.from(formulaUniform('target', batch), u => 40 + 20 * u);
   return { step, feeds: { x: tensor('float32', shape, data), y: tensor('float32', [batch, 1], targets) } };

@@ -52,11 +52,13 @@ function logSoftmax(x: Value, axis: number): readonly Value[] | undefined {
 
 /**
  * Bytes `[N, H, W, C]` as planes `[N, C, H, W]` of another type: WebGPU has no bytes but as the input of a cast, and the runtime moves a
- * transpose of the cast to the bytes again, so the planes are cut out and joined. Undefined for other casts.
+ * transpose of the cast to the bytes again, so the planes are cut out and joined. Undefined for other casts, and for a number of
+ * images that is not known.
  */
 function castFirst(x: Value, { to }: OpAttributes['Cast']): readonly Value[] | undefined {
   const node = x.graph.producerOf(x);
   if (x.dtype !== 'uint8' || node?.kind !== 'op' || node.op !== 'Transpose') return undefined;
+  if (x.shape.some(size => typeof size !== 'number')) return undefined;
   if ((node as OpNode<'Transpose'>).attributes.permutation.join() !== '0,3,1,2') return undefined;
   const [images, channels, height, width] = sizes(x) as [number, number, number, number];
   const pixels = cast(node.inputs[0]!, to);

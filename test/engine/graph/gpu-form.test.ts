@@ -3,7 +3,18 @@ import { describe, it } from 'node:test';
 import type { Device } from '../../../src/base/device.js';
 import { formulaUniform } from '../../../src/base/random.js';
 import { backward } from '../../../src/engine/autodiff/backward.js';
-import { abs, conv, logSoftmax, maxPool, mul, reduceSum, relu, square } from '../../../src/engine/graph/build.js';
+import {
+  abs,
+  cast,
+  conv,
+  logSoftmax,
+  maxPool,
+  mul,
+  reduceSum,
+  relu,
+  square,
+  transpose,
+} from '../../../src/engine/graph/build.js';
 import { formFor } from '../../../src/engine/graph/gpu-form.js';
 import { Graph, type Value } from '../../../src/engine/graph/graph.js';
 import { toOnnx } from '../../../src/engine/graph/to-onnx.js';
@@ -88,5 +99,12 @@ describe('the form of a graph for a GPU', { skip }, () => {
     );
     const found = nodesOnCpu(Object.fromEntries(models));
     assert.deepEqual(Object.values(found).flat(), []);
+  });
+
+  it('leaves the planes of bytes as they are where the number of images is not known', () => {
+    const graph = new Graph();
+    const pixels = graph.input('pixels', 'uint8', ['N', 4, 4, 3]);
+    graph.output('planes', cast(transpose(pixels, [0, 3, 1, 2]), 'float32'));
+    assert.deepEqual(toOnnx(formFor('webgpu', graph)), toOnnx(graph));
   });
 });
