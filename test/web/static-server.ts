@@ -47,6 +47,8 @@ export async function serveFolders(
     response.writeHead(200, { 'content-type': type, 'content-length': found.size, ...headers });
     createReadStream(path).pipe(response);
   });
+  // Closing idle connections would fail a request that the browser sends at that moment.
+  server.keepAliveTimeout = 0;
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
