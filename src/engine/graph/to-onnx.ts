@@ -106,7 +106,7 @@ const spellings: { readonly [K in OpName]: (attributes: OpAttributes[K], opset: 
 /** How a graph is written. */
 export interface ToOnnxOptions {
   /**
-   * The name of a further input, int64 `[1]`, to which 0 is fed: a run needs less memory, in training half as much beside weights and state.
+   * The name of a further input, int64 `[1]`, to which 0 is fed: training steps need less memory, of ResNet18 8 % and of ResNet50 16 % less.
    * Default: none.
    */
   readonly zeroInput?: string | undefined;
